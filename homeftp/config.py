@@ -1,0 +1,100 @@
+"""Every default and every limit, frozen; the server's, the client's and the wire's.
+
+Nothing else in the house holds such a number. A value is passed in, never
+looked up, so a test states what it needs. Where a figure follows a
+precedent, the precedent stands beside it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+KIB = 1024
+MIB = 1024 * KIB
+
+DEFAULT_PORT = 8421
+ALPN = b"homeftp/1"
+PROTOCOL_VERSION = 1
+
+MAX_REQUEST_LINE = 16 * KIB
+"""Bytes of a request's line without its ending. Postel's servers had 512 (RFC 5321); a 4 KiB path, escaped, fits here."""
+
+MAX_RESPONSE_LINE = 256 * KIB
+"""Bytes of a response's line without its ending; a page of a listing is the longest."""
+
+LISTING_PAGE = 500
+"""Entries in one `more` line of a listing, at most."""
+
+MAX_IN_FLIGHT = 64
+"""Requests of one connection that are being answered; then the server stops reading."""
+
+SMALL_FILE = 64 * KIB
+"""Content up to this many bytes is held in memory whole, and many such files go through the disk as one job."""
+
+PIECE = 1 * MIB
+"""Bytes that go to or from the disk in one job while a large file streams."""
+
+SLICE = 64 * MIB
+"""Bytes hashed in one job; then the work queues again, so that a huge file does not shut out a small one."""
+
+TLS_WRITE = 128 * KIB
+"""Bytes given to TLS at once: 16 KiB and 1 MiB both measured half the throughput."""
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What one peer may cost us. Times are seconds by the monotonic clock."""
+
+    connections: int = 200
+    """Connections at once; OpenSSH's MaxStartups and pyftpdlib have caps of this order."""
+    connections_per_address: int = 20
+    """Connections at once from one address."""
+    unauthenticated: int = 30
+    """Connections at once that have not logged in; OpenSSH starts to drop at 10, drops all at 100."""
+    in_flight: int = MAX_IN_FLIGHT
+    """Requests of one connection that are being answered at once."""
+    buffered: int = 1 * MIB
+    """Bytes of payload or of unsent answers that one connection may keep in memory before it is paused."""
+    file_size: int | None = None
+    """Bytes of the largest file that may be pushed; None: only the disk decides."""
+    login_attempts: int = 3
+    """Failed logins on one connection before it is closed."""
+    tls_seconds: float = 10.0
+    """From the connection to the end of the TLS handshake."""
+    login_seconds: float = 30.0
+    """From the connection to a login; OpenSSH allows 120, rsync 60."""
+    stall_seconds: float = 60.0
+    """A begun line, a payload or an answer must make progress within this time: 1 KiB for each second of it."""
+    shutdown_seconds: float = 10.0
+    """After SIGTERM, for what is in flight to end."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What the server's owner decides; `tap.py` makes one from the command line."""
+
+    root: str
+    """The folder that is shared: an absolute path."""
+    state: str
+    """The folder of keys, accounts and the hash index: an absolute path, mode 0700."""
+    listen: tuple[str, ...] = (f"tcp:{DEFAULT_PORT}",)
+    """Endpoint descriptions that begin in plaintext and go on after STARTTLS."""
+    listen_tls: tuple[str, ...] = ()
+    """Endpoint descriptions that are TLS from the first byte."""
+    tls_minimum: str = "1.3"
+    """The lowest TLS version: "1.3", or "1.2" where the owner opts down."""
+    pool_size: int = 4
+    """Threads of the one pool that does all blocking work; fixed while the server runs."""
+    pool_queue: int = 1024
+    """Jobs that may wait for the pool; past them a request is answered BUSY."""
+    auth_pool_size: int = 1
+    """Threads of the pool that checks passwords, so that guessing never holds up files."""
+    auth_pool_queue: int = 32
+    """Logins that may wait to be checked; past them a login is answered BUSY."""
+    filetypes: tuple[str, ...] = ()
+    """Suffixes that files must have, such as ".txt"; none: any file."""
+    dispatchers: tuple[str, ...] = ()
+    """Request types of third-party dispatchers that the owner enabled."""
+    plugin_dirs: tuple[str, ...] = ()
+    """Folders with single-file dispatchers."""
+    limits: Limits = attrs.field(factory=Limits)

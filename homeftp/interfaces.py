@@ -1,0 +1,205 @@
+"""Where the rooms meet: every interface of homeftp.
+
+Authors of dispatchers need `IDispatcher`, `IRequest`, `IPayload`,
+`IResolution` and, for files, `IAccount.share`. The other interfaces join the
+server's rooms. Methods raise the refusals of `homeftp.errors`; each says
+which. "Blocking" methods are called in the worker pool, never on the
+reactor's thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Awaitable, Callable, Iterator, Sequence, TypeVar
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from homeftp.values import Claim, Page, Put
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import Entry
+
+T = TypeVar("T")
+
+
+class IWorkers(Interface):
+    """The fixed pool that does everything that blocks."""
+
+    size: int = Attribute("How many threads there are; it never changes.")
+
+    def run(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool.
+
+        The Deferred fires with its result or its exception; it fails with
+        `Busy` (51) at once when the queue is full. A job that was begun is
+        never cancelled.
+        """
+
+
+class IPayload(Interface):
+    """Bytes on their way: those that follow a request, or those that follow a response. Readable once."""
+
+    size: int = Attribute("How many bytes there are in all.")
+
+    def read() -> Awaitable[bytes]:
+        """The next piece, of at most `config.PIECE` bytes; b"" after the last.
+
+        Raises what ended the stream early: `TimedOut` (53) when the peer
+        stalled, `twisted.internet.error.ConnectionLost` when it went away.
+        """
+
+    def read_all(limit: int) -> Awaitable[bytes]:
+        """All of it; raises `TooLarge` (22), naming the limit, when `size` is over `limit`."""
+
+
+class IRequest(Interface):
+    """A request as its dispatcher gets it."""
+
+    request_type: str = Attribute("The request_type, as the dispatcher claims it.")
+    body: Any = Attribute("An instance of the dispatcher's `body_type`.")
+    payload: IPayload = Attribute("The bytes that followed the request's line; of size 0 when there are none.")
+    account: IAccount = Attribute("Who asks.")
+    workers: IWorkers = Attribute("The pool for whatever blocks.")
+
+
+class IResolution(Interface):
+    """Where a dispatcher's answer goes: once, in the order of the requests, at the client's pace."""
+
+    def send(body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:
+        """One interim answer, marked `more`, with its payload if any.
+
+        Returns when the next may be sent: wait for it, or memory fills.
+        Raises `ConnectionLost` when the client went away.
+        """
+
+    def resolve(status: int, message: str, body: dict[str, Any] | None = None, payload: IPayload | bytes | None = None) -> None:
+        """The answer. A second one is a bug and raises RuntimeError."""
+
+
+class IDispatcher(Interface):
+    """Answers one request type."""
+
+    request_type: str = Attribute("The request_type it answers, such as 'GET': capital letters, digits and _.")
+    body_type: type = Attribute("The attrs class that the request's body is decoded into.")
+
+    def dispatch(request: IRequest, resolution: IResolution) -> Awaitable[None] | None:
+        """Answer `request` through `resolution`.
+
+        May be a plain method, return a Deferred or be `async`. A raised
+        refusal is the answer; any other exception is logged and answered
+        INTERNAL (50). Ending without an answer is answered INTERNAL too.
+        """
+
+
+class IClaiming(Interface):
+    """What a dispatcher may offer besides, so that its requests overlap others of the same connection.
+
+    Without it a request waits for those before it and holds up those behind.
+    """
+
+    def claims(body: Any) -> Claim:
+        """What a request with this body reads or changes. Must not block; may raise `BadEndpoint`."""
+
+
+class IAccount(Interface):
+    """Who is logged in: the avatar of the portal."""
+
+    name: str = Attribute("The account's name, for people and logs.")
+    share: IShare = Attribute("What the account sees of the files.")
+
+
+class IShare(Interface):
+    """The files of the share. Every method blocks; endpoints are relative to the share's root.
+
+    All raise `FiletypeNotAllowed` (42) for a file whose type is not shared.
+    """
+
+    def look(endpoint: Endpoint) -> Entry | None:
+        """What stands there, with its hash where the index knows it; None when nothing does."""
+
+    def open(endpoint: Endpoint) -> IOpenFile:
+        """A file, to read. Raises `NotFound` (40), `WrongKind` (43)."""
+
+    def open_many(endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open` for several at once; the `content` of those of at most `inline` bytes is read already."""
+
+    def pages(endpoint: Endpoint, recursive: bool) -> Iterator[Page]:
+        """A directory's entries, sorted by the bytes of their names, page by page; each step blocks.
+
+        Names are relative to `endpoint`. With `recursive` a directory is
+        followed by what it holds. Raises `NotFound` (40), `WrongKind` (43).
+        """
+
+    def begin(put: Put) -> IIncoming:
+        """Room for a large file, to be written piece by piece.
+
+        Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52), `TooLarge` (22).
+        """
+
+    def put_many(puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
+        """Write small files and make them durable together; one result for each, in order.
+
+        When it returns, each `Entry` survives a power cut.
+        """
+
+    def make_directory(put: Put) -> Entry:
+        """Make a directory, and its parents; one that is there gets the metadata. Durable on return."""
+
+
+class IOpenFile(Interface):
+    """A file that is being read. Every method blocks."""
+
+    entry: Entry = Attribute("What it was when it was opened; `hash` where the index knows it.")
+    content: bytes | None = Attribute("All of it, where it was small enough to be read on opening.")
+
+    def read(offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`. Raises `Changed` (44) at an end that came too early."""
+
+    def digest() -> Iterator[str | None]:
+        """Hash it in slices: None after each, and at last its hash, which the index keeps.
+
+        Raises `Changed` (44) when the file changed meanwhile.
+        """
+
+    def settle(digest: str | None) -> Entry:
+        """Close it and give its entry; `digest`, a hash of all that was read, goes to the index.
+
+        Raises `Changed` (44) when the file is no longer what was opened.
+        """
+
+    def close() -> None:
+        """Close it, whatever happened. May be called twice."""
+
+
+class IIncoming(Interface):
+    """A file on its way in. Every method blocks; nothing appears at its endpoint before `commit`."""
+
+    def write(data: bytes) -> None:
+        """The next bytes. Raises `ContentMismatch` (45) past the declared size, `NoSpace` (52)."""
+
+    def commit() -> Entry:
+        """Check size and hash, make it durable, and put it in its place.
+
+        Raises `ContentMismatch` (45), `Changed` (44), `WrongKind` (43), `NoSpace` (52). When it
+        returns, the file survives a power cut; when it raises, the old
+        content stands.
+        """
+
+    def abort() -> None:
+        """Leave no trace. May be called twice, and after `commit` does nothing."""
+
+
+__all__ = [
+    "Claim",
+    "IAccount",
+    "IClaiming",
+    "IDispatcher",
+    "IIncoming",
+    "IOpenFile",
+    "IPayload",
+    "IRequest",
+    "IResolution",
+    "IShare",
+    "IWorkers",
+    "Page",
+    "Put",
+]

@@ -1,0 +1,46 @@
+"""The plain values that cross from room to room: frozen, and without behaviour of their own."""
+
+from __future__ import annotations
+
+import attrs
+
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import Entry
+
+
+@attrs.frozen
+class Claim:
+    """What a request touches: an endpoint and everything under it, to read or to change.
+
+    Two claims of one connection may be worked on together when both read, or
+    when neither endpoint lies inside the other.
+    """
+
+    endpoint: Endpoint
+    changes: bool
+
+
+@attrs.frozen(kw_only=True)
+class Put:
+    """What is to stand at an endpoint, and on what condition. Checked already, never raw from the wire."""
+
+    endpoint: Endpoint
+    size: int = 0
+    """Bytes of content; 0 for a directory."""
+    hash: str | None = None
+    """The declared hash; None: only the size is checked."""
+    mtime_us: int | None = None
+    """Microseconds since 1970 UTC; None: now."""
+    mode: int | None = None
+    """Permission bits, of which only the nine are kept; None: as new files are made."""
+    if_hash: str | None = None
+    """The hash that must be there, or "absent"; None: whatever is there is replaced."""
+
+
+@attrs.frozen
+class Page:
+    """Part of a listing."""
+
+    entries: tuple[Entry, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Names, made printable, that cannot be shared, each with the reason."""

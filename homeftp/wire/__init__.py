@@ -1,0 +1,1 @@
+"""The wire's rules, without input or output: no Twisted, no disk, no clock."""

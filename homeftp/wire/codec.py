@@ -1,0 +1,114 @@
+"""Line to message and message to line: pure, strict, and the only JSON in the house.
+
+A line is UTF-8 (never UTF-16 or UTF-32), one JSON object, without its line
+ending. Decoding refuses with `BadRequest`, which names the fault: it never
+raises anything else, whatever the bytes. NaN and Infinity are no JSON; of a
+key that stands twice the last counts; unknown fields are ignored.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TypeVar
+
+import msgspec
+
+from homeftp.errors import BadRequest
+from homeftp.wire.messages import Identifier, Request, Response
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+@functools.lru_cache(maxsize=256)
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
+
+
+def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:
+    try:
+        return _decoder(kind).decode(data)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"{what}: {error}") from None
+    except RecursionError:
+        raise BadRequest(f"{what}: nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRequest(f"{what} is not JSON: {error}") from None
+
+
+def _utf8(line: bytes) -> None:
+    """msgspec does not look inside what it skips, so the whole line is checked first."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the line is not UTF-8 at byte {error.start}") from None
+
+
+def decode_request(line: bytes) -> Request:
+    """The request of a line.
+
+    Raises `BadRequest` for anything that is not one JSON object in UTF-8 with
+    the parameters of `Request`.
+    """
+    _utf8(line)
+    return _decode(line, Request, "the request")
+
+
+def decode_response(line: bytes) -> Response:
+    """The response of a line; raises `BadRequest` for anything else."""
+    _utf8(line)
+    return _decode(line, Response, "the response")
+
+
+def decode_body(request_type: str, body: msgspec.Raw, kind: type[T]) -> T:
+    """A request's body as `kind`, an attrs class; raises `BadRequest`, naming the parameter."""
+    return _decode(body, kind, f"the body of {request_type}")
+
+
+def convert(value: Any, kind: type[T], what: str) -> T:
+    """A part of a response's body, already decoded, as `kind`; raises `BadRequest`."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"{what}: {error}") from None
+
+
+def encode_request(
+    request_type: str,
+    body: dict[str, Any] | None = None,
+    *,
+    id: Identifier = None,
+    content_length: int = 0,
+) -> bytes:
+    """A request's line, without its ending. Absent parameters are left out."""
+    message: dict[str, Any] = {"request_type": request_type}
+    if id is not None:
+        message["id"] = id
+    if content_length:
+        message["content_length"] = content_length
+    if body:
+        message["body"] = body
+    return _encode(message)
+
+
+def encode_response(
+    status: int,
+    message: str,
+    body: dict[str, Any] | None = None,
+    *,
+    id: Identifier = None,
+    content_length: int = 0,
+    more: bool = False,
+) -> bytes:
+    """A response's line, without its ending. Absent parameters are left out."""
+    response: dict[str, Any] = {"status": int(status), "message": message}
+    if id is not None:
+        response["id"] = id
+    if body:
+        response["body"] = body
+    if content_length:
+        response["content_length"] = content_length
+    if more:
+        response["more"] = True
+    return _encode(response)

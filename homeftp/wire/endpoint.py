@@ -1,0 +1,123 @@
+"""What an endpoint may be: one set of rules for the server and the client, before any system call.
+
+An endpoint is a path relative to the share's root, written with `/`, in
+UTF-8 and Unicode's composed form (NFC). A name that some system cannot hold,
+or holds as another name, is refused everywhere: a file pushed from Linux must
+come down on Windows and macOS unchanged. Sources: POSIX.1 (`/`, NUL, `.`,
+`..`), Microsoft's "Naming Files, Paths, and Namespaces" (reserved characters
+and device names, trailing dot and space), UAX #15 (NFC).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import attrs
+
+from homeftp.errors import BadEndpoint
+
+MAX_NAME_BYTES = 255
+"""NAME_MAX of Linux, macOS and most file systems."""
+
+MAX_PATH_BYTES = 4096
+"""PATH_MAX of Linux."""
+
+RESERVED = ".homeftp"
+"""Our own folder in the root: temporaries and versions. It is on no wire, in any spelling."""
+
+_FORBIDDEN = frozenset('\\<>:"|?*')
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"]
+    + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
+)
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+@attrs.frozen(order=True)
+class Endpoint:
+    """A path inside the share that has passed every rule. `parts` is empty for the root."""
+
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "/".join(self.parts)
+
+    @property
+    def name(self) -> str:
+        """The last part; "" for the root."""
+        return self.parts[-1] if self.parts else ""
+
+    @property
+    def parent(self) -> Endpoint:
+        """The directory that holds it; the root's is the root."""
+        return Endpoint(self.parts[:-1])
+
+    def child(self, name: str) -> Endpoint:
+        """The endpoint called `name` inside this one; raises `BadEndpoint` as `parse` does."""
+        return parse(f"{self}/{name}" if self.parts else name)
+
+
+ROOT = Endpoint(())
+
+
+def _shown(name: str) -> str:
+    """A name as a message may show it: short, and without a raw control character."""
+    short = name if len(name) <= 80 else name[:77] + "..."
+    return ascii(short) if not short.isprintable() else f"'{short}'"
+
+
+def name_problem(name: str) -> str | None:
+    """Why `name` cannot be one part of an endpoint, in words that follow "its name"; None if it can."""
+    if name and _PLAIN.issuperset(name) and len(name) <= MAX_NAME_BYTES:
+        if name.upper() in _DEVICES:
+            return "is a device's name on Windows"
+        return None
+    if not name:
+        return "is empty"
+    if name in (".", ".."):
+        return "is . or .."
+    for character in name:
+        category = unicodedata.category(character)
+        if category == "Cs":
+            return "is not UTF-8"
+        if category in ("Cc", "Zl", "Zp"):
+            return f"holds the control character U+{ord(character):04X}"
+        if character in _FORBIDDEN or character == "/":
+            return f"holds {character}"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"is longer than {MAX_NAME_BYTES} bytes"
+    if name[-1] in ". ":
+        return "ends in a dot or a space"
+    if not unicodedata.is_normalized("NFC", name):
+        return "is not in Unicode's composed form (NFC)"
+    if name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES:
+        return "is a device's name on Windows"
+    if unicodedata.normalize("NFKC", name).casefold() == RESERVED:
+        return "is reserved"
+    return None
+
+
+def parse(rel_endpoint: str) -> Endpoint:
+    """The endpoint of a string from the wire; "" is the root.
+
+    Raises `BadEndpoint` (41), which names the part and the rule, for anything
+    that could leave the root, reach our own folder, or mean another file on
+    another system.
+    """
+    if not rel_endpoint:
+        return ROOT
+    if len(rel_endpoint) > MAX_PATH_BYTES or len(rel_endpoint.encode("utf-8", "replace")) > MAX_PATH_BYTES:
+        raise BadEndpoint(f"the endpoint is longer than {MAX_PATH_BYTES} bytes")
+    parts = tuple(rel_endpoint.split("/"))
+    for part in parts:
+        problem = name_problem(part)
+        if problem is None:
+            continue
+        if part == "" and rel_endpoint.startswith("/"):
+            raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
+        if part == "":
+            raise BadEndpoint("the endpoint has an empty part: write a/b without a doubled or trailing /")
+        if part == "..":
+            raise BadEndpoint("the endpoint leaves the share's root: .. is not allowed")
+        raise BadEndpoint(f"{_shown(part)} cannot be in an endpoint: its name {problem}")
+    return Endpoint(parts)

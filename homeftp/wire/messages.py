@@ -1,0 +1,133 @@
+"""The messages of the wire as frozen classes: envelopes, and the bodies of the built-in requests.
+
+Types and bounds here are the only validation of a message's shape: codec.py
+decodes straight into these classes and names the parameter that does not
+fit. What an endpoint may be is endpoint.py's; when a request is legal,
+conversation.py's. docs/protocol describes the same, normatively.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+import attrs
+import msgspec
+from msgspec import Meta
+
+MAX_SIZE = 2**63 - 1
+
+Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
+"""A count of bytes."""
+
+Identifier = Union[int, str, None]
+"""A request's `id`, echoed in its responses."""
+
+Hash = Annotated[str, Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
+"""A content's hash: `sha256:` and 64 lower-case hexadecimal digits."""
+
+Precondition = Annotated[str, Meta(pattern=r"\A(absent|sha256:[0-9a-f]{64})\Z")]
+"""What must be at an endpoint: a content's hash, or `absent`."""
+
+Name = Annotated[str, Meta(max_length=256)]
+
+MetaName = Literal["size", "mtime_us", "mode"]
+"""`size` in bytes, `mtime_us` in microseconds since 1970 UTC, `mode` the nine permission bits."""
+
+MetaData = Annotated[list[tuple[MetaName, int]], Meta(max_length=16)]
+"""Entries of `[name, value]`."""
+
+ABSENT = "absent"
+
+
+@attrs.frozen
+class Request:
+    """A request's envelope. `body` is still JSON; its class depends on `request_type`."""
+
+    request_type: Name
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+    id: Identifier = None
+    content_length: Size = 0
+
+
+@attrs.frozen
+class Response:
+    """A response's envelope. `more` says that it is not the last one of its request."""
+
+    status: int
+    message: str = ""
+    id: Identifier = None
+    body: dict[str, Any] = attrs.field(factory=dict)
+    content_length: Size = 0
+    more: bool = False
+
+
+@attrs.frozen
+class NoBody:
+    """The body of a request that takes no parameter."""
+
+
+@attrs.frozen
+class Login:
+    """LOGIN's body."""
+
+    username: Annotated[str, Meta(max_length=256)]
+    password: Annotated[str, Meta(max_length=1024)] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Get:
+    """GET's body."""
+
+    rel_endpoint: str
+    offset: Size = 0
+    length: Size | None = None
+    if_hash: Hash | None = None
+    recursive: bool = False
+
+
+@attrs.frozen
+class Cmp:
+    """CMP's body. Only what is given is compared."""
+
+    rel_endpoint: str
+    hash: Hash | None = None
+    meta_data: MetaData = attrs.field(factory=list)
+
+
+@attrs.frozen
+class Push:
+    """PUSH's body; the content is the payload."""
+
+    rel_endpoint: str
+    hash: Hash | None = None
+    meta_data: MetaData = attrs.field(factory=list)
+    if_hash: Precondition | None = None
+    offset: Size = 0
+    kind: Literal["file", "directory"] = "file"
+
+
+@attrs.frozen
+class Entry:
+    """What stands at an endpoint, as CMP's `remote`, GET's listings and PUSH's answers describe it.
+
+    `name` is relative to what was asked for; "" is that itself. `hash` is
+    None where it is not known without reading the file, and for directories.
+    """
+
+    name: str
+    kind: Literal["file", "directory"]
+    size: Size = 0
+    meta_data: MetaData = attrs.field(factory=list)
+    hash: Hash | None = None
+
+    def as_body(self) -> dict[str, Any]:
+        """The entry as it stands in a response; what is not known is left out."""
+        body: dict[str, Any] = {
+            "name": self.name,
+            "kind": self.kind,
+            "size": self.size,
+            "meta_data": self.meta_data,
+        }
+        if self.hash is not None:
+            body["hash"] = self.hash
+        return body
