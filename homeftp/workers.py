@@ -8,6 +8,7 @@ bunches: one wake-up of the reactor carries all that finished meanwhile.
 from __future__ import annotations
 
 from collections import deque
+from threading import Lock
 from typing import Any, Callable, Generic, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail
@@ -32,7 +33,8 @@ class ThreadWorkers:
         self._reactor = reactor
         self._bound = size + queue
         self._pending = 0
-        self._finished: deque[tuple[Deferred[Any], Any]] = deque()
+        self._lock = Lock()
+        self._finished: list[tuple[Deferred[Any], Any]] = []
         self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
 
     def start(self) -> None:
@@ -58,19 +60,18 @@ class ThreadWorkers:
             result = job(*args)
         except BaseException:
             result = Failure()
-        self._finished.append((answer, result))
-        if len(self._finished) == 1:
+        with self._lock:
+            self._finished.append((answer, result))
+            first = len(self._finished) == 1
+        if first:
             self._reactor.callFromThread(self._deliver)
 
     def _deliver(self) -> None:
-        """On the reactor's thread: hand out what has finished.
-
-        Every result is appended before its thread looks at the length, so a
-        delivery either sees it or is followed by another one.
-        """
-        while self._finished:
-            answer, result = self._finished.popleft()
-            self._pending -= 1
+        """On the reactor's thread: hand out all that has finished since the last time."""
+        with self._lock:
+            finished, self._finished = self._finished, []
+        self._pending -= len(finished)
+        for answer, result in finished:
             answer.callback(result)
 
 
