@@ -17,7 +17,7 @@ ALPN = b"homeftp/1"
 PROTOCOL_VERSION = 1
 
 MAX_REQUEST_LINE = 16 * KIB
-"""Bytes of a request's line without its ending. Postel's servers had 512 (RFC 5321); a 4 KiB path, escaped, fits here."""
+"""Bytes of a request's line without its ending. SMTP's lines have 512 (RFC 5321); a 4 KiB path, escaped, fits here."""
 
 MAX_RESPONSE_LINE = 256 * KIB
 """Bytes of a response's line without its ending; a page of a listing is the longest."""
@@ -31,7 +31,7 @@ MAX_IN_FLIGHT = 64
 SMALL_FILE = 64 * KIB
 """Content up to this many bytes is held in memory whole, and many such files go through the disk as one job."""
 
-PIECE = 1 * MIB
+PIECE = 256 * KIB
 """Bytes that go to or from the disk in one job while a large file streams."""
 
 SLICE = 64 * MIB

@@ -71,7 +71,9 @@ class IResolution(Interface):
         Raises `ConnectionLost` when the client went away.
         """
 
-    def resolve(status: int, message: str, body: dict[str, Any] | None = None, payload: IPayload | bytes | None = None) -> None:
+    def resolve(
+        status: int, message: str, body: dict[str, Any] | None = None, payload: IPayload | bytes | None = None
+    ) -> None:
         """The answer. A second one is a bug and raises RuntimeError."""
 
 

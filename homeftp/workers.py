@@ -58,7 +58,7 @@ class ThreadWorkers:
         """In a thread: do the job and leave its result where the reactor finds it."""
         try:
             result = job(*args)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever a job raises is its result
             result = Failure()
         with self._lock:
             self._finished.append((answer, result))

@@ -1,0 +1,1 @@
+"""Who may come in: passwords, the portal and its avatars. No wire, no files of the share."""

@@ -22,13 +22,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 @functools.lru_cache(maxsize=256)
-def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
 def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:
     try:
-        return _decoder(kind).decode(data)
+        decoded: T = _decoder(kind).decode(data)
+        return decoded
     except msgspec.ValidationError as error:
         raise BadRequest(f"{what}: {error}") from None
     except RecursionError:

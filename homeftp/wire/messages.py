@@ -8,7 +8,7 @@ conversation.py's. docs/protocol describes the same, normatively.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 import attrs
 import msgspec
@@ -19,7 +19,7 @@ MAX_SIZE = 2**63 - 1
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
 """A count of bytes."""
 
-Identifier = Union[int, str, None]
+Identifier = int | str | None
 """A request's `id`, echoed in its responses."""
 
 Hash = Annotated[str, Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
