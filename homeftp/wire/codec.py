@@ -9,7 +9,7 @@ key that stands twice the last counts; unknown fields are ignored.
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -28,7 +28,7 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:
     try:
-        decoded: T = _decoder(kind).decode(data)
+        decoded: T = _decoder(cast(Any, kind)).decode(data)
         return decoded
     except msgspec.ValidationError as error:
         raise BadRequest(f"{what}: {error}") from None
