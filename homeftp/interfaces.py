@@ -64,6 +64,8 @@ class IRequest(Interface):
 class IResolution(Interface):
     """Where a dispatcher's answer goes: once, in the order of the requests, at the client's pace."""
 
+    resolved: bool = Attribute("Whether there is an answer.")
+
     def send(body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:
         """One interim answer, marked `more`, with its payload if any.
 

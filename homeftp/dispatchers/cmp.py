@@ -1,0 +1,107 @@
+"""CMP: is the client's copy the same as what stands at an endpoint?"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from zope.interface import implementer
+
+from homeftp.dispatchers.digest import known_hash
+from homeftp.dispatchers.metadata import checked
+from homeftp.dispatchers.together import together_per_share
+from homeftp.errors import NotFound, WrongKind
+from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution, IShare, IWorkers
+from homeftp.status import Status
+from homeftp.values import Claim
+from homeftp.wire.endpoint import Endpoint, parse
+from homeftp.wire.messages import Cmp, Entry
+
+GROUP = 256
+"""Endpoints that are looked at in one job, at most."""
+
+
+def _look_many(share: IShare, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception]:
+    """In a worker: what stands at each; `NotFound` where nothing does."""
+    found: list[Entry | Exception] = []
+    for endpoint in endpoints:
+        try:
+            found.append(share.look(endpoint) or NotFound(f"nothing is at {endpoint}"))
+        except Exception as error:  # each item has its own outcome
+            found.append(error)
+    return found
+
+
+def judge(differs: Sequence[str]) -> Status:
+    """The status for the names of what differs: SEED.md's 10 to 14, less ABSENT."""
+    content = "hash" in differs
+    metadata = any(name != "hash" for name in differs)
+    if content:
+        return Status.CONTENT_AND_METADATA_DIFFER if metadata else Status.CONTENT_DIFFERS
+    return Status.METADATA_DIFFERS if metadata else Status.SAME
+
+
+_MESSAGES = {
+    Status.SAME: "the same",
+    Status.METADATA_DIFFERS: "the content is the same, the metadata is not",
+    Status.CONTENT_DIFFERS: "the content differs though the metadata is the same",
+    Status.CONTENT_AND_METADATA_DIFFER: "content and metadata differ",
+}
+
+
+@implementer(IDispatcher, IClaiming)
+class CmpDispatcher:
+    """Compares what the request gives, and only that, with what stands at the endpoint."""
+
+    request_type = "CMP"
+    body_type = Cmp
+
+    def __init__(self, workers: IWorkers) -> None:
+        self._look = together_per_share(workers, _look_many, limit=GROUP)
+
+    def claims(self, body: Cmp) -> Claim:
+        """It reads its endpoint; raises `BadEndpoint` (41)."""
+        return Claim(parse(body.rel_endpoint), changes=False)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        """Compare."""
+        body: Cmp = request.body
+        endpoint = parse(body.rel_endpoint)
+        wanted = checked(body.meta_data)
+        share: IShare = request.account.share
+        try:
+            entry = await self._look.run((share, endpoint))
+        except NotFound as absent:
+            resolution.resolve(Status.ABSENT, absent.message, {"differs": []})
+            return
+        differs = []
+        if body.hash is not None:
+            remote_hash, entry = await _hash(share, endpoint, entry, request.workers)
+            if remote_hash != body.hash:
+                differs.append("hash")
+        differs += _differing(wanted, entry)
+        status = judge(differs)
+        answer: dict[str, Any] = {"differs": differs, "remote": entry.as_body()}
+        resolution.resolve(status, f"{endpoint}: {_MESSAGES[status]}", answer)
+
+
+async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorkers) -> tuple[str, Entry]:
+    """The hash that stands there, read where the index does not know it, and the entry that goes with it."""
+    if entry.kind != "file":
+        raise WrongKind(f"{endpoint} is a directory; GET lists it")
+    if entry.hash is not None:
+        return entry.hash, entry
+    file = await workers.run(share.open, endpoint)
+    try:
+        digest = await known_hash(file, workers)
+        entry = await workers.run(file.settle, digest)
+        return digest, entry
+    finally:
+        await workers.run(file.close)
+
+
+def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
+    """The names whose values are not the entry's."""
+    present: dict[str, int] = {name: value for name, value in entry.meta_data}
+    if entry.kind == "file":
+        present["size"] = entry.size
+    return [name for name, value in wanted.items() if present.get(name) != value]

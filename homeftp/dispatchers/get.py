@@ -1,0 +1,149 @@
+"""GET: a file's content, or a directory's entries."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Sequence
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from homeftp.config import PIECE, SMALL_FILE
+from homeftp.dispatchers.digest import known_hash
+from homeftp.dispatchers.together import together_per_share
+from homeftp.errors import BadRequest, Changed, TooLarge, WrongKind
+from homeftp.interfaces import IClaiming, IDispatcher, IOpenFile, IPayload, IRequest, IResolution, IShare, IWorkers
+from homeftp.status import Status
+from homeftp.values import Claim, Page
+from homeftp.wire.endpoint import Endpoint, parse
+from homeftp.wire.messages import Get
+
+GROUP = 64
+"""Files that are opened, and where small read, in one job, at most."""
+
+
+def _open_many(share: IShare, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFile | Exception]:
+    return share.open_many(endpoints, SMALL_FILE)
+
+
+@implementer(IDispatcher, IClaiming)
+class GetDispatcher:
+    """Sends a file, then says whether it stayed the same meanwhile; or lists a directory, page by page."""
+
+    request_type = "GET"
+    body_type = Get
+
+    def __init__(self, workers: IWorkers) -> None:
+        self._open = together_per_share(workers, _open_many, limit=GROUP)
+
+    def claims(self, body: Get) -> Claim:
+        """It reads its endpoint; raises `BadEndpoint` (41)."""
+        return Claim(parse(body.rel_endpoint), changes=False)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        """Send what stands at the endpoint."""
+        body: Get = request.body
+        endpoint = parse(body.rel_endpoint)
+        share: IShare = request.account.share
+        if not endpoint.parts:
+            await _list(endpoint, request, resolution)
+            return
+        try:
+            file: IOpenFile = await self._open.run((share, endpoint))
+        except WrongKind:
+            await _list(endpoint, request, resolution)
+            return
+        try:
+            await _send(file, request, resolution)
+        finally:
+            if file.content is None:
+                await request.workers.run(file.close)
+
+
+async def _send(file: IOpenFile, request: IRequest, resolution: IResolution) -> None:
+    """The head with the content, then the verdict."""
+    body: Get = request.body
+    if body.recursive:
+        raise WrongKind("recursive is for directories; this is a file")
+    size = file.entry.size
+    if body.offset > size:
+        raise BadRequest(f"offset {body.offset} is past the end: the file has {size} bytes")
+    length = size - body.offset if body.length is None else min(body.length, size - body.offset)
+    if body.if_hash is not None and await known_hash(file, request.workers) != body.if_hash:
+        raise Changed("the file is not the one that if_hash names: compare again")
+    if file.content is not None:
+        await resolution.send(file.entry.as_body(), payload=file.content[body.offset : body.offset + length])
+        entry = file.entry
+    else:
+        content = FilePayload(file, body.offset, length, request.workers)
+        await resolution.send(file.entry.as_body(), payload=content)
+        entry = await request.workers.run(file.settle, content.digest if length == size else None)
+    resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
+
+
+@implementer(IPayload)
+class FilePayload:
+    """Part of an open file, read one piece ahead, and hashed as it goes."""
+
+    def __init__(self, file: IOpenFile, offset: int, size: int, workers: IWorkers) -> None:
+        self.size = size
+        self._file = file
+        self._offset = offset
+        self._missing = size
+        self._workers = workers
+        self._hash = hashlib.sha256()
+        self._ahead: Deferred[bytes] = self._fetch()
+
+    @property
+    def digest(self) -> str:
+        """The hash of what has been read."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def _fetch(self) -> Deferred[bytes]:
+        return self._workers.run(self._piece)
+
+    def _piece(self) -> bytes:
+        """In a worker: the next piece."""
+        if not self._missing:
+            return b""
+        data = self._file.read(self._offset, min(PIECE, self._missing))
+        self._hash.update(data)
+        self._offset += len(data)
+        self._missing -= len(data)
+        return data
+
+    async def read(self) -> bytes:
+        """The next piece; b"" after the last. Raises `Changed` (44) when the file got shorter."""
+        data = await self._ahead
+        if data:
+            self._ahead = self._fetch()
+        return data
+
+    async def read_all(self, limit: int) -> bytes:
+        """All of it; raises `TooLarge` (22) over `limit`."""
+        if self.size > limit:
+            raise TooLarge(f"the content has {self.size} bytes; at most {limit} are allowed here")
+        pieces = []
+        while data := await self.read():
+            pieces.append(data)
+        return b"".join(pieces)
+
+
+async def _list(endpoint: Endpoint, request: IRequest, resolution: IResolution) -> None:
+    """The entries of a directory, in `more` lines."""
+    body: Get = request.body
+    if body.offset or body.length is not None or body.if_hash is not None:
+        raise WrongKind("this is a directory: offset, length and if_hash are for files")
+    pages = request.account.share.pages(endpoint, body.recursive)
+    total = 0
+    while (page := await request.workers.run(next, pages, None)) is not None:
+        total += len(page.entries)
+        await resolution.send(_page_body(page))
+    resolution.resolve(Status.OK, f"listed {endpoint}", {"entries_total": total})
+
+
+def _page_body(page: Page) -> dict[str, Any]:
+    body: dict[str, Any] = {"entries": [entry.as_body() for entry in page.entries]}
+    if page.skipped:
+        body["skipped"] = page.skipped
+    return body

@@ -1,0 +1,32 @@
+"""What the built-in dispatchers share: metadata from the wire, checked once."""
+
+from __future__ import annotations
+
+from homeftp.errors import BadRequest
+from homeftp.wire.messages import MAX_SIZE, MetaData
+
+MODE_BITS = 0o777
+"""The permission bits that travel; set-user-ID, set-group-ID and sticky never do."""
+
+_MAX_MTIME_US = MAX_SIZE // 1000
+"""Beyond it, the nanoseconds that the system calls take do not fit 64 bits."""
+
+
+def checked(meta_data: MetaData) -> dict[str, int]:
+    """The entries by name.
+
+    Raises `BadRequest` (20) for a name that stands twice, a time that no
+    system call takes, a size below 0, and mode bits beyond the nine.
+    """
+    values: dict[str, int] = {}
+    for name, value in meta_data:
+        if name in values:
+            raise BadRequest(f"meta_data names {name} twice")
+        values[name] = value
+    if values.get("size", 0) < 0:
+        raise BadRequest("meta_data: size is below 0")
+    if abs(values.get("mtime_us", 0)) > _MAX_MTIME_US:
+        raise BadRequest("meta_data: mtime_us is out of range")
+    if not 0 <= values.get("mode", 0) <= MODE_BITS:
+        raise BadRequest("meta_data: mode may hold the nine permission bits only, 0 to 511")
+    return values

@@ -1,0 +1,92 @@
+"""PUSH: what is to stand at an endpoint. The content is the payload."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from zope.interface import implementer
+
+from homeftp.config import SMALL_FILE
+from homeftp.dispatchers.metadata import checked
+from homeftp.dispatchers.together import together_per_share
+from homeftp.errors import BadRequest, Changed, ContentMismatch
+from homeftp.interfaces import IClaiming, IDispatcher, IIncoming, IRequest, IResolution, IShare, IWorkers
+from homeftp.status import Status
+from homeftp.values import Claim, Put
+from homeftp.wire.endpoint import parse
+from homeftp.wire.messages import Entry, Push
+
+GROUP = 256
+"""Small files that become durable with one sync, at most."""
+
+
+def _put_many(share: IShare, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
+    return share.put_many(puts)
+
+
+@implementer(IDispatcher, IClaiming)
+class PushDispatcher:
+    """Stores a file or makes a directory, atomically and durably, before it answers.
+
+    Small files in flight together, from one connection or many, are written
+    and made durable together.
+    """
+
+    request_type = "PUSH"
+    body_type = Push
+
+    def __init__(self, workers: IWorkers) -> None:
+        self._put = together_per_share(workers, _put_many, limit=GROUP)
+
+    def claims(self, body: Push) -> Claim:
+        """It changes its endpoint; raises `BadEndpoint` (41)."""
+        return Claim(parse(body.rel_endpoint), changes=True)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        """Store what the request brings."""
+        body: Push = request.body
+        put = _checked(body, request.payload.size)
+        if body.kind == "directory":
+            entry = await request.workers.run(request.account.share.make_directory, put)
+            resolution.resolve(Status.OK, f"made {put.endpoint}", entry.as_body())
+            return
+        if put.size <= SMALL_FILE:
+            data = await request.payload.read_all(SMALL_FILE)
+            entry = await self._put.run((request.account.share, (put, data)))
+        else:
+            entry = await _stream(request, put)
+        resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
+
+
+def _checked(body: Push, size: int) -> Put:
+    """The request as a `Put`; what the body's types cannot say is said here."""
+    endpoint = parse(body.rel_endpoint)
+    if not endpoint.parts and body.kind == "file":
+        raise BadRequest("PUSH needs a rel_endpoint: the share's root is a directory")
+    if body.offset:
+        raise Changed("nothing of this content is here to go on from: send it from offset 0")
+    if body.kind == "directory" and (size or body.hash):
+        raise BadRequest("a directory has no content and no hash of its own: leave them out")
+    meta = checked(body.meta_data)
+    if meta.get("size", size) != size:
+        raise ContentMismatch(f"meta_data says {meta['size']} bytes, content_length {size}")
+    return Put(
+        endpoint=endpoint,
+        size=size,
+        hash=body.hash,
+        mtime_us=meta.get("mtime_us"),
+        mode=meta.get("mode"),
+        if_hash=body.if_hash,
+    )
+
+
+async def _stream(request: IRequest, put: Put) -> Entry:
+    """A large file: the disk works on one piece while the next arrives."""
+    run = request.workers.run
+    incoming: IIncoming = await run(request.account.share.begin, put)
+    try:
+        while piece := await request.payload.read():
+            await run(incoming.write, piece)
+        return await run(incoming.commit)
+    finally:
+        await run(incoming.abort)

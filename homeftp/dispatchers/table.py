@@ -1,0 +1,104 @@
+"""request_type → dispatcher: the table of what this server answers, and the one place that runs a dispatcher."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterable
+
+import attrs
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ConnectionLost
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.errors import Refusal, SetupError, UnknownRequestType
+from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IWorkers
+from homeftp.status import Status
+from homeftp.values import Claim
+from homeftp.wire.codec import decode_body
+from homeftp.wire.conversation import RESERVED_TYPES
+from homeftp.wire.endpoint import ROOT
+from homeftp.wire.messages import Request as Envelope
+
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
+
+EVERYTHING = Claim(ROOT, changes=True)
+"""The claim of a request that overlaps no other."""
+
+
+@implementer(IRequest)
+@attrs.frozen(eq=False)
+class Request:
+    """A request as its dispatcher gets it."""
+
+    request_type: str
+    body: Any
+    payload: IPayload
+    account: IAccount
+    workers: IWorkers
+
+
+class Table:
+    """The dispatchers of one server, by request_type. Raises `SetupError` when two claim the same."""
+
+    _log = Logger()
+
+    def __init__(self, dispatchers: Iterable[IDispatcher]) -> None:
+        self._by_type: dict[str, IDispatcher] = {}
+        for dispatcher in dispatchers:
+            self._add(dispatcher)
+
+    def _add(self, dispatcher: IDispatcher) -> None:
+        name = dispatcher.request_type
+        if not isinstance(name, str) or not _NAME.match(name):
+            raise SetupError(f"{name!r} is no request_type: use capital letters, digits and _, at most 64")
+        if name in RESERVED_TYPES:
+            raise SetupError(f"{name} belongs to the session itself: no dispatcher may claim it")
+        if name in self._by_type:
+            raise SetupError(f"two dispatchers claim {name}")
+        self._by_type[name] = dispatcher
+
+    @property
+    def request_types(self) -> list[str]:
+        """What is answered, sorted."""
+        return sorted(self._by_type)
+
+    def find(self, request_type: str) -> IDispatcher:
+        """The dispatcher of a type; raises `UnknownRequestType` (21), naming those that there are."""
+        try:
+            return self._by_type[request_type]
+        except KeyError:
+            shown = ascii(request_type[:40])
+            known = ", ".join(self.request_types)
+            raise UnknownRequestType(f"no dispatcher answers {shown}; this server answers {known}") from None
+
+    def decode(self, envelope: Envelope) -> tuple[IDispatcher, Any, Claim]:
+        """Who answers a request, its body, and what it touches.
+
+        Raises `UnknownRequestType` (21), `BadRequest` (20) and `BadEndpoint` (41).
+        """
+        dispatcher = self.find(envelope.request_type)
+        body = decode_body(envelope.request_type, envelope.body, dispatcher.body_type)
+        claiming = IClaiming(dispatcher, None)
+        return dispatcher, body, EVERYTHING if claiming is None else claiming.claims(body)
+
+    def dispatch(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
+        """Let `dispatcher` answer; whatever it does there is one answer, and the Deferred never fails."""
+        working = maybeDeferred(dispatcher.dispatch, request, resolution)
+        return working.addBoth(self._settle, request.request_type, resolution)
+
+    def _settle(self, result: object, request_type: str, resolution: IResolution) -> None:
+        if isinstance(result, Failure):
+            if result.check(ConnectionLost):
+                return
+            if resolution.resolved:
+                self._log.failure("the dispatcher of {request_type} failed after its answer", result, request_type=request_type)
+            elif result.check(Refusal):
+                resolution.resolve(result.value.status, result.value.message)
+            else:
+                self._log.failure("the dispatcher of {request_type} failed", result, request_type=request_type)
+                resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        elif not resolution.resolved:
+            self._log.error("the dispatcher of {request_type} ended without an answer", request_type=request_type)
+            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")

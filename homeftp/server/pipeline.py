@@ -1,0 +1,143 @@
+"""The requests of one connection between their arrival and their answers: what may overlap, and in which order.
+
+Answers go out in the order of the requests, and each request sees the effect
+of those before it. Inside that promise requests overlap: two of them are
+worked on together when their claims do not touch (both read, or neither
+endpoint lies inside the other). A request that has to wait holds up those
+behind it, so that nothing overtakes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from homeftp.server.resolution import Resolution
+from homeftp.values import Claim
+
+Parts = tuple[str, ...]
+
+
+class Claims:
+    """What is being read and changed now: how many claims at each endpoint, and how many below it."""
+
+    def __init__(self) -> None:
+        self._at: dict[bool, Counter[Parts]] = {True: Counter(), False: Counter()}
+        self._below: dict[bool, Counter[Parts]] = {True: Counter(), False: Counter()}
+
+    def conflict(self, claim: Claim) -> bool:
+        """Whether `claim` touches one that is held."""
+        parts = claim.endpoint.parts
+        for changes in (True, False) if claim.changes else (True,):
+            if parts in self._below[changes]:
+                return True
+            at = self._at[changes]
+            if at and any(parts[:depth] in at for depth in range(len(parts) + 1)):
+                return True
+        return False
+
+    def hold(self, claim: Claim) -> None:
+        """Add a claim."""
+        self._count(claim, 1)
+
+    def release(self, claim: Claim) -> None:
+        """Take back a claim that is held."""
+        self._count(claim, -1)
+
+    def _count(self, claim: Claim, step: int) -> None:
+        parts = claim.endpoint.parts
+        at = self._at[claim.changes]
+        at[parts] += step
+        if not at[parts]:
+            del at[parts]
+        below = self._below[claim.changes]
+        for depth in range(len(parts)):
+            below[parts[:depth]] += step
+            if not below[parts[:depth]]:
+                del below[parts[:depth]]
+
+
+@attrs.define(eq=False)
+class Exchange:
+    """One request in the pipeline."""
+
+    claim: Claim
+    resolution: Resolution
+    work: Callable[[], Deferred[None] | None]
+    """Begins the work; the claim is held until its Deferred fires, which it does without a failure."""
+    weight: int
+    """Bytes that the request keeps in memory."""
+
+
+class Pipeline:
+    """Exchanges in the order of their arrival.
+
+    `may_write` says whether the client keeps up; `settled` is called after
+    answers have gone out; `broken` gets the failure of a payload that could
+    not be sent whole: the stream cannot be trusted any more.
+    """
+
+    def __init__(
+        self, *, may_write: Callable[[], bool], settled: Callable[[], None], broken: Callable[[Failure], None]
+    ) -> None:
+        self._may_write = may_write
+        self._settled = settled
+        self._broken = broken
+        self._queue: deque[Exchange] = deque()
+        self._waiting: deque[Exchange] = deque()
+        self._claims = Claims()
+        self._streaming = False
+        self.weight = 0
+        """Bytes of the payloads that wait in memory."""
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def add(self, exchange: Exchange) -> None:
+        """Take a request in; its work begins at once or when those it touches have ended."""
+        self.weight += exchange.weight
+        self._queue.append(exchange)
+        self._waiting.append(exchange)
+        if len(self._queue) == 1:
+            exchange.resolution.take_turn()
+        self._begin()
+
+    def flush(self) -> None:
+        """Send every answer whose turn has come, as far as the client keeps up."""
+        while self._queue and not self._streaming and self._queue[0].resolution.resolved and self._may_write():
+            streaming = self._queue[0].resolution.write_answer()
+            if streaming is None:
+                self._pop()
+            else:
+                self._streaming = True
+                streaming.addCallbacks(self._streamed, self._broken)
+        self._settled()
+
+    def _streamed(self, _: None) -> None:
+        self._streaming = False
+        self._pop()
+        self.flush()
+
+    def _pop(self) -> None:
+        self.weight -= self._queue.popleft().weight
+        if self._queue:
+            self._queue[0].resolution.take_turn()
+
+    def _begin(self) -> None:
+        """Begin the work of all that need not wait; the first that must holds up the rest."""
+        while self._waiting and not self._claims.conflict(self._waiting[0].claim):
+            exchange = self._waiting.popleft()
+            self._claims.hold(exchange.claim)
+            working = exchange.work()
+            if working is None:
+                self._claims.release(exchange.claim)
+            else:
+                working.addCallback(self._end, exchange.claim)
+
+    def _end(self, _: None, claim: Claim) -> None:
+        self._claims.release(claim)
+        self._begin()

@@ -1,0 +1,158 @@
+"""Where a dispatcher's answer goes: to the client, once, when its turn has come, at the client's pace."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPushProducer, ITransport
+from zope.interface import implementer
+
+from homeftp.config import TLS_WRITE
+from homeftp.interfaces import IPayload, IResolution
+from homeftp.status import Status
+from homeftp.wire.codec import encode_response
+from homeftp.wire.messages import Identifier
+
+
+@implementer(IPushProducer)
+class Outlet:
+    """The way out of one connection: says whether the client keeps up, and lets writers wait until it does.
+
+    `resumed` is called when the client has read enough for more. The
+    transport pauses and resumes it as any push producer.
+    """
+
+    def __init__(self, transport: ITransport, *, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
+        self._transport = transport
+        self._on_paused = paused
+        self._on_resumed = resumed
+        self._waiting: list[Deferred[None]] = []
+        self.paused = False
+        self.lost = False
+        self.written = 0
+
+    def write(self, data: bytes) -> None:
+        """Give bytes to the transport; the only place of a running session that does."""
+        self.written += len(data)
+        self._transport.write(data)
+
+    async def ready(self) -> None:
+        """Return when the client keeps up; raises `ConnectionLost` when it has gone."""
+        if self.paused and not self.lost:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+        if self.lost:
+            raise ConnectionLost("the client went away")
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        self.paused = True
+        self._on_paused()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer has room."""
+        self.paused = False
+        self._release()
+        self._on_resumed()
+
+    def stopProducing(self) -> None:
+        """The connection has gone; whoever waits learns it."""
+        self.lost = True
+        self._release()
+
+    def _release(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
+
+
+@implementer(IResolution)
+class Resolution:
+    """The answer to one request. `finished` is called once, when it has been resolved."""
+
+    def __init__(self, id: Identifier, outlet: Outlet, finished: Callable[[], None]) -> None:
+        self._id = id
+        self._outlet = outlet
+        self._finished = finished
+        self._turn = False
+        self._waiting: list[Deferred[None]] = []
+        self._answer: tuple[bytes, IPayload | bytes | None] | None = None
+        self.status: Status | int | None = None
+
+    @property
+    def resolved(self) -> bool:
+        """Whether there is an answer."""
+        return self._answer is not None
+
+    def take_turn(self) -> None:
+        """Every request before this one has been answered."""
+        self._turn = True
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
+
+    async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
+        """One interim answer; returns when the next may be sent."""
+        if self.resolved:
+            raise RuntimeError("the request has been answered already")
+        if not self._turn:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+        await self._outlet.ready()
+        self._outlet.write(self._line(Status.OK, message, body, payload, more=True))
+        await self._stream(payload)
+        await self._outlet.ready()
+
+    def resolve(
+        self, status: int, message: str, body: dict[str, Any] | None = None, payload: IPayload | bytes | None = None
+    ) -> None:
+        """The answer; it is sent when its turn comes."""
+        if self.resolved:
+            raise RuntimeError("the request has been answered already")
+        self._answer = (self._line(status, message, body, payload, more=False), payload)
+        self.status = status
+        self._finished()
+
+    def write_answer(self) -> Deferred[None] | None:
+        """Send the answer, at its turn; None when that is done, else a Deferred for the end of its payload."""
+        assert self._answer is not None
+        line, payload = self._answer
+        if payload is None:
+            self._outlet.write(line)
+            return None
+        if isinstance(payload, bytes) and len(payload) <= TLS_WRITE:
+            self._outlet.write(line + payload)
+            return None
+        self._outlet.write(line)
+        return Deferred.fromCoroutine(self._stream(payload))
+
+    def _line(
+        self, status: int, message: str, body: dict[str, Any] | None, payload: IPayload | bytes | None, *, more: bool
+    ) -> bytes:
+        size = 0 if payload is None else len(payload) if isinstance(payload, bytes) else payload.size
+        return encode_response(status, message, body, id=self._id, content_length=size, more=more) + b"\n"
+
+    async def _stream(self, payload: IPayload | bytes | None) -> None:
+        if payload is None:
+            return
+        if isinstance(payload, bytes):
+            await self._slices(payload)
+            return
+        missing = payload.size
+        while piece := await payload.read():
+            missing -= len(piece)
+            if missing < 0:
+                break
+            await self._slices(piece)
+        if missing:
+            raise RuntimeError(f"a payload was {-missing} bytes longer than its size" if missing < 0 else f"a payload ended {missing} bytes early")
+
+    async def _slices(self, data: bytes) -> None:
+        """Pieces of the size that TLS is fastest with, as the client reads them."""
+        for start in range(0, len(data), TLS_WRITE):
+            await self._outlet.ready()
+            self._outlet.write(data[start : start + TLS_WRITE])
