@@ -176,3 +176,11 @@ class SetupError(Exception):
     One line for the person who typed it: what is wrong and what to do. The
     command line prints it and ends with a non-zero status; no traceback.
     """
+
+
+class NotTrusted(Exception):
+    """The other end could not prove that it is the server that is meant.
+
+    One line for the person at the client, as with `SetupError`; nothing
+    secret was sent. The command line ends with status 4.
+    """

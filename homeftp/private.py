@@ -1,0 +1,88 @@
+"""Folders and files that only their owner may read: keys, accounts, a client's remotes.
+
+Every such folder is made with mode 0700 and every such file with 0600, and
+looser ones are refused: whoever could read them meanwhile may have a copy, so
+the person is told instead of having it mended silently. Files are replaced
+whole, never written in place. On systems without permission bits the modes
+are not looked at. What stands in the files is their own modules' matter.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+
+from homeftp.errors import SetupError
+
+
+def private_folder(path: str) -> str:
+    """Make the folder `path`, with its parents, or check the one that is there; gives its absolute path.
+
+    Raises `SetupError` when others may look into it, or when it cannot be
+    made or written.
+    """
+    path = os.path.abspath(path)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        status = os.stat(path)
+    except OSError as error:
+        raise SetupError(f"cannot make the folder {path}: {error.strerror}: choose one that you may write") from error
+    if _open_to_others(status):
+        raise SetupError(f"others may look into the folder {path}, which holds secrets: chmod 700 {path}")
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise SetupError(f"cannot write in the folder {path}: choose one that you may write")
+    return path
+
+
+def read_private(path: str) -> bytes | None:
+    """What the file `path` holds; None when there is none.
+
+    Raises `SetupError` when others may read it, or when it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            if _open_to_others(os.fstat(file.fileno())):
+                raise SetupError(f"others may read {path}, which is a secret: chmod 600 {path}")
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SetupError(f"cannot read {path}: {error.strerror}") from error
+
+
+def write_private(path: str, data: bytes) -> None:
+    """Put `data` at `path`, whole or not at all, even through a power cut.
+
+    Raises `SetupError` when it cannot be written; what was there stays.
+    """
+    folder = os.path.dirname(path)
+    try:
+        descriptor, aside = tempfile.mkstemp(prefix=".new-", dir=folder)  # mkstemp makes it 0600
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(aside, path)
+        except BaseException:
+            os.unlink(aside)
+            raise
+        sync_folder(folder)
+    except OSError as error:
+        raise SetupError(f"cannot write {path}: {error.strerror}") from error
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in the folder `path` durable, where the system can (fsync(2), of a directory)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_to_others(status: os.stat_result) -> bool:
+    return os.name == "posix" and bool(stat.S_IMODE(status.st_mode) & 0o077)

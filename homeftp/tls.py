@@ -1,0 +1,124 @@
+"""How TLS is spoken: the options of the server's end and of the client's, and what a handshake has shown.
+
+Nothing but policy is here: versions, ciphers, names and whom to trust. Which
+certificates there are is identity.py's; when a handshake begins and what may
+cross before its end is the protocols'.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from cryptography import x509
+from cryptography.x509 import verification
+from OpenSSL import SSL
+from twisted.internet import ssl
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+
+from homeftp.config import ALPN
+from homeftp.errors import NotTrusted
+from homeftp.identity import Identity, server_name
+
+_MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+_CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Forward secrecy and authenticated encryption only; every cipher of TLS 1.3 is so by itself."""
+
+
+class Secured(Protocol):
+    """A transport that TLS is up on, however it got there: `startTLS`, or a TLS endpoint."""
+
+    def getHandle(self) -> Any:
+        """The `OpenSSL.SSL.Connection`; None once it is lost."""
+
+
+def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateOptions:
+    """The server's end, for `startTLS` and for `TLSMemoryBIOFactory`; `minimum` is "1.3" or "1.2".
+
+    One object serves all connections. A client that offers other application
+    protocols only is refused; one that offers none is not (see
+    `negotiated_ok`).
+    """
+    # Twisted's annotations still name pyOpenSSL's deprecated classes; it takes cryptography's.
+    own: dict[str, Any] = {
+        "privateKey": identity.key,
+        "certificate": identity.certificate,
+        "extraCertChain": list(identity.chain[1:]),
+    }
+    options = ssl.CertificateOptions(**own, acceptableProtocols=[ALPN], **_common(minimum))
+    options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
+    return options
+
+
+def client_options(ca_pem: bytes, *, minimum: str = "1.3") -> IOpenSSLClientConnectionCreator:
+    """The client's end: only a server of the home whose CA this is will do, whatever its address.
+
+    The name is not sent (no SNI): the server needs none, and it would let
+    every network on the way recognise the home. Raises `NotTrusted` when
+    `ca_pem` is no certificate.
+    """
+    try:
+        ca = x509.load_pem_x509_certificate(ca_pem)
+    except ValueError as error:
+        raise NotTrusted("the server's pinned certificate is damaged: add the server again") from error
+    return ssl.optionsForClientTLS(
+        server_name(ca),
+        trustRoot=ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(ca_pem)]),
+        acceptableProtocols=[ALPN],
+        sendServerName=False,
+        extraCertificateOptions=_common(minimum),
+    )
+
+
+def first_contact_options(*, minimum: str = "1.3") -> ssl.CertificateOptions:
+    """The client's end when no CA is known yet: any server will do, so nothing secret may be sent.
+
+    For `presented_ca` alone; then the connection is closed, and a person
+    compares the fingerprint before there is another.
+    """
+    return ssl.CertificateOptions(acceptableProtocols=[ALPN], **_common(minimum))
+
+
+def presented_ca(transport: Secured) -> x509.Certificate:
+    """The CA that the server at the other end of `transport` presented, once it is proven to be that server's.
+
+    Raises `NotTrusted` when the chain is not that of a homeftp server: no CA
+    in it, a certificate that the CA did not make or that bears another name,
+    is for another use, or is not valid today.
+    """
+    try:
+        leaf, ca = transport.getHandle().get_peer_cert_chain(as_cryptography=True)
+        ca.verify_directly_issued_by(ca)
+        policy = verification.PolicyBuilder().store(verification.Store([ca]))
+        policy.build_server_verifier(x509.DNSName(server_name(ca))).verify(leaf, [])
+    except Exception as error:  # a hostile chain may trip over anything
+        raise NotTrusted(
+            "what answers there does not prove to be a homeftp server: check the address and both machines' clocks"
+        ) from error
+    authority: x509.Certificate = ca
+    return authority
+
+
+def negotiated_ok(transport: Secured, *, required: bool = False) -> bool:
+    """Whether the application protocol is ours, as far as ALPN says (RFC 7301).
+
+    A peer without ALPN passes unless `required`: `openssl s_client` offers
+    none, our own client always insists.
+    """
+    connection = transport.getHandle()
+    if connection is None:
+        return False
+    negotiated = connection.get_alpn_proto_negotiated()
+    return negotiated == ALPN or (negotiated == b"" and not required)
+
+
+def _common(minimum: str) -> dict[str, Any]:
+    """What holds at both ends.
+
+    By itself Twisted leaves out compression, sessions and tickets, and gives
+    back the buffers of idle connections (MODE_RELEASE_BUFFERS).
+    """
+    return {
+        "raiseMinimumTo": _MINIMUM[minimum],
+        "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(_CIPHERS_1_2),
+    }
