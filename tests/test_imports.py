@@ -163,6 +163,7 @@ class HousePlanTests(SynchronousTestCase):
 
     def test_table_runs_one_way(self) -> None:
         """No two rooms may import each other, however far apart; the shared tools are one room in this."""
+
         def reached(start: str) -> set[str]:
             seen: set[str] = set()
             todo = [start]

@@ -1,0 +1,167 @@
+"""The programs that transfer.py measures: their servers, and the command lines of their clients.
+
+How they are measured is transfer.py's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
+
+PASSWORD = b"a password for the benchmark alone\n"
+SSHD_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/client.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
+"""
+SSH_CONFIG = """\
+Host nas
+  HostName 127.0.0.1
+  Port {port}
+  User {user}
+  IdentityFile {folder}/client
+  IdentitiesOnly yes
+  StrictHostKeyChecking no
+  UserKnownHostsFile /dev/null
+  LogLevel ERROR
+"""
+
+
+class Program(NamedTuple):
+    """A program under measurement: the process of its server, and the client's command line for a transfer.
+
+    It is made of the direction (upwards or not), the source and the target;
+    paths on the server's side are absolute.
+    """
+
+    name: str
+    server: int
+    command: Callable[[bool, Path, Path], list[str]]
+
+
+def homeftp(share: Path, server: int) -> Program:
+    """`homeftp push` and `get`; `share` is the folder that the server shares."""
+
+    def command(upwards: bool, source: Path, target: Path) -> list[str]:
+        recursive = ["-r"] if source.is_dir() else []
+        if upwards:
+            return [script("homeftp"), "push", *recursive, str(source), f"nas:{target.relative_to(share)}"]
+        return [script("homeftp"), "get", *recursive, f"nas:{source.relative_to(share)}", str(target)]
+
+    return Program("homeftp", server, command)
+
+
+def sftp(config: Path, server: int) -> Program:
+    """OpenSSH's sftp, keeping times as the others do."""
+
+    def command(upwards: bool, source: Path, target: Path) -> list[str]:
+        batch = config.with_name("batch")
+        batch.write_text(f"{'put' if upwards else 'get'} -pR {source} {target}\n")
+        return ["sftp", "-q", "-F", str(config), "-b", str(batch), "nas"]
+
+    return Program("sftp", server, command)
+
+
+def rsync(config: Path, server: int) -> Program:
+    """rsync over ssh, keeping times as the others do."""
+
+    def command(upwards: bool, source: Path, target: Path) -> list[str]:
+        slash = "/" if source.is_dir() else ""
+        ends = [f"{source}{slash}", f"nas:{target}{slash}"] if upwards else [f"nas:{source}{slash}", f"{target}{slash}"]
+        return ["rsync", "-a", "-e", f"ssh -F {config}", *ends]
+
+    return Program("rsync", server, command)
+
+
+def script(name: str) -> str:
+    """A program of the environment that this interpreter belongs to."""
+    path = Path(sys.executable).parent / name
+    if not path.exists():
+        sys.exit(f"{path} is missing: install homeftp into this environment, or run its own python")
+    return str(path)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def started(arguments: list[str], log: Path) -> Iterator[int]:
+    """A server in the foreground, by its process id; stopped at the end."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(arguments, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        try:
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def listening(port: int, log: Path) -> None:
+    """Wait until a server accepts on `port`."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    sys.exit(f"the server did not start:\n{log.read_text()}")
+
+
+@contextlib.contextmanager
+def homeftp_server(folder: Path, port: int, *options: str) -> Iterator[int]:
+    """homeftp's server under twistd, sharing `folder`/share."""
+    log = folder / "homeftp.log"
+    arguments = [script("twistd"), "-n", "--pidfile=", "homeftp", f"--root={folder / 'share'}"]
+    arguments += [f"--state={folder / 'state'}", f"--listen=tcp:{port}:interface=127.0.0.1", *options]
+    with started(arguments, log) as server:
+        listening(port, log)
+        yield server
+
+
+@contextlib.contextmanager
+def ssh_server(folder: Path) -> Iterator[tuple[Path, int]]:
+    """An sshd of our own, and the configuration of its client."""
+    port = free_port()
+    folder.mkdir()
+    for key in ("host", "client"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
+    (folder / "sshd_config").write_text(SSHD_CONFIG.format(port=port, folder=folder))
+    (folder / "ssh_config").write_text(SSH_CONFIG.format(port=port, folder=folder, user=getpass.getuser()))
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd wants it when it runs as root
+    sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    assert sshd
+    with started([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], folder / "log") as server:
+        listening(port, folder / "log")
+        yield folder / "ssh_config", server
+
+
+def pair(folder: Path, port: int) -> None:
+    """Make an account on the server and introduce the client to it; $HOMEFTP_HOME is in `folder` from here on."""
+    os.environ["HOMEFTP_HOME"] = str(folder / "client")
+    fingerprint = re.search(r"SHA256:[0-9a-f]{64}", (folder / "homeftp.log").read_text())
+    assert fingerprint, "the server's start shows its fingerprint"
+    account = [script("homeftp"), "account", "add", "bench", f"--state={folder / 'state'}", "--password-stdin"]
+    remote = [script("homeftp"), "remote", "add", "nas", f"127.0.0.1:{port}", "--user=bench"]
+    remote += [f"--fingerprint={fingerprint[0]}", "--password-stdin"]
+    for arguments in (account, remote):
+        subprocess.run(arguments, input=PASSWORD, check=True, stdout=subprocess.DEVNULL)
