@@ -142,7 +142,7 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
     certificate = (
         _certificate(name, name, key.public_key(), now, CA_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(certificates=True), critical=True)
+        .add_extension(key_usage(certificates=True), critical=True)
         .add_extension(x509.NameConstraints([x509.DNSName(name) for name in HOME_DOMAINS], None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -166,7 +166,7 @@ def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePriv
     certificate = (
         _certificate(name, ca.subject, key.public_key(), now, SERVER_LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(certificates=False), critical=True)
+        .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(server_name(ca))]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
@@ -193,7 +193,7 @@ def _certificate(
     )
 
 
-def _key_usage(*, certificates: bool) -> x509.KeyUsage:
+def key_usage(*, certificates: bool) -> x509.KeyUsage:
     """A key that signs certificates, or one that signs handshakes: never both."""
     return x509.KeyUsage(
         digital_signature=not certificates,

@@ -10,6 +10,7 @@ are not looked at. What stands in the files is their own modules' matter.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import tempfile
 
@@ -29,7 +30,7 @@ def private_folder(path: str) -> str:
     except OSError as error:
         raise SetupError(f"cannot make the folder {path}: {error.strerror}: choose one that you may write") from error
     if _open_to_others(status):
-        raise SetupError(f"others may look into the folder {path}, which holds secrets: chmod 700 {path}")
+        raise SetupError(f"others may look into the folder {path}, which holds secrets: chmod 700 {shlex.quote(path)}")
     if not os.access(path, os.W_OK | os.X_OK):
         raise SetupError(f"cannot write in the folder {path}: choose one that you may write")
     return path
@@ -43,7 +44,7 @@ def read_private(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             if _open_to_others(os.fstat(file.fileno())):
-                raise SetupError(f"others may read {path}, which is a secret: chmod 600 {path}")
+                raise SetupError(f"others may read {path}, which is a secret: chmod 600 {shlex.quote(path)}")
             return file.read()
     except FileNotFoundError:
         return None
