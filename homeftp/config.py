@@ -65,8 +65,22 @@ class Limits:
     """From the connection to a login; OpenSSH allows 120, rsync 60."""
     stall_seconds: float = 60.0
     """A begun line, a payload or an answer must make progress within this time: 1 KiB for each second of it."""
-    shutdown_seconds: float = 10.0
-    """After SIGTERM, for what is in flight to end."""
+    shutdown_seconds: float = 8.0
+    """After SIGTERM, for what is in flight to end; then it is aborted, and all is closed within 10."""
+
+
+@attrs.frozen(kw_only=True)
+class Patience:
+    """How long a client waits for its server: seconds by the monotonic clock."""
+
+    connect_seconds: float = 30.0
+    """For the connection itself, all of a host's addresses together."""
+    tls_seconds: float = 10.0
+    """From the connection to the end of the TLS handshake."""
+    stall_seconds: float = 60.0
+    """A begun line, a payload under way or unsent bytes must make progress within this time."""
+    answer_seconds: float = 3600.0
+    """For an answer to begin: to compare a file of a terabyte the server has to read it."""
 
 
 @attrs.frozen(kw_only=True)

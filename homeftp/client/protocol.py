@@ -1,0 +1,314 @@
+"""The client's end of one connection: bytes in, bytes out. What is asked, and what to make of an answer, is api.py's.
+
+TLS comes first and nothing is believed before it: one plaintext line is read,
+the answer to STARTTLS, and a single byte behind it, even part of a line, ends
+the connection (response injection, the client's side of CVE-2011-0411;
+CVE-2021-23222 in libpq, CVE-2021-22947 in curl). There is no way to go on
+without TLS.
+
+Requests are pipelined; answers come in their order, and an answer that does
+not bear the id of the oldest open request ends the connection. When a
+connection ends, every open request fails with the same reason.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IReactorTime,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+from homeftp.client.exchange import IExchange, settled
+from homeftp.client.outbox import Outbox
+from homeftp.config import MAX_RESPONSE_LINE, Patience
+from homeftp.errors import BadRequest, NotTrusted
+from homeftp.interfaces import IPayload
+from homeftp.status import Status
+from homeftp.tls import negotiated_ok
+from homeftp.wire.codec import decode_response, encode_request
+from homeftp.wire.conversation import STARTTLS, Conversation, Phase
+from homeftp.wire.messages import Response
+
+_STARTTLS_ID = 0
+
+
+@implementer(IHandshakeListener)
+class ClientProtocol(LineReceiver):
+    """One connection. `secured` fires with this protocol when TLS is up, or fails with why there is none."""
+
+    transport: Any  # a stream's transport: more than ITransport says
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_RESPONSE_LINE
+
+    def __init__(self, tls: IOpenSSLClientConnectionCreator, clock: IReactorTime, patience: Patience) -> None:
+        self.secured: Deferred[ClientProtocol] = Deferred()
+        self._tls = tls
+        self._clock = clock
+        self._patience = patience
+        self._conversation = Conversation(Phase.PLAIN)
+        self._reason: Exception | None = None
+        self._ended = False
+        self._await_end: list[Deferred[Exception]] = []
+        self._deadline: IDelayedCall | None = None
+        self._pending: deque[tuple[int, IExchange]] = deque()
+        self._asked = _STARTTLS_ID
+        self._response: Response | None = None
+        self._missing = 0
+        self._outbox: Outbox | None = None
+        self._moved = 0.0
+
+    # The connection's life.
+
+    def connectionMade(self) -> None:
+        """Ask for TLS, before anything else."""
+        seconds = self._patience.tls_seconds
+        self._deadline = self._clock.callLater(seconds, self._too_slow, "the server does not begin TLS")
+        self.transport.write(encode_request(STARTTLS, id=_STARTTLS_ID) + b"\n")
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up, and the server has proven who it is."""
+        if self._conversation.phase is not Phase.HANDSHAKE:
+            return
+        if LineReceiver.clearLineBuffer(self):
+            return self._violated("bytes stood before the TLS handshake that do not belong there")
+        if not negotiated_ok(self.transport, required=True):
+            return self._violated("what answers there speaks TLS, but not homeftp")
+        self._conversation.advance(Phase.STRANGER)
+        self._outbox = Outbox(self.transport, moved=self._note_progress, broken=self._broke_off)
+        self.transport.registerProducer(self._outbox, True)
+        self._note_progress()
+        self._watch()
+        self.secured.callback(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end: everything open fails."""
+        self._end(self._reason or self._explained(reason.value))
+
+    def close(self) -> Deferred[Exception]:
+        """End the connection in good order; fires when it has ended. Open requests fail."""
+        if self._conversation.phase is not Phase.CLOSING:
+            self._stop(ConnectionFailed("the connection was closed"))
+            self.transport.loseConnection()
+            self._deadline = self._clock.callLater(self._patience.tls_seconds, self.transport.abortConnection)
+        return self.when_ended()
+
+    def abandon(self, reason: Exception) -> None:
+        """End the connection at once; everything open fails with `reason`."""
+        if self._conversation.phase is not Phase.CLOSING:
+            self._stop(reason)
+            self.transport.abortConnection()
+
+    def when_ended(self) -> Deferred[Exception]:
+        """Fires with the reason when the connection has ended."""
+        waiting: Deferred[Exception] = Deferred()
+        if self._ended and self._reason is not None:
+            waiting.callback(self._reason)
+        else:
+            self._await_end.append(waiting)
+        return waiting
+
+    def _stop(self, reason: Exception) -> None:
+        """From here on nothing is sent and nothing that arrives is looked at."""
+        self._reason = reason
+        self._conversation.advance(Phase.CLOSING)
+        self._cancel_deadline()
+        if self._outbox is not None:
+            self._outbox.stop()
+
+    def _end(self, reason: Exception) -> None:
+        self._reason = reason
+        self._ended = True
+        self._conversation.advance(Phase.CLOSING)
+        self._cancel_deadline()
+        pending, self._pending = self._pending, deque()
+        for _, exchange in pending:
+            exchange.failed(reason)
+        if self._outbox is not None:
+            self._outbox.fail(reason)
+        if not self.secured.called:
+            self.secured.errback(reason)
+        for waiting in self._await_end:
+            waiting.callback(reason)
+
+    def _explained(self, reason: BaseException | None) -> Exception:
+        """Why the connection ended, for people."""
+        if self._conversation.phase is Phase.HANDSHAKE:
+            if isinstance(reason, VerificationError):
+                return NotTrusted("the server's certificate bears another name than the pinned home's")
+            if isinstance(reason, SSL.Error):
+                said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
+                if "certificate verify failed" in said:
+                    return NotTrusted("the server's certificate was not made by the home that was pinned")
+                return ConnectionFailed(f"the TLS handshake failed: {said or 'no reason given'}")
+            return ConnectionFailed("the server closed the connection during the TLS handshake")
+        if self._conversation.phase is Phase.PLAIN:
+            return ConnectionFailed("the server closed the connection without an answer")
+        return ConnectionFailed("the connection to the server broke off")
+
+    def _broke_off(self, reason: BaseException) -> None:
+        """A payload could not be sent whole: the server would wait for the rest for ever."""
+        self.abandon(ConnectionFailed(f"the connection was given up: {reason}"))
+
+    def _violated(self, fault: str) -> None:
+        self.abandon(ProtocolViolation(fault))
+
+    # Deadlines.
+
+    def _too_slow(self, fault: str) -> None:
+        self.abandon(ConnectionFailed(f"{fault}: gave up waiting"))
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+
+    def _note_progress(self) -> None:
+        self._moved = self._clock.seconds()
+
+    def _watch(self) -> None:
+        """Look again and again whether anything still moves."""
+        self._cancel_deadline()
+        waited = self._clock.seconds() - self._moved
+        if not self._pending or self.paused:
+            self._note_progress()
+        elif waited >= self._patience.stall_seconds and self._under_way():
+            return self._too_slow("the server has stalled")
+        elif waited >= self._patience.answer_seconds:
+            return self._too_slow("the server does not answer")
+        self._deadline = self._clock.callLater(self._patience.stall_seconds / 4, self._watch)
+
+    def _under_way(self) -> bool:
+        """Whether something is half received, or half sent while nothing else keeps the server busy."""
+        if self._missing or self._buffer:
+            return True
+        return self._outbox is not None and self._outbox.choked and self._outbox.streaming == self._pending[0][0]
+
+    # Bytes in.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the server."""
+        self._note_progress()
+        LineReceiver.dataReceived(self, data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """A response's line."""
+        phase = self._conversation.phase
+        if phase is Phase.STRANGER:
+            self._responded(line)
+        elif phase is Phase.PLAIN:
+            self._go_ahead(line)
+        elif phase is Phase.HANDSHAKE:
+            self._violated("the server spoke in plaintext when TLS was to begin")
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Payload, and what follows it."""
+        if self._conversation.phase is not Phase.STRANGER:
+            return
+        exchange = self._pending[0][1]
+        missing = self._missing
+        if len(data) < missing:
+            self._missing = missing - len(data)
+            exchange.received(data)
+            return
+        self._missing = 0
+        if len(data) == missing:
+            exchange.received(data)
+            rest = b""
+        else:
+            exchange.received(data[:missing])
+            rest = data[missing:]
+        self._settle()
+        LineReceiver.setLineMode(self, rest)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """No server of this protocol sends such a line."""
+        self._violated(f"the server sent a line of more than {MAX_RESPONSE_LINE} bytes")
+
+    def _go_ahead(self, line: bytes) -> None:
+        """The answer to STARTTLS: the only line that is read in plaintext."""
+        behind = LineReceiver.clearLineBuffer(self)
+        try:
+            response = decode_response(line)
+        except BadRequest:
+            return self._violated("what answers there does not speak homeftp")
+        refused = settled(response)
+        if refused is not None:
+            return self.abandon(refused)
+        if behind or response.more or response.content_length or response.id != _STARTTLS_ID:
+            return self._violated("somebody put bytes in before TLS: do not use this network for it")
+        if response.status != Status.OK:
+            return self._violated("the server does not go on to TLS")
+        self._conversation.advance(Phase.HANDSHAKE)
+        self.transport.startTLS(self._tls)
+
+    def _responded(self, line: bytes) -> None:
+        try:
+            response = decode_response(line)
+        except BadRequest as error:
+            return self._violated(f"the server sent what is no response: {error}")
+        if not self._pending or response.id != self._pending[0][0]:
+            refused = settled(response)
+            if response.id is None and refused is not None:
+                return self.abandon(refused)
+            return self._violated("the server answered what was not asked")
+        self._response = response
+        self._pending[0][1].responded(response)
+        if response.content_length:
+            self._missing = response.content_length
+            LineReceiver.setRawMode(self)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        """A response has arrived whole."""
+        response, self._response = self._response, None
+        if response is not None and not response.more and self._pending:
+            self._pending.popleft()[1].finished()
+
+    # Bytes out.
+
+    def ask(
+        self,
+        exchange: IExchange,
+        request_type: str,
+        body: dict[str, Any] | None = None,
+        payload: bytes | IPayload | None = None,
+    ) -> None:
+        """Send a request; `exchange` is told what comes back.
+
+        Raises `ConnectionFailed` when there is no connection any more. What
+        is asked while the server does not read waits in memory: keep the
+        number of open requests within the server's `in_flight`, or a small
+        multiple of it.
+        """
+        if self._conversation.phase is not Phase.STRANGER or self._outbox is None:
+            raise self._reason or ConnectionFailed("there is no connection to the server")
+        self._asked += 1
+        if not self._pending:
+            self._note_progress()
+        self._pending.append((self._asked, exchange))
+        if isinstance(payload, bytes):
+            line = encode_request(request_type, body, id=self._asked, content_length=len(payload))
+            self._outbox.send(b"%b\n%b" % (line, payload), None, self._asked)
+        else:
+            size = 0 if payload is None else payload.size
+            line = encode_request(request_type, body, id=self._asked, content_length=size)
+            self._outbox.send(line + b"\n", payload, self._asked)
+
+    @property
+    def open_requests(self) -> int:
+        """How many requests have not been answered yet."""
+        return len(self._pending)
