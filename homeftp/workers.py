@@ -35,6 +35,7 @@ class ThreadWorkers:
         self._pending = 0
         self._lock = Lock()
         self._finished: list[tuple[Deferred[Any], Any]] = []
+        self._idle: list[Deferred[None]] = []
         self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
 
     def start(self) -> None:
@@ -44,6 +45,17 @@ class ThreadWorkers:
     def stop(self) -> None:
         """End the threads; blocks until the running jobs have ended."""
         self._pool.stop()
+
+    def idle(self) -> Deferred[None]:
+        """Fires when no job runs or waits."""
+        idle: Deferred[None] = Deferred()
+        self._idle.append(idle)
+        self._tell_idle()
+        return idle
+
+    def _tell_idle(self) -> None:
+        while self._idle and not self._pending:
+            self._idle.pop().callback(None)
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool; fails with `Busy` when the queue is full."""
@@ -73,6 +85,7 @@ class ThreadWorkers:
         self._pending -= len(finished)
         for answer, result in finished:
             answer.callback(result)
+        self._tell_idle()
 
 
 @implementer(IWorkers)

@@ -53,7 +53,7 @@ class StreamPayload:
         self._held = 0
         self._reader: Deferred[None] | None = None
         self._failure: Exception | None = None
-        self._discarding = False
+        self.discarding = False
 
     @property
     def missing(self) -> int:
@@ -68,7 +68,7 @@ class StreamPayload:
     def deliver(self, data: bytes) -> None:
         """The next bytes from the client; never more than are missing."""
         self._missing -= len(data)
-        if self._discarding:
+        if self.discarding:
             return
         self._pieces.append(data)
         self._held += len(data)
@@ -82,7 +82,7 @@ class StreamPayload:
 
     def discard(self) -> None:
         """Nobody wants the rest: throw it away as it comes."""
-        self._discarding = True
+        self.discarding = True
         self._pieces = []
         self._held = 0
         self._drained()

@@ -117,9 +117,17 @@ class Pipeline:
                 streaming.addCallbacks(self._streamed, self._broken)
         self._settled()
 
+    def abandon(self) -> None:
+        """The client has gone: begin nothing more, and let those that wait for their turn learn it."""
+        self._waiting.clear()
+        abandoned, self._queue = self._queue, deque()
+        for exchange in abandoned:
+            exchange.resolution.take_turn()
+
     def _streamed(self, _: None) -> None:
         self._streaming = False
-        self._pop()
+        if self._queue:
+            self._pop()
         self.flush()
 
     def _pop(self) -> None:

@@ -1,0 +1,48 @@
+"""`homeftp serve`: the server in the foreground, with the options of `twistd homeftp`.
+
+It is twistd itself that runs; an installer such as pipx puts only our own
+script on the path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, Sequence
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing is parsed here: every word goes to the server's own options."""
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="DIR and options: see `homeftp serve --help`")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until a signal ends it."""
+    return serve(options.arguments)
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Run the server with these arguments; returns its exit status."""
+    from twisted.scripts import twistd
+
+    sys.argv = ["homeftp", "--nodaemon", "--pidfile=", "--logger=homeftp.cli.serve.observer", "homeftp", *arguments]
+    twistd.run()
+    return 0
+
+
+def observer() -> Any:
+    """A log observer for a person: our own lines as they are, and of others only what went wrong."""
+    from twisted.logger import ILogObserver, LogLevel, eventAsText, formatEvent
+    from zope.interface import provider
+
+    @provider(ILogObserver)
+    def observe(event: dict[str, Any]) -> None:
+        if event.get("log_failure") is not None or event.get("log_level", LogLevel.info) >= LogLevel.error:
+            text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        elif str(event.get("log_namespace", "")).startswith("homeftp"):
+            text = formatEvent(event)
+        else:
+            return
+        print(text, file=sys.stderr if event.get("log_level") != LogLevel.info else sys.stdout, flush=True)
+
+    return observe

@@ -1,0 +1,350 @@
+"""The shell around one connection: bytes in, bytes out, no policy and no disk.
+
+A line goes, decoded, to the session; the bytes behind it go to its payload.
+Nothing here knows what a request means but STARTTLS, which must be answered
+on the spot: between its line and the handshake there must be nothing at all.
+The transport is written to by `Outlet.write` and, before TLS, by `_say`;
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.dispatchers.table import EVERYTHING
+from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
+from homeftp.interfaces import IPayload, IResolution
+from homeftp.server.deadlines import Deadline, Stall
+from homeftp.server.payload import StreamPayload, WholePayload
+from homeftp.server.pipeline import Exchange, Pipeline
+from homeftp.server.resolution import Outlet, Resolution
+from homeftp.server.session import Route, Services, Session
+from homeftp.status import Status
+from homeftp.tls import negotiated_ok
+from homeftp.wire.codec import decode_request, encode_response
+from homeftp.wire.conversation import STARTTLS, Phase
+from homeftp.wire.messages import Identifier, Request
+
+LINGER_SECONDS = 10.0
+"""How long a closed connection may take to hear of it."""
+
+
+@attrs.frozen(kw_only=True)
+class Setup:
+    """What every connection of a listener shares."""
+
+    clock: IReactorTime
+    services: Services
+    options: IOpenSSLServerConnectionCreator
+    """The server's side of TLS."""
+    immediate_tls: bool
+    """Whether the listener is TLS from the first byte."""
+    gone: Callable[[ServerProtocol], None]
+    """Called when a connection has ended."""
+    identified: Callable[[ServerProtocol], None]
+    """Called when a client has logged in."""
+
+
+@implementer(IHandshakeListener)
+class ServerProtocol(LineReceiver):
+    """One connection of the server."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may stand before the LF
+    _log = Logger()
+
+    def __init__(self, setup: Setup, peer: str) -> None:
+        self._setup = setup
+        self._limits = setup.services.limits
+        self.peer = peer
+        phase = Phase.HANDSHAKE if setup.immediate_tls else Phase.PLAIN
+        self.session = Session(setup.services, self, phase, peer)
+        self._conversation = self.session.conversation
+        self._received = 0
+        self._request: Request | None = None
+        self._gathered: list[bytes] = []
+        self._missing = 0
+        self._stream: StreamPayload | None = None
+        self._lost = False
+
+    # -- the connection ------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Start the deadlines; nothing is said before the client speaks."""
+        clock, limits = self._setup.clock, self._limits
+        self._outlet = Outlet(self.transport, paused=self._output_paused, resumed=self._output_resumed)
+        self._pipeline = Pipeline(may_write=self._may_write, settled=self._adjust, broken=self._broken)
+        self._tls_deadline = Deadline(clock, limits.tls_seconds, lambda: self._expire("no TLS in time"))
+        self._login_deadline = Deadline(clock, limits.login_seconds, lambda: self._expire("no login in time"))
+        self._linger: Deadline | None = None
+        self._input_stall = Stall(clock, limits.stall_seconds, lambda: self._received, self._input_stalled)
+        self._output_stall = Stall(
+            clock, limits.stall_seconds, lambda: self._outlet.written, lambda: self._expire("answers are not read")
+        )
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
+        """Free what the client held; whoever still works for it learns that it has gone."""
+        self._lost = True
+        self._close_phase()
+        for timer in (self._tls_deadline, self._login_deadline, self._linger):
+            if timer is not None:
+                timer.met()
+        self._input_stall.end()
+        self._output_stall.end()
+        self._outlet.stopProducing()
+        self._pipeline.abandon()
+        if self._stream is not None:
+            self._stream.fail(ConnectionLost("the client went away"))
+        self._setup.gone(self)
+
+    def _close_phase(self) -> None:
+        if self._conversation.phase is not Phase.CLOSING:
+            self._conversation.advance(Phase.CLOSING)
+
+    def _expire(self, why: str) -> None:
+        self._log.info("closing {peer}: {why}", peer=self.peer, why=why)
+        self.abort()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._close_phase()
+        self.transport.abortConnection()
+
+    # -- TLS -----------------------------------------------------------------
+
+    def _starttls(self) -> None:
+        """Answer, and begin the handshake, with nothing between (CVE-2011-0411)."""
+        self._say(Status.OK, "go ahead")
+        if self.clearLineBuffer():
+            self._log.warn("{peer} sent plaintext behind STARTTLS: connection aborted", peer=self.peer)
+            self.abort()
+            return
+        self._conversation.advance(Phase.HANDSHAKE)
+        self.transport.startTLS(self._setup.options)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up: what was known before it does not count."""
+        if self._conversation.phase is not Phase.HANDSHAKE:
+            return
+        if not negotiated_ok(self.transport):
+            self._log.warn("{peer} offered another protocol than ours: connection aborted", peer=self.peer)
+            self.abort()
+            return
+        self._tls_deadline.met()
+        self._conversation.advance(Phase.STRANGER)
+        self.transport.registerProducer(self._outlet, True)
+
+    # -- lines ---------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self._received += len(data)
+        super().dataReceived(data)
+        if self._conversation.phase is not Phase.CLOSING:
+            self._watch_input()
+
+    def lineReceived(self, line: bytes) -> None:
+        """One request's line."""
+        phase = self._conversation.phase
+        if phase is Phase.CLOSING:
+            return
+        self._input_stall.end()
+        if phase is Phase.HANDSHAKE:
+            # Behind a wrapper handshakeCompleted is not called; a delivered line is proof as well.
+            self.handshakeCompleted()
+            if self._conversation.phase is Phase.CLOSING:
+                return
+        try:
+            if len(line) > MAX_REQUEST_LINE:
+                raise TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes")
+            request = decode_request(line.removesuffix(b"\r"))
+        except Refusal as refusal:
+            self._log.info(
+                "bad line from {peer}: {fault}: {line}", peer=self.peer, fault=refusal.message, line=ascii(line[:100])
+            )
+            self._fault(refusal)
+            return
+        if phase is Phase.PLAIN:
+            refused = self._conversation.refusal(request.request_type)
+            if refused is not None or request.content_length:
+                self._fault(refused or BadRequest("STARTTLS has no payload"))
+            else:
+                self._starttls()
+            return
+        self._missing = request.content_length
+        if self._missing == 0:
+            self._admit(request, WholePayload())
+        elif self._missing <= SMALL_FILE:
+            self._request = request
+            self.setRawMode()
+        else:
+            self._stream = StreamPayload(self._missing, self._adjust)
+            self.setRawMode()
+            self._admit(request, self._stream)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line without end: the stream cannot be trusted any more."""
+        self.clearLineBuffer()
+        if self._conversation.phase is not Phase.CLOSING:
+            self._log.info("endless line from {peer}: {line}", peer=self.peer, line=ascii(line[:100]))
+            self._fault(TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes"))
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Bytes of a payload, and perhaps of what follows it."""
+        if self._conversation.phase is Phase.CLOSING and self._stream is None:
+            return
+        mine, rest = data[: self._missing], data[self._missing :]
+        self._missing -= len(mine)
+        if self._stream is not None:
+            self._stream.deliver(mine)
+            self._adjust()
+        else:
+            self._gathered.append(mine)
+        if self._missing:
+            return
+        self._input_stall.end()
+        request, self._request = self._request, None
+        if request is not None:
+            payload, self._gathered = b"".join(self._gathered), []
+            self._admit(request, WholePayload(payload), len(payload))
+        self._stream = None
+        self.setLineMode(rest)
+
+    # -- requests ------------------------------------------------------------
+
+    def _admit(self, request: Request, payload: IPayload, weight: int = 0) -> None:
+        """Put a request, whole or with its payload still to come, into the pipeline."""
+        resolution = Resolution(request.id, self._outlet, self._pipeline.flush)
+        try:
+            route = self.session.route(request)
+        except Refusal as refusal:
+            refused = refusal
+
+            def refuse(payload: IPayload, resolution: IResolution) -> None:
+                resolution.resolve(refused.status, refused.message)
+
+            route = Route(EVERYTHING, refuse)
+
+        def work() -> Deferred[None] | None:
+            working = route.begin(payload, resolution)
+            if working is None:
+                return self._worked(None, payload)
+            return working.addCallback(self._worked, payload)
+
+        self._pipeline.add(Exchange(route.claim, resolution, work, weight))
+        self._adjust()
+
+    def _worked(self, _: object, payload: IPayload) -> None:
+        """A request has been worked on; what it left of its payload is thrown away as it comes."""
+        if isinstance(payload, StreamPayload):
+            payload.discard()
+
+    def _fault(self, refusal: Refusal, id: Identifier = None) -> None:
+        """The stream cannot be trusted any more: answer once, after what came before, and close."""
+        if self._conversation.phase is Phase.PLAIN:
+            if not isinstance(refusal, TLSRequired):
+                refusal = TLSRequired('nothing is answered before TLS: send {"request_type": "STARTTLS"} first')
+            self._say(refusal.status, refusal.message)
+            self._close_phase()
+            self._close()
+            return
+        resolution = Resolution(id, self._outlet, self._pipeline.flush)
+        self._close_phase()
+        self._pipeline.add(
+            Exchange(EVERYTHING, resolution, lambda: resolution.resolve(refusal.status, refusal.message), 0)
+        )
+        self._adjust()
+
+    # -- what the session asks -------------------------------------------------
+
+    def finish(self) -> None:
+        """Take no more requests; close when what is in flight has been answered."""
+        self._close_phase()
+        self._stream = None
+
+    def logged_in(self) -> None:
+        """The client is somebody now."""
+        self._login_deadline.met()
+        self._setup.identified(self)
+
+    def stop(self) -> None:
+        """The server is stopping: finish what is in flight, and close."""
+        self.session.stopping = True
+        self._adjust()
+
+    # -- pace ------------------------------------------------------------------
+
+    def _may_write(self) -> bool:
+        return not self._outlet.paused
+
+    def _output_paused(self) -> None:
+        self._output_stall.begin()
+
+    def _output_resumed(self) -> None:
+        self._output_stall.end()
+        self._pipeline.flush()
+
+    def _broken(self, failure: Failure) -> None:
+        """A payload could not be sent whole; its length was promised, so the connection ends here."""
+        if not failure.check(ConnectionLost):
+            self._log.failure("an answer to {peer} broke off", failure, peer=self.peer)
+        self.abort()
+
+    def _input_stalled(self) -> None:
+        """A line or a payload was begun and does not come."""
+        self._log.info("{peer} stalled", peer=self.peer)
+        late = TimedOut(f"the request stalled for {self._limits.stall_seconds:.0f} seconds")
+        stream, self._stream = self._stream, None
+        self.setRawMode()
+        if stream is not None and not stream.discarding:
+            self._close_phase()
+            stream.fail(late)
+        else:
+            self._fault(late, None if self._request is None else self._request.id)
+
+    def _watch_input(self) -> None:
+        """Whether the client owes the rest of a line or a payload."""
+        if not self.paused and (self._missing or self.line_mode and self._buffer):
+            self._input_stall.begin()
+        else:
+            self._input_stall.end()
+
+    def _adjust(self) -> None:
+        """Stop or go on reading, and close when all is done: what follows from the state of the moment."""
+        if self._lost:
+            return
+        ending = self.session.stopping or self._conversation.phase is Phase.CLOSING
+        if ending and not len(self._pipeline) and self._stream is None:
+            self._close()
+            return
+        full = (
+            len(self._pipeline) >= self._limits.in_flight
+            or self._pipeline.weight >= self._limits.buffered
+            or (self._stream is not None and self._stream.full)
+        )
+        if full and not self.paused:
+            self._input_stall.end()
+            self.pauseProducing()
+        elif not full and self.paused:
+            self.resumeProducing()
+
+    def _close(self) -> None:
+        """Say goodbye; a peer that does not answer that is cut off after a while."""
+        if self._linger is None:
+            self._linger = Deadline(self._setup.clock, LINGER_SECONDS, self.transport.abortConnection)
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def _say(self, status: int, message: str) -> None:
+        """A line before TLS."""
+        self.transport.write(encode_response(status, message) + b"\n")

@@ -1,0 +1,300 @@
+"""The server as a Twisted service: what it opens when it starts, renews while it runs, and ends when it stops.
+
+Nothing is opened before `startService`: threads and databases do not survive
+the fork of a daemon.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+import attrs
+from OpenSSL import SSL
+from twisted.application.service import MultiService, Service
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.accounts.passwords import PasswordChecker
+from homeftp.accounts.realm import portal
+from homeftp.accounts.state import State
+from homeftp.config import Settings
+from homeftp.dispatchers.cmp import CmpDispatcher
+from homeftp.dispatchers.enabled import enabled
+from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.push import PushDispatcher
+from homeftp.dispatchers.table import Table
+from homeftp.errors import SetupError
+from homeftp.identity import Identity, open_identity
+from homeftp.index import Index
+from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.private import private_folder
+from homeftp.server.announcement import announcement
+from homeftp.server.deadlines import Deadline
+from homeftp.server.factory import Connections, Listener
+from homeftp.server.session import Services
+from homeftp.store.share import Share
+from homeftp.tls import server_options
+from homeftp.workers import ThreadWorkers
+
+BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
+    "GET": GetDispatcher,
+    "CMP": CmpDispatcher,
+    "PUSH": PushDispatcher,
+}
+"""The dispatchers that every server has."""
+
+RENEWAL_SECONDS = 24 * 60 * 60
+"""How often the server's certificate is looked at; it is renewed long before it ends."""
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class RenewableOptions:
+    """The server's TLS options, which may change under new connections while old ones go on."""
+
+    def __init__(self, minimum: str) -> None:
+        self._minimum = minimum
+        self._context: SSL.Context | None = None
+
+    def renew(self, identity: Identity) -> None:
+        """Use these certificates from the next connection on."""
+        self._context = server_options(identity, self._minimum).getContext()
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """The OpenSSL end of one new connection."""
+        assert self._context is not None
+        return SSL.Connection(self._context, None)
+
+
+class Listening(Service):
+    """One endpoint that is listened on. A taken port fails the start, where Twisted's own service only logs it."""
+
+    def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, description: str) -> None:
+        self._endpoint = endpoint
+        self._factory = factory
+        self._description = description
+        self._port: IListeningPort | None = None
+
+    @property
+    def address(self) -> IAddress | None:
+        """What is really listened on: the port that "0" became."""
+        return None if self._port is None else self._port.getHost()
+
+    def privilegedStartService(self) -> None:
+        """Listen; raises `SetupError` when that cannot be."""
+        failures: list[Failure] = []
+        self._endpoint.listen(self._factory).addCallbacks(self._bound, failures.append)
+        if failures:
+            reason = failures[0].value
+            reason = getattr(reason, "socketError", reason)
+            raise SetupError(f"cannot listen on {self._description}: {getattr(reason, 'strerror', None) or reason}")
+
+    def _bound(self, port: IListeningPort) -> None:
+        self._port = port
+
+    def startService(self) -> None:
+        """Listen, unless that was done with privileges."""
+        super().startService()
+        if self._port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[None]:
+        """Listen no more."""
+        super().stopService()
+        port, self._port = self._port, None
+        return succeed(None) if port is None else maybeDeferred(port.stopListening)
+
+
+@attrs.frozen(eq=False)
+class _Open:
+    """What is open while the server runs."""
+
+    workers: ThreadWorkers
+    auth_workers: ThreadWorkers
+    index: Index
+    share: Share
+    state: State
+
+
+class HomeFTPService(MultiService):
+    """The whole server. `checkers` replace our own accounts where the owner named others.
+
+    Raises `SetupError`, one line, for settings that cannot work.
+    """
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, reactor: Any, checkers: Sequence[ICredentialsChecker] = ()) -> None:
+        super().__init__()
+        self._settings = settings
+        self._reactor = reactor
+        self._checkers = tuple(checkers)
+        self._options = RenewableOptions(settings.tls_minimum)
+        self._connections = Connections(settings.limits)
+        self._plugins = enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN)
+        self._open: _Open | None = None
+        self._services: Services | None = None
+        self._renewal = LoopingCall(self.renew)
+        self._renewal.clock = reactor
+        self._plain = [self._listening(description, immediate_tls=False) for description in settings.listen]
+        self._tls = [self._listening(description, immediate_tls=True) for description in settings.listen_tls]
+
+    def _listening(self, description: str, *, immediate_tls: bool) -> Listening:
+        listener = Listener(self._reactor, self._current, self._options, self._connections, immediate_tls)
+        factory: IProtocolFactory = listener
+        if immediate_tls:
+            factory = TLSMemoryBIOFactory(self._options, False, listener, self._reactor)
+        try:
+            endpoint = serverFromString(self._reactor, description)
+        except Exception as error:
+            raise SetupError(
+                f"{description!r} is no endpoint to listen on ({error}): write, for example, tcp:8421, "
+                "tcp6:8421, tcp:8421:interface=127.0.0.1 or unix:/run/homeftp.sock"
+            ) from None
+        listening = Listening(endpoint, factory, description)
+        listening.setServiceParent(self)
+        return listening
+
+    def _current(self) -> Services:
+        assert self._services is not None
+        return self._services
+
+    # -- starting --------------------------------------------------------------
+
+    def privilegedStartService(self) -> None:
+        """Listen, while there are privileges to do so; ends the process with one line when it cannot be."""
+        with one_line():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Open everything and serve; ends the process with one line when that cannot be."""
+        with one_line():
+            identity = self._start()
+            super().startService()
+        signal.signal(signal.SIGHUP, self._hangup)
+        self._renewal.start(RENEWAL_SECONDS, now=False)
+        self._announce(identity)
+
+    def _start(self) -> Identity:
+        settings = self._settings
+        private_folder(settings.state)
+        identity = open_identity(settings.state, now=_now)
+        self._options.renew(identity)
+        index = Index(os.path.join(settings.state, "index.sqlite"))
+        share = Share(settings.root, index, filetypes=settings.filetypes, file_size=settings.limits.file_size)
+        workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
+        auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
+        state = State(settings.state)
+        self._open = _Open(workers, auth, index, share, state)
+        self._services = Services(
+            table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
+            portal=portal(share, self._checkers or [PasswordChecker(state, auth)]),
+            workers=workers,
+            limits=settings.limits,
+            server_name=identity.server_name,
+            filetypes=settings.filetypes,
+        )
+        workers.start()
+        auth.start()
+        return identity
+
+    def _announce(self, identity: Identity) -> None:
+        settings = self._settings
+        assert self._open is not None
+        for line in announcement(
+            root=settings.root,
+            plain=settings.listen,
+            tls=settings.listen_tls,
+            bound=[listening.address for listening in (*self._plain, *self._tls)],
+            accounts=self._open.state.names(),
+            fingerprint=identity.fingerprint,
+            state=settings.state,
+            filetypes=settings.filetypes,
+            own_checker=not self._checkers,
+        ):
+            self._log.info("{line}", line=line)
+
+    # -- running ---------------------------------------------------------------
+
+    def _hangup(self, number: int, frame: object) -> None:
+        """SIGHUP, in whatever the reactor was doing: renew when it is done with that."""
+        self._reactor.callFromThread(self.renew)
+
+    def renew(self) -> Deferred[None]:
+        """Read the certificates again, and renew the server's when it nears its end.
+
+        Connections that are up go on as they are. Accounts need nothing: each
+        login reads them.
+        """
+        return Deferred.fromCoroutine(self._renew())
+
+    async def _renew(self) -> None:
+        if self._open is None:
+            return
+        try:
+            identity = await self._open.workers.run(lambda: open_identity(self._settings.state, now=_now))
+            self._options.renew(identity)
+        except Exception:
+            self._log.failure("the certificates could not be renewed: the old ones stay in use")
+        else:
+            self._log.info("certificates read again; accounts are read at each login")
+
+    # -- stopping --------------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:
+        """Listen no more, finish what is in flight or abort it, and close everything."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._renewal.running:
+            self._renewal.stop()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        await maybeDeferred(super().stopService)
+        ended = self._connections.stop()
+        cut = Deadline(self._reactor, self._settings.limits.shutdown_seconds, self._connections.abort)
+        await ended
+        cut.met()
+        if self._open is not None:
+            await self._open.workers.idle()
+            self._open.workers.stop()
+            self._open.auth_workers.stop()
+            self._open.share.close()
+            self._open.index.close()
+            self._open.state.close()
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """A `SetupError` ends the process with its one line on standard error and status 2, without a traceback."""
+    try:
+        yield
+    except SetupError as error:
+        print(f"homeftp: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def monotonic(reactor: Any) -> None:
+    """Let the reactor's timers follow the monotonic clock: by itself it follows the wall clock, which may be set."""
+    reactor.seconds = time.monotonic
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

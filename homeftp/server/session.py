@@ -1,0 +1,191 @@
+"""Who is this: the conversation's phases, the session's own requests, and the way of all others to their dispatchers.
+
+A session knows nothing of bytes: the protocol gives it decoded requests and
+payloads and carries its answers. It holds the account once there is one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Protocol
+
+import attrs
+from twisted.cred.credentials import UsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+import homeftp
+from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE, Limits
+from homeftp.dispatchers.table import EVERYTHING, Request, Table
+from homeftp.errors import LoginFailed, Refusal, ShuttingDown
+from homeftp.interfaces import IAccount, IDispatcher, IPayload, IResolution, IWorkers
+from homeftp.status import Status
+from homeftp.values import Claim
+from homeftp.wire import conversation
+from homeftp.wire.codec import decode_body
+from homeftp.wire.conversation import Conversation, Phase
+from homeftp.wire.messages import Login, NoBody
+from homeftp.wire.messages import Request as Envelope
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """What every session of one server shares."""
+
+    table: Table
+    portal: Portal
+    workers: IWorkers
+    limits: Limits
+    server_name: str
+    filetypes: tuple[str, ...]
+
+
+class IEnds(Protocol):
+    """What a session may ask of its connection."""
+
+    def finish(self) -> None:
+        """Take no more requests; close when what is in flight has been answered."""
+
+    def logged_in(self) -> None:
+        """The client is somebody now."""
+
+
+@attrs.frozen
+class Route:
+    """Where one request goes: what it touches, and what to call when it may begin."""
+
+    claim: Claim
+    begin: Callable[[IPayload, IResolution], Deferred[None] | None]
+
+
+class Session:
+    """One client's session, from its first line to its last."""
+
+    _log = Logger()
+
+    def __init__(self, services: Services, connection: IEnds, phase: Phase, peer: str) -> None:
+        self._services = services
+        self._connection = connection
+        self._peer = peer
+        self._failed_logins = 0
+        self.conversation = Conversation(phase)
+        self.account: IAccount | None = None
+        self.stopping = False
+        self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
+            conversation.HELLO: (NoBody, self._hello),
+            conversation.LOGIN: (Login, self._login),
+            conversation.QUIT: (NoBody, self._quit),
+        }
+
+    def route(self, envelope: Envelope) -> Route:
+        """Where a request goes; raises the refusal of one that goes nowhere.
+
+        What is legal is judged when the request begins, not now: a LOGIN
+        before it may still be under way.
+        """
+        own = self._own.get(envelope.request_type)
+        if own is not None:
+            body_type, answer = own
+
+            def begin(payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
+                body = decode_body(envelope.request_type, envelope.body, body_type)
+                return answer(body, resolution)
+
+            return Route(EVERYTHING, self._guarded(envelope, begin))
+        if self.account is None or envelope.request_type in conversation.RESERVED_TYPES:
+            return Route(EVERYTHING, self._guarded(envelope, partial(self._late, envelope)))
+        dispatcher, body, claim = self._services.table.decode(envelope)
+        return Route(claim, self._guarded(envelope, partial(self._dispatch, dispatcher, body)))
+
+    def _guarded(
+        self, envelope: Envelope, begin: Callable[[IPayload, IResolution], Deferred[None] | None]
+    ) -> Callable[[IPayload, IResolution], Deferred[None] | None]:
+        """`begin`, once the conversation allows it; what it raises is the answer."""
+
+        def guarded(payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
+            refused: Refusal | None
+            if self.stopping:
+                refused = ShuttingDown("the server is stopping: connect again in a while")
+            else:
+                refused = self.conversation.refusal(envelope.request_type)
+            if refused is not None:
+                if self.account is None or envelope.request_type == conversation.STARTTLS:
+                    self._connection.finish()
+                resolution.resolve(refused.status, refused.message)
+                return None
+            try:
+                return begin(payload, resolution)
+            except Refusal as refusal:
+                resolution.resolve(refusal.status, refusal.message)
+                return None
+
+        return guarded
+
+    def _late(self, envelope: Envelope, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
+        """A request that came behind a LOGIN, and whose dispatcher is looked up only after it."""
+        dispatcher, body, _ = self._services.table.decode(envelope)
+        return self._dispatch(dispatcher, body, payload, resolution)
+
+    def _dispatch(self, dispatcher: IDispatcher, body: Any, payload: IPayload, resolution: IResolution) -> Deferred[None]:
+        assert self.account is not None
+        request = Request(dispatcher.request_type, body, payload, self.account, self._services.workers)
+        return self._services.table.dispatch(dispatcher, request, resolution)
+
+    def _hello(self, body: NoBody, resolution: IResolution) -> None:
+        """What this server is and may be asked; a stranger learns no more than a client needs to log in."""
+        limits = self._services.limits
+        answer: dict[str, Any] = {
+            "protocol": PROTOCOL_VERSION,
+            "version": homeftp.__version__,
+            "server": self._services.server_name,
+            "request_types": sorted([conversation.STARTTLS, *self._own]),
+            "account": None,
+        }
+        if self.account is not None:
+            answer["account"] = self.account.name
+            answer["request_types"] += self._services.table.request_types
+            answer["filetypes"] = self._services.filetypes
+            answer["limits"] = {
+                "request_line": MAX_REQUEST_LINE,
+                "response_line": MAX_RESPONSE_LINE,
+                "in_flight": limits.in_flight,
+                "small_file": SMALL_FILE,
+                "file_size": limits.file_size,
+            }
+        resolution.resolve(Status.OK, "hello", answer)
+
+    def _login(self, body: Login, resolution: IResolution) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._log_in(body, resolution))
+
+    async def _log_in(self, body: Login, resolution: IResolution) -> None:
+        """LOGIN: a wrong name and a wrong password look the same."""
+        if self.account is not None:
+            resolution.resolve(Status.BAD_REQUEST, "logged in already: another account needs another connection")
+            return
+        try:
+            credentials = UsernamePassword(body.username.encode(), body.password.encode())
+            _, account, _ = await self._services.portal.login(credentials, None, IAccount)
+        except UnauthorizedLogin:
+            self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
+            self._failed_logins += 1
+            if self._failed_logins >= self._services.limits.login_attempts:
+                self._connection.finish()
+            failed = LoginFailed("the user name or the password is wrong")
+            resolution.resolve(failed.status, failed.message)
+        except Refusal as refusal:
+            resolution.resolve(refusal.status, refusal.message)
+        except Exception:
+            self._log.failure("a login could not be checked")
+            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        else:
+            if self.conversation.phase is Phase.STRANGER:
+                self.account = account
+                self.conversation.advance(Phase.MEMBER)
+                self._connection.logged_in()
+            resolution.resolve(Status.OK, f"logged in as {account.name}", {"account": account.name})
+
+    def _quit(self, body: NoBody, resolution: IResolution) -> None:
+        self._connection.finish()
+        resolution.resolve(Status.OK, "goodbye")

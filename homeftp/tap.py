@@ -1,0 +1,267 @@
+"""The options of `twistd homeftp` and `homeftp serve`, and the service made from them.
+
+An option stands on the command line or, under the same name, in the
+`[homeftp]` section of an ini file (`--config`); the command line wins. What is
+wrong with one ends the start with a single line.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import sys
+from typing import Any, Callable, Sequence, TypeVar
+
+import attrs
+from twisted.application.service import IService
+from twisted.cred import strcred
+from twisted.cred.credentials import IUsernamePassword
+from twisted.python import usage
+
+from homeftp.accounts.state import default_state
+from homeftp.config import KIB, MIB, Limits, Settings
+from homeftp.errors import SetupError
+
+T = TypeVar("T")
+
+_UNITS = {"": 1, "K": KIB, "M": MIB, "G": KIB * MIB, "T": MIB * MIB}
+_DEFAULTS = Settings(root="", state="")
+_LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("a whole number from 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or float(text) <= 0:
+        raise ValueError("seconds, more than 0")
+    return float(text)
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,15})([KMGT]?)", text.upper())
+    if match is None:
+        raise ValueError("bytes, such as 500M or 20G")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _tls_version(text: str) -> str:
+    if text not in ("1.2", "1.3"):
+        raise ValueError("1.3 or 1.2")
+    return text
+
+
+def _suffix(text: str) -> str:
+    suffix = text.lower() if text.startswith(".") else f".{text.lower()}"
+    if len(suffix) < 2 or "/" in suffix:
+        raise ValueError("suffixes such as .txt,.md")
+    return suffix
+
+
+_SINGLE: dict[str, Callable[[str], Any]] = {
+    "root": os.path.abspath,
+    "state": os.path.abspath,
+    "pool-size": _count,
+    "tls-minimum": _tls_version,
+}
+_MANY: dict[str, Callable[[str], Any]] = {
+    "listen": str,
+    "listen-tls": str,
+    "filetypes": _suffix,
+    "dispatcher": str,
+    "plugin-dir": os.path.abspath,
+}
+_LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "max-connections": ("connections", _count),
+    "max-connections-per-address": ("connections_per_address", _count),
+    "max-unauthenticated": ("unauthenticated", _count),
+    "max-in-flight": ("in_flight", _count),
+    "max-file-size": ("file_size", _bytes),
+    "max-login-attempts": ("login_attempts", _count),
+    "tls-timeout": ("tls_seconds", _seconds),
+    "login-timeout": ("login_seconds", _seconds),
+    "stall-timeout": ("stall_seconds", _seconds),
+}
+
+
+def _default(name: str) -> str:
+    limits = attrs.asdict(_DEFAULTS.limits)
+    return f"[default: {limits[_LIMITS[name][0]]:g}]"
+
+
+class Options(usage.Options, strcred.AuthOptionMixin):
+    """The server's options, as given; `settings` checks them."""
+
+    synopsis = "[options] [DIR]"
+    longdesc = (
+        "Shares one folder with the machines of the home. The first start makes keys and a certificate; "
+        "accounts are added with `homeftp account add NAME`. SIGHUP reads the certificates again."
+    )
+    supportedInterfaces = (IUsernamePassword,)
+
+    optParameters = [
+        ["root", "r", None, "The folder to share; also accepted without --root, as DIR."],
+        ["state", "s", None, f"The folder for keys, accounts and the hash cache. [default: {default_state()}]"],
+        ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
+        ["pool-size", None, None, f"Threads for disk and hashing, fixed while running. [default: {_DEFAULTS.pool_size}]"],
+        ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {_DEFAULTS.tls_minimum}]"],
+        ["max-connections", None, None, f"Connections at once. {_default('max-connections')}"],
+        [
+            "max-connections-per-address",
+            None,
+            None,
+            f"Connections at once from one address. {_default('max-connections-per-address')}",
+        ],
+        ["max-unauthenticated", None, None, f"Connections not yet logged in. {_default('max-unauthenticated')}"],
+        ["max-in-flight", None, None, f"Requests of one connection answered at once. {_default('max-in-flight')}"],
+        ["max-file-size", None, None, "The largest file that may be pushed, such as 500M or 20G. [default: none]"],
+        ["max-login-attempts", None, None, f"Failed logins on one connection. {_default('max-login-attempts')}"],
+        ["tls-timeout", None, None, f"Seconds for the TLS handshake. {_default('tls-timeout')}"],
+        ["login-timeout", None, None, f"Seconds until a client has logged in. {_default('login-timeout')}"],
+        ["stall-timeout", None, None, f"Seconds that a begun request may stall. {_default('stall-timeout')}"],
+    ]
+
+    compData = usage.Completions(
+        optActions={
+            "root": usage.CompleteDirs(),
+            "state": usage.CompleteDirs(),
+            "config": usage.CompleteFiles("*.ini"),
+            "plugin-dir": usage.CompleteDirs(),
+            "tls-minimum": usage.CompleteList(["1.3", "1.2"]),
+        },
+        extraActions=[usage.CompleteDirs(descr="folder to share")],
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._many: dict[str, list[str]] = {}
+
+    def opt_listen(self, endpoint: str) -> None:
+        """An endpoint to listen on, repeatable, such as tcp6:8421, tcp:8421:interface=127.0.0.1,
+        unix:/run/homeftp.sock or systemd:domain=INET:index=0. [default: tcp:8421]"""
+        self._many.setdefault("listen", []).append(endpoint)
+
+    def opt_listen_tls(self, endpoint: str) -> None:
+        """An endpoint to listen on with TLS from the first byte, repeatable; for `openssl s_client`."""
+        self._many.setdefault("listen-tls", []).append(endpoint)
+
+    def opt_filetypes(self, suffixes: str) -> None:
+        """File types that are shared, such as .txt,.md; without it any file is."""
+        self._many.setdefault("filetypes", []).extend(re.split(r"[,\s]+", suffixes.strip(", ")))
+
+    def opt_dispatcher(self, request_type: str) -> None:
+        """Enable the third-party dispatcher of a request type, repeatable."""
+        self._many.setdefault("dispatcher", []).append(request_type)
+
+    def opt_plugin_dir(self, folder: str) -> None:
+        """A folder with single-file dispatchers, repeatable."""
+        self._many.setdefault("plugin-dir", []).append(folder)
+
+    def opt_auth(self, description: str) -> None:
+        """Check names and passwords by a Twisted checker (see --help-auth) instead of our own accounts."""
+        kind = description.partition(":")[0]
+        if kind == "file":
+            raise usage.UsageError("--auth file: keeps passwords in plain text; use: homeftp account add NAME")
+        if kind == "memory":
+            self["auth-memory"] = True
+        super().opt_auth(description)
+
+    def parseArgs(self, root: str | None = None) -> None:
+        """DIR is the same as --root."""
+        if root is not None:
+            if self["root"] is not None:
+                raise usage.UsageError("the folder is given twice: as --root and as DIR")
+            self["root"] = root
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse; a fault ends the process with one line and status 2."""
+        try:
+            super().parseOptions(options)
+            self.settings = self._settings()
+        except (usage.UsageError, SetupError) as error:
+            print(f"homeftp: {' '.join(str(error).split())} (--help lists the options)", file=sys.stderr)
+            raise SystemExit(2) from None
+
+    def _settings(self) -> Settings:
+        """The options, checked, as the server's settings; raises `SetupError`."""
+        given = self._config()
+        for name in (*_SINGLE, *_LIMITS):
+            if self[name] is not None:
+                given[name] = [self[name]]
+        given.update(self._many)
+        if "root" not in given:
+            raise SetupError("which folder is to be shared? Name it: --root DIR")
+        given.setdefault("state", [default_state()])
+        values = {name: _convert(name, given[name][0], convert) for name, convert in _SINGLE.items() if name in given}
+        many = {
+            name: tuple(_convert(name, text, convert) for text in given.get(name, ())) for name, convert in _MANY.items()
+        }
+        limits = {
+            field: _convert(name, given[name][0], convert) for name, (field, convert) in _LIMITS.items() if name in given
+        }
+        settings = Settings(
+            **{name.replace("-", "_"): value for name, value in values.items()},
+            listen=many["listen"] or (() if many["listen-tls"] else _DEFAULTS.listen),
+            listen_tls=many["listen-tls"],
+            filetypes=many["filetypes"],
+            dispatchers=many["dispatcher"],
+            plugin_dirs=many["plugin-dir"],
+            limits=Limits(**limits),
+        )
+        if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
+            raise SetupError("--auth memory: shows passwords in the process list: it is for loopback endpoints only")
+        return settings
+
+    def _config(self) -> dict[str, list[str]]:
+        """What the ini file says, by option; raises `SetupError` for what it may not say."""
+        path = self["config"]
+        if path is None:
+            return {}
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            with open(path, encoding="utf-8") as file:
+                parser.read_file(file)
+        except OSError as error:
+            raise SetupError(f"cannot read --config {path}: {error.strerror}") from None
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise SetupError(f"--config {path} is no ini file: {error}") from None
+        if not parser.has_section("homeftp"):
+            raise SetupError(f"--config {path} has no section [homeftp]")
+        given: dict[str, list[str]] = {}
+        for name, text in parser.items("homeftp"):
+            if name in _MANY:
+                separators = r"[,\s]+" if name == "filetypes" else r"\s*\n\s*"
+                given[name] = [part for part in re.split(separators, text.strip()) if part]
+            elif name in _SINGLE or name in _LIMITS:
+                given[name] = [text.strip()]
+            else:
+                raise SetupError(f"--config {path}: there is no option {name}")
+        return given
+
+
+def _convert(name: str, text: str, convert: Callable[[str], T]) -> T:
+    try:
+        return convert(text)
+    except ValueError as error:
+        raise SetupError(f"--{name} {text}: give {error}") from None
+
+
+def makeService(options: Options) -> IService:
+    """The server, made by its options; raises SystemExit, after one line, when it cannot be."""
+    from twisted.internet import reactor
+
+    from homeftp.private import private_folder
+    from homeftp.server.service import HomeFTPService, monotonic, one_line
+
+    monotonic(reactor)
+    with one_line():
+        private_folder(options.settings.state)
+        if not os.path.isdir(options.settings.root):
+            raise SetupError(f"--root {options.settings.root} is no folder: make it, or name another one")
+        if not os.access(options.settings.root, os.R_OK | os.X_OK):
+            raise SetupError(f"--root {options.settings.root} cannot be read: check its permissions")
+        return HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())
