@@ -11,7 +11,7 @@ import configparser
 import os
 import re
 import sys
-from typing import Any, Callable, Sequence, TypeVar
+from typing import Any, Callable, ClassVar, Sequence, TypeVar
 
 import attrs
 from twisted.application.service import IService
@@ -103,11 +103,16 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     )
     supportedInterfaces = (IUsernamePassword,)
 
-    optParameters = [
+    optParameters: ClassVar[list[list[str | None]]] = [
         ["root", "r", None, "The folder to share; also accepted without --root, as DIR."],
-        ["state", "s", None, f"The folder for keys, accounts and the hash cache. [default: {default_state()}]"],
+        [
+            "state",
+            "s",
+            None,
+            f"The folder for keys, accounts and the hash cache. [default: {default_state(os.environ)}]",
+        ],
         ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
-        ["pool-size", None, None, f"Threads for disk and hashing, fixed while running. [default: {_DEFAULTS.pool_size}]"],
+        ["pool-size", None, None, f"Threads for disk and hashing. [default: {_DEFAULTS.pool_size}]"],
         ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {_DEFAULTS.tls_minimum}]"],
         ["max-connections", None, None, f"Connections at once. {_default('max-connections')}"],
         [
@@ -183,7 +188,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             super().parseOptions(options)
             self.settings = self._settings()
         except (usage.UsageError, SetupError) as error:
-            print(f"homeftp: {' '.join(str(error).split())} (--help lists the options)", file=sys.stderr)
+            sys.stderr.write(f"homeftp: {' '.join(str(error).split())} (--help lists the options)\n")
             raise SystemExit(2) from None
 
     def _settings(self) -> Settings:
@@ -195,13 +200,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         given.update(self._many)
         if "root" not in given:
             raise SetupError("which folder is to be shared? Name it: --root DIR")
-        given.setdefault("state", [default_state()])
-        values = {name: _convert(name, given[name][0], convert) for name, convert in _SINGLE.items() if name in given}
-        many = {
-            name: tuple(_convert(name, text, convert) for text in given.get(name, ())) for name, convert in _MANY.items()
-        }
+        given.setdefault("state", [default_state(os.environ)])
+        values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
+        many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in _MANY.items()}
         limits = {
-            field: _convert(name, given[name][0], convert) for name, (field, convert) in _LIMITS.items() if name in given
+            field: _convert(name, given[name][0], kind) for name, (field, kind) in _LIMITS.items() if name in given
         }
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in values.items()},

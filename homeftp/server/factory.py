@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Callable
 
-
 import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator, IProtocol, IReactorTime
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
-
 
 from homeftp.config import Limits
 from homeftp.server.protocol import ServerProtocol, Setup
@@ -108,7 +106,7 @@ class Listener(Factory):
     _connections: Connections
     _immediate_tls: bool
 
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol | None:  # type: ignore[override]
         """A protocol for a new connection, or one that turns it away."""
         host: str | None = getattr(addr, "host", None)
         why = self._connections.full(host)

@@ -9,12 +9,12 @@ nowhere else.
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -32,7 +32,7 @@ from homeftp.server.session import Route, Services, Session
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok
 from homeftp.wire.codec import decode_request, encode_response
-from homeftp.wire.conversation import STARTTLS, Phase
+from homeftp.wire.conversation import Phase
 from homeftp.wire.messages import Identifier, Request
 
 LINGER_SECONDS = 10.0
@@ -55,10 +55,23 @@ class Setup:
     """Called when a client has logged in."""
 
 
+class _Transport(Protocol):
+    """What the shell needs of its transport: TCP or a local socket, with TLS to come or there already."""
+
+    def write(self, data: bytes) -> None: ...
+    def startTLS(self, contextFactory: IOpenSSLServerConnectionCreator) -> None: ...
+    def getHandle(self) -> Any: ...
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+    def loseConnection(self) -> None: ...
+    def abortConnection(self) -> None: ...
+
+
 @implementer(IHandshakeListener)
 class ServerProtocol(LineReceiver):
     """One connection of the server."""
 
+    transport: _Transport  # type: ignore[assignment]
     delimiter = b"\n"
     MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may stand before the LF
     _log = Logger()
@@ -238,7 +251,8 @@ class ServerProtocol(LineReceiver):
         def work() -> Deferred[None] | None:
             working = route.begin(payload, resolution)
             if working is None:
-                return self._worked(None, payload)
+                self._worked(None, payload)
+                return None
             return working.addCallback(self._worked, payload)
 
         self._pipeline.add(Exchange(route.claim, resolution, work, weight))
@@ -314,7 +328,7 @@ class ServerProtocol(LineReceiver):
 
     def _watch_input(self) -> None:
         """Whether the client owes the rest of a line or a payload."""
-        if not self.paused and (self._missing or self.line_mode and self._buffer):
+        if not self.paused and (self._missing or (self.line_mode and self._buffer)):
             self._input_stall.begin()
         else:
             self._input_stall.end()

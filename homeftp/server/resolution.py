@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from homeftp.config import TLS_WRITE
@@ -14,6 +14,10 @@ from homeftp.interfaces import IPayload, IResolution
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
 from homeftp.wire.messages import Identifier
+
+
+class _Writes(Protocol):
+    def write(self, data: bytes) -> None: ...
 
 
 @implementer(IPushProducer)
@@ -24,7 +28,7 @@ class Outlet:
     transport pauses and resumes it as any push producer.
     """
 
-    def __init__(self, transport: ITransport, *, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
+    def __init__(self, transport: _Writes, *, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
         self._transport = transport
         self._on_paused = paused
         self._on_resumed = resumed
@@ -149,7 +153,7 @@ class Resolution:
                 break
             await self._slices(piece)
         if missing:
-            raise RuntimeError(f"a payload was {-missing} bytes longer than its size" if missing < 0 else f"a payload ended {missing} bytes early")
+            raise RuntimeError(f"a payload missed its declared size by {missing} bytes")
 
     async def _slices(self, data: bytes) -> None:
         """Pieces of the size that TLS is fastest with, as the client reads them."""

@@ -120,7 +120,8 @@ class Listening(Service):
         """Listen no more."""
         super().stopService()
         port, self._port = self._port, None
-        return succeed(None) if port is None else maybeDeferred(port.stopListening)
+        stopping = None if port is None else port.stopListening()
+        return succeed(None) if stopping is None else stopping
 
 
 @attrs.frozen(eq=False)
@@ -164,7 +165,7 @@ class HomeFTPService(MultiService):
             factory = TLSMemoryBIOFactory(self._options, False, listener, self._reactor)
         try:
             endpoint = serverFromString(self._reactor, description)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (endpoint parsers raise what they like)
             raise SetupError(
                 f"{description!r} is no endpoint to listen on ({error}): write, for example, tcp:8421, "
                 "tcp6:8421, tcp:8421:interface=127.0.0.1 or unix:/run/homeftp.sock"
@@ -224,7 +225,7 @@ class HomeFTPService(MultiService):
             plain=settings.listen,
             tls=settings.listen_tls,
             bound=[listening.address for listening in (*self._plain, *self._tls)],
-            accounts=self._open.state.names(),
+            accounts=self._open.state.account_names(),
             fingerprint=identity.fingerprint,
             state=settings.state,
             filetypes=settings.filetypes,
@@ -252,7 +253,7 @@ class HomeFTPService(MultiService):
         try:
             identity = await self._open.workers.run(lambda: open_identity(self._settings.state, now=_now))
             self._options.renew(identity)
-        except Exception:
+        except Exception:  # noqa: BLE001 (the server goes on with what it has; the log tells)
             self._log.failure("the certificates could not be renewed: the old ones stay in use")
         else:
             self._log.info("certificates read again; accounts are read at each login")
@@ -278,7 +279,6 @@ class HomeFTPService(MultiService):
             self._open.auth_workers.stop()
             self._open.share.close()
             self._open.index.close()
-            self._open.state.close()
 
 
 @contextmanager
@@ -287,7 +287,7 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except SetupError as error:
-        print(f"homeftp: {error}", file=sys.stderr)
+        sys.stderr.write(f"homeftp: {error}\n")
         raise SystemExit(2) from None
 
 

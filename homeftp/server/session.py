@@ -90,7 +90,7 @@ class Session:
             body_type, answer = own
 
             def begin(payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
-                body = decode_body(envelope.request_type, envelope.body, body_type)
+                body: Any = decode_body(envelope.request_type, envelope.body, body_type)
                 return answer(body, resolution)
 
             return Route(EVERYTHING, self._guarded(envelope, begin))
@@ -128,7 +128,9 @@ class Session:
         dispatcher, body, _ = self._services.table.decode(envelope)
         return self._dispatch(dispatcher, body, payload, resolution)
 
-    def _dispatch(self, dispatcher: IDispatcher, body: Any, payload: IPayload, resolution: IResolution) -> Deferred[None]:
+    def _dispatch(
+        self, dispatcher: IDispatcher, body: Any, payload: IPayload, resolution: IResolution
+    ) -> Deferred[None]:
         assert self.account is not None
         request = Request(dispatcher.request_type, body, payload, self.account, self._services.workers)
         return self._services.table.dispatch(dispatcher, request, resolution)
@@ -166,7 +168,7 @@ class Session:
             return
         try:
             credentials = UsernamePassword(body.username.encode(), body.password.encode())
-            _, account, _ = await self._services.portal.login(credentials, None, IAccount)
+            _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
         except UnauthorizedLogin:
             self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
             self._failed_logins += 1
@@ -176,10 +178,11 @@ class Session:
             resolution.resolve(failed.status, failed.message)
         except Refusal as refusal:
             resolution.resolve(refusal.status, refusal.message)
-        except Exception:
+        except Exception:  # noqa: BLE001 (a checker may raise anything: it is logged, and answered)
             self._log.failure("a login could not be checked")
             resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
         else:
+            account: IAccount = IAccount(avatar)
             if self.conversation.phase is Phase.STRANGER:
                 self.account = account
                 self.conversation.advance(Phase.MEMBER)

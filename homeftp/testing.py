@@ -1,0 +1,139 @@
+"""For authors of dispatchers: call one as the server would, without a socket, a thread or a server.
+
+    answer = call(WordCount(), {"rel_endpoint": "a.txt"}, files={"a.txt": b"two words"})
+    assert answer.status == 0
+
+The body is decoded, the files stand in a real share, and the answer comes
+through a real resolution and the real codec: what passes here passes on the
+wire.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Mapping
+
+import attrs
+
+from homeftp.accounts.realm import Account
+from homeftp.config import MAX_RESPONSE_LINE
+from homeftp.dispatchers.table import Request, Table
+from homeftp.errors import Refusal
+from homeftp.index import Index
+from homeftp.interfaces import IDispatcher
+from homeftp.server.payload import WholePayload
+from homeftp.server.resolution import Outlet, Resolution
+from homeftp.store.share import Share
+from homeftp.wire.codec import decode_request, decode_response, encode_request
+from homeftp.wire.endpoint import parse
+from homeftp.workers import InlineWorkers
+
+__all__ = ["Answer", "call"]
+
+
+@attrs.frozen
+class Answer:
+    """What a client would have got."""
+
+    status: int
+    message: str
+    body: dict[str, Any]
+    payload: bytes
+    """The bytes that followed the last line."""
+    interim: tuple[tuple[dict[str, Any], bytes], ...] = ()
+    """The body and the payload of each answer before the last (`more`)."""
+    files: Mapping[str, bytes] = attrs.field(factory=dict)
+    """What the share holds afterwards, by endpoint."""
+
+
+def call(
+    dispatcher: IDispatcher,
+    body: Mapping[str, Any],
+    payload: bytes = b"",
+    *,
+    files: Mapping[str, bytes] | None = None,
+    account: str = "tester",
+) -> Answer:
+    """The answer of `dispatcher` to one request, in a share that holds `files` and goes with the call.
+
+    Raises AssertionError when a dispatcher waits for something that nobody
+    here will bring, such as a timer.
+    """
+    table = Table([dispatcher])
+    written = _Written()
+    with tempfile.TemporaryDirectory() as folder:
+        root = os.path.join(folder, "share")
+        os.mkdir(root)
+        _lay(root, files or {})
+        index = Index(os.path.join(folder, "index.sqlite"))
+        share = Share(root, index)
+        try:
+            line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
+            _answer(table, line, payload, Account(account, share), written)
+            left = _holds(root)
+        finally:
+            share.close()
+            index.close()
+    return _read(bytes(written.data), left)
+
+
+class _Written:
+    """Collects what would go to the client."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+def _answer(table: Table, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
+    ended: list[None] = []
+    outlet = Outlet(written, paused=lambda: None, resumed=lambda: None)
+    resolution = Resolution(None, outlet, lambda: None)
+    resolution.take_turn()
+    try:
+        dispatcher, decoded, _ = table.decode(decode_request(line))
+    except Refusal as refusal:
+        resolution.resolve(refusal.status, refusal.message)
+    else:
+        request = Request(dispatcher.request_type, decoded, WholePayload(payload), account, InlineWorkers())
+        table.dispatch(dispatcher, request, resolution).addCallback(ended.append)
+        assert ended, f"the dispatcher of {dispatcher.request_type} still waits for something"
+    streaming = resolution.write_answer()
+    if streaming is not None:
+        streaming.addCallback(ended.append)
+
+
+def _lay(root: str, files: Mapping[str, bytes]) -> None:
+    for endpoint, content in files.items():
+        path = os.path.join(root, *parse(endpoint).parts)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+
+def _holds(root: str) -> dict[str, bytes]:
+    held = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".homeftp")]
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                held[os.path.relpath(path, root).replace(os.sep, "/")] = file.read()
+    return held
+
+
+def _read(data: bytes, files: Mapping[str, bytes]) -> Answer:
+    interim: list[tuple[dict[str, Any], bytes]] = []
+    while True:
+        line, _, data = data.partition(b"\n")
+        assert len(line) <= MAX_RESPONSE_LINE, f"a response's line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed"
+        response = decode_response(line)
+        payload, data = data[: response.content_length], data[response.content_length :]
+        if response.more:
+            interim.append((response.body, payload))
+        else:
+            assert not data, "there are bytes behind the answer"
+            return Answer(response.status, response.message, response.body, payload, tuple(interim), files)

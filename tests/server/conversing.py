@@ -1,0 +1,173 @@
+"""A server's connection for tests: the real protocol, session and dispatchers, without a socket or a thread.
+
+TLS is taken as done; tests/server/test_starttls.py and tests/test_attacks.py
+use the real one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Sequence
+
+import attrs
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from homeftp.accounts.realm import portal
+from homeftp.config import Limits
+from homeftp.dispatchers.cmp import CmpDispatcher
+from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.push import PushDispatcher
+from homeftp.dispatchers.table import Table
+from homeftp.index import Index
+from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.server.protocol import ServerProtocol, Setup
+from homeftp.server.session import Services
+from homeftp.store.share import Share
+from homeftp.wire.codec import decode_response, encode_request
+from homeftp.wire.messages import Response
+from homeftp.workers import InlineWorkers
+
+PASSWORD = "correct horse"
+
+
+class _Handle:
+    """What an OpenSSL connection says of ALPN when none was offered."""
+
+    def get_alpn_proto_negotiated(self) -> bytes:
+        return b""
+
+
+class FakeTransport(StringTransport):
+    """Records what is asked of a transport."""
+
+    aborted = False
+    tls: object = None
+
+    def startTLS(self, options: object) -> None:
+        self.tls = options
+
+    def getHandle(self) -> _Handle:
+        return _Handle()
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.disconnecting = True
+
+
+@attrs.define
+class Server:
+    """One share with its dispatchers, for as many connections as a test makes."""
+
+    folder: str
+    share: Share
+    index: Index
+    services: Services
+    clock: Clock
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        limits: Limits | None = None,
+        filetypes: tuple[str, ...] = (),
+        workers: IWorkers | None = None,
+        extra: Sequence[IDispatcher] = (),
+    ) -> Server:
+        """A server with one account, ann."""
+        folder = tempfile.mkdtemp(prefix="homeftp-test-")
+        root = os.path.join(folder, "share")
+        os.mkdir(root)
+        limits = limits or Limits()
+        workers = workers or InlineWorkers()
+        index = Index(os.path.join(folder, "index.sqlite"))
+        share = Share(root, index, filetypes=filetypes, file_size=limits.file_size)
+        checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
+        services = Services(
+            table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
+            portal=portal(share, [checker]),
+            workers=workers,
+            limits=limits,
+            server_name="server.test",
+            filetypes=filetypes,
+        )
+        return cls(folder, share, index, services, Clock())
+
+    @property
+    def root(self) -> str:
+        """The folder that is shared."""
+        return os.path.join(self.folder, "share")
+
+    def put(self, endpoint: str, content: bytes) -> str:
+        """Lay a file in the share, behind the server's back; gives its path."""
+        path = os.path.join(self.root, *endpoint.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.share.close()
+        self.index.close()
+
+
+class Connection:
+    """A client's end: what it sends, and what it has got."""
+
+    def __init__(self, server: Server, *, tls: bool = True, login: bool = True) -> None:
+        self.transport = FakeTransport()
+        self.ended = False
+        setup = Setup(
+            clock=server.clock,
+            services=server.services,
+            options=object(),  # type: ignore[arg-type]
+            immediate_tls=tls,
+            gone=self._gone,
+            identified=lambda protocol: None,
+        )
+        self.protocol = ServerProtocol(setup, "192.0.2.1:5")
+        self.protocol.makeConnection(self.transport)
+        self._unread = b""
+        if tls:
+            self.protocol.handshakeCompleted()
+        if tls and login:
+            assert self.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status == 0
+
+    def _gone(self, protocol: ServerProtocol) -> None:
+        self.ended = True
+
+    def send(self, request_type: str, body: dict[str, Any] | None = None, payload: bytes = b"", id: Any = None) -> None:
+        """One request."""
+        line = encode_request(request_type, body, id=id, content_length=len(payload))
+        self.protocol.dataReceived(line + b"\n" + payload)
+
+    def send_raw(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self.protocol.dataReceived(data)
+
+    def answers(self) -> list[tuple[Response, bytes]]:
+        """Every whole response since the last time, each with its payload."""
+        self._unread += self.transport.value()
+        self.transport.clear()
+        answers = []
+        while b"\n" in self._unread:
+            line, _, rest = self._unread.partition(b"\n")
+            response = decode_response(line)
+            if len(rest) < response.content_length:
+                break
+            answers.append((response, rest[: response.content_length]))
+            self._unread = rest[response.content_length :]
+        return answers
+
+    def responses(self) -> list[Response]:
+        """Every whole response since the last time."""
+        return [response for response, _ in self.answers()]
+
+    def ask(self, request_type: str, body: dict[str, Any] | None = None, payload: bytes = b"") -> Response:
+        """The one response to one request."""
+        self.send(request_type, body, payload)
+        [response] = self.responses()
+        return response
