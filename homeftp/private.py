@@ -29,10 +29,25 @@ def private_folder(path: str) -> str:
         status = os.stat(path)
     except OSError as error:
         raise SetupError(f"cannot make the folder {path}: {error.strerror}: choose one that you may write") from error
-    if _open_to_others(status):
-        raise SetupError(f"others may look into the folder {path}, which holds secrets: chmod 700 {shlex.quote(path)}")
+    _refuse_open_to_others(path, status)
     if not os.access(path, os.W_OK | os.X_OK):
         raise SetupError(f"cannot write in the folder {path}: choose one that you may write")
+    return path
+
+
+def private_file(path: str) -> str:
+    """Make the file `path`, empty, or check the one that is there: for databases, which others write. Gives `path`.
+
+    Raises `SetupError` when others may read it, or when it cannot be made.
+    """
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            _refuse_open_to_others(path, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise SetupError(f"cannot write {path}: {error.strerror}") from error
     return path
 
 
@@ -43,8 +58,7 @@ def read_private(path: str) -> bytes | None:
     """
     try:
         with open(path, "rb") as file:
-            if _open_to_others(os.fstat(file.fileno())):
-                raise SetupError(f"others may read {path}, which is a secret: chmod 600 {shlex.quote(path)}")
+            _refuse_open_to_others(path, os.fstat(file.fileno()))
             return file.read()
     except FileNotFoundError:
         return None
@@ -85,5 +99,7 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def _open_to_others(status: os.stat_result) -> bool:
-    return os.name == "posix" and bool(stat.S_IMODE(status.st_mode) & 0o077)
+def _refuse_open_to_others(path: str, status: os.stat_result) -> None:
+    if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+        right = "700" if stat.S_ISDIR(status.st_mode) else "600"
+        raise SetupError(f"others may look into {path}, which holds secrets: chmod {right} {shlex.quote(path)}")

@@ -1,1 +1,1 @@
-"""Who may come in: passwords, the portal and its avatars. No wire, no files of the share."""
+"""Who may come in: accounts and their passwords, kept in the state folder, and the portal that checks them."""

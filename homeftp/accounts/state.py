@@ -1,0 +1,106 @@
+"""What the server keeps about people: a small SQLite database in the state folder, and where that folder is.
+
+Every call opens the database anew and is one transaction, so the command line
+and a running server may use it at the same time, from any thread. What a
+password's text means is passwords.py's; keys and certificates are
+identity.py's. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Iterator, Mapping
+
+from homeftp.errors import SetupError
+from homeftp.private import private_file, private_folder
+
+FILE = "state.sqlite"
+"""Inside the state folder."""
+
+BUSY_SECONDS = 5.0
+"""How long to wait while another process writes."""
+
+_SCHEMA = ("CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",)
+"""Each entry brings the database from the version that is its index to the next; none is ever changed."""
+
+
+def default_state(environ: Mapping[str, str]) -> str:
+    """The state folder where none was chosen: systemd's (systemd.exec(5)), else the platform's for this user."""
+    given = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if given:
+        return given
+    from platformdirs import user_state_path
+
+    return str(user_state_path("homeftp", appauthor=False))
+
+
+class State:
+    """The database in the state folder `folder`; both are made when they are not there.
+
+    All of its methods raise `SetupError` when the database cannot be used.
+    """
+
+    def __init__(self, folder: str) -> None:
+        # SQLite itself would make the file as open as the umask allows.
+        self._path = private_file(os.path.join(private_folder(folder), FILE))
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > len(_SCHEMA):
+                raise SetupError(f"{self._path} was made by a newer homeftp: upgrade this one")
+            for statement in _SCHEMA[version:]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
+            connection.execute("COMMIT")
+
+    def account_names(self) -> list[str]:
+        """Every account, sorted."""
+        with self._connection() as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM accounts ORDER BY name")]
+
+    def password(self, name: str) -> str | None:
+        """The hashed password of an account; None when there is no such account."""
+        with self._connection() as connection:
+            row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def add_account(self, name: str, password: str) -> None:
+        """A new account with this hashed password. Raises `SetupError` when the name is taken."""
+        with self._connection() as connection:
+            added = connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, ?)", (name, password)).rowcount
+        if not added:
+            raise SetupError(
+                f"there is an account {name} already: `homeftp account password {name}` changes its password"
+            )
+
+    def set_password(self, name: str, password: str, *, instead_of: str | None = None) -> bool:
+        """Give an account another hashed password; with `instead_of`, only when it still has that one.
+
+        Gives whether it was done.
+        """
+        with self._connection() as connection:
+            changed = connection.execute(
+                "UPDATE accounts SET password = :new WHERE name = :name AND (:old IS NULL OR password = :old)",
+                {"new": password, "name": name, "old": instead_of},
+            )
+            return changed.rowcount > 0
+
+    def remove_account(self, name: str) -> bool:
+        """Forget an account; gives whether there was one."""
+        with self._connection() as connection:
+            return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which every statement is a transaction by itself."""
+        try:
+            # mode=rw: a file that vanished is an error, not an empty database.
+            address = f"{Path(self._path).as_uri()}?mode=rw"
+            with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise SetupError(f"cannot use the accounts in {self._path}: {error}") from error
