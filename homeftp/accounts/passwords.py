@@ -57,6 +57,9 @@ class Cost:
 COST = Cost()
 """Of every new password."""
 
+_DIGEST = 32
+"""Bytes."""
+
 _MOST_MEMORY = 2**30
 """Bytes that a kept password may ask for; one that asks for more is damaged."""
 
@@ -95,9 +98,9 @@ def verify_password(password: str, kept: str) -> bool:
     return hmac.compare_digest(_digest(password, cost, salt), digest)
 
 
-def outdated(kept: str) -> bool:
-    """Whether guessing this one is cheaper than guessing a new one."""
-    return _parts(kept)[0].work < COST.work
+def outdated(kept: str, cost: Cost = COST) -> bool:
+    """Whether guessing this one is cheaper than `cost`."""
+    return _parts(kept)[0].work < cost.work
 
 
 def _kept(cost: Cost, salt: bytes, digest: bytes) -> str:
@@ -108,19 +111,16 @@ def _kept(cost: Cost, salt: bytes, digest: bytes) -> str:
 def _parts(kept: str) -> tuple[Cost, bytes, bytes]:
     scheme, n, r, p, salt, digest = kept.split("$")
     cost = Cost(int(n), int(r), int(p))
-    if scheme != "scrypt" or cost.memory > _MOST_MEMORY:
+    raw = base64.b64decode(digest, validate=True)
+    if scheme != "scrypt" or min(cost.n, cost.r, cost.p) < 1 or cost.memory > _MOST_MEMORY or len(raw) != _DIGEST:
         raise ValueError("no password that this version can check")
-    return cost, base64.b64decode(salt, validate=True), base64.b64decode(digest, validate=True)
+    return cost, base64.b64decode(salt, validate=True), raw
 
 
 def _digest(password: str, cost: Cost, salt: bytes) -> bytes:
     # One spelling of what looks the same, since systems type accents differently (RFC 8265, section 4.2.2).
     spelled = unicodedata.normalize("NFC", password).encode("utf-8")
-    return hashlib.scrypt(spelled, salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=cost.memory + 2**20, dklen=32)
-
-
-_NOBODY = _kept(COST, bytes(16), bytes(32))
-"""Stands in for the password of an account that is not there, so that it takes as long to refuse."""
+    return hashlib.scrypt(spelled, salt=salt, n=cost.n, r=cost.r, p=cost.p, maxmem=cost.memory + 2**20, dklen=_DIGEST)
 
 
 @implementer(ICredentialsChecker)
@@ -134,6 +134,7 @@ class PasswordChecker:
 
     state: State
     workers: IWorkers
+    cost: Cost = COST
     credentialInterfaces: ClassVar[Sequence[type[Interface]]] = (IUsernamePassword,)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
@@ -147,9 +148,10 @@ class PasswordChecker:
         except UnicodeDecodeError:
             raise UnauthorizedLogin from None
         kept = self.state.password(name)
-        if not verify_password(typed, kept or _NOBODY) or kept is None:
+        nobodys = _kept(self.cost, bytes(16), bytes(_DIGEST))  # takes as long to refuse
+        if not verify_password(typed, kept or nobodys) or kept is None:
             raise UnauthorizedLogin
-        if outdated(kept):
+        if outdated(kept, self.cost):
             with suppress(SetupError):  # a full disk keeps nobody out; there will be another login
-                self.state.set_password(name, hash_password(typed), instead_of=kept)
+                self.state.set_password(name, hash_password(typed, self.cost), instead_of=kept)
         return username
