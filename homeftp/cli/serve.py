@@ -12,8 +12,10 @@ from typing import Any, Sequence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing is parsed here: every word goes to the server's own options."""
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="DIR and options: see `homeftp serve --help`")
+    """The server's options, for completion; nothing is parsed here, every word goes to twistd."""
+    from homeftp.cli.completion import add_server_options
+
+    add_server_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,0 +1,98 @@
+"""`homeftp account`: who may log in to this machine's server.
+
+Works on the state folder itself, so that no server need run; one that runs
+goes by it from the next login on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import TYPE_CHECKING
+
+from homeftp.cli import Exit
+from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.accounts.state import State
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One subcommand for each thing to do."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, summary in (
+        ("add", "Add an account; its password is asked for."),
+        ("list", "List the accounts."),
+        ("remove", "Remove an account; its files stay."),
+        ("password", "Change an account's password."),
+    ):
+        action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        if name != "list":
+            action.add_argument("name", metavar="NAME", help="the account's name")
+        if name in ("add", "password"):
+            action.add_argument(
+                "--password-stdin", action="store_true", help="read the password from standard input, for scripts"
+            )
+        action.add_argument("--state", metavar="DIR", help="the server's state folder (default: as the server's)")
+        action.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out on the state folder."""
+    from homeftp.accounts.state import State, default_state
+
+    folder = os.path.abspath(options.state or default_state(os.environ))
+    state = State(folder)
+    if options.action == "list":
+        _list(state, options, folder)
+    elif options.action == "remove":
+        if not state.remove_account(options.name):
+            raise _absent(options, folder)
+        _report(options, "removed", f"removed the account {options.name} from {folder}; its files stay")
+    else:
+        _set_password(state, options, folder)
+    return Exit.DONE
+
+
+def _list(state: State, options: argparse.Namespace, folder: str) -> None:
+    names = state.account_names()
+    if options.json:
+        print(json.dumps({"accounts": names}))
+    elif names:
+        print("\n".join(names))
+    else:
+        print(f"no account yet in {folder}: homeftp account add NAME")
+
+
+def _set_password(state: State, options: argparse.Namespace, folder: str) -> None:
+    """Add the account or change its password; what cannot be done is said before a password is asked for."""
+    from homeftp.accounts.passwords import account_name, hash_password, new_password
+    from homeftp.cli.prompt import read_password
+
+    name = options.name
+    new = options.action == "add"
+    if new:
+        account_name(name)
+        if state.password(name) is not None:
+            raise SetupError(f"there is an account {name} already: homeftp account password {name}")
+    elif state.password(name) is None:
+        raise _absent(options, folder)
+    typed = read_password(options.password_stdin, f"new password for {name}: ", confirm=True)
+    password = hash_password(new_password(typed))
+    if new:
+        state.add_account(name, password)
+        step = f"now, on another machine: homeftp remote add NAME HOST --user {name}"
+        _report(options, "added", f"added the account {name} in {folder}; {step}")
+    elif state.set_password(name, password):
+        _report(options, "changed", f"changed the password of {name} in {folder}")
+    else:
+        raise _absent(options, folder)
+
+
+def _absent(options: argparse.Namespace, folder: str) -> SetupError:
+    return SetupError(f"there is no account {options.name} in {folder}: homeftp account list shows them")
+
+
+def _report(options: argparse.Namespace, what: str, sentence: str) -> None:
+    print(json.dumps({what: options.name}) if options.json else sentence)

@@ -1,0 +1,132 @@
+"""`homeftp`: which subcommands there are, and how each of them may end.
+
+The table is all that is known of a subcommand before it is called. No
+exception leaves here as a traceback: each becomes one line and a status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import sys
+from typing import Any, Container, Mapping, NamedTuple, Sequence
+
+from homeftp import __version__
+from homeftp.cli import Exit
+
+TRACEBACK = "HOMEFTP_TRACEBACK"
+"""The variable of the environment with which a fault of homeftp shows where it is."""
+
+
+class Command(NamedTuple):
+    """A subcommand, before it is imported."""
+
+    module: str
+    summary: str
+    raw: bool = False
+    """Whether its arguments are not ours to parse: it gets them as `options.arguments`."""
+
+    def load(self) -> Any:
+        """Import its module."""
+        return importlib.import_module(self.module)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "serve": Command("homeftp.cli.serve", "Share a folder: run the server in the foreground.", raw=True),
+    "account": Command("homeftp.cli.account", "Add, list and remove who may log in to this machine's server."),
+    "remote": Command("homeftp.cli.remote", "Add, list and remove the servers that this machine knows."),
+    "get": Command("homeftp.cli.get", "Fetch files from a server."),
+    "push": Command("homeftp.cli.push", "Send files to a server, except what is equal there."),
+    "cmp": Command("homeftp.cli.cmp", "Tell whether files here and on a server are the same."),
+    "ls": Command("homeftp.cli.ls", "List what is on a server."),
+    "raw": Command("homeftp.cli.raw", "Type requests to a server as JSON and see its answers."),
+    "completion": Command("homeftp.cli.completion", "Print the completion script for a shell."),
+}
+
+_ENDING = (
+    "exit status: 0 done or the same, 1 differs, 2 not possible as given, 3 refused by the server, "
+    "4 no connection or no trust"
+)
+
+
+def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser that knows the summary of every command, and the arguments of the `detailed` ones."""
+    parser = argparse.ArgumentParser(
+        prog="homeftp",
+        description="Files between the machines of a home, safely: a server, and the commands to use one.",
+        epilog=_ENDING,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"homeftp {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in commands.items():
+        subparser = subparsers.add_parser(
+            name, help=command.summary, description=command.summary, epilog=_ENDING, allow_abbrev=False
+        )
+        if name in detailed:
+            command.load().add_arguments(subparser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command] = COMMANDS) -> int:
+    """Carry out a command line, by default the process's own; gives the exit status, see `Exit`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what no terminal can show
+    try:
+        try:
+            return _carry_out(sys.argv[1:] if arguments is None else arguments, commands)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails to flush at its end
+        return Exit.BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - or a person would see a traceback
+        return _end(error)
+
+
+def _carry_out(arguments: Sequence[str], commands: Mapping[str, Command]) -> int:
+    name = arguments[0] if arguments else ""
+    if name in commands and commands[name].raw:
+        options = argparse.Namespace(command=name, arguments=list(arguments[1:]))
+    else:
+        options = build_parser([name], commands).parse_args(arguments)
+    status: int = commands[options.command].load().run(options)
+    return status
+
+
+def _end(error: Exception) -> Exit:
+    """Say in one line what went wrong; gives the status for it."""
+    from homeftp.client.errors import ConnectionFailed
+    from homeftp.errors import NotTrusted, Refusal, SetupError
+
+    if isinstance(error, SetupError):
+        _say(str(error))
+        return Exit.USAGE
+    if isinstance(error, Refusal):
+        _say(error.message)
+        return Exit.REFUSED
+    if isinstance(error, NotTrusted | ConnectionFailed):
+        _say(str(error))
+        return Exit.UNREACHABLE
+    if isinstance(error, OSError) and error.filename is not None:
+        _say(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        return Exit.USAGE
+    if os.environ.get(TRACEBACK):
+        raise error
+    _say(f"a fault in homeftp itself: {type(error).__name__}: {error} ({TRACEBACK}=1 shows where)")
+    return Exit.FAULT
+
+
+def _say(message: str) -> None:
+    """One line for a person; what a server put into it cannot steer the terminal."""
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
+    print(f"homeftp: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
