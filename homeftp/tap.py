@@ -8,6 +8,7 @@ wrong with one ends the start with a single line.
 from __future__ import annotations
 
 import configparser
+import getopt
 import os
 import re
 import sys
@@ -185,11 +186,23 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; a fault ends the process with one line and status 2."""
         try:
-            super().parseOptions(options)
+            super().parseOptions(self._options_first(sys.argv[1:] if options is None else options))
             self.settings = self._settings()
         except (usage.UsageError, SetupError) as error:
             sys.stderr.write(f"homeftp: {' '.join(str(error).split())} (--help lists the options)\n")
             raise SystemExit(2) from None
+
+    def _options_first(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments in the order that Twisted takes them in, so that DIR may stand anywhere."""
+        try:
+            found, rest = getopt.gnu_getopt(list(arguments), self.shortOpt, self.longOpt)
+        except getopt.error:
+            return list(arguments)
+        ordered: list[str] = []
+        for name, value in found:
+            takes_value = f"{name[2:]}=" in self.longOpt or f"{name[1:]}:" in self.shortOpt
+            ordered += [name, value] if takes_value else [name]
+        return [*ordered, "--", *rest]
 
     def _settings(self) -> Settings:
         """The options, checked, as the server's settings; raises `SetupError`."""

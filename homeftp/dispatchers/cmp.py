@@ -22,17 +22,18 @@ GROUP = 256
 
 def _look_many(share: IShare, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception]:
     """In a worker: what stands at each; `NotFound` where nothing does."""
-    found: list[Entry | Exception] = []
-    for endpoint in endpoints:
-        try:
-            found.append(share.look(endpoint) or NotFound(f"nothing is at {endpoint}"))
-        except Exception as error:  # each item has its own outcome
-            found.append(error)
-    return found
+    return [_look(share, endpoint) for endpoint in endpoints]
+
+
+def _look(share: IShare, endpoint: Endpoint) -> Entry | Exception:
+    try:
+        return share.look(endpoint) or NotFound(f"nothing is at {endpoint}")
+    except Exception as error:  # noqa: BLE001 (each endpoint of a job has its own outcome)
+        return error
 
 
 def judge(differs: Sequence[str]) -> Status:
-    """The status for the names of what differs: SEED.md's 10 to 14, less ABSENT."""
+    """The status for the names of what differs: 10 to 13."""
     content = "hash" in differs
     metadata = any(name != "hash" for name in differs)
     if content:
@@ -101,7 +102,7 @@ async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorke
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
     """The names whose values are not the entry's."""
-    present: dict[str, int] = {name: value for name, value in entry.meta_data}
+    present: dict[str, int] = dict(entry.meta_data)
     if entry.kind == "file":
         present["size"] = entry.size
     return [name for name, value in wanted.items() if present.get(name) != value]

@@ -59,7 +59,7 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     ]
     if not found:
         raise SetupError(
-            f"--dispatcher {name}: there is no {module}.py, neither on the path of homeftp.plugins nor in a --plugin-dir"
+            f"--dispatcher {name}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir"
         )
     if len(found) > 1:
         raise SetupError(f"--dispatcher {name} is in two places: {found[0]} and {found[1]}: remove one")
@@ -98,7 +98,7 @@ def _load(name: str, path: str) -> ModuleType:
         spec.loader.exec_module(module)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin may raise anything, SystemExit too
+    except BaseException as error:  # noqa: BLE001 (a plugin may raise anything, SystemExit too)
         del sys.modules[module_name]
         raise SetupError(f"--dispatcher {name} cannot be loaded: {path}: {_one_line(error)}") from None
     return module

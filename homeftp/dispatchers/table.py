@@ -23,6 +23,8 @@ from homeftp.wire.messages import Request as Envelope
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 
+_FAILED = "the server failed at this; its log says more"
+
 EVERYTHING = Claim(ROOT, changes=True)
 """The claim of a request that overlaps no other."""
 
@@ -79,7 +81,7 @@ class Table:
         Raises `UnknownRequestType` (21), `BadRequest` (20) and `BadEndpoint` (41).
         """
         dispatcher = self.find(envelope.request_type)
-        body = decode_body(envelope.request_type, envelope.body, dispatcher.body_type)
+        body: Any = decode_body(envelope.request_type, envelope.body, dispatcher.body_type)
         claiming = IClaiming(dispatcher, None)
         return dispatcher, body, EVERYTHING if claiming is None else claiming.claims(body)
 
@@ -89,16 +91,18 @@ class Table:
         return working.addBoth(self._settle, request.request_type, resolution)
 
     def _settle(self, result: object, request_type: str, resolution: IResolution) -> None:
-        if isinstance(result, Failure):
-            if result.check(ConnectionLost):
-                return
-            if resolution.resolved:
-                self._log.failure("the dispatcher of {request_type} failed after its answer", result, request_type=request_type)
-            elif result.check(Refusal):
-                resolution.resolve(result.value.status, result.value.message)
-            else:
-                self._log.failure("the dispatcher of {request_type} failed", result, request_type=request_type)
-                resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
-        elif not resolution.resolved:
-            self._log.error("the dispatcher of {request_type} ended without an answer", request_type=request_type)
-            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        if not isinstance(result, Failure):
+            if not resolution.resolved:
+                self._log.error("the dispatcher of {type} ended without an answer", type=request_type)
+                resolution.resolve(Status.INTERNAL, _FAILED)
+            return
+        error = result.value
+        if isinstance(error, ConnectionLost):
+            return
+        if resolution.resolved:
+            self._log.failure("the dispatcher of {type} failed after its answer", result, type=request_type)
+        elif isinstance(error, Refusal):
+            resolution.resolve(error.status, error.message)
+        else:
+            self._log.failure("the dispatcher of {type} failed", result, type=request_type)
+            resolution.resolve(Status.INTERNAL, _FAILED)

@@ -9,8 +9,11 @@ from typing import Sequence
 from homeftp.config import DEFAULT_PORT
 
 
-def _listening(descriptions: Sequence[str], suffix: str) -> list[str]:
-    return [f"listening  {description}{suffix}" for description in descriptions]
+def _listening(description: str, bound: object, suffix: str) -> str:
+    """An endpoint as it was named, and what it is in truth: the port that 0 became."""
+    host, port = getattr(bound, "host", None), getattr(bound, "port", None)
+    truth = "" if host is None else f" ([{host}]:{port})" if ":" in host else f" ({host}:{port})"
+    return f"listening  {description}{truth}{suffix}"
 
 
 def _address(bound: Sequence[object]) -> str:
@@ -39,18 +42,18 @@ def _remote_name() -> str:
 def announcement(
     *,
     root: str,
-    plain: Sequence[str],
-    tls: Sequence[str],
-    bound: Sequence[object],
+    plain: Sequence[tuple[str, object]],
+    tls: Sequence[tuple[str, object]],
     accounts: Sequence[str],
     fingerprint: str,
     state: str,
     filetypes: Sequence[str],
     own_checker: bool,
 ) -> list[str]:
-    """The lines. `bound` are the addresses that are really listened on, the plain ones first."""
+    """The lines. `plain` and `tls` are the endpoints, each with the address that is really listened on."""
     lines = [f"sharing    {root}" + (f" (only {', '.join(filetypes)})" if filetypes else "")]
-    lines += _listening(plain, "") + _listening(tls, " (TLS from the first byte)")
+    lines += [_listening(description, bound, "") for description, bound in plain]
+    lines += [_listening(description, bound, ", TLS from the first byte") for description, bound in tls]
     lines.append(f"identity   {fingerprint}")
     if not own_checker:
         lines.append("accounts   those of --auth")
@@ -60,5 +63,5 @@ def announcement(
         lines.append(f"accounts   none yet. To add one:  homeftp account add NAME --state {state}")
     user = accounts[0] if own_checker and accounts else "NAME"
     lines.append("on another machine:")
-    lines.append(f"  homeftp remote add {_remote_name()} {_address(bound)} --user {user} --fingerprint {fingerprint}")
+    lines.append(f"  homeftp remote add {_remote_name()} {_address([bound for _, bound in plain])} --user {user} --fingerprint {fingerprint}")
     return lines

@@ -90,7 +90,7 @@ class Listening(Service):
     def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, description: str) -> None:
         self._endpoint = endpoint
         self._factory = factory
-        self._description = description
+        self.description = description
         self._port: IListeningPort | None = None
 
     @property
@@ -105,7 +105,7 @@ class Listening(Service):
         if failures:
             reason = failures[0].value
             reason = getattr(reason, "socketError", reason)
-            raise SetupError(f"cannot listen on {self._description}: {getattr(reason, 'strerror', None) or reason}")
+            raise SetupError(f"cannot listen on {self.description}: {getattr(reason, 'strerror', None) or reason}")
 
     def _bound(self, port: IListeningPort) -> None:
         self._port = port
@@ -222,9 +222,8 @@ class HomeFTPService(MultiService):
         assert self._open is not None
         for line in announcement(
             root=settings.root,
-            plain=settings.listen,
-            tls=settings.listen_tls,
-            bound=[listening.address for listening in (*self._plain, *self._tls)],
+            plain=[(listening.description, listening.address) for listening in self._plain],
+            tls=[(listening.description, listening.address) for listening in self._tls],
             accounts=self._open.state.account_names(),
             fingerprint=identity.fingerprint,
             state=settings.state,

@@ -1,0 +1,189 @@
+"""The pipeline: answers in order, work that overlaps only where it may."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.server.pipeline import Claims, Exchange, Pipeline
+from homeftp.server.resolution import Outlet, Resolution
+from homeftp.values import Claim
+from homeftp.wire.codec import decode_response
+from homeftp.wire.endpoint import parse
+
+
+def reads(endpoint: str) -> Claim:
+    return Claim(parse(endpoint), changes=False)
+
+
+def changes(endpoint: str) -> Claim:
+    return Claim(parse(endpoint), changes=True)
+
+
+class ClaimsTests(SynchronousTestCase):
+    """Which claims touch."""
+
+    def test_table(self) -> None:
+        """Two claims conflict when one changes and neither lies beside the other."""
+        cases = [
+            (reads("a"), reads("a"), False),
+            (reads("a"), changes("a"), True),
+            (changes("a"), reads("a"), True),
+            (changes("a"), changes("a"), True),
+            (changes("a"), changes("b"), False),
+            (changes("a/b"), changes("a/c"), False),
+            (changes("a"), changes("a/b/c"), True),
+            (changes("a/b/c"), reads("a"), True),
+            (changes("a/b/c"), reads(""), True),
+            (changes(""), reads("z"), True),
+            (reads(""), reads("z"), False),
+            (reads(""), changes("z"), True),
+            (changes("ab"), changes("a"), False),
+        ]
+        for held, wanted, conflict in cases:
+            claims = Claims()
+            claims.hold(held)
+            self.assertEqual(claims.conflict(wanted), conflict, (held, wanted))
+            claims.release(held)
+            self.assertFalse(claims.conflict(wanted), "a released claim holds nothing up")
+
+    def test_counts(self) -> None:
+        """A claim that is held twice is free only after both are released."""
+        claims = Claims()
+        claims.hold(reads("a/b"))
+        claims.hold(reads("a/b"))
+        claims.release(reads("a/b"))
+        self.assertTrue(claims.conflict(changes("a")))
+        claims.release(reads("a/b"))
+        self.assertFalse(claims.conflict(changes("a")))
+
+
+class PipelineTests(SynchronousTestCase):
+    """Order and overlap."""
+
+    def setUp(self) -> None:
+        self.written: list[bytes] = []
+        self.broken: list[Failure] = []
+        self.outlet = Outlet(self, paused=lambda: None, resumed=lambda: self.pipeline.flush())
+        self.pipeline = Pipeline(
+            may_write=lambda: not self.outlet.paused, settled=lambda: None, broken=self.broken.append
+        )
+        self.begun: list[str] = []
+        self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def add(self, name: str, claim: Claim) -> None:
+        resolution = Resolution(name, self.outlet, self.pipeline.flush)
+        working: Deferred[None] = Deferred()
+        self.work[name] = (working, resolution)
+
+        def begin() -> Deferred[None]:
+            self.begun.append(name)
+            return working
+
+        self.pipeline.add(Exchange(claim, resolution, begin, 10))
+
+    def end(self, name: str) -> None:
+        working, resolution = self.work[name]
+        resolution.resolve(0, name)
+        working.callback(None)
+
+    def answered(self) -> list[object]:
+        return [decode_response(line).id for line in self.written]
+
+    def test_answers_in_order(self) -> None:
+        """What ends first waits for those before it."""
+        for name in "abc":
+            self.add(name, changes(name))
+        self.assertEqual(self.begun, ["a", "b", "c"])
+        self.end("c")
+        self.end("b")
+        self.assertEqual(self.answered(), [])
+        self.end("a")
+        self.assertEqual(self.answered(), ["a", "b", "c"])
+        self.assertEqual(len(self.pipeline), 0)
+        self.assertEqual(self.pipeline.weight, 0)
+
+    def test_conflicting_work_waits(self) -> None:
+        """A read behind a change of the same endpoint begins when the change has ended."""
+        self.add("push", changes("x"))
+        self.add("get", reads("x"))
+        self.assertEqual(self.begun, ["push"])
+        self.end("push")
+        self.assertEqual(self.begun, ["push", "get"])
+
+    def test_nothing_overtakes(self) -> None:
+        """What comes behind a waiting request waits too, though nothing it touches is held."""
+        self.add("push", changes("x"))
+        self.add("get", reads("x"))
+        self.add("other", changes("y"))
+        self.assertEqual(self.begun, ["push"])
+        self.end("push")
+        self.assertEqual(self.begun, ["push", "get", "other"])
+
+    def test_slow_client(self) -> None:
+        """While the client does not read, answers stay; then they go on in order."""
+        self.outlet.pauseProducing()
+        self.add("a", reads("a"))
+        self.add("b", reads("b"))
+        self.end("a")
+        self.end("b")
+        self.assertEqual(self.answered(), [])
+        self.assertEqual(len(self.pipeline), 2)
+        self.outlet.resumeProducing()
+        self.assertEqual(self.answered(), ["a", "b"])
+
+    def test_interim_answers_wait_for_their_turn(self) -> None:
+        """A listing behind another request sends nothing before that is answered."""
+        self.add("a", reads("a"))
+        self.add("b", reads("b"))
+        sending = Deferred.fromCoroutine(self.work["b"][1].send({"page": 1}))
+        self.assertNoResult(sending)
+        self.end("a")
+        self.successResultOf(sending)
+        self.assertEqual(self.answered(), ["a", "b"])
+        self.assertTrue(decode_response(self.written[1]).more)
+
+    def test_lost_client(self) -> None:
+        """When the client goes, nothing more begins and whoever waits for its turn learns it."""
+        self.add("a", changes("a"))
+        self.add("b", reads("a"))
+        self.add("c", reads("a"))
+        sending = Deferred.fromCoroutine(self.work["b"][1].send({}))
+        self.outlet.stopProducing()
+        self.pipeline.abandon()
+        self.failureResultOf(sending, ConnectionLost)
+        self.end("a")
+        self.assertEqual(self.begun, ["a"])
+        self.assertEqual(self.answered(), [])
+
+    def test_resolving_twice_is_a_bug(self) -> None:
+        """One request has one answer."""
+        self.add("a", reads("a"))
+        resolution = self.work["a"][1]
+        resolution.resolve(0, "first")
+        self.assertRaises(RuntimeError, resolution.resolve, 0, "second")
+        self.failureResultOf(Deferred.fromCoroutine(resolution.send({})), RuntimeError)
+
+    def test_large_answer_streams(self) -> None:
+        """A payload goes out in pieces at the client's pace, and the next answer only after it."""
+        self.add("a", reads("a"))
+        self.add("b", reads("b"))
+        content = bytes(300_000)
+        self.outlet.pauseProducing()
+        working, resolution = self.work["a"]
+        resolution.resolve(0, "a", None, content)
+        working.callback(None)
+        self.end("b")
+        self.assertEqual(self.written, [])
+        self.outlet.resumeProducing()
+        sent = b"".join(self.written)
+        head, _, rest = sent.partition(b"\n")
+        self.assertEqual(decode_response(head).content_length, len(content))
+        self.assertEqual(rest[: len(content)], content)
+        self.assertEqual(decode_response(rest[len(content) :].rstrip(b"\n")).id, "b")
+        self.assertLessEqual(max(map(len, self.written)), 128 * 1024)

@@ -1,0 +1,506 @@
+"""The shell: framing, phases, bad input, pace and deadlines, with the real session and dispatchers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE, Limits
+from homeftp.status import Status
+from tests.server.conversing import PASSWORD, Connection, Server
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+class ServerTestCase(SynchronousTestCase):
+    """A server and a client that has logged in."""
+
+    limits = Limits()
+
+    def setUp(self) -> None:
+        self.server = Server.make(limits=self.limits)
+        self.addCleanup(self.server.close)
+        self.connection = Connection(self.server)
+
+
+class PhaseTests(ServerTestCase):
+    """What is answered before TLS, and before login."""
+
+    def test_nothing_before_tls(self) -> None:
+        """Any line but STARTTLS gets 30, and the connection is closed."""
+        for line in (b'{"request_type": "HELLO"}', b"POST / HTTP/1.1", b"", b"\xff", b"{" * 20, b"x" * 20_000):
+            connection = Connection(self.server, tls=False)
+            connection.send_raw(line + b"\n" + b'{"request_type": "STARTTLS"}\n')
+            [response] = connection.responses()
+            self.assertEqual(response.status, Status.TLS_REQUIRED, line)
+            self.assertIn("STARTTLS", response.message)
+            self.assertTrue(connection.transport.disconnecting)
+            self.assertIsNone(connection.transport.tls)
+
+    def test_starttls(self) -> None:
+        """STARTTLS alone is answered, and TLS begins."""
+        connection = Connection(self.server, tls=False)
+        connection.send("STARTTLS")
+        self.assertEqual([response.status for response in connection.responses()], [0])
+        self.assertIsNotNone(connection.transport.tls)
+        self.assertFalse(connection.transport.aborted)
+
+    def test_plaintext_behind_starttls(self) -> None:
+        """Bytes behind the STARTTLS line in plaintext are an attack: the connection is aborted (CVE-2011-0411)."""
+        for injected in (b'{"request_type": "QUIT"}\n', b"x", b"\n"):
+            connection = Connection(self.server, tls=False)
+            connection.send_raw(b'{"request_type": "STARTTLS"}\n' + injected)
+            self.assertTrue(connection.transport.aborted, injected)
+            self.assertIsNone(connection.transport.tls)
+
+    def test_starttls_with_payload(self) -> None:
+        """STARTTLS cannot announce bytes."""
+        connection = Connection(self.server, tls=False)
+        connection.send_raw(b'{"request_type": "STARTTLS", "content_length": 5}\n')
+        self.assertEqual([response.status for response in connection.responses()], [Status.TLS_REQUIRED])
+        self.assertIsNone(connection.transport.tls)
+
+    def test_second_starttls(self) -> None:
+        """Inside TLS STARTTLS is refused and the connection closed, before and after login."""
+        for login in (False, True):
+            connection = Connection(self.server, login=login)
+            self.assertEqual(connection.ask("STARTTLS").status, Status.BAD_REQUEST)
+            self.assertTrue(connection.transport.disconnecting)
+
+    def test_nothing_before_login(self) -> None:
+        """A stranger gets 31 for anything but HELLO, LOGIN and QUIT, known or not, and the connection is closed."""
+        for request_type in ("GET", "PUSH", "NONSENSE", "PAIR"):
+            connection = Connection(self.server, login=False)
+            connection.send(request_type, {"rel_endpoint": "a"})
+            connection.send("HELLO")
+            self.assertEqual([r.status for r in connection.responses()], [Status.LOGIN_REQUIRED], request_type)
+            self.assertTrue(connection.transport.disconnecting)
+
+    def test_stranger_with_payload(self) -> None:
+        """A stranger's large payload is not waited for."""
+        connection = Connection(self.server, login=False)
+        connection.send_raw(b'{"request_type": "PUSH", "content_length": 100000000}\n' + bytes(1000))
+        self.assertEqual([r.status for r in connection.responses()], [Status.LOGIN_REQUIRED])
+        self.assertTrue(connection.transport.disconnecting)
+
+    def test_hello(self) -> None:
+        """A stranger learns how to log in; a member what there is."""
+        hello = Connection(self.server, login=False).ask("HELLO")
+        self.assertEqual(hello.body["account"], None)
+        self.assertNotIn("GET", hello.body["request_types"])
+        hello = self.connection.ask("HELLO")
+        self.assertEqual(hello.body["account"], "ann")
+        self.assertIn("GET", hello.body["request_types"])
+        self.assertEqual(hello.body["limits"]["request_line"], MAX_REQUEST_LINE)
+
+    def test_login_attempts(self) -> None:
+        """The third wrong password closes the connection, and a right one afterwards is not looked at."""
+        connection = Connection(self.server, login=False)
+        for _ in range(3):
+            self.assertFalse(connection.transport.disconnecting)
+            response = connection.ask("LOGIN", {"username": "ann", "password": "wrong"})
+            self.assertEqual(response.status, Status.LOGIN_FAILED)
+            self.assertNotIn("ann", response.message)
+        self.assertTrue(connection.transport.disconnecting)
+        connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.assertEqual(connection.responses(), [])
+
+    def test_login_and_request_together(self) -> None:
+        """A request that is sent behind LOGIN without waiting is answered as a member's."""
+        connection = Connection(self.server, login=False)
+        connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
+        connection.send("PUSH", {"rel_endpoint": "a"}, b"x")
+        connection.send("CMP", {"rel_endpoint": "a", "hash": digest(b"x")})
+        self.assertEqual([r.status for r in connection.responses()], [0, 0, Status.SAME])
+
+    def test_second_login(self) -> None:
+        """Logging in twice is refused, and changes nothing."""
+        response = self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.assertEqual(response.status, Status.BAD_REQUEST)
+        self.assertEqual(self.connection.ask("HELLO").body["account"], "ann")
+
+    def test_quit(self) -> None:
+        """QUIT is answered after everything before it, and closes."""
+        self.connection.send("PUSH", {"rel_endpoint": "a"}, b"x")
+        self.connection.send("QUIT")
+        self.assertEqual([r.status for r in self.connection.responses()], [0, 0])
+        self.assertTrue(self.connection.transport.disconnecting)
+        self.connection.send("HELLO")
+        self.assertEqual(self.connection.responses(), [])
+
+
+class BadInputTests(ServerTestCase):
+    """One answer with the right status and a message that names the fault."""
+
+    CLOSING = (
+        ("not JSON", b"hello", "not JSON"),
+        ("empty", b"", "JSON"),
+        ("a list", b"[]", "object"),
+        ("not UTF-8", b'{"request_type": "GET", "x": "\xff"}', "UTF-8"),
+        ("UTF-16", '{"request_type":"GET"}'.encode("utf-16").replace(b"\n", b""), "UTF-8"),
+        ("NaN", b'{"request_type": "GET", "body": {"offset": NaN}}', "JSON"),
+        ("no request_type", b"{}", "request_type"),
+        ("request_type is a number", b'{"request_type": 5}', "request_type"),
+        ("nested", b'{"request_type": "GET", "x": ' + b"[" * 16_000, "nested"),
+        ("content_length negative", b'{"request_type": "PUSH", "content_length": -1}', "content_length"),
+        ("content_length 2^63", b'{"request_type": "PUSH", "content_length": 9223372036854775808}', "content_length"),
+        ("content_length 1e400", b'{"request_type": "PUSH", "content_length": 1e400}', "content_length"),
+        ("content_length true", b'{"request_type": "PUSH", "content_length": true}', "content_length"),
+        ("content_length 1.5", b'{"request_type": "PUSH", "content_length": 1.5}', "content_length"),
+        ("id is a list", b'{"request_type": "GET", "id": []}', "id"),
+        ("id of many digits", b'{"request_type": "GET", "id": ' + b"9" * 10_000 + b"}", "id"),
+        ("lone surrogate", b'{"request_type": "\\ud800"}', "JSON"),
+    )
+    GOING_ON = (
+        ("unknown type", "FROB", {}, Status.UNKNOWN_REQUEST_TYPE, "FROB"),
+        ("lower case", "get", {"rel_endpoint": "a"}, Status.UNKNOWN_REQUEST_TYPE, "GET"),
+        ("missing parameter", "GET", {}, Status.BAD_REQUEST, "rel_endpoint"),
+        ("mistyped parameter", "GET", {"rel_endpoint": 5}, Status.BAD_REQUEST, "rel_endpoint"),
+        ("float offset", "GET", {"rel_endpoint": "a", "offset": 1.0}, Status.BAD_REQUEST, "offset"),
+        ("negative offset", "GET", {"rel_endpoint": "a", "offset": -1}, Status.BAD_REQUEST, "offset"),
+        ("bad hash", "CMP", {"rel_endpoint": "a", "hash": "md5:1"}, Status.BAD_REQUEST, "hash"),
+        ("bad metadata", "CMP", {"rel_endpoint": "a", "meta_data": [["x", 1]]}, Status.BAD_REQUEST, "meta_data"),
+        ("leaves the root", "GET", {"rel_endpoint": "../a"}, Status.BAD_ENDPOINT, ".."),
+        ("absolute", "GET", {"rel_endpoint": "/etc/passwd"}, Status.BAD_ENDPOINT, "relative"),
+        ("NUL", "GET", {"rel_endpoint": "a\0"}, Status.BAD_ENDPOINT, "U+0000"),
+        ("reserved", "GET", {"rel_endpoint": ".homeftp/incoming"}, Status.BAD_ENDPOINT, "reserved"),
+        ("absent", "GET", {"rel_endpoint": "nothing"}, Status.NOT_FOUND, "nothing"),
+    )
+
+    def test_stream_lost(self) -> None:
+        """After a line that cannot be understood the connection is closed; another one works."""
+        for name, line, fault in self.CLOSING:
+            connection = Connection(self.server)
+            connection.send_raw(line + b"\n")
+            connection.send("HELLO")
+            [response] = connection.responses()
+            self.assertEqual(response.status, Status.BAD_REQUEST, name)
+            self.assertIn(fault, response.message, name)
+            self.assertTrue(connection.transport.disconnecting, name)
+        self.assertEqual(self.connection.ask("HELLO").status, 0)
+
+    def test_stream_kept(self) -> None:
+        """After a well-formed line that asks for the impossible the connection goes on."""
+        for name, request_type, body, status, fault in self.GOING_ON:
+            response = self.connection.ask(request_type, body)
+            self.assertEqual(response.status, status, name)
+            self.assertIn(fault, response.message, name)
+        self.assertEqual(self.connection.ask("HELLO").status, 0)
+
+    def test_endpoint_in_message_is_escaped(self) -> None:
+        """A message shows no raw control character of a name."""
+        response = self.connection.ask("GET", {"rel_endpoint": "a\x1b[2Jb"})
+        self.assertEqual(response.status, Status.BAD_ENDPOINT)
+        self.assertTrue(response.message.isprintable())
+
+    def test_million_digits_ignored(self) -> None:
+        """An unknown field may hold what it likes, within the line."""
+        self.connection.send_raw(b'{"request_type": "HELLO", "x": ' + b"9" * 15_000 + b"}\n")
+        self.assertEqual([r.status for r in self.connection.responses()], [0])
+
+    def test_duplicate_key(self) -> None:
+        """Of a key that stands twice the last counts."""
+        self.connection.send_raw(b'{"request_type": "FROB", "request_type": "HELLO"}\n')
+        self.assertEqual([r.status for r in self.connection.responses()], [0])
+
+    def test_line_limit(self) -> None:
+        """A line of 16 KiB is answered; one byte more gets 22 and the connection is closed; CR is tolerated."""
+        for ending in (b"\n", b"\r\n"):
+            for excess, status in ((0, Status.OK), (1, Status.TOO_LARGE)):
+                connection = Connection(self.server)
+                head = b'{"request_type": "HELLO", "x": "'
+                connection.send_raw(head + b"x" * (MAX_REQUEST_LINE + excess - len(head) - 2) + b'"}' + ending)
+                self.assertEqual([r.status for r in connection.responses()], [status], (ending, excess))
+                self.assertEqual(connection.transport.disconnecting, bool(excess))
+
+    def test_endless_line(self) -> None:
+        """A line without an end is cut off at the limit, byte by byte as well."""
+        for step in (1, 1000, 65_536):
+            connection = Connection(self.server)
+            sent = 0
+            while sent < 100_000 and not connection.transport.disconnecting:
+                connection.send_raw(b"x" * step)
+                sent += step
+            self.assertEqual([r.status for r in connection.responses()], [Status.TOO_LARGE])
+            self.assertLessEqual(sent, max(MAX_REQUEST_LINE + 2 + step, step))
+            self.assertLessEqual(len(connection.protocol._buffer), 128 * 1024)
+
+    def test_refused_payload_is_thrown_away(self) -> None:
+        """Behind a refused request its payload is no request: the connection goes on after it."""
+        for size in (10, SMALL_FILE + 10, 1_000_000):
+            self.connection.send("PUSH", {"rel_endpoint": "../x"}, b"\n" * size)
+            self.assertEqual(self.connection.ask("HELLO").status, 0, size)
+
+    def test_excess_is_the_next_line(self) -> None:
+        """Bytes beyond content_length are the next line, and an error."""
+        self.connection.send("PUSH", {"rel_endpoint": "a"}, b"12345")
+        self.connection.send_raw(b"6\n")
+        self.assertEqual([r.status for r in self.connection.responses()], [0, Status.BAD_REQUEST])
+        self.assertEqual(open(os.path.join(self.server.root, "a"), "rb").read(), b"12345")
+
+    def test_log_is_short_and_escaped(self) -> None:
+        """A bad line is logged once, in one line without control characters."""
+        from twisted.logger import formatEvent, globalLogPublisher
+
+        events: list[str] = []
+        observer = lambda event: events.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.connection.send_raw(b"\x1b[2J\x07evil\r" + b"z" * 5000 + b"\n")
+        [event] = [event for event in events if "evil" in event]
+        self.assertTrue(event.isprintable())
+        self.assertLessEqual(len(event), 400)
+
+
+class FramingTests(ServerTestCase):
+    """The same requests, however the bytes are cut."""
+
+    def test_any_chunking(self) -> None:
+        """Requests with payloads give the same answers in pieces of any size."""
+        big = bytes(range(256)) * 300
+        requests = b""
+        for number, content in enumerate((b"", b"small", big)):
+            body = {"rel_endpoint": f"f{number}", "hash": digest(content)}
+            line = {"request_type": "PUSH", "content_length": len(content), "body": body, "id": number}
+            requests += json.dumps(line).encode() + b"\r\n" + content
+            requests += json.dumps({"request_type": "CMP", "body": body, "id": f"c{number}"}).encode() + b"\n"
+        for size in (1, 7, 100, 4096, len(requests)):
+            server = Server.make()
+            self.addCleanup(server.close)
+            connection = Connection(server)
+            for start in range(0, len(requests), size):
+                connection.send_raw(requests[start : start + size])
+            answered = [(r.id, r.status) for r in connection.responses()]
+            self.assertEqual(answered, [(0, 0), ("c0", 10), (1, 0), ("c1", 10), (2, 0), ("c2", 10)], size)
+
+    def test_ids(self) -> None:
+        """An id is echoed as it is, and left out where there was none."""
+        for id in (7, "seven", None, 0, ""):
+            self.connection.send("HELLO", id=id)
+            [response] = self.connection.responses()
+            self.assertEqual(response.id, id)
+
+    def test_order(self) -> None:
+        """A thousand requests without waiting are answered in order, each seeing the effect of those before it."""
+        statuses = []
+        for number in range(500):
+            content = str(number).encode()
+            self.connection.send("PUSH", {"rel_endpoint": "counter"}, content, id=2 * number)
+            self.connection.send("CMP", {"rel_endpoint": "counter", "hash": digest(content)}, id=2 * number + 1)
+            statuses += [0, 10]
+        responses = self.connection.responses()
+        self.assertEqual([r.id for r in responses], list(range(1000)))
+        self.assertEqual([r.status for r in responses], statuses)
+
+
+class LaterWorkers:
+    """Workers whose jobs run when the test says so."""
+
+    size = 1
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Deferred[object], object, tuple[object, ...]]] = []
+
+    def run(self, job, *args):  # type: ignore[no-untyped-def]
+        answer: Deferred[object] = Deferred()
+        self.jobs.append((answer, job, args))
+        return answer
+
+    def work(self) -> int:
+        """Run all that waits; gives how many jobs there were."""
+        jobs, self.jobs = self.jobs, []
+        for answer, job, args in jobs:
+            try:
+                result = job(*args)  # type: ignore[operator]
+            except Exception as error:
+                answer.errback(Failure(error))
+            else:
+                answer.callback(result)
+        return len(jobs)
+
+
+class PaceTests(SynchronousTestCase):
+    """Memory is bounded whatever the client does."""
+
+    def setUp(self) -> None:
+        self.workers = LaterWorkers()
+        self.server = Server.make(workers=self.workers)  # type: ignore[arg-type]
+        self.addCleanup(self.server.close)
+        self.connection = Connection(self.server)
+
+    def work(self) -> None:
+        while self.workers.work():
+            pass
+
+    def test_in_flight(self) -> None:
+        """At 64 requests in flight the server reads no more, and goes on when one is answered."""
+        for number in range(100):
+            self.connection.send("CMP", {"rel_endpoint": f"f{number}"})
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.assertEqual(len(self.connection.protocol._pipeline), 64)
+        self.work()
+        self.assertEqual(self.connection.transport.producerState, "producing")
+        self.assertEqual(len(self.connection.responses()), 100)
+
+    def test_small_payloads(self) -> None:
+        """A mebibyte of payloads that wait is enough: the server reads no more."""
+        for number in range(40):
+            self.connection.send("PUSH", {"rel_endpoint": f"f{number}"}, bytes(SMALL_FILE))
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.assertLessEqual(self.connection.protocol._pipeline.weight, 1024 * 1024)
+        self.work()
+        self.assertEqual([r.status for r in self.connection.responses()], [0] * 40)
+
+    def test_large_payload(self) -> None:
+        """A large payload is read only as fast as the disk takes it."""
+        size = 10_000_000
+        line = {"request_type": "PUSH", "content_length": size, "body": {"rel_endpoint": "big"}}
+        self.connection.send_raw(json.dumps(line).encode() + b"\n")
+        sent = 0
+        for _ in range(10_000):
+            if self.connection.transport.producerState == "paused":
+                self.assertLessEqual(sent, size)
+                if not self.workers.work():
+                    self.fail("paused with nothing to do")
+            elif sent < size:
+                step = min(16_384, size - sent)
+                self.connection.send_raw(bytes(step))
+                sent += step
+            elif not self.workers.work():
+                break
+            stream = self.connection.protocol._stream
+            self.assertLessEqual(0 if stream is None else stream._held, 512 * 1024)
+        self.assertEqual([r.status for r in self.connection.responses()], [0])
+        self.assertEqual(os.path.getsize(os.path.join(self.server.root, "big")), size)
+
+    def test_unread_answers(self) -> None:
+        """While the client does not read, at most 64 answers wait, and the server reads no more."""
+        self.connection.protocol._outlet.pauseProducing()
+        for number in range(200):
+            self.connection.send("HELLO", id=number)
+        self.assertEqual(self.connection.responses(), [])
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.connection.protocol._outlet.resumeProducing()
+        self.assertEqual([r.id for r in self.connection.responses()], list(range(200)))
+
+    def test_client_vanishes(self) -> None:
+        """When the client goes in the middle of a PUSH, nothing of it stays, and nothing is replaced."""
+        self.server.put("big", b"old")
+        line = {"request_type": "PUSH", "content_length": 10_000_000, "body": {"rel_endpoint": "big"}}
+        self.connection.send_raw(json.dumps(line).encode() + b"\n" + bytes(3_000_000))
+        self.work()
+        self.connection.protocol.connectionLost(Failure(ConnectionDone()))
+        self.work()
+        self.assertTrue(self.connection.ended)
+        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+        self.assertEqual(open(os.path.join(self.server.root, "big"), "rb").read(), b"old")
+        self.assertEqual(self.server.clock.getDelayedCalls(), [])
+
+    def test_stop(self) -> None:
+        """A stopping server finishes what is in flight, refuses what comes, and closes."""
+        self.connection.send("PUSH", {"rel_endpoint": "a"}, b"x")
+        self.connection.protocol.stop()
+        self.assertFalse(self.connection.transport.disconnecting)
+        self.connection.send("PUSH", {"rel_endpoint": "b"}, b"x")
+        self.work()
+        self.assertEqual([r.status for r in self.connection.responses()], [0, Status.SHUTTING_DOWN])
+        self.assertTrue(self.connection.transport.disconnecting)
+        self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "a"])
+
+    def test_stop_idle(self) -> None:
+        """A connection with nothing in flight is closed at once."""
+        self.connection.protocol.stop()
+        self.assertTrue(self.connection.transport.disconnecting)
+
+
+class DeadlineTests(SynchronousTestCase):
+    """How long a client may take."""
+
+    def setUp(self) -> None:
+        self.server = Server.make()
+        self.addCleanup(self.server.close)
+        self.clock = self.server.clock
+
+    def test_no_tls(self) -> None:
+        """Ten seconds for TLS, whatever trickles in."""
+        connection = Connection(self.server, tls=False)
+        for _ in range(9):
+            connection.send_raw(b"x")
+            self.clock.advance(1)
+        self.assertFalse(connection.transport.aborted)
+        self.clock.advance(1)
+        self.assertTrue(connection.transport.aborted)
+
+    def test_no_login(self) -> None:
+        """Thirty seconds for a login."""
+        connection = Connection(self.server, login=False)
+        self.clock.advance(29.9)
+        self.assertFalse(connection.transport.aborted)
+        self.clock.advance(0.1)
+        self.assertTrue(connection.transport.aborted)
+
+    def test_member_may_idle(self) -> None:
+        """Who has logged in may be silent."""
+        connection = Connection(self.server)
+        self.clock.advance(100_000)
+        self.assertFalse(connection.transport.aborted)
+        self.assertEqual(connection.ask("HELLO").status, 0)
+
+    def test_stalled_bodies(self) -> None:
+        """A payload that stalls for 60 seconds is answered 53, nothing of it stays, and the connection is closed."""
+        for size in (1000, 1_000_000):
+            connection = Connection(self.server)
+            line = {"request_type": "PUSH", "id": 5, "content_length": size, "body": {"rel_endpoint": "a"}}
+            connection.send_raw(json.dumps(line).encode() + b"\n" + bytes(size // 2))
+            self.clock.advance(59)
+            self.assertEqual(connection.responses(), [])
+            self.clock.advance(1)
+            [response] = connection.responses()
+            self.assertEqual((response.status, response.id), (Status.TIMEOUT, 5), size)
+            self.assertTrue(connection.transport.disconnecting)
+            self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+            self.assertFalse(os.path.exists(os.path.join(self.server.root, "a")))
+
+    def test_stalled_line(self) -> None:
+        """Half a line is a stall too."""
+        connection = Connection(self.server)
+        connection.send_raw(b'{"request')
+        self.clock.advance(60)
+        self.assertEqual([r.status for r in connection.responses()], [Status.TIMEOUT])
+        self.assertTrue(connection.transport.disconnecting)
+
+    def test_finished_in_time(self) -> None:
+        """The control: the same payload, ended after 59 seconds, is stored."""
+        connection = Connection(self.server)
+        line = {"request_type": "PUSH", "content_length": 1000, "body": {"rel_endpoint": "a"}}
+        connection.send_raw(json.dumps(line).encode() + b"\n" + bytes(500))
+        self.clock.advance(59)
+        connection.send_raw(bytes(500))
+        self.clock.advance(1000)
+        self.assertEqual([r.status for r in connection.responses()], [0])
+        self.assertFalse(connection.transport.disconnecting)
+
+    def test_unread_answers(self) -> None:
+        """A client that reads nothing for 60 seconds is cut off."""
+        connection = Connection(self.server)
+        connection.protocol._outlet.pauseProducing()
+        self.clock.advance(59)
+        self.assertFalse(connection.transport.aborted)
+        self.clock.advance(1)
+        self.assertTrue(connection.transport.aborted)
+
+    def test_goodbye_unheard(self) -> None:
+        """A peer that does not close its end is cut off after a while."""
+        connection = Connection(self.server)
+        connection.send("QUIT")
+        self.assertFalse(connection.transport.aborted)
+        self.clock.advance(10)
+        self.assertTrue(connection.transport.aborted)

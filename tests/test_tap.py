@@ -1,0 +1,142 @@
+"""The server's options: what they mean, and one line for each that is wrong."""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import redirect_stderr, redirect_stdout
+
+from twisted.plugin import IPlugin
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import Limits, Settings
+from homeftp.tap import Options
+
+
+class OptionsTests(SynchronousTestCase):
+    """The command line and the ini file."""
+
+    def parse(self, *arguments: str) -> Settings:
+        options = Options()
+        options.parseOptions(list(arguments))
+        return options.settings
+
+    def fault(self, *arguments: str) -> str:
+        errors = io.StringIO()
+        with redirect_stderr(errors), redirect_stdout(io.StringIO()) as out:
+            ended = self.assertRaises(SystemExit, Options().parseOptions, list(arguments))
+        self.assertEqual(ended.code, 2)
+        self.assertEqual(out.getvalue(), "")
+        self.assertEqual(errors.getvalue().count("\n"), 1, errors.getvalue())
+        return errors.getvalue()
+
+    def config(self, text: str) -> str:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def test_defaults(self) -> None:
+        """A folder is all that is needed, as an option or by itself."""
+        for arguments in (("--root", "/srv/x"), ("/srv/x",)):
+            settings = self.parse(*arguments, "--state", "/var/s")
+            self.assertEqual(settings, Settings(root="/srv/x", state="/var/s"))
+        self.assertEqual(settings.listen, ("tcp:8421",))
+        self.assertEqual(settings.limits, Limits())
+
+    def test_everything(self) -> None:
+        """Each option reaches its setting."""
+        settings = self.parse(
+            *"--root r --listen tcp:1 --listen tcp6:2 --listen-tls tcp:3 --state s --pool-size 7 --tls-minimum 1.2".split(),
+            *"--filetypes .txt,MD --dispatcher A --dispatcher B --plugin-dir p --max-connections 5".split(),
+            *"--max-connections-per-address 4 --max-unauthenticated 3 --max-in-flight 2 --max-file-size 2G".split(),
+            *"--max-login-attempts 1 --tls-timeout 1.5 --login-timeout 2 --stall-timeout 3".split(),
+        )
+        self.assertEqual(
+            settings,
+            Settings(
+                root=os.path.abspath("r"),
+                state=os.path.abspath("s"),
+                listen=("tcp:1", "tcp6:2"),
+                listen_tls=("tcp:3",),
+                pool_size=7,
+                tls_minimum="1.2",
+                filetypes=(".txt", ".md"),
+                dispatchers=("A", "B"),
+                plugin_dirs=(os.path.abspath("p"),),
+                limits=Limits(
+                    connections=5,
+                    connections_per_address=4,
+                    unauthenticated=3,
+                    in_flight=2,
+                    file_size=2 * 1024**3,
+                    login_attempts=1,
+                    tls_seconds=1.5,
+                    login_seconds=2,
+                    stall_seconds=3,
+                ),
+            ),
+        )
+
+    def test_state_of_systemd(self) -> None:
+        """Under systemd the state folder is the unit's."""
+        self.patch(os, "environ", {**os.environ, "STATE_DIRECTORY": "/var/lib/homeftp:/other"})
+        self.assertEqual(self.parse("x").state, "/var/lib/homeftp")
+
+    def test_config(self) -> None:
+        """The ini file has the same names; the command line wins."""
+        path = self.config(
+            "[homeftp]\nroot = /srv/a\nstate = /srv/s\npool-size = 9\nlisten =\n    tcp:1\n    tcp:2\nfiletypes = .txt .md\n"
+        )
+        settings = self.parse("--config", path, "--pool-size", "3")
+        self.assertEqual((settings.root, settings.state, settings.pool_size), ("/srv/a", "/srv/s", 3))
+        self.assertEqual(settings.listen, ("tcp:1", "tcp:2"))
+        self.assertEqual(settings.filetypes, (".txt", ".md"))
+        self.assertEqual(self.parse("--config", path, "--listen", "tcp:5").listen, ("tcp:5",))
+
+    def test_faults(self) -> None:
+        """Each fault gives one line that names the option, and status 2."""
+        for arguments, named in (
+            ([], "--root"),
+            (["--frobnicate"], "frobnicate"),
+            (["a", "b"], "argument"),
+            (["--root", "a", "b"], "twice"),
+            (["a", "--pool-size", "0"], "--pool-size"),
+            (["a", "--pool-size", "many"], "--pool-size"),
+            (["a", "--pool-size", "-1"], "--pool-size"),
+            (["a", "--max-file-size", "5 apples"], "--max-file-size"),
+            (["a", "--stall-timeout", "nan"], "--stall-timeout"),
+            (["a", "--stall-timeout", "0"], "--stall-timeout"),
+            (["a", "--tls-minimum", "1.1"], "--tls-minimum"),
+            (["a", "--filetypes", "."], "--filetypes"),
+            (["a", "--config", "/nowhere/x.ini"], "/nowhere/x.ini"),
+            (["a", "--config", self.config("no section")], "ini"),
+            (["a", "--config", self.config("[other]\n")], "[homeftp]"),
+            (["a", "--config", self.config("[homeftp]\nport = 5\n")], "port"),
+            (["a", "--auth", "file:/etc/passwords"], "account add"),
+            (["a", "--auth", "nonsense"], "nonsense"),
+        ):
+            self.assertIn(named, self.fault(*arguments))
+
+    def test_auth_memory(self) -> None:
+        """--auth memory: shows passwords in the process list, so it is for loopback only."""
+        self.assertIn("loopback", self.fault("a", "--auth", "memory:ann:secret"))
+        self.assertNotIn("secret", self.fault("a", "--auth", "memory:ann:secret"))
+        loopback = ("--listen", "tcp:1:interface=127.0.0.1", "--listen-tls", "unix:/tmp/x")
+        self.assertEqual(len(self.parse("a", "--auth", "memory:ann:secret", *loopback).listen), 1)
+        self.fault("a", "--auth", "memory:ann:secret", *loopback, "--listen", "tcp:2")
+
+    def test_help(self) -> None:
+        """--help names every option and ends well."""
+        with redirect_stdout(io.StringIO()) as out:
+            ended = self.assertRaises(SystemExit, Options().parseOptions, ["--help"])
+        self.assertIn(ended.code, (0, None))
+        for option in ("root", "listen-tls", "pool-size", "auth", "dispatcher", "max-file-size", "stall-timeout"):
+            self.assertIn(f"--{option}", out.getvalue())
+
+    def test_plugin(self) -> None:
+        """twistd finds the service by its plugin, which imports nothing of the server."""
+        from twisted.plugins import homeftp_plugin
+
+        self.assertTrue(IPlugin.providedBy(homeftp_plugin.homeftp))
+        self.assertEqual(homeftp_plugin.homeftp.tapname, "homeftp")
