@@ -116,9 +116,10 @@ def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
 
     The server's certificate is renewed when less than 30 days of it are left,
     and made anew when it is missing, damaged or from a future clock; the CA
-    never is. `now` gives aware datetimes. Blocks; a server that runs for long calls it again once a
-    day. Raises `SetupError` for what the owner must mend: modes, a damaged
-    or incomplete CA, a folder that cannot be written.
+    never is, once made. `now` gives aware datetimes. Blocks; a server that
+    runs for long calls it again once a day. Raises `SetupError` for what the
+    owner must mend: modes, a damaged or incomplete CA, a folder that cannot
+    be written.
     """
     folder = os.path.join(private_folder(state), FOLDER)
     if not os.path.lexists(folder):
