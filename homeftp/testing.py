@@ -87,6 +87,12 @@ class _Written:
     def write(self, data: bytes) -> None:
         self.data += data
 
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        raise AssertionError("nothing here is ever full")
+
+    def unregisterProducer(self) -> None:
+        raise AssertionError("nothing here is ever full")
+
 
 def _answer(table: Table, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
     ended: list[None] = []

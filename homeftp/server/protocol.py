@@ -14,7 +14,7 @@ from typing import Any, Callable, Protocol
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -61,7 +61,7 @@ class _Transport(Protocol):
     def write(self, data: bytes) -> None: ...
     def startTLS(self, contextFactory: IOpenSSLServerConnectionCreator) -> None: ...
     def getHandle(self) -> Any: ...
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
+    def registerProducer(self, producer: Any, streaming: bool) -> None: ...
     def unregisterProducer(self) -> None: ...
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...
@@ -155,7 +155,7 @@ class ServerProtocol(LineReceiver):
             return
         self._tls_deadline.met()
         self._conversation.advance(Phase.STRANGER)
-        self.transport.registerProducer(self._outlet, True)
+        self._outlet.attach()
 
     # -- lines ---------------------------------------------------------------
 
@@ -178,9 +178,10 @@ class ServerProtocol(LineReceiver):
             if self._conversation.phase is Phase.CLOSING:
                 return
         try:
+            line = line.removesuffix(b"\r")
             if len(line) > MAX_REQUEST_LINE:
                 raise TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes")
-            request = decode_request(line.removesuffix(b"\r"))
+            request = decode_request(line)
         except Refusal as refusal:
             self._log.info(
                 "bad line from {peer}: {fault}: {line}", peer=self.peer, fault=refusal.message, line=ascii(line[:100])
@@ -356,7 +357,7 @@ class ServerProtocol(LineReceiver):
         """Say goodbye; a peer that does not answer that is cut off after a while."""
         if self._linger is None:
             self._linger = Deadline(self._setup.clock, LINGER_SECONDS, self.transport.abortConnection)
-            self.transport.unregisterProducer()
+            self._outlet.detach()
             self.transport.loseConnection()
 
     def _say(self, status: int, message: str) -> None:

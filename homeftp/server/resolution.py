@@ -16,8 +16,12 @@ from homeftp.wire.codec import encode_response
 from homeftp.wire.messages import Identifier
 
 
-class _Writes(Protocol):
+class _Way(Protocol):
+    """What an outlet needs of a transport."""
+
     def write(self, data: bytes) -> None: ...
+    def registerProducer(self, producer: Any, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
 
 
 @implementer(IPushProducer)
@@ -28,14 +32,26 @@ class Outlet:
     transport pauses and resumes it as any push producer.
     """
 
-    def __init__(self, transport: _Writes, *, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
+    def __init__(self, transport: _Way, *, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
         self._transport = transport
         self._on_paused = paused
         self._on_resumed = resumed
         self._waiting: list[Deferred[None]] = []
+        self._attached = False
         self.paused = False
         self.lost = False
         self.written = 0
+
+    def attach(self) -> None:
+        """Let the transport say from now on when its buffer is full."""
+        self._attached = True
+        self._transport.registerProducer(self, True)
+
+    def detach(self) -> None:
+        """The last byte has been written: the transport may close when it has sent it."""
+        if self._attached:
+            self._attached = False
+            self._transport.unregisterProducer()
 
     def write(self, data: bytes) -> None:
         """Give bytes to the transport; the only place of a running session that does."""

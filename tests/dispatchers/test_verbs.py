@@ -40,9 +40,7 @@ class VerbTestCase(SynchronousTestCase):
         self.connection = Connection(self.server)
         self.ask = self.connection.ask
 
-    def read(self, endpoint: str) -> bytes:
-        with open(os.path.join(self.server.root, endpoint), "rb") as file:
-            return file.read()
+        self.read = self.server.read
 
 
 class InterfaceTests(SynchronousTestCase):
@@ -330,8 +328,19 @@ class FiletypeTests(VerbTestCase):
     def test_refused(self) -> None:
         """Anything else gets 42, with what is allowed, there or not."""
         self.server.put("a.jpg", b"x")
+        self.server.put("txt", b"x")
         for name in ("a.jpg", "b.jpg", "txt", "a.txt.jpg"):
             for request_type in ("GET", "CMP", "PUSH"):
                 answer = self.ask(request_type, {"rel_endpoint": name})
                 self.assertEqual(answer.status, Status.FILETYPE_NOT_ALLOWED, (request_type, name))
                 self.assertIn(".txt", answer.message)
+
+    def test_directories(self) -> None:
+        """A directory, there or not, is no file of a wrong type."""
+        self.server.put("d/a.jpg", b"x")
+        self.connection.send("GET", {"rel_endpoint": "d"})
+        page, end = self.connection.responses()
+        self.assertEqual((page.body["entries"], end.status), ([], 0))
+        self.assertEqual(page.body["skipped"][0][0], "a.jpg")
+        self.assertEqual(self.ask("GET", {"rel_endpoint": "absent"}).status, Status.NOT_FOUND)
+        self.assertEqual(self.ask("CMP", {"rel_endpoint": "absent"}).status, Status.ABSENT)

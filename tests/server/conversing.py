@@ -108,6 +108,11 @@ class Server:
             file.write(content)
         return path
 
+    def read(self, endpoint: str) -> bytes:
+        """What stands at an endpoint, by the disk."""
+        with open(os.path.join(self.root, *endpoint.split("/")), "rb") as file:
+            return file.read()
+
     def close(self) -> None:
         """Close what is open."""
         self.share.close()

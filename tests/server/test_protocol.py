@@ -236,15 +236,18 @@ class BadInputTests(ServerTestCase):
     def test_refused_payload_is_thrown_away(self) -> None:
         """Behind a refused request its payload is no request: the connection goes on after it."""
         for size in (10, SMALL_FILE + 10, 1_000_000):
-            self.connection.send("PUSH", {"rel_endpoint": "../x"}, b"\n" * size)
+            self.assertEqual(self.ask_push("../x", b"\n" * size), Status.BAD_ENDPOINT)
             self.assertEqual(self.connection.ask("HELLO").status, 0, size)
+
+    def ask_push(self, endpoint: str, content: bytes) -> int:
+        return self.connection.ask("PUSH", {"rel_endpoint": endpoint}, content).status
 
     def test_excess_is_the_next_line(self) -> None:
         """Bytes beyond content_length are the next line, and an error."""
         self.connection.send("PUSH", {"rel_endpoint": "a"}, b"12345")
         self.connection.send_raw(b"6\n")
         self.assertEqual([r.status for r in self.connection.responses()], [0, Status.BAD_REQUEST])
-        self.assertEqual(open(os.path.join(self.server.root, "a"), "rb").read(), b"12345")
+        self.assertEqual(self.server.read("a"), b"12345")
 
     def test_log_is_short_and_escaped(self) -> None:
         """A bad line is logged once, in one line without control characters."""
@@ -401,7 +404,7 @@ class PaceTests(SynchronousTestCase):
         self.work()
         self.assertTrue(self.connection.ended)
         self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
-        self.assertEqual(open(os.path.join(self.server.root, "big"), "rb").read(), b"old")
+        self.assertEqual(self.server.read("big"), b"old")
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
     def test_stop(self) -> None:
