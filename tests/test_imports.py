@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tap": SHARED | {"accounts", "dispatchers", "server", "store"},
     "client": SHARED,
     "cli": SHARED | {"accounts", "client", "tap"},
+    "__main__": frozenset({"cli"}),
     "testing": SHARED | {"accounts", "client", "dispatchers", "server", "store"},
 }
 """Each room, and the rooms that it may import besides itself. Imports run one way."""
