@@ -25,6 +25,9 @@ MAX_PATH_BYTES = 4096
 RESERVED = ".homeftp"
 """Our own folder in the root: temporaries and versions. It is on no wire, in any spelling."""
 
+RESERVED_PREFIX = ".homeftp-"
+"""Our own files elsewhere in the share: temporaries where another disk is mounted. Neither are these."""
+
 _FORBIDDEN = frozenset('\\<>:"|?*')
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"]
@@ -92,7 +95,8 @@ def name_problem(name: str) -> str | None:
         return "is not in Unicode's composed form (NFC)"
     if name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES:
         return "is a device's name on Windows"
-    if unicodedata.normalize("NFKC", name).casefold() == RESERVED:
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    if folded == RESERVED or folded.startswith(RESERVED_PREFIX):
         return "is reserved"
     return None
 

@@ -1,0 +1,150 @@
+"""Many small files at once: all are written, made durable by one sync, renamed, and made durable in their directories.
+
+This is the group commit of databases: the wait for the disk is paid once, and
+each file is as safe as one alone. An item that is refused leaves the others be.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Callable, Iterable, Sequence, TypeVar
+
+import attrs
+
+from homeftp.index import Row
+from homeftp.store.drafts import Draft
+from homeftp.store.entries import entry_of
+from homeftp.store.faults import attempt, refusal
+from homeftp.store.jail import Place
+from homeftp.store.replacing import Replacing, close_all, free_bytes, in_doubt, wrong_hash, wrong_size
+from homeftp.tree import hash_bytes
+from homeftp.values import Put
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import Entry
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AT_ONCE = 64
+"""Files in one sync: as many as one connection has under way; each holds a descriptor meanwhile."""
+
+
+def put_together(replacing: Replacing, puts: Sequence[tuple[Put, bytes]]) -> list[Entry | Exception]:
+    """Put these files in their places; one result for each, in order. Each `Entry` survives a power cut."""
+    results: list[Entry | Exception] = []
+    for start in range(0, len(puts), AT_ONCE):
+        results.extend(_Batch(replacing, puts[start : start + AT_ONCE]).run())
+    return results
+
+
+@attrs.define(eq=False)
+class _Written:
+    """A file whose content is on the disk, under a draft's name; and its stat, once it has its own."""
+
+    put: Put
+    hash: str
+    place: Place
+    draft: Draft
+    expected: str | None
+    found: os.stat_result | None = None
+
+
+class _Batch:
+    """What goes through the disk together, step by step; each step goes on with what the one before has left."""
+
+    def __init__(self, replacing: Replacing, puts: Sequence[tuple[Put, bytes]]) -> None:
+        self._replacing = replacing
+        self._puts = puts
+        self._results: dict[int, Entry | Exception] = {}
+        self._places: dict[Endpoint, Place | Exception] = {}
+        self._drafts: list[Draft] = []
+        self._token = os.urandom(16).hex()
+
+    def run(self) -> list[Entry | Exception]:
+        """The results, in order."""
+        began = time.time_ns()
+        try:
+            hashed = self._each(enumerate(self._puts), self._hash)
+            self._places = self._replacing.places({self._puts[number][0].endpoint.parent for number, _ in hashed})
+            durable = self._sync(self._each(hashed, self._write))
+            self._finish(self._each(durable, self._publish), began)
+        finally:
+            for draft in self._drafts:
+                draft.close()
+            close_all(self._places.values())
+        return [self._results[number] for number in range(len(self._puts))]
+
+    def _each(self, items: Iterable[tuple[int, T]], step: Callable[[int, T], R]) -> list[tuple[int, R]]:
+        """What `step` makes of numbered items; what it raises ends that item."""
+        done = []
+        for number, item in items:
+            result = attempt(step, number, item)
+            if isinstance(result, Exception):
+                self._fail(number, result)
+            else:
+                done.append((number, result))
+        return done
+
+    def _fail(self, number: int, error: Exception) -> None:
+        """End one item, in words for its client."""
+        if isinstance(error, OSError):
+            put = self._puts[number][0]
+            place = self._places.get(put.endpoint.parent)
+            free = free_bytes(place.fd) if isinstance(place, Place) else None
+            error = refusal(error, put.endpoint, size=put.size, free=free)
+        self._results[number] = error
+
+    def _hash(self, number: int, item: tuple[Put, bytes]) -> str:
+        """Its hash, if it can be put: before anything touches the disk."""
+        put, content = item
+        self._replacing.check(put)
+        if len(content) != put.size:
+            raise wrong_size(put, len(content))
+        content_hash = hash_bytes(content)
+        if put.hash is not None and put.hash != content_hash:
+            raise wrong_hash(put)
+        return content_hash
+
+    def _write(self, number: int, content_hash: str) -> _Written:
+        """A draft with all of its content, mode and mtime."""
+        put, content = self._puts[number]
+        directory = put.endpoint.parent
+        place = self._places[directory]
+        if isinstance(place, Exception):
+            raise place
+        expected = self._replacing.expected(place, put)
+        draft = self._replacing.drafts.new(f"{self._token}-{number}", place, directory, put.mode)
+        self._drafts.append(draft)
+        draft.write(content)
+        draft.finish(put)
+        return _Written(put, content_hash, place, draft, expected)
+
+    def _sync(self, written: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
+        """Those whose content is durable."""
+        failures = self._replacing.sync_drafts([(item.draft, item.place) for _, item in written])
+        for (number, _), failure in zip(written, failures, strict=True):
+            if failure is not None:
+                self._fail(number, failure)
+        return [(number, item) for number, item in written if number not in self._results]
+
+    def _publish(self, number: int, item: _Written) -> _Written:
+        """The same, under its own name. The stat is the descriptor's: what has the name next is another's."""
+        self._replacing.publish(item.draft, item.place, item.put, item.expected)
+        item.found = os.fstat(item.draft.fd)
+        return item
+
+    def _finish(self, named: list[tuple[int, _Written]], began: int) -> None:
+        """Make the names durable, and only then call the files stored."""
+        places = {item.place: item.put.endpoint.parent for _, item in named}
+        failures = dict(zip(places, self._replacing.sync_directories(list(places)), strict=True))
+        spelled = {place: self._replacing.jail.spelled(directory) for place, directory in places.items()}
+        rows = []
+        for number, item in named:
+            failure = failures[item.place]
+            if failure is not None or item.found is None:
+                self._fail(number, in_doubt(item.put.endpoint, failure))
+                continue
+            rows.append(Row(spelled[item.place], item.put.endpoint.name, item.found, item.hash, began))
+            self._results[number] = entry_of(item.found, item.hash)
+        self._replacing.index.record(rows)

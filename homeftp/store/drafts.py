@@ -1,0 +1,171 @@
+"""Where new content is written before it has a name: our own folder, its lock, and what a crash left in it.
+
+A draft lies in `.homeftp/incoming`, so that a rename puts it in its place at
+once. Where another disk is mounted inside the share it lies beside its target
+under a reserved name, and a note in `.homeftp/incoming` says where, so that
+the next start finds what a crash left there. No one else can name a draft:
+endpoint.py refuses those names, 128 random bits are in each, and none is ever
+opened twice (CVE-2026-53795, CVE-2026-70460: temporaries outside the share).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+
+from homeftp.errors import Internal, Refusal, SetupError
+from homeftp.store.faults import shown
+from homeftp.store.jail import Jail, Place, set_mode
+from homeftp.syscalls import System
+from homeftp.values import Put
+from homeftp.wire.endpoint import RESERVED, RESERVED_PREFIX, Endpoint, parse
+
+NEW_FILE_MODE = 0o644
+"""Of files that were pushed without one; set, whatever the umask is."""
+
+_NOTE = b".elsewhere"
+
+
+class Draft:
+    """One temporary file, open for writing."""
+
+    def __init__(self, system: System, fd: int, directory: int, name: bytes, note: tuple[int, bytes] | None) -> None:
+        self.fd = fd
+        self.directory = directory
+        """The descriptor of the directory that it lies in; a draft with a note owns it."""
+        self.name = name
+        self._system = system
+        self._note = note
+        self._renamed = False
+
+    def write(self, data: bytes) -> None:
+        """All of `data`. Raises OSError."""
+        taken = self._system.write(self.fd, data)
+        rest = memoryview(data)
+        while taken < len(rest):
+            if taken <= 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            rest = rest[taken:]
+            taken = self._system.write(self.fd, rest)
+
+    def finish(self, put: Put) -> None:
+        """Set mode and mtime, and see that the disk holds as many bytes as were given to it.
+
+        Raises OSError, and `Internal` (50) when the disk has kept fewer.
+        """
+        if put.mtime_us is not None:
+            os.utime(self.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
+        found = os.fstat(self.fd)
+        mode = NEW_FILE_MODE if put.mode is None else put.mode & 0o777
+        if stat.S_IMODE(found.st_mode) != mode:
+            set_mode(self.fd, mode)
+        if found.st_size != put.size:
+            raise Internal(f"the server's disk did not keep all of {shown(put.endpoint)}: the old content stands")
+
+    def renamed(self) -> None:
+        """It has its place: from now on it is no longer a temporary."""
+        self._renamed = True
+
+    def close(self) -> None:
+        """Close it, and remove it unless it was renamed. May be called twice."""
+        if self.fd < 0:
+            return
+        fd, self.fd = self.fd, -1
+        with contextlib.suppress(OSError):
+            os.close(fd)
+        if not self._renamed:
+            with contextlib.suppress(OSError):
+                os.unlink(self.name, dir_fd=self.directory)
+        if self._note is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._note[1], dir_fd=self._note[0])
+            os.close(self.directory)
+
+
+class Drafts:
+    """`.homeftp/incoming` of one share, locked against every other server.
+
+    Raises `SetupError` when another server has the share, or when there can
+    be no such folder.
+    """
+
+    def __init__(self, jail: Jail, system: System, root: str) -> None:
+        self._jail = jail
+        self._system = system
+        try:
+            with contextlib.ExitStack() as opened:
+                self._incoming = self._claim(opened)
+                if os.fstat(self._incoming).st_dev != jail.device:
+                    raise SetupError(f"cannot share {root}: its folder {RESERVED} must not be on another disk")
+                self._sweep()
+                self._opened = opened.pop_all()
+        except BlockingIOError:
+            raise SetupError(f"cannot share {root}: another homeftp server has it: stop that one first") from None
+        except OSError as error:
+            reason = f"{RESERVED} cannot be used there ({error.strerror})"
+            raise SetupError(f"cannot share {root}: {reason}, and unfinished uploads are kept in it") from None
+
+    def _claim(self, opened: contextlib.ExitStack) -> int:
+        """The folder's descriptor, once the lock is ours; `opened` closes what was opened, and so unlocks."""
+        folder = self._jail.own_folder(self._jail.root, RESERVED.encode())
+        opened.callback(os.close, folder)
+        lock = self._jail.own_file(folder, b"lock")
+        opened.callback(os.close, lock)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        incoming = self._jail.own_folder(folder, b"incoming")
+        opened.callback(os.close, incoming)
+        return incoming
+
+    def close(self) -> None:
+        """Let another server have the share."""
+        self._opened.close()
+
+    def new(self, token: str, place: Place, directory: Endpoint, mode: int | None) -> Draft:
+        """A new draft for somewhere in or beneath `place`, which is open at `directory`. Raises OSError.
+
+        `token` holds 128 random bits. It has its final mode from the start,
+        so that nobody reads it who may not read it later.
+        """
+        mode = NEW_FILE_MODE if mode is None else mode
+        name = token.encode()
+        if place.local:
+            fd = self._jail.create_in(self._incoming, name, mode)
+            return Draft(self._system, fd, self._incoming, name, None)
+        note = name + _NOTE
+        noted = self._jail.create_in(self._incoming, note, 0o600)
+        try:
+            self._system.write(noted, str(directory).encode())
+            name = RESERVED_PREFIX.encode() + name
+            fd = self._jail.create_in(place.fd, name, mode)
+        except OSError:
+            os.unlink(note, dir_fd=self._incoming)
+            raise
+        finally:
+            os.close(noted)
+        return Draft(self._system, fd, os.dup(place.fd), name, (self._incoming, note))
+
+    def _sweep(self) -> None:
+        """Remove what a crash left. The lock says that none of it is anyone's."""
+        for name in os.listdir(self._incoming):
+            left = os.fsencode(name)
+            if left.endswith(_NOTE):
+                self._sweep_elsewhere(left)
+            with contextlib.suppress(IsADirectoryError):
+                os.unlink(left, dir_fd=self._incoming)
+
+    def _sweep_elsewhere(self, note: bytes) -> None:
+        """What a note names may be gone, or be no endpoint at all after a power cut."""
+        with contextlib.suppress(OSError, Refusal, UnicodeError):
+            fd = self._jail.own_file(self._incoming, note)
+            try:
+                directory = parse(os.read(fd, 2**16).decode())
+            finally:
+                os.close(fd)
+            place = self._jail.place(directory)
+            try:
+                os.unlink(RESERVED_PREFIX.encode() + note[: -len(_NOTE)], dir_fd=place.fd)
+            finally:
+                os.close(place.fd)

@@ -1,0 +1,205 @@
+"""The one seam for system calls that Python or some system lacks, each with a portable stand-in.
+
+Here are the calls that only Linux has (openat2, syncfs, renameat2,
+sync_file_range) and those that durability hangs on (write, fsync, rename), so
+that a test hands in a `System` that fails where it wants. What to do with
+them is decided elsewhere. Nothing here knows of endpoints or refusals: every
+method raises OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import struct
+import sys
+from typing import Any
+
+_SYS_OPENAT2 = 437
+"""Its number on every architecture that got it with Linux 5.6; there is no wrapper in the C library."""
+
+_RESOLVE_NO_XDEV = 0x01
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_NO_SYMLINKS = 0x04
+_RESOLVE_BENEATH = 0x08
+_RENAME_NOREPLACE = 1
+_SYNC_FILE_RANGE_WRITE = 2
+
+_RETRIES = 128
+"""openat2(2): EAGAIN means that a rename raced with RESOLVE_BENEATH, and to try again."""
+
+_SYNCED_WHOLE = frozenset(
+    {
+        0xEF53,  # ext2, ext3, ext4
+        0x58465342,  # XFS
+        0x9123683E,  # btrfs
+        0xF2F52010,  # F2FS
+        0xCA451A4E,  # bcachefs
+        0x2FC12FC1,  # ZFS
+        0x01021994,  # tmpfs
+    }
+)
+"""statfs(2) types whose syncfs is known to wait for the disk. Elsewhere (FUSE, network) it may not reach it."""
+
+
+class System:
+    """The calls of this computer's kernel; what it lacks is found out once, here."""
+
+    def __init__(self) -> None:
+        self._libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+        self._syscall: Any = self._function("syscall", ctypes.c_long)
+        self._renameat2 = self._function("renameat2")
+        self._sync_file_range = self._function("sync_file_range")
+        self._syncfs: Any = self._function("syncfs") if _kernel() >= (5, 8) else None
+        self.has_openat2 = self._try_openat2()
+        """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
+
+    def _function(self, name: str, restype: Any = ctypes.c_int) -> Any:
+        function = getattr(self._libc, name, None)
+        if function is not None:
+            function.restype = restype
+        return function
+
+    def _try_openat2(self) -> bool:
+        """Sandboxes of old answer EPERM, kernels of old ENOSYS."""
+        if self._syscall is None:
+            return False
+        try:
+            top = os.open("/", os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            os.close(self.openat2(top, b".", os.O_RDONLY | os.O_DIRECTORY))
+        except OSError:
+            return False
+        finally:
+            os.close(top)
+        return True
+
+    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False) -> int:
+        """Open `path` beneath `directory`, following no symbolic link anywhere: openat2(2).
+
+        A link on the way or at the end is ELOOP. With `one_mount`, crossing
+        into another mount is EXDEV. Only where `has_openat2`.
+        """
+        resolve = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
+        if one_mount:
+            resolve |= _RESOLVE_NO_XDEV
+        how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
+        for _ in range(_RETRIES):
+            fd: int = self._syscall(ctypes.c_long(_SYS_OPENAT2), directory, path, how, ctypes.c_size_t(len(how)))
+            if fd >= 0:
+                return fd
+            number = ctypes.get_errno()
+            if number not in (errno.EAGAIN, errno.EINTR):
+                break
+        raise OSError(number, os.strerror(number))
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """write(2): how many bytes were taken."""
+        return os.write(fd, data)
+
+    def fsync(self, fd: int) -> None:
+        """Return when the file's content and metadata are on the disk; on macOS past the drive's cache too."""
+        if sys.platform == "darwin":
+            import fcntl
+
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(fd)
+
+    def fsync_directory(self, fd: int) -> None:
+        """Return when the directory's names are on the disk. Windows has no such call: nothing happens there."""
+        if sys.platform != "win32":
+            self.fsync(fd)
+
+    def syncs_whole(self, fd: int) -> bool:
+        """Whether `syncfs` on this file system makes everything durable and reports every failure.
+
+        Linux before 5.8 keeps write errors from syncfs(2).
+        """
+        statfs = self._function("fstatfs") if self._syncfs is not None else None
+        if statfs is None:
+            return False
+        buffer = ctypes.create_string_buffer(512)
+        if statfs(fd, buffer) != 0:
+            return False
+        kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+        return kind in _SYNCED_WHOLE
+
+    def syncfs(self, fd: int) -> None:
+        """Make all of `fd`'s file system durable; only where `syncs_whole`.
+
+        An error is reported for whatever failed since `fd` was opened, so it
+        must have been opened before the writes that count.
+        """
+        if self._syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    def start_writeback(self, fd: int, offset: int, length: int) -> None:
+        """Let the disk begin with these bytes, so that the fsync at the end finds little to do; a hint."""
+        if self._sync_file_range is not None:
+            self._sync_file_range(
+                fd, ctypes.c_longlong(offset), ctypes.c_longlong(length), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE)
+            )
+
+    def rename(
+        self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
+    ) -> None:
+        """Put `source` in the place of `target`, at once, on every system."""
+        os.replace(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir)
+
+    def rename_new(
+        self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
+    ) -> None:
+        """Rename where nothing is; FileExistsError where something is.
+
+        Exact with renameat2(2), on Windows, and wherever hard links are;
+        elsewhere (FAT on an old kernel) another program can come between.
+        """
+        if sys.platform == "win32":
+            os.rename(source, target)
+            return
+        if self._renameat2 is not None:
+            at = -100  # AT_FDCWD
+            if not self._renameat2(
+                at if source_dir is None else source_dir,
+                source,
+                at if target_dir is None else target_dir,
+                target,
+                ctypes.c_uint(_RENAME_NOREPLACE),
+            ):
+                return
+            number = ctypes.get_errno()
+            if number not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise OSError(number, os.strerror(number))
+        self._link_new(source, target, source_dir, target_dir)
+
+    def _link_new(self, source: bytes, target: bytes, source_dir: int | None, target_dir: int | None) -> None:
+        """`rename_new` where the kernel or the file system has no call for it."""
+        try:
+            os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(source, dir_fd=source_dir)
+            return
+        try:
+            os.stat(target, dir_fd=target_dir, follow_symlinks=False)
+        except FileNotFoundError:
+            self.rename(source, target, source_dir=source_dir, target_dir=target_dir)
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _kernel() -> tuple[int, ...]:
+    """Linux's version; (0,) elsewhere."""
+    if sys.platform != "linux":
+        return (0,)
+    release = os.uname().release.split("-")[0].split(".")
+    return tuple(int(part) for part in release[:2] if part.isdigit())

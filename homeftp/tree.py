@@ -1,0 +1,111 @@
+"""Hashing a file and telling whether it is still the same: what server and client do alike.
+
+No paths, no database and no Twisted: a file is an open descriptor and what
+fstat said of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Iterator
+
+from homeftp.config import PIECE, SLICE
+from homeftp.errors import Changed
+
+ALGORITHM = "sha256:"
+"""What every hash of the wire begins with."""
+
+SETTLED_NS = 2_000_000_000
+"""Nanoseconds between a file's mtime and its hashing from which on a later change must show in the mtime.
+
+The coarsest clock of a file system in use ticks every 2 s (FAT); Git calls a
+file younger than that "racily clean".
+"""
+
+
+def hash_bytes(content: bytes) -> str:
+    """The hash of some bytes, as the wire has it."""
+    return ALGORITHM + hashlib.sha256(content).hexdigest()
+
+
+class Hasher:
+    """A hash that grows with the bytes that come by."""
+
+    def __init__(self) -> None:
+        self._state = hashlib.sha256()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """The next bytes."""
+        self._state.update(data)
+
+    def hash(self) -> str:
+        """The hash of all bytes so far, as the wire has it."""
+        return ALGORITHM + self._state.hexdigest()
+
+
+def signature(found: os.stat_result) -> str:
+    """What a file is told apart by without reading it: size, mtime, ctime and inode.
+
+    The ctime moves with every change and cannot be set back; it also moves
+    when the file is renamed or its mode is set, which costs one hashing.
+    """
+    return f"{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}.{found.st_ino}"
+
+
+def same_content(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether an open file's content was left alone between two fstats of it.
+
+    Not by the ctime, which moves as well when another file takes its name: a
+    reader keeps what it has opened.
+    """
+    return before.st_size == after.st_size and before.st_mtime_ns == after.st_mtime_ns
+
+
+def settled(found: os.stat_result, hashed_ns: int) -> bool:
+    """Whether a hash begun at `hashed_ns` (nanoseconds since 1970) can be told from a later content's by stat."""
+    return abs(hashed_ns - found.st_mtime_ns) >= SETTLED_NS
+
+
+def read_at(fd: int, offset: int, length: int) -> bytes:
+    """Up to `length` bytes at `offset`; fewer only at the file's end."""
+    if not hasattr(os, "pread"):
+        os.lseek(fd, offset, os.SEEK_SET)
+        return os.read(fd, length)
+    data = os.pread(fd, length, offset)
+    if len(data) == length or not data:
+        return data
+    pieces = [data]
+    offset += len(data)
+    length -= len(data)
+    while length and (data := os.pread(fd, length, offset)):
+        pieces.append(data)
+        offset += len(data)
+        length -= len(data)
+    return b"".join(pieces)
+
+
+def digest_slices(fd: int, size: int, *, slice_size: int = SLICE) -> Iterator[str | None]:
+    """Hash the first `size` bytes of an open file: None after each slice of `slice_size` bytes, at last the hash.
+
+    Raises `Changed` (44) when the file ends before `size`.
+    """
+    hasher = Hasher()
+    offset = 0
+    pause = slice_size
+    while offset < size:
+        if offset >= pause:
+            pause += slice_size
+            yield None
+        data = read_at(fd, offset, min(PIECE, size - offset, pause - offset))
+        if not data:
+            raise Changed("the file got shorter while it was read: try again")
+        hasher.update(data)
+        offset += len(data)
+    yield hasher.hash()
+
+
+def digest(fd: int, size: int) -> str:
+    """`digest_slices` in one go."""
+    hashes = [found for found in digest_slices(fd, size) if found is not None]
+    return hashes[0]
