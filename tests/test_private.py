@@ -8,7 +8,7 @@ import stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import SetupError
-from homeftp.private import private_folder, read_private, write_private
+from homeftp.private import private_file, private_folder, read_private, write_private
 
 
 class PrivateTests(SynchronousTestCase):
@@ -38,6 +38,24 @@ class PrivateTests(SynchronousTestCase):
         write_private(self.file, b"short")
         self.assertEqual(read_private(self.file), b"short")
         self.assertEqual(os.listdir(self.folder), ["secret"])
+
+    def test_failed(self) -> None:
+        """A write that fails leaves nothing beside what it should have replaced."""
+        os.mkdir(self.file)
+        error = self.assertRaises(SetupError, write_private, self.file, b"x")
+        self.assertNotIn("\n", str(error))
+        self.assertEqual(os.listdir(self.folder), ["secret"])
+
+    def test_database(self) -> None:
+        """A file that others will write is made closed, kept as it is, and refused when it is open."""
+        for content in (b"", b"x"):
+            self.assertEqual(private_file(self.file), self.file)
+            self.assertEqual(read_private(self.file), content)
+            self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)
+            write_private(self.file, b"x")
+        os.chmod(self.file, 0o644)
+        self.assertRaises(SetupError, private_file, self.file)
+        self.assertRaises(SetupError, private_file, os.path.join(self.file, "below"))
 
     def test_loose_file(self) -> None:
         """A file that others may read is refused, with the command that mends it."""
