@@ -14,7 +14,7 @@ from homeftp.cli import Exit
 from homeftp.cli.main import COMMANDS, build_parser
 from homeftp.config import Limits
 from homeftp.tap import Options
-from tests.test_imports import MAY_IMPORT
+from tests.house import MAY_IMPORT
 
 CHECKOUT = Path(__file__).parents[1]
 DOCS = CHECKOUT / "docs"

@@ -1,158 +1,23 @@
-"""The house plan, enforced: which room may import which, and which room may touch what.
-
-Each rule is a function from a module and its source to what is wrong with it,
-so that each can be shown to notice.
-"""
+"""The house plan, enforced, and each of its rules shown to notice. The plan itself is house.py."""
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-from typing import Iterator
-
 from twisted.trial.unittest import SynchronousTestCase
 
-import homeftp
-
-PACKAGE = Path(homeftp.__file__).parent
-
-GROUND = frozenset({"config", "errors", "status"})
-CONTRACTS = GROUND | {"wire", "values", "interfaces"}
-TOOLS = frozenset({"identity", "index", "private", "syscalls", "tls", "tree", "workers"})
-SHARED = CONTRACTS | TOOLS
-
-MAY_IMPORT: dict[str, frozenset[str]] = {
-    "": frozenset(),
-    "config": frozenset(),
-    "status": frozenset(),
-    "errors": frozenset({"status"}),
-    "wire": GROUND,
-    "values": GROUND | {"wire"},
-    "interfaces": GROUND | {"wire", "values"},
-    **dict.fromkeys(TOOLS, SHARED),
-    "store": SHARED,
-    "accounts": SHARED,
-    "dispatchers": SHARED,
-    "plugins": frozenset(),
-    "server": SHARED | {"accounts", "dispatchers", "store"},
-    "tap": SHARED | {"accounts", "dispatchers", "server", "store"},
-    "client": SHARED,
-    "cli": SHARED | {"accounts", "client", "tap"},
-    "__main__": frozenset({"cli"}),
-    "testing": SHARED | {"accounts", "client", "dispatchers", "server", "store"},
-}
-"""Each room, and the rooms that it may import besides itself. Imports run one way."""
-
-NOT_IN_WIRE = frozenset({"twisted", "zope", "asyncio", "io", "os", "pathlib", "socket", "ssl", "threading", "time"})
-"""The wire's rules have no input, no output and no clock."""
-
-NO_PATHS = frozenset({"server", "dispatchers", "store"})
-"""The rooms of the server that open no path: store/jail.py does it for them."""
-
-OPENS_PATHS = frozenset({"store.jail"})
-
-PATH_CALLS = frozenset(
-    (
-        "access chdir chmod chown chroot fwalk getxattr lchmod lchown link listdir listxattr lstat makedirs mkdir"
-        " mkfifo mknod open pathconf popen readlink remove removedirs removexattr rename renames replace rmdir"
-        " scandir setxattr startfile stat statvfs symlink system truncate unlink utime walk"
-    ).split()
+from tests.house import (
+    MAY_IMPORT,
+    NO_PATHS,
+    PACKAGE,
+    SHARED,
+    TOOLS,
+    global_reactor,
+    imports,
+    impure,
+    modules,
+    opened_path,
+    room,
+    wrong_direction,
 )
-"""The functions of `os` that take a path."""
-
-PATH_MODULES = frozenset({"glob", "pathlib", "shutil", "subprocess", "tempfile", "twisted.python.filepath"})
-"""Modules that open paths for whoever imports them."""
-
-
-def room(module: str) -> str:
-    """The room of a module's dotted name inside homeftp; the package itself is ""."""
-    return module.split(".")[0]
-
-
-def imports(module: str, source: str) -> Iterator[str]:
-    """The dotted name of everything that is imported anywhere in the source, in functions too."""
-    package = ["homeftp", *module.split(".")]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: -node.level] if node.level else []
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f"{name}.{alias.name}" for alias in node.names)
-
-
-def wrong_direction(module: str, source: str) -> list[str]:
-    """Imports of rooms that this module's room may not know."""
-    here = room(module)
-    found = []
-    for name in imports(module, source):
-        parts = name.split(".")
-        if parts[0] != "homeftp" or len(parts) < 2 or parts[1].startswith("__"):
-            continue
-        if parts[1] != here and parts[1] not in MAY_IMPORT[here]:
-            found.append(f"homeftp.{module} imports {name}")
-    return found
-
-
-def impure(module: str, source: str) -> list[str]:
-    """Input, output, clocks and Twisted in the wire's rules."""
-    if room(module) != "wire":
-        return []
-    return [f"homeftp.{module} imports {name}" for name in imports(module, source) if name.split(".")[0] in NOT_IN_WIRE]
-
-
-def global_reactor(module: str, source: str) -> list[str]:
-    """The global reactor anywhere but inside a function of tap or cli."""
-    tree = ast.parse(source)
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.Attribute):
-            names = [ast.unparse(node)]
-        else:
-            continue
-        installs = any(name.endswith("twisted.internet.reactor") for name in names)
-        if installs and (room(module) not in ("tap", "cli") or id(node) not in inside):
-            found.append(f"homeftp.{module}, line {node.lineno}, imports the global reactor")
-    return found
-
-
-def opened_path(module: str, source: str) -> list[str]:
-    """Paths opened in the server's rooms outside the jail."""
-    if room(module) not in NO_PATHS or module in OPENS_PATHS:
-        return []
-    found = [
-        f"homeftp.{module} imports {name}"
-        for name in imports(module, source)
-        if any(f"{name}.".startswith(f"{forbidden}.") for forbidden in PATH_MODULES)
-        or (name.startswith("os.") and name[3:] in PATH_CALLS)
-    ]
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Attribute | ast.Name):
-            spelled = ast.unparse(node)
-            if spelled in ("open", "io.open") and not isinstance(node.ctx, ast.Load):
-                continue
-            if spelled in ("open", "io.open") or (spelled.startswith("os.") and spelled[3:] in PATH_CALLS):
-                found.append(f"homeftp.{module}, line {node.lineno}, uses {spelled}")
-    return found
-
-
-def modules() -> Iterator[tuple[str, str]]:
-    """Every module of homeftp: its dotted name inside the package, and its source."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
-        if parts[-1] == "__init__":
-            parts.pop()
-        yield ".".join(parts), path.read_text(encoding="utf-8")
 
 
 class HousePlanTests(SynchronousTestCase):
@@ -266,4 +131,25 @@ class ControlTests(SynchronousTestCase):
             self.assertEqual(opened_path("store.jail", source), [])
             self.assertEqual(opened_path("client.transfer", source), [])
         for source in ("os.fsync(fd)", "os.fstat(fd)", "share.open(endpoint)", "def open(self): pass", "import os"):
+            for name in NO_PATHS:
+                self.assertEqual(opened_path(f"{name}.x", source), [], source)
+
+    def test_store_stays_where_the_jail_is(self) -> None:
+        """In a directory that is open the store may name what is directly in it, and nothing else."""
+        for source in (
+            "os.stat(name, dir_fd=fd, follow_symlinks=False)",
+            "os.unlink(name, dir_fd=place.fd)",
+            "os.scandir(directory)",
+            "os.utime(self.fd, ns=times)",
+        ):
             self.assertEqual(opened_path("store.share", source), [], source)
+            self.assertEqual(len(opened_path("server.session", source)), 1, source)
+        for source in (
+            "os.stat(name, dir_fd=fd)",
+            "os.stat(name, follow_symlinks=False)",
+            "os.unlink(path)",
+            "os.scandir(path)",
+            "os.open(name, flags, dir_fd=fd)",
+            "os.rename(a, b, src_dir_fd=fd, dst_dir_fd=fd)",
+        ):
+            self.assertEqual(len(opened_path("store.share", source)), 1, source)

@@ -9,7 +9,7 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.test_imports import modules
+from tests.house import modules
 
 FACES = ("homeftp.client", "homeftp.interfaces", "homeftp.testing")
 """The modules that programs of other people import from."""
