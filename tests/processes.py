@@ -105,7 +105,7 @@ class ServerProcess:
         """The path of the home's CA certificate."""
         return os.path.join(self.state, "identity", "ca.crt")
 
-    def signal(self, number: int) -> None:
+    def send(self, number: int) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 

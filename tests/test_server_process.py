@@ -113,7 +113,7 @@ class LaunchTests(TestCase):
             listening.listen()
             port = listening.getsockname()[1]
             # systemd's number for the first socket is 3, and LISTEN_PID the server's own: a shell makes both so.
-            launch = f'exec 3<&{listening.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+            launch = f'exec 3<&{listening.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x; exec "$@"'
             server = ServerProcess(
                 command=("bash", "-c", launch, "bash", TWISTD, "-n", "--pidfile=", "homeftp"),
                 listen=("--listen", "systemd:domain=INET:index=0"),
@@ -210,7 +210,7 @@ class SignalTests(TestCase):
 
     def client(self) -> RawClient:
         client = RawClient(self.server.ports[0], self.server.ca_file)
-        self.addCleanup(client.socket.close)
+        self.addCleanup(lambda: client.socket.close())
         return client.start_tls().login("ann", PASSWORD)
 
     def test_hangup(self) -> None:
@@ -219,7 +219,7 @@ class SignalTests(TestCase):
         before = client.socket.getpeercert(True)  # type: ignore[attr-defined]
         os.remove(os.path.join(self.server.state, "identity", "server.crt"))
         os.remove(os.path.join(self.server.state, "identity", "server.key"))
-        self.server.signal(signal.SIGHUP)
+        self.server.send(signal.SIGHUP)
         deadline = time.monotonic() + WITHIN
         while "certificates read again" not in self.server.output() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -251,7 +251,7 @@ class SignalTests(TestCase):
     def test_terminate_finishes(self) -> None:
         """What is in flight at SIGTERM is finished when it comes soon enough; then the process ends."""
         client = self.begin_push()
-        self.server.signal(signal.SIGTERM)
+        self.server.send(signal.SIGTERM)
         client.socket.sendall(bytes(4_000_000))
         self.assertEqual(client.response()[0]["status"], 0)
         self.server.end()

@@ -45,6 +45,8 @@ def observer() -> Any:
             text = formatEvent(event)
         else:
             return
-        print(text, file=sys.stderr if event.get("log_level") != LogLevel.info else sys.stdout, flush=True)
+        # twistd has made sys.stdout and sys.stderr into parts of its log; these are the real ones.
+        stream = sys.__stdout__ if event.get("log_level") == LogLevel.info else sys.__stderr__
+        print(text, file=stream, flush=True)
 
     return observe

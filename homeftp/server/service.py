@@ -286,7 +286,8 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except SetupError as error:
-        sys.stderr.write(f"homeftp: {error}\n")
+        # By now twistd has made sys.stderr a part of its log; a daemon has no other.
+        print(f"homeftp: {error}", file=sys.__stderr__)  # noqa: T201
         raise SystemExit(2) from None
 
 

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from homeftp import tls
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
-from homeftp.client.exchange import Answer
+from homeftp.client.exchange import Answer, IExchange
 from homeftp.config import MAX_RESPONSE_LINE, PIECE, Patience
 from homeftp.errors import Busy, NotTrusted, Refusal, TLSRequired
 from homeftp.interfaces import IPayload
@@ -23,6 +23,7 @@ GO_AHEAD = {"status": 0, "message": "go ahead", "id": 0}
 SECRET = "a password that must not be seen"
 
 
+@implementer(IExchange)
 @attrs.define
 class Told:
     """An exchange that keeps what it is told."""
@@ -76,7 +77,7 @@ class BeforeTLSTests(SynchronousTestCase):
     def refused(self, wire: Wire, kind: type[Exception] = ProtocolViolation) -> Exception:
         """The connection must have been given up, with nothing but STARTTLS in clear."""
         wire.pump()
-        reason = self.failureResultOf(wire.client.secured, kind).value
+        reason: Exception = self.failureResultOf(wire.client.secured, kind).value
         self.assertEqual(wire.near.sent, b'{"request_type":"STARTTLS","id":0}\n')
         self.assertTrue(wire.near.lost)
         with self.assertRaises(kind):
@@ -120,7 +121,7 @@ class BeforeTLSTests(SynchronousTestCase):
 
     def test_stripping(self) -> None:
         """Whatever stands where "go ahead" should stand, the client never goes on in clear."""
-        for answer, kind in [
+        answers: list[tuple[dict[str, Any] | bytes, type[Exception]]] = [
             ({"status": 30, "message": "no TLS here", "id": 0}, TLSRequired),
             ({"status": 20, "message": "TLS is up already", "id": 0}, Refusal),
             ({"status": 10, "message": "go ahead", "id": 0}, ProtocolViolation),
@@ -134,7 +135,8 @@ class BeforeTLSTests(SynchronousTestCase):
             (b"", ProtocolViolation),
             (b"[]", ProtocolViolation),
             (b"{" * 100_000, ProtocolViolation),
-        ]:
+        ]
+        for answer, kind in answers:
             wire = Wire()
             wire.pump()
             wire.say(answer)
@@ -219,7 +221,7 @@ class RequestTests(SynchronousTestCase):
 
     def ask(self, *types: str) -> list[Told]:
         told = [Told() for _ in types]
-        for one, request_type in zip(told, types):
+        for one, request_type in zip(told, types, strict=True):
             self.client.ask(one, request_type)
         self.wire.pump()
         return told
@@ -290,7 +292,7 @@ class RequestTests(SynchronousTestCase):
             json.dumps(good).encode() + b"\n" + json.dumps(good).encode(),
         ]:
             self.setUp()
-            first, second = self.ask("GET", "CMP")
+            _, second = self.ask("GET", "CMP")
             self.wire.say(answer)
             self.wire.pump()
             self.assertIsInstance(second.reason, ProtocolViolation, answer[:80])

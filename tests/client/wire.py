@@ -165,8 +165,8 @@ class Wire:
         self.server = EvilServer()
         self.near = End(self.client, self.clock, client=True)
         self.far = End(self.server, self.clock, client=False)
-        self.server.makeConnection(self.far)  # type: ignore[arg-type]
-        self.client.makeConnection(self.near)  # type: ignore[arg-type]
+        self.server.makeConnection(self.far)
+        self.client.makeConnection(self.near)
 
     def pump(self, split: int = 0) -> None:
         """Deliver until nothing moves; `split` bytes at a time, or all at once."""
