@@ -57,14 +57,16 @@ class Incoming:
         self._pieces: deque[bytes] = deque()
 
     async def read(self) -> bytes:
-        """The next bytes, as they came, of at most `config.PIECE`; b"" after the last."""
+        """What has come since the last time, at most `config.PIECE` bytes; b"" after the last."""
         while not self._pieces and self._missing:
             await self._answer.news()
-        if not self._pieces:
-            return b""
-        data = self._pieces.popleft()
-        self._answer.taken(len(data))
-        return data
+        taken: list[bytes] = []
+        size = 0
+        while self._pieces and (not taken or size + len(self._pieces[0]) <= PIECE):
+            taken.append(self._pieces.popleft())
+            size += len(taken[-1])
+        self._answer.taken(size)
+        return b"".join(taken)
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`, and leaves the rest unread."""

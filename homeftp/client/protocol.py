@@ -54,7 +54,7 @@ class ClientProtocol(LineReceiver):
     MAX_LENGTH = MAX_RESPONSE_LINE
 
     def __init__(self, tls: IOpenSSLClientConnectionCreator, clock: IReactorTime, patience: Patience) -> None:
-        self.secured: Deferred[ClientProtocol] = Deferred()
+        self.secured: Deferred[ClientProtocol] = Deferred(self._cancelled)
         self._tls = tls
         self._clock = clock
         self._patience = patience
@@ -161,6 +161,9 @@ class ClientProtocol(LineReceiver):
     def _broke_off(self, reason: BaseException) -> None:
         """A payload could not be sent whole: the server would wait for the rest for ever."""
         self.abandon(ConnectionFailed(f"the connection was given up: {reason}"))
+
+    def _cancelled(self, _: Deferred[ClientProtocol]) -> None:
+        self.abandon(ConnectionFailed("nobody waits for the connection any more"))
 
     def _violated(self, fault: str) -> None:
         self.abandon(ProtocolViolation(fault))

@@ -1,0 +1,279 @@
+"""A logged-in connection, for programs: the wire's requests as methods, their answers as values.
+
+Every method raises the refusals of `homeftp.errors` by the server's status,
+and `ConnectionFailed` when the connection ends. Requests may be made side by
+side; answers come in the order of the requests. Local files are not touched
+here: see transfer.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, AsyncIterator, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from homeftp import tree
+from homeftp.client.errors import ProtocolViolation
+from homeftp.client.exchange import Answer
+from homeftp.client.protocol import ClientProtocol
+from homeftp.config import MAX_IN_FLIGHT, SMALL_FILE
+from homeftp.errors import BadRequest, ContentMismatch, WrongKind
+from homeftp.interfaces import IPayload
+from homeftp.status import Status
+from homeftp.values import Page
+from homeftp.wire import endpoint as endpoints
+from homeftp.wire.codec import convert
+from homeftp.wire.messages import Entry, Hash, MetaData, Size
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class ServerLimits:
+    """What the server allows."""
+
+    in_flight: int = MAX_IN_FLIGHT
+    """Requests of one connection that it works on at once; more may be sent, and wait."""
+    small_file: Size = SMALL_FILE
+    """Files of up to so many bytes it stores many at a time."""
+    file_size: Size | None = None
+    """Bytes of the largest file it takes; None: only its disk decides."""
+
+
+@attrs.frozen
+class Hello:
+    """What the server says of itself, and of who is logged in."""
+
+    protocol: int
+    version: str = ""
+    server: str = ""
+    request_types: list[str] = attrs.field(factory=list)
+    filetypes: list[str] = attrs.field(factory=list)
+    limits: ServerLimits = ServerLimits()
+    account: str | None = None
+
+
+@attrs.frozen
+class Comparison:
+    """How what is at an endpoint compares to what was asked about."""
+
+    status: Status
+    """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER or ABSENT."""
+    differs: list[str]
+    """What differs: of hash, size, mtime_us and mode, those that were given."""
+    remote: Entry | None
+    """What stands there; None where nothing does."""
+
+
+@attrs.frozen
+class _Compared:
+    differs: list[str] = attrs.field(factory=list)
+    remote: Entry | None = None
+
+
+@attrs.frozen
+class _Listed:
+    entries: list[Entry] = attrs.field(factory=list)
+    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class Verdict:
+    """What the server says behind a file's bytes; `hash` is that of the whole file, where it knows it."""
+
+    hash: Hash | None = None
+
+
+class Download:
+    """A file on its way here: read it to the end, then ask for the verdict."""
+
+    def __init__(self, entry: Entry, payload: IPayload, answer: Answer) -> None:
+        self.entry = entry
+        """What the file is: size, metadata, and hash where the server knows it."""
+        self.size = payload.size
+        """How many bytes come, from `offset` on."""
+        self._payload = payload
+        self._answer = answer
+
+    async def read(self) -> bytes:
+        """The next piece; b"" after the last."""
+        return await self._payload.read()
+
+    async def verdict(self) -> Verdict:
+        """What the server says at the end; raises `Changed` (44) when the file was changed while it was sent."""
+        return understood((await self._answer.last()).body, Verdict, "the verdict of GET")
+
+    async def read_all(self, limit: int) -> bytes:
+        """All of it, verified; for files of at most `limit` bytes, else `TooLarge` (22).
+
+        Raises `Changed` (44), and `ContentMismatch` (45) when the bytes are
+        not those that the server meant to send. Hashes on the calling thread:
+        not for large files.
+        """
+        data = await self._payload.read_all(limit)
+        whole = self.entry.size == len(data)
+        verdict = await self.verdict()
+        if whole and verdict.hash is not None and verdict.hash != tree.hash_bytes(data):
+            raise ContentMismatch("what arrived is not what the server sent: get it again")
+        return data
+
+    def discard(self) -> None:
+        """Throw away what has not been read, as it comes."""
+        self._answer.discard()
+
+
+class Client:
+    """One connection to a server. `homeftp.client.connect` makes one."""
+
+    def __init__(self, protocol: ClientProtocol) -> None:
+        self.protocol = protocol
+        """The connection underneath; for the transfers."""
+        self.about = Hello(protocol=0)
+        """What the server said of itself at the login."""
+
+    async def login(self, username: str, password: str) -> Hello:
+        """Log in; `connect` has done it. Raises `LoginFailed` (32)."""
+        answer = self.request("LOGIN", {"username": username, "password": password})
+        await answer.last()
+        return await self.hello()
+
+    async def hello(self) -> Hello:
+        """What the server is, can do and allows, and who is logged in."""
+        part = await self.request("HELLO").last()
+        self.about = understood(part.body, Hello, "the answer to HELLO")
+        return self.about
+
+    def request(
+        self, request_type: str, body: dict[str, Any] | None = None, payload: bytes | IPayload | None = None
+    ) -> Answer:
+        """Send a request of any type, a plugin's too, with the payload that follows it.
+
+        Raises `ConnectionFailed` when the connection has ended already.
+        """
+        answer = Answer(self.protocol)
+        self.protocol.ask(answer, request_type, body, payload)
+        return answer
+
+    async def get(
+        self, rel_endpoint: str, *, offset: int = 0, length: int | None = None, if_hash: str | None = None
+    ) -> Download:
+        """Begin to fetch a file, or `length` bytes of it from `offset` on.
+
+        Raises `NotFound` (40), `WrongKind` (43) for a directory, and `Changed`
+        (44) when `if_hash` is not the file's hash.
+        """
+        body = _given(rel_endpoint=rel_endpoint, offset=offset or None, length=length, if_hash=if_hash)
+        answer = self.request("GET", body)
+        part = await anext(answer)
+        if "entries" in part.body or not part.response.more:
+            answer.discard()
+            raise WrongKind(f"{rel_endpoint or 'the share'} is a directory: list it")
+        return Download(understood(part.body, Entry, "the answer to GET"), part.payload, answer)
+
+    async def cmp(
+        self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None
+    ) -> Comparison:
+        """Compare what stands at an endpoint with `hash` and `meta_data`, or with those of them that are given."""
+        body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)
+        part = await self.request("CMP", body).last()
+        return compared(part.response.status, part.body)
+
+    async def push(
+        self,
+        rel_endpoint: str,
+        content: bytes | IPayload,
+        *,
+        hash: str | None = None,
+        meta_data: MetaData | None = None,
+        if_hash: str | None = None,
+    ) -> Entry:
+        """Put a file at an endpoint; when this returns, it is there durably.
+
+        `hash` is that of `content`: the server stores nothing else. `if_hash`
+        is the hash that must be there now, or "absent"; without it whatever
+        is there is replaced. Raises `Changed` (44), `ContentMismatch` (45),
+        `WrongKind` (43), `FiletypeNotAllowed` (42), `NoSpace` (52), `TooLarge` (22).
+        """
+        if hash is None and isinstance(content, bytes):
+            hash = tree.hash_bytes(content)
+        body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data, if_hash=if_hash)
+        part = await self.request("PUSH", body, content).last()
+        return understood(part.body, Entry, "the answer to PUSH")
+
+    async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
+        """Make a directory and its parents; one that is there gets the metadata."""
+        body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data)
+        part = await self.request("PUSH", body).last()
+        return understood(part.body, Entry, "the answer to PUSH")
+
+    async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[Page]:
+        """A directory's entries, page by page; with `recursive` all that is below it.
+
+        Names are relative to `rel_endpoint`, and legal: a server that sends
+        another one, to make its client write elsewhere, has violated the
+        protocol. Raises `NotFound` (40), `WrongKind` (43) for a file.
+        """
+        answer = self.request("GET", _given(rel_endpoint=rel_endpoint, recursive=recursive or None))
+        names = Names()
+        try:
+            async for part in answer:
+                if not part.response.more:
+                    return
+                if "entries" not in part.body:
+                    raise WrongKind(f"{rel_endpoint} is a file: get it")
+                yield page(part.body, names)
+        finally:
+            answer.discard()
+
+    async def close(self) -> None:
+        """Say goodbye and end the connection."""
+        await self.protocol.close()
+
+    def when_ended(self) -> Deferred[Exception]:
+        """Fires with the reason when the connection has ended."""
+        return self.protocol.when_ended()
+
+
+class Names:
+    """Which names of a listing are legal; remembers directories, so that each part is looked at once."""
+
+    def __init__(self) -> None:
+        self._directories = {""}
+
+    def check(self, entry: Entry) -> None:
+        """Raises `ProtocolViolation` for a name that could lead elsewhere, or whose directory was not listed."""
+        parent, _, name = entry.name.rpartition("/")
+        if parent not in self._directories or endpoints.name_problem(name) is not None:
+            raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:200]!a}")
+        if entry.kind == "directory":
+            self._directories.add(entry.name)
+
+
+def page(body: dict[str, Any], names: Names) -> Page:
+    """One page of a listing, its names checked."""
+    listed = understood(body, _Listed, "a page of a listing")
+    for entry in listed.entries:
+        names.check(entry)
+    return Page(tuple(listed.entries), tuple(listed.skipped))
+
+
+def compared(status: int, body: dict[str, Any]) -> Comparison:
+    """The answer to CMP."""
+    parts = understood(body, _Compared, "the answer to CMP")
+    if not Status.SAME <= status <= Status.ABSENT or (status == Status.ABSENT) != (parts.remote is None):
+        raise ProtocolViolation("the server's answer to CMP contradicts itself")
+    return Comparison(Status(status), parts.differs, parts.remote)
+
+
+def understood(body: dict[str, Any], kind: type[T], what: str) -> T:
+    """A response's body as `kind`; raises `ProtocolViolation` for one that does not fit."""
+    try:
+        return convert(body, kind, what)
+    except BadRequest as error:
+        raise ProtocolViolation(f"the server sent what is no answer: {error}") from None
+
+
+def _given(**parameters: Any) -> dict[str, Any]:
+    """The parameters that are not None."""
+    return {name: value for name, value in parameters.items() if value is not None}

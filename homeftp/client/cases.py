@@ -1,0 +1,154 @@
+"""What a transfer does with each file: the values that its parts hand to each other and to whoever watches."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from typing import Any, Awaitable, Callable, NamedTuple
+
+import attrs
+
+from homeftp.client.local import MODES, Content, LocalFile, OpenFile
+from homeftp.index import Index
+from homeftp.interfaces import IWorkers
+from homeftp.syscalls import System
+from homeftp.wire.messages import Entry
+
+
+class Outcome(enum.Enum):
+    """What became of a file or directory."""
+
+    SAME = "same"
+    """Both copies were the same already."""
+    NEW = "new"
+    """It was put where nothing was."""
+    REPLACED = "replaced"
+    """It took the place of another content."""
+    METADATA = "metadata"
+    """The content was the same; time or mode were brought up to date."""
+    NEWER = "newer"
+    """Left alone: what is at the target is newer, and differs."""
+    EXISTS = "exists"
+    """Left alone: something is at the target, and nothing was to be replaced."""
+    DIFFERS = "differs"
+    """Compared: the copies are not the same."""
+    MISSING = "missing"
+    """Compared: it is at the first place only."""
+    EXTRA = "extra"
+    """Compared: it is at the second place only."""
+    SKIPPED = "skipped"
+    """It cannot be sent: a link, a device, a name that not every system can hold."""
+    REFUSED = "refused"
+    """The server would not have it, or not give it."""
+    FAILED = "failed"
+    """It could not be read or written here, or was changed meanwhile."""
+
+
+DONE = frozenset({Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED})
+"""After these, what can be the same at both places is."""
+
+
+class Item(NamedTuple):
+    """What became of one file or directory."""
+
+    outcome: Outcome
+    name: str
+    """Relative to what was sent, fetched or compared; "" is that itself."""
+    size: int = 0
+    reason: str = ""
+    differs: tuple[str, ...] = ()
+    """What differs: of hash, size, mtime_us and mode."""
+
+
+class Case:
+    """A file that is being looked at: what is here, what is there, and how they compare."""
+
+    __slots__ = ("content", "differs", "failure", "local", "name", "open", "remote", "weight")
+
+    def __init__(self, name: str, local: LocalFile | None, remote: Entry | None) -> None:
+        self.name = name
+        self.local = local
+        self.remote = remote
+        self.content: Content | None = None
+        """What was read here."""
+        self.open: OpenFile | None = None
+        """A large file, open."""
+        self.failure: Exception | None = None
+        """Why it could not be read here or compared there."""
+        self.differs: tuple[str, ...] = ()
+        """What differs, once both are known."""
+        self.weight = 0
+        """Bytes that it may keep in memory."""
+
+
+@attrs.frozen
+class Choices:
+    """What a person decided about a transfer."""
+
+    recursive: bool = False
+    force: bool = False
+    """Replace whatever is at the target, newer or not, changed meanwhile or not."""
+    new_only: bool = False
+    """Replace nothing."""
+    ask: Callable[[str, Item], Awaitable[bool]] | None = None
+    """Whether to replace what is newer at the target; None: leave it alone."""
+
+
+@attrs.frozen
+class Tools:
+    """What a transfer works with besides the connection."""
+
+    workers: IWorkers
+    system: System
+    index: Index | None = None
+
+
+@attrs.define
+class Watch:
+    """Whom a transfer tells what it does, as it goes; and the sum of it."""
+
+    on_item: Callable[[Item], None] = lambda item: None
+    on_plan: Callable[[int, int], None] = lambda files, size: None
+    """So many files more are to be looked at, of so many bytes."""
+    on_bytes: Callable[[int], None] = lambda size: None
+    """So many bytes of content are done with: moved, or found to be the same."""
+    counts: Counter[Outcome] = attrs.field(factory=Counter)
+    moved: int = 0
+    """Bytes of content that crossed the wire."""
+
+    def item(self, item: Item) -> None:
+        """One file or directory is done with."""
+        self.counts[item.outcome] += 1
+        self.on_item(item)
+
+    def bytes(self, size: int, *, moved: bool) -> None:
+        """So many bytes of content are done with."""
+        if moved:
+            self.moved += size
+        self.on_bytes(size)
+
+
+def differing(local: LocalFile, remote: Entry) -> tuple[str, ...]:
+    """The metadata that differ, size among them."""
+    there: dict[Any, int] = dict(remote.meta_data)
+    found = local.found
+    differs = [] if found.st_size == remote.size else ["size"]
+    if there.get("mtime_us") != found.st_mtime_ns // 1000:
+        differs.append("mtime_us")
+    if MODES and there.get("mode") != found.st_mode & 0o777:
+        differs.append("mode")
+    return tuple(differs)
+
+
+def mtime_us(entry: Entry) -> int | None:
+    """When the server's file was last written."""
+    return dict(entry.meta_data).get("mtime_us")
+
+
+Place = Callable[[str], str]
+"""The endpoint of what has a name in a tree."""
+
+
+def below(base: str) -> Place:
+    """The endpoints of what is below `base`."""
+    return lambda name: f"{base}/{name}" if base and name else base or name

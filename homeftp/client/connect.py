@@ -1,0 +1,99 @@
+"""Making a connection: to a server that is known, or once to one that is not, to learn who it is."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from twisted.internet import defer, error
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+
+from homeftp import identity, tls
+from homeftp.client.address import Address
+from homeftp.client.api import Client
+from homeftp.client.errors import ConnectionFailed
+from homeftp.client.protocol import ClientProtocol
+from homeftp.config import Patience
+
+Where = IStreamClientEndpoint | Address | str
+"""A server's place: an endpoint, an address, or a client endpoint's description such as `tcp:nas.local:8421`."""
+
+
+@attrs.frozen
+class Presented:
+    """Who a server says it is. Its certificate fits its CA; whether the CA is the right one, a person has to say."""
+
+    ca: bytes
+    """The CA's certificate, PEM: what `connect` takes."""
+    fingerprint: str
+    """The CA's fingerprint, as the server prints it at its start."""
+
+
+async def connect(
+    reactor: Any, endpoint: Where, *, ca: bytes, username: str, password: str, patience: Patience | None = None
+) -> Client:
+    """Connect to the server of the home whose CA `ca` (PEM) is, and log in.
+
+    Raises `ConnectionFailed`, `homeftp.errors.NotTrusted` before anything was
+    sent to a server of another home, `LoginFailed` (32), and `Busy` (51) from
+    a server that is full.
+    """
+    protocol = await _secure(reactor, endpoint, tls.client_options(ca), patience or Patience())
+    client = Client(protocol)
+    try:
+        await client.login(username, password)
+    except BaseException:
+        await client.close()
+        raise
+    return client
+
+
+async def first_contact(reactor: Any, endpoint: Where, *, patience: Patience | None = None) -> Presented:
+    """Ask a server who it is, without telling it anything; then hang up.
+
+    Raises `ConnectionFailed`, and `homeftp.errors.NotTrusted` for what is no
+    homeftp server.
+    """
+    protocol = await _secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
+    try:
+        ca: x509.Certificate = tls.presented_ca(protocol.transport)
+    finally:
+        await protocol.close()
+    return Presented(ca.public_bytes(Encoding.PEM), identity.fingerprint(ca))
+
+
+async def _secure(reactor: Any, where: Where, options: Any, patience: Patience) -> ClientProtocol:
+    """A connection on which TLS is up."""
+    if isinstance(where, Address):
+        endpoint = where.endpoint(reactor, patience.connect_seconds)
+        shown = str(where)
+    elif isinstance(where, str):
+        endpoint = clientFromString(reactor, where)
+        shown = where
+    else:
+        endpoint, shown = where, "the server"
+    factory = Factory.forProtocol(lambda: ClientProtocol(options, reactor, patience))
+    factory.noisy = False
+    connecting = endpoint.connect(factory)
+    connecting.addTimeout(patience.connect_seconds, reactor)
+    try:
+        protocol = cast(ClientProtocol, await connecting)
+    except error.DNSLookupError:
+        fault = f"cannot find {shown}: is the name right, and is this computer on the network?"
+        raise ConnectionFailed(fault) from None
+    except (error.TimeoutError, defer.TimeoutError):
+        raise ConnectionFailed(f"{shown} does not answer: is the computer on?") from None
+    except error.ConnectionRefusedError:
+        raise ConnectionFailed(f"nothing listens at {shown}: is the server running, and is the port right?") from None
+    except error.ConnectError as reason:
+        raise ConnectionFailed(f"cannot reach {shown}: {_words(reason)}") from None
+    return await protocol.secured
+
+
+def _words(reason: error.ConnectError) -> str:
+    said = reason.osError.strerror if isinstance(reason.osError, OSError) else None
+    return said or str(reason).rstrip(".")

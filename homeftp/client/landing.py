@@ -1,0 +1,329 @@
+"""Where fetched files land: a folder of the person's, in which each file appears whole, verified and durable.
+
+A file is written beside its target under a name of our own that nobody else
+uses, checked, made durable and renamed. Small files do that together, with
+one sync where the system has it. What was to be replaced is looked at again
+right before the rename: if somebody has changed it since it was compared, it
+stays. Nothing is written through a symbolic link below the folder, whatever
+a server calls its files. Everything here blocks and is called in a worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import time
+from typing import Iterable, NamedTuple, Sequence
+
+from homeftp import tree
+from homeftp.client.folder import Folder, open_folder
+from homeftp.errors import Changed, ContentMismatch
+from homeftp.index import Index, Row
+from homeftp.syscalls import System
+from homeftp.wire.endpoint import RESERVED_PREFIX
+
+_WORTH_ONE_SYNC = 8
+"""So many small files at once are made durable by one sync of the whole file system; fewer by one each."""
+
+
+class Arrival(NamedTuple):
+    """What is to stand where."""
+
+    name: str
+    """Relative to the landing's folder; parts joined by `/`."""
+    mtime_us: int | None
+    mode: int | None
+    replaces: os.stat_result | None
+    """What was compared, and may be replaced; None: nothing may be there."""
+    force: bool = False
+    """Replace whatever is there."""
+
+
+class Small(NamedTuple):
+    """An arrival that is here already, whole."""
+
+    arrival: Arrival
+    data: bytes
+    hash: str
+    """What the server says that it sent."""
+
+
+class Dress(NamedTuple):
+    """The metadata that something is to have."""
+
+    name: str
+    mtime_us: int | None
+    mode: int | None
+
+
+Result = os.stat_result | Exception
+
+
+class Landing:
+    """The folder `path`, which is made when the first thing arrives. Its methods may run side by side."""
+
+    def __init__(self, path: str, system: System, index: Index | None = None) -> None:
+        self.path = path
+        self._system = system
+        self._index = index
+        self._touched: set[str] = set()
+
+    def place_many(self, files: Sequence[Small]) -> list[Result]:
+        """Put small files in their places, durably; one result for each, in order."""
+        begun = time.time_ns()
+        with Folders(self.path, self._system) as folders:
+            whole = len(files) >= _WORTH_ONE_SYNC and folders.top.syncs_whole
+            drafts = [_drafted(folders, file, sync=not whole) for file in files]
+            failure: OSError | None = None
+            if whole:
+                try:
+                    folders.top.sync_whole()
+                except OSError as error:
+                    failure = error
+            results = [_settled(draft, failure) for draft in drafts]
+        self.note(zip(files, results, strict=True), begun)
+        return results
+
+    def begin(self, arrival: Arrival) -> LargeArrival:
+        """Room for a large file, written piece by piece."""
+        return LargeArrival(self, Folders(self.path, self._system), arrival)
+
+    def make_directories(self, names: Sequence[str]) -> list[tuple[str, OSError]]:
+        """Make directories, and those above them; one that is there is left as it is. What failed, and how."""
+        failed = []
+        with Folders(self.path, self._system) as folders:
+            for name in names:
+                try:
+                    folders.at(name)
+                except OSError as error:  # noqa: PERF203 (each has its own outcome)
+                    failed.append((name, error))
+                else:
+                    self._touched.add(name.rpartition("/")[0])
+        return failed
+
+    def dress_directories(self, dresses: Sequence[Dress]) -> list[tuple[str, OSError]]:
+        """Give directories their metadata, in the order given: what is deepest first. What failed, and how."""
+        failed: list[tuple[str, OSError]] = []
+        with Folders(self.path, self._system) as folders:
+            for dress in dresses:
+                try:
+                    folders.at(dress.name).dress(None, "", dress.mtime_us, dress.mode)
+                except OSError as error:
+                    failed.append((dress.name, error))
+                self._touched.add(dress.name)
+        return failed
+
+    def dress_files(self, dresses: Sequence[tuple[Dress, os.stat_result]]) -> list[Result]:
+        """Give files that hold the right content already the right metadata, unless they were changed meanwhile."""
+        with Folders(self.path, self._system) as folders:
+            return [_dressed(folders, dress, compared) for dress, compared in dresses]
+
+    def finish(self) -> None:
+        """Make the names of all that has arrived durable."""
+        touched, self._touched = self._touched, set()
+        if not touched:
+            return
+        with Folders(self.path, self._system) as folders:
+            if len(touched) >= _WORTH_ONE_SYNC and folders.top.syncs_whole:
+                folders.top.sync_whole()
+                return
+            for name in sorted(touched):
+                folders.at(name).sync()
+
+    def note(self, arrived: Iterable[tuple[Small, Result]], begun: int) -> None:
+        """Remember what has arrived: the directories for `finish`, the hashes for the next comparison."""
+        top = os.path.realpath(self.path)
+        rows = []
+        for file, found in arrived:
+            if isinstance(found, os.stat_result):
+                parent, _, name = file.arrival.name.rpartition("/")
+                self._touched.add(parent)
+                directory = os.path.join(top, *parent.split("/")) if parent else top
+                rows.append(Row(directory, name, found, file.hash, begun))
+        if self._index is not None:
+            self._index.record(rows)
+
+
+class Folders:
+    """The folders that one job works in, each opened once, from its parent."""
+
+    def __init__(self, path: str, system: System) -> None:
+        os.makedirs(path, exist_ok=True)
+        self.system = system
+        self.top = open_folder(path, system)
+        self._open: dict[str, Folder] = {"": self.top}
+
+    def at(self, name: str) -> Folder:
+        """The folder `name`, made with its parents where nothing is. Raises OSError."""
+        folder = self._open.get(name)
+        if folder is None:
+            parent, _, last = name.rpartition("/")
+            folder = self._open[name] = self.at(parent).enter(last, make=True)
+        return folder
+
+    def __enter__(self) -> Folders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all of them."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+class Draft:
+    """A file that has no name yet."""
+
+    def __init__(self, folders: Folders, arrival: Arrival) -> None:
+        parent, _, self._name = arrival.name.rpartition("/")
+        self._arrival = arrival
+        self._system = folders.system
+        self._folder = folders.at(parent)
+        self._temporary = RESERVED_PREFIX + secrets.token_hex(16)
+        self._hash = tree.Hasher()
+        self._size = 0
+        self._fd = self._folder.create(self._temporary)
+
+    def write(self, data: bytes) -> None:
+        """The next bytes."""
+        self._hash.update(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._system.write(self._fd, rest) :]
+        self._size += len(data)
+
+    def start_writeback(self, length: int) -> None:
+        """Let the disk begin with the last `length` bytes."""
+        self._system.start_writeback(self._fd, self._size - length, length)
+
+    def finish(self, hash: str, *, sync: bool) -> None:
+        """Check it against `hash` and close it. Raises `ContentMismatch` (45)."""
+        try:
+            if self._hash.hash() != hash:
+                raise ContentMismatch("what arrived is not what the server sent: get it again")
+            self._folder.dress(self._fd, self._temporary, self._arrival.mtime_us, self._arrival.mode)
+            if os.fstat(self._fd).st_size != self._size:
+                raise ContentMismatch("the disk did not keep all of it")
+            if sync:
+                self._system.fsync(self._fd)
+        except BaseException:
+            self.abort()
+            raise
+        os.close(self._fd)
+        self._fd = -1
+
+    def settle(self, failure: Exception | None = None) -> os.stat_result:
+        """Give it its name, unless there was a `failure`, or what stands there is not what was compared."""
+        try:
+            if failure is not None:
+                raise failure
+            compared = self._arrival.replaces
+            if self._arrival.force:
+                self._folder.replace(self._temporary, self._name)
+            elif compared is None:
+                self._folder.settle(self._temporary, self._name)
+            else:
+                there = self._folder.look(self._name)
+                if there is None or tree.signature(there) != tree.signature(compared):
+                    raise Changed("it was changed here meanwhile: compare again")
+                self._folder.replace(self._temporary, self._name)
+        except FileExistsError:
+            self.abort()
+            raise Changed("something appeared in its place meanwhile: compare again") from None
+        except BaseException:
+            self.abort()
+            raise
+        self._temporary = ""
+        found = self._folder.look(self._name)
+        if found is None:
+            raise Changed("it was removed again at once")
+        return found
+
+    def abort(self) -> None:
+        """Leave no trace. May be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+        temporary, self._temporary = self._temporary, ""
+        if temporary:
+            with contextlib.suppress(OSError):
+                self._folder.remove(temporary)
+
+
+class LargeArrival:
+    """A large file on its way in."""
+
+    def __init__(self, landing: Landing, folders: Folders, arrival: Arrival) -> None:
+        self._landing = landing
+        self._folders = folders
+        self._arrival = arrival
+        self._begun = time.time_ns()
+        try:
+            self._draft = Draft(folders, arrival)
+        except BaseException:
+            folders.close()
+            raise
+
+    def write(self, data: bytes) -> None:
+        """The next bytes."""
+        self._draft.write(data)
+        self._draft.start_writeback(len(data))
+
+    def commit(self, hash: str) -> os.stat_result:
+        """Check it against `hash`, make it durable, and put it in its place."""
+        self._draft.finish(hash, sync=True)
+        found = self._draft.settle()
+        self._landing.note([(Small(self._arrival, b"", hash), found)], self._begun)
+        return found
+
+    def close(self) -> None:
+        """Let go of it; unless it was committed, it leaves no trace. May be called twice."""
+        self._draft.abort()
+        self._folders.close()
+
+
+def _drafted(folders: Folders, file: Small, *, sync: bool) -> Draft | OSError | ContentMismatch:
+    """A small file, written whole; or why not."""
+    draft = None
+    try:
+        draft = Draft(folders, file.arrival)
+        draft.write(file.data)
+        draft.finish(file.hash, sync=sync)
+    except (OSError, ContentMismatch) as error:
+        if draft is not None:
+            draft.abort()
+        return error
+    return draft
+
+
+def _settled(draft: Draft | OSError | ContentMismatch, failure: OSError | None) -> Result:
+    """A small file in its place; or why it is not there."""
+    if not isinstance(draft, Draft):
+        return draft
+    try:
+        return draft.settle(failure)
+    except (OSError, Changed) as error:
+        return error
+
+
+def _dressed(folders: Folders, dress: Dress, compared: os.stat_result) -> Result:
+    """A file with its metadata; or why it has not got them."""
+    parent, _, name = dress.name.rpartition("/")
+    fd = -1
+    try:
+        folder = folders.at(parent)
+        fd = folder.open(name)
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or tree.signature(found) != tree.signature(compared):
+            return Changed("it was changed here meanwhile: compare again")
+        folder.dress(fd, name, dress.mtime_us, dress.mode)
+        return os.fstat(fd)
+    except OSError as error:
+        return error
+    finally:
+        if fd >= 0:
+            os.close(fd)

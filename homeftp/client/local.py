@@ -1,0 +1,301 @@
+"""Local files as they are read: walking a tree, hashing, sending. What is written is landing.py's.
+
+These two modules are the only ones of the client that open a path in the
+person's own folders. Everything here blocks and is called in a worker, with
+many small files in one job. A symbolic link that the person named is
+followed; one that is found inside a tree is skipped, and so is whatever is
+neither file nor directory or has a name that cannot cross the wire.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+import unicodedata
+from typing import Iterator, NamedTuple, Sequence
+
+import attrs
+
+from homeftp import tree
+from homeftp.config import PIECE
+from homeftp.errors import Changed
+from homeftp.index import Index, Row
+from homeftp.wire.endpoint import name_problem
+from homeftp.wire.messages import MetaData
+
+MODES = os.name == "posix"
+"""Whether files here have permission bits; where not, none are sent, set or compared."""
+
+_READ = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+"""O_NONBLOCK: a FIFO that took a file's place would wait for its writer."""
+
+
+class LocalFile(NamedTuple):
+    """A file or directory as it was seen."""
+
+    name: str
+    """Its name on the wire, relative to the tree; "" is the top."""
+    path: str
+    found: os.stat_result
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a directory."""
+        return stat.S_ISDIR(self.found.st_mode)
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.found.st_size
+
+    @property
+    def mtime_us(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self.found.st_mtime_ns // 1000
+
+    @property
+    def meta_data(self) -> MetaData:
+        """The metadata as it is sent and compared."""
+        return meta_data(self.found)
+
+
+def meta_data(found: os.stat_result) -> MetaData:
+    """`mtime_us`, and `mode` where there are modes."""
+    if not MODES:
+        return [("mtime_us", found.st_mtime_ns // 1000)]
+    return [("mtime_us", found.st_mtime_ns // 1000), ("mode", found.st_mode & 0o777)]
+
+
+@attrs.frozen
+class LocalTree:
+    """A directory and all that is in it that can be sent, by name; `skipped` says what cannot, and why."""
+
+    path: str
+    files: dict[str, LocalFile] = attrs.field(factory=dict)
+    directories: dict[str, LocalFile] = attrs.field(factory=dict)
+    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+
+
+def look(path: str) -> LocalFile | None:
+    """What is at a path that a person named, links followed; None when nothing is. Raises OSError."""
+    try:
+        return LocalFile("", os.path.realpath(path), os.stat(path))
+    except FileNotFoundError:
+        return None
+
+
+def scan(path: str) -> LocalTree:
+    """Walk the directory `path`. Raises OSError when it cannot be read; what lies below is skipped then."""
+    found = LocalTree(path)
+    found.directories[""] = LocalFile("", path, os.stat(path))
+    todo = [("", path)]
+    while todo:
+        prefix, directory = todo.pop()
+        try:
+            entries = sorted(os.scandir(directory), key=_order)
+        except OSError as error:
+            if not prefix:
+                raise
+            del found.directories[prefix[:-1]]
+            found.skipped.append((prefix[:-1], f"cannot be read: {error.strerror}"))
+            continue
+        below = []
+        for entry in entries:
+            kind = _sort(found, prefix, entry)
+            if kind is not None:
+                below.append((f"{kind}/", entry.path))
+        todo += reversed(below)
+    return found
+
+
+def _order(entry: os.DirEntry[str]) -> bytes:
+    return os.fsencode(entry.name)
+
+
+def _sort(found: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
+    """Put an entry where it belongs; the name of a directory that is to be walked."""
+    wire_name = entry.name
+    if sys.platform == "darwin":  # its file systems take either form for the same file
+        wire_name = unicodedata.normalize("NFC", wire_name)
+    name = prefix + wire_name
+    problem = name_problem(wire_name)
+    if problem is not None:
+        found.skipped.append((name, f"its name {problem}"))
+        return None
+    try:
+        status = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
+    except OSError as error:
+        found.skipped.append((name, f"cannot be read: {error.strerror}"))
+        return None
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        found.files[name] = LocalFile(name, entry.path, status)
+    elif stat.S_ISDIR(mode):
+        found.directories[name] = LocalFile(name, entry.path, status)
+        return name
+    elif stat.S_ISLNK(mode):
+        found.skipped.append((name, "is a symbolic link"))
+    else:
+        found.skipped.append((name, "is neither a file nor a directory"))
+    return None
+
+
+class Want(NamedTuple):
+    """A file whose hash is wanted, and its content too unless it is known to be `same_as`."""
+
+    file: LocalFile
+    keep: bool
+    same_as: str | None = None
+
+
+class Content(NamedTuple):
+    """What a file holds; `data` is None where only the hash was needed."""
+
+    file: LocalFile
+    """The file as it was when it was read."""
+    hash: str
+    data: bytes | None
+
+
+class OpenFile:
+    """A large file, open to be hashed and sent. Raises OSError, and `Changed` when it is no longer what was seen."""
+
+    def __init__(self, path: str, index: Index | None) -> None:
+        self._index = index
+        self._fd = _open(path)
+        self.file = LocalFile("", path, _regular(self._fd))
+        self._offset = 0
+
+    def digest(self) -> Iterator[str | None]:
+        """Hash it in slices: None after each, and its hash at last; at once where the index knows it."""
+        known = _known(self._index, [self.file])
+        if known:
+            yield known[self.file.path]
+            return
+        begun = time.time_ns()
+        for found in tree.digest_slices(self._fd, self.file.size):
+            if found is not None:
+                self.check()
+                _record(self._index, [(self.file, found)], begun)
+            yield found
+
+    def read(self) -> bytes:
+        """The next piece; b"" at the end that it had when it was opened."""
+        length = min(PIECE, self.file.size - self._offset)
+        data = tree.read_at(self._fd, self._offset, length) if length else b""
+        self._offset += len(data)
+        if len(data) < length or not data:
+            self.check()
+        return data
+
+    def check(self) -> None:
+        """Raises `Changed` when somebody has written to it since it was opened."""
+        if not tree.same_content(self.file.found, os.fstat(self._fd)):
+            raise Changed("it was changed while it was read")
+
+    def close(self) -> None:
+        """Close it. May be called twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def read_many(wants: Sequence[Want], index: Index | None) -> list[Content | Exception]:
+    """Read and hash small files; one result for each, in order."""
+    known = _known(index, [want.file for want in wants])
+    results: list[Content | Exception] = []
+    hashed: list[tuple[LocalFile, str]] = []
+    begun = time.time_ns()
+    for want in wants:
+        there = known.get(want.file.path)
+        if there is not None and (not want.keep or there == want.same_as):
+            results.append(Content(want.file, there, None))
+            continue
+        try:
+            content = _read(want)
+        except (OSError, Changed) as error:
+            results.append(error)
+            continue
+        results.append(content)
+        if there is None:
+            hashed.append((content.file, content.hash))
+    _record(index, hashed, begun)
+    return results
+
+
+def _read(want: Want) -> Content:
+    name, path, _ = want.file
+    fd = _open(path)
+    try:
+        found = _regular(fd)
+        if found.st_size > PIECE:
+            raise Changed("it grew meanwhile: try again")
+        data = os.read(fd, found.st_size + 1)
+        if not tree.same_content(found, os.fstat(fd)) or len(data) != found.st_size:
+            raise Changed("it was changed while it was read")
+    finally:
+        os.close(fd)
+    return Content(LocalFile(name, path, found), tree.hash_bytes(data), data if want.keep else None)
+
+
+def _open(path: str) -> int:
+    return os.open(path, _READ)
+
+
+def _regular(fd: int) -> os.stat_result:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise Changed("it is no longer a file")
+    return found
+
+
+def _known(index: Index | None, files: Sequence[LocalFile]) -> dict[str, str]:
+    """The hashes that the index knows, by path."""
+    known: dict[str, str] = {}
+    if index is None:
+        return known
+    folders: dict[str, dict[str, os.stat_result]] = {}
+    for file in files:
+        folder, name = os.path.split(file.path)
+        folders.setdefault(folder, {})[name] = file.found
+    for folder, names in folders.items():
+        for name, found in index.lookup(os.path.realpath(folder), names).items():
+            known[os.path.join(folder, name)] = found
+    return known
+
+
+def _record(index: Index | None, hashed: Sequence[tuple[LocalFile, str]], begun: int) -> None:
+    if index is not None and hashed:
+        rows = []
+        folders: dict[str, str] = {}
+        for file, content_hash in hashed:
+            folder, name = os.path.split(file.path)
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            rows.append(Row(folders[folder], name, file.found, content_hash, begun))
+        index.record(rows)
+
+
+def glimpse(folder: str, names: Sequence[str]) -> LocalTree:
+    """What `names` are in a folder, as `scan` would have it, without looking further."""
+    found = LocalTree(folder)
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        kind = found.files if stat.S_ISREG(status.st_mode) else found.directories
+        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            kind[name] = LocalFile(name, path, status)
+        else:
+            found.skipped.append((name, "is neither a file nor a folder"))
+    return found

@@ -1,0 +1,214 @@
+"""Sending a tree of files: what is equal is not sent, what differs is replaced if it is still what was compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from zope.interface import implementer
+
+from homeftp.client.api import Client
+from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us
+from homeftp.client.exchange import IExchange
+from homeftp.client.judge import Judge
+from homeftp.client.local import LocalFile, LocalTree, OpenFile
+from homeftp.errors import Refusal
+from homeftp.interfaces import IPayload, IWorkers
+from homeftp.status import Status
+from homeftp.wire.messages import ABSENT, Entry, Response
+
+WINDOW = 256
+"""Files that are being read, compared or sent at once. More than the server works on, so that it never waits."""
+
+
+class Push:
+    """Sends `tree`, where the server has `remote`; `place` tells the endpoints."""
+
+    def __init__(
+        self,
+        client: Client,
+        tools: Tools,
+        place: Place,
+        tree: LocalTree,
+        remote: dict[str, Entry],
+        choices: Choices,
+        watch: Watch,
+    ) -> None:
+        self._client = client
+        self._protocol = client.protocol
+        self._tools = tools
+        self._place = place
+        self._tree = tree
+        self._remote = remote
+        self._choices = choices
+        self._watch = watch
+        self._changed: set[str] = set()
+        self._judge = Judge(client, tools, place, self._decide, sends=True, window=WINDOW)
+
+    async def run(self) -> None:
+        """Send the files, then give the directories their metadata. Raises `ConnectionFailed`."""
+        remote = self._remote.get
+        await self._judge.run(Case(name, file, remote(name)) for name, file in self._tree.files.items())
+        await self._directories()
+
+    def _decide(self, case: Case) -> None:
+        """What to do with a file, now that it is known how it compares."""
+        remote = case.remote
+        if case.failure is not None:
+            self._fail(case, case.failure)
+        elif remote is None:
+            self._send(case, Outcome.NEW)
+        elif remote.kind != "file":
+            self._end(case, Outcome.REFUSED, "a directory has its name there")
+        elif not case.differs:
+            self._end(case, Outcome.SAME)
+        elif self._choices.new_only:
+            self._end(case, Outcome.EXISTS)
+        elif "hash" not in case.differs:
+            self._send(case, Outcome.METADATA)
+        elif self._choices.force or not self._newer(case):
+            self._send(case, Outcome.REPLACED)
+        elif self._choices.ask is None:
+            self._end(case, Outcome.NEWER)
+        else:
+            Deferred.fromCoroutine(self._ask(case)).addErrback(self._judge.fail)
+
+    def _newer(self, case: Case) -> bool:
+        assert case.remote is not None and case.content is not None
+        there = mtime_us(case.remote)
+        return there is not None and there > case.content.file.mtime_us
+
+    async def _ask(self, case: Case) -> None:
+        assert self._choices.ask is not None
+        if await self._choices.ask(case.name, self._item(case, Outcome.NEWER)):
+            self._send(case, Outcome.REPLACED)
+        else:
+            self._end(case, Outcome.NEWER)
+
+    def _send(self, case: Case, outcome: Outcome) -> None:
+        content, remote = case.content, case.remote
+        assert content is not None
+        body: dict[str, Any] = {
+            "rel_endpoint": self._place(case.name),
+            "hash": content.hash,
+            "meta_data": content.file.meta_data,
+        }
+        if not self._choices.force:
+            body["if_hash"] = ABSENT if remote is None else remote.hash
+        payload: bytes | IPayload | None = content.data
+        if case.open is not None:
+            payload = FilePayload(case.open, self._tools.workers, self._watch)
+        assert payload is not None
+        try:
+            self._protocol.ask(_Sending(self, case, outcome), "PUSH", body, payload)
+        except Exception as reason:  # noqa: BLE001 (there is no connection any more)
+            self._judge.fail(reason)
+
+    def sent(self, case: Case, outcome: Outcome, response: Response) -> None:
+        """The server has answered a PUSH."""
+        if response.status != Status.OK:
+            self._end(case, Outcome.REFUSED, response.message, moved=True)
+            return
+        self._changed.add(case.name.rpartition("/")[0])
+        self._end(case, outcome, moved=True)
+
+    def lost(self, reason: Exception) -> None:
+        """The connection has ended."""
+        self._judge.fail(reason)
+
+    def _fail(self, case: Case, failure: Exception) -> None:
+        if isinstance(failure, OSError):
+            self._end(case, Outcome.FAILED, f"cannot be read: {failure.strerror}")
+        else:
+            refused = case.remote is not None and case.content is not None
+            self._end(case, Outcome.REFUSED if refused else Outcome.FAILED, str(failure))
+
+    def _end(self, case: Case, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
+        self._watch.item(self._item(case, outcome, reason))
+        if case.open is None or not moved:
+            self._watch.bytes(case.local.size if case.local else 0, moved=moved)
+        self._judge.release(case)
+
+    def _item(self, case: Case, outcome: Outcome, reason: str = "") -> Item:
+        return Item(outcome, case.name, case.local.size if case.local else 0, reason, case.differs)
+
+    async def _directories(self) -> None:
+        """Make the directories that are missing, and give all of them their metadata: what is deepest first."""
+        wanted = [each for each in self._tree.directories.values() if self._place(each.name)]
+        wanted.sort(key=lambda directory: directory.name.count("/"), reverse=True)
+        for directory in wanted:
+            if directory.name not in self._remote:
+                self._changed.add(directory.name)
+                self._changed.add(directory.name.rpartition("/")[0])
+        todo = [directory for directory in wanted if self._stale(directory)]
+        for start in range(0, len(todo), WINDOW):
+            making = [Deferred.fromCoroutine(self._make(each)) for each in todo[start : start + WINDOW]]
+            await gatherResults(making, consumeErrors=True)
+
+    def _stale(self, directory: LocalFile) -> bool:
+        there = self._remote.get(directory.name)
+        if there is None or directory.name in self._changed:
+            return True
+        return there.kind == "directory" and bool(set(differing(directory, there)) - {"size"})
+
+    async def _make(self, directory: LocalFile) -> None:
+        try:
+            await self._client.make_directory(self._place(directory.name), meta_data=directory.meta_data)
+        except Refusal as refused:
+            self._watch.item(Item(Outcome.REFUSED, directory.name, 0, refused.message))
+        else:
+            if directory.name not in self._remote:
+                self._watch.item(Item(Outcome.NEW, directory.name))
+
+
+@implementer(IExchange)
+class _Sending:
+    """A PUSH of a file under way."""
+
+    __slots__ = ("_case", "_outcome", "_push")
+
+    def __init__(self, push: Push, case: Case, outcome: Outcome) -> None:
+        self._push = push
+        self._case = case
+        self._outcome = outcome
+
+    def responded(self, response: Response) -> None:
+        """The answer."""
+        if not response.more:
+            self._push.sent(self._case, self._outcome, response)
+
+    def received(self, data: bytes) -> None:
+        """There is no payload."""
+
+    def finished(self) -> None:
+        """The answer was all."""
+
+    def failed(self, reason: Exception) -> None:
+        """The connection has ended."""
+        self._push.lost(reason)
+
+
+@implementer(IPayload)
+class FilePayload:
+    """A large file's content, read one piece ahead."""
+
+    def __init__(self, file: OpenFile, workers: IWorkers, watch: Watch) -> None:
+        self.size = file.file.size
+        self._file = file
+        self._run = workers.run
+        self._watch = watch
+        self._ahead: Deferred[bytes] | None = None
+
+    async def read(self) -> bytes:
+        """The next piece; b"" after the last. Raises `Changed` when the file is no longer what was hashed."""
+        ahead = self._ahead or self._run(self._file.read)
+        self._ahead = None
+        data = await ahead
+        if data:
+            self._ahead = self._run(self._file.read)
+            self._watch.bytes(len(data), moved=True)
+        return data
+
+    async def read_all(self, limit: int) -> bytes:
+        """Never asked for: large files are streamed."""
+        raise NotImplementedError

@@ -1,0 +1,300 @@
+"""What `push`, `get` and `cmp` do: from the places that a person names to the files that move.
+
+Where things go. A file goes to the target's own name, or inside it under the
+file's name when the target is a directory already, ends in `/`, is the top of
+the share, or when there are several sources. A directory maps exactly onto
+the target, whether that is there or not, so that `push -r lib nas:lib` and
+`get -r nas:lib out` make equal trees; it goes inside under its own name when
+the target ends in `/`, is the top of the share or `.`, or when there are
+several sources. A source that ends in `/`, `.` or is the top of the share
+stands for what is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from typing import NamedTuple, Sequence
+
+from homeftp.client.api import Client
+from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch, below
+from homeftp.client.compare import Compare
+from homeftp.client.fetch import Fetch
+from homeftp.client.landing import Landing
+from homeftp.client.local import LocalFile, LocalTree, glimpse, look, scan
+from homeftp.client.push import Push
+from homeftp.errors import BadEndpoint, NotFound, SetupError, WrongKind
+from homeftp.wire.endpoint import Endpoint, parse
+from homeftp.wire.messages import Entry
+
+_SEPARATORS = tuple({"/", os.sep, os.altsep or "/"})
+
+
+class Remote(NamedTuple):
+    """A place at the server, as a person named it."""
+
+    endpoint: Endpoint
+    inside: bool
+    """Whether what is meant is what is in it."""
+
+
+class Local(NamedTuple):
+    """A place here, as a person named it."""
+
+    path: str
+    name: str
+    inside: bool
+
+
+class Listing(NamedTuple):
+    """What the server has: entries by name, "" for the place itself; empty where there is nothing."""
+
+    entries: dict[str, Entry]
+    skipped: list[tuple[str, str]]
+
+    @property
+    def kind(self) -> str | None:
+        """What the place itself is; None where nothing is."""
+        top = self.entries.get("")
+        return None if top is None else top.kind
+
+
+def remote_place(path: str) -> Remote:
+    """A path at the server; raises `SetupError` for what cannot be one."""
+    trimmed = unicodedata.normalize("NFC", path).rstrip("/")
+    try:
+        if path and not trimmed:
+            raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
+        return Remote(parse(trimmed), not trimmed or path.endswith("/"))
+    except BadEndpoint as error:
+        raise SetupError(error.message) from None
+
+
+def local_place(path: str) -> Local:
+    """A path here."""
+    inside = path.endswith(_SEPARATORS) or os.path.basename(path) in (".", "..")
+    return Local(path, os.path.basename(os.path.abspath(path)), inside)
+
+
+async def push(
+    client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
+) -> None:
+    """Send files, and directories where `choices.recursive`, to `target`.
+
+    Raises `SetupError` for what cannot be meant, before anything is sent.
+    """
+    place = remote_place(target)
+    inside = place.inside or len(sources) > 1
+    files: list[tuple[str, LocalFile]] = []
+    folders: list[tuple[Local, Endpoint]] = []
+    for source in map(local_place, sources):
+        found = await _look(tools, source.path)
+        if found.is_folder:
+            _need_recursive(choices, source.path)
+            folders.append((source, _child(place, source) if inside and not source.inside else place.endpoint))
+        elif source.inside:
+            raise SetupError(f"{source.path} is no folder")
+        else:
+            files.append((source.name, found))
+    if files:
+        await _push_files(client, tools, files, place._replace(inside=inside), choices, watch)
+    for source, endpoint in folders:
+        tree = await tools.workers.run(scan, source.path)
+        await _push_tree(client, tools, tree, endpoint, choices, watch)
+
+
+async def _push_files(
+    client: Client, tools: Tools, files: Sequence[tuple[str, LocalFile]], place: Remote, choices: Choices, watch: Watch
+) -> None:
+    """Single files: inside the place, or one exactly at it."""
+    there = await listing(client, place.endpoint, deep=False, list_it=place.inside)
+    if place.inside or there.kind == "directory":
+        if not place.inside:
+            there = await listing(client, place.endpoint, deep=False)
+        if there.kind == "file":
+            raise WrongKind(f"{place.endpoint} is a file: nothing can be put inside it")
+        base, remote, named = place.endpoint, there.entries, list(files)
+    else:
+        name = place.endpoint.name
+        base, named = place.endpoint.parent, [(name, files[0][1])]
+        remote = {name: there.entries[""]} if there.entries else {}
+    tree = LocalTree("")
+    for name, file in named:
+        _check_name(base, name)
+        if name in tree.files:
+            raise SetupError(f"two of the files are called {name}: push one of them elsewhere")
+        tree.files[name] = file._replace(name=name)
+    await _run_push(client, tools, base, tree, remote, choices, watch)
+
+
+async def _push_tree(
+    client: Client, tools: Tools, tree: LocalTree, endpoint: Endpoint, choices: Choices, watch: Watch
+) -> None:
+    there = await listing(client, endpoint, deep=True)
+    if there.kind == "file":
+        raise WrongKind(f"{endpoint} is a file: a folder cannot take its place")
+    await _run_push(client, tools, endpoint, tree, there.entries, choices, watch)
+
+
+async def _run_push(
+    client: Client,
+    tools: Tools,
+    base: Endpoint,
+    tree: LocalTree,
+    remote: dict[str, Entry],
+    choices: Choices,
+    watch: Watch,
+) -> None:
+    watch.on_plan(len(tree.files), sum(file.size for file in tree.files.values()))
+    for name, reason in tree.skipped:
+        watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+    await Push(client, tools, below(str(base)), tree, remote, choices, watch).run()
+
+
+async def get(
+    client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
+) -> None:
+    """Fetch files, and directories where `choices.recursive`, to the local path `target`.
+
+    Raises `NotFound` (40) and `SetupError` before anything is fetched.
+    """
+    place = local_place(target)
+    inside = place.inside or len(sources) > 1
+    found: list[tuple[Remote, Listing]] = []
+    for source in map(remote_place, sources):
+        there = await listing(client, source.endpoint, deep=False, list_it=False)
+        if there.kind is None:
+            raise NotFound(f"{source.endpoint} does not exist at the server")
+        if there.kind == "directory":
+            _need_recursive(choices, f"{source.endpoint or 'the share'}")
+        elif source.inside:
+            raise WrongKind(f"{source.endpoint} is a file, no directory")
+        found.append((source, there))
+    for source, there in found:
+        if there.kind == "file":
+            await _get_file(client, tools, source, there.entries[""], place._replace(inside=inside), choices, watch)
+        else:
+            path = os.path.join(place.path, source.endpoint.name) if inside and not source.inside else place.path
+            await _get_tree(client, tools, source.endpoint, path, choices, watch)
+
+
+async def _get_file(
+    client: Client, tools: Tools, source: Remote, entry: Entry, place: Local, choices: Choices, watch: Watch
+) -> None:
+    if place.inside or await tools.workers.run(os.path.isdir, place.path):
+        folder, name = place.path, source.endpoint.name
+    else:
+        folder, name = os.path.split(place.path)
+    tree = await tools.workers.run(glimpse, folder or ".", [name])
+    endpoint = str(source.endpoint)
+    landing = Landing(folder or ".", tools.system, tools.index)
+    watch.on_plan(1, entry.size)
+    await Fetch(client, tools, lambda _: endpoint, {name: entry}, tree, landing, choices, watch).run()
+
+
+async def _get_tree(
+    client: Client, tools: Tools, endpoint: Endpoint, path: str, choices: Choices, watch: Watch
+) -> None:
+    there = await listing(client, endpoint, deep=True)
+    if not endpoint.parts:
+        del there.entries[""]
+    tree = await _scan_if_there(tools, path)
+    _plan_remote(there, watch)
+    landing = Landing(path, tools.system, tools.index)
+    await Fetch(client, tools, below(str(endpoint)), there.entries, tree, landing, choices, watch).run()
+
+
+async def cmp(
+    client: Client, tools: Tools, local: str, remote: str, watch: Watch, *, local_first: bool = True
+) -> None:
+    """Compare a local file or directory with the server's; the second place is found as a transfer would find it.
+
+    Raises `SetupError` when there is nothing at the first place, `NotFound` (40) when that is the server's.
+    """
+    here, there = local_place(local), remote_place(remote)
+    found = await tools.workers.run(look, local)
+    if local_first and found is None:
+        raise SetupError(f"{local} does not exist")
+    endpoint, path = there.endpoint, here.path
+    if local_first and there.inside and not here.inside:
+        endpoint = _child(there, here)
+    elif not local_first and here.inside and not there.inside:
+        path = os.path.join(here.path, there.endpoint.name)
+        found = await tools.workers.run(look, path)
+    listed = await listing(client, endpoint, deep=True)
+    if not local_first and listed.kind is None:
+        raise NotFound(f"{endpoint} does not exist at the server")
+    is_folder = found is not None and found.is_folder
+    if (is_folder and listed.kind == "file") or (found is not None and not is_folder and listed.kind == "directory"):
+        watch.item(Item(Outcome.DIFFERS, "", reason="one is a file, the other a folder", differs=("kind",)))
+    elif listed.kind == "directory" or is_folder:
+        tree = await _scan_if_there(tools, path)
+        if not endpoint.parts:
+            del listed.entries[""]
+        _plan_remote(listed, watch)
+        for name, reason in tree.skipped:
+            watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+        await Compare(client, tools, below(str(endpoint)), tree, listed.entries, watch).run()
+    else:
+        tree = LocalTree(path)
+        if found is not None:
+            tree.files[""] = found
+        await Compare(client, tools, below(str(endpoint)), tree, listed.entries, watch).run()
+
+
+async def listing(client: Client, endpoint: Endpoint, *, deep: bool, list_it: bool = True) -> Listing:
+    """What is at an endpoint and in it; with `deep` all that is below it."""
+    compared = await client.cmp(str(endpoint))
+    entries: dict[str, Entry] = {}
+    skipped: list[tuple[str, str]] = []
+    if compared.remote is not None:
+        entries[""] = compared.remote
+        if list_it and compared.remote.kind == "directory":
+            async for page in client.list(str(endpoint), recursive=deep):
+                entries.update((entry.name, entry) for entry in page.entries)
+                skipped += page.skipped
+    return Listing(entries, skipped)
+
+
+async def _look(tools: Tools, path: str) -> LocalFile:
+    try:
+        found = await tools.workers.run(look, path)
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror}") from None
+    if found is None:
+        raise SetupError(f"{path} does not exist")
+    return found
+
+
+async def _scan_if_there(tools: Tools, path: str) -> LocalTree:
+    found = await tools.workers.run(look, path)
+    if found is None:
+        return LocalTree(path)
+    try:
+        return await tools.workers.run(scan, path)
+    except NotADirectoryError:
+        raise SetupError(f"{path} is a file: a folder cannot take its place") from None
+
+
+def _plan_remote(there: Listing, watch: Watch) -> None:
+    sizes = [entry.size for entry in there.entries.values() if entry.kind == "file"]
+    watch.on_plan(len(sizes), sum(sizes))
+    for name, reason in there.skipped:
+        watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+
+
+def _child(place: Remote, source: Local) -> Endpoint:
+    _check_name(place.endpoint, source.name)
+    return place.endpoint.child(source.name)
+
+
+def _check_name(base: Endpoint, name: str) -> None:
+    try:
+        base.child(name)
+    except BadEndpoint as error:
+        raise SetupError(f"{error.message}: name the target yourself, or rename it") from None
+
+
+def _need_recursive(choices: Choices, path: str) -> None:
+    if not choices.recursive:
+        raise SetupError(f"{path} is a folder: say -r to take it with all that is in it")
