@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import attrs
 from cryptography import x509
 from cryptography.x509 import verification
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from service_identity.cryptography import extract_patterns
+from service_identity.hazmat import DNS_ID, verify_service_identity
 from twisted.internet import ssl
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
 
 from homeftp.config import ALPN
 from homeftp.errors import NotTrusted
@@ -61,13 +67,40 @@ def client_options(ca_pem: bytes, *, minimum: str = "1.3") -> IOpenSSLClientConn
         ca = x509.load_pem_x509_certificate(ca_pem)
     except ValueError as error:
         raise NotTrusted("the server's pinned certificate is damaged: add the server again") from error
-    return ssl.optionsForClientTLS(
-        server_name(ca),
-        trustRoot=ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(ca_pem)]),
-        acceptableProtocols=[ALPN],
-        sendServerName=False,
-        extraCertificateOptions=_common(minimum),
-    )
+    trust = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(ca_pem)])
+    options = ssl.CertificateOptions(trustRoot=trust, acceptableProtocols=[ALPN], **_common(minimum))
+    return _OneName(options, DNS_ID(server_name(ca)))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+@attrs.frozen
+class _OneName:
+    """Connections that fail unless the other end's certificate bears this name.
+
+    `optionsForClientTLS` is not enough: its check lets a certificate pass
+    whose names cannot be read, or that has none (Twisted 26.10 with
+    service-identity 26.1), since only a `VerificationError` stops it. Here
+    nothing passes but a name that fits.
+    """
+
+    options: ssl.CertificateOptions
+    name: DNS_ID
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """The OpenSSL end of one connection."""
+        connection = self.options.clientConnectionForTLS(tlsProtocol)
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
+        return connection
+
+    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_fits: int) -> bool:
+        """OpenSSL's verdict on each certificate of the chain, and ours on the last one, the server's."""
+        if depth > 0 or not chain_fits:
+            return bool(chain_fits)
+        try:
+            verify_service_identity(extract_patterns(certificate.to_cryptography()), [self.name], [])
+        except Exception:  # noqa: BLE001 - whatever the reason, the name is not proven
+            return False
+        return True
 
 
 def first_contact_options(*, minimum: str = "1.3") -> ssl.CertificateOptions:

@@ -29,6 +29,11 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def dns(name: str) -> x509.SubjectAlternativeName:
+    """The extension that gives a certificate this name."""
+    return x509.SubjectAlternativeName([x509.DNSName(name)])
+
+
 @attrs.define
 class Authority:
     """A CA whose key the test holds, to issue what open_identity never would."""
@@ -47,7 +52,7 @@ class Authority:
         key: ec.EllipticCurvePrivateKey,
         *,
         ca: bool = False,
-        dns: str | None = None,
+        names: x509.ExtensionType | None = None,
         usage: x509.ObjectIdentifier | None = None,
         start: timedelta = timedelta(days=-1),
         end: timedelta = timedelta(days=30),
@@ -68,8 +73,8 @@ class Authority:
         if not ca:
             identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
             builder = builder.add_extension(identifier, critical=False)
-        if dns is not None:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(dns)]), critical=False)
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
         if usage is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.sign(self.key, hashes.SHA256())
@@ -77,7 +82,10 @@ class Authority:
     def server(self, **changes: Any) -> Identity:
         """A server of this home: one that every client must accept, but for the `changes`."""
         key = ec.generate_private_key(ec.SECP256R1())
-        asked: dict[str, Any] = {"dns": server_name(self.certificate), "usage": ExtendedKeyUsageOID.SERVER_AUTH}
+        asked: dict[str, Any] = {
+            "names": dns(server_name(self.certificate)),
+            "usage": ExtendedKeyUsageOID.SERVER_AUTH,
+        }
         return Identity(self.certificate, self.sign("server", key, **(asked | changes)), key)
 
 

@@ -10,7 +10,6 @@ import attrs
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
-from service_identity import VerificationError
 from twisted.internet import ssl
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
@@ -24,7 +23,7 @@ from homeftp import tls
 from homeftp.config import ALPN
 from homeftp.errors import NotTrusted
 from homeftp.identity import Identity, home_domain, open_identity, server_name
-from tests.handshakes import SECRET, Authority, Talker, handshake, now
+from tests.handshakes import SECRET, Authority, Talker, dns, handshake, now
 
 
 def fresh_identity() -> Identity:
@@ -60,13 +59,24 @@ class ServerNameTests(SynchronousTestCase):
 
     def test_wrong_name(self) -> None:
         """Another name under the same CA does not pass."""
-        reason = self.assert_refused(self.home.server(dns="server." + "a" * 32 + ".homeftp.internal"))
-        reason.trap(VerificationError)
+        reason = self.assert_refused(self.home.server(names=dns("server." + "a" * 32 + ".homeftp.internal")))
+        reason.trap(SSL.Error)
+
+    def test_no_name(self) -> None:
+        """A certificate without a name, or with names that cannot be read, does not pass."""
+        for names in (
+            None,
+            x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x00"),
+            x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x04\x82\x02\xff\xfe"),
+            x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"garbage"),
+            dns("*.*.homeftp.internal"),
+        ):
+            self.assert_refused(self.home.server(names=names)).trap(SSL.Error)
 
     def test_unknown_ca(self) -> None:
         """The right name from a CA that only calls itself as the home's does, does not pass."""
         stranger = Authority(name=self.home.name)
-        reason = self.assert_refused(stranger.server(dns=server_name(self.home.certificate)))
+        reason = self.assert_refused(stranger.server(names=dns(server_name(self.home.certificate))))
         reason.trap(SSL.Error)
 
     def test_expired(self) -> None:
@@ -84,8 +94,8 @@ class ServerNameTests(SynchronousTestCase):
     def test_device(self) -> None:
         """A device of the home cannot pass as its server, even one that was let have a server's usage."""
         name = f"device.{home_domain(self.home.certificate)}"
-        self.assert_refused(self.home.server(dns=name, usage=ExtendedKeyUsageOID.CLIENT_AUTH))
-        self.assert_refused(self.home.server(dns=name)).trap(VerificationError)
+        self.assert_refused(self.home.server(names=dns(name), usage=ExtendedKeyUsageOID.CLIENT_AUTH))
+        self.assert_refused(self.home.server(names=dns(name))).trap(SSL.Error)
 
     def test_changed_pin(self) -> None:
         """Another home, valid in itself, is not the one that was pinned."""
@@ -95,7 +105,7 @@ class ServerNameTests(SynchronousTestCase):
         """A server's own key makes no certificates, though the home's CA made it."""
         real = self.home.server()
         helper = Authority(name="server", key=real.key)
-        forged = attrs.evolve(helper.server(dns=server_name(self.home.certificate)), ca=real.certificate)
+        forged = attrs.evolve(helper.server(names=dns(server_name(self.home.certificate))), ca=real.certificate)
         self.assert_refused(forged).trap(SSL.Error)
 
     def test_no_certificate_pinned(self) -> None:
@@ -226,12 +236,12 @@ class FirstContactTests(SynchronousTestCase):
         """Who presents another home's CA with a certificate of its own is found out: its fingerprint is never shown."""
         victim = fresh_identity()
         thief = Authority(name="homeftp home")
-        self.assert_no_home(attrs.evolve(thief.server(dns=victim.server_name), ca=victim.ca))
+        self.assert_no_home(attrs.evolve(thief.server(names=dns(victim.server_name)), ca=victim.ca))
 
     def test_other_name(self) -> None:
         """A certificate of the CA that is not the server's does not do."""
         home = Authority()
-        self.assert_no_home(home.server(dns=f"device.{home_domain(home.certificate)}"))
+        self.assert_no_home(home.server(names=dns(f"device.{home_domain(home.certificate)}")))
 
     def test_other_usage(self) -> None:
         """A client's certificate does not do."""
@@ -244,7 +254,9 @@ class FirstContactTests(SynchronousTestCase):
     def test_no_ca(self) -> None:
         """A certificate that signed itself, as its own CA, does not do."""
         home = Authority()
-        leaf = home.sign("server", home.key, dns=server_name(home.certificate), usage=ExtendedKeyUsageOID.SERVER_AUTH)
+        leaf = home.sign(
+            "server", home.key, names=dns(server_name(home.certificate)), usage=ExtendedKeyUsageOID.SERVER_AUTH
+        )
         self.assert_no_home(Identity(leaf, leaf, home.key))
 
     def test_single(self) -> None:

@@ -17,7 +17,6 @@ from collections import deque
 from typing import Any
 
 from OpenSSL import SSL
-from service_identity import VerificationError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -146,12 +145,13 @@ class ClientProtocol(LineReceiver):
     def _explained(self, reason: BaseException | None) -> Exception:
         """Why the connection ended, for people."""
         if self._conversation.phase is Phase.HANDSHAKE:
-            if isinstance(reason, VerificationError):
-                return NotTrusted("the server's certificate bears another name than the pinned home's")
             if isinstance(reason, SSL.Error):
                 said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
                 if "certificate verify failed" in said:
-                    return NotTrusted("the server's certificate was not made by the home that was pinned")
+                    return NotTrusted(
+                        "the server's certificate is not that of the home that was pinned, or a clock is wrong: "
+                        "look at the clocks of both machines; if the server is new, add it again"
+                    )
                 return ConnectionFailed(f"the TLS handshake failed: {said or 'no reason given'}")
             return ConnectionFailed("the server closed the connection during the TLS handshake")
         if self._conversation.phase is Phase.PLAIN:
