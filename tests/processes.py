@@ -59,7 +59,9 @@ class ServerProcess:
         self.state = os.path.join(self.folder, "state")
         os.makedirs(self.root, exist_ok=True)
         if account and not os.path.exists(os.path.join(self.state, "state.sqlite")):
-            added = run_homeftp("account", "add", "ann", "--state", self.state, "--password-stdin", input=PASSWORD + "\n")
+            added = run_homeftp(
+                "account", "add", "ann", "--state", self.state, "--password-stdin", input=PASSWORD + "\n"
+            )
             assert added.returncode == 0, added.stderr
         command = command or (os.path.join(os.path.dirname(sys.executable), "twistd"), "-n", "--pidfile=", "homeftp")
         self.output_path = os.path.join(self.folder, f"output-{time.monotonic_ns()}")
@@ -134,4 +136,3 @@ def add_remote(server: ServerProcess, home: str, name: str = "nas") -> None:
         HOMEFTP_HOME=home,
     )
     assert added.returncode == 0, added.stderr
-

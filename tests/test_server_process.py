@@ -66,7 +66,16 @@ class LaunchTests(TestCase):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [TWISTD, f"--pidfile={pid_file}", f"--logfile={log_file}", "homeftp", "--root", root, "--state", state]
+        command = [
+            TWISTD,
+            f"--pidfile={pid_file}",
+            f"--logfile={log_file}",
+            "homeftp",
+            "--root",
+            root,
+            "--state",
+            state,
+        ]
         started = subprocess.run(
             [*command, "--listen", f"tcp:{port}:interface=127.0.0.1"],
             env=environment(),

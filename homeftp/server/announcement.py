@@ -63,5 +63,7 @@ def announcement(
         lines.append(f"accounts   none yet. To add one:  homeftp account add NAME --state {state}")
     user = accounts[0] if own_checker and accounts else "NAME"
     lines.append("on another machine:")
-    lines.append(f"  homeftp remote add {_remote_name()} {_address([bound for _, bound in plain])} --user {user} --fingerprint {fingerprint}")
+    lines.append(
+        f"  homeftp remote add {_remote_name()} {_address([bound for _, bound in plain])} --user {user} --fingerprint {fingerprint}"
+    )
     return lines

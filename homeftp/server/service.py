@@ -197,7 +197,7 @@ class HomeFTPService(MultiService):
     def _start(self) -> Identity:
         settings = self._settings
         private_folder(settings.state)
-        identity = open_identity(settings.state, now=_now)
+        identity = open_identity(settings.state, now=now)
         self._options.renew(identity)
         index = Index(os.path.join(settings.state, "index.sqlite"))
         share = Share(settings.root, index, filetypes=settings.filetypes, file_size=settings.limits.file_size)
@@ -250,7 +250,7 @@ class HomeFTPService(MultiService):
         if self._open is None:
             return
         try:
-            identity = await self._open.workers.run(lambda: open_identity(self._settings.state, now=_now))
+            identity = await self._open.workers.run(lambda: open_identity(self._settings.state, now=now))
             self._options.renew(identity)
         except Exception:  # noqa: BLE001 (the server goes on with what it has; the log tells)
             self._log.failure("the certificates could not be renewed: the old ones stay in use")
@@ -287,7 +287,7 @@ def one_line() -> Iterator[None]:
         yield
     except SetupError as error:
         # By now twistd has made sys.stderr a part of its log; a daemon has no other.
-        print(f"homeftp: {error}", file=sys.__stderr__)  # noqa: T201
+        print(f"homeftp: {error}", file=sys.__stderr__)
         raise SystemExit(2) from None
 
 
@@ -296,5 +296,6 @@ def monotonic(reactor: Any) -> None:
     reactor.seconds = time.monotonic
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """This moment, in UTC."""
     return datetime.now(timezone.utc)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.dispatchers.enabled import enabled
 from homeftp.errors import SetupError
 
-GOOD = '''
+GOOD = """
 import attrs
 from zope.interface import implementer
 from homeftp.interfaces import IDispatcher
@@ -26,7 +26,7 @@ class Echo:
         resolution.resolve(0, "echo")
 
 echo = Echo()
-'''
+"""
 
 
 class EnabledTests(SynchronousTestCase):

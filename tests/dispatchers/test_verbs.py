@@ -119,7 +119,8 @@ class PushTests(VerbTestCase):
         """A directory is made with its parents, its time and its mode; again it changes them."""
         for mode in (0o750, 0o700):
             answer = self.ask(
-                "PUSH", {"rel_endpoint": "d/e", "kind": "directory", "meta_data": [["mtime_us", 5_000_000], ["mode", mode]]}
+                "PUSH",
+                {"rel_endpoint": "d/e", "kind": "directory", "meta_data": [["mtime_us", 5_000_000], ["mode", mode]]},
             )
             self.assertEqual(answer.status, 0, answer)
             status = os.stat(os.path.join(self.server.root, "d", "e"))
@@ -136,7 +137,13 @@ class PushTests(VerbTestCase):
 
     def test_metadata_is_checked(self) -> None:
         """Mode bits beyond the nine, twice the same name, and times that no system takes are refused."""
-        for meta in ([["mode", 0o4755]], [["mode", -1]], [["mode", 1], ["mode", 1]], [["mtime_us", 2**62]], [["size", -1]]):
+        for meta in (
+            [["mode", 0o4755]],
+            [["mode", -1]],
+            [["mode", 1], ["mode", 1]],
+            [["mtime_us", 2**62]],
+            [["size", -1]],
+        ):
             answer = self.ask("PUSH", {"rel_endpoint": "a", "meta_data": meta}, b"x")
             self.assertEqual(answer.status, Status.BAD_REQUEST, meta)
 
