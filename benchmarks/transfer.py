@@ -132,7 +132,8 @@ def measure(programs: list[Program], folder: Path, sources: dict[str, Path], run
 def idle_connections(folder: Path, count: int) -> float:
     """KiB that each of `count` connections costs that did the TLS handshake and nothing more."""
     port = free_port()
-    caps = ["--max-connections", "--max-connections-per-address", "--max-unauthenticated"]
+    caps = ("--max-connections", "--max-connections-per-address", "--max-unauthenticated")
+    options = ["--login-timeout=600", *(f"{cap}={count + 100}" for cap in caps)]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["homeftp/1"])
@@ -149,7 +150,7 @@ def idle_connections(folder: Path, count: int) -> float:
         return secure
 
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(homeftp_server(folder, port, *(f"{cap}={count + 100}" for cap in caps)))
+        server = stack.enter_context(homeftp_server(folder, port, *options))
         for _ in range(10):
             connect().close()
         before = memory_kib(server, "VmRSS")
