@@ -49,22 +49,26 @@ class System:
 
     def __init__(self) -> None:
         self._libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-        self._syscall: Any = self._function("syscall", ctypes.c_long)
-        self._renameat2 = self._function("renameat2")
-        self._sync_file_range = self._function("sync_file_range")
-        self._syncfs: Any = self._function("syncfs") if _kernel() >= (5, 8) else None
+        number, fd, text, unsigned = ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint
+        self._openat2: Any = self._function("syscall", number, fd, text, text, ctypes.c_size_t, result=number)
+        self._renameat2 = self._function("renameat2", fd, text, fd, text, unsigned)
+        self._sync_file_range = self._function("sync_file_range", fd, ctypes.c_longlong, ctypes.c_longlong, unsigned)
+        self._fstatfs = self._function("fstatfs", fd, ctypes.c_void_p)
+        self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= (5, 8) else None
         self.has_openat2 = self._try_openat2()
         """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
 
-    def _function(self, name: str, restype: Any = ctypes.c_int) -> Any:
+    def _function(self, name: str, *arguments: Any, result: Any = ctypes.c_int) -> Any:
+        """A function of the C library; None where it has none of that name."""
         function = getattr(self._libc, name, None)
         if function is not None:
-            function.restype = restype
+            function.argtypes = arguments
+            function.restype = result
         return function
 
     def _try_openat2(self) -> bool:
         """Sandboxes of old answer EPERM, kernels of old ENOSYS."""
-        if self._syscall is None:
+        if self._openat2 is None:
             return False
         try:
             top = os.open("/", os.O_RDONLY)
@@ -89,7 +93,7 @@ class System:
             resolve |= _RESOLVE_NO_XDEV
         how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
         for _ in range(_RETRIES):
-            fd: int = self._syscall(ctypes.c_long(_SYS_OPENAT2), directory, path, how, ctypes.c_size_t(len(how)))
+            fd: int = self._openat2(_SYS_OPENAT2, directory, path, how, len(how))
             if fd >= 0:
                 return fd
             number = ctypes.get_errno()
@@ -120,11 +124,8 @@ class System:
 
         Linux before 5.8 keeps write errors from syncfs(2).
         """
-        statfs = self._function("fstatfs") if self._syncfs is not None else None
-        if statfs is None:
-            return False
         buffer = ctypes.create_string_buffer(512)
-        if statfs(fd, buffer) != 0:
+        if self._syncfs is None or self._fstatfs is None or self._fstatfs(fd, buffer) != 0:
             return False
         kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
         return kind in _SYNCED_WHOLE
@@ -142,9 +143,7 @@ class System:
     def start_writeback(self, fd: int, offset: int, length: int) -> None:
         """Let the disk begin with these bytes, so that the fsync at the end finds little to do; a hint."""
         if self._sync_file_range is not None:
-            self._sync_file_range(
-                fd, ctypes.c_longlong(offset), ctypes.c_longlong(length), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE)
-            )
+            self._sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
 
     def rename(
         self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
@@ -170,7 +169,7 @@ class System:
                 source,
                 at if target_dir is None else target_dir,
                 target,
-                ctypes.c_uint(_RENAME_NOREPLACE),
+                _RENAME_NOREPLACE,
             ):
                 return
             number = ctypes.get_errno()

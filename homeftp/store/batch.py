@@ -26,8 +26,8 @@ from homeftp.wire.messages import Entry
 T = TypeVar("T")
 R = TypeVar("R")
 
-AT_ONCE = 64
-"""Files in one sync: as many as one connection has under way; each holds a descriptor meanwhile."""
+AT_ONCE = 128
+"""Files in one sync: twice what one connection has under way. Each holds a descriptor meanwhile."""
 
 
 def put_together(replacing: Replacing, puts: Sequence[tuple[Put, bytes]]) -> list[Entry | Exception]:
@@ -56,8 +56,10 @@ class _Batch:
     def __init__(self, replacing: Replacing, puts: Sequence[tuple[Put, bytes]]) -> None:
         self._replacing = replacing
         self._puts = puts
+        self._parents = [put.endpoint.parent for put, _ in puts]
         self._results: dict[int, Entry | Exception] = {}
         self._places: dict[Endpoint, Place | Exception] = {}
+        self._expected: dict[int, str | Exception | None] = {}
         self._drafts: list[Draft] = []
         self._token = os.urandom(16).hex()
 
@@ -66,7 +68,8 @@ class _Batch:
         began = time.time_ns()
         try:
             hashed = self._each(enumerate(self._puts), self._hash)
-            self._places = self._replacing.places({self._puts[number][0].endpoint.parent for number, _ in hashed})
+            self._places = self._replacing.places({self._parents[number] for number, _ in hashed})
+            self._expect([number for number, _ in hashed])
             durable = self._sync(self._each(hashed, self._write))
             self._finish(self._each(durable, self._publish), began)
         finally:
@@ -90,7 +93,7 @@ class _Batch:
         """End one item, in words for its client."""
         if isinstance(error, OSError):
             put = self._puts[number][0]
-            place = self._places.get(put.endpoint.parent)
+            place = self._places.get(self._parents[number])
             free = free_bytes(place.fd) if isinstance(place, Place) else None
             error = refusal(error, put.endpoint, size=put.size, free=free)
         self._results[number] = error
@@ -106,14 +109,23 @@ class _Batch:
             raise wrong_hash(put)
         return content_hash
 
+    def _expect(self, numbers: Sequence[int]) -> None:
+        """Find out what stands where something is expected."""
+        placed = {number: self._places[self._parents[number]] for number in numbers}
+        puts = [(place, self._puts[number][0]) for number, place in placed.items() if isinstance(place, Place)]
+        expected = iter(self._replacing.expected(puts))
+        self._expected = {n: next(expected) if isinstance(place, Place) else None for n, place in placed.items()}
+
     def _write(self, number: int, content_hash: str) -> _Written:
         """A draft with all of its content, mode and mtime."""
         put, content = self._puts[number]
-        directory = put.endpoint.parent
+        directory = self._parents[number]
         place = self._places[directory]
         if isinstance(place, Exception):
             raise place
-        expected = self._replacing.expected(place, put)
+        expected = self._expected[number]
+        if isinstance(expected, Exception):
+            raise expected
         draft = self._replacing.drafts.new(f"{self._token}-{number}", place, directory, put.mode)
         self._drafts.append(draft)
         draft.write(content)
@@ -136,7 +148,7 @@ class _Batch:
 
     def _finish(self, named: list[tuple[int, _Written]], began: int) -> None:
         """Make the names durable, and only then call the files stored."""
-        places = {item.place: item.put.endpoint.parent for _, item in named}
+        places = {item.place: self._parents[number] for number, item in named}
         failures = dict(zip(places, self._replacing.sync_directories(list(places)), strict=True))
         spelled = {place: self._replacing.jail.spelled(directory) for place, directory in places.items()}
         rows = []

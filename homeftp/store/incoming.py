@@ -125,7 +125,10 @@ def begin(replacing: Replacing, put: Put) -> Incoming:
             check_file(put.endpoint, found)
             if found is not None and put.if_hash == ABSENT:
                 raise occupied(put.endpoint)
-            expected = replacing.expected(nearest, put)
+            (standing,) = replacing.expected([(nearest, put)])
+            if isinstance(standing, Exception):
+                raise standing
+            expected = standing
         elif put.if_hash not in (None, ABSENT):
             raise Changed(f"{shown(put.endpoint)} is not there any more")
         free = free_bytes(nearest.fd)

@@ -264,7 +264,8 @@ class Jail:
         path = b"/".join(names) or b"."
         if self._walks or len(path) >= _KERNEL_PATH_MAX:
             return self._walk(names, flags)
-        return self._system.openat2(self.root, path, flags, one_mount=one_mount)
+        # The kernel is told otherwise that no link counts; with O_NOFOLLOW one at the end would be ENOTDIR.
+        return self._system.openat2(self.root, path, flags & ~os.O_NOFOLLOW, one_mount=one_mount)
 
     def _walk(self, names: Sequence[bytes], flags: int) -> int:
         """Part by part; one_mount has no meaning here, the device number has to do."""

@@ -66,34 +66,54 @@ class Replacing:
             raise TooLarge(f"{shown(put.endpoint)} is too large: files of up to {limit} are taken here")
         check_mtime(put)
 
-    def expected(self, place: Place, put: Put) -> str | None:
-        """The signature of the content that `if_hash` names; None where it names none.
+    def expected(self, puts: Sequence[tuple[Place, Put]]) -> list[str | Exception | None]:
+        """For each its place and what is put there: the signature of the content that `if_hash` names.
 
-        Raises `Changed` (44) when something else is there. Hashes the file if the
-        index does not know it.
+        None where it names none, `Changed` (44) where something else stands.
+        Hashes the files that the index does not know.
         """
+        standing = [attempt(self._standing, place, put) for place, put in puts]
+        asked: dict[Endpoint, dict[str, os.stat_result]] = {}
+        for (_, put), found in zip(puts, standing, strict=True):
+            if isinstance(found, os.stat_result):
+                asked.setdefault(put.endpoint.parent, {})[put.endpoint.name] = found
+        known = {parent: self.index.lookup(self.jail.spelled(parent), files) for parent, files in asked.items()}
+        results: list[str | Exception | None] = []
+        for (place, put), found in zip(puts, standing, strict=True):
+            if isinstance(found, os.stat_result):
+                content_hash = known[put.endpoint.parent].get(put.endpoint.name)
+                results.append(attempt(self._signature, place, put, found, content_hash))
+            else:
+                results.append(found)
+        return results
+
+    def _standing(self, place: Place, put: Put) -> os.stat_result | None:
+        """The stat of the file that `put` expects; None where it expects none."""
         if put.if_hash is None or put.if_hash == ABSENT:
             return None
-        endpoint = put.endpoint
-        found = self.jail.look_in(place.fd, endpoint)
-        check_file(endpoint, found)
+        found = self.jail.look_in(place.fd, put.endpoint)
+        check_file(put.endpoint, found)
         if found is None:
-            raise Changed(f"{shown(endpoint)} is not there any more")
-        directory = self.jail.spelled(endpoint.parent)
-        known = self.index.lookup(directory, {endpoint.name: found}).get(endpoint.name)
-        if known is None:
-            fd, found = self.jail.file_in(place.fd, endpoint)
+            raise Changed(f"{shown(put.endpoint)} is not there any more")
+        return found
+
+    def _signature(self, place: Place, put: Put, found: os.stat_result, content_hash: str | None) -> str:
+        """The signature of the file that stands there, if it is the expected one."""
+        if content_hash is None:
+            fd, found = self.jail.file_in(place.fd, put.endpoint)
             try:
                 began = time.time_ns()
-                known = digest(fd, found.st_size)
+                content_hash = digest(fd, found.st_size)
                 before, found = found, os.fstat(fd)
             finally:
                 os.close(fd)
             if not same_content(before, found):
-                raise Changed(f"{shown(endpoint)} is changing at this moment")
-            self.index.record([Row(directory, endpoint.name, found, known, began)])
-        if known != put.if_hash:
-            raise Changed(f"{shown(endpoint)} has changed on the server: compare again")
+                raise Changed(f"{shown(put.endpoint)} is changing at this moment")
+            self.index.record(
+                [Row(self.jail.spelled(put.endpoint.parent), put.endpoint.name, found, content_hash, began)]
+            )
+        if content_hash != put.if_hash:
+            raise Changed(f"{shown(put.endpoint)} has changed on the server: compare again")
         return signature(found)
 
     def places(self, endpoints: Iterable[Endpoint]) -> dict[Endpoint, Place | Exception]:

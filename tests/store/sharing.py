@@ -1,0 +1,209 @@
+"""What the store's tests share: a share with something outside of it, and systems that fail, lie and remember."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.index import Index
+from homeftp.store.share import Share
+from homeftp.syscalls import System
+from homeftp.tree import hash_bytes
+from homeftp.values import Put
+from homeftp.wire.endpoint import Endpoint, parse
+from homeftp.wire.messages import Entry
+
+LONG_AGO = 1714560000123456
+"""An mtime in microseconds, long enough ago for the index to trust."""
+
+
+def put_of(name: str, content: bytes, **changes: Any) -> tuple[Put, bytes]:
+    """A file to put, with hash, size and an old mtime, and its content."""
+    given: dict[str, Any] = {"size": len(content), "hash": hash_bytes(content), "mtime_us": LONG_AGO, **changes}
+    return Put(endpoint=parse(name), **given), content
+
+
+def snapshot(folder: str) -> dict[str, tuple[Any, ...]]:
+    """All that is in a folder, with everything that a stranger could have changed."""
+    found = {}
+    for directory, folders, names in os.walk(folder):
+        for name in [*folders, *names, "."]:
+            path = os.path.join(directory, name)
+            stat = os.lstat(path)
+            content = b""
+            if name in names and not os.path.islink(path):
+                with open(path, "rb") as file:
+                    content = file.read()
+            found[path] = (stat.st_ino, stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_nlink, content)
+    return found
+
+
+class Remembering(System):
+    """Does nothing durable in earnest, and remembers in which order it was asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, Any]] = []
+
+    def fsync(self, fd: int) -> None:
+        """Remember the file by its inode."""
+        self.calls.append(("fsync", os.fstat(fd).st_ino))
+
+    def fsync_directory(self, fd: int) -> None:
+        """Remember the directory by its inode."""
+        self.calls.append(("fsync_directory", os.fstat(fd).st_ino))
+
+    def syncfs(self, fd: int) -> None:
+        """Remember that all was made durable."""
+        self.calls.append(("syncfs", None))
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Rename, and remember what and into what."""
+        self._renamed(source, directories)
+        super().rename(source, target, **directories)
+
+    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Rename, and remember what and into what."""
+        self._renamed(source, directories)
+        super().rename_new(source, target, **directories)
+
+    def _renamed(self, source: bytes, directories: dict[str, int]) -> None:
+        inode = os.stat(source, dir_fd=directories["source_dir"], follow_symlinks=False).st_ino
+        self.calls.append(("rename", (inode, os.fstat(directories["target_dir"]).st_ino)))
+
+
+class Failing(System):
+    """Fails once, at the call number `at` of those that durability hangs on, counted from 1."""
+
+    def __init__(self, at: int, number: int = errno.EIO) -> None:
+        super().__init__()
+        self.failed = ""
+        self._left = at
+        self._number = number
+
+    def _count(self, name: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.failed = name
+            raise OSError(self._number, os.strerror(self._number))
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Count, then write."""
+        self._count("write")
+        return super().write(fd, data)
+
+    def fsync(self, fd: int) -> None:
+        """Count, and let the disk be."""
+        self._count("fsync")
+
+    def fsync_directory(self, fd: int) -> None:
+        """Count, and let the disk be."""
+        self._count("fsync_directory")
+
+    def syncfs(self, fd: int) -> None:
+        """Count, and let the disk be."""
+        self._count("syncfs")
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Count, then rename."""
+        self._count("rename")
+        super().rename(source, target, **directories)
+
+    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Count, then rename."""
+        self._count("rename")
+        super().rename_new(source, target, **directories)
+
+
+class Lying(System):
+    """Says that it wrote everything, and wrote all but the last byte."""
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Lie."""
+        super().write(fd, data[:-1])
+        return len(data)
+
+
+class Walking(System):
+    """A kernel without openat2, syncfs and renameat2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_openat2 = False
+        self._renameat2 = None
+        self._syncfs = None
+
+
+class ShareCase(SynchronousTestCase):
+    """A share in `root`, with `outside` beside it."""
+
+    def setUp(self) -> None:
+        """Make the folders; the share is made when it is first needed."""
+        base = os.path.abspath(self.mktemp())
+        self.root = os.path.join(base, "root")
+        self.outside = os.path.join(base, "outside")
+        os.makedirs(self.root)
+        os.mkdir(self.outside)
+        with open(os.path.join(self.outside, "secret.txt"), "wb") as file:
+            file.write(b"nobody may touch this")
+        self.index = Index(os.path.join(base, "index.sqlite"))
+        self.addCleanup(self.index.close)
+
+    def share(self, system: System | None = None, **settings: Any) -> Share:
+        """A new share of the root; it is closed at the end of the test."""
+        share = Share(self.root, self.index, system=system, **settings)
+        self.addCleanup(share.close)
+        return share
+
+    def path(self, name: str) -> str:
+        """A path in the root."""
+        return os.path.join(self.root, name)
+
+    def lay(self, name: str, content: bytes = b"old", *, mtime_us: int = LONG_AGO) -> str:
+        """A file that is there already; its parents are made."""
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.utime(path, ns=(mtime_us * 1000, mtime_us * 1000))
+        return path
+
+    def content(self, name: str) -> bytes:
+        """What a file in the root holds."""
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def left(self) -> list[str]:
+        """What lies in our own folder besides the lock."""
+        return os.listdir(os.path.join(self.root, ".homeftp", "incoming"))
+
+    def put(self, share: Share, name: str, content: bytes, **changes: Any) -> Entry:
+        """Put one small file; raises what it is refused with."""
+        (result,) = share.put_many([put_of(name, content, **changes)])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def stream(self, share: Share, name: str, content: bytes, *, piece: int = 1000, **changes: Any) -> Entry:
+        """Put one file piece by piece; raises what it is refused with."""
+        incoming = share.begin(put_of(name, content, **changes)[0])
+        try:
+            for start in range(0, len(content), piece):
+                incoming.write(content[start : start + piece])
+            return incoming.commit()
+        finally:
+            incoming.abort()
+
+
+def sha(content: bytes) -> str:
+    """A hash, made without the code under test."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def made_by_hand(*parts: str) -> Endpoint:
+    """An endpoint that no rule has seen."""
+    return Endpoint(parts)
