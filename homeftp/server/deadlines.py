@@ -34,7 +34,8 @@ class Deadline:
 class Stall:
     """Watches one stream of bytes: less than `LEAST_RATE` over `seconds`, and `expired` is called.
 
-    `total` is the count of bytes so far; it is asked only when the time is up.
+    `total` is the count of bytes so far. A stream begins and ends with every
+    payload, so its timer stays: it looks at the state only when it is due.
     """
 
     def __init__(
@@ -44,24 +45,41 @@ class Stall:
         self._seconds = seconds
         self._total = total
         self._expired = expired
-        self._deadline: Deadline | None = None
+        self._timer: Deadline | None = None
+        self._owed = False
+        self._since = 0.0
         self._before = 0
 
     def begin(self) -> None:
         """The peer owes bytes from now on. Saying so again changes nothing."""
-        if self._deadline is None:
+        if not self._owed:
+            self._owed = True
+            self._since = self._clock.seconds()
             self._before = self._total()
-            self._deadline = Deadline(self._clock, self._seconds, self._judge)
+            if self._timer is None:
+                self._timer = Deadline(self._clock, self._seconds, self._judge)
 
     def end(self) -> None:
         """The peer owes nothing."""
-        if self._deadline is not None:
-            self._deadline.met()
-            self._deadline = None
+        self._owed = False
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._owed = False
+        if self._timer is not None:
+            self._timer.met()
+            self._timer = None
 
     def _judge(self) -> None:
-        self._deadline = None
-        if self._total() - self._before < LEAST_RATE * self._seconds:
+        self._timer = None
+        if not self._owed:
+            return
+        left = self._since + self._seconds - self._clock.seconds()
+        if left > 0:
+            self._timer = Deadline(self._clock, left, self._judge)
+        elif self._total() - self._before < LEAST_RATE * self._seconds:
+            self._owed = False
             self._expired()
         else:
+            self._owed = False
             self.begin()

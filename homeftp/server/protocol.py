@@ -112,8 +112,8 @@ class ServerProtocol(LineReceiver):
         for timer in (self._tls_deadline, self._login_deadline, self._linger):
             if timer is not None:
                 timer.met()
-        self._input_stall.end()
-        self._output_stall.end()
+        self._input_stall.stop()
+        self._output_stall.stop()
         self._outlet.stopProducing()
         self._pipeline.abandon()
         if self._stream is not None:

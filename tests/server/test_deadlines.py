@@ -75,4 +75,24 @@ class StallTests(SynchronousTestCase):
         self.stall.begin()
         self.stall.end()
         self.stall.end()
+        self.clock.advance(1000)
+        self.assertEqual(len(self.expired), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_each_beginning_counts(self) -> None:
+        """The time runs from the last beginning, though the timer is an older one's."""
+        self.stall.begin()
+        self.clock.advance(50)
+        self.stall.end()
+        self.stall.begin()
+        self.clock.advance(59)
+        self.assertEqual(len(self.expired), 0)
+        self.clock.advance(1)
+        self.assertEqual(len(self.expired), 1)
+
+    def test_stop(self) -> None:
+        """Stopped, it leaves no timer."""
+        self.stall.begin()
+        self.stall.stop()
+        self.stall.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
