@@ -41,6 +41,10 @@ TLS_WRITE = 128 * KIB
 """Bytes given to TLS at once: 16 KiB and 1 MiB both measured half the throughput."""
 
 
+CLIENT_THREADS = 4
+"""Threads of the command line's pool, which reads, hashes and writes local files."""
+
+
 @attrs.frozen(kw_only=True)
 class Limits:
     """What one peer may cost us. Times are seconds by the monotonic clock."""

@@ -41,8 +41,6 @@ from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.conversation import STARTTLS, Conversation, Phase
 from homeftp.wire.messages import Response
 
-_STARTTLS_ID = 0
-
 
 @implementer(IHandshakeListener)
 class ClientProtocol(LineReceiver):
@@ -63,7 +61,7 @@ class ClientProtocol(LineReceiver):
         self._await_end: list[Deferred[Exception]] = []
         self._deadline: IDelayedCall | None = None
         self._pending: deque[tuple[int, IExchange]] = deque()
-        self._asked = _STARTTLS_ID
+        self._asked = 0
         self._response: Response | None = None
         self._missing = 0
         self._outbox: Outbox | None = None
@@ -75,7 +73,7 @@ class ClientProtocol(LineReceiver):
         """Ask for TLS, before anything else."""
         seconds = self._patience.tls_seconds
         self._deadline = self._clock.callLater(seconds, self._too_slow, "the server does not begin TLS")
-        self.transport.write(encode_request(STARTTLS, id=_STARTTLS_ID) + b"\n")
+        self.transport.write(encode_request(STARTTLS) + b"\n")
 
     def handshakeCompleted(self) -> None:
         """TLS is up, and the server has proven who it is."""
@@ -250,7 +248,7 @@ class ClientProtocol(LineReceiver):
         refused = settled(response)
         if refused is not None:
             return self.abandon(refused)
-        if behind or response.more or response.content_length or response.id != _STARTTLS_ID:
+        if behind or response.more or response.content_length or response.id is not None:
             return self._violated("somebody put bytes in before TLS: do not use this network for it")
         if response.status != Status.OK:
             return self._violated("the server does not go on to TLS")

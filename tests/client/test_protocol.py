@@ -19,7 +19,7 @@ from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
 from tests.client.wire import FULL, Wire, identity
 
-GO_AHEAD = {"status": 0, "message": "go ahead", "id": 0}
+GO_AHEAD = {"status": 0, "message": "go ahead"}
 SECRET = "a password that must not be seen"
 
 
@@ -78,7 +78,7 @@ class BeforeTLSTests(SynchronousTestCase):
         """The connection must have been given up, with nothing but STARTTLS in clear."""
         wire.pump()
         reason: Exception = self.failureResultOf(wire.client.secured, kind).value
-        self.assertEqual(wire.near.sent, b'{"request_type":"STARTTLS","id":0}\n')
+        self.assertEqual(wire.near.sent, b'{"request_type":"STARTTLS"}\n')
         self.assertTrue(wire.near.lost)
         with self.assertRaises(kind):
             wire.client.ask(Told(), "LOGIN", {"username": "anna", "password": SECRET})
@@ -122,10 +122,9 @@ class BeforeTLSTests(SynchronousTestCase):
     def test_stripping(self) -> None:
         """Whatever stands where "go ahead" should stand, the client never goes on in clear."""
         answers: list[tuple[dict[str, Any] | bytes, type[Exception]]] = [
-            ({"status": 30, "message": "no TLS here", "id": 0}, TLSRequired),
-            ({"status": 20, "message": "TLS is up already", "id": 0}, Refusal),
-            ({"status": 10, "message": "go ahead", "id": 0}, ProtocolViolation),
-            ({"status": 0, "message": "go ahead"}, ProtocolViolation),
+            ({"status": 30, "message": "no TLS here"}, TLSRequired),
+            ({"status": 20, "message": "TLS is up already"}, Refusal),
+            ({"status": 10, "message": "go ahead"}, ProtocolViolation),
             ({"status": 0, "message": "go ahead", "id": 1}, ProtocolViolation),
             ({"status": 0, "message": "go ahead", "id": "0"}, ProtocolViolation),
             ({**GO_AHEAD, "more": True}, ProtocolViolation),

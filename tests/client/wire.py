@@ -201,8 +201,8 @@ class Wire:
     def secure(self, split: int = 0) -> None:
         """Go through STARTTLS and the handshake as a good server does."""
         self.pump()
-        assert self.server.take_line() == {"request_type": "STARTTLS", "id": 0}
-        self.say({"status": 0, "message": "go ahead", "id": 0})
+        assert self.server.take_line() == {"request_type": "STARTTLS"}
+        self.say({"status": 0, "message": "go ahead"})
         self.far.startTLS(tls.server_options(self.identity))
         self.pump(split)
 

@@ -1,0 +1,51 @@
+"""`homeftp cmp`: tell whether files here and on a server are the same."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from homeftp.cli.output import add_output_arguments
+from homeftp.cli.places import one_remote, operand
+from homeftp.cli.session import with_remote
+from homeftp.cli.transfers import transfer
+from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.client import Client
+    from homeftp.client.cases import Choices, Tools, Watch
+
+_EPILOG = """\
+Compares content, size, time and mode of files, and the mode of folders. The second place is found as push or get
+would find it: cmp lib nas: compares with nas:lib. Links and other things that cannot be sent are named and not
+compared.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Two places, one of them at a server."""
+    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    parser.add_argument("first", metavar="FIRST", help="a file or folder here, or NAME:PATH")
+    parser.add_argument("second", metavar="SECOND", help="the other: NAME:PATH, or here")
+    parser.add_argument("-r", "--recursive", action="store_true", help="for folders; they are compared without it too")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print what is the same, too")
+    add_output_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare."""
+    first, second = operand(options.first), operand(options.second)
+    if (first.remote is None) == (second.remote is None):
+        raise SetupError("one of the two is at a server: homeftp cmp lib nas:lib")
+    local_first = first.remote is None
+    here, there = (first, second) if local_first else (second, first)
+
+    async def work(reactor: Any, client: Client, tools: Tools) -> int:
+        from homeftp.client import cmp
+
+        async def compare(choices: Choices, watch: Watch) -> None:
+            await cmp(client, tools, here.path, there.path, watch, local_first=local_first)
+
+        return await transfer(reactor, options, compare)
+
+    return with_remote(one_remote([there]), work)

@@ -1,0 +1,88 @@
+"""`homeftp ls`: list what is on a server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from homeftp.cli import Exit
+from homeftp.cli.output import print_json, shown
+from homeftp.cli.places import operand
+from homeftp.cli.session import with_remote
+from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.client import Client
+    from homeftp.client.cases import Tools
+    from homeftp.wire.messages import Entry
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where, and how much of it."""
+    parser.add_argument("place", metavar="NAME:PATH", help="a folder or file at the server; NAME: is all of it")
+    parser.add_argument("-r", "--recursive", action="store_true", help="list all that is below it")
+    parser.add_argument("-l", "--long", action="store_true", help="show mode, size and time")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List."""
+    place = operand(options.place)
+    if place.remote is None:
+        raise SetupError(f"{options.place} is no place at a server: write NAME:path (homeftp remote list shows names)")
+
+    async def work(reactor: Any, client: Client, tools: Tools) -> int:
+        await _list(client, place.path, options)
+        return Exit.DONE
+
+    return with_remote(place.remote, work)
+
+
+async def _list(client: Client, path: str, options: argparse.Namespace) -> None:
+    from homeftp.client.transfer import remote_place
+    from homeftp.errors import NotFound
+
+    endpoint = str(remote_place(path).endpoint)
+    there = (await client.cmp(endpoint)).remote
+    if there is None:
+        raise NotFound(f"{endpoint} does not exist at the server")
+    if there.kind == "file":
+        _print(there, endpoint.rpartition("/")[2], options)
+        return
+    async for page in client.list(endpoint, recursive=options.recursive):
+        for entry in page.entries:
+            _print(entry, entry.name, options)
+        for name, reason in page.skipped:
+            print(f"homeftp: not shared: {shown(name)}: {shown(reason)}", file=sys.stderr)
+
+
+def _print(entry: Entry, name: str, options: argparse.Namespace) -> None:
+    if options.json:
+        print_json({**entry.as_body(), "name": name})
+        return
+    slash = "/" if entry.kind == "directory" else ""
+    if not options.long:
+        print(f"{shown(name)}{slash}")
+        return
+    found = dict(entry.meta_data)
+    print(f"{_mode(entry, found.get('mode'))} {entry.size:>14,} {_time(found.get('mtime_us'))} {shown(name)}{slash}")
+
+
+def _mode(entry: Entry, mode: int | None) -> str:
+    import stat
+
+    if mode is None:
+        return "d---------" if entry.kind == "directory" else "----------"
+    return stat.filemode((stat.S_IFDIR if entry.kind == "directory" else stat.S_IFREG) | mode & 0o777)
+
+
+def _time(mtime_us: int | None) -> str:
+    from datetime import datetime
+
+    if mtime_us is None:
+        return " " * 16
+    try:
+        return datetime.fromtimestamp(mtime_us / 1_000_000).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return "????-??-?? ??:??"

@@ -1,0 +1,111 @@
+"""What a person or a script reads of a transfer: lines for what needs a look, JSON for all of it, and the sum."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from homeftp.cli import Exit
+
+if TYPE_CHECKING:
+    from homeftp.client.cases import Item, Outcome, Watch
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that every command for files has."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for scripts")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but what went wrong")
+
+
+def shown(name: str) -> str:
+    """A name as a terminal may show it: control and bidirectional characters are written out."""
+    if name.isprintable():
+        return name
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
+def size_shown(size: float) -> str:
+    """A count of bytes for people, in powers of 1000 as disks and networks are sold."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def print_json(fields: dict[str, Any]) -> None:
+    """One line of JSON."""
+    sys.stdout.write(json.dumps(fields) + "\n")
+
+
+class Report:
+    """Prints what a transfer tells, and knows the exit status in the end."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._json = options.json
+        self._quiet = options.quiet
+        self._verbose = getattr(options, "verbose", False)
+        self._comparing = options.command == "cmp"
+        self._begun = time.monotonic()
+        self._refused_newer = 0
+
+    def item(self, item: Item) -> None:
+        """One file or directory is done with."""
+        from homeftp.client.cases import Outcome
+
+        if self._json:
+            self._print_json(item)
+        elif item.outcome in (Outcome.REFUSED, Outcome.FAILED, Outcome.SKIPPED, Outcome.NEWER):
+            if not (self._quiet and item.outcome is Outcome.SKIPPED):
+                self._complain(item, Outcome.NEWER)
+        elif self._comparing and not self._quiet and item.outcome is not Outcome.SAME:
+            self._say_difference(item)
+        elif self._verbose and not self._quiet:
+            print(f"{item.outcome.value:9} {shown(item.name or '.')}")
+
+    def _print_json(self, item: Item) -> None:
+        fields: dict[str, Any] = {"outcome": item.outcome.value, "name": item.name, "size": item.size}
+        if item.reason:
+            fields["reason"] = item.reason
+        if item.differs:
+            fields["differs"] = list(item.differs)
+        print_json(fields)
+
+    def _complain(self, item: Item, newer: Outcome) -> None:
+        reason = "left alone: the target is newer (--force replaces it)" if item.outcome is newer else item.reason
+        name = f"{shown(item.name)}: " if item.name else ""
+        print(f"homeftp: {item.outcome.value}: {name}{shown(reason)}", file=sys.stderr)
+
+    def _say_difference(self, item: Item) -> None:
+        details = item.reason or ", ".join({"hash": "content", "mtime_us": "time"}.get(d, d) for d in item.differs)
+        words = {"differs": "differs", "missing": "only at the first place", "extra": "only at the second place"}
+        print(f"{words.get(item.outcome.value, item.outcome.value)}: {shown(item.name or '.')}", end="")
+        print(f" ({shown(details)})" if details else "")
+
+    def finish(self, watch: Watch) -> Exit:
+        """Print the sum; gives the exit status."""
+        seconds = time.monotonic() - self._begun
+        counts = {outcome.value: number for outcome, number in watch.counts.items()}
+        if self._json:
+            print_json({"summary": counts, "bytes": watch.moved, "seconds": round(seconds, 3)})
+        elif not self._quiet:
+            parts = ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "nothing to do"
+            rate = f"; {size_shown(watch.moved)} in {seconds:.1f} s" if watch.moved else ""
+            print(f"{parts}{rate}", file=sys.stderr)
+        return exit_status(watch)
+
+
+def exit_status(watch: Watch) -> Exit:
+    """What a script is told: whether all that can be the same now is."""
+    from homeftp.client.cases import DONE, Outcome
+
+    if watch.counts[Outcome.REFUSED]:
+        return Exit.REFUSED
+    if any(number for outcome, number in watch.counts.items() if outcome not in DONE):
+        return Exit.DIFFERS
+    return Exit.DONE

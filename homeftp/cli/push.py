@@ -1,0 +1,57 @@
+"""`homeftp push`: send files to a server, except what is equal there."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from homeftp.cli.places import STANDARD, one_remote, operand
+from homeftp.cli.session import with_remote
+from homeftp.cli.transfers import add_transfer_arguments, transfer
+from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.client import Client
+    from homeftp.client.cases import Choices, Tools, Watch
+
+_EPILOG = """\
+A file goes to the target's own name, or inside it when the target is a folder, ends in /, or is a bare NAME: .
+With -r a folder maps exactly onto the target (push -r lib nas:lib), or goes inside it under its own name when the
+target ends in / or is a bare NAME: , or when there are several sources; lib/ stands for what is in lib. What is
+equal is not sent. What differs is replaced, if it is still what was compared; what is newer at the target is asked
+about, and left alone where nobody can be asked. - is standard input.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sources, target, and how."""
+    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    parser.add_argument("sources", metavar="SOURCE", nargs="+", help="a file here, or with -r a folder")
+    parser.add_argument("target", metavar="NAME:PATH", help="where it goes")
+    add_transfer_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send."""
+    target = operand(options.target)
+    if target.remote is None:
+        raise SetupError(f"{options.target} is no place at a server: write NAME:path (homeftp remote list shows names)")
+    for source in options.sources:
+        if operand(source).remote is not None:
+            raise SetupError(f"{source} is at a server: push sends what is here (write ./{source} if it is a file)")
+    if STANDARD in options.sources and len(options.sources) > 1:
+        raise SetupError("standard input goes alone: name one source")
+
+    async def work(reactor: Any, client: Client, tools: Tools) -> int:
+        from homeftp.client import push
+        from homeftp.client.streams import push_stream
+
+        async def move(choices: Choices, watch: Watch) -> None:
+            if options.sources == [STANDARD]:
+                await push_stream(client, tools, target.path, choices, watch)
+            else:
+                await push(client, tools, options.sources, target.path, choices, watch)
+
+        return await transfer(reactor, options, move)
+
+    return with_remote(one_remote([target]), work)

@@ -1,0 +1,112 @@
+"""`homeftp remote`: the servers that this machine knows, and how it came to trust them.
+
+The first contact sends nothing secret: it learns who the server says it is. A
+person compares the fingerprint, or gives it; only a second connection, which
+verifies the server against what was agreed to, logs in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from homeftp.cli import Exit
+from homeftp.cli.output import print_json, shown
+from homeftp.errors import NotTrusted, SetupError
+
+if TYPE_CHECKING:
+    from homeftp.client import Presented
+    from homeftp.client.remotes import Remotes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One subcommand for each thing to do."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="Get to know a server.", description=__doc__, allow_abbrev=False)
+    add.add_argument("name", metavar="NAME", help="what to call it here, as in NAME:path")
+    add.add_argument("address", metavar="HOST[:PORT]", help="where it is; also [IPV6]:PORT or unix:/path")
+    add.add_argument("--user", metavar="USER", required=True, help="whom to log in as")
+    add.add_argument("--fingerprint", metavar="F", help="the fingerprint that the server prints at its start")
+    add.add_argument("--password-stdin", action="store_true", help="read the password from standard input, for scripts")
+    shown_list = actions.add_parser("list", help="List the known servers.", allow_abbrev=False)
+    remove = actions.add_parser("remove", help="Forget a server.", allow_abbrev=False)
+    remove.add_argument("name", metavar="NAME", help="what it is called here")
+    for action in (add, shown_list, remove):
+        action.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry it out."""
+    from homeftp.client.remotes import Remotes, client_home
+
+    remotes = Remotes(client_home(os.environ))
+    if options.action == "add":
+        return _add(remotes, options)
+    if options.action == "remove":
+        remotes.remove(options.name)
+        _say(options, f"{options.name} is forgotten here", {"removed": options.name})
+        return Exit.DONE
+    for name in remotes.names():
+        remote = remotes.load(name)
+        fields = {"name": name, "address": str(remote.address), "user": remote.user}
+        _say(options, f"{name:20} {remote.address} as {shown(remote.user)}", fields)
+    return Exit.DONE
+
+
+def _add(remotes: Remotes, options: argparse.Namespace) -> int:
+    from homeftp.cli.prompt import read_password
+    from homeftp.cli.running import run_reactor
+    from homeftp.client import connect, first_contact, parse_address
+    from homeftp.client.remotes import Remote, check_name
+    from homeftp.identity import normalise_fingerprint
+
+    check_name(options.name)
+    if options.name in remotes.names():
+        raise SetupError(f"there is a remote called {options.name} already: homeftp remote remove {options.name}")
+    address = parse_address(options.address)
+    expected = None if options.fingerprint is None else normalise_fingerprint(options.fingerprint)
+
+    async def main(reactor: Any) -> int:
+        from twisted.internet.threads import deferToThread
+
+        presented = await first_contact(reactor, address)
+        await deferToThread(_agree, presented, expected, str(address))
+        password = await deferToThread(read_password, options.password_stdin, f"password of {shown(options.user)}: ")
+        client = await connect(reactor, address, ca=presented.ca, username=options.user, password=password)
+        server = client.about.server
+        await client.close()
+        remotes.save(Remote(options.name, address, options.user, password, presented.ca))
+        fields = {"added": options.name, "address": str(address), "fingerprint": presented.fingerprint}
+        _say(options, f"{options.name} is ready: homeftp ls {options.name}:", {**fields, "server": server})
+        return Exit.DONE
+
+    return run_reactor(main)
+
+
+def _agree(presented: Presented, expected: str | None, address: str) -> None:
+    """Whether this is the right server: by the fingerprint that was given, or by a person's word."""
+    if expected is not None:
+        if presented.fingerprint != expected:
+            raise NotTrusted(
+                f"the server at {address} has another fingerprint: {presented.fingerprint}, not {expected}. "
+                "Nothing was sent to it"
+            )
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NotTrusted(
+            f"there is no terminal to ask at: compare {presented.fingerprint} with what the server prints, and give it "
+            "with --fingerprint"
+        )
+    print(f"The server at {address} has the fingerprint\n  {presented.fingerprint}", file=sys.stderr)
+    print("Is that what the server itself shows? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise NotTrusted("not added: nothing was sent to the server")
+
+
+def _say(options: argparse.Namespace, line: str, fields: dict[str, Any]) -> None:
+    if options.json:
+        print_json(fields)
+    else:
+        print(line)

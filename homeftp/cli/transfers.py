@@ -1,0 +1,54 @@
+"""What `push`, `get` and `cmp` have in common: options, and a transfer with its report, its bar and its questions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, Awaitable, Callable
+
+from homeftp.cli import Exit
+from homeftp.cli.output import Report, add_output_arguments
+
+if TYPE_CHECKING:
+    from homeftp.client.cases import Choices, Watch
+
+
+def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `push` and `get`."""
+    parser.add_argument("-r", "--recursive", action="store_true", help="take folders, with all that is in them")
+    parser.add_argument(
+        "-f", "--force", action="store_true", help="replace what differs at the target, newer or not, without asking"
+    )
+    parser.add_argument("-n", "--new-only", action="store_true", help="replace nothing: only put what is not there")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print what becomes of each file")
+    add_output_arguments(parser)
+
+
+async def transfer(
+    reactor: Any, options: argparse.Namespace, work: Callable[[Choices, Watch], Awaitable[None]]
+) -> Exit:
+    """Do `work`, tell of it, and give the exit status."""
+    from homeftp.cli.progress import Bar
+    from homeftp.cli.questions import Questions, Stopped, can_ask
+    from homeftp.client.cases import Choices, Watch
+
+    report = Report(options)
+    bar = Bar(reactor, silent=options.quiet or options.json)
+    watch = Watch(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance)
+    questions = Questions(reactor, bar.hide)
+    choices = Choices(
+        recursive=getattr(options, "recursive", False),
+        force=getattr(options, "force", False),
+        new_only=getattr(options, "new_only", False),
+        ask=questions.replace if can_ask() and not options.json else None,
+    )
+    try:
+        await work(choices, watch)
+    except Stopped:
+        bar.stop()
+        report.finish(watch)
+        return Exit.DIFFERS
+    finally:
+        bar.stop()
+        sys.stdout.flush()
+    return report.finish(watch)
