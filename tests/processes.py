@@ -79,7 +79,7 @@ class ServerProcess:
 
     def _await_start(self) -> None:
         deadline = time.monotonic() + WITHIN
-        while "homeftp remote add" not in self.output():
+        while "identity " not in self.output():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.end()
                 raise AssertionError(f"the server did not start: {self.output()}")

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import socket
 from typing import Sequence
 
-from homeftp.config import DEFAULT_PORT
+import attrs
+
+from homeftp.accounts.state import default_state
+from homeftp.config import DEFAULT_PORT, Settings
 
 
-def _listening(description: str, bound: object, suffix: str) -> str:
-    """An endpoint as it was named, and what it is in truth: the port that 0 became."""
-    host, port = getattr(bound, "host", None), getattr(bound, "port", None)
-    truth = "" if host is None else f" ([{host}]:{port})" if ":" in host else f" ({host}:{port})"
-    return f"listening  {description}{truth}{suffix}"
+@attrs.frozen(kw_only=True)
+class Listened:
+    """An endpoint as it was named, and the address that it is in truth."""
 
+    description: str
+    address: object
+    immediate_tls: bool
 
-def _address(bound: Sequence[object]) -> str:
-    """The address to type elsewhere: the port that is really bound, under this machine's name."""
-    for address in bound:
-        port = getattr(address, "port", None)
-        host = getattr(address, "host", None)
-        if port is None or host is None:
-            continue
-        if host in ("0.0.0.0", "::"):
-            host = socket.gethostname()
-        elif ":" in host:
-            host = f"[{host}]"
+    @property
+    def host(self) -> str | None:
+        """The host of an internet address, as it stands before a port; None for a local socket."""
+        host = getattr(self.address, "host", None)
+        return f"[{host}]" if host is not None and ":" in host else host
+
+    def line(self) -> str:
+        """One line for the owner; the port is the one that 0 became."""
+        truth = "" if self.host is None else f" ({self.host}:{getattr(self.address, 'port', 0)})"
+        tls = ", TLS from the first byte" if self.immediate_tls else ""
+        return f"listening  {self.description}{truth}{tls}"
+
+    def reachable(self) -> str:
+        """What to type on another machine."""
+        if self.host is None:
+            name = getattr(self.address, "name", b"")
+            return f"unix:{os.fsdecode(name)}"
+        host = own_address() if self.host in ("0.0.0.0", "[::]") else self.host
+        port = getattr(self.address, "port", DEFAULT_PORT)
         return host if port == DEFAULT_PORT else f"{host}:{port}"
-    for address in bound:
-        name = getattr(address, "name", None)
-        if name is not None:
-            return f"unix:{name.decode() if isinstance(name, bytes) else name}"
-    return socket.gethostname()
+
+
+def own_address() -> str:
+    """This machine's address in its network, or its name where it has none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that is nobody's
+        except OSError:
+            return socket.gethostname()
+        address: str = probe.getsockname()[0]
+        return address
 
 
 def _remote_name() -> str:
@@ -40,30 +60,21 @@ def _remote_name() -> str:
 
 
 def announcement(
-    *,
-    root: str,
-    plain: Sequence[tuple[str, object]],
-    tls: Sequence[tuple[str, object]],
-    accounts: Sequence[str],
-    fingerprint: str,
-    state: str,
-    filetypes: Sequence[str],
-    own_checker: bool,
+    settings: Settings, listened: Sequence[Listened], *, accounts: Sequence[str] | None, fingerprint: str
 ) -> list[str]:
-    """The lines. `plain` and `tls` are the endpoints, each with the address that is really listened on."""
-    lines = [f"sharing    {root}" + (f" (only {', '.join(filetypes)})" if filetypes else "")]
-    lines += [_listening(description, bound, "") for description, bound in plain]
-    lines += [_listening(description, bound, ", TLS from the first byte") for description, bound in tls]
-    lines.append(f"identity   {fingerprint}")
-    if not own_checker:
+    """The lines. `accounts` are our own, None when others check who comes in."""
+    only = f" (only {', '.join(settings.filetypes)})" if settings.filetypes else ""
+    lines = [f"sharing    {settings.root}{only}", *(one.line() for one in listened), f"identity   {fingerprint}"]
+    if accounts is None:
         lines.append("accounts   those of --auth")
     elif accounts:
         lines.append(f"accounts   {', '.join(accounts)}")
     else:
-        lines.append(f"accounts   none yet. To add one:  homeftp account add NAME --state {state}")
-    user = accounts[0] if own_checker and accounts else "NAME"
-    lines.append("on another machine:")
-    lines.append(
-        f"  homeftp remote add {_remote_name()} {_address([bound for _, bound in plain])} --user {user} --fingerprint {fingerprint}"
-    )
+        state = "" if settings.state == default_state(os.environ) else f" --state {shlex.quote(settings.state)}"
+        lines.append(f"accounts   none yet; to add one, also while this runs:  homeftp account add NAME{state}")
+    user = accounts[0] if accounts else "NAME"
+    plain = next((one for one in listened if not one.immediate_tls), None)
+    if plain is not None:
+        remote = f"{_remote_name()} {plain.reachable()} --user {user} --fingerprint {fingerprint}"
+        lines += ["on another machine:", f"  homeftp remote add {remote}"]
     return lines

@@ -47,7 +47,7 @@ from homeftp.identity import Identity, open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.private import private_folder
-from homeftp.server.announcement import announcement
+from homeftp.server.announcement import Listened, announcement
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
 from homeftp.server.session import Services
@@ -218,18 +218,13 @@ class HomeFTPService(MultiService):
         return identity
 
     def _announce(self, identity: Identity) -> None:
-        settings = self._settings
         assert self._open is not None
-        for line in announcement(
-            root=settings.root,
-            plain=[(listening.description, listening.address) for listening in self._plain],
-            tls=[(listening.description, listening.address) for listening in self._tls],
-            accounts=self._open.state.account_names(),
-            fingerprint=identity.fingerprint,
-            state=settings.state,
-            filetypes=settings.filetypes,
-            own_checker=not self._checkers,
-        ):
+        listened = [
+            Listened(description=one.description, address=one.address, immediate_tls=one in self._tls)
+            for one in (*self._plain, *self._tls)
+        ]
+        accounts = None if self._checkers else self._open.state.account_names()
+        for line in announcement(self._settings, listened, accounts=accounts, fingerprint=identity.fingerprint):
             self._log.info("{line}", line=line)
 
     # -- running ---------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""What the server says when it has started."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.state import default_state
+from homeftp.config import Settings
+from homeftp.server.announcement import Listened, announcement, own_address
+
+FINGERPRINT = "SHA256:" + "ab" * 32
+
+
+class AnnouncementTests(SynchronousTestCase):
+    """The lines for the owner, and the one for the other machine."""
+
+    def lines(
+        self, *addresses: object, accounts: list[str] | None = None, tls: bool = False, **settings: object
+    ) -> str:
+        values: dict[str, object] = {"root": "/srv/share", "state": "/var/state", **settings}
+        listened = [Listened(description="tcp:1", address=one, immediate_tls=tls) for one in addresses]
+        made = Settings(**values)  # type: ignore[arg-type]
+        return "\n".join(announcement(made, listened, accounts=accounts, fingerprint=FINGERPRINT))
+
+    def test_addresses(self) -> None:
+        """The line to type names an address that can be reached, with the real port, which may be left out when usual."""
+        for address, typed in (
+            (IPv4Address("TCP", "127.0.0.1", 5000), "127.0.0.1:5000 "),
+            (IPv4Address("TCP", "192.0.2.7", 8421), "192.0.2.7 "),
+            (IPv4Address("TCP", "0.0.0.0", 5000), f"{own_address()}:5000 "),
+            (IPv6Address("TCP", "::1", 5000), "[::1]:5000 "),
+            (IPv6Address("TCP", "::", 8421), f"{own_address()} "),
+            (UNIXAddress("/run/x"), "unix:/run/x "),
+        ):
+            text = self.lines(address, accounts=["ann"])
+            self.assertRegex(text, r"homeftp remote add [a-z0-9-]+ ")
+            self.assertIn(f" {typed}--user ann --fingerprint {FINGERPRINT}", text)
+
+    def test_accounts(self) -> None:
+        """It says who may come in, and how to let the first one in; --state only where it is not the usual one."""
+        self.assertIn("accounts   ann, bob", self.lines(accounts=["ann", "bob"]))
+        self.assertIn("homeftp account add NAME --state /var/state", self.lines(accounts=[]))
+        self.assertNotIn("--state", self.lines(accounts=[], state=default_state(os.environ)))
+        self.assertIn("--auth", self.lines(accounts=None))
+
+    def test_filetypes(self) -> None:
+        """It says what is shared."""
+        self.assertIn("/srv/share (only .txt)", self.lines(filetypes=(".txt",)))
+
+    def test_tls_only(self) -> None:
+        """An endpoint that is TLS from the first byte is named, and is none that our client can be told of."""
+        text = self.lines(IPv4Address("TCP", "127.0.0.1", 5000), accounts=["ann"], tls=True)
+        self.assertIn("TLS from the first byte", text)
+        self.assertNotIn("remote add", text)
