@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
+FINGERPRINT = "SHA256:[0-9a-f]{64}"
 PASSWORD = b"a password for the benchmark alone\n"
 SSHD_CONFIG = """\
 Port {port}
@@ -116,12 +117,13 @@ def started(arguments: list[str], log: Path) -> Iterator[int]:
             process.wait(30)
 
 
-def listening(port: int, log: Path) -> None:
-    """Wait until a server accepts on `port`."""
+def listening(port: int, log: Path, said: str) -> None:
+    """Wait until a server accepts on `port` and has said that it does."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+            if re.search(said, log.read_text()):
+                return
         time.sleep(0.05)
     sys.exit(f"the server did not start:\n{log.read_text()}")
 
@@ -133,7 +135,7 @@ def homeftp_server(folder: Path, port: int, *options: str) -> Iterator[int]:
     arguments = [script("twistd"), "-n", "--pidfile=", "homeftp", f"--root={folder / 'share'}"]
     arguments += [f"--state={folder / 'state'}", f"--listen=tcp:{port}:interface=127.0.0.1", *options]
     with started(arguments, log) as server:
-        listening(port, log)
+        listening(port, log, FINGERPRINT)
         yield server
 
 
@@ -151,15 +153,15 @@ def ssh_server(folder: Path) -> Iterator[tuple[Path, int]]:
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     assert sshd
     with started([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], folder / "log") as server:
-        listening(port, folder / "log")
+        listening(port, folder / "log", "Server listening")
         yield folder / "ssh_config", server
 
 
 def pair(folder: Path, port: int) -> None:
     """Make an account on the server and introduce the client to it; $HOMEFTP_HOME is in `folder` from here on."""
     os.environ["HOMEFTP_HOME"] = str(folder / "client")
-    fingerprint = re.search(r"SHA256:[0-9a-f]{64}", (folder / "homeftp.log").read_text())
-    assert fingerprint, "the server's start shows its fingerprint"
+    fingerprint = re.search(FINGERPRINT, (folder / "homeftp.log").read_text())
+    assert fingerprint
     account = [script("homeftp"), "account", "add", "bench", f"--state={folder / 'state'}", "--password-stdin"]
     remote = [script("homeftp"), "remote", "add", "nas", f"127.0.0.1:{port}", "--user=bench"]
     remote += [f"--fingerprint={fingerprint[0]}", "--password-stdin"]
