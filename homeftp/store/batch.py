@@ -21,7 +21,7 @@ from homeftp.store.replacing import Replacing, close_all, free_bytes, in_doubt, 
 from homeftp.tree import hash_bytes
 from homeftp.values import Put
 from homeftp.wire.endpoint import Endpoint
-from homeftp.wire.messages import Entry
+from homeftp.wire.messages import ABSENT, Entry
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,7 +68,7 @@ class _Batch:
         began = time.time_ns()
         try:
             hashed = self._each(enumerate(self._puts), self._hash)
-            self._places = self._replacing.places({self._parents[number] for number, _ in hashed})
+            self._open_places([number for number, _ in hashed])
             self._expect([number for number, _ in hashed])
             durable = self._sync(self._each(hashed, self._write))
             self._finish(self._each(durable, self._publish), began)
@@ -108,6 +108,14 @@ class _Batch:
         if put.hash is not None and put.hash != content_hash:
             raise wrong_hash(put)
         return content_hash
+
+    def _open_places(self, numbers: Sequence[int]) -> None:
+        """Open the directories; made is only what one item at least does not expect to be there."""
+        make: dict[Endpoint, bool] = {}
+        for number in numbers:
+            parent = self._parents[number]
+            make[parent] = make.get(parent, False) or self._puts[number][0].if_hash in (None, ABSENT)
+        self._places = self._replacing.places(make)
 
     def _expect(self, numbers: Sequence[int]) -> None:
         """Find out what stands where something is expected."""

@@ -120,7 +120,8 @@ class Drafts:
         return incoming
 
     def close(self) -> None:
-        """Let another server have the share."""
+        """Let another server have the share. May be called twice."""
+        self._incoming = -1
         self._opened.close()
 
     def new(self, token: str, place: Place, directory: Endpoint, mode: int | None) -> Draft:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from zope.interface import implementer
 
 from homeftp.config import MIB
-from homeftp.errors import Changed, WrongKind
+from homeftp.errors import WrongKind
 from homeftp.index import Row
 from homeftp.interfaces import IIncoming
 from homeftp.store.drafts import Draft
@@ -22,6 +22,7 @@ from homeftp.store.replacing import (
     check_mtime,
     close_all,
     free_bytes,
+    gone,
     in_doubt,
     occupied,
     wrong_hash,
@@ -94,7 +95,7 @@ class Incoming:
         draft.finish(put)
         self._replacing.system.fsync(draft.fd)
         directory = put.endpoint.parent
-        place = self._replacing.places([directory])[directory]
+        place = self._replacing.places({directory: True})[directory]
         if isinstance(place, Exception):
             raise place
         try:
@@ -130,7 +131,7 @@ def begin(replacing: Replacing, put: Put) -> Incoming:
                 raise standing
             expected = standing
         elif put.if_hash not in (None, ABSENT):
-            raise Changed(f"{shown(put.endpoint)} is not there any more")
+            raise gone(put.endpoint)
         free = free_bytes(nearest.fd)
         if free is not None and put.size > free:
             raise no_space(put.endpoint, put.size, free)
@@ -153,7 +154,7 @@ def make_directory(replacing: Replacing, put: Put) -> Entry:
         raise WrongKind(f"{shown(put.endpoint)}: directories have no hash yet, so there can be none to expect")
     if put.if_hash == ABSENT and replacing.jail.look(put.endpoint) is not None:
         raise occupied(put.endpoint)
-    place = replacing.places([put.endpoint])[put.endpoint]
+    place = replacing.places({put.endpoint: True})[put.endpoint]
     if isinstance(place, Exception):
         raise place
     try:

@@ -108,8 +108,10 @@ class Jail:
             raise SetupError(f"cannot share {root}: {error.strerror}") from None
 
     def close(self) -> None:
-        """Let go of the root."""
-        os.close(self.root)
+        """Let go of the root. May be called twice."""
+        root, self.root = self.root, -1
+        if root >= 0:
+            os.close(root)
 
     def spelled(self, directory: Endpoint) -> str:
         """A directory's path as the index has it. Nothing is ever opened by it."""

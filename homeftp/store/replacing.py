@@ -14,7 +14,7 @@ import os
 import stat
 import time
 from threading import Lock
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -94,7 +94,7 @@ class Replacing:
         found = self.jail.look_in(place.fd, put.endpoint)
         check_file(put.endpoint, found)
         if found is None:
-            raise Changed(f"{shown(put.endpoint)} is not there any more")
+            raise gone(put.endpoint)
         return found
 
     def _signature(self, place: Place, put: Put, found: os.stat_result, content_hash: str | None) -> str:
@@ -116,8 +116,8 @@ class Replacing:
             raise Changed(f"{shown(put.endpoint)} has changed on the server: compare again")
         return signature(found)
 
-    def places(self, endpoints: Iterable[Endpoint]) -> dict[Endpoint, Place | Exception]:
-        """These directories, open, made where they are missing, and durable; to be closed by the caller.
+    def places(self, endpoints: Mapping[Endpoint, bool]) -> dict[Endpoint, Place | Exception]:
+        """These directories, open; made durably where they are missing and may be made. The caller closes them.
 
         A directory that was found may be one that another thread has just
         made: it counts only when that thread has made it durable, hence the
@@ -125,7 +125,7 @@ class Replacing:
         """
         found: dict[Endpoint, Place | Exception] = {}
         missing = []
-        for endpoint in endpoints:
+        for endpoint, make in endpoints.items():
             nearest = attempt(self.jail.nearest, endpoint)
             if isinstance(nearest, Exception):
                 found[endpoint] = nearest
@@ -133,7 +133,9 @@ class Replacing:
                 found[endpoint] = nearest[0]
             else:
                 os.close(nearest[0].fd)
-                missing.append(endpoint)
+                found[endpoint] = gone(endpoint)
+                if make:
+                    missing.append(endpoint)
         with self._making:
             found.update(self._make(missing))
         return found
@@ -236,6 +238,11 @@ def check_file(endpoint: Endpoint, found: os.stat_result | None) -> None:
         return
     problem = kind_problem(found) or "is a directory: a file cannot replace it"
     raise WrongKind(f"{shown(endpoint)} {problem}")
+
+
+def gone(endpoint: Endpoint) -> Changed:
+    """The refusal where something was expected."""
+    return Changed(f"{shown(endpoint)} is not there any more")
 
 
 def occupied(endpoint: Endpoint) -> Changed:

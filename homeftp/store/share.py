@@ -62,7 +62,7 @@ class Share:
         self._listing = Listing(self._jail, index, allowed)
 
     def close(self) -> None:
-        """Let go of the folder: another server may share it now."""
+        """Let go of the folder: another server may share it now. May be called twice, and not while a job is running."""
         self._drafts.close()
         self._jail.close()
 

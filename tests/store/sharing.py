@@ -10,6 +10,13 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.index import Index
+from homeftp.store.batch import put_together
+from homeftp.store.drafts import Drafts
+from homeftp.store.entries import Filetypes
+from homeftp.store.faults import attempt
+from homeftp.store.incoming import begin
+from homeftp.store.jail import Jail
+from homeftp.store.replacing import Replacing
 from homeftp.store.share import Share
 from homeftp.syscalls import System
 from homeftp.tree import hash_bytes
@@ -207,3 +214,38 @@ def sha(content: bytes) -> str:
 def made_by_hand(*parts: str) -> Endpoint:
     """An endpoint that no rule has seen."""
     return Endpoint(parts)
+
+
+class ReplacingCase(ShareCase):
+    """What stands behind a share, put together by hand, so that a part of it can be a wrong one."""
+
+    def replacing(self, system: System, kind: type[Replacing] = Replacing, **settings: Any) -> Replacing:
+        """The tools of all that write into the root; they go with the test."""
+        jail = Jail(self.root, system)
+        self.addCleanup(jail.close)
+        drafts = Drafts(jail, system, self.root)
+        self.addCleanup(drafts.close)
+        given = {"filetypes": Filetypes(()), "file_size": None, "whole": True, **settings}
+        return kind(jail=jail, drafts=drafts, index=self.index, system=system, **given)
+
+    def end(self, replacing: Replacing) -> None:
+        """Let the next one have the share."""
+        replacing.drafts.close()
+        replacing.jail.close()
+
+    def together(self, replacing: Replacing, *puts: tuple[Put, bytes]) -> list[Entry | Exception]:
+        """Put small files."""
+        return put_together(replacing, puts)
+
+    def streamed(self, replacing: Replacing, *puts: tuple[Put, bytes]) -> list[Entry | Exception]:
+        """Put files one by one, each piece by piece."""
+        return [attempt(self._stream, replacing, put, content) for put, content in puts]
+
+    def _stream(self, replacing: Replacing, put: Put, content: bytes) -> Entry:
+        incoming = begin(replacing, put)
+        try:
+            for start in range(0, len(content), 1000):
+                incoming.write(content[start : start + 1000])
+            return incoming.commit()
+        finally:
+            incoming.abort()
