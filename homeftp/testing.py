@@ -135,7 +135,7 @@ def _read(data: bytes, files: Mapping[str, bytes]) -> Answer:
     interim: list[tuple[dict[str, Any], bytes]] = []
     while True:
         line, _, data = data.partition(b"\n")
-        assert len(line) <= MAX_RESPONSE_LINE, f"a response's line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed"
+        assert len(line) <= MAX_RESPONSE_LINE, f"a line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed"
         response = decode_response(line)
         payload, data = data[: response.content_length], data[response.content_length :]
         if response.more:

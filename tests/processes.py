@@ -54,7 +54,7 @@ class ServerProcess:
         account: bool = True,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        self.folder = folder or tempfile.mkdtemp(prefix="homeftp-test-")
+        self.folder = folder or tempfile.mkdtemp(dir=os.getcwd())
         self.root = os.path.join(self.folder, "share")
         self.state = os.path.join(self.folder, "state")
         os.makedirs(self.root, exist_ok=True)

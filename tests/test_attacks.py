@@ -5,6 +5,7 @@ The clients' side of the same attacks is in tests/test_attacks_on_client.py.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from typing import Callable
+from typing import Any, Callable
 
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
@@ -51,17 +52,18 @@ class InjectionTests(TestCase):
 
     def setUp(self) -> None:
         self.server = Server.make(limits=Limits(unauthenticated=1000, connections=1000, connections_per_address=1000))
-        state = tempfile.mkdtemp(prefix="homeftp-test-")
+        state = tempfile.mkdtemp(dir=os.getcwd())
         options = RenewableOptions("1.3")
         options.renew(open_identity(state, now=now))
         self.ca_file = os.path.join(state, "identity", "ca.crt")
         connections = Connections(self.server.services.limits)
         listener = Listener(reactor, lambda: self.server.services, options, connections, False)
-        self.port = reactor.listenTCP(0, listener, interface="127.0.0.1")  # type: ignore[attr-defined]
-        self.number = self.port.getHost().port
+        listening: Any = reactor.listenTCP(0, listener, interface="127.0.0.1")  # type: ignore[arg-type]
+        self.port = listening
+        self.number: int = self.port.getHost().port
         self.connections = connections
 
-    async def tearDown(self) -> None:
+    async def tearDown(self) -> None:  # type: ignore[override]
         await self.port.stopListening()
         self.connections.abort()
         while len(self.connections):
@@ -245,10 +247,8 @@ class BrokenOffTests(TestCase):
 
         def goodbye(client: RawClient) -> None:
             client.socket.settimeout(0.2)
-            try:
+            with contextlib.suppress(OSError, ssl.SSLError):
                 client.socket.unwrap()  # type: ignore[attr-defined]
-            except (OSError, ssl.SSLError):
-                pass
 
         leaves: tuple[Callable[[RawClient], object], ...] = (lambda client: None, reset, goodbye)
         for number in range(100):
@@ -287,11 +287,12 @@ class FloodTests(TestCase):
             for one in held:
                 one.close()
         deadline = time.monotonic() + WITHIN
-        while time.monotonic() < deadline:
-            try:
-                with RawClient(server.ports[0], server.ca_file) as client:
-                    client.start_tls().login("ann", PROCESS_PASSWORD)
-                    return
-            except (AssertionError, ConnectionError):
-                time.sleep(0.02)
-        self.fail("nobody was served after the flood")
+        while not self.served(server):
+            self.assertLess(time.monotonic(), deadline, "nobody was served after the flood")
+            time.sleep(0.02)
+
+    def served(self, server: ServerProcess) -> bool:
+        with contextlib.suppress(AssertionError, ConnectionError), RawClient(server.ports[0], server.ca_file) as client:
+            client.start_tls().login("ann", PROCESS_PASSWORD)
+            return True
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,7 +58,7 @@ class LaunchTests(TestCase):
 
     def test_daemon(self) -> None:
         """Daemonised it lets go of the terminal, serves, and ends by its pid file; files have the usual modes."""
-        folder = tempfile.mkdtemp(prefix="homeftp-test-")
+        folder = tempfile.mkdtemp(dir=os.getcwd())
         root, state = os.path.join(folder, "share"), os.path.join(folder, "state")
         pid_file, log_file = os.path.join(folder, "pid"), os.path.join(folder, "log")
         os.mkdir(root)
@@ -102,11 +103,10 @@ class LaunchTests(TestCase):
 
     def test_ipv6_and_unix(self) -> None:
         """It listens on tcp6 and on a local socket, together."""
-        folder = tempfile.mkdtemp(prefix="homeftp-test-")
-        path = os.path.join(folder, "socket")
-        server = ServerProcess(
-            folder=folder, listen=("--listen", r"tcp6:0:interface=\:\:1", "--listen", f"unix:{path}")
-        )
+        short = tempfile.mkdtemp()  # a local socket's path has at most 107 bytes
+        self.addCleanup(shutil.rmtree, short)
+        path = os.path.join(short, "socket")
+        server = ServerProcess(listen=("--listen", r"tcp6:0:interface=\:\:1", "--listen", f"unix:{path}"))
         self.addCleanup(server.end)
         self.check(server, host="::1")
         with socket.socket(socket.AF_UNIX) as local:
@@ -147,7 +147,7 @@ class FaultTests(TestCase):
     """What cannot start says so in one line, with a non-zero status, and never with a traceback."""
 
     def setUp(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="homeftp-test-")
+        self.folder = tempfile.mkdtemp(dir=os.getcwd())
         self.root = os.path.join(self.folder, "share")
         os.mkdir(self.root)
         self.state = os.path.join(self.folder, "state")
@@ -299,7 +299,7 @@ class SecretTests(TestCase):
     """No secret where others can look."""
 
     def test_command_line_and_environment(self) -> None:
-        """Neither the password nor a key stands in /proc/*/cmdline or environ while a client logs in, nor in the log."""
+        """Neither the password nor a key stands in cmdline, environ or the log while a client logs in."""
         server = ServerProcess()
         self.addCleanup(server.end)
         seen = b""

@@ -19,7 +19,8 @@ class OptionsTests(SynchronousTestCase):
     def parse(self, *arguments: str) -> Settings:
         options = Options()
         options.parseOptions(list(arguments))
-        return options.settings
+        settings: Settings = options.settings
+        return settings
 
     def fault(self, *arguments: str) -> str:
         errors = io.StringIO()
@@ -31,7 +32,7 @@ class OptionsTests(SynchronousTestCase):
         return errors.getvalue()
 
     def config(self, text: str) -> str:
-        path = self.mktemp()
+        path: str = self.mktemp()
         with open(path, "w") as file:
             file.write(text)
         return path
@@ -47,7 +48,8 @@ class OptionsTests(SynchronousTestCase):
     def test_everything(self) -> None:
         """Each option reaches its setting."""
         settings = self.parse(
-            *"--root r --listen tcp:1 --listen tcp6:2 --listen-tls tcp:3 --state s --pool-size 7 --tls-minimum 1.2".split(),
+            *"--root r --listen tcp:1 --listen tcp6:2 --listen-tls tcp:3 --state s".split(),
+            *"--pool-size 7 --tls-minimum 1.2".split(),
             *"--filetypes .txt,MD --dispatcher A --dispatcher B --plugin-dir p --max-connections 5".split(),
             *"--max-connections-per-address 4 --max-unauthenticated 3 --max-in-flight 2 --max-file-size 2G".split(),
             *"--max-login-attempts 1 --tls-timeout 1.5 --login-timeout 2 --stall-timeout 3".split(),
@@ -86,7 +88,8 @@ class OptionsTests(SynchronousTestCase):
     def test_config(self) -> None:
         """The ini file has the same names; the command line wins."""
         path = self.config(
-            "[homeftp]\nroot = /srv/a\nstate = /srv/s\npool-size = 9\nlisten =\n    tcp:1\n    tcp:2\nfiletypes = .txt .md\n"
+            "[homeftp]\nroot = /srv/a\nstate = /srv/s\npool-size = 9\n"
+            "listen =\n    tcp:1\n    tcp:2\nfiletypes = .txt .md\n"
         )
         settings = self.parse("--config", path, "--pool-size", "3")
         self.assertEqual((settings.root, settings.state, settings.pool_size), ("/srv/a", "/srv/s", 3))

@@ -77,7 +77,7 @@ class Server:
         extra: Sequence[IDispatcher] = (),
     ) -> Server:
         """A server with one account, ann."""
-        folder = tempfile.mkdtemp(prefix="homeftp-test-")
+        folder = tempfile.mkdtemp(dir=os.getcwd())
         root = os.path.join(folder, "share")
         os.mkdir(root)
         limits = limits or Limits()

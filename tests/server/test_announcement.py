@@ -26,7 +26,7 @@ class AnnouncementTests(SynchronousTestCase):
         return "\n".join(announcement(made, listened, accounts=accounts, fingerprint=FINGERPRINT))
 
     def test_addresses(self) -> None:
-        """The line to type names an address that can be reached, with the real port, which may be left out when usual."""
+        """The line to type names an address that can be reached, and the real port unless it is the usual one."""
         for address, typed in (
             (IPv4Address("TCP", "127.0.0.1", 5000), "127.0.0.1:5000 "),
             (IPv4Address("TCP", "192.0.2.7", 8421), "192.0.2.7 "),

@@ -60,21 +60,31 @@ class ClaimsTests(SynchronousTestCase):
         self.assertFalse(claims.conflict(changes("a")))
 
 
+class Written:
+    """A way out that is never full by itself."""
+
+    def __init__(self, written: list[bytes]) -> None:
+        self._written = written
+
+    def write(self, data: bytes) -> None:
+        self._written.append(data)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+
+
 class PipelineTests(SynchronousTestCase):
     """Order and overlap."""
 
     def setUp(self) -> None:
         self.written: list[bytes] = []
         self.broken: list[Failure] = []
-        self.outlet = Outlet(self, paused=lambda: None, resumed=lambda: self.pipeline.flush())
+        self.outlet = Outlet(Written(self.written), paused=lambda: None, resumed=lambda: self.pipeline.flush())
         self.pipeline = Pipeline(
             may_write=lambda: not self.outlet.paused, settled=lambda: None, broken=self.broken.append
         )
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
-
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
 
     def add(self, name: str, claim: Claim) -> None:
         resolution = Resolution(name, self.outlet, self.pipeline.flush)

@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.error import ConnectionDone
+from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import provider
 
 from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE, Limits
 from homeftp.status import Status
@@ -159,7 +161,7 @@ class BadInputTests(ServerTestCase):
         ("id of many digits", b'{"request_type": "GET", "id": ' + b"9" * 10_000 + b"}", "id"),
         ("lone surrogate", b'{"request_type": "\\ud800"}', "JSON"),
     )
-    GOING_ON = (
+    GOING_ON: tuple[tuple[str, str, dict[str, object], Status, str], ...] = (
         ("unknown type", "FROB", {}, Status.UNKNOWN_REQUEST_TYPE, "FROB"),
         ("lower case", "get", {"rel_endpoint": "a"}, Status.UNKNOWN_REQUEST_TYPE, "GET"),
         ("missing parameter", "GET", {}, Status.BAD_REQUEST, "rel_endpoint"),
@@ -251,10 +253,12 @@ class BadInputTests(ServerTestCase):
 
     def test_log_is_short_and_escaped(self) -> None:
         """A bad line is logged once, in one line without control characters."""
-        from twisted.logger import formatEvent, globalLogPublisher
-
         events: list[str] = []
-        observer = lambda event: events.append(formatEvent(event))  # noqa: E731
+
+        @provider(ILogObserver)
+        def observer(event: dict[str, object]) -> None:
+            events.append(formatEvent(event))
+
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.connection.send_raw(b"\x1b[2J\x07evil\r" + b"z" * 5000 + b"\n")
@@ -321,12 +325,7 @@ class LaterWorkers:
         """Run all that waits; gives how many jobs there were."""
         jobs, self.jobs = self.jobs, []
         for answer, job, args in jobs:
-            try:
-                result = job(*args)  # type: ignore[operator]
-            except Exception as error:
-                answer.errback(Failure(error))
-            else:
-                answer.callback(result)
+            execute(job, *args).chainDeferred(answer)  # type: ignore[arg-type]
         return len(jobs)
 
 
