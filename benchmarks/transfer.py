@@ -23,6 +23,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import socket
 import ssl
 import statistics
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=1000, help="idle connections (default 1000)")
     parser.add_argument("--folder", help="where to work; default: the system's folder for temporary files")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # not without stopping the servers
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with contextlib.ExitStack() as stack:
