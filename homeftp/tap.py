@@ -172,9 +172,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         kind = description.partition(":")[0]
         if kind == "file":
             raise usage.UsageError("--auth file: keeps passwords in plain text; use: homeftp account add NAME")
+        super().opt_auth(description)
         if kind == "memory":
             self["auth-memory"] = True
-        super().opt_auth(description)
+            checker = self["credCheckers"][-1]
+            # Twisted fills it with text, and then compares bytes.
+            checker.users = {name.encode(): password.encode() for name, password in checker.users.items()}
 
     def parseArgs(self, root: str | None = None) -> None:
         """DIR is the same as --root."""
