@@ -5,6 +5,8 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator
 
@@ -15,6 +17,7 @@ from homeftp.cli.main import COMMANDS, build_parser
 from homeftp.config import Limits
 from homeftp.tap import Options
 from tests.house import MAY_IMPORT
+from tests.processes import PASSWORD, WITHIN, ServerProcess, environment
 
 CHECKOUT = Path(__file__).parents[1]
 DOCS = CHECKOUT / "docs"
@@ -101,6 +104,27 @@ class ListingTests(SynchronousTestCase):
         self.assertNotIn("MemoryDenyWriteExecute", service)
         unit.read(DOCS / "owner" / "homeftp.socket")
         self.assertEqual(unit["Socket"]["ListenStream"], "8421")
+
+
+class ExampleTests(SynchronousTestCase):
+    """Programs in the documentation do what is said of them."""
+
+    def test_library(self) -> None:
+        """The example of the client's library adds a line to a file that is not there, and to one that is."""
+        server = ServerProcess()
+        self.addCleanup(server.end)
+        where = f"tcp:127.0.0.1:{server.ports[0]}"
+        for line, size in (("milk", 5), ("bread", 11)):
+            done = subprocess.run(
+                [sys.executable, str(DOCS / "client" / "add_line.py"), where, server.ca_file, "ann", line],
+                input=PASSWORD + "\n",
+                capture_output=True,
+                text=True,
+                timeout=WITHIN,
+                env=environment(),
+            )
+            self.assertEqual((done.stdout, done.stderr), (f"shopping.txt has {size} bytes now\n", ""))
+        self.assertEqual(Path(server.path("shopping.txt")).read_text(), "milk\nbread\n")
 
 
 class TableTests(SynchronousTestCase):
