@@ -96,7 +96,7 @@ class _Written:
 
 def _answer(table: Table, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
     ended: list[None] = []
-    outlet = Outlet(written, paused=lambda: None, resumed=lambda: None)
+    outlet = Outlet(written, paused=lambda: None, resumed=lambda: None, broken=lambda failure: failure.raiseException())
     resolution = Resolution(None, outlet, lambda: None)
     resolution.take_turn()
     try:

@@ -1,4 +1,4 @@
-"""How long a client may take: absolute deadlines, and a least rate for what it has begun.
+"""How long a client may take: absolute deadlines, and a least rate for what it has begun; all of one connection's.
 
 Every time is by the clock that is passed in, which is monotonic: a step of
 the wall clock neither drops a client nor spares one.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from homeftp.config import Limits
 
 LEAST_RATE = 1024
 """Bytes a second below which a stream counts as stalled."""
@@ -83,3 +85,51 @@ class Stall:
         else:
             self._owed = False
             self.begin()
+
+
+LINGER_SECONDS = 10.0
+"""How long a closed connection may take to hear of it."""
+
+
+class Deadlines:
+    """Every time limit of one connection.
+
+    `expired` is called with the reason when the connection must end at once;
+    `stalled` when what the client has begun to send does not come.
+    `received` and `written` count the bytes so far.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        limits: Limits,
+        *,
+        received: Callable[[], int],
+        written: Callable[[], int],
+        stalled: Callable[[], None],
+        expired: Callable[[str], None],
+    ) -> None:
+        self._clock = clock
+        self._expired = expired
+        self._linger: Deadline | None = None
+        self.tls = Deadline(clock, limits.tls_seconds, lambda: expired("no TLS in time"))
+        self.login = Deadline(clock, limits.login_seconds, lambda: expired("no login in time"))
+        self.input = Stall(clock, limits.stall_seconds, received, stalled)
+        self.output = Stall(clock, limits.stall_seconds, written, lambda: expired("answers are not read"))
+
+    @property
+    def lingering(self) -> bool:
+        """Whether the connection has been closed and waits for the client to close its end."""
+        return self._linger is not None
+
+    def linger(self) -> None:
+        """The connection has been closed; a client that does not hear of it is cut off."""
+        self._linger = Deadline(self._clock, LINGER_SECONDS, lambda: self._expired("goodbye is not answered"))
+
+    def stop(self) -> None:
+        """The connection has ended."""
+        for deadline in (self.tls, self.login, self._linger):
+            if deadline is not None:
+                deadline.met()
+        self.input.stop()
+        self.output.stop()

@@ -14,7 +14,7 @@ from typing import Callable
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from twisted.internet.error import ConnectionLost
 
 from homeftp.server.resolution import Resolution
 from homeftp.values import Claim
@@ -77,16 +77,12 @@ class Pipeline:
     """Exchanges in the order of their arrival.
 
     `may_write` says whether the client keeps up; `settled` is called after
-    answers have gone out; `broken` gets the failure of a payload that could
-    not be sent whole: the stream cannot be trusted any more.
+    answers have gone out.
     """
 
-    def __init__(
-        self, *, may_write: Callable[[], bool], settled: Callable[[], None], broken: Callable[[Failure], None]
-    ) -> None:
+    def __init__(self, *, may_write: Callable[[], bool], settled: Callable[[], None]) -> None:
         self._may_write = may_write
         self._settled = settled
-        self._broken = broken
         self._queue: deque[Exchange] = deque()
         self._waiting: deque[Exchange] = deque()
         self._claims = Claims()
@@ -114,7 +110,7 @@ class Pipeline:
                 self._pop()
             else:
                 self._streaming = True
-                streaming.addCallbacks(self._streamed, self._broken)
+                streaming.addCallbacks(self._streamed, lambda failure: failure.trap(ConnectionLost) and None)
         self._settled()
 
     def abandon(self) -> None:

@@ -21,22 +21,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
-from homeftp.dispatchers.table import EVERYTHING
 from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
-from homeftp.interfaces import IPayload, IResolution
-from homeftp.server.deadlines import Deadline, Stall
+from homeftp.interfaces import IPayload
+from homeftp.server.deadlines import Deadlines
 from homeftp.server.payload import StreamPayload, WholePayload
 from homeftp.server.pipeline import Exchange, Pipeline
 from homeftp.server.resolution import Outlet, Resolution
-from homeftp.server.session import Route, Services, Session
+from homeftp.server.session import Route, Services, Session, refuse
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok
 from homeftp.wire.codec import decode_request, encode_response
 from homeftp.wire.conversation import Phase
 from homeftp.wire.messages import Identifier, Request
-
-LINGER_SECONDS = 10.0
-"""How long a closed connection may take to hear of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -94,26 +90,24 @@ class ServerProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """Start the deadlines; nothing is said before the client speaks."""
-        clock, limits = self._setup.clock, self._limits
-        self._outlet = Outlet(self.transport, paused=self._output_paused, resumed=self._output_resumed)
-        self._pipeline = Pipeline(may_write=self._may_write, settled=self._adjust, broken=self._broken)
-        self._tls_deadline = Deadline(clock, limits.tls_seconds, lambda: self._expire("no TLS in time"))
-        self._login_deadline = Deadline(clock, limits.login_seconds, lambda: self._expire("no login in time"))
-        self._linger: Deadline | None = None
-        self._input_stall = Stall(clock, limits.stall_seconds, lambda: self._received, self._input_stalled)
-        self._output_stall = Stall(
-            clock, limits.stall_seconds, lambda: self._outlet.written, lambda: self._expire("answers are not read")
+        self._outlet = Outlet(
+            self.transport, paused=self._output_paused, resumed=self._output_resumed, broken=self._broken
+        )
+        self._pipeline = Pipeline(may_write=self._may_write, settled=self._adjust)
+        self._deadlines = Deadlines(
+            self._setup.clock,
+            self._limits,
+            received=lambda: self._received,
+            written=lambda: self._outlet.written,
+            stalled=self._input_stalled,
+            expired=self._expire,
         )
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""
         self._lost = True
         self._close_phase()
-        for timer in (self._tls_deadline, self._login_deadline, self._linger):
-            if timer is not None:
-                timer.met()
-        self._input_stall.stop()
-        self._output_stall.stop()
+        self._deadlines.stop()
         self._outlet.stopProducing()
         self._pipeline.abandon()
         if self._stream is not None:
@@ -153,7 +147,7 @@ class ServerProtocol(LineReceiver):
             self._log.warn("{peer} offered another protocol than ours: connection aborted", peer=self.peer)
             self.abort()
             return
-        self._tls_deadline.met()
+        self._deadlines.tls.met()
         self._conversation.advance(Phase.STRANGER)
         self._outlet.attach()
 
@@ -171,7 +165,7 @@ class ServerProtocol(LineReceiver):
         phase = self._conversation.phase
         if phase is Phase.CLOSING:
             return
-        self._input_stall.end()
+        self._deadlines.input.end()
         if phase is Phase.HANDSHAKE:
             # Behind a wrapper handshakeCompleted is not called; a delivered line is proof as well.
             self.handshakeCompleted()
@@ -226,7 +220,7 @@ class ServerProtocol(LineReceiver):
             self._gathered.append(mine)
         if self._missing:
             return
-        self._input_stall.end()
+        self._deadlines.input.end()
         request, self._request = self._request, None
         if request is not None:
             payload, self._gathered = b"".join(self._gathered), []
@@ -238,16 +232,10 @@ class ServerProtocol(LineReceiver):
 
     def _admit(self, request: Request, payload: IPayload, weight: int = 0) -> None:
         """Put a request, whole or with its payload still to come, into the pipeline."""
-        resolution = Resolution(request.id, self._outlet, self._pipeline.flush)
-        try:
-            route = self.session.route(request)
-        except Refusal as refusal:
-            refused = refusal
+        self._enqueue(self.session.route(request), request.id, payload, weight)
 
-            def refuse(payload: IPayload, resolution: IResolution) -> None:
-                resolution.resolve(refused.status, refused.message)
-
-            route = Route(EVERYTHING, refuse)
+    def _enqueue(self, route: Route, id: Identifier, payload: IPayload, weight: int = 0) -> None:
+        resolution = Resolution(id, self._outlet, self._pipeline.flush)
 
         def work() -> Deferred[None] | None:
             working = route.begin(payload, resolution)
@@ -273,12 +261,8 @@ class ServerProtocol(LineReceiver):
             self._close_phase()
             self._close()
             return
-        resolution = Resolution(id, self._outlet, self._pipeline.flush)
         self._close_phase()
-        self._pipeline.add(
-            Exchange(EVERYTHING, resolution, lambda: resolution.resolve(refusal.status, refusal.message), 0)
-        )
-        self._adjust()
+        self._enqueue(refuse(refusal), id, WholePayload())
 
     # -- what the session asks -------------------------------------------------
 
@@ -289,7 +273,7 @@ class ServerProtocol(LineReceiver):
 
     def logged_in(self) -> None:
         """The client is somebody now."""
-        self._login_deadline.met()
+        self._deadlines.login.met()
         self._setup.identified(self)
 
     def stop(self) -> None:
@@ -303,15 +287,17 @@ class ServerProtocol(LineReceiver):
         return not self._outlet.paused
 
     def _output_paused(self) -> None:
-        self._output_stall.begin()
+        self._deadlines.output.begin()
 
     def _output_resumed(self) -> None:
-        self._output_stall.end()
+        self._deadlines.output.end()
         self._pipeline.flush()
 
     def _broken(self, failure: Failure) -> None:
         """A payload could not be sent whole; its length was promised, so the connection ends here."""
-        if not failure.check(ConnectionLost):
+        if failure.check(Refusal):
+            self._log.info("an answer to {peer} broke off: {why}", peer=self.peer, why=failure.getErrorMessage())
+        else:
             self._log.failure("an answer to {peer} broke off", failure, peer=self.peer)
         self.abort()
 
@@ -330,9 +316,9 @@ class ServerProtocol(LineReceiver):
     def _watch_input(self) -> None:
         """Whether the client owes the rest of a line or a payload."""
         if not self.paused and (self._missing or (self.line_mode and self._buffer)):
-            self._input_stall.begin()
+            self._deadlines.input.begin()
         else:
-            self._input_stall.end()
+            self._deadlines.input.end()
 
     def _adjust(self) -> None:
         """Stop or go on reading, and close when all is done: what follows from the state of the moment."""
@@ -348,15 +334,15 @@ class ServerProtocol(LineReceiver):
             or (self._stream is not None and self._stream.full)
         )
         if full and not self.paused:
-            self._input_stall.end()
+            self._deadlines.input.end()
             self.pauseProducing()
         elif not full and self.paused:
             self.resumeProducing()
 
     def _close(self) -> None:
         """Say goodbye; a peer that does not answer that is cut off after a while."""
-        if self._linger is None:
-            self._linger = Deadline(self._setup.clock, LINGER_SECONDS, self.transport.abortConnection)
+        if not self._deadlines.lingering:
+            self._deadlines.linger()
             self._outlet.detach()
             self.transport.loseConnection()
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.config import TLS_WRITE
@@ -28,12 +29,21 @@ class _Way(Protocol):
 class Outlet:
     """The way out of one connection: says whether the client keeps up, and lets writers wait until it does.
 
-    `resumed` is called when the client has read enough for more. The
-    transport pauses and resumes it as any push producer.
+    `resumed` is called when the client has read enough for more; `broken`
+    gets the failure of a payload that could not be sent whole. The transport
+    pauses and resumes it as any push producer.
     """
 
-    def __init__(self, transport: _Way, *, paused: Callable[[], None], resumed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        transport: _Way,
+        *,
+        paused: Callable[[], None],
+        resumed: Callable[[], None],
+        broken: Callable[[Failure], None],
+    ) -> None:
         self._transport = transport
+        self._on_broken = broken
         self._on_paused = paused
         self._on_resumed = resumed
         self._waiting: list[Deferred[None]] = []
@@ -66,6 +76,11 @@ class Outlet:
             await waiting
         if self.lost:
             raise ConnectionLost("the client went away")
+
+    def break_off(self, failure: Failure) -> None:
+        """A payload whose size has been promised ends early: what follows could not be told from it."""
+        self.lost = True
+        self._on_broken(failure)
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
@@ -157,11 +172,21 @@ class Resolution:
         return encode_response(status, message, body, id=self._id, content_length=size, more=more) + b"\n"
 
     async def _stream(self, payload: IPayload | bytes | None) -> None:
+        """The bytes behind a line that has been sent; raises `ConnectionLost` when they cannot be sent whole."""
         if payload is None:
             return
         if isinstance(payload, bytes):
             await self._slices(payload)
             return
+        try:
+            await self._pieces(payload)
+        except ConnectionLost:
+            raise
+        except Exception as error:
+            self._outlet.break_off(Failure())
+            raise ConnectionLost("the answer broke off") from error
+
+    async def _pieces(self, payload: IPayload) -> None:
         missing = payload.size
         while piece := await payload.read():
             missing -= len(piece)

@@ -60,6 +60,15 @@ class Route:
     begin: Callable[[IPayload, IResolution], Deferred[None] | None]
 
 
+def refuse(refusal: Refusal) -> Route:
+    """The way of a request that is answered with `refusal`, after all before it."""
+
+    def begin(payload: IPayload, resolution: IResolution) -> None:
+        resolution.resolve(refusal.status, refusal.message)
+
+    return Route(EVERYTHING, begin)
+
+
 class Session:
     """One client's session, from its first line to its last."""
 
@@ -80,11 +89,17 @@ class Session:
         }
 
     def route(self, envelope: Envelope) -> Route:
-        """Where a request goes; raises the refusal of one that goes nowhere.
+        """Where a request goes; one that goes nowhere is refused at its turn.
 
         What is legal is judged when the request begins, not now: a LOGIN
         before it may still be under way.
         """
+        try:
+            return self._route(envelope)
+        except Refusal as refusal:
+            return refuse(refusal)
+
+    def _route(self, envelope: Envelope) -> Route:
         own = self._own.get(envelope.request_type)
         if own is not None:
             body_type, answer = own

@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.server.payload import WholePayload
 from homeftp.server.pipeline import Claims, Exchange, Pipeline
 from homeftp.server.resolution import Outlet, Resolution
 from homeftp.values import Claim
@@ -79,10 +80,13 @@ class PipelineTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.written: list[bytes] = []
         self.broken: list[Failure] = []
-        self.outlet = Outlet(Written(self.written), paused=lambda: None, resumed=lambda: self.pipeline.flush())
-        self.pipeline = Pipeline(
-            may_write=lambda: not self.outlet.paused, settled=lambda: None, broken=self.broken.append
+        self.outlet = Outlet(
+            Written(self.written),
+            paused=lambda: None,
+            resumed=lambda: self.pipeline.flush(),
+            broken=self.broken.append,
         )
+        self.pipeline = Pipeline(may_write=lambda: not self.outlet.paused, settled=lambda: None)
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
 
@@ -178,6 +182,22 @@ class PipelineTests(SynchronousTestCase):
         resolution.resolve(0, "first")
         self.assertRaises(RuntimeError, resolution.resolve, 0, "second")
         self.failureResultOf(Deferred.fromCoroutine(resolution.send({})), RuntimeError)
+
+    def test_broken_payload(self) -> None:
+        """A payload that ends early, or is longer than it said, ends the connection, in an answer or before it."""
+        for size, interim in ((5, False), (50, False), (5, True), (50, True)):
+            self.setUp()
+            self.add("a", reads("a"))
+            resolution = self.work["a"][1]
+            payload = WholePayload(b"0123456789")
+            payload.size = size
+            if interim:
+                sending = Deferred.fromCoroutine(resolution.send({}, payload=payload))
+                self.failureResultOf(sending, ConnectionLost)
+            else:
+                resolution.resolve(0, "a", None, payload)
+            self.assertEqual(len(self.broken), 1, (size, interim))
+            self.assertTrue(self.outlet.lost)
 
     def test_large_answer_streams(self) -> None:
         """A payload goes out in pieces at the client's pace, and the next answer only after it."""

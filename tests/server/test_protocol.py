@@ -406,6 +406,40 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(self.server.read("big"), b"old")
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
+    def begin_get(self) -> bytes:
+        """A GET of a large file of which a part has been sent; gives that part."""
+        self.connection.responses()
+        self.server.put("big", bytes(3_000_000))
+        self.connection.send("GET", {"rel_endpoint": "big"})
+        for _ in range(3):
+            self.workers.work()
+        sent: bytes = self.connection.transport.value()
+        self.assertLess(len(sent), 2_000_000)
+        self.assertGreater(len(sent), 1000)
+        return sent
+
+    def test_file_gets_shorter(self) -> None:
+        """A file that gets shorter while it is sent breaks the connection: no padding, no line in its place."""
+        self.begin_get()
+        os.truncate(os.path.join(self.server.root, "big"), 1_000_000)
+        self.work()
+        self.assertTrue(self.connection.transport.aborted)
+        _, _, content = self.connection.transport.value().partition(b"\n")
+        self.assertEqual(content, bytes(len(content)))
+        self.assertLessEqual(len(content), 1_000_000)
+
+    def test_file_changes(self) -> None:
+        """A file that changes while it is sent is given the verdict 44; one that does not, 0."""
+        for change, status in ((False, Status.OK), (True, Status.CHANGED)):
+            self.begin_get()
+            if change:
+                with open(os.path.join(self.server.root, "big"), "r+b") as file:
+                    file.seek(2_900_000)
+                    file.write(b"new")
+            self.work()
+            self.assertEqual([r.status for r in self.connection.responses()], [Status.OK, status])
+            self.assertFalse(self.connection.transport.aborted)
+
     def test_stop(self) -> None:
         """A stopping server finishes what is in flight, refuses what comes, and closes."""
         self.connection.send("PUSH", {"rel_endpoint": "a"}, b"x")
