@@ -60,6 +60,14 @@ class IRequest(Interface):
     account: IAccount = Attribute("Who asks.")
     workers: IWorkers = Attribute("The pool for whatever blocks.")
 
+    def read_file(rel_endpoint: str, limit: int) -> Awaitable[bytes]:
+        """All of a file of the share, where it is small enough to be held in memory.
+
+        Raises `BadEndpoint` (41), `NotFound` (40), `WrongKind` (43),
+        `FiletypeNotAllowed` (42), `TooLarge` (22) for more than `limit` bytes,
+        and `Changed` (44) when it was changed meanwhile.
+        """
+
 
 class IResolution(Interface):
     """Where a dispatcher's answer goes: once, in the order of the requests, at the client's pace."""

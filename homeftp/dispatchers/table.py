@@ -12,13 +12,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.errors import Refusal, SetupError, UnknownRequestType
-from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IWorkers
+from homeftp.errors import Refusal, SetupError, TooLarge, UnknownRequestType
+from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
 from homeftp.values import Claim
 from homeftp.wire.codec import decode_body
 from homeftp.wire.conversation import RESERVED_TYPES
-from homeftp.wire.endpoint import ROOT
+from homeftp.wire.endpoint import ROOT, Endpoint, parse
 from homeftp.wire.messages import Request as Envelope
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
@@ -39,6 +39,24 @@ class Request:
     payload: IPayload
     account: IAccount
     workers: IWorkers
+
+    async def read_file(self, rel_endpoint: str, limit: int) -> bytes:
+        """All of a file of the share, of at most `limit` bytes."""
+        return await self.workers.run(_content, self.account.share, parse(rel_endpoint), limit)
+
+
+def _content(share: IShare, endpoint: Endpoint, limit: int) -> bytes:
+    """In a worker: the file's content, as it was at one moment."""
+    file = share.open(endpoint)
+    try:
+        size = file.entry.size
+        if size > limit:
+            raise TooLarge(f"{endpoint} has {size} bytes; at most {limit} are allowed here")
+        data = file.read(0, size)
+        file.settle(None)
+        return data
+    finally:
+        file.close()
 
 
 class Table:

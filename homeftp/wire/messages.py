@@ -67,6 +67,13 @@ class NoBody:
 
 
 @attrs.frozen
+class AtEndpoint:
+    """The body of a request that names an endpoint and nothing else."""
+
+    rel_endpoint: str
+
+
+@attrs.frozen
 class Login:
     """LOGIN's body."""
 
