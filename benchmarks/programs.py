@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
+HOMEFTP = [sys.executable, "-m", "homeftp"]
 FINGERPRINT = "SHA256:[0-9a-f]{64}"
 PASSWORD = b"a password for the benchmark alone\n"
 SSHD_CONFIG = """\
@@ -62,8 +63,8 @@ def homeftp(share: Path, server: int) -> Program:
     def command(upwards: bool, source: Path, target: Path) -> list[str]:
         recursive = ["-r"] if source.is_dir() else []
         if upwards:
-            return [script("homeftp"), "push", *recursive, str(source), f"nas:{target.relative_to(share)}"]
-        return [script("homeftp"), "get", *recursive, f"nas:{source.relative_to(share)}", str(target)]
+            return [*HOMEFTP, "push", *recursive, str(source), f"nas:{target.relative_to(share)}"]
+        return [*HOMEFTP, "get", *recursive, f"nas:{source.relative_to(share)}", str(target)]
 
     return Program("homeftp", server, command)
 
@@ -88,14 +89,6 @@ def rsync(config: Path, server: int) -> Program:
         return ["rsync", "-a", "-e", f"ssh -F {config}", *ends]
 
     return Program("rsync", server, command)
-
-
-def script(name: str) -> str:
-    """A program of the environment that this interpreter belongs to."""
-    path = Path(sys.executable).parent / name
-    if not path.exists():
-        sys.exit(f"{path} is missing: install homeftp into this environment, or run its own python")
-    return str(path)
 
 
 def free_port() -> int:
@@ -130,10 +123,10 @@ def listening(port: int, log: Path, said: str) -> None:
 
 @contextlib.contextmanager
 def homeftp_server(folder: Path, port: int, *options: str) -> Iterator[int]:
-    """homeftp's server under twistd, sharing `folder`/share."""
+    """homeftp's server, sharing `folder`/share."""
     log = folder / "homeftp.log"
-    arguments = [script("twistd"), "-n", "--pidfile=", "homeftp", f"--root={folder / 'share'}"]
-    arguments += [f"--state={folder / 'state'}", f"--listen=tcp:{port}:interface=127.0.0.1", *options]
+    listen = f"--listen=tcp:{port}:interface=127.0.0.1"
+    arguments = [*HOMEFTP, "serve", str(folder / "share"), f"--state={folder / 'state'}", listen, *options]
     with started(arguments, log) as server:
         listening(port, log, FINGERPRINT)
         yield server
@@ -162,8 +155,8 @@ def pair(folder: Path, port: int) -> None:
     os.environ["HOMEFTP_HOME"] = str(folder / "client")
     fingerprint = re.search(FINGERPRINT, (folder / "homeftp.log").read_text())
     assert fingerprint
-    account = [script("homeftp"), "account", "add", "bench", f"--state={folder / 'state'}", "--password-stdin"]
-    remote = [script("homeftp"), "remote", "add", "nas", f"127.0.0.1:{port}", "--user=bench"]
+    account = [*HOMEFTP, "account", "add", "bench", f"--state={folder / 'state'}", "--password-stdin"]
+    remote = [*HOMEFTP, "remote", "add", "nas", f"127.0.0.1:{port}", "--user=bench"]
     remote += [f"--fingerprint={fingerprint[0]}", "--password-stdin"]
     for arguments in (account, remote):
         subprocess.run(arguments, input=PASSWORD, check=True, stdout=subprocess.DEVNULL)

@@ -34,7 +34,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from programs import Program, free_port, homeftp, homeftp_server, pair, rsync, script, sftp, ssh_server
+from programs import HOMEFTP, Program, free_port, homeftp, homeftp_server, pair, rsync, sftp, ssh_server
 
 OPERATIONS = ("big up", "big down", "small up", "small down")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -165,7 +165,7 @@ def start_seconds() -> float:
     times = []
     for _ in range(11):
         began = time.perf_counter()
-        subprocess.run([script("homeftp"), "--help"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*HOMEFTP, "--help"], check=True, stdout=subprocess.DEVNULL)
         times.append(time.perf_counter() - began)
     return statistics.median(times)
 
