@@ -30,10 +30,10 @@ _PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
 _ENTRY_BYTES = 256
 """Of an entry's JSON besides its name, at most: four keys, two large numbers, the metadata and a hash."""
 
-_NAMES_READ = 20_000
+NAMES_READ = 20_000
 """Names that one reading of a directory keeps; a larger one is read again from there on."""
 
-_NAMES_KEPT = 60_000
+NAMES_KEPT = 60_000
 """Names kept for all levels of a tree together: some 5 MB. Past that the outer ones are forgotten and read again."""
 
 
@@ -67,10 +67,20 @@ class _Level:
 class Listing:
     """Lists the directories of one share. Safe in several threads, each listing in one at a time."""
 
-    def __init__(self, jail: Jail, index: Index, filetypes: Filetypes) -> None:
+    def __init__(
+        self,
+        jail: Jail,
+        index: Index,
+        filetypes: Filetypes,
+        *,
+        names_read: int = NAMES_READ,
+        names_kept: int = NAMES_KEPT,
+    ) -> None:
         self._jail = jail
         self._index = index
         self._filetypes = filetypes
+        self._names_read = names_read
+        self._names_kept = names_kept
 
     def pages(self, endpoint: Endpoint, recursive: bool) -> Iterator[Page]:
         """The entries, at most `config.LISTING_PAGE` and one response's line at a time.
@@ -125,7 +135,7 @@ class Listing:
     def _forget_some(self, levels: list[_Level]) -> None:
         kept = sum(len(level.names) for level in levels)
         for level in levels:
-            if kept <= _NAMES_KEPT:
+            if kept <= self._names_kept:
                 return
             kept -= len(level.names)
             level.forget()
@@ -175,8 +185,8 @@ class Listing:
     def _read_names(self, level: _Level, directory: int) -> None:
         with os.scandir(directory) as found:
             names = (name for name in (os.fsencode(one.name) for one in found) if name > level.after)
-            level.names = heapq.nsmallest(_NAMES_READ, names)
-        level.complete = len(level.names) < _NAMES_READ
+            level.names = heapq.nsmallest(self._names_read, names)
+        level.complete = len(level.names) < self._names_read
         level.names.reverse()
 
     def _look(self, level: _Level, directory: int) -> None:

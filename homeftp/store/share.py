@@ -62,7 +62,7 @@ class Share:
         self._listing = Listing(self._jail, index, allowed)
 
     def close(self) -> None:
-        """Let go of the folder: another server may share it now. May be called twice, and not while a job is running."""
+        """Let go of the folder: another server may have it. May be called twice, but not while a job runs."""
         self._drafts.close()
         self._jail.close()
 
