@@ -1,5 +1,6 @@
 """How Sphinx makes the documentation: `sphinx-build -W -b html docs docs/_build`."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,10 +20,32 @@ default_role = "literal"
 highlight_language = "none"
 nitpicky = False
 
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 
 html_theme = "alabaster"
 html_theme_options = {"description": "Files between the machines of a home, safely", "page_width": "60em"}
 html_show_copyright = False
+
+
+def mark_listings(app, what, name, obj, options, lines):
+    """Indented lines in a docstring are a listing: reStructuredText wants to be told so."""
+    for place in range(len(lines) - 1, 0, -1):
+        if lines[place].startswith("    ") and not lines[place - 1] and not lines[place - 2].startswith("    "):
+            lines[place:place] = ["::", ""]
+
+
+def name_interfaces(app, what, name, obj, options, signature, returns):
+    """An interface as a type is shown by its name."""
+
+    def named(text):
+        return text and re.sub(r"<InterfaceClass (?:\w+\.)*(\w+)>", r"\1", text)
+
+    return named(signature), named(returns)
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", name_interfaces)
+    app.connect("autodoc-process-docstring", mark_listings)
