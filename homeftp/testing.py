@@ -15,13 +15,17 @@ import tempfile
 from typing import Any, Mapping
 
 import attrs
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
 from homeftp.accounts.realm import Account
 from homeftp.config import MAX_RESPONSE_LINE
 from homeftp.dispatchers.table import Request, Table
 from homeftp.errors import Refusal
 from homeftp.index import Index
-from homeftp.interfaces import IDispatcher
+from homeftp.interfaces import IDispatcher, IRequest, IResolution
 from homeftp.server.payload import WholePayload
 from homeftp.server.resolution import Outlet, Resolution
 from homeftp.store.share import Share
@@ -45,6 +49,8 @@ class Answer:
     """The body and the payload of each answer before the last (`more`)."""
     files: Mapping[str, bytes] = attrs.field(factory=dict)
     """What the share holds afterwards, by endpoint."""
+    raised: BaseException | None = None
+    """What the dispatcher raised and is no refusal: a bug. A server logs it, and its client learns no more than 50."""
 
 
 def call(
@@ -58,9 +64,12 @@ def call(
     """The answer of `dispatcher` to one request, in a share that holds `files` and goes with the call.
 
     Raises AssertionError when a dispatcher waits for something that nobody
-    here will bring, such as a timer.
+    here will bring, such as a timer, `zope.interface.Invalid` when it is
+    incomplete, and what a payload raised: a server would break the connection.
     """
+    verifyObject(IDispatcher, dispatcher)
     table = Table([dispatcher])
+    watched = _Watched(dispatcher)
     written = _Written()
     with tempfile.TemporaryDirectory() as folder:
         root = os.path.join(folder, "share")
@@ -70,12 +79,33 @@ def call(
         share = Share(root, index)
         try:
             line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
-            _answer(table, line, payload, Account(account, share), written)
+            _answer(table, watched, line, payload, Account(account, share), written)
             left = _holds(root)
         finally:
             share.close()
             index.close()
-    return _read(bytes(written.data), left)
+    return attrs.evolve(_read(bytes(written.data)), files=left, raised=watched.raised)
+
+
+@implementer(IDispatcher)
+class _Watched:
+    """A dispatcher, and what it raised."""
+
+    def __init__(self, dispatcher: IDispatcher) -> None:
+        self._dispatcher = dispatcher
+        self.request_type = dispatcher.request_type
+        self.body_type = dispatcher.body_type
+        self.raised: BaseException | None = None
+
+    def dispatch(self, request: IRequest, resolution: IResolution) -> Deferred[Any]:
+        """As the dispatcher does."""
+        working = maybeDeferred(self._dispatcher.dispatch, request, resolution)
+        return working.addErrback(self._note)
+
+    def _note(self, failure: Failure) -> Failure:
+        if not failure.check(Refusal):
+            self.raised = failure.value
+        return failure
 
 
 class _Written:
@@ -94,22 +124,26 @@ class _Written:
         raise AssertionError("nothing here is ever full")
 
 
-def _answer(table: Table, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
-    ended: list[None] = []
-    outlet = Outlet(written, paused=lambda: None, resumed=lambda: None, broken=lambda failure: failure.raiseException())
+def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
+    broken: list[Failure] = []
+    ended: list[object] = []
+    outlet = Outlet(written, paused=lambda: None, resumed=lambda: None, broken=broken.append)
     resolution = Resolution(None, outlet, lambda: None)
     resolution.take_turn()
     try:
-        dispatcher, decoded, _ = table.decode(decode_request(line))
+        _, decoded, _ = table.decode(decode_request(line))
     except Refusal as refusal:
         resolution.resolve(refusal.status, refusal.message)
     else:
-        request = Request(dispatcher.request_type, decoded, WholePayload(payload), account, InlineWorkers())
-        table.dispatch(dispatcher, request, resolution).addCallback(ended.append)
-        assert ended, f"the dispatcher of {dispatcher.request_type} still waits for something"
-    streaming = resolution.write_answer()
+        request = Request(watched.request_type, decoded, WholePayload(payload), account, InlineWorkers())
+        table.dispatch(watched, request, resolution).addCallback(ended.append)
+        assert ended, f"the dispatcher of {watched.request_type} still waits for something"
+    streaming = None if broken else resolution.write_answer()
     if streaming is not None:
-        streaming.addCallback(ended.append)
+        streaming.addBoth(ended.append)
+        assert len(ended) == 2, f"the payload of {watched.request_type}'s answer still waits for something"
+    if broken:
+        broken[0].raiseException()
 
 
 def _lay(root: str, files: Mapping[str, bytes]) -> None:
@@ -131,7 +165,7 @@ def _holds(root: str) -> dict[str, bytes]:
     return held
 
 
-def _read(data: bytes, files: Mapping[str, bytes]) -> Answer:
+def _read(data: bytes) -> Answer:
     interim: list[tuple[dict[str, Any], bytes]] = []
     while True:
         line, _, data = data.partition(b"\n")
@@ -142,4 +176,4 @@ def _read(data: bytes, files: Mapping[str, bytes]) -> Answer:
             interim.append((response.body, payload))
         else:
             assert not data, "there are bytes behind the answer"
-            return Answer(response.status, response.message, response.body, payload, tuple(interim), files)
+            return Answer(response.status, response.message, response.body, payload, tuple(interim))
