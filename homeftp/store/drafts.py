@@ -112,9 +112,16 @@ class Drafts:
         """The folder's descriptor, once the lock is ours; `opened` closes what was opened, and so unlocks."""
         folder = self._jail.own_folder(self._jail.root, RESERVED.encode())
         opened.callback(os.close, folder)
-        lock = self._jail.own_file(folder, b"lock")
-        opened.callback(os.close, lock)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for writable in (False, True):
+            lock = self._jail.own_file(folder, b"lock", writable=writable)
+            opened.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                # NFS locks writable files only (flock(2)); elsewhere one would keep the disk from being remounted.
+                if error.errno != errno.EBADF:
+                    raise
         incoming = self._jail.own_folder(folder, b"incoming")
         opened.callback(os.close, incoming)
         return incoming

@@ -39,13 +39,14 @@ def in_units(size: int) -> str:
     for unit, scale in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= scale:
             return f"{size / scale:.1f} {unit}"
-    return f"{size} bytes"
+    return "1 byte" if size == 1 else f"{size} bytes"
 
 
 def no_space(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
-    """The refusal of `size` bytes where only `free` are left; None: not known."""
-    left = "" if free is None else f" and {in_units(free)} are free"
-    return NoSpace(f"the server's disk has no room for {shown(endpoint)}: {in_units(size)} are needed{left}")
+    """The refusal of `size` bytes where `free` are left; None: not known. Quotas and inodes end before the bytes do."""
+    left = "" if free is None else f", {in_units(free)} are free"
+    why = ": a quota or the number of files is used up" if free is not None and size <= free else ""
+    return NoSpace(f"the server's disk has no room for {shown(endpoint)}: it needs {in_units(size)}{left}{why}")
 
 
 def refusal(error: OSError, endpoint: Endpoint, *, size: int = 0, free: int | None = None) -> Refusal:

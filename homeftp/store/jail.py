@@ -247,9 +247,10 @@ class Jail:
         set_mode(fd, 0o700)
         return fd
 
-    def own_file(self, directory: int, name: bytes) -> int:
-        """A file of ours in a folder of ours, to read and write, made with mode 0600. Raises OSError."""
-        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+    def own_file(self, directory: int, name: bytes, *, writable: bool = False) -> int:
+        """A file of ours in a folder of ours, to read, made with mode 0600. Raises OSError."""
+        flags = os.O_RDWR if writable else os.O_RDONLY
+        return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=directory)
 
     def _place(self, parts: Sequence[str]) -> Place:
         try:

@@ -97,7 +97,7 @@ class BatchTests(ReplacingCase):
             replacing = self.replacing(Failing(1, number))
             (result,) = self.together(replacing, put_of("old.txt", b"n" * 2000))
             self.assertIsInstance(result, NoSpace)
-            self.assertRegex(str(result), r"2\.0 kB are needed and .* are free")
+            self.assertRegex(str(result), r"it needs 2\.0 kB, .* are free")
             self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
             self.end(replacing)
 

@@ -76,11 +76,11 @@ class OrderTests(ReplacingCase):
 
     def test_together(self) -> None:
         """Whatever is put together, nothing is answered before it is durable."""
-        self.assertEqual([fault for seed in range(500) for fault in self.run_one(seed, self.together)], [])
+        self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.together)], [])
 
     def test_streamed(self) -> None:
         """The same, one by one."""
-        self.assertEqual([fault for seed in range(500) for fault in self.run_one(seed, self.streamed)], [])
+        self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.streamed)], [])
 
     def test_control(self) -> None:
         """A variant that leaves one of the syncs out is caught."""

@@ -44,13 +44,21 @@ class RefusalTests(SynchronousTestCase):
         """A full disk: how much was needed, and how much is free where that is known."""
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         known = refusal(error, parse("a"), size=3_000_000_000, free=1_500).message
-        self.assertEqual(known, "the server's disk has no room for a: 3.0 GB are needed and 1.5 kB are free")
+        self.assertEqual(known, "the server's disk has no room for a: it needs 3.0 GB, 1.5 kB are free")
         unknown = refusal(error, parse("a"), size=3).message
-        self.assertEqual(unknown, "the server's disk has no room for a: 3 bytes are needed")
+        self.assertEqual(unknown, "the server's disk has no room for a: it needs 3 bytes")
+        self.assertIn("a quota", refusal(error, parse("a"), size=1, free=1_500).message)
 
     def test_units(self) -> None:
         """Sizes are for people."""
-        sizes = {0: "0 bytes", 999: "999 bytes", 1000: "1.0 kB", 12_345_678: "12.3 MB", 2 * 10**15: "2000.0 TB"}
+        sizes = {
+            0: "0 bytes",
+            1: "1 byte",
+            999: "999 bytes",
+            1000: "1.0 kB",
+            12_345_678: "12.3 MB",
+            2 * 10**15: "2000.0 TB",
+        }
         self.assertEqual({size: in_units(size) for size in sizes}, sizes)
 
     def test_attempt(self) -> None:

@@ -108,7 +108,7 @@ class IncomingTests(ReplacingCase):
         incoming.write(b"x" * 1000)
         with self.assertRaises(NoSpace) as caught:
             incoming.write(b"x" * 1000)
-        self.assertIn("3.0 kB are needed", str(caught.exception))
+        self.assertIn("it needs 3.0 kB", str(caught.exception))
         self.assertEqual(self.left(), [])
 
     def test_disk_begins_early(self) -> None:

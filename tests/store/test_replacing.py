@@ -162,5 +162,5 @@ class CheckTests(ReplacingCase):
         put = put_of("a/b", b"", size=2**62)[0]
         (refused,) = self.streamed(replacing, (put, b""))
         self.assertIsInstance(refused, NoSpace)
-        self.assertRegex(str(refused), r"4611686\.0 TB are needed and [\d.]+ .?B are free")
+        self.assertRegex(str(refused), r"it needs 4611686\.0 TB, [\d.]+ .?B are free")
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
