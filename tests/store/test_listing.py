@@ -208,10 +208,10 @@ class SizeTests(ShareCase):
         for number in range(LISTING_PAGE + 1):
             self.lay(f"{number % 7}/{number}")
         share = self.share()
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(os.listdir("/dev/fd"))
         pages = share.pages(ROOT, True)
         next(pages)
-        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
 
 
 class ChangeTests(ShareCase):
