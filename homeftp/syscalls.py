@@ -180,7 +180,7 @@ class System:
     def _link_new(self, source: bytes, target: bytes, source_dir: int | None, target_dir: int | None) -> None:
         """`rename_new` where the kernel or the file system has no call for it."""
         try:
-            os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
+            self._link(source, target, source_dir, target_dir)
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
@@ -194,6 +194,9 @@ class System:
             self.rename(source, target, source_dir=source_dir, target_dir=target_dir)
         else:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    def _link(self, source: bytes, target: bytes, source_dir: int | None, target_dir: int | None) -> None:
+        os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
 
 
 def _kernel() -> tuple[int, ...]:

@@ -33,6 +33,13 @@ class PlainSystem(System):
         self._renameat2 = self._syncfs = self._sync_file_range = None
 
 
+class NoLinkSystem(NoCallSystem):
+    """The file system has no hard links either."""
+
+    def _link(self, *arguments: Any) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+
 class SyscallCase(SynchronousTestCase):
     """A folder with a file, open."""
 
@@ -57,7 +64,7 @@ class SyscallCase(SynchronousTestCase):
 class RenameTests(SyscallCase):
     """Renames, with each way that a system may have for them."""
 
-    systems = (System, NoCallSystem, PlainSystem)
+    systems = (System, NoCallSystem, NoLinkSystem, PlainSystem)
 
     def test_new(self) -> None:
         """Where nothing is the file gets its new name and loses the old one."""

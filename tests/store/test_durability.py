@@ -12,6 +12,7 @@ from homeftp.errors import Internal
 from homeftp.store.drafts import Draft
 from homeftp.store.jail import Place
 from homeftp.store.replacing import Replacing
+from homeftp.syscalls import System
 from homeftp.values import Put
 from homeftp.wire.messages import ABSENT, Entry
 from tests.store.sharing import Failing, Lying, Remembering, ReplacingCase, put_of, sha
@@ -129,6 +130,8 @@ class FailureTests(ReplacingCase):
                 self.assertEqual(stands, content, failed)
             else:
                 self.assertEqual(stands, b"old" if name == "old.txt" else None, failed)
+                if failed[-1] == "fsync_directory":
+                    self.assertFalse(os.path.exists(self.path("new")), "a directory that may not last")
 
     def test_one(self) -> None:
         """One small file over an old one: write, fsync, rename, fsync of the directory."""
@@ -180,6 +183,42 @@ class FailureTests(ReplacingCase):
             self.assertIsInstance(result, Internal)
             self.assertEqual((system.failed, system.synced), ("fsync", 1))
             self.end(replacing)
+
+
+class ShortWriteTests(ReplacingCase):
+    """A disk that takes a little at a time, and says so."""
+
+    def test_all_is_written(self) -> None:
+        """What was not taken at first is written after it."""
+
+        class Short(System):
+            """Takes seven bytes at most."""
+
+            def write(self, fd: int, data: bytes | memoryview) -> int:
+                """Take some."""
+                return super().write(fd, data[:7])
+
+        content = bytes(range(256)) * 10
+        for putting in (self.together, self.streamed):
+            replacing = self.replacing(Short())
+            (result,) = putting(replacing, put_of("file", content))
+            assert isinstance(result, Entry)
+            self.assertEqual(self.content("file"), content)
+            self.end(replacing)
+
+    def test_nothing_is_taken(self) -> None:
+        """A disk that takes nothing more does not keep a thread for ever."""
+
+        class Stuck(System):
+            """Takes nothing."""
+
+            def write(self, fd: int, data: bytes | memoryview) -> int:
+                """Take nothing."""
+                return 0
+
+        (result,) = self.together(self.replacing(Stuck()), put_of("file", b"content"))
+        self.assertIsInstance(result, Internal)
+        self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
 
 class LyingDiskTests(ReplacingCase):
