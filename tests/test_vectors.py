@@ -1,4 +1,4 @@
-"""The protocol page, held against the codec and a real server: its sessions, its tables, its client, and openssl by hand."""
+"""The protocol page, held against codec and server: its sessions, its tables, its client, and openssl by hand."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Iterator
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp import config
-from homeftp.config import Limits
-from homeftp.errors import BadRequest
-from homeftp.identity import Identity, fingerprint, server_name
-from homeftp.status import Status
-from homeftp.wire import codec
-from homeftp.wire.conversation import Conversation, Phase
 from tests.processes import PASSWORD, ServerProcess
 from tests.rawclient import RawClient
 
