@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
 import attrs
+from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.errors import BadRequest
+from homeftp.identity import server_name
+from homeftp.wire import codec
 from tests.processes import PASSWORD, ServerProcess
 from tests.rawclient import RawClient
 
@@ -21,6 +28,9 @@ SHARE = {
     "notes/a.txt": (b"two words\n", 1714560000123456, 0o644),
     "notes/b.txt": (b"one\n", 1714560000000000, 0o600),
 }
+
+SENDS = ("->", ">>", ">*")
+"""What a step begins with in which the client sends."""
 
 
 @attrs.frozen
@@ -102,13 +112,11 @@ def play(client: RawClient, steps: list[tuple[str, str]]) -> None:
     """One connection of a session; raises AssertionError at the first step that goes otherwise."""
     unsent, payload = b"", b""
     for kind, text in steps:
-        if kind in ("->", ">>", ">*"):
+        if kind in SENDS:
             unsent += sent(kind, text)
             continue
-        try:
+        with contextlib.suppress(ConnectionError):  # it may close before it has read all of what it refuses
             client.socket.sendall(unsent)
-        except ConnectionError:
-            pass  # it may close before it has read all of what it refuses
         unsent = b""
         if kind == "<<":
             assert payload == raw(text), (payload, text)
@@ -162,6 +170,50 @@ class Player:
             client.socket.close()
 
 
+class CodecTests(SynchronousTestCase):
+    """Every line of the sessions, through the codec alone."""
+
+    def test_requests(self) -> None:
+        """A request is decoded and, encoded again, is the same; a malformed one is refused as the page says."""
+        for session in sessions():
+            for steps in session.connections():
+                if session.name.startswith("malformed"):
+                    line = b"".join(sent(*step) for step in steps if step[0] in SENDS).partition(b"\n")[0]
+                    with self.assertRaises(BadRequest) as caught:
+                        codec.decode_request(line)
+                    expected = json.loads(steps[-2][1])
+                    self.assertTrue(fits(caught.exception.message, expected["message"]), f"{line[:200]!r}")
+                    continue
+                for kind, text in steps:
+                    if kind == "->" and text.startswith("{"):
+                        self.check_request(text)
+
+    def check_request(self, text: str) -> None:
+        """One request's line."""
+        request = codec.decode_request(text.encode())
+        body = json.loads(bytes(request.body))
+        encoded = codec.encode_request(request.request_type, body, id=request.id, content_length=request.content_length)
+        meant = json.loads(text)
+        known = {name: meant[name] for name in ("request_type", "id", "body", "content_length") if meant.get(name)}
+        self.assertEqual(json.loads(encoded), known)
+
+    def test_responses(self) -> None:
+        """A response is decoded and, encoded again, is the same."""
+        for session in sessions():
+            for kind, text in session.steps:
+                if kind == "<-":
+                    response = codec.decode_response(text.encode())
+                    encoded = codec.encode_response(
+                        response.status,
+                        response.message,
+                        response.body,
+                        id=response.id,
+                        content_length=response.content_length,
+                        more=response.more,
+                    )
+                    self.assertEqual(json.loads(encoded), json.loads(text))
+
+
 class SessionTests(SynchronousTestCase):
     """Every example of the protocol page, run."""
 
@@ -174,3 +226,47 @@ class SessionTests(SynchronousTestCase):
         members_first = sorted(sessions(), key=lambda session: session.phase)
         wrong = [outcome for outcome in map(player.outcome, members_first) if outcome]
         self.assertEqual("\n".join(wrong), "")
+
+
+class ExampleTests(SynchronousTestCase):
+    """The programs of the page, run."""
+
+    def run_program(self, *command: object, input: str = "") -> str:
+        """A program's output; it ends well."""
+        done = subprocess.run([str(word) for word in command], input=input, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def test_programs(self) -> None:
+        """The client of ssl and socket does all it says; openssl shows who the server is, and talks to it by hand."""
+        loopback = "tcp:0:interface=127.0.0.1"
+        server = ServerProcess(listen=("--listen", loopback, "--listen-tls", loopback))
+        self.addCleanup(server.end)
+        plain, tls = server.ports
+        examples = PAGES / "examples"
+        self.assertEqual(
+            self.run_program(
+                *(sys.executable, "-I", examples / "client.py", "127.0.0.1", plain, server.ca_file, "ann"),
+                input=PASSWORD + "\n",
+            ).splitlines(),
+            ["stored hello.txt", "hello.txt: the same", "Hello, home!", "1000 times the same", "goodbye"],
+        )
+
+        fingerprint, name = self.run_program("sh", examples / "identity.sh", server.ca_file).splitlines()
+        self.assertEqual(fingerprint, server.fingerprint)
+        ca = x509.load_pem_x509_certificate(Path(server.ca_file).read_bytes())
+        self.assertEqual(name, server_name(ca))
+
+        lay_share(server)
+        (session,) = (session for session in sessions() if session.name == "by-hand")
+        typed = b"".join(sent(kind, text) for kind, text in session.steps if kind in SENDS)
+        shown = self.run_program(
+            *("sh", examples / "by-hand.sh", f"127.0.0.1:{tls}", server.ca_file, name), input=typed.decode()
+        )
+        expected = [text for kind, text in session.steps if kind in ("<-", "<<")]
+        self.assertEqual(len(shown.splitlines()), len(expected), shown)
+        for line, text in zip(shown.splitlines(), expected, strict=True):
+            fitting = (
+                fits(json.loads(line), json.loads(text)) if text.startswith("{") else line == text.removesuffix("\\n")
+            )
+            self.assertTrue(fitting, f"{line}\ninstead of\n{text}")
