@@ -46,12 +46,15 @@ def shell_lines(text: str) -> Iterator[str]:
 def commands(text: str) -> Iterator[list[str]]:
     """The arguments of each `homeftp` in the shell listings of a page."""
     for line in shell_lines(text):
-        for part in re.split(r"&&|\||;", line):
-            words = shlex.split(part, comments=True)
-            for place, word in enumerate(words):
-                if Path(word).name == "homeftp" and words[place + 1 : place + 2]:
-                    yield words[place + 1 :]
-                    break
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+        breaks = [place for place, word in enumerate(words) if set(word) <= set("();<>|&")]
+        for start, end in zip([-1, *breaks], [*breaks, len(words)], strict=True):
+            part = words[start + 1 : end]
+            part = part[3:] if part[:2] == ["sudo", "-u"] else part
+            if len(part) > 1 and Path(part[0]).name == "homeftp":
+                yield part[1:]
 
 
 class ListingTests(SynchronousTestCase):
@@ -71,8 +74,8 @@ class ListingTests(SynchronousTestCase):
 
     def test_commands_are_found(self) -> None:
         """The control: a command is found in both kinds of listing, behind a path, and among others."""
-        text = "```sh\na && .venv/bin/homeftp serve x  # why\n```\n\n.. code-block:: sh\n\n   homeftp ls nas: | wc\n\n"
-        self.assertEqual(list(commands(text)), [["serve", "x"], ["ls", "nas:"]])
+        text = "```sh\na && .venv/bin/homeftp serve x  # x\n```\n\n.. code-block:: sh\n\n   homeftp ls 'a|b:' | wc\n\n"
+        self.assertEqual(list(commands(text)), [["serve", "x"], ["ls", "a|b:"]])
 
     def test_setup(self) -> None:
         """README has two commands to set up, each a single line with an environment of its own."""
@@ -157,12 +160,12 @@ class ReferenceTests(SynchronousTestCase):
     """What the pages name is there."""
 
     def test_files(self) -> None:
-        """Every file of the checkout that a page names exists."""
+        """Every file that a page names exists, in the checkout or among the examples of the page."""
         pattern = r"(?<![\w./-])(?:homeftp|docs|tests|benchmarks|twisted|changelog\.d)/[\w./-]*\w"
         missing = [
             f"{page.relative_to(CHECKOUT)}: {name}"
             for page in pages()
             for name in re.findall(pattern, page.read_text(encoding="utf-8"))
-            if not (CHECKOUT / name).exists() and name != "docs/_build"
+            if not (CHECKOUT / name).exists() and name != "docs/_build" and not list(page.parent.glob(f"**/{name}"))
         ]
         self.assertEqual(missing, [])
