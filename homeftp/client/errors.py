@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from OpenSSL import SSL
+from service_identity import VerificationError
+
+from homeftp.errors import NotTrusted
+from homeftp.wire.conversation import Phase
+
 
 class ConnectionFailed(Exception):
     """There is no connection to the server, or no longer: the message says why, in words for people.
@@ -13,3 +19,19 @@ class ConnectionFailed(Exception):
 
 class ProtocolViolation(ConnectionFailed):
     """What answered does not keep to the protocol, or somebody on the way put words in: nothing of it was believed."""
+
+
+def explained(phase: Phase, reason: BaseException | None) -> Exception:
+    """Why a connection ended in this phase, for people."""
+    if phase is Phase.PLAIN:
+        return ConnectionFailed("the server closed the connection without an answer")
+    if phase is not Phase.HANDSHAKE:
+        return ConnectionFailed("the connection to the server broke off")
+    if isinstance(reason, VerificationError):
+        return NotTrusted("the server's certificate bears another name than the pinned home's")
+    if isinstance(reason, SSL.Error):
+        said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
+        if "certificate verify failed" in said:
+            return NotTrusted("the server's certificate was not made by the home that was pinned")
+        return ConnectionFailed(f"the TLS handshake failed: {said or 'no reason given'}")
+    return ConnectionFailed("the server closed the connection during the TLS handshake")

@@ -36,6 +36,19 @@ class IExchange(Interface):
         """The connection ended first; nothing else is told after that."""
 
 
+class IListener(Interface):
+    """What hears every line of the server, of whatever request."""
+
+    def heard(line: bytes, response: Response) -> None:
+        """A response's line, without its ending, and what it says; its payload follows in `received`."""
+
+    def received(data: bytes) -> None:
+        """The next bytes of the last response's payload."""
+
+    def failed(reason: Exception) -> None:
+        """The connection has ended."""
+
+
 class Flow(Protocol):
     """What can be told to wait: the connection's incoming side."""
 

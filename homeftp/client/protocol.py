@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
@@ -29,11 +28,11 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.client.errors import ConnectionFailed, ProtocolViolation
-from homeftp.client.exchange import IExchange, settled
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation, explained
+from homeftp.client.exchange import IExchange, IListener, settled
 from homeftp.client.outbox import Outbox
 from homeftp.config import MAX_RESPONSE_LINE, Patience
-from homeftp.errors import BadRequest, NotTrusted
+from homeftp.errors import BadRequest
 from homeftp.interfaces import IPayload
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok
@@ -61,6 +60,7 @@ class ClientProtocol(LineReceiver):
         self._await_end: list[Deferred[Exception]] = []
         self._deadline: IDelayedCall | None = None
         self._pending: deque[tuple[int, IExchange]] = deque()
+        self._listener: IListener | None = None
         self._asked = 0
         self._response: Response | None = None
         self._missing = 0
@@ -92,7 +92,7 @@ class ClientProtocol(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The end: everything open fails."""
-        self._end(self._reason or self._explained(reason.value))
+        self._end(self._reason or explained(self._conversation.phase, reason.value))
 
     def close(self) -> Deferred[Exception]:
         """End the connection in good order; fires when it has ended. Open requests fail."""
@@ -133,28 +133,14 @@ class ClientProtocol(LineReceiver):
         pending, self._pending = self._pending, deque()
         for _, exchange in pending:
             exchange.failed(reason)
+        if self._listener is not None:
+            self._listener.failed(reason)
         if self._outbox is not None:
             self._outbox.fail(reason)
         if not self.secured.called:
             self.secured.errback(reason)
         for waiting in self._await_end:
             waiting.callback(reason)
-
-    def _explained(self, reason: BaseException | None) -> Exception:
-        """Why the connection ended, for people."""
-        if self._conversation.phase is Phase.HANDSHAKE:
-            if isinstance(reason, SSL.Error):
-                said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
-                if "certificate verify failed" in said:
-                    return NotTrusted(
-                        "the server's certificate is not that of the home that was pinned, or a clock is wrong: "
-                        "look at the clocks of both machines; if the server is new, add it again"
-                    )
-                return ConnectionFailed(f"the TLS handshake failed: {said or 'no reason given'}")
-            return ConnectionFailed("the server closed the connection during the TLS handshake")
-        if self._conversation.phase is Phase.PLAIN:
-            return ConnectionFailed("the server closed the connection without an answer")
-        return ConnectionFailed("the connection to the server broke off")
 
     def _broke_off(self, reason: BaseException) -> None:
         """A payload could not be sent whole: the server would wait for the rest for ever."""
@@ -218,7 +204,7 @@ class ClientProtocol(LineReceiver):
         """Payload, and what follows it."""
         if self._conversation.phase is not Phase.STRANGER:
             return
-        exchange = self._pending[0][1]
+        exchange = self._listener or self._pending[0][1]
         missing = self._missing
         if len(data) < missing:
             self._missing = missing - len(data)
@@ -260,13 +246,16 @@ class ClientProtocol(LineReceiver):
             response = decode_response(line)
         except BadRequest as error:
             return self._violated(f"the server sent what is no response: {error}")
-        if not self._pending or response.id != self._pending[0][0]:
+        if self._listener is not None:
+            self._listener.heard(line, response)
+        elif not self._pending or response.id != self._pending[0][0]:
             refused = settled(response)
             if response.id is None and refused is not None:
                 return self.abandon(refused)
             return self._violated("the server answered what was not asked")
-        self._response = response
-        self._pending[0][1].responded(response)
+        else:
+            self._response = response
+            self._pending[0][1].responded(response)
         if response.content_length:
             self._missing = response.content_length
             LineReceiver.setRawMode(self)
@@ -308,6 +297,19 @@ class ClientProtocol(LineReceiver):
             size = 0 if payload is None else payload.size
             line = encode_request(request_type, body, id=self._asked, content_length=size)
             self._outbox.send(line + b"\n", payload, self._asked)
+
+    def hand_over(self, listener: IListener) -> None:
+        """From now on every line of the server goes to `listener`, and `transmit` sends what it likes.
+
+        For a person who types requests; what is asked and answered by then must be settled.
+        """
+        self._listener = listener
+
+    def transmit(self, line: bytes, payload: IPayload | None) -> None:
+        """Send a line as it is, after `hand_over`, and what follows it. Raises `ConnectionFailed`."""
+        if self._conversation.phase is not Phase.STRANGER or self._outbox is None:
+            raise self._reason or ConnectionFailed("there is no connection to the server")
+        self._outbox.send(line + b"\n", payload, self._asked)
 
     @property
     def open_requests(self) -> int:

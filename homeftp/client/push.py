@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from homeftp.client.api import Client
@@ -143,7 +143,10 @@ class Push:
         todo = [directory for directory in wanted if self._stale(directory)]
         for start in range(0, len(todo), WINDOW):
             making = [Deferred.fromCoroutine(self._make(each)) for each in todo[start : start + WINDOW]]
-            await gatherResults(making, consumeErrors=True)
+            try:
+                await gatherResults(making, consumeErrors=True)
+            except FirstError as error:
+                error.subFailure.raiseException()
 
     def _stale(self, directory: LocalFile) -> bool:
         there = self._remote.get(directory.name)

@@ -202,7 +202,7 @@ class TrustTests(SynchronousTestCase):
         wire.pump()
         wire.server.take_line()
         wire.say(GO_AHEAD)
-        options = tls.server_options(identity())
+        options = tls.server_options(identity("home"))
         options._acceptableProtocols = []
         options._context = None
         wire.far.startTLS(options)

@@ -27,7 +27,7 @@ FULL = 64 * 1024
 
 
 @lru_cache(maxsize=4)
-def identity(which: str = "home") -> Identity:
+def identity(which: str) -> Identity:
     """A home's identity; each name has its own."""
     return open_identity(tempfile.mkdtemp(prefix=f"homeftp-{which}-"), now=lambda: datetime.now(timezone.utc))
 
@@ -71,19 +71,28 @@ class End:
         return data
 
     def startTLS(self, options: Any) -> None:
+        producer, self.producer = self.producer, None
         factory = TLSMemoryBIOFactory(options, self.client, None, self.clock)  # type: ignore[arg-type]
         self.tls = factory.protocol(factory, self.protocol, False)
         self.protocol = self.tls
         self.tls.makeConnection(Raw(self))
+        if producer is not None:
+            self.tls.registerProducer(producer, True)
 
     def getHandle(self) -> Any:
         return self.tls.getHandle()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        self.tls.registerProducer(producer, streaming)
+        if self.tls is None:
+            self.producer = producer
+        else:
+            self.tls.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
-        self.tls.unregisterProducer()
+        if self.tls is None:
+            self.producer = None
+        else:
+            self.tls.unregisterProducer()
 
     def pauseProducing(self) -> None:
         self.reading = False
@@ -156,13 +165,21 @@ class EvilServer(Protocol):
 
 
 class Wire:
-    """A client and an evil server, connected."""
+    """Two protocols that have a connection; `server` is an evil one unless another is given."""
 
-    def __init__(self, *, pinned: str = "home", presented: str = "home", patience: Patience | None = None) -> None:
-        self.clock = Clock()
+    def __init__(
+        self,
+        *,
+        pinned: str = "home",
+        presented: str = "home",
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+        server: Any = None,
+    ) -> None:
+        self.clock = clock or Clock()
         self.identity = identity(presented)
         self.client = ClientProtocol(tls.client_options(identity(pinned).ca_pem), self.clock, patience or Patience())
-        self.server = EvilServer()
+        self.server = server or EvilServer()
         self.near = End(self.client, self.clock, client=True)
         self.far = End(self.server, self.clock, client=False)
         self.server.makeConnection(self.far)

@@ -1,0 +1,232 @@
+"""`homeftp raw`: type requests to a server as JSON and see its answers, after TLS and login.
+
+Lines go out as they are typed, and come back as they are. A line with a
+`content_length` is followed by so many bytes of standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Callable
+
+from homeftp.cli import Exit
+from homeftp.cli.output import shown
+from homeftp.cli.places import operand
+from homeftp.cli.session import with_remote
+from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.client import Client
+    from homeftp.client.cases import Tools
+    from homeftp.wire.messages import Response
+
+_SHOWN_PAYLOAD = 4096
+"""Bytes of text that are shown at a terminal; of more, and of what is no text, only how much it is."""
+
+_TYPED_AHEAD = 16
+"""Pieces of standard input that wait for the server, at most."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The server."""
+    parser.epilog = (
+        'Try {"request_type": "HELLO"} and {"request_type": "GET", "body": {"rel_endpoint": ""}}. At a terminal '
+        "answers are laid out and binary content is not shown; piped, every byte is as it came. "
+        f"{parser.epilog or ''}"
+    )
+    parser.add_argument("name", metavar="NAME", help="a known server (homeftp remote list)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Talk to it until standard input ends and all is answered."""
+    place = operand(options.name)
+    if place.path and place.remote is not None:
+        raise SetupError(f"raw takes a server's name alone: homeftp raw {place.remote}")
+
+    async def work(reactor: Any, client: Client, tools: Tools) -> int:
+        from twisted.internet.defer import Deferred
+
+        ended: Deferred[int] = Deferred()
+        screen: Screen = Laid(sys.stdout.buffer) if sys.stdout.isatty() else Screen(sys.stdout.buffer)
+        talk = Talk(client, screen, ended.callback)
+        threading.Thread(target=talk.read, args=(sys.stdin.buffer, reactor.callFromThread), daemon=True).start()
+        return await ended
+
+    return with_remote(place.remote or options.name, work)
+
+
+class Screen:
+    """Where a pipe reads answers: byte for byte."""
+
+    def __init__(self, output: Any) -> None:
+        self._output = output
+
+    def line(self, line: bytes) -> None:
+        """A response."""
+        self.write(line + b"\n")
+
+    def payload(self, data: bytes, rest: int) -> None:
+        """Bytes that follow it; `rest` more will come."""
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Show something, now."""
+        self._output.write(data)
+        self._output.flush()
+
+
+class Laid(Screen):
+    """Where a person reads them."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__(output)
+        self._kept = b""
+        self._size = 0
+
+    def line(self, line: bytes) -> None:
+        """A response, laid out."""
+        laid = json.dumps(json.loads(line), indent=2, ensure_ascii=False)
+        self.write("".join(f"{shown(each)}\n" for each in laid.split("\n")).encode("utf-8", "backslashreplace"))
+
+    def payload(self, data: bytes, rest: int) -> None:
+        """Text if it is short, the size of anything else."""
+        self._size += len(data)
+        if self._size <= _SHOWN_PAYLOAD:
+            self._kept += data
+        if rest:
+            return
+        text = None
+        if self._size <= _SHOWN_PAYLOAD:
+            try:
+                text = self._kept.decode()
+            except UnicodeDecodeError:
+                text = None
+        if text is None:
+            self.write(f"({self._size} bytes)\n".encode())
+        else:
+            self.write("".join(f"{shown(each)}\n" for each in text.splitlines()).encode())
+        self._kept, self._size = b"", 0
+
+
+class Typed:
+    """The bytes that follow a typed line, as they come from standard input."""
+
+    def __init__(self, size: int) -> None:
+        from twisted.internet.defer import DeferredQueue
+
+        self.size = size
+        self._queue: Any = DeferredQueue()
+        self._room = threading.Semaphore(_TYPED_AHEAD)
+
+    def wait(self) -> None:
+        """In the thread that reads: wait until the server has taken enough."""
+        self._room.acquire()
+
+    def put(self, data: bytes) -> None:
+        """The next bytes; b"" when there are no more."""
+        self._queue.put(data)
+
+    async def read(self) -> bytes:
+        """The next bytes."""
+        data: bytes = await self._queue.get()
+        self._room.release()
+        return data
+
+    async def read_all(self, limit: int) -> bytes:
+        """Never asked for."""
+        raise NotImplementedError
+
+
+class Talk:
+    """Standard input to the server, and its answers to the screen. `end` is called with the exit status."""
+
+    def __init__(self, client: Client, screen: Screen, end: Callable[[int], None]) -> None:
+        from zope.interface import directlyProvides
+
+        from homeftp.client.exchange import IListener
+
+        directlyProvides(self, IListener)
+        self._protocol = client.protocol
+        self._screen = screen
+        self._end = end
+        self._open = 0
+        self._missing = 0
+        self._typed_all = False
+        self._status = Exit.DONE
+        self._ended = False
+        client.protocol.hand_over(self)  # type: ignore[arg-type]
+
+    def read(self, source: Any, call: Callable[..., None]) -> None:
+        """In a thread: lines from `source`, and the bytes that follow them, each given to the reactor by `call`."""
+        for line in iter(source.readline, b""):
+            line = line.rstrip(b"\r\n")
+            if not line:
+                continue
+            length = _content_length(line)
+            payload = Typed(length) if length else None
+            call(self._send, line, payload)
+            while payload is not None and length:
+                payload.wait()
+                data = source.read(min(length, 65536))
+                length -= len(data)
+                call(payload.put, data)
+                if not data:
+                    break
+            if payload is not None:
+                call(payload.put, b"")
+        call(self._finish)
+
+    def _send(self, line: bytes, payload: Typed | None) -> None:
+        if self._ended:
+            return
+        self._open += 1
+        self._protocol.transmit(line, payload)  # type: ignore[arg-type]
+
+    def _finish(self) -> None:
+        """Standard input has ended: all that is open is still waited for."""
+        self._typed_all = True
+        self._end_if_done()
+
+    def heard(self, line: bytes, response: Response) -> None:
+        """A response."""
+        from homeftp.client.exchange import settled
+
+        self._screen.line(line)
+        if settled(response) is not None:
+            self._status = Exit.REFUSED
+        if not response.more:
+            self._open -= 1
+        self._missing = response.content_length
+        self._end_if_done()
+
+    def received(self, data: bytes) -> None:
+        """What follows it."""
+        self._missing -= len(data)
+        self._screen.payload(data, self._missing)
+        self._end_if_done()
+
+    def failed(self, reason: Exception) -> None:
+        """The server has hung up: that is its right after a last answer."""
+        if not self._ended:
+            self._ended = True
+            if self._open > 0:
+                print(f"homeftp: {shown(str(reason))}", file=sys.stderr)
+                self._status = Exit.UNREACHABLE
+            self._end(self._status)
+
+    def _end_if_done(self) -> None:
+        if self._typed_all and self._open <= 0 and not self._missing and not self._ended:
+            self._ended = True
+            self._end(self._status)
+
+
+def _content_length(line: bytes) -> int:
+    """How many bytes follow a typed line; 0 for what the server will refuse."""
+    try:
+        length = json.loads(line).get("content_length", 0)
+    except (ValueError, AttributeError, RecursionError):
+        return 0
+    return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else 0

@@ -1,0 +1,308 @@
+"""Where fetched files land: whole or not at all, and nowhere else."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp import tree
+from homeftp.client.folder import HeldFolder, NamedFolder, open_folder
+from homeftp.client.landing import Arrival, Dress, Landing, Small
+from homeftp.errors import Changed, ContentMismatch
+from homeftp.index import Index
+from homeftp.syscalls import System
+from tests.client.home import stamp
+from tests.client.home import tree as files
+
+MTIME = 1_600_000_000_000_000
+
+
+class Failing(System):
+    """A system in which one call fails, and that remembers which were made."""
+
+    def __init__(self, fails: str = "", *, whole: bool = True) -> None:
+        super().__init__()
+        self.fails = fails
+        self.whole = whole
+        self.calls: list[str] = []
+
+    def _note(self, name: str) -> None:
+        self.calls.append(name)
+        if name == self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        self._note("write")
+        return super().write(fd, data)
+
+    def fsync(self, fd: int) -> None:
+        self._note("fsync")
+        super().fsync(fd)
+
+    def syncs_whole(self, fd: int) -> bool:
+        return self.whole
+
+    def syncfs(self, fd: int) -> None:
+        self._note("syncfs")
+
+    def rename(self, source: bytes, target: bytes, **places: Any) -> None:
+        self._note("rename")
+        super().rename(source, target, **places)
+
+    def rename_new(self, source: bytes, target: bytes, **places: Any) -> None:
+        self._note("rename")
+        super().rename_new(source, target, **places)
+
+
+class LandingCase(SynchronousTestCase):
+    """A test with a landing."""
+
+    def setUp(self) -> None:
+        self.path = self.mktemp()
+        self.landing = Landing(self.path, System())
+
+    def small(self, name: str, data: bytes = b"content", **fields: Any) -> Small:
+        given: dict[str, Any] = {"mtime_us": MTIME, "mode": 0o640, "replaces": None, **fields}
+        return Small(Arrival(name, **given), data, tree.hash_bytes(data))
+
+    def lay(self, name: str, data: bytes = b"old") -> os.stat_result:
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+        return os.lstat(path)
+
+
+class SmallTests(LandingCase):
+    """Small files, many at once."""
+
+    def test_new(self) -> None:
+        """They appear with content, time and mode, in folders made for them."""
+        results = self.landing.place_many([self.small("a"), self.small("x/y/b", b"")])
+        self.assertTrue(all(isinstance(result, os.stat_result) for result in results))
+        self.assertEqual(files(self.path), {"a": b"content", "x/y/b": b""})
+        self.assertEqual(stamp(f"{self.path}/a"), (MTIME, 0o640))
+
+    def test_replaced(self) -> None:
+        """What was compared is replaced."""
+        found = self.lay("a")
+        self.landing.place_many([self.small("a", replaces=found)])
+        self.assertEqual(files(self.path), {"a": b"content"})
+
+    def test_not_what_was_compared(self) -> None:
+        """Anything else stays: what was changed, removed, or appeared."""
+        found = self.lay("changed")
+        self.lay("changed", b"changed meanwhile")
+        gone = self.lay("gone")
+        os.unlink(f"{self.path}/gone")
+        self.lay("appeared")
+        results = self.landing.place_many(
+            [self.small("changed", replaces=found), self.small("gone", replaces=gone), self.small("appeared")]
+        )
+        self.assertEqual([type(result) for result in results], [Changed] * 3)
+        self.assertEqual(files(self.path), {"changed": b"changed meanwhile", "appeared": b"old"})
+
+    def test_force(self) -> None:
+        """Unless the person wanted it so."""
+        self.lay("appeared")
+        self.landing.place_many([self.small("appeared", force=True)])
+        self.assertEqual(files(self.path), {"appeared": b"content"})
+
+    def test_wrong_content(self) -> None:
+        """What does not have its hash never gets its name; the others do."""
+        wrong = self.small("wrong")._replace(data=b"c0ntent")
+        results = self.landing.place_many([wrong, self.small("right")])
+        self.assertIsInstance(results[0], ContentMismatch)
+        self.assertEqual(files(self.path), {"right": b"content"})
+
+    def test_links(self) -> None:
+        """No link below the folder is followed: not as a parent, and not as the file itself."""
+        outside = self.mktemp()
+        os.makedirs(outside)
+        os.makedirs(self.path)
+        os.symlink(os.path.abspath(outside), f"{self.path}/parent")
+        os.symlink(os.path.abspath(f"{outside}/made"), f"{self.path}/leaf")
+        results = self.landing.place_many(
+            [self.small("parent/a"), self.small("parent/x/b"), self.small("leaf"), self.small("fine")]
+        )
+        self.assertEqual([isinstance(result, Exception) for result in results], [True, True, True, False])
+        self.assertEqual(os.listdir(outside), [])
+        self.landing.place_many([self.small("leaf", force=True)])
+        self.assertEqual(os.listdir(outside), [])
+        self.assertFalse(os.path.islink(f"{self.path}/leaf"))
+
+    def test_folder_in_the_way(self) -> None:
+        """A folder is not replaced by a file, nor a file by a folder."""
+        self.lay("folder/a")
+        self.lay("file")
+        results = self.landing.place_many([self.small("folder", force=True), self.small("file/a")])
+        self.assertTrue(all(isinstance(result, OSError) for result in results))
+        self.assertEqual(files(self.path), {"folder/a": b"old", "file": b"old"})
+
+    def test_faults(self) -> None:
+        """Whatever call fails, the old content stands, nothing is left over, and the failure is told."""
+        for fails in ("write", "fsync", "syncfs", "rename"):
+            for count in (1, 20):
+                if (fails, count) in (("fsync", 20), ("syncfs", 1)):
+                    continue
+                self.setUp()
+                found = self.lay("0")
+                landing = Landing(self.path, Failing(fails))
+                items = [self.small(str(number), replaces=None if number else found) for number in range(count)]
+                results = landing.place_many(items)
+                self.assertTrue(all(isinstance(result, OSError) for result in results), (fails, results))
+                self.assertEqual(files(self.path), {"0": b"old"}, fails)
+
+    def test_order(self) -> None:
+        """Content is durable before any name is given: one sync for many, one each where there is no such call."""
+        os.makedirs(self.path)
+        for system, sync in ((Failing(), ["syncfs"]), (Failing(whole=False), [])):
+            landing = Landing(self.path, system)
+            landing.place_many([self.small(str(number), force=True) for number in range(10)])
+            each = ["write"] if sync else ["write", "fsync"]
+            self.assertEqual(system.calls, each * 10 + sync + ["rename"] * 10)
+            system.calls.clear()
+            landing.finish()
+            self.assertEqual(system.calls, ["fsync"])
+            landing.finish()
+            self.assertEqual(system.calls, ["fsync"])
+
+    def test_remembered(self) -> None:
+        """What has arrived need not be hashed again."""
+        index = Index(os.path.join(self.mktemp(), "index.sqlite"))
+        self.addCleanup(index.close)
+        Landing(self.path, System(), index).place_many([self.small("x/a")])
+        folder = os.path.realpath(f"{self.path}/x")
+        known = index.lookup(folder, {"a": os.lstat(f"{folder}/a")})
+        self.assertEqual(known, {"a": tree.hash_bytes(b"content")})
+
+
+class LargeTests(LandingCase):
+    """Large files, piece by piece."""
+
+    def arrival(self, **fields: Any) -> Arrival:
+        return self.small("x/big", **fields).arrival
+
+    def test_whole(self) -> None:
+        """It appears at the end, with time and mode."""
+        incoming = self.landing.begin(self.arrival())
+        incoming.write(b"con")
+        incoming.write(b"tent")
+        self.assertFalse(os.path.exists(f"{self.path}/x/big"))
+        incoming.commit(tree.hash_bytes(b"content"))
+        incoming.close()
+        incoming.close()
+        self.assertEqual(files(self.path), {"x/big": b"content"})
+        self.assertEqual(stamp(f"{self.path}/x/big"), (MTIME, 0o640))
+
+    def test_dropped(self) -> None:
+        """What is not committed leaves no trace."""
+        incoming = self.landing.begin(self.arrival())
+        incoming.write(b"con")
+        incoming.close()
+        self.assertEqual(files(self.path), {})
+
+    def test_wrong(self) -> None:
+        """What does not have its hash is not committed."""
+        incoming = self.landing.begin(self.arrival())
+        incoming.write(b"content")
+        with self.assertRaises(ContentMismatch):
+            incoming.commit(tree.hash_bytes(b"other"))
+        incoming.close()
+        self.assertEqual(files(self.path), {})
+
+    def test_changed_meanwhile(self) -> None:
+        """What was changed here while it arrived stays."""
+        found = self.lay("x/big")
+        incoming = self.landing.begin(self.arrival(replaces=found))
+        incoming.write(b"content")
+        self.lay("x/big", b"changed")
+        with self.assertRaises(Changed):
+            incoming.commit(tree.hash_bytes(b"content"))
+        incoming.close()
+        self.assertEqual(files(self.path), {"x/big": b"changed"})
+
+    def test_no_room(self) -> None:
+        """A folder that cannot be made is told at the beginning."""
+        self.lay("x")
+        with self.assertRaises(OSError):
+            self.landing.begin(self.arrival())
+
+
+class DressTests(LandingCase):
+    """Metadata alone."""
+
+    def test_files(self) -> None:
+        """A file that was compared gets time and mode; one that was changed does not."""
+        found = {name: self.lay(name) for name in ("a", "changed", "link")}
+        self.lay("changed", b"meanwhile")
+        os.rename(f"{self.path}/link", f"{self.path}/moved")
+        os.symlink("moved", f"{self.path}/link")
+        results = self.landing.dress_files([(Dress(name, MTIME, 0o600), found[name]) for name in found])
+        self.assertEqual([isinstance(result, Exception) for result in results], [False, True, True])
+        self.assertEqual(stamp(f"{self.path}/a"), (MTIME, 0o600))
+        self.assertNotEqual(stamp(f"{self.path}/moved"), (MTIME, 0o600))
+
+    def test_directories(self) -> None:
+        """Directories are made and dressed; what failed is told by name."""
+        self.lay("file")
+        self.assertEqual([name for name, _ in self.landing.make_directories(["x/y", "file", "z"])], ["file"])
+        failed = self.landing.dress_directories([Dress(name, MTIME, 0o700) for name in ("x/y", "file/deep", "")])
+        self.assertEqual([name for name, _ in failed], ["file/deep"])
+        for name in ("x/y", ""):
+            self.assertEqual(stamp(f"{self.path}/{name}"), (MTIME, 0o700))
+
+
+class NamedFolderTests(SynchronousTestCase):
+    """The folder of systems without descriptors of folders keeps to the same contract."""
+
+    def test_same_contract(self) -> None:
+        """Both kinds enter, create, place, replace, dress and remove alike, and follow no link."""
+        for kind in (HeldFolder, NamedFolder):
+            path = self.mktemp()
+            os.makedirs(f"{path}/real")
+            os.symlink("real", f"{path}/link")
+            system = System()
+            held = HeldFolder(os.open(path, os.O_RDONLY), system)
+            top: Any = held if kind is HeldFolder else NamedFolder(path, system)
+            self.addCleanup(held.close)
+            for name in ("link", "missing"):
+                with self.assertRaises(OSError):
+                    top.enter(name, make=False)
+            with self.assertRaises(OSError):
+                top.enter("link", make=True)
+            top.enter("made", make=True).close()
+            fd = top.create("temporary")
+            with self.assertRaises(FileExistsError):
+                top.create("temporary")
+            os.write(fd, b"one")
+            top.dress(fd, "temporary", MTIME, 0o644)
+            os.close(fd)
+            top.settle("temporary", "a")
+            os.close(top.create("temporary"))
+            with self.assertRaises(FileExistsError):
+                top.settle("temporary", "a")
+            self.assertEqual(top.look("a").st_size, 3)
+            self.assertIsNone(top.look("missing"))
+            self.assertEqual(top.look("a").st_mtime_ns, MTIME * 1000)
+            top.replace("temporary", "a")
+            self.assertEqual(top.look("a").st_size, 0)
+            os.close(top.open("a"))
+            top.remove("a")
+            inner = top.enter("made", make=False)
+            inner.dress(None, "", MTIME, None)
+            inner.sync()
+            inner.close()
+            self.assertEqual(os.stat(f"{path}/made").st_mtime_ns, MTIME * 1000)
+            self.assertEqual(sorted(os.listdir(path)), ["link", "made", "real"])
+
+    def test_no_folder(self) -> None:
+        """A path that is no folder is refused."""
+        path = self.mktemp()
+        with open(path, "wb"):
+            pass
+        with self.assertRaises(NotADirectoryError):
+            open_folder(path, System())

@@ -1,0 +1,97 @@
+"""The servers that this machine knows, and how their addresses are written."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.address import Address, parse_address
+from homeftp.client.remotes import Remote, Remotes, check_name, client_home, index_path
+from homeftp.errors import SetupError
+
+
+class AddressTests(SynchronousTestCase):
+    """HOST[:PORT] and its kin."""
+
+    def test_written(self) -> None:
+        """Each way to write an address, and how it is shown."""
+        for text, address, shown in [
+            ("nas", Address("nas", 8421), "nas:8421"),
+            ("nas.local:22", Address("nas.local", 22), "nas.local:22"),
+            ("192.168.1.5", Address("192.168.1.5"), "192.168.1.5:8421"),
+            ("[::1]:8422", Address("::1", 8422), "[::1]:8422"),
+            ("[fe80::1%eth0]", Address("fe80::1%eth0"), "[fe80::1%eth0]:8421"),
+            ("fd00::5", Address("fd00::5"), "[fd00::5]:8421"),
+            ("unix:/run/homeftp", Address(path="/run/homeftp"), "unix:/run/homeftp"),
+        ]:
+            self.assertEqual(parse_address(text), address)
+            self.assertEqual(str(address), shown)
+            self.assertEqual(parse_address(shown), address)
+
+    def test_refused(self) -> None:
+        """What is no address is refused."""
+        for text in ("", ":8421", "nas:", "nas:x", "nas:0", "nas:65536", "nas:-1", "[::1]x", "unix:run", "a b", "x/y"):
+            with self.assertRaises(SetupError, msg=text):
+                parse_address(text)
+
+
+class RemotesTests(SynchronousTestCase):
+    """The files that are kept."""
+
+    def setUp(self) -> None:
+        self.home = self.mktemp()
+        self.remotes = Remotes(self.home)
+        self.remote = Remote("nas", Address("::1", 5), "änn", "sécret", b"-----BEGIN CERTIFICATE-----\n")
+
+    def test_kept(self) -> None:
+        """What is saved is loaded, listed and removed; only its owner can read it."""
+        self.assertEqual(self.remotes.names(), [])
+        self.remotes.save(self.remote)
+        self.assertEqual(self.remotes.names(), ["nas"])
+        self.assertEqual(self.remotes.load("nas"), self.remote)
+        self.assertEqual(os.stat(f"{self.home}/remotes").st_mode & 0o777, 0o700)
+        self.assertEqual(os.stat(f"{self.home}/remotes/nas.json").st_mode & 0o777, 0o600)
+        self.assertNotIn("sécret", repr(self.remote))
+        self.remotes.remove("nas")
+        self.assertEqual(self.remotes.names(), [])
+
+    def test_missing(self) -> None:
+        """One that is not there is named, with what to do."""
+        with self.assertRaisesRegex(SetupError, "remote add nas"):
+            self.remotes.load("nas")
+        with self.assertRaises(SetupError):
+            self.remotes.remove("nas")
+        self.remotes.save(self.remote)
+        with self.assertRaisesRegex(SetupError, "known are nas"):
+            self.remotes.load("other")
+
+    def test_loose_modes(self) -> None:
+        """A file that others can read is refused."""
+        self.remotes.save(self.remote)
+        os.chmod(f"{self.home}/remotes/nas.json", 0o644)
+        with self.assertRaisesRegex(SetupError, "chmod"):
+            self.remotes.load("nas")
+
+    def test_damaged(self) -> None:
+        """A damaged file is told as such."""
+        self.remotes.save(self.remote)
+        for content in (b"", b"[]", b"{}", b'{"address": "x y"}', b"\xff"):
+            with open(f"{self.home}/remotes/nas.json", "wb") as file:
+                file.write(content)
+            with self.assertRaises(SetupError):
+                self.remotes.load("nas")
+
+    def test_names(self) -> None:
+        """A name cannot be a path, a drive, or look like an option."""
+        for name in ("", "a", "../x", "a/b", "-x", ".x", "x" * 65, "a b", "a:b"):
+            with self.assertRaises(SetupError, msg=name):
+                check_name(name)
+        self.assertEqual(check_name("my-nas.2"), "my-nas.2")
+
+    def test_folders(self) -> None:
+        """$HOMEFTP_HOME holds everything, if it is set."""
+        self.assertEqual(client_home({"HOMEFTP_HOME": "/x"}), "/x")
+        self.assertEqual(index_path({"HOMEFTP_HOME": "/x"}), "/x/cache/index.sqlite")
+        self.assertTrue(client_home({}).endswith("homeftp"))
+        self.assertTrue(index_path({}).endswith("index.sqlite"))

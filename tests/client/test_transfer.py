@@ -1,0 +1,452 @@
+"""What push, get and cmp do to real files, with a real server at the other end."""
+
+from __future__ import annotations
+
+import os
+from typing import Awaitable
+
+from twisted.internet.defer import Deferred, succeed
+
+from homeftp.client import ConnectionFailed, Item, Outcome
+from homeftp.client.transfer import Choices, push
+from homeftp.config import PIECE
+from homeftp.errors import NotFound, SetupError, WrongKind
+from tests.client.home import HomeCase, folders, stamp, tree
+
+BIG = bytes(range(256)) * (PIECE // 100)
+"""Larger than what is held in memory whole."""
+
+OLD, NEW = 1_600_000_000, 1_700_000_000
+
+
+class PlacesTests(HomeCase):
+    """Where things go."""
+
+    def test_file(self) -> None:
+        """A file goes to the target's own name."""
+        self.push(self.lay("a.txt"), "notes/b.txt")
+        self.assertEqual(self.there(), {"notes/b.txt": b"content"})
+
+    def test_file_inside(self) -> None:
+        """A file goes inside a target that is a directory already, ends in / or is the top."""
+        self.lay_there("dir/other")
+        path = self.lay("a.txt")
+        for target in ("dir", "new/", ""):
+            self.push(path, target)
+        self.assertEqual(set(self.there()), {"dir/other", "dir/a.txt", "new/a.txt", "a.txt"})
+
+    def test_several_files(self) -> None:
+        """Several files go inside the target."""
+        self.push(self.lay("a.txt"), self.lay("b.txt"), "dir")
+        self.assertEqual(set(self.there()), {"dir/a.txt", "dir/b.txt"})
+
+    def test_folder(self) -> None:
+        """A folder maps exactly onto the target, whether that is there or not."""
+        self.lay("lib/x/a")
+        for _ in range(2):
+            self.push(f"{self.here}/lib", "deep/er", recursive=True)
+            self.assertEqual(set(self.there()), {"deep/er/x/a"})
+
+    def test_folder_inside(self) -> None:
+        """It goes inside under its own name when the target ends in / or is the top, or with several sources."""
+        lib, doc = os.path.dirname(self.lay("lib/a")), os.path.dirname(self.lay("doc/b"))
+        self.push(lib, "", recursive=True)
+        self.push(lib, "dir/", recursive=True)
+        self.push(lib, doc, "both", recursive=True)
+        self.assertEqual(set(self.there()), {"lib/a", "dir/lib/a", "both/lib/a", "both/doc/b"})
+
+    def test_contents(self) -> None:
+        """A source that ends in / or . stands for what is in it."""
+        self.lay("lib/a")
+        self.push(f"{self.here}/lib/", "", recursive=True)
+        self.push(f"{self.here}/lib/.", "dir/", recursive=True)
+        self.assertEqual(set(self.there()), {"a", "dir/a"})
+
+    def test_get_mirrors_push(self) -> None:
+        """get follows the same rules the other way."""
+        self.lay_there("lib/x/a")
+        self.lay_there("b")
+        os.mkdir(f"{self.here}/is")
+        self.get("b", f"{self.here}/c")
+        self.get("b", f"{self.here}/is")
+        self.get("b", f"{self.here}/new/")
+        self.get("lib", f"{self.here}/out", recursive=True)
+        self.get("lib", f"{self.here}/in/", recursive=True)
+        self.get("lib/", f"{self.here}/what/", recursive=True)
+        self.get("b", "lib", f"{self.here}/both", recursive=True)
+        expected = {"c", "is/b", "new/b", "out/x/a", "in/lib/x/a", "what/x/a", "both/b", "both/lib/x/a"}
+        self.assertEqual(set(tree(self.here)), expected)
+
+    def test_get_into_the_current_folder(self) -> None:
+        """A target of . means inside it."""
+        self.lay_there("lib/a")
+        here = os.getcwd()
+        os.chdir(self.here)
+        try:
+            self.get("lib", ".", recursive=True)
+        finally:
+            os.chdir(here)
+        self.assertEqual(set(tree(self.here)), {"lib/a"})
+
+    def test_everything(self) -> None:
+        """The top of the share has no name: what is in it is meant."""
+        self.lay_there("lib/a")
+        self.get("", f"{self.here}/all", recursive=True)
+        self.assertEqual(set(tree(self.here)), {"all/lib/a"})
+
+    def test_usage(self) -> None:
+        """What cannot be meant is refused before anything moves."""
+        path = self.lay("lib/a")
+        self.lay_there("there/a")
+        for sources, target in [
+            ([f"{self.here}/lib"], "x"),
+            ([f"{self.here}/missing"], "x"),
+            ([path + "/"], "x"),
+            ([path], "../x"),
+            ([path], "/x"),
+            ([path], "a\\b"),
+            ([path, path], "x/"),
+            ([self.lay("what?")], ""),
+        ]:
+            with self.assertRaises(SetupError, msg=(sources, target)):
+                self.push(*sources, target)
+        for source in ("../a", "/a", "a:b"):
+            with self.assertRaises(SetupError):
+                self.get(source, self.here)
+        with self.assertRaises(SetupError):
+            self.get("there", f"{self.here}/x")
+        with self.assertRaises(NotFound):
+            self.get("missing", f"{self.here}/x")
+        with self.assertRaises(WrongKind):
+            self.get("there/a/", f"{self.here}/x")
+        self.assertEqual(set(self.there()), {"there/a"})
+        self.assertEqual(set(tree(self.here)), {"lib/a", "what?"})
+
+    def test_kinds_in_the_way(self) -> None:
+        """A file does not replace a folder, nor a folder a file; the rest of a tree goes on."""
+        self.lay_there("lib/a/inner")
+        self.lay_there("lib/b")
+        self.lay("lib/a", b"a file")
+        self.lay("lib/b/inner", b"in a folder")
+        self.lay("lib/c", b"fine")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.outcomes()["a"], Outcome.REFUSED)
+        self.assertEqual(self.outcomes()["b/inner"], Outcome.REFUSED)
+        self.assertEqual(self.outcomes()["c"], Outcome.NEW)
+        self.assertEqual(self.there()["lib/b"], b"content")
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(self.outcomes()["a/inner"], Outcome.FAILED)
+        self.assertEqual(self.outcomes()["b"], Outcome.FAILED)
+        self.assertEqual(tree(self.here)["lib/a"], b"a file")
+
+
+class KeepingTests(HomeCase):
+    """What is kept besides content."""
+
+    def test_up_and_down(self) -> None:
+        """Times and modes of files and folders, empty folders and empty files make the way up and down."""
+        self.lay("lib/a.txt", mode=0o600, mtime=OLD)
+        self.lay("lib/x/big", BIG, mode=0o755)
+        self.lay("lib/x/empty", b"")
+        os.makedirs(f"{self.here}/lib/no/thing")
+        os.chmod(f"{self.here}/lib/no", 0o750)
+        os.utime(f"{self.here}/lib/no/thing", ns=(OLD * 10**9 + 123456000, OLD * 10**9 + 123456000))
+        os.utime(f"{self.here}/lib/x", ns=(OLD * 10**9, OLD * 10**9))
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(tree(f"{self.here}/lib"), tree(f"{self.here}/out"))
+        self.assertEqual(folders(f"{self.here}/lib"), folders(f"{self.here}/out"))
+        for name in ("", "a.txt", "x", "x/big", "x/empty", "no", "no/thing"):
+            self.assertEqual(stamp(f"{self.here}/lib/{name}"), stamp(f"{self.here}/out/{name}"), name)
+            self.assertEqual(stamp(f"{self.here}/lib/{name}"), stamp(f"{self.server.root}/lib/{name}"), name)
+
+    def test_again(self) -> None:
+        """The second time nothing is sent and nothing is fetched."""
+        self.lay("lib/a")
+        self.lay("lib/big", BIG)
+        lib = f"{self.here}/lib"
+        for move in (self.push, self.get):
+            first, second = (lib, "lib") if move == self.push else ("lib", f"{self.here}/out")
+            self.assertEqual(move(first, second, recursive=True).counts[Outcome.NEW], 3)
+            watch = move(first, second, recursive=True)
+            self.assertEqual(watch.counts, {Outcome.SAME: 2})
+            self.assertEqual(watch.moved, 0)
+
+    def test_metadata_only(self) -> None:
+        """Where only time or mode differ they are brought up to date, in both directions."""
+        path = self.lay("a", mtime=NEW)
+        there = self.lay_there("a", mtime=NEW + 5)
+        self.push(path, "a")
+        self.assertEqual(self.outcomes(), {"a": Outcome.METADATA})
+        self.assertEqual(stamp(there), stamp(path))
+        os.chmod(path, 0o640)
+        self.get("a", path)
+        self.assertEqual(self.outcomes(), {"a": Outcome.METADATA})
+        self.assertEqual(stamp(there), stamp(path))
+
+    def test_folder_that_cannot_be_written(self) -> None:
+        """A folder without the right to write in it comes out as it was, with what is in it."""
+        self.lay("lib/x/a")
+        os.chmod(f"{self.here}/lib/x", 0o555)
+        self.addCleanup(os.chmod, f"{self.here}/lib/x", 0o755)
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.get("lib", f"{self.here}/out", recursive=True)
+        self.addCleanup(os.chmod, f"{self.here}/out/x", 0o755)
+        self.assertEqual(stamp(f"{self.here}/out/x")[1], 0o555)
+        self.assertEqual(tree(f"{self.here}/out"), {"x/a": b"content"})
+
+
+class SkippingTests(HomeCase):
+    """What cannot be sent is named, and the rest goes on."""
+
+    def test_push(self) -> None:
+        """Links, FIFOs and names that are not for every system are skipped with a reason."""
+        self.lay("lib/a")
+        os.symlink("a", f"{self.here}/lib/link")
+        os.symlink("/", f"{self.here}/lib/top")
+        os.mkfifo(f"{self.here}/lib/fifo")
+        self.lay("lib/what?")
+        self.lay("lib/aux.txt")
+        os.close(os.open(os.fsencode(f"{self.here}/lib/") + b"\xff", os.O_CREAT))
+        watch = self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.there(), {"lib/a": b"content"})
+        self.assertEqual(watch.counts, {Outcome.SKIPPED: 6, Outcome.NEW: 2})
+        self.assertTrue(all(item.reason for item in self.items if item.outcome is Outcome.SKIPPED))
+
+    def test_named_link(self) -> None:
+        """A link that the person named is followed."""
+        os.symlink(os.path.basename(self.lay("a", b"pointed at")), f"{self.here}/link")
+        self.push(f"{self.here}/link", "x")
+        self.assertEqual(self.there(), {"x": b"pointed at"})
+
+    def test_get(self) -> None:
+        """What the server cannot share is named too."""
+        self.lay_there("lib/a")
+        os.symlink("a", f"{self.server.root}/lib/link")
+        watch = self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(watch.counts[Outcome.SKIPPED], 1)
+        self.assertEqual(tree(f"{self.here}/out"), {"a": b"content"})
+
+
+class ReplacingTests(HomeCase):
+    """Nothing is replaced that has not been seen, unless the person says so."""
+
+    def answer(self, said: bool) -> list[str]:
+        """What was asked about, when everything is answered with `said`."""
+        self.asked: list[str] = []
+
+        def ask(name: str, item: Item) -> Awaitable[bool]:
+            self.asked.append(name)
+            return succeed(said)
+
+        self.ask = ask
+        return self.asked
+
+    def test_older(self) -> None:
+        """What is older at the target is replaced."""
+        for content in (b"new here", BIG):
+            path = self.lay("a", content, mtime=NEW)
+            self.lay_there("a", b"old there", mtime=OLD)
+            self.push(path, "a")
+            self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED})
+            self.assertEqual(self.there(), {"a": content})
+            path = self.lay("b", b"old here", mtime=OLD)
+            self.get("a", path)
+            self.assertEqual(tree(self.here)["b"], content)
+
+    def test_newer(self) -> None:
+        """What is newer at the target is left alone where nobody can be asked."""
+        path = self.lay("a", b"old", mtime=OLD)
+        self.lay_there("a", b"newer", mtime=NEW)
+        self.push(path, "a")
+        self.assertEqual(self.outcomes(), {"a": Outcome.NEWER})
+        self.assertEqual(self.there(), {"a": b"newer"})
+        path = self.lay("a", b"newest", mtime=NEW + 1)
+        self.get("a", path)
+        self.assertEqual(self.outcomes(), {"a": Outcome.NEWER})
+        self.assertEqual(tree(self.here), {"a": b"newest"})
+
+    def test_asked(self) -> None:
+        """Where somebody can be asked, the answer counts."""
+        for said in (False, True):
+            asked = self.answer(said)
+            path = self.lay("a", b"old", mtime=OLD)
+            self.lay_there("a", b"newer", mtime=NEW)
+            self.push(path, "a", ask=self.ask)
+            self.assertEqual(self.there(), {"a": b"old" if said else b"newer"})
+            self.lay_there("a", b"old", mtime=OLD)
+            path = self.lay("a", b"newer", mtime=NEW)
+            self.get("a", path, ask=self.ask)
+            self.assertEqual(tree(self.here), {"a": b"old" if said else b"newer"})
+            self.assertEqual(asked, ["a", "a"])
+
+    def test_force(self) -> None:
+        """With force it is replaced without a question."""
+        path = self.lay("a", b"old", mtime=OLD)
+        self.lay_there("a", b"newer", mtime=NEW)
+        self.push(path, "a", force=True)
+        self.assertEqual(self.there(), {"a": b"old"})
+        path = self.lay("a", b"newer", mtime=NEW)
+        self.get("a", path, force=True)
+        self.assertEqual(tree(self.here), {"a": b"old"})
+
+    def test_new_only(self) -> None:
+        """With new_only nothing is replaced, and what is missing is put there."""
+        self.lay("lib/a", b"here", mtime=NEW)
+        self.lay("lib/b")
+        self.lay_there("lib/a", b"there", mtime=OLD)
+        self.push(f"{self.here}/lib", "lib", recursive=True, new_only=True)
+        self.assertEqual(self.there(), {"lib/a": b"there", "lib/b": b"content"})
+        self.assertEqual(self.outcomes(), {"a": Outcome.EXISTS, "b": Outcome.NEW})
+        self.lay_there("lib/a", b"there again", mtime=NEW + 1)
+        self.get("lib", f"{self.here}/lib", recursive=True, new_only=True)
+        self.assertEqual(tree(self.here)["lib/a"], b"here")
+
+    def test_changed_meanwhile_there(self) -> None:
+        """What was changed at the server between the comparison and the sending stays."""
+        path = self.lay("a", b"mine", mtime=OLD)
+        self.lay_there("a", b"theirs", mtime=NEW)
+
+        def ask(name: str, item: Item) -> Awaitable[bool]:
+            self.lay_there("a", b"theirs, and newer", mtime=NEW + 9)
+            return succeed(True)
+
+        self.push(path, "a", ask=ask)
+        self.assertEqual(self.outcomes(), {"a": Outcome.REFUSED})
+        self.assertEqual(self.there(), {"a": b"theirs, and newer"})
+
+    def test_changed_meanwhile_here(self) -> None:
+        """What was changed here between the comparison and the arrival stays, large or small."""
+        for content in (b"theirs", BIG):
+            path = self.lay("a", b"mine", mtime=NEW)
+            self.lay_there("a", content, mtime=OLD)
+
+            def ask(name: str, item: Item) -> Awaitable[bool]:
+                self.lay("a", b"mine, and newer", mtime=NEW + 9)
+                return succeed(True)
+
+            self.get("a", path, ask=ask)
+            self.assertEqual(self.outcomes(), {"a": Outcome.FAILED})
+            self.assertEqual(tree(self.here), {"a": b"mine, and newer"})
+
+    def test_appeared_meanwhile_here(self) -> None:
+        """What appears here while something is fetched that was not here stays."""
+        self.lay_there("lib/a", b"theirs")
+        self.lay_there("lib/b", b"theirs", mtime=OLD)
+        self.lay("lib/b", b"mine", mtime=NEW)
+
+        def ask(name: str, item: Item) -> Awaitable[bool]:
+            return succeed(True)
+
+        original = self.wire.client.ask
+
+        def late(*arguments: object) -> None:
+            self.lay("lib/a", b"suddenly here")
+            original(*arguments)  # type: ignore[arg-type]
+
+        self.patch(self.wire.client, "ask", late)
+        self.get("lib", f"{self.here}/lib", recursive=True, ask=ask)
+        self.assertEqual(self.outcomes(), {"a": Outcome.FAILED, "b": Outcome.REPLACED})
+        self.assertEqual(tree(f"{self.here}/lib"), {"a": b"suddenly here", "b": b"theirs"})
+
+
+class ComparingTests(HomeCase):
+    """cmp."""
+
+    def test_same(self) -> None:
+        """What was pushed is the same, from either side."""
+        self.lay("lib/a")
+        self.lay("lib/big", BIG)
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        for order in (True, False):
+            watch = self.cmp(f"{self.here}/lib", "lib", local_first=order)
+            self.assertEqual(watch.counts, {Outcome.SAME: 2})
+
+    def test_differs(self) -> None:
+        """What differs is named, and in what."""
+        for name in ("size", "content", "time", "mode", "here", "x/y"):
+            self.lay(f"lib/{name}", b"one")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.lay("lib/size", b"longer")
+        self.lay("lib/content", b"two")
+        self.lay("lib/time", b"one", mtime=OLD)
+        self.lay("lib/mode", b"one", mode=0o600)
+        self.lay("lib/new", b"")
+        os.unlink(f"{self.here}/lib/here")
+        os.unlink(f"{self.here}/lib/x/y")
+        os.rmdir(f"{self.here}/lib/x")
+        self.cmp(f"{self.here}/lib", "lib")
+        found = {item.name: (item.outcome.value, item.differs) for item in self.items}
+        self.assertEqual(
+            found,
+            {
+                "size": ("differs", ("hash", "size")),
+                "content": ("differs", ("hash",)),
+                "time": ("differs", ("mtime_us",)),
+                "mode": ("differs", ("mode",)),
+                "new": ("missing", ()),
+                "here": ("extra", ()),
+                "x": ("extra", ()),
+                "x/y": ("extra", ()),
+            },
+        )
+
+    def test_hash_unknown_to_the_server(self) -> None:
+        """What was laid into the share behind the server's back is compared by content all the same."""
+        path = self.lay("a", b"one")
+        self.lay_there("a", b"two")
+        self.lay_there("b", b"one")
+        self.cmp(path, "a")
+        self.assertEqual(self.items[0].differs, ("hash",))
+        self.cmp(path, "b")
+        self.assertEqual(self.items[0].outcome, Outcome.SAME)
+
+    def test_single_files(self) -> None:
+        """A file here against a file there, inside a directory by its own name, and against nothing."""
+        path = self.lay("a")
+        self.push(path, "dir/a")
+        self.assertEqual(self.cmp(path, "dir/").counts, {Outcome.SAME: 1})
+        self.assertEqual(self.cmp(path, "dir/b").counts, {Outcome.MISSING: 1})
+        self.assertEqual(self.cmp(path, "dir").counts, {Outcome.DIFFERS: 1})
+        self.assertEqual(self.cmp(f"{self.here}/b", "dir/a", local_first=False).counts, {Outcome.EXTRA: 1})
+        self.assertEqual(self.cmp(f"{self.here}/", "dir/a", local_first=False).counts, {Outcome.SAME: 1})
+        with self.assertRaises(SetupError):
+            self.cmp(f"{self.here}/missing", "dir/a")
+        with self.assertRaises(NotFound):
+            self.cmp(path, "missing", local_first=False)
+
+
+class ManyTests(HomeCase):
+    """More than go at once."""
+
+    def test_many(self) -> None:
+        """Some thousand small files, some large ones between them, arrive whole in both directions."""
+        expected = {}
+        for number in range(400):
+            expected[f"{number % 7}/{number}"] = b"%d" % number
+        for number in range(5):
+            expected[f"{number}/big"] = BIG + b"%d" % number
+        for name, content in expected.items():
+            self.lay(f"lib/{name}", content)
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.there(), {f"lib/{name}": content for name, content in expected.items()})
+        watch = self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(tree(f"{self.here}/out"), expected)
+        self.assertEqual(watch.moved, sum(map(len, expected.values())))
+
+    def test_connection_lost(self) -> None:
+        """A connection that breaks in the middle ends the transfer with the reason; nothing is half there."""
+        for number in range(500):
+            self.lay(f"lib/{number}", BIG if number == 250 else b"small")
+        pushing = Deferred.fromCoroutine(
+            push(self.client, self.tools, [f"{self.here}/lib"], "lib", Choices(recursive=True), self.watch())
+        )
+        for _ in range(6):
+            self.server.clock.advance(0)
+            self.wire._deliver(self.wire.near, self.wire.far, 0)
+            self.wire._deliver(self.wire.far, self.wire.near, 0)
+        self.assertNoResult(pushing)
+        self.wire.cut()
+        self.failureResultOf(pushing, ConnectionFailed)
+        for name, content in self.there().items():
+            self.assertEqual(content, BIG if name == "lib/250" else b"small")
