@@ -25,7 +25,7 @@ from homeftp.interfaces import IClaiming, IRequest, IResolution
 from homeftp.server.service import BUILT_IN
 from homeftp.testing import call
 from homeftp.values import Claim
-from tests.processes import PASSWORD, REPOSITORY, ServerProcess, environment
+from tests.processes import PASSWORD, REPOSITORY, ServerProcess, add_remote, environment, run_homeftp
 from tests.rawclient import RawClient
 from tests.server.conversing import Connection, Server
 
@@ -34,6 +34,7 @@ SINGLE = PLUGINS / "examples" / "single"
 PACKAGE = PLUGINS / "examples" / "wordcount"
 WORDCOUNT = PACKAGE / "src" / "homeftp" / "plugins" / "wordcount.py"
 CALL = PLUGINS / "examples" / "call_wordcount.py"
+PAGE = PLUGINS / "index.rst"
 THERE = "/srv/dispatchers"
 """The --plugin-dir of the page."""
 
@@ -119,6 +120,7 @@ class PluginFolderTests(SynchronousTestCase):
         self.addCleanup(server.end)
         Path(server.path("a.txt")).write_bytes(b"two words\n")
         self.assertEqual(counted(server), "2\n")
+        self.assertIn(self.raw(server), PAGE.read_text(encoding="utf-8"))
         with RawClient(server.ports[0], server.ca_file).start_tls() as client:
             client.login("ann", PASSWORD)
             hello, _ = client.ask("HELLO")
@@ -133,6 +135,15 @@ class PluginFolderTests(SynchronousTestCase):
             )
             large = b"two words\n" * (20 * SMALL_FILE // 10)
             self.assertEqual(client.ask("UPPER", payload=large)[1], large.upper())
+
+    def raw(self, server: ServerProcess) -> str:
+        """What the page's line with `homeftp raw` shows."""
+        (line,) = re.findall(r"^   echo '(.*)' \| homeftp raw nas$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+        home = self.mktemp()
+        add_remote(server, home)
+        done = run_homeftp("raw", "nas", input=line.replace("notes/a.txt", "a.txt") + "\n", HOMEFTP_HOME=home)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
 
 def counted(server: ServerProcess) -> str:
@@ -240,7 +251,7 @@ class StopTests(SynchronousTestCase):
 
     def test_messages(self) -> None:
         """Each is one line that says what is wrong and where; the page has it word for word."""
-        rows = re.findall(r"\* - (.+)\n     - ``(.+)``\n", (PLUGINS / "index.rst").read_text(encoding="utf-8"))
+        rows = re.findall(r"\* - (.+)\n     - ``(.+)``\n", PAGE.read_text(encoding="utf-8"))
         stated = {wrong: message for wrong, message in rows if wrong in STOPS}
         self.assertEqual({wrong: self.message(*how) for wrong, how in STOPS.items()}, stated)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ from homeftp.status import Status
 from homeftp.wire import codec, endpoint
 from homeftp.wire.conversation import Conversation, Phase
 from tests.processes import PASSWORD, ServerProcess
+from tests.server.conversing import Connection, Server
 from tests.vectors import PAGES, SENDS, Player, fits, lay_share, sent, sessions
 
 
@@ -193,3 +196,36 @@ class ExampleTests(SynchronousTestCase):
                 fits(json.loads(line), json.loads(text)) if text.startswith("{") else line == text.removesuffix("\\n")
             )
             self.assertTrue(fitting, f"{line}\ninstead of\n{text}")
+
+
+class PaceTests(SynchronousTestCase):
+    """What the page promises about a server that has much to do."""
+
+    def test_window(self) -> None:
+        """64 requests with almost a MiB of small payloads are taken in while no answer is read."""
+        server = Server.make()
+        self.addCleanup(server.close)
+        server.put("large", b"x" * config.SMALL_FILE)
+        connection = Connection(server)
+        connection.protocol.transport.producer.pauseProducing()  # type: ignore[attr-defined]
+        for number in range(15):
+            connection.send("PUSH", {"rel_endpoint": f"new/{number}"}, b"x" * config.SMALL_FILE)
+        for _ in range(48):
+            connection.send("GET", {"rel_endpoint": "large"})
+        self.assertEqual(connection.transport.producerState, "producing")
+        self.assertEqual(connection.responses(), [], "the control: none was read")
+        connection.send("GET", {"rel_endpoint": "large"})
+        self.assertEqual(connection.transport.producerState, "paused", "the control: one more has to wait")
+
+    def test_full(self) -> None:
+        """Where there are too many connections, one more is told so in a line and closed; TLS-first, just closed."""
+        loopback = "tcp:0:interface=127.0.0.1"
+        listen = ("--listen", loopback, "--listen-tls", loopback)
+        server = ServerProcess("--max-connections-per-address", "1", listen=listen)
+        self.addCleanup(server.end)
+        plain, tls = server.ports
+        with contextlib.closing(socket.create_connection(("127.0.0.1", plain), 10)):
+            for port, status in ((plain, 51), (tls, None)):
+                with contextlib.closing(socket.create_connection(("127.0.0.1", port), 10)) as more:
+                    received = b"".join(iter(lambda: more.recv(4096), b""))
+                    self.assertEqual(json.loads(received)["status"] if received else None, status)
