@@ -43,19 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Talk to it until standard input ends and all is answered."""
     place = operand(options.name)
-    if place.path and place.remote is not None:
-        raise SetupError(f"raw takes a server's name alone: homeftp raw {place.remote}")
+    name = place.remote or place.path
+    if place.remote is not None and place.path:
+        raise SetupError(f"raw takes a server's name alone: homeftp raw {name}")
 
     async def work(reactor: Any, client: Client, tools: Tools) -> int:
         from twisted.internet.defer import Deferred
 
         ended: Deferred[int] = Deferred()
+        if sys.stdin.isatty():
+            print(f"logged in to {name}: one JSON object a line; Ctrl-D ends", file=sys.stderr)
         screen: Screen = Laid(sys.stdout.buffer) if sys.stdout.isatty() else Screen(sys.stdout.buffer)
         talk = Talk(client, screen, ended.callback)
         threading.Thread(target=talk.read, args=(sys.stdin.buffer, reactor.callFromThread), daemon=True).start()
         return await ended
 
-    return with_remote(place.remote or options.name, work)
+    return with_remote(name, work)
 
 
 class Screen:

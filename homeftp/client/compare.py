@@ -32,7 +32,10 @@ class Compare:
     async def run(self) -> None:
         """Compare. Raises `ConnectionFailed`."""
         self._directories()
-        await self._judge.run(self._cases())
+        try:
+            await self._judge.run(self._cases())
+        finally:
+            await self._judge.wind_up()
 
     def _cases(self) -> Iterator[Case]:
         for name, file in self._tree.files.items():

@@ -66,6 +66,7 @@ class Fetch:
             )
             await self._directories()
         finally:
+            await self._judge.wind_up()
             await self._tools.workers.run(self._landing.finish)
 
     def _decide(self, case: Case) -> None:
@@ -88,7 +89,7 @@ class Fetch:
         elif self._choices.ask is None:
             self._end(case, Outcome.NEWER)
         else:
-            Deferred.fromCoroutine(self._ask(case)).addErrback(self._judge.fail)
+            self._judge.spawn(self._ask(case))
 
     async def _ask(self, case: Case) -> None:
         assert self._choices.ask is not None
@@ -108,7 +109,7 @@ class Fetch:
     def _fetch(self, case: Case, outcome: Outcome) -> None:
         assert case.remote is not None
         if case.remote.size > PIECE:
-            Deferred.fromCoroutine(self._fetch_large(case, outcome)).addErrback(self._judge.fail)
+            self._judge.spawn(self._fetch_large(case, outcome))
             return
         fetching = _Fetching(self, case, outcome)
         try:

@@ -6,9 +6,9 @@ stays open until whoever decided about it releases it.
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Sequence
+from typing import Any, Callable, Coroutine, Iterator, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -36,7 +36,7 @@ class Judge:
     `sends` says that files go to the server: their content is kept, and the
     hash of what they would replace must be known. Otherwise a size that
     differs is enough. The Deferred of `run` fires when every case has been
-    released, or fails with what ended the connection.
+    released, or fails with what ended the connection; then `wind_up` is due.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Judge:
         self._bytes = 0
         self._pumping = False
         self._finished: Deferred[None] | None = None
+        self._tasks: set[Deferred[None]] = set()
 
     def run(self, cases: Iterator[Case]) -> Deferred[None]:
         """Judge all of `cases`."""
@@ -63,6 +64,20 @@ class Judge:
         finished = self._finished
         self._pump()
         return finished
+
+    async def wind_up(self) -> None:
+        """End what still runs for single cases, and wait until it has cleaned up after itself."""
+        self._next = None
+        for task in list(self._tasks):
+            task.cancel()
+        while self._tasks:
+            await DeferredList(list(self._tasks))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a coroutine work on one case; what it raises fails the whole."""
+        task = Deferred.fromCoroutine(work)
+        self._tasks.add(task)
+        task.addErrback(self.fail).addBoth(lambda _: self._tasks.discard(task))
 
     def fail(self, reason: Exception | Failure) -> None:
         """The whole of it has failed."""
@@ -122,7 +137,7 @@ class Judge:
             if not self._must_read(case):
                 self._compare_sizes(case)
             elif case.local is not None and case.local.size > PIECE:
-                Deferred.fromCoroutine(self._read_large(case)).addErrback(self.fail)
+                self.spawn(self._read_large(case))
             else:
                 small.append(case)
         if small:

@@ -48,7 +48,10 @@ class Push:
     async def run(self) -> None:
         """Send the files, then give the directories their metadata. Raises `ConnectionFailed`."""
         remote = self._remote.get
-        await self._judge.run(Case(name, file, remote(name)) for name, file in self._tree.files.items())
+        try:
+            await self._judge.run(Case(name, file, remote(name)) for name, file in self._tree.files.items())
+        finally:
+            await self._judge.wind_up()
         await self._directories()
 
     def _decide(self, case: Case) -> None:
@@ -71,7 +74,7 @@ class Push:
         elif self._choices.ask is None:
             self._end(case, Outcome.NEWER)
         else:
-            Deferred.fromCoroutine(self._ask(case)).addErrback(self._judge.fail)
+            self._judge.spawn(self._ask(case))
 
     def _newer(self, case: Case) -> bool:
         assert case.remote is not None and case.content is not None

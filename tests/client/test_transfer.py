@@ -7,11 +7,13 @@ from typing import Awaitable
 
 from twisted.internet.defer import Deferred, succeed
 
-from homeftp.client import ConnectionFailed, Item, Outcome
-from homeftp.client.transfer import Choices, push
+from homeftp.client import Choices, ConnectionFailed, Item, Outcome
+from homeftp.client.transfer import get, push
 from homeftp.config import PIECE
 from homeftp.errors import NotFound, SetupError, WrongKind
+from homeftp.wire.endpoint import RESERVED_PREFIX
 from tests.client.home import HomeCase, folders, stamp, tree
+from tests.client.wire import FULL
 
 BIG = bytes(range(256)) * (PIECE // 100)
 """Larger than what is held in memory whole."""
@@ -450,3 +452,33 @@ class ManyTests(HomeCase):
         self.failureResultOf(pushing, ConnectionFailed)
         for name, content in self.there().items():
             self.assertEqual(content, BIG if name == "lib/250" else b"small")
+
+    def test_connection_lost_while_fetching(self) -> None:
+        """The same when fetching: no temporary file is left either."""
+        for number in range(20):
+            self.lay_there(f"lib/{number}", BIG if number == 5 else b"small")
+        getting = Deferred.fromCoroutine(
+            get(self.client, self.tools, ["lib"], f"{self.here}/out", Choices(recursive=True), self.watch())
+        )
+        for _ in range(40):
+            self.server.clock.advance(0)
+            self.wire._deliver(self.wire.near, self.wire.far, 0)
+            if any(name.startswith(RESERVED_PREFIX) for name in tree(self.here)):
+                break
+            self.far_part()
+        else:
+            self.fail("the large file never began")
+        self.assertNoResult(getting)
+        self.wire.cut()
+        self.failureResultOf(getting, ConnectionFailed)
+        for content in tree(f"{self.here}/out").values():
+            self.assertEqual(content, b"small")
+
+    def far_part(self) -> None:
+        """Deliver some of what the server has sent."""
+        data = self.wire.far.take()
+        if data:
+            self.wire.near.protocol.dataReceived(data[:FULL])
+        self.wire.far.outgoing = data[FULL:] + self.wire.far.outgoing
+        if self.wire.far.producer is not None:
+            self.wire.far.producer.resumeProducing()
