@@ -463,7 +463,7 @@ class ManyTests(HomeCase):
         for _ in range(40):
             self.server.clock.advance(0)
             self.wire._deliver(self.wire.near, self.wire.far, 0)
-            if any(name.startswith(RESERVED_PREFIX) for name in tree(self.here)):
+            if any(f"/{RESERVED_PREFIX}" in name for name in tree(self.here)):
                 break
             self.far_part()
         else:
