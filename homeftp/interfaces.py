@@ -41,7 +41,7 @@ class IPayload(Interface):
     size: int = Attribute("How many bytes there are in all.")
 
     def read() -> Awaitable[bytes]:
-        """The next piece, of at most `config.PIECE` bytes; b"" after the last.
+        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last.
 
         Raises what ended the stream early: `TimedOut` (53) when the peer
         stalled, `twisted.internet.error.ConnectionLost` when it went away.

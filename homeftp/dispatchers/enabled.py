@@ -20,6 +20,8 @@ from zope.interface.verify import verifyObject
 
 from homeftp.errors import SetupError
 from homeftp.interfaces import IDispatcher
+from homeftp.wire.codec import check_kind
+from homeftp.wire.conversation import RESERVED_TYPES
 
 
 def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[str]) -> list[IDispatcher]:
@@ -31,9 +33,11 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
     """
     loaded: dict[str, IDispatcher] = {}
     for name in names:
-        if name in loaded:
-            raise SetupError(f"--dispatcher names {name} twice: once is enough")
         path = _find(name, plugin_dirs)
+        if name in loaded:
+            raise SetupError(f"--dispatcher names {name} twice: once is enough for {path}")
+        if name in RESERVED_TYPES:
+            raise SetupError(f"{path} claims {name}, which belongs to the session itself: give it another name")
         if name in taken:
             raise SetupError(f"{path} claims {name}, which is built in: give it another name")
         loaded[name] = _dispatcher(name, path)
@@ -82,6 +86,9 @@ def _dispatcher(name: str, path: str) -> IDispatcher:
         verifyObject(IDispatcher, candidates[0])
         if not isinstance(candidates[0].body_type, type):
             raise SetupError(f"{path}: the body_type of {name} is no class")
+        check_kind(candidates[0].body_type)
+    except TypeError as error:
+        raise SetupError(f"{path}: the body_type of {name} cannot be used: {error}") from None
     except Invalid as error:
         raise SetupError(f"{path}: the dispatcher of {name} is incomplete: {_one_line(error)}") from None
     dispatcher: IDispatcher = candidates[0]

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.errors import Refusal, SetupError, TooLarge, UnknownRequestType
+from homeftp.errors import Internal, Refusal, SetupError, TooLarge, UnknownRequestType
 from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
 from homeftp.values import Claim
@@ -100,8 +100,20 @@ class Table:
         """
         dispatcher = self.find(envelope.request_type)
         body: Any = decode_body(envelope.request_type, envelope.body, dispatcher.body_type)
-        claiming = IClaiming(dispatcher, None)
-        return dispatcher, body, EVERYTHING if claiming is None else claiming.claims(body)
+        return dispatcher, body, self._claim(dispatcher, body)
+
+    def _claim(self, dispatcher: IDispatcher, body: Any) -> Claim:
+        claiming: Any = IClaiming(dispatcher, None)
+        if claiming is None:
+            return EVERYTHING
+        try:
+            claim: Claim = claiming.claims(body)
+            return claim
+        except Refusal:
+            raise
+        except Exception:  # noqa: BLE001 (a dispatcher's bug: it is logged, and answered)
+            self._log.failure("the dispatcher of {type} failed", type=dispatcher.request_type)
+            raise Internal(_FAILED) from None
 
     def dispatch(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
         """Let `dispatcher` answer; whatever it does there is one answer, and the Deferred never fails."""

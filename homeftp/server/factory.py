@@ -81,14 +81,17 @@ class Connections:
 
 
 class TurnedAway(Protocol):
-    """Says why there is no room, and closes."""
+    """Says why there is no room, and closes; without a reason, where TLS comes first, just that."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str | None) -> None:
         self._why = why
 
     def connectionMade(self) -> None:
         """The one line, unasked; a client takes it for the answer to its STARTTLS."""
         assert self.transport is not None
+        if self._why is None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
+            return
         self.transport.write(encode_response(Status.BUSY, f"{self._why}: try again in a while") + b"\n")
         self.transport.loseConnection()
 
@@ -112,7 +115,7 @@ class Listener(Factory):
         why = self._connections.full(host)
         if why is not None:
             self._log.info("turned away {host}: {why}", host=host, why=why)
-            return None if self._immediate_tls else TurnedAway(why)
+            return TurnedAway(None if self._immediate_tls else why)
         peer = f"{host}:{getattr(addr, 'port', '')}" if host is not None else "a local socket"
         setup = Setup(
             clock=self._clock,

@@ -1,7 +1,8 @@
 """The bytes that follow a request's line, on their way to its dispatcher: bounded, readable once.
 
 The protocol delivers, the dispatcher reads; between them stands at most one
-`config.PIECE` before the protocol is told to stop reading from the client.
+piece before the protocol is told to stop reading from the client. How large a
+piece may be depends on how many payloads are under way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Callable
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from homeftp.config import PIECE
+from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
 from homeftp.errors import TooLarge
 from homeftp.interfaces import IPayload
 
@@ -19,6 +20,20 @@ from homeftp.interfaces import IPayload
 def _check_limit(size: int, limit: int) -> None:
     if size > limit:
         raise TooLarge(f"the payload has {size} bytes; at most {limit} are allowed here")
+
+
+class Budget:
+    """The memory that the large payloads of all connections share: the more there are, the smaller their pieces."""
+
+    def __init__(self, memory: int = STREAM_MEMORY) -> None:
+        self._memory = memory
+        self.streams = 0
+        """How many payloads are under way."""
+
+    @property
+    def piece(self) -> int:
+        """Bytes of one piece now, from `config.PIECE` to `config.STREAM_PIECE`."""
+        return max(PIECE, min(STREAM_PIECE, self._memory // max(1, self.streams)))
 
 
 @implementer(IPayload)
@@ -45,9 +60,12 @@ class WholePayload:
 class StreamPayload:
     """A payload that is still arriving. `drained` is called whenever it has room again."""
 
-    def __init__(self, size: int, drained: Callable[[], None]) -> None:
+    def __init__(self, size: int, drained: Callable[[], None], budget: Budget) -> None:
         self.size = size
         self._drained = drained
+        self._budget = budget
+        self._counted = True
+        budget.streams += 1
         self._missing = size
         self._pieces: list[bytes] = []
         self._held = 0
@@ -63,11 +81,13 @@ class StreamPayload:
     @property
     def full(self) -> bool:
         """Whether the client has to wait until more is read."""
-        return self._held >= PIECE
+        return self._held >= self._budget.piece
 
     def deliver(self, data: bytes) -> None:
         """The next bytes from the client; never more than are missing."""
         self._missing -= len(data)
+        if not self._missing:
+            self._leave()
         if self.discarding:
             return
         self._pieces.append(data)
@@ -78,11 +98,19 @@ class StreamPayload:
     def fail(self, reason: Exception) -> None:
         """No more will come: the reader gets `reason`."""
         self._failure = self._failure or reason
+        self._leave()
         self._wake()
+
+    def _leave(self) -> None:
+        """No more will be held than is held now."""
+        if self._counted:
+            self._counted = False
+            self._budget.streams -= 1
 
     def discard(self) -> None:
         """Nobody wants the rest: throw it away as it comes."""
         self.discarding = True
+        self._leave()
         self._pieces = []
         self._held = 0
         self._drained()
@@ -93,8 +121,8 @@ class StreamPayload:
             reader.callback(None)
 
     async def read(self) -> bytes:
-        """The next piece, of about `config.PIECE` bytes; b"" after the last."""
-        if self._held < PIECE and self._missing and self._failure is None:
+        """The next piece, of at most `config.STREAM_PIECE` bytes and what came with it; b"" after the last."""
+        if not self.full and self._missing and self._failure is None:
             self._reader = Deferred()
             await self._reader
         if self._failure is not None:

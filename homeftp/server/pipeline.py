@@ -71,6 +71,8 @@ class Exchange:
     """Begins the work; the claim is held until its Deferred fires, which it does without a failure."""
     weight: int
     """Bytes that the request keeps in memory."""
+    answered: Callable[[], None] = lambda: None
+    """Called when the answer has been sent, its payload too."""
 
 
 class Pipeline:
@@ -113,6 +115,12 @@ class Pipeline:
                 streaming.addCallbacks(self._streamed, lambda failure: failure.trap(ConnectionLost) and None)
         self._settled()
 
+    def cut(self) -> None:
+        """Nothing behind the request that is being worked on is to be answered: forget all that has not begun."""
+        for _ in self._waiting:
+            self.weight -= self._queue.pop().weight
+        self._waiting.clear()
+
     def abandon(self) -> None:
         """The client has gone: begin nothing more, and let those that wait for their turn learn it."""
         self._waiting.clear()
@@ -127,7 +135,9 @@ class Pipeline:
         self.flush()
 
     def _pop(self) -> None:
-        self.weight -= self._queue.popleft().weight
+        exchange = self._queue.popleft()
+        self.weight -= exchange.weight
+        exchange.answered()
         if self._queue:
             self._queue[0].resolution.take_turn()
 

@@ -20,7 +20,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE
+from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE
 from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
 from homeftp.interfaces import IPayload
 from homeftp.server.deadlines import Deadlines
@@ -53,6 +53,8 @@ class Setup:
 
 class _Transport(Protocol):
     """What the shell needs of its transport: TCP or a local socket, with TLS to come or there already."""
+
+    bufferSize: int
 
     def write(self, data: bytes) -> None: ...
     def startTLS(self, contextFactory: IOpenSSLServerConnectionCreator) -> None: ...
@@ -90,6 +92,7 @@ class ServerProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """Start the deadlines; nothing is said before the client speaks."""
+        self.transport.bufferSize = READ_BUFFER
         self._outlet = Outlet(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, broken=self._broken
         )
@@ -129,9 +132,9 @@ class ServerProtocol(LineReceiver):
 
     # -- TLS -----------------------------------------------------------------
 
-    def _starttls(self) -> None:
+    def _starttls(self, id: Identifier) -> None:
         """Answer, and begin the handshake, with nothing between (CVE-2011-0411)."""
-        self._say(Status.OK, "go ahead")
+        self._say(Status.OK, "go ahead", id)
         if self.clearLineBuffer():
             self._log.warn("{peer} sent plaintext behind STARTTLS: connection aborted", peer=self.peer)
             self.abort()
@@ -156,6 +159,9 @@ class ServerProtocol(LineReceiver):
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
         self._received += len(data)
+        if self._stream is not None and not self.paused and not self._buffer and len(data) < self._missing:
+            self._fill(self._stream, data)  # most of what ever comes; LineReceiver would only hand it on
+            return
         super().dataReceived(data)
         if self._conversation.phase is not Phase.CLOSING:
             self._watch_input()
@@ -187,7 +193,7 @@ class ServerProtocol(LineReceiver):
             if refused is not None or request.content_length:
                 self._fault(refused or BadRequest("STARTTLS has no payload"))
             else:
-                self._starttls()
+                self._starttls(request.id)
             return
         self._missing = request.content_length
         if self._missing == 0:
@@ -196,7 +202,7 @@ class ServerProtocol(LineReceiver):
             self._request = request
             self.setRawMode()
         else:
-            self._stream = StreamPayload(self._missing, self._adjust)
+            self._stream = StreamPayload(self._missing, self._adjust, self._setup.services.budget)
             self.setRawMode()
             self._admit(request, self._stream)
 
@@ -212,11 +218,10 @@ class ServerProtocol(LineReceiver):
         if self._conversation.phase is Phase.CLOSING and self._stream is None:
             return
         mine, rest = data[: self._missing], data[self._missing :]
-        self._missing -= len(mine)
         if self._stream is not None:
-            self._stream.deliver(mine)
-            self._adjust()
+            self._fill(self._stream, mine)
         else:
+            self._missing -= len(mine)
             self._gathered.append(mine)
         if self._missing:
             return
@@ -228,6 +233,13 @@ class ServerProtocol(LineReceiver):
         self._stream = None
         self.setLineMode(rest)
 
+    def _fill(self, stream: StreamPayload, data: bytes) -> None:
+        """Bytes of a large payload."""
+        self._missing -= len(data)
+        stream.deliver(data)
+        if stream.full:
+            self._adjust()
+
     # -- requests ------------------------------------------------------------
 
     def _admit(self, request: Request, payload: IPayload, weight: int = 0) -> None:
@@ -237,20 +249,24 @@ class ServerProtocol(LineReceiver):
     def _enqueue(self, route: Route, id: Identifier, payload: IPayload, weight: int = 0) -> None:
         resolution = Resolution(id, self._outlet, self._pipeline.flush)
 
+        def discard() -> None:
+            """Nobody reads what is left of the payload: it is thrown away as it comes."""
+            if isinstance(payload, StreamPayload):
+                payload.discard()
+
+        def worked(_: object) -> None:
+            if not resolution.streams:
+                discard()
+
         def work() -> Deferred[None] | None:
             working = route.begin(payload, resolution)
             if working is None:
-                self._worked(None, payload)
+                worked(None)
                 return None
-            return working.addCallback(self._worked, payload)
+            return working.addCallback(worked)
 
-        self._pipeline.add(Exchange(route.claim, resolution, work, weight))
+        self._pipeline.add(Exchange(route.claim, resolution, work, weight, discard))
         self._adjust()
-
-    def _worked(self, _: object, payload: IPayload) -> None:
-        """A request has been worked on; what it left of its payload is thrown away as it comes."""
-        if isinstance(payload, StreamPayload):
-            payload.discard()
 
     def _fault(self, refusal: Refusal, id: Identifier = None) -> None:
         """The stream cannot be trusted any more: answer once, after what came before, and close."""
@@ -267,9 +283,10 @@ class ServerProtocol(LineReceiver):
     # -- what the session asks -------------------------------------------------
 
     def finish(self) -> None:
-        """Take no more requests; close when what is in flight has been answered."""
+        """Take no more requests, those that wait already neither; close when this one has been answered."""
         self._close_phase()
         self._stream = None
+        self._pipeline.cut()
 
     def logged_in(self) -> None:
         """The client is somebody now."""
@@ -346,6 +363,6 @@ class ServerProtocol(LineReceiver):
             self._outlet.detach()
             self.transport.loseConnection()
 
-    def _say(self, status: int, message: str) -> None:
+    def _say(self, status: int, message: str, id: Identifier = None) -> None:
         """A line before TLS."""
-        self.transport.write(encode_response(status, message) + b"\n")
+        self.transport.write(encode_response(status, message, id=id) + b"\n")

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import TLS_WRITE
+from homeftp.config import MAX_RESPONSE_LINE, TLS_WRITE
 from homeftp.interfaces import IPayload, IResolution
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
@@ -122,6 +122,11 @@ class Resolution:
         """Whether there is an answer."""
         return self._answer is not None
 
+    @property
+    def streams(self) -> bool:
+        """Whether the answer has a payload that is read as it is sent, perhaps from the request's own."""
+        return self._answer is not None and not isinstance(self._answer[1], bytes | None)
+
     def take_turn(self) -> None:
         """Every request before this one has been answered."""
         self._turn = True
@@ -169,7 +174,10 @@ class Resolution:
         self, status: int, message: str, body: dict[str, Any] | None, payload: IPayload | bytes | None, *, more: bool
     ) -> bytes:
         size = 0 if payload is None else len(payload) if isinstance(payload, bytes) else payload.size
-        return encode_response(status, message, body, id=self._id, content_length=size, more=more) + b"\n"
+        line = encode_response(status, message, body, id=self._id, content_length=size, more=more)
+        if len(line) > MAX_RESPONSE_LINE:
+            raise ValueError(f"a response's line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed")
+        return line + b"\n"
 
     async def _stream(self, payload: IPayload | bytes | None) -> None:
         """The bytes behind a line that has been sent; raises `ConnectionLost` when they cannot be sent whole."""

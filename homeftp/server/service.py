@@ -50,6 +50,7 @@ from homeftp.private import private_folder
 from homeftp.server.announcement import Listened, announcement
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
+from homeftp.server.payload import Budget
 from homeftp.server.session import Services
 from homeftp.store.share import Share
 from homeftp.tls import server_options
@@ -209,6 +210,7 @@ class HomeFTPService(MultiService):
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
             portal=portal(share, self._checkers or [PasswordChecker(state, auth)]),
             workers=workers,
+            budget=Budget(),
             limits=settings.limits,
             server_name=identity.server_name,
             filetypes=settings.filetypes,

@@ -21,6 +21,7 @@ from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION
 from homeftp.dispatchers.table import EVERYTHING, Request, Table
 from homeftp.errors import LoginFailed, Refusal, ShuttingDown
 from homeftp.interfaces import IAccount, IDispatcher, IPayload, IResolution, IWorkers
+from homeftp.server.payload import Budget
 from homeftp.status import Status
 from homeftp.values import Claim
 from homeftp.wire import conversation
@@ -37,6 +38,7 @@ class Services:
     table: Table
     portal: Portal
     workers: IWorkers
+    budget: Budget
     limits: Limits
     server_name: str
     filetypes: tuple[str, ...]
@@ -123,6 +125,8 @@ class Session:
             refused: Refusal | None
             if self.stopping:
                 refused = ShuttingDown("the server is stopping: connect again in a while")
+            elif self.conversation.phase is Phase.CLOSING and self.account is not None:
+                refused = None  # it came before what closes the connection
             else:
                 refused = self.conversation.refusal(envelope.request_type)
             if refused is not None:

@@ -46,6 +46,14 @@ def _utf8(line: bytes) -> None:
         raise BadRequest(f"the line is not UTF-8 at byte {error.start}") from None
 
 
+def check_kind(kind: type) -> None:
+    """Raise TypeError, in one line, for a class that no body can be decoded into."""
+    try:
+        _decoder(cast(Any, kind))
+    except Exception as error:  # noqa: BLE001 (whatever its annotations lead to)
+        raise TypeError(f"{type(error).__name__}: {' '.join(str(error).split())}") from None
+
+
 def decode_request(line: bytes) -> Request:
     """The request of a line.
 

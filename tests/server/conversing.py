@@ -23,6 +23,7 @@ from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.table import Table
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.server.payload import Budget
 from homeftp.server.protocol import ServerProtocol, Setup
 from homeftp.server.session import Services
 from homeftp.store.share import Share
@@ -89,6 +90,7 @@ class Server:
             table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
             portal=portal(share, [checker]),
             workers=workers,
+            budget=Budget(),
             limits=limits,
             server_name="server.test",
             filetypes=filetypes,

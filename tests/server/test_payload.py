@@ -6,10 +6,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from homeftp.config import PIECE
+from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
 from homeftp.errors import TimedOut, TooLarge
 from homeftp.interfaces import IPayload
-from homeftp.server.payload import StreamPayload, WholePayload
+from homeftp.server.payload import Budget, StreamPayload, WholePayload
 
 
 class WholePayloadTests(SynchronousTestCase):
@@ -36,17 +36,41 @@ class WholePayloadTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(WholePayload(b"1234").read_all(4))), b"1234")
 
 
+class BudgetTests(SynchronousTestCase):
+    """The memory of all large payloads."""
+
+    def test_pieces(self) -> None:
+        """One payload gets large pieces, many get small ones, and a payload that has ended makes room again."""
+        budget = Budget()
+        self.assertEqual(budget.piece, STREAM_PIECE)
+        payloads = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(16)]
+        self.assertEqual(budget.piece, STREAM_MEMORY // 16)
+        more = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(100)]
+        self.assertEqual(budget.piece, PIECE)
+        for payload in more:
+            payload.fail(TimedOut("late"))
+            payload.discard()
+        for payload in payloads[:8]:
+            payload.deliver(bytes(10 * PIECE))
+        for payload in payloads[8:15]:
+            payload.discard()
+            payload.deliver(bytes(10 * PIECE))
+        self.assertEqual(budget.streams, 1)
+        self.assertEqual(budget.piece, STREAM_PIECE)
+
+
 class StreamPayloadTests(SynchronousTestCase):
     """A payload that is arriving."""
 
     def setUp(self) -> None:
         self.drained = 0
+        self.budget = Budget(PIECE)
 
     def stream(self, size: int) -> StreamPayload:
         def drained() -> None:
             self.drained += 1
 
-        return StreamPayload(size, drained)
+        return StreamPayload(size, drained, self.budget)
 
     def test_interface(self) -> None:
         """It is what it says."""

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
 
-from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE, Limits
+from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.status import Status
 from tests.server.conversing import PASSWORD, Connection, Server
 
@@ -379,7 +379,7 @@ class PaceTests(SynchronousTestCase):
             elif not self.workers.work():
                 break
             stream = self.connection.protocol._stream
-            self.assertLessEqual(0 if stream is None else stream._held, 512 * 1024)
+            self.assertLessEqual(0 if stream is None else stream._held, STREAM_PIECE + 16_384)
         self.assertEqual([r.status for r in self.connection.responses()], [0])
         self.assertEqual(os.path.getsize(os.path.join(self.server.root, "big")), size)
 
