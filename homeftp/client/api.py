@@ -171,9 +171,7 @@ class Client:
             raise WrongKind(f"{rel_endpoint or 'the share'} is a directory: list it")
         return Download(understood(part.body, Entry, "the answer to GET"), part.payload, answer)
 
-    async def cmp(
-        self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None
-    ) -> Comparison:
+    async def cmp(self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None) -> Comparison:
         """Compare what stands at an endpoint with `hash` and `meta_data`, or with those of them that are given."""
         body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)
         part = await self.request("CMP", body).last()

@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
-from homeftp.config import PIECE
+from homeftp.config import PIECE, STREAM_PIECE
 from homeftp.errors import Refusal, TooLarge, refusal
 from homeftp.interfaces import IPayload
 from homeftp.status import Status
@@ -67,17 +67,24 @@ class Incoming:
         self.size = size
         self._answer = answer
         self._missing = size
+        self._held = 0
         self._pieces: deque[bytes] = deque()
 
+    @property
+    def ready(self) -> bool:
+        """Whether a reader need not wait: handing over every few bytes would cost more than the bytes do."""
+        return self._held >= PIECE or not self._missing
+
     async def read(self) -> bytes:
-        """What has come since the last time, at most `config.PIECE` bytes; b"" after the last."""
-        while not self._pieces and self._missing:
+        """The next piece, from `config.PIECE` to `config.STREAM_PIECE` bytes; the rest, then b"", at the end."""
+        while not self.ready:
             await self._answer.news()
         taken: list[bytes] = []
         size = 0
-        while self._pieces and (not taken or size + len(self._pieces[0]) <= PIECE):
+        while self._pieces and (not taken or size + len(self._pieces[0]) <= STREAM_PIECE):
             taken.append(self._pieces.popleft())
             size += len(taken[-1])
+        self._held -= size
         self._answer.taken(size)
         return b"".join(taken)
 
@@ -93,6 +100,7 @@ class Incoming:
     def deliver(self, data: bytes) -> None:
         """The next bytes from the connection."""
         self._missing -= len(data)
+        self._held += len(data)
         self._pieces.append(data)
 
 
@@ -180,7 +188,7 @@ class Answer:
     def taken(self, cost: int) -> None:
         """So many bytes wait no longer."""
         self._held -= cost
-        if self._held < PIECE:
+        if self._held < STREAM_PIECE:
             self._go_on()
 
     def responded(self, response: Response) -> None:
@@ -189,12 +197,15 @@ class Answer:
         if not self._discarding:
             self._parts.append(Part(response, self._current))
             self._hold(_LINE_COST)
+            self._wake()
 
     def received(self, data: bytes) -> None:
         """Payload from the protocol."""
         if self._current is not None and not self._discarding:
             self._current.deliver(data)
             self._hold(len(data))
+            if self._current.ready:
+                self._wake()
 
     def finished(self) -> None:
         """The end, from the protocol."""
@@ -208,10 +219,9 @@ class Answer:
 
     def _hold(self, cost: int) -> None:
         self._held += cost
-        if self._held >= PIECE and not self._paused:
+        if self._held >= STREAM_PIECE and not self._paused:
             self._paused = True
             self._flow.pauseProducing()
-        self._wake()
 
     def _go_on(self) -> None:
         if self._paused:

@@ -24,9 +24,7 @@ class Outbox:
     never come, so the connection must end.
     """
 
-    def __init__(
-        self, transport: Any, *, moved: Callable[[], None], broken: Callable[[BaseException], None]
-    ) -> None:
+    def __init__(self, transport: Any, *, moved: Callable[[], None], broken: Callable[[BaseException], None]) -> None:
         self._transport = transport
         self._moved = moved
         self._broken = broken

@@ -31,7 +31,7 @@ from zope.interface import implementer
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation, explained
 from homeftp.client.exchange import IExchange, IListener, settled
 from homeftp.client.outbox import Outbox
-from homeftp.config import MAX_RESPONSE_LINE, Patience
+from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, Patience
 from homeftp.errors import BadRequest
 from homeftp.interfaces import IPayload
 from homeftp.status import Status
@@ -73,6 +73,7 @@ class ClientProtocol(LineReceiver):
         """Ask for TLS, before anything else."""
         seconds = self._patience.tls_seconds
         self._deadline = self._clock.callLater(seconds, self._too_slow, "the server does not begin TLS")
+        self.transport.bufferSize = READ_BUFFER
         self.transport.write(encode_request(STARTTLS) + b"\n")
 
     def handshakeCompleted(self) -> None:

@@ -41,9 +41,7 @@ async def push_stream(client: Client, tools: Tools, target: str, choices: Choice
         await run(os.unlink, path)
 
 
-async def _push(
-    client: Client, tools: Tools, endpoint: str, file: OpenFile, choices: Choices, watch: Watch
-) -> None:
+async def _push(client: Client, tools: Tools, endpoint: str, file: OpenFile, choices: Choices, watch: Watch) -> None:
     run = tools.workers.run
     slices = file.digest()
     digest = None

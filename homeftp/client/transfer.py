@@ -204,9 +204,7 @@ async def _get_tree(
     await Fetch(client, tools, below(str(endpoint)), there.entries, tree, landing, choices, watch).run()
 
 
-async def cmp(
-    client: Client, tools: Tools, local: str, remote: str, watch: Watch, *, local_first: bool = True
-) -> None:
+async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watch, *, local_first: bool = True) -> None:
     """Compare a local file or directory with the server's; the second place is found as a transfer would find it.
 
     Raises `SetupError` when there is nothing at the first place, `NotFound` (40) when that is the server's.

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from homeftp import tls
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.exchange import Answer, IExchange
-from homeftp.config import MAX_RESPONSE_LINE, PIECE, Patience
+from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, Patience
 from homeftp.errors import Busy, NotTrusted, Refusal, TLSRequired
 from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
@@ -374,16 +374,16 @@ class SendingTests(SynchronousTestCase):
 
     def test_waits_for_the_server(self) -> None:
         """While the server does not read, no more is read from the payload: memory stays bounded."""
-        payload = Pieces(50 * PIECE)
+        payload = Pieces(50 * STREAM_PIECE)
         self.client.ask(Told(), "PUSH", {}, payload)
         self.wire.far.reading = False
         given = 0
         while payload.asked is not None:
-            payload.give(bytes(PIECE))
+            payload.give(bytes(STREAM_PIECE))
             given += 1
             self.wire.pump()
         self.assertLessEqual(given, 2)
-        self.assertLess(len(self.wire.near.outgoing), PIECE)
+        self.assertLess(len(self.wire.near.outgoing), STREAM_PIECE)
         self.wire.far.reading = True
         self.wire.pump()
         self.assertIsNotNone(payload.asked)
@@ -411,11 +411,11 @@ class SendingTests(SynchronousTestCase):
 
     def test_connection_lost_while_choked(self) -> None:
         """A payload that waits for room is let go when the connection breaks."""
-        told, payload = Told(), Pieces(50 * PIECE)
+        told, payload = Told(), Pieces(50 * STREAM_PIECE)
         self.client.ask(told, "PUSH", {}, payload)
         self.wire.far.reading = False
         while payload.asked is not None:
-            payload.give(bytes(PIECE))
+            payload.give(bytes(STREAM_PIECE))
         self.wire.cut()
         self.assertIsInstance(told.reason, ConnectionFailed)
 
@@ -464,11 +464,11 @@ class PatienceTests(SynchronousTestCase):
 
     def test_server_that_does_not_read(self) -> None:
         """A payload that the server does not take is given up."""
-        told, payload = Told(), Pieces(50 * PIECE)
+        told, payload = Told(), Pieces(50 * STREAM_PIECE)
         self.client.ask(told, "PUSH", {}, payload)
         self.wire.far.reading = False
         while payload.asked is not None:
-            payload.give(bytes(PIECE))
+            payload.give(bytes(STREAM_PIECE))
         self.wait(80)
         self.assertIn("stalled", said(told))
 
@@ -508,6 +508,7 @@ class AnswerTests(SynchronousTestCase):
 
     def test_parts(self) -> None:
         """Iterating gives every response with its payload."""
+
         async def collect() -> list[tuple[dict[str, Any], bytes]]:
             return [(part.body, await part.payload.read_all(100)) async for part in self.answer]
 
@@ -525,6 +526,7 @@ class AnswerTests(SynchronousTestCase):
 
     def test_connection_lost(self) -> None:
         """So is the end of the connection, in the middle of a payload too."""
+
         async def read() -> bytes:
             part = await self.answer.last()
             return await part.payload.read_all(100)
@@ -537,15 +539,15 @@ class AnswerTests(SynchronousTestCase):
 
     def test_unread_payload_holds_up(self) -> None:
         """What is not read stops the connection after a megabyte; reading lets it go on."""
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 5 * PIECE})
+        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 5 * STREAM_PIECE})
         for _ in range(40):
-            self.wire.far.write(bytes(PIECE // 8))
+            self.wire.far.write(bytes(STREAM_PIECE // 8))
             self.wire.pump()
         self.assertFalse(self.wire.near.reading)
-        self.assertLess(self.answer._held, PIECE + FULL)
+        self.assertLess(self.answer._held, STREAM_PIECE + FULL)
         reading = Deferred.fromCoroutine(self._read_size())
         self.wire.pump()
-        self.assertEqual(self.successResultOf(reading), 5 * PIECE)
+        self.assertEqual(self.successResultOf(reading), 5 * STREAM_PIECE)
 
     async def _read_size(self) -> int:
         part = await self.answer.last()
@@ -558,18 +560,18 @@ class AnswerTests(SynchronousTestCase):
         """Waiting for the last response throws away what is before it, however much that is."""
         waiting = Deferred.fromCoroutine(self.answer.last())
         for _ in range(4):
-            self.respond(bytes(PIECE), more=True)
+            self.respond(bytes(STREAM_PIECE), more=True)
         self.respond(b"", body={"done": True})
         self.assertEqual(self.successResultOf(waiting).body, {"done": True})
 
     def test_discard(self) -> None:
         """An answer that is not wanted does not hold up the connection."""
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 3 * PIECE})
-        self.wire.far.write(bytes(2 * PIECE))
+        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 3 * STREAM_PIECE})
+        self.wire.far.write(bytes(2 * STREAM_PIECE))
         self.wire.pump()
         self.assertFalse(self.wire.near.reading)
         self.answer.discard()
-        self.wire.far.write(bytes(PIECE))
+        self.wire.far.write(bytes(STREAM_PIECE))
         self.wire.pump()
         self.assertTrue(self.wire.near.reading)
         self.assertEqual(self.client.open_requests, 0)
