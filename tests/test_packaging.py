@@ -18,6 +18,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 CHECKOUT = Path(__file__).parents[1]
+FOLDERS = ("benchmarks", "changelog.d", "docs", "homeftp", "tests", "twisted")
 TWISTD = "from twisted.scripts.twistd import run; run()"
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"
 
@@ -47,8 +48,13 @@ class InstallationTests(SynchronousTestCase):
         self.folder.mkdir()
         self.addCleanup(shutil.rmtree, self.folder)
         self.checkout = self.folder / "checkout"
-        skip = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "_trial_temp*", "_build")
-        shutil.copytree(CHECKOUT, self.checkout, ignore=skip)
+        self.checkout.mkdir()
+        for path in CHECKOUT.iterdir():
+            if path.is_file():
+                shutil.copy(path, self.checkout)
+        for name in FOLDERS:
+            skip = shutil.ignore_patterns("__pycache__", "_build")
+            shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=skip)
         for plugins in (self.checkout / "twisted" / "plugins", self.checkout / "homeftp" / "plugins"):
             (plugins / "dropin.cache").write_bytes(b"left by whoever ran it from here")
 
