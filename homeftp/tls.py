@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import attrs
 from cryptography import x509
 from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
 from OpenSSL.crypto import X509
 from service_identity.cryptography import extract_patterns
@@ -97,7 +98,12 @@ class _OneName:
         if depth > 0 or not chain_fits:
             return bool(chain_fits)
         try:
-            verify_service_identity(extract_patterns(certificate.to_cryptography()), [self.name], [])
+            presented = certificate.to_cryptography()
+            verify_service_identity(extract_patterns(presented), [self.name], [])
+            usage = presented.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+            names = presented.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            if ExtendedKeyUsageOID.SERVER_AUTH not in usage or any("*" in str(name.value) for name in names):
+                return False
         except Exception:  # noqa: BLE001 - whatever the reason, the name is not proven
             return False
         return True

@@ -91,6 +91,14 @@ class ServerNameTests(SynchronousTestCase):
         """A certificate for clients does not pass, even with the server's name."""
         self.assert_refused(self.home.server(usage=ExtendedKeyUsageOID.CLIENT_AUTH)).trap(SSL.Error)
 
+    def test_no_usage(self) -> None:
+        """A certificate that does not say what it is for is not taken for a server's."""
+        self.assert_refused(self.home.server(usage=None)).trap(SSL.Error)
+
+    def test_wildcard(self) -> None:
+        """A name that stands for many is not the server's."""
+        self.assert_refused(self.home.server(names=dns(f"*.{home_domain(self.home.certificate)}"))).trap(SSL.Error)
+
     def test_device(self) -> None:
         """A device of the home cannot pass as its server, even one that was let have a server's usage."""
         name = f"device.{home_domain(self.home.certificate)}"

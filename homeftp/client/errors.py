@@ -32,6 +32,10 @@ def explained(phase: Phase, reason: BaseException | None) -> Exception:
     if isinstance(reason, SSL.Error):
         said = "; ".join(str(line[-1]) for line in (reason.args[0] if reason.args else ()) if line)
         if "certificate verify failed" in said:
-            return NotTrusted("the server's certificate was not made by the home that was pinned")
+            return NotTrusted(
+                "the server does not prove to be the home that was pinned: its certificate is another home's or a "
+                "device's, has ended, or bears another name; check both machines' clocks, and if the server was made "
+                "anew, remove the remote and add it again"
+            )
         return ConnectionFailed(f"the TLS handshake failed: {said or 'no reason given'}")
     return ConnectionFailed("the server closed the connection during the TLS handshake")

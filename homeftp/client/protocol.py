@@ -40,6 +40,9 @@ from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.conversation import STARTTLS, Conversation, Phase
 from homeftp.wire.messages import Response
 
+_ANSWERS = frozenset(status for status in Status if not status.refused)
+"""The statuses of requests that were not refused."""
+
 
 @implementer(IHandshakeListener)
 class ClientProtocol(LineReceiver):
@@ -247,6 +250,8 @@ class ClientProtocol(LineReceiver):
             response = decode_response(line)
         except BadRequest as error:
             return self._violated(f"the server sent what is no response: {error}")
+        if response.status < Status.BAD_REQUEST and response.status not in _ANSWERS:
+            return self._violated(f"the server answered with the status {response.status}, which there is not")
         if self._listener is not None:
             self._listener.heard(line, response)
         elif not self._pending or response.id != self._pending[0][0]:

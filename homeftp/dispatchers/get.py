@@ -76,14 +76,17 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution) -> 
         entry = file.entry
     else:
         content = FilePayload(file, body.offset, length, request.workers)
-        await resolution.send(file.entry.as_body(), payload=content)
+        try:
+            await resolution.send(file.entry.as_body(), payload=content)
+        finally:
+            await content.rest()
         entry = await request.workers.run(file.settle, content.digest if length == size else None)
     resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 
 
 @implementer(IPayload)
 class FilePayload:
-    """Part of an open file, read one piece ahead, and hashed as it goes."""
+    """Part of an open file, read one piece ahead once it is being sent, and hashed as it goes."""
 
     def __init__(self, file: IOpenFile, offset: int, size: int, workers: IWorkers) -> None:
         self.size = size
@@ -92,7 +95,7 @@ class FilePayload:
         self._missing = size
         self._workers = workers
         self._hash = hashlib.sha256()
-        self._ahead: Deferred[bytes] = self._fetch()
+        self._ahead: Deferred[bytes] | None = None
 
     @property
     def digest(self) -> str:
@@ -114,10 +117,17 @@ class FilePayload:
 
     async def read(self) -> bytes:
         """The next piece; b"" after the last. Raises `Changed` (44) when the file got shorter."""
-        data = await self._ahead
+        ahead, self._ahead = self._ahead or self._fetch(), None
+        data = await ahead
         if data:
             self._ahead = self._fetch()
         return data
+
+    async def rest(self) -> None:
+        """Return when nothing is being read any more, whatever came of it: then the file may be closed."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await ahead.addErrback(lambda failure: None)
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""

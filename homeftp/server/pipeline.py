@@ -89,6 +89,7 @@ class Pipeline:
         self._waiting: deque[Exchange] = deque()
         self._claims = Claims()
         self._streaming = False
+        self._beginning = False
         self.weight = 0
         """Bytes of the payloads that wait in memory."""
 
@@ -142,15 +143,25 @@ class Pipeline:
             self._queue[0].resolution.take_turn()
 
     def _begin(self) -> None:
-        """Begin the work of all that need not wait; the first that must holds up the rest."""
-        while self._waiting and not self._claims.conflict(self._waiting[0].claim):
-            exchange = self._waiting.popleft()
-            self._claims.hold(exchange.claim)
-            working = exchange.work()
-            if working is None:
-                self._claims.release(exchange.claim)
-            else:
-                working.addCallback(self._end, exchange.claim)
+        """Begin the work of all that need not wait; the first that must holds up the rest.
+
+        Work that ends at once leads back here: then this loop goes on, or a
+        long row of such requests would be as deep as it is long.
+        """
+        if self._beginning:
+            return
+        self._beginning = True
+        try:
+            while self._waiting and not self._claims.conflict(self._waiting[0].claim):
+                exchange = self._waiting.popleft()
+                self._claims.hold(exchange.claim)
+                working = exchange.work()
+                if working is None:
+                    self._claims.release(exchange.claim)
+                else:
+                    working.addCallback(self._end, exchange.claim)
+        finally:
+            self._beginning = False
 
     def _end(self, _: None, claim: Claim) -> None:
         self._claims.release(claim)

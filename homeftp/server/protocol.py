@@ -184,7 +184,7 @@ class ServerProtocol(LineReceiver):
             request = decode_request(line)
         except Refusal as refusal:
             self._log.info(
-                "bad line from {peer}: {fault}: {line}", peer=self.peer, fault=refusal.message, line=ascii(line[:100])
+                "bad line from {peer}: {fault}: {line}", peer=self.peer, fault=refusal.message, line=ascii(line)[:150]
             )
             self._fault(refusal)
             return
@@ -210,7 +210,7 @@ class ServerProtocol(LineReceiver):
         """A line without end: the stream cannot be trusted any more."""
         self.clearLineBuffer()
         if self._conversation.phase is not Phase.CLOSING:
-            self._log.info("endless line from {peer}: {line}", peer=self.peer, line=ascii(line[:100]))
+            self._log.info("endless line from {peer}: {line}", peer=self.peer, line=ascii(line[:150])[:150])
             self._fault(TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes"))
 
     def rawDataReceived(self, data: bytes) -> None:

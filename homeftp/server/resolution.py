@@ -174,7 +174,9 @@ class Resolution:
         self, status: int, message: str, body: dict[str, Any] | None, payload: IPayload | bytes | None, *, more: bool
     ) -> bytes:
         size = 0 if payload is None else len(payload) if isinstance(payload, bytes) else payload.size
-        line = encode_response(status, message, body, id=self._id, content_length=size, more=more)
+        if size < 0:
+            raise ValueError(f"a payload has {size} bytes")
+        line = encode_response(Status(status), message, body, id=self._id, content_length=size, more=more)
         if len(line) > MAX_RESPONSE_LINE:
             raise ValueError(f"a response's line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed")
         return line + b"\n"

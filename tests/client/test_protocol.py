@@ -556,6 +556,12 @@ class AnswerTests(SynchronousTestCase):
             size += len(piece)
         return size
 
+    def test_status_that_is_none(self) -> None:
+        """A status that neither answers nor refuses is no answer: it is not taken for success."""
+        waiting = Deferred.fromCoroutine(self.answer.last())
+        self.wire.say({"status": -1, "message": "", "id": 1})
+        self.failureResultOf(waiting, ProtocolViolation)
+
     def test_last_skips(self) -> None:
         """Waiting for the last response throws away what is before it, however much that is."""
         waiting = Deferred.fromCoroutine(self.answer.last())

@@ -41,6 +41,8 @@ class Faulty:
             later: Deferred[None] = Deferred()
             later.errback(ValueError("secret detail"))
             return later
+        if how == "status":
+            resolution.resolve(777, "no status")
         if how in ("well", "twice", "raises after"):
             resolution.resolve(Status.OK, "fine")
         if how == "twice":
@@ -64,7 +66,7 @@ class DispatchTests(SynchronousTestCase):
 
     def test_bugs(self) -> None:
         """Anything else is answered 50 without detail, and logged."""
-        for how, logged in (("raises", 1), ("later", 1), ("silent", 0)):
+        for how, logged in (("raises", 1), ("later", 1), ("silent", 0), ("status", 1)):
             answer = call(Faulty(), {"how": how})
             self.assertEqual(answer.status, Status.INTERNAL, how)
             self.assertNotIn("secret", answer.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -129,6 +129,20 @@ class PipelineTests(SynchronousTestCase):
         self.assertEqual(self.begun, ["push"])
         self.end("push")
         self.assertEqual(self.begun, ["push", "get"])
+
+    def test_long_row(self) -> None:
+        """A long row of requests that each hold up the next, and end as they begin, is no deep recursion."""
+        self.add("first", changes(""))
+        resolutions = [Resolution(number, self.outlet, self.pipeline.flush) for number in range(3000)]
+
+        def begin(resolution: Resolution) -> Deferred[None]:
+            resolution.resolve(0, "")
+            return succeed(None)
+
+        for resolution in resolutions:
+            self.pipeline.add(Exchange(changes(""), resolution, lambda one=resolution: begin(one), 0))  # type: ignore[misc]
+        self.end("first")
+        self.assertEqual(self.answered(), ["first", *range(3000)])
 
     def test_nothing_overtakes(self) -> None:
         """What comes behind a waiting request waits too, though nothing it touches is held."""

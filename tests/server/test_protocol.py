@@ -418,6 +418,23 @@ class PaceTests(SynchronousTestCase):
         self.assertGreater(len(sent), 1000)
         return sent
 
+    def test_unread_gets(self) -> None:
+        """Nothing of a large file is read before its turn to be sent has come."""
+        for number in range(10):
+            self.server.put(f"big{number}", bytes(3_000_000))
+            self.connection.send("GET", {"rel_endpoint": f"big{number}"})
+        self.connection.responses()
+        self.connection.protocol._outlet.pauseProducing()
+        read = 0
+        for _ in range(20):
+            for _, job, _ in self.workers.jobs:
+                read += getattr(job, "__name__", "") == "_piece"
+            self.workers.work()
+        self.assertLessEqual(read, 2)
+        self.connection.protocol._outlet.resumeProducing()
+        self.work()
+        self.assertEqual([r.status for r in self.connection.responses()], [0] * 20)
+
     def test_file_gets_shorter(self) -> None:
         """A file that gets shorter while it is sent breaks the connection: no padding, no line in its place."""
         self.begin_get()
