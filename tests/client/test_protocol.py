@@ -560,6 +560,7 @@ class AnswerTests(SynchronousTestCase):
         """A status that neither answers nor refuses is no answer: it is not taken for success."""
         waiting = Deferred.fromCoroutine(self.answer.last())
         self.wire.say({"status": -1, "message": "", "id": 1})
+        self.wire.pump()
         self.failureResultOf(waiting, ProtocolViolation)
 
     def test_last_skips(self) -> None:
