@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from homeftp.client import Client
     from homeftp.client.cases import Tools
     from homeftp.client.remotes import Remote
+
+_GARBAGE_AFTER = 20_000
+"""New objects between two collections: a transfer has many for each file, and makes no cycles of them."""
 
 Work = Callable[[Any, "Client", "Tools"], Awaitable[int]]
 """A command's work: with the reactor, the connection and the tools, to an exit status."""
@@ -30,6 +34,8 @@ def with_remote(name: str, work: Work) -> int:
         from homeftp.syscalls import System
         from homeftp.workers import ThreadWorkers
 
+        gc.freeze()
+        gc.set_threshold(_GARBAGE_AFTER)
         client = await _connect(reactor, remote)
         workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=1024, name="homeftp")
         workers.start()

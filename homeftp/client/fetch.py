@@ -15,7 +15,7 @@ from homeftp.client.exchange import IExchange, settled
 from homeftp.client.judge import Judge
 from homeftp.client.landing import Arrival, Dress, Landing, LargeArrival, Small
 from homeftp.client.local import MODES, LocalFile, LocalTree
-from homeftp.config import PIECE
+from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, Refusal
 from homeftp.wire.messages import Entry, Response
 from homeftp.workers import Together
@@ -108,7 +108,7 @@ class Fetch:
 
     def _fetch(self, case: Case, outcome: Outcome) -> None:
         assert case.remote is not None
-        if case.remote.size > PIECE:
+        if case.remote.size > STREAM_PIECE:
             self._judge.spawn(self._fetch_large(case, outcome))
             return
         fetching = _Fetching(self, case, outcome)
@@ -153,7 +153,7 @@ class Fetch:
             self._watch.bytes(len(data), moved=True)
             pieces.append(data)
             size += len(data)
-            if size >= PIECE:
+            if size >= STREAM_PIECE:
                 await writing
                 writing = self._tools.workers.run(incoming.write, b"".join(pieces))
                 pieces, size = [], 0
@@ -259,7 +259,7 @@ class _Fetching:
                 self._verdict = understood(response.body, Verdict, "the verdict of GET")
             elif self._head is None:
                 self._head = understood(response.body, Entry, "the answer to GET")
-                if response.content_length > PIECE:
+                if response.content_length > STREAM_PIECE:
                     self._problem = Changed("it grew meanwhile: get it again")
             else:
                 self._problem = ProtocolViolation("the server sent a file in two parts")

@@ -17,7 +17,7 @@ from homeftp.client.cases import Case, Place, Tools, differing
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.exchange import IExchange, settled
 from homeftp.client.local import Content, OpenFile, Want, read_many
-from homeftp.config import MIB, PIECE
+from homeftp.config import MIB, STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.wire.messages import Response
 
@@ -136,7 +136,7 @@ class Judge:
         for case in batch:
             if not self._must_read(case):
                 self._compare_sizes(case)
-            elif case.local is not None and case.local.size > PIECE:
+            elif case.local is not None and case.local.size > STREAM_PIECE:
                 self.spawn(self._read_large(case))
             else:
                 small.append(case)
@@ -255,4 +255,4 @@ class _Comparing:
 def _weight(case: Case) -> int:
     """Bytes that a case may hold: a small file's content; of a large one a few pieces, for two at once at most."""
     size = max(case.local.size if case.local else 0, case.remote.size if case.remote else 0)
-    return size if size <= PIECE else _OPEN_BYTES // 2
+    return size if size <= STREAM_PIECE else _OPEN_BYTES // 2

@@ -19,7 +19,7 @@ from typing import Iterator, NamedTuple, Sequence
 import attrs
 
 from homeftp import tree
-from homeftp.config import PIECE
+from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.index import Index, Row
 from homeftp.wire.endpoint import name_problem
@@ -189,7 +189,7 @@ class OpenFile:
 
     def read(self) -> bytes:
         """The next piece; b"" at the end that it had when it was opened."""
-        length = min(PIECE, self.file.size - self._offset)
+        length = min(STREAM_PIECE, self.file.size - self._offset)
         data = tree.read_at(self._fd, self._offset, length) if length else b""
         self._offset += len(data)
         if len(data) < length or not data:
@@ -236,7 +236,7 @@ def _read(want: Want) -> Content:
     fd = _open(path)
     try:
         found = _regular(fd)
-        if found.st_size > PIECE:
+        if found.st_size > STREAM_PIECE:
             raise Changed("it grew meanwhile: try again")
         data = os.read(fd, found.st_size + 1)
         if not tree.same_content(found, os.fstat(fd)) or len(data) != found.st_size:

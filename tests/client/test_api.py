@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import tree
 from homeftp.client import Client, ConnectionFailed, Hello, ProtocolViolation
-from homeftp.config import PIECE, PROTOCOL_VERSION
+from homeftp.config import PROTOCOL_VERSION, STREAM_PIECE
 from homeftp.errors import (
     Changed,
     ContentMismatch,
@@ -78,9 +78,9 @@ class FilesTests(HomeCase):
 
     def test_parts(self) -> None:
         """Part of a file can be had; so can the whole in pieces."""
-        content = bytes(3 * PIECE)
+        content = bytes(3 * STREAM_PIECE)
         self.run_it(self.client.push("big", content))
-        download = self.run_it(self.client.get("big", offset=PIECE, length=10))
+        download = self.run_it(self.client.get("big", offset=STREAM_PIECE, length=10))
         self.assertEqual(self.run_it(download.read_all(10)), bytes(10))
         download = self.run_it(self.client.get("big"))
 
@@ -95,10 +95,10 @@ class FilesTests(HomeCase):
 
     def test_too_large(self) -> None:
         """What is larger than expected is not read, and can be thrown away."""
-        self.run_it(self.client.push("big", bytes(3 * PIECE)))
+        self.run_it(self.client.push("big", bytes(3 * STREAM_PIECE)))
         download = self.run_it(self.client.get("big"))
         with self.assertRaises(TooLarge):
-            self.run_it(download.read_all(PIECE))
+            self.run_it(download.read_all(STREAM_PIECE))
         download.discard()
         self.wire.pump()
         self.run_it(self.client.hello())

@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client import Choices, ConnectionFailed, Item, Outcome
 from homeftp.client.transfer import get, push
-from homeftp.config import PIECE
+from homeftp.config import STREAM_PIECE
 from homeftp.errors import NotFound, SetupError, WrongKind
 from homeftp.wire.endpoint import RESERVED_PREFIX
 from tests.client.home import HomeCase, folders, stamp, tree
 from tests.client.wire import FULL
 
-BIG = bytes(range(256)) * (PIECE // 100)
+BIG = bytes(range(256)) * (STREAM_PIECE // 100)
 """Larger than what is held in memory whole."""
 
 OLD, NEW = 1_600_000_000, 1_700_000_000
