@@ -82,7 +82,7 @@ class CmpDispatcher:
         differs += _differing(wanted, entry)
         status = judge(differs)
         answer: dict[str, Any] = {"differs": differs, "remote": entry.as_body()}
-        resolution.resolve(status, f"{endpoint}: {_MESSAGES[status]}", answer)
+        resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
 
 
 async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorkers) -> tuple[str, Entry]:

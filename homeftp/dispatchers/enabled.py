@@ -112,5 +112,6 @@ def _load(name: str, path: str) -> ModuleType:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    words = " ".join(str(error).split())
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -149,7 +149,7 @@ async def _list(endpoint: Endpoint, request: IRequest, resolution: IResolution) 
     while (page := await request.workers.run(next, pages, None)) is not None:
         total += len(page.entries)
         await resolution.send(_page_body(page))
-    resolution.resolve(Status.OK, f"listed {endpoint}", {"entries_total": total})
+    resolution.resolve(Status.OK, f"listed {str(endpoint) or 'the root'}", {"entries_total": total})
 
 
 def _page_body(page: Page) -> dict[str, Any]:

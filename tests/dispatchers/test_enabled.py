@@ -67,9 +67,16 @@ class EnabledTests(SynchronousTestCase):
 
     def test_broken(self) -> None:
         """One that cannot be imported, exits, or has a syntax error is named with its file."""
-        for text in ("import nothing_of_that_name", "raise SystemExit(1)", "def", "1/0", "raise ValueError('a\\nb')"):
+        for text in (
+            "import nothing_of_that_name",
+            "raise SystemExit(1)",
+            "def",
+            "1/0",
+            "raise ValueError('a\\nb\\x1b[31m')",
+        ):
             path = self.lay(text)
             self.assertIn(path, self.fault())
+            self.assertTrue(self.fault().isprintable())
 
     def test_incomplete(self) -> None:
         """One that lacks what a dispatcher has is named with its file."""
