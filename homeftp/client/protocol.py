@@ -34,6 +34,7 @@ from homeftp.client.outbox import Outbox
 from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, Patience
 from homeftp.errors import BadRequest
 from homeftp.interfaces import IPayload
+from homeftp.records import write_records_together
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok
 from homeftp.wire.codec import decode_response, encode_request
@@ -88,6 +89,7 @@ class ClientProtocol(LineReceiver):
         if not negotiated_ok(self.transport, required=True):
             return self._violated("what answers there speaks TLS, but not homeftp")
         self._conversation.advance(Phase.STRANGER)
+        write_records_together(self.transport)
         self._outbox = Outbox(self.transport, moved=self._note_progress, broken=self._broke_off)
         self.transport.registerProducer(self._outbox, True)
         self._note_progress()
