@@ -10,13 +10,14 @@ from zope.interface import implementer
 
 from homeftp.client.api import Client, Download, Verdict, understood
 from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us
+from homeftp.client.draft import Arrival
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.exchange import IExchange, settled
 from homeftp.client.judge import Judge
-from homeftp.client.landing import Arrival, Dress, Landing, LargeArrival, Small
+from homeftp.client.landing import Dress, Landing, LargeArrival, Small
 from homeftp.client.local import MODES, LocalFile, LocalTree
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Changed, ContentMismatch, Refusal
+from homeftp.errors import Changed, ContentMismatch, Refusal, SetupError
 from homeftp.wire.messages import Entry, Response
 from homeftp.workers import Together
 
@@ -126,39 +127,39 @@ class Fetch:
         placing.addCallback(self._placed, case, outcome, len(data)).addErrback(self._not_placed, case)
 
     async def _fetch_large(self, case: Case, outcome: Outcome) -> None:
+        assert case.remote is not None
         run = self._tools.workers.run
-        incoming: LargeArrival | None = None
+        try:
+            incoming = await run(self._landing.begin, self._arrival(case, case.remote))
+        except OSError as error:
+            self.fail(case, error)
+            return
         try:
             download = await self._client.get(self._place(case.name))
-            incoming = await run(self._landing.begin, self._arrival(case, download.entry))
             await self._stream(download, incoming)
             verdict = await download.verdict()
             if verdict.hash is None:
                 raise ContentMismatch("it did not arrive whole: get it again")
-            found = await run(incoming.commit, verdict.hash)
+            found = await run(incoming.commit, verdict.hash, self._arrival(case, download.entry))
         except Refusal as refused:
             self.fail(case, refused)
+        except OSError as error:
+            raise SetupError(f"{case.name or 'the file'} cannot be written: {error.strerror}") from error
         else:
             self._placed(found, case, outcome, 0)
         finally:
-            if incoming is not None:
-                await run(incoming.close)
+            await run(incoming.close)
 
     async def _stream(self, download: Download, incoming: LargeArrival) -> None:
         """The disk works on one piece while the next arrives."""
         writing: Deferred[None] = succeed(None)
-        pieces: list[bytes] = []
-        size = 0
-        while data := await download.read():
-            self._watch.bytes(len(data), moved=True)
-            pieces.append(data)
-            size += len(data)
-            if size >= STREAM_PIECE:
+        try:
+            while data := await download.read():
+                self._watch.bytes(len(data), moved=True)
                 await writing
-                writing = self._tools.workers.run(incoming.write, b"".join(pieces))
-                pieces, size = [], 0
-        await writing
-        await self._tools.workers.run(incoming.write, b"".join(pieces))
+                writing = self._tools.workers.run(incoming.write, data)
+        finally:
+            await writing
 
     def _arrival(self, case: Case, head: Entry) -> Arrival:
         found = dict(head.meta_data)

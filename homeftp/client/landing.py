@@ -10,35 +10,19 @@ a server calls its files. Everything here blocks and is called in a worker.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import stat
 import time
 from typing import Iterable, NamedTuple, Sequence
 
 from homeftp import tree
-from homeftp.client.folder import Folder, open_folder
+from homeftp.client.draft import Arrival, Draft, Folders
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.index import Index, Row
 from homeftp.syscalls import System
-from homeftp.wire.endpoint import RESERVED_PREFIX
 
 _WORTH_ONE_SYNC = 8
 """So many small files at once are made durable by one sync of the whole file system; fewer by one each."""
-
-
-class Arrival(NamedTuple):
-    """What is to stand where."""
-
-    name: str
-    """Relative to the landing's folder; parts joined by `/`."""
-    mtime_us: int | None
-    mode: int | None
-    replaces: os.stat_result | None
-    """What was compared, and may be replaced; None: nothing may be there."""
-    force: bool = False
-    """Replace whatever is there."""
 
 
 class Small(NamedTuple):
@@ -146,121 +130,12 @@ class Landing:
             self._index.record(rows)
 
 
-class Folders:
-    """The folders that one job works in, each opened once, from its parent."""
-
-    def __init__(self, path: str, system: System) -> None:
-        os.makedirs(path, exist_ok=True)
-        self.system = system
-        self.top = open_folder(path, system)
-        self._open: dict[str, Folder] = {"": self.top}
-
-    def at(self, name: str) -> Folder:
-        """The folder `name`, made with its parents where nothing is. Raises OSError."""
-        folder = self._open.get(name)
-        if folder is None:
-            parent, _, last = name.rpartition("/")
-            folder = self._open[name] = self.at(parent).enter(last, make=True)
-        return folder
-
-    def __enter__(self) -> Folders:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of all of them."""
-        while self._open:
-            self._open.popitem()[1].close()
-
-
-class Draft:
-    """A file that has no name yet."""
-
-    def __init__(self, folders: Folders, arrival: Arrival) -> None:
-        parent, _, self._name = arrival.name.rpartition("/")
-        self._arrival = arrival
-        self._system = folders.system
-        self._folder = folders.at(parent)
-        self._temporary = RESERVED_PREFIX + secrets.token_hex(16)
-        self._hash = tree.Hasher()
-        self._size = 0
-        self._fd = self._folder.create(self._temporary)
-
-    def write(self, data: bytes) -> None:
-        """The next bytes."""
-        self._hash.update(data)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._system.write(self._fd, rest) :]
-        self._size += len(data)
-
-    def start_writeback(self, length: int) -> None:
-        """Let the disk begin with the last `length` bytes."""
-        self._system.start_writeback(self._fd, self._size - length, length)
-
-    def finish(self, hash: str, *, sync: bool) -> None:
-        """Check it against `hash` and close it. Raises `ContentMismatch` (45)."""
-        try:
-            if self._hash.hash() != hash:
-                raise ContentMismatch("what arrived is not what the server sent: get it again")
-            self._folder.dress(self._fd, self._temporary, self._arrival.mtime_us, self._arrival.mode)
-            if os.fstat(self._fd).st_size != self._size:
-                raise ContentMismatch("the disk did not keep all of it")
-            if sync:
-                self._system.fsync(self._fd)
-        except BaseException:
-            self.abort()
-            raise
-        os.close(self._fd)
-        self._fd = -1
-
-    def settle(self, failure: Exception | None = None) -> os.stat_result:
-        """Give it its name, unless there was a `failure`, or what stands there is not what was compared."""
-        try:
-            if failure is not None:
-                raise failure
-            compared = self._arrival.replaces
-            if self._arrival.force:
-                self._folder.replace(self._temporary, self._name)
-            elif compared is None:
-                self._folder.settle(self._temporary, self._name)
-            else:
-                there = self._folder.look(self._name)
-                if there is None or tree.signature(there) != tree.signature(compared):
-                    raise Changed("it was changed here meanwhile: compare again")
-                self._folder.replace(self._temporary, self._name)
-        except FileExistsError:
-            self.abort()
-            raise Changed("something appeared in its place meanwhile: compare again") from None
-        except BaseException:
-            self.abort()
-            raise
-        self._temporary = ""
-        found = self._folder.look(self._name)
-        if found is None:
-            raise Changed("it was removed again at once")
-        return found
-
-    def abort(self) -> None:
-        """Leave no trace. May be called twice."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-        temporary, self._temporary = self._temporary, ""
-        if temporary:
-            with contextlib.suppress(OSError):
-                self._folder.remove(temporary)
-
-
 class LargeArrival:
     """A large file on its way in."""
 
     def __init__(self, landing: Landing, folders: Folders, arrival: Arrival) -> None:
         self._landing = landing
         self._folders = folders
-        self._arrival = arrival
         self._begun = time.time_ns()
         try:
             self._draft = Draft(folders, arrival)
@@ -273,11 +148,12 @@ class LargeArrival:
         self._draft.write(data)
         self._draft.start_writeback(len(data))
 
-    def commit(self, hash: str) -> os.stat_result:
-        """Check it against `hash`, make it durable, and put it in its place."""
+    def commit(self, hash: str, arrival: Arrival) -> os.stat_result:
+        """Check it against `hash`, make it durable, and put it in its place with the metadata of `arrival`."""
+        self._draft.arrival = arrival
         self._draft.finish(hash, sync=True)
         found = self._draft.settle()
-        self._landing.note([(Small(self._arrival, b"", hash), found)], self._begun)
+        self._landing.note([(Small(arrival, b"", hash), found)], self._begun)
         return found
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import tree
+from homeftp.client.draft import Arrival
 from homeftp.client.folder import HeldFolder, NamedFolder, open_folder
-from homeftp.client.landing import Arrival, Dress, Landing, Small
+from homeftp.client.landing import Dress, Landing, Small
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.index import Index
 from homeftp.syscalls import System
@@ -192,7 +193,7 @@ class LargeTests(LandingCase):
         incoming.write(b"con")
         incoming.write(b"tent")
         self.assertFalse(os.path.exists(f"{self.path}/x/big"))
-        incoming.commit(tree.hash_bytes(b"content"))
+        incoming.commit(tree.hash_bytes(b"content"), self.arrival())
         incoming.close()
         incoming.close()
         self.assertEqual(files(self.path), {"x/big": b"content"})
@@ -210,7 +211,7 @@ class LargeTests(LandingCase):
         incoming = self.landing.begin(self.arrival())
         incoming.write(b"content")
         with self.assertRaises(ContentMismatch):
-            incoming.commit(tree.hash_bytes(b"other"))
+            incoming.commit(tree.hash_bytes(b"other"), self.arrival())
         incoming.close()
         self.assertEqual(files(self.path), {})
 
@@ -221,7 +222,7 @@ class LargeTests(LandingCase):
         incoming.write(b"content")
         self.lay("x/big", b"changed")
         with self.assertRaises(Changed):
-            incoming.commit(tree.hash_bytes(b"content"))
+            incoming.commit(tree.hash_bytes(b"content"), self.arrival(replaces=found))
         incoming.close()
         self.assertEqual(files(self.path), {"x/big": b"changed"})
 

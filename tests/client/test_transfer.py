@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import Awaitable
+from typing import Any, Awaitable
 
 from twisted.internet.defer import Deferred, succeed
 
-from homeftp.client import Choices, ConnectionFailed, Item, Outcome
+from homeftp.client import Choices, ConnectionFailed, Item, Outcome, Tools
+from homeftp.client.local import read_many
 from homeftp.client.transfer import get, push
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import NotFound, SetupError, WrongKind
+from homeftp.syscalls import System
 from homeftp.wire.endpoint import RESERVED_PREFIX
+from homeftp.workers import InlineWorkers
 from tests.client.home import HomeCase, folders, stamp, tree
 from tests.client.wire import FULL
 
@@ -416,6 +420,63 @@ class ComparingTests(HomeCase):
             self.cmp(f"{self.here}/missing", "dir/a")
         with self.assertRaises(NotFound):
             self.cmp(path, "missing", local_first=False)
+
+
+class LocalFaultTests(HomeCase):
+    """This computer's own failures."""
+
+    def test_unreadable(self) -> None:
+        """A file that vanishes or cannot be read is told, and the rest goes on."""
+        self.lay("lib/a")
+        self.lay("lib/gone")
+        self.lay("lib/z-big", BIG)
+        original = self.tools.workers.run
+
+        def run(job: Any, *arguments: Any) -> Any:
+            if job is read_many:
+                os.unlink(f"{self.here}/lib/gone")
+            return original(job, *arguments)
+
+        self.patch(InlineWorkers, "run", lambda self, *job: run(*job))
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(
+            {name: outcome for name, outcome in self.outcomes().items() if name},
+            {"a": Outcome.NEW, "gone": Outcome.FAILED, "z-big": Outcome.NEW},
+        )
+
+    def test_disk_full(self) -> None:
+        """A disk that takes no more ends the transfer in words, with the old file and no other."""
+        self.lay_there("big", BIG, mtime=NEW)
+        path = self.lay("big", b"old", mtime=OLD)
+        self.tools = Tools(InlineWorkers(), Full())
+        with self.assertRaisesRegex(SetupError, "No space left"):
+            self.get("big", path)
+        self.assertEqual(tree(self.here), {"big": b"old"})
+
+    def test_disk_full_for_small_files(self) -> None:
+        """Small ones are each told."""
+        self.lay_there("small", b"new", mtime=NEW)
+        self.tools = Tools(InlineWorkers(), Full())
+        self.get("small", f"{self.here}/small")
+        self.assertEqual(self.outcomes(), {"small": Outcome.FAILED})
+        self.assertEqual(tree(self.here), {})
+
+    def test_no_folder(self) -> None:
+        """A large file that has nowhere to go is told, and the rest goes on."""
+        self.lay_there("lib/x/big", BIG)
+        self.lay_there("lib/y", b"small")
+        os.makedirs(f"{self.here}/out")
+        os.symlink("/", f"{self.here}/out/x")
+        self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(self.outcomes()["x/big"], Outcome.FAILED)
+        self.assertEqual(self.outcomes()["y"], Outcome.NEW)
+
+
+class Full(System):
+    """A full disk."""
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class ManyTests(HomeCase):
