@@ -170,7 +170,7 @@ class OpenFile:
 
     def __init__(self, path: str, index: Index | None) -> None:
         self._index = index
-        self._fd = _open(path)
+        self._fd = os.open(path, _READ)
         self.file = LocalFile("", path, _regular(self._fd))
         self._offset = 0
 
@@ -233,7 +233,7 @@ def read_many(wants: Sequence[Want], index: Index | None) -> list[Content | Exce
 
 def _read(want: Want) -> Content:
     name, path, _ = want.file
-    fd = _open(path)
+    fd = os.open(path, _READ)
     try:
         found = _regular(fd)
         if found.st_size > STREAM_PIECE:
@@ -244,10 +244,6 @@ def _read(want: Want) -> Content:
     finally:
         os.close(fd)
     return Content(LocalFile(name, path, found), tree.hash_bytes(data), data if want.keep else None)
-
-
-def _open(path: str) -> int:
-    return os.open(path, _READ)
 
 
 def _regular(fd: int) -> os.stat_result:

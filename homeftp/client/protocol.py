@@ -17,12 +17,7 @@ from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHandshakeListener,
-    IOpenSSLClientConnectionCreator,
-    IReactorTime,
-)
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -31,6 +26,7 @@ from zope.interface import implementer
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation, explained
 from homeftp.client.exchange import IExchange, IListener, settled
 from homeftp.client.outbox import Outbox
+from homeftp.client.watchdog import Wait, Watchdog
 from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, Patience
 from homeftp.errors import BadRequest
 from homeftp.interfaces import IPayload
@@ -56,27 +52,22 @@ class ClientProtocol(LineReceiver):
     def __init__(self, tls: IOpenSSLClientConnectionCreator, clock: IReactorTime, patience: Patience) -> None:
         self.secured: Deferred[ClientProtocol] = Deferred(self._cancelled)
         self._tls = tls
-        self._clock = clock
         self._patience = patience
+        self._watchdog = Watchdog(clock, patience, self._too_slow)
         self._conversation = Conversation(Phase.PLAIN)
         self._reason: Exception | None = None
         self._ended = False
         self._await_end: list[Deferred[Exception]] = []
-        self._deadline: IDelayedCall | None = None
         self._pending: deque[tuple[int, IExchange]] = deque()
         self._listener: IListener | None = None
         self._asked = 0
         self._response: Response | None = None
         self._missing = 0
         self._outbox: Outbox | None = None
-        self._moved = 0.0
-
-    # The connection's life.
 
     def connectionMade(self) -> None:
         """Ask for TLS, before anything else."""
-        seconds = self._patience.tls_seconds
-        self._deadline = self._clock.callLater(seconds, self._too_slow, "the server does not begin TLS")
+        self._watchdog.await_tls()
         self.transport.bufferSize = READ_BUFFER
         self.transport.write(encode_request(STARTTLS) + b"\n")
 
@@ -90,10 +81,10 @@ class ClientProtocol(LineReceiver):
             return self._violated("what answers there speaks TLS, but not homeftp")
         self._conversation.advance(Phase.STRANGER)
         write_records_together(self.transport)
-        self._outbox = Outbox(self.transport, moved=self._note_progress, broken=self._broke_off)
+        self._outbox = Outbox(self.transport, moved=self._watchdog.progress, broken=self._broke_off)
         self.transport.registerProducer(self._outbox, True)
-        self._note_progress()
-        self._watch()
+        self._watchdog.progress()
+        self._watchdog.watch(self._waits)
         self.secured.callback(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -105,7 +96,7 @@ class ClientProtocol(LineReceiver):
         if self._conversation.phase is not Phase.CLOSING:
             self._stop(ConnectionFailed("the connection was closed"))
             self.transport.loseConnection()
-            self._deadline = self._clock.callLater(self._patience.tls_seconds, self.transport.abortConnection)
+            self._watchdog.once(self._patience.tls_seconds, self.transport.abortConnection)
         return self.when_ended()
 
     def abandon(self, reason: Exception) -> None:
@@ -127,7 +118,7 @@ class ClientProtocol(LineReceiver):
         """From here on nothing is sent and nothing that arrives is looked at."""
         self._reason = reason
         self._conversation.advance(Phase.CLOSING)
-        self._cancel_deadline()
+        self._watchdog.stop()
         if self._outbox is not None:
             self._outbox.stop()
 
@@ -135,7 +126,7 @@ class ClientProtocol(LineReceiver):
         self._reason = reason
         self._ended = True
         self._conversation.advance(Phase.CLOSING)
-        self._cancel_deadline()
+        self._watchdog.stop()
         pending, self._pending = self._pending, deque()
         for _, exchange in pending:
             exchange.failed(reason)
@@ -158,30 +149,16 @@ class ClientProtocol(LineReceiver):
     def _violated(self, fault: str) -> None:
         self.abandon(ProtocolViolation(fault))
 
-    # Deadlines.
+    def _too_slow(self, complaint: str) -> None:
+        self.abandon(ConnectionFailed(f"{complaint}: gave up waiting"))
 
-    def _too_slow(self, fault: str) -> None:
-        self.abandon(ConnectionFailed(f"{fault}: gave up waiting"))
-
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
-
-    def _note_progress(self) -> None:
-        self._moved = self._clock.seconds()
-
-    def _watch(self) -> None:
-        """Look again and again whether anything still moves."""
-        self._cancel_deadline()
-        waited = self._clock.seconds() - self._moved
+    def _waits(self) -> Wait | None:
+        """What is waited for now."""
         if not self._pending or self.paused:
-            self._note_progress()
-        elif waited >= self._patience.stall_seconds and self._under_way():
-            return self._too_slow("the server has stalled")
-        elif waited >= self._patience.answer_seconds:
-            return self._too_slow("the server does not answer")
-        self._deadline = self._clock.callLater(self._patience.stall_seconds / 4, self._watch)
+            return None
+        if self._under_way():
+            return Wait(self._patience.stall_seconds, "the server has stalled")
+        return Wait(self._patience.answer_seconds, "the server does not answer")
 
     def _under_way(self) -> bool:
         """Whether something is half received, or half sent while nothing else keeps the server busy."""
@@ -189,11 +166,9 @@ class ClientProtocol(LineReceiver):
             return True
         return self._outbox is not None and self._outbox.choked and self._outbox.streaming == self._pending[0][0]
 
-    # Bytes in.
-
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the server."""
-        self._note_progress()
+        self._watchdog.progress()
         LineReceiver.dataReceived(self, data)
 
     def lineReceived(self, line: bytes) -> None:
@@ -276,8 +251,6 @@ class ClientProtocol(LineReceiver):
         if response is not None and not response.more and self._pending:
             self._pending.popleft()[1].finished()
 
-    # Bytes out.
-
     def ask(
         self,
         exchange: IExchange,
@@ -296,7 +269,7 @@ class ClientProtocol(LineReceiver):
             raise self._reason or ConnectionFailed("there is no connection to the server")
         self._asked += 1
         if not self._pending:
-            self._note_progress()
+            self._watchdog.progress()
         self._pending.append((self._asked, exchange))
         if isinstance(payload, bytes):
             line = encode_request(request_type, body, id=self._asked, content_length=len(payload))
