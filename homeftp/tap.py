@@ -278,9 +278,15 @@ def makeService(options: Options) -> IService:
 
     monotonic(reactor)
     with one_line():
-        private_folder(options.settings.state)
         if not os.path.isdir(options.settings.root):
             raise SetupError(f"--root {options.settings.root} is no folder: make it, or name another one")
         if not os.access(options.settings.root, os.R_OK | os.X_OK):
             raise SetupError(f"--root {options.settings.root} cannot be read: check its permissions")
+        root, state = os.path.realpath(options.settings.root), os.path.realpath(options.settings.state)
+        if os.path.commonpath([root, state]) == root:
+            raise SetupError(
+                f"the state folder {state} holds the home's keys and lies inside {root}, which would be shared: "
+                "share another folder, or name another one for the state with --state"
+            )
+        private_folder(options.settings.state)
         return HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())

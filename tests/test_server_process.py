@@ -195,6 +195,34 @@ class FaultTests(TestCase):
             endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
             self.assertIn(endpoint, self.fault(*self.usual(), "--listen", endpoint))
 
+    def test_state_inside_share(self) -> None:
+        """The keys are never shared: a state folder inside the shared one is refused, by its real path too."""
+        link = os.path.join(self.folder, "link")
+        os.symlink(self.root, link)
+        for state in (self.root, os.path.join(self.root, "a", "state"), os.path.join(link, "state")):
+            self.assertIn("--state", self.fault("--root", self.root, "--state", state))
+
+    def test_launchers_end(self) -> None:
+        """A taken port ends a daemon's launcher and twist as well, and leaves no pid file."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            pid_file = os.path.join(self.folder, "pid")
+            daemon = [TWISTD, f"--pidfile={pid_file}", f"--logfile={self.folder}/log", "homeftp"]
+            for command in (daemon, [TWIST, "homeftp"]):
+                ended = subprocess.run(
+                    [*command, *self.usual(), "--listen", endpoint],
+                    capture_output=True,
+                    env=environment(),
+                    timeout=WITHIN,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                )
+                self.assertNotEqual(ended.returncode, 0, command)
+                self.assertNotIn(b"Traceback", ended.stdout + ended.stderr)
+            self.assertFalse(os.path.exists(pid_file))
+
     def test_loose_state(self) -> None:
         """A state folder that others may read is refused, with the command that mends it."""
         os.mkdir(self.state)

@@ -28,7 +28,10 @@ def serve(arguments: Sequence[str]) -> int:
     from twisted.scripts import twistd
 
     sys.argv = ["homeftp", "--nodaemon", "--pidfile=", "--logger=homeftp.cli.serve.observer", "homeftp", *arguments]
-    twistd.run()
+    try:
+        twistd.run()
+    except SystemExit as ended:
+        raise SystemExit(ended.code) from None  # the server's own kind of it is an Exception too
     return 0
 
 

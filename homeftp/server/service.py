@@ -189,8 +189,8 @@ class HomeFTPService(MultiService):
     def startService(self) -> None:
         """Open everything and serve; ends the process with one line when that cannot be."""
         with one_line():
+            super().startService()  # first: what cannot listen has no threads that would keep the process alive
             identity = self._start()
-            super().startService()
         signal.signal(signal.SIGHUP, self._hangup)
         self._renewal.start(RENEWAL_SECONDS, now=False)
         self._announce(identity)
@@ -277,6 +277,13 @@ class HomeFTPService(MultiService):
             self._open.index.close()
 
 
+class StartFailed(SystemExit, Exception):
+    """Ends the process. An `Exception` as well: only of such a one does a daemon tell whoever launched it."""
+
+    def __str__(self) -> str:
+        return "the start failed"
+
+
 @contextmanager
 def one_line() -> Iterator[None]:
     """A `SetupError` ends the process with its one line on standard error and status 2, without a traceback."""
@@ -285,7 +292,7 @@ def one_line() -> Iterator[None]:
     except SetupError as error:
         # By now twistd has made sys.stderr a part of its log; a daemon has no other.
         print(f"homeftp: {error}", file=sys.__stderr__)
-        raise SystemExit(2) from None
+        raise StartFailed(2) from error
 
 
 def monotonic(reactor: Any) -> None:
