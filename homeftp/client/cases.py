@@ -63,7 +63,7 @@ class Item(NamedTuple):
 class Case:
     """A file that is being looked at: what is here, what is there, and how they compare."""
 
-    __slots__ = ("content", "differs", "failure", "local", "name", "open", "remote", "weight")
+    __slots__ = ("closing", "content", "differs", "failure", "local", "name", "open", "remote", "weight")
 
     def __init__(self, name: str, local: LocalFile | None, remote: Entry | None) -> None:
         self.name = name
@@ -73,6 +73,8 @@ class Case:
         """What was read here."""
         self.open: OpenFile | None = None
         """A large file, open."""
+        self.closing: Callable[[], object] | None = None
+        """How to close it where it is being sent: an answer may come before the end of what it answers."""
         self.failure: Exception | None = None
         """Why it could not be read here or compared there."""
         self.differs: tuple[str, ...] = ()

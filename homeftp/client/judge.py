@@ -91,7 +91,9 @@ class Judge:
         self._open -= 1
         self._bytes -= case.weight
         case.content = None
-        if case.open is not None:
+        if case.closing is not None:
+            case.closing()
+        elif case.open is not None:
             self._tools.workers.run(case.open.close)
         if self._next is None:
             if not self._open and self._finished is not None:

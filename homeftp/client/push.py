@@ -101,6 +101,7 @@ class Push:
         payload: bytes | IPayload | None = content.data
         if case.open is not None:
             payload = FilePayload(case.open, self._tools.workers, self._watch)
+            case.closing = payload.close
         assert payload is not None
         try:
             self._protocol.ask(_Sending(self, case, outcome), "PUSH", body, payload)
@@ -204,16 +205,31 @@ class FilePayload:
         self._run = workers.run
         self._watch = watch
         self._ahead: Deferred[bytes] | None = None
+        self._ended = False
+        self._unwanted = False
 
     async def read(self) -> bytes:
         """The next piece; b"" after the last. Raises `Changed` when the file is no longer what was hashed."""
         ahead = self._ahead or self._run(self._file.read)
         self._ahead = None
-        data = await ahead
+        data = b""
+        try:
+            data = await ahead
+        finally:
+            if not data:
+                self._ended = True
+                if self._unwanted:
+                    self._run(self._file.close)
         if data:
             self._ahead = self._run(self._file.read)
             self._watch.bytes(len(data), moved=True)
         return data
+
+    def close(self) -> None:
+        """Close the file, as soon as nothing of it is to be sent any more."""
+        self._unwanted = True
+        if self._ended:
+            self._run(self._file.close)
 
     async def read_all(self, limit: int) -> bytes:
         """Never asked for: large files are streamed."""
