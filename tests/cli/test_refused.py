@@ -18,9 +18,9 @@ class RefusedTests(TestCase):
         self.addCleanup(server.end)
         home, source = self.mktemp(), self.mktemp()
         os.mkdir(source)
-        for number in range(30):
+        for number in range(4):
             with open(os.path.join(source, f"{number}.jpg"), "wb") as file:
-                file.write(os.urandom(500_000))
+                file.write(os.urandom(10_000_000))
         for number in range(10):
             with open(os.path.join(source, f"{number}.txt"), "wb") as file:
                 file.write(os.urandom(500_000))
