@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _list(client: Client, path: str, options: argparse.Namespace) -> None:
-    from homeftp.client.transfer import remote_place
+    from homeftp.client.places import remote_place
     from homeftp.errors import NotFound
 
     endpoint = str(remote_place(path).endpoint)

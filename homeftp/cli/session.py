@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _GARBAGE_AFTER = 20_000
 """New objects between two collections: a transfer has many for each file, and makes no cycles of them."""
 
+_MEANWHILE = 0.03
+"""Seconds into the connection: then the server checks the password, and what is needed next can be imported."""
+
 Work = Callable[[Any, "Client", "Tools"], Awaitable[int]]
 """A command's work: with the reactor, the connection and the tools, to an exit status."""
 
@@ -27,6 +31,12 @@ def with_remote(name: str, work: Work) -> int:
     remote = Remotes(client_home(os.environ)).load(name)
 
     async def main(reactor: Any) -> int:
+        from twisted.internet.defer import Deferred
+
+        coming = Deferred.fromCoroutine(_connect(reactor, remote))
+        reactor.callLater(_MEANWHILE, importlib.import_module, "homeftp.client.transfer")
+        client = await coming
+
         from homeftp.client.cases import Tools
         from homeftp.client.remotes import index_path
         from homeftp.config import CLIENT_THREADS
@@ -36,7 +46,6 @@ def with_remote(name: str, work: Work) -> int:
 
         gc.freeze()
         gc.set_threshold(_GARBAGE_AFTER)
-        client = await _connect(reactor, remote)
         workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=1024, name="homeftp")
         workers.start()
         index = Index(index_path(os.environ))

@@ -7,15 +7,34 @@
 
 Everything that takes time is a coroutine: await it in one, or begin one with
 `Deferred.fromCoroutine`. `homeftp.errors` holds what a server may refuse.
+
+Names are imported when they are first used: the command line starts quicker.
 """
 
-from homeftp.client.address import Address, parse_address
-from homeftp.client.api import Client, Comparison, Download, Hello, ServerLimits, Verdict
-from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
-from homeftp.client.connect import Presented, connect, first_contact
-from homeftp.client.errors import ConnectionFailed, ProtocolViolation
-from homeftp.client.exchange import Answer, Part
-from homeftp.client.transfer import cmp, get, push
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from homeftp.client.address import Address, parse_address
+    from homeftp.client.api import Client, Comparison, Download, Hello, ServerLimits, Verdict
+    from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
+    from homeftp.client.connecting import Presented, connect, first_contact
+    from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+    from homeftp.client.exchange import Answer, Part
+    from homeftp.client.transfer import cmp, get, push
+
+_HOMES = {
+    "address": ("Address", "parse_address"),
+    "api": ("Client", "Comparison", "Download", "Hello", "ServerLimits", "Verdict"),
+    "cases": ("Choices", "Item", "Outcome", "Tools", "Watch"),
+    "connecting": ("Presented", "connect", "first_contact"),
+    "errors": ("ConnectionFailed", "ProtocolViolation"),
+    "exchange": ("Answer", "Part"),
+    "transfer": ("cmp", "get", "push"),
+}
+"""The module of each public name."""
 
 __all__ = [
     "Address",
@@ -42,3 +61,12 @@ __all__ = [
     "parse_address",
     "push",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from the module that it is at home in."""
+    for module, names in _HOMES.items():
+        if name in names:
+            found = globals()[name] = getattr(importlib.import_module(f"homeftp.client.{module}"), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint
 
 from homeftp.config import DEFAULT_PORT
 from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IStreamClientEndpoint
 
 _UNIX = "unix:"
 _BRACKETED = re.compile(r"\[(?P<host>[^\]]+)\](?::(?P<port>[^:]*))?\Z")
@@ -31,6 +32,8 @@ class Address:
 
     def endpoint(self, reactor: Any, timeout: float) -> IStreamClientEndpoint:
         """What to connect to; `timeout` in seconds."""
+        from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+
         if self.path:
             return UNIXClientEndpoint(reactor, self.path, timeout=timeout)
         return HostnameEndpoint(reactor, self.host, self.port, timeout=timeout)

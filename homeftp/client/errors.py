@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from OpenSSL import SSL
-from service_identity import VerificationError
-
 from homeftp.errors import NotTrusted
 from homeftp.wire.conversation import Phase
 
@@ -27,6 +24,9 @@ def explained(phase: Phase, reason: BaseException | None) -> Exception:
         return ConnectionFailed("the server closed the connection without an answer")
     if phase is not Phase.HANDSHAKE:
         return ConnectionFailed("the connection to the server broke off")
+    from OpenSSL import SSL  # here, for the command line to name the error without it
+    from service_identity import VerificationError
+
     if isinstance(reason, VerificationError):
         return NotTrusted("the server's certificate bears another name than the pinned home's")
     if isinstance(reason, SSL.Error):

@@ -13,8 +13,8 @@ from homeftp import tree
 from homeftp.client.api import Client
 from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
 from homeftp.client.local import OpenFile
-from homeftp.client.push import FilePayload
-from homeftp.client.transfer import remote_place
+from homeftp.client.places import remote_place
+from homeftp.client.send import FilePayload
 from homeftp.errors import ContentMismatch, SetupError
 from homeftp.wire.messages import ABSENT, MetaData
 

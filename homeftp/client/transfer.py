@@ -13,8 +13,9 @@ stands for what is in it.
 from __future__ import annotations
 
 import os
-import unicodedata
-from typing import NamedTuple, Sequence
+from typing import Any, Coroutine, Sequence, TypeVar, cast
+
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
 from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch, below
@@ -22,59 +23,24 @@ from homeftp.client.compare import Compare
 from homeftp.client.fetch import Fetch
 from homeftp.client.landing import Landing
 from homeftp.client.local import LocalFile, LocalTree, glimpse, look, scan
-from homeftp.client.push import Push
-from homeftp.errors import BadEndpoint, NotFound, SetupError, WrongKind
-from homeftp.wire.endpoint import Endpoint, parse
+from homeftp.client.places import (
+    Listing,
+    Local,
+    Remote,
+    check_name,
+    child,
+    listing,
+    listing_for,
+    local_place,
+    remote_place,
+)
+from homeftp.client.send import Send
+from homeftp.errors import NotFound, SetupError, WrongKind
+from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import Entry
 
-_SEPARATORS = tuple({"/", os.sep, os.altsep or "/"})
-
-
-class Remote(NamedTuple):
-    """A place at the server, as a person named it."""
-
-    endpoint: Endpoint
-    inside: bool
-    """Whether what is meant is what is in it."""
-
-
-class Local(NamedTuple):
-    """A place here, as a person named it."""
-
-    path: str
-    name: str
-    inside: bool
-
-
-class Listing(NamedTuple):
-    """What the server has: entries by name, "" for the place itself; empty where there is nothing."""
-
-    entries: dict[str, Entry]
-    skipped: list[tuple[str, str]]
-
-    @property
-    def kind(self) -> str | None:
-        """What the place itself is; None where nothing is."""
-        top = self.entries.get("")
-        return None if top is None else top.kind
-
-
-def remote_place(path: str) -> Remote:
-    """A path at the server; raises `SetupError` for what cannot be one."""
-    trimmed = unicodedata.normalize("NFC", path).rstrip("/")
-    try:
-        if path and not trimmed:
-            raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
-        return Remote(parse(trimmed), not trimmed or path.endswith("/"))
-    except BadEndpoint as error:
-        raise SetupError(error.message) from None
-
-
-def local_place(path: str) -> Local:
-    """A path here."""
-    inside = path.endswith(_SEPARATORS) or os.path.basename(path) in (".", "..")
-    return Local(path, os.path.basename(os.path.abspath(path)), inside)
-
+T = TypeVar("T")
+U = TypeVar("U")
 
 async def push(
     client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
@@ -91,7 +57,7 @@ async def push(
         found = await _look(tools, source.path)
         if found.is_folder:
             _need_recursive(choices, source.path)
-            folders.append((source, _child(place, source) if inside and not source.inside else place.endpoint))
+            folders.append((source, child(place, source) if inside and not source.inside else place.endpoint))
         elif source.inside:
             raise SetupError(f"{source.path} is no folder")
         else:
@@ -99,8 +65,7 @@ async def push(
     if files:
         await _push_files(client, tools, files, place._replace(inside=inside), choices, watch)
     for source, endpoint in folders:
-        tree = await tools.workers.run(scan, source.path)
-        await _push_tree(client, tools, tree, endpoint, choices, watch)
+        await _push_tree(client, tools, source.path, endpoint, choices, watch)
 
 
 async def _push_files(
@@ -120,7 +85,7 @@ async def _push_files(
         remote = {name: there.entries[""]} if there.entries else {}
     tree = LocalTree("")
     for name, file in named:
-        _check_name(base, name)
+        check_name(base, name)
         if name in tree.files:
             raise SetupError(f"two of the files are called {name}: push one of them elsewhere")
         tree.files[name] = file._replace(name=name)
@@ -128,9 +93,14 @@ async def _push_files(
 
 
 async def _push_tree(
-    client: Client, tools: Tools, tree: LocalTree, endpoint: Endpoint, choices: Choices, watch: Watch
+    client: Client, tools: Tools, path: str, endpoint: Endpoint, choices: Choices, watch: Watch
 ) -> None:
-    there = await listing(client, endpoint, deep=True)
+    scanning = tools.workers.run(scan, path)
+    if endpoint.parts:
+        tree, there = await _both(scanning, listing(client, endpoint, deep=True))
+    else:
+        tree = await scanning
+        there = await listing_for(client, endpoint, [name for name in tree.directories if name and "/" not in name])
     if there.kind == "file":
         raise WrongKind(f"{endpoint} is a file: a folder cannot take its place")
     await _run_push(client, tools, endpoint, tree, there.entries, choices, watch)
@@ -148,7 +118,7 @@ async def _run_push(
     watch.on_plan(len(tree.files), sum(file.size for file in tree.files.values()))
     for name, reason in tree.skipped:
         watch.item(Item(Outcome.SKIPPED, name, 0, reason))
-    await Push(client, tools, below(str(base)), tree, remote, choices, watch).run()
+    await Send(client, tools, below(str(base)), tree, remote, choices, watch).run()
 
 
 async def get(
@@ -215,7 +185,7 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
         raise SetupError(f"{local} does not exist")
     endpoint, path = there.endpoint, here.path
     if local_first and there.inside and not here.inside:
-        endpoint = _child(there, here)
+        endpoint = child(there, here)
     elif not local_first and here.inside and not there.inside:
         path = os.path.join(here.path, there.endpoint.name)
         found = await tools.workers.run(look, path)
@@ -240,18 +210,14 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
         await Compare(client, tools, below(str(endpoint)), tree, listed.entries, watch).run()
 
 
-async def listing(client: Client, endpoint: Endpoint, *, deep: bool, list_it: bool = True) -> Listing:
-    """What is at an endpoint and in it; with `deep` all that is below it."""
-    compared = await client.cmp(str(endpoint))
-    entries: dict[str, Entry] = {}
-    skipped: list[tuple[str, str]] = []
-    if compared.remote is not None:
-        entries[""] = compared.remote
-        if list_it and compared.remote.kind == "directory":
-            async for page in client.list(str(endpoint), recursive=deep):
-                entries.update((entry.name, entry) for entry in page.entries)
-                skipped += page.skipped
-    return Listing(entries, skipped)
+async def _both(here: Deferred[T], there: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Both results; the waiting is done together."""
+    coming = Deferred.fromCoroutine(there)
+    try:
+        results = await gatherResults(cast("list[Deferred[Any]]", [here, coming]), consumeErrors=True)
+    except FirstError as error:
+        raise error.subFailure.value or error from None
+    return results[0], results[1]
 
 
 async def _look(tools: Tools, path: str) -> LocalFile:
@@ -279,18 +245,6 @@ def _plan_remote(there: Listing, watch: Watch) -> None:
     watch.on_plan(len(sizes), sum(sizes))
     for name, reason in there.skipped:
         watch.item(Item(Outcome.SKIPPED, name, 0, reason))
-
-
-def _child(place: Remote, source: Local) -> Endpoint:
-    _check_name(place.endpoint, source.name)
-    return place.endpoint.child(source.name)
-
-
-def _check_name(base: Endpoint, name: str) -> None:
-    try:
-        base.child(name)
-    except BadEndpoint as error:
-        raise SetupError(f"{error.message}: name the target yourself, or rename it") from None
 
 
 def _need_recursive(choices: Choices, path: str) -> None:

@@ -68,6 +68,27 @@ class PlacesTests(HomeCase):
         self.push(f"{self.here}/lib/.", "dir/", recursive=True)
         self.assertEqual(set(self.there()), {"a", "dir/a"})
 
+    def test_contents_beside_much_else(self) -> None:
+        """What goes to the top of the share is compared with what is there, without listing all the rest."""
+        self.lay_there("lib/x/a")
+        self.lay_there("lib/old")
+        self.lay_there("huge/1/2")
+        self.lay("lib/x/a")
+        self.lay("lib/x/b")
+        self.lay("top")
+        asked: list[object] = []
+        original = self.wire.client.ask
+
+        def ask(*what: Any) -> None:
+            asked.append(what[1:3])
+            original(*what)
+
+        self.patch(self.wire.client, "ask", ask)
+        watch = self.push(f"{self.here}/", "", recursive=True)
+        self.assertEqual(watch.counts, {Outcome.SAME: 1, Outcome.NEW: 2})
+        self.assertNotIn(("GET", {"rel_endpoint": "", "recursive": True}), asked)
+        self.assertIn(("GET", {"rel_endpoint": "lib", "recursive": True}), asked)
+
     def test_get_mirrors_push(self) -> None:
         """get follows the same rules the other way."""
         self.lay_there("lib/x/a")

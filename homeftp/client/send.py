@@ -21,7 +21,7 @@ WINDOW = 256
 """Files that are being read, compared or sent at once. More than the server works on, so that it never waits."""
 
 
-class Push:
+class Send:
     """Sends `tree`, where the server has `remote`; `place` tells the endpoints."""
 
     def __init__(
@@ -172,17 +172,17 @@ class Push:
 class _Sending:
     """A PUSH of a file under way."""
 
-    __slots__ = ("_case", "_outcome", "_push")
+    __slots__ = ("_case", "_outcome", "_send")
 
-    def __init__(self, push: Push, case: Case, outcome: Outcome) -> None:
-        self._push = push
+    def __init__(self, send: Send, case: Case, outcome: Outcome) -> None:
+        self._send = send
         self._case = case
         self._outcome = outcome
 
     def responded(self, response: Response) -> None:
         """The answer."""
         if not response.more:
-            self._push.sent(self._case, self._outcome, response)
+            self._send.sent(self._case, self._outcome, response)
 
     def received(self, data: bytes) -> None:
         """There is no payload."""
@@ -192,7 +192,7 @@ class _Sending:
 
     def failed(self, reason: Exception) -> None:
         """The connection has ended."""
-        self._push.lost(reason)
+        self._send.lost(reason)
 
 
 @implementer(IPayload)

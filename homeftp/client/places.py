@@ -1,0 +1,106 @@
+"""The two places of a transfer: what a person wrote, what that means, and what is there."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from typing import Iterable, NamedTuple
+
+import attrs
+
+from homeftp.client.api import Client
+from homeftp.errors import BadEndpoint, SetupError
+from homeftp.wire.endpoint import Endpoint, parse
+from homeftp.wire.messages import Entry
+
+_SEPARATORS = tuple({"/", os.sep, os.altsep or "/"})
+
+
+class Remote(NamedTuple):
+    """A place at the server, as a person named it."""
+
+    endpoint: Endpoint
+    inside: bool
+    """Whether what is meant is what is in it."""
+
+
+class Local(NamedTuple):
+    """A place here, as a person named it."""
+
+    path: str
+    name: str
+    inside: bool
+
+
+class Listing(NamedTuple):
+    """What the server has: entries by name, "" for the place itself; empty where there is nothing."""
+
+    entries: dict[str, Entry]
+    skipped: list[tuple[str, str]]
+
+    @property
+    def kind(self) -> str | None:
+        """What the place itself is; None where nothing is."""
+        top = self.entries.get("")
+        return None if top is None else top.kind
+
+
+def remote_place(path: str) -> Remote:
+    """A path at the server; raises `SetupError` for what cannot be one."""
+    trimmed = unicodedata.normalize("NFC", path).rstrip("/")
+    try:
+        if path and not trimmed:
+            raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
+        return Remote(parse(trimmed), not trimmed or path.endswith("/"))
+    except BadEndpoint as error:
+        raise SetupError(error.message) from None
+
+
+def local_place(path: str) -> Local:
+    """A path here."""
+    inside = path.endswith(_SEPARATORS) or os.path.basename(path) in (".", "..")
+    return Local(path, os.path.basename(os.path.abspath(path)), inside)
+
+
+async def listing(client: Client, endpoint: Endpoint, *, deep: bool, list_it: bool = True) -> Listing:
+    """What is at an endpoint and in it; with `deep` all that is below it."""
+    compared = await client.cmp(str(endpoint))
+    entries: dict[str, Entry] = {}
+    skipped: list[tuple[str, str]] = []
+    if compared.remote is not None:
+        entries[""] = compared.remote
+        if list_it and compared.remote.kind == "directory":
+            async for page in client.list(str(endpoint), recursive=deep):
+                entries.update((entry.name, entry) for entry in page.entries)
+                skipped += page.skipped
+    return Listing(entries, skipped)
+
+
+async def listing_for(client: Client, endpoint: Endpoint, names: Iterable[str]) -> Listing:
+    """What is at an endpoint, as far as a tree with these directories at its top could touch it.
+
+    So that a few folders pushed to the top of a share do not list the whole of it.
+    """
+    top = await listing(client, endpoint, deep=False)
+    for name in names:
+        found = top.entries.get(name)
+        if found is not None and found.kind == "directory":
+            async for page in client.list(str(endpoint.child(name)), recursive=True):
+                for entry in page.entries:
+                    inner = attrs.evolve(entry, name=f"{name}/{entry.name}")
+                    top.entries[inner.name] = inner
+    return top
+
+
+def child(place: Remote, source: Local) -> Endpoint:
+    """The endpoint of a source inside a place, under its own name; raises `SetupError`."""
+    check_name(place.endpoint, source.name)
+    return place.endpoint.child(source.name)
+
+
+def check_name(base: Endpoint, name: str) -> None:
+    """Raises `SetupError` for a name that cannot be one inside `base`."""
+    try:
+        base.child(name)
+    except BadEndpoint as error:
+        raise SetupError(f"{error.message}: name the target yourself, or rename it") from None
