@@ -1,21 +1,22 @@
-"""TLS records written many at a time: what Twisted's transport does for each, done once for all of a write.
+"""TLS records moved many at a time: what Twisted's transport does for each, done once for all that are there.
 
 Twisted gives OpenSSL 16 KiB, a record, takes the ciphertext out and passes it
-on, and so on; the passing on costs more than the encryption. Here the records
-of one write are taken out together, which saves an eighth of the processor time
-of whoever sends a large file. How TLS is spoken does not change, nor what
-happens on an error.
+on, and so on, and hands every record that it reads to the protocol by itself.
+That costs more than the encryption. Here one call encrypts all of a write,
+and the records of one read are delivered together. How TLS is spoken does not
+change, nor what happens on an error.
 
-This leans on three methods of `TLSMemoryBIOProtocol` that are not public, and
-have been the same since Twisted 11.1. Where they are not there, Twisted's own
-way is kept.
+This leans on methods of `TLSMemoryBIOProtocol` that are not public, and have
+been the same since Twisted 11.1. Where they are not there, Twisted's own way
+is kept.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from OpenSSL.SSL import Error, WantReadError
+from OpenSSL.SSL import Context, Error, WantReadError, ZeroReturnError
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.python.failure import Failure
 
@@ -25,11 +26,21 @@ RECORD = 2**14
 _TAKEN = 2**18
 """Bytes of ciphertext that are taken out of OpenSSL at once."""
 
-_NEEDED = ("_tlsConnection", "_lostTLSConnection", "_bufferedWrite", "_tlsShutdownFinished")
+_PARTIAL_WRITE = 1
+"""OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: one record for each call."""
+
+_NEEDED = (
+    "_aborted",
+    "_tlsConnection",
+    "_lostTLSConnection",
+    "_bufferedWrite",
+    "_flushSendBIO",
+    "_tlsShutdownFinished",
+)
 
 
 class RecordsTogether(BufferingTLSTransport):
-    """Twisted's TLS transport, but for how a write becomes ciphertext."""
+    """Twisted's TLS transport, but for how a write becomes ciphertext, and ciphertext becomes what was read."""
 
     transport: Any
 
@@ -37,21 +48,15 @@ class RecordsTogether(BufferingTLSTransport):
         """Encrypt all of `octets`, then pass the ciphertext on."""
         if self._lostTLSConnection:
             return
-        connection = self._tlsConnection
         plain = memoryview(octets)
-        done = 0
         try:
-            while done < len(plain):
-                done += connection.send(plain[done : done + RECORD])
+            while plain:
+                plain = plain[self._tlsConnection.send(plain) :]
         except WantReadError:
-            self._pass_on()
-            BufferingTLSTransport._bufferedWrite(self, bytes(plain[done:]))
+            BufferingTLSTransport._bufferedWrite(self, bytes(plain))
         except Error:
             BufferingTLSTransport._tlsShutdownFinished(self, Failure())
-        else:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
+            return
         taken = _TAKEN
         while taken == _TAKEN:
             try:
@@ -61,9 +66,38 @@ class RecordsTogether(BufferingTLSTransport):
             self.transport.write(cipher)
             taken = len(cipher)
 
+    def _flushReceiveBIO(self) -> None:
+        """Deliver all that can be decrypted, in one piece; then what came with it: the end, or an error."""
+        if self._lostTLSConnection:
+            return
+        records: list[bytes] = []
+        ended = False
+        why: Failure | None = None
+        try:
+            while True:
+                records.append(self._tlsConnection.recv(RECORD))
+        except WantReadError:
+            pass
+        except ZeroReturnError:
+            ended = True
+        except Error:
+            ended, why = True, Failure()
+        if records and not self._aborted:
+            ProtocolWrapper.dataReceived(self, records[0] if len(records) == 1 else b"".join(records))
+        if ended and not self._lostTLSConnection:
+            if why is None:
+                BufferingTLSTransport._shutdownTLS(self)
+            BufferingTLSTransport._tlsShutdownFinished(self, why)
+        BufferingTLSTransport._flushSendBIO(self)
 
-def write_records_together(transport: Any) -> None:
-    """Let a transport on which TLS is up, by `startTLS` or from a TLS endpoint, write in this way from now on."""
+
+def whole_writes(context: Context) -> None:
+    """Let one call to OpenSSL encrypt as many records as it is given bytes for."""
+    context.clear_mode(_PARTIAL_WRITE)
+
+
+def move_records_together(transport: Any) -> None:
+    """Let a transport on which TLS is up, by `startTLS` or from a TLS endpoint, move its records in this way."""
     for layer in (transport, getattr(transport, "protocol", None)):
         if type(layer) is BufferingTLSTransport and all(hasattr(layer, name) for name in _NEEDED):
             layer.__class__ = RecordsTogether

@@ -25,6 +25,7 @@ from zope.interface import implementer
 from homeftp.config import ALPN
 from homeftp.errors import NotTrusted
 from homeftp.identity import Identity, server_name
+from homeftp.records import whole_writes
 
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -54,6 +55,7 @@ def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateO
     }
     options = ssl.CertificateOptions(**own, acceptableProtocols=[ALPN], **_common(minimum))
     options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
+    whole_writes(options.getContext())
     return options
 
 
@@ -70,6 +72,7 @@ def client_options(ca_pem: bytes, *, minimum: str = "1.3") -> IOpenSSLClientConn
         raise NotTrusted("the server's pinned certificate is damaged: add the server again") from error
     trust = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(ca_pem)])
     options = ssl.CertificateOptions(trustRoot=trust, acceptableProtocols=[ALPN], **_common(minimum))
+    whole_writes(options.getContext())
     return _OneName(options, DNS_ID(server_name(ca)))
 
 

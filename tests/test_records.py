@@ -1,14 +1,34 @@
-"""TLS records written together: the same bytes as Twisted's own way, on any size, and through every end."""
+"""TLS records moved together: the same bytes as Twisted's own way, on any size, and through every end."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.records import RECORD, RecordsTogether, write_records_together
+from homeftp import tls
+from homeftp.records import RECORD, RecordsTogether, move_records_together
 from tests.client.wire import Wire
+
+
+def sent_at_once(wire: Wire) -> list[int]:
+    """How much each call to OpenSSL takes when the client writes eight records."""
+    connection = wire.near.protocol._tlsConnection
+    taken: list[int] = []
+
+    class Counting:
+        bio_read = connection.bio_read
+
+        def send(self, data: memoryview) -> int:
+            taken.append(connection.send(data))
+            return taken[-1]
+
+    wire.near.protocol._tlsConnection = Counting()
+    wire.near.protocol.write(bytes(8 * RECORD))
+    wire.near.protocol._tlsConnection = connection
+    return taken
 
 
 class RecordsTests(SynchronousTestCase):
@@ -23,11 +43,11 @@ class RecordsTests(SynchronousTestCase):
     def test_taken_on(self) -> None:
         """A transport on which TLS is up is taken on, once; anything else is left alone."""
         self.assertIs(type(self.layer), RecordsTogether)
-        write_records_together(self.wire.near)
-        write_records_together(object())
+        move_records_together(self.wire.near)
+        move_records_together(object())
         far = self.wire.far.protocol
         self.assertIs(type(far), BufferingTLSTransport)
-        write_records_together(far)
+        move_records_together(far)
         self.assertIs(type(far), RecordsTogether)
 
     def test_sizes(self) -> None:
@@ -46,6 +66,56 @@ class RecordsTests(SynchronousTestCase):
             self.patch(layer.transport, "write", lambda data, below=below: below.append(len(data)))
             layer.write(bytes(8 * RECORD))
             self.assertEqual(len(below), writes)
+
+    def test_one_call(self) -> None:
+        """All of a write is encrypted by one call. As pyOpenSSL makes a context, the control, each takes a record."""
+        self.assertEqual(sent_at_once(self.wire), [8 * RECORD])
+        self.patch(tls, "whole_writes", lambda context: None)
+        wire = Wire()
+        wire.secure()
+        self.assertEqual(sent_at_once(wire), 8 * [RECORD])
+
+    def test_one_delivery(self) -> None:
+        """The records of one read come in one piece. Twisted's own way is the control: one by one."""
+        for together, deliveries in ((False, 8), (True, 1)):
+            if together:
+                move_records_together(self.wire.far)
+            came: list[int] = []
+            self.patch(self.wire.server, "dataReceived", lambda data, came=came: came.append(len(data)))
+            self.layer.write(bytes(8 * RECORD))
+            self.wire.pump()
+            self.assertEqual((len(came), sum(came)), (deliveries, 8 * RECORD))
+
+    def test_end_behind_content(self) -> None:
+        """What came before the other end's goodbye, in the same read, is delivered before the end."""
+        move_records_together(self.wire.far)
+        self.wire.near.write(b"goodbye")
+        self.wire.client.close()
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard, b"goodbye")
+        self.assertIsNotNone(self.wire.server.reason)
+
+    def test_error_behind_content(self) -> None:
+        """A record that was tampered with ends the connection; what came whole before it is delivered."""
+        move_records_together(self.wire.far)
+        far = self.wire.far.protocol
+        written: list[bytes] = []
+        self.patch(self.layer.transport, "write", written.append)
+        self.layer._write(b"whole")
+        self.layer._write(b"tampered with")
+        cipher = b"".join(written)
+        far.dataReceived(cipher[:-1] + bytes([cipher[-1] ^ 1]))
+        self.assertEqual(self.wire.server.heard, b"whole")
+        self.assertTrue(far._lostTLSConnection)
+        self.assertTrue(far._reason.check(Error))
+
+    def test_aborted(self) -> None:
+        """After an abort nothing is delivered any more."""
+        move_records_together(self.wire.far)
+        self.layer.write(b"too late")
+        self.wire.far.protocol._aborted = True
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard, b"")
 
     def test_end(self) -> None:
         """After the connection has ended, writing does nothing; a write before the goodbye still arrives."""

@@ -1,6 +1,6 @@
 """Add a line to a file on the server, although others may be adding theirs.
 
-    python add_line.py tcp:nas.local:8421 ca.crt alice "milk" < password
+python add_line.py tcp:nas.local:8421 ca.crt alice "milk" < password
 """
 
 import hashlib

@@ -27,10 +27,10 @@ from homeftp.client.errors import ConnectionFailed, ProtocolViolation, explained
 from homeftp.client.exchange import IExchange, IListener, settled
 from homeftp.client.outbox import Outbox
 from homeftp.client.watchdog import Wait, Watchdog
-from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, Patience
+from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, SOCKET_WRITE, Patience
 from homeftp.errors import BadRequest
 from homeftp.interfaces import IPayload
-from homeftp.records import write_records_together
+from homeftp.records import move_records_together
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok
 from homeftp.wire.codec import decode_response, encode_request
@@ -68,7 +68,7 @@ class ClientProtocol(LineReceiver):
     def connectionMade(self) -> None:
         """Ask for TLS, before anything else."""
         self._watchdog.await_tls()
-        self.transport.bufferSize = READ_BUFFER
+        self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
         self.transport.write(encode_request(STARTTLS) + b"\n")
 
     def handshakeCompleted(self) -> None:
@@ -80,7 +80,7 @@ class ClientProtocol(LineReceiver):
         if not negotiated_ok(self.transport, required=True):
             return self._violated("what answers there speaks TLS, but not homeftp")
         self._conversation.advance(Phase.STRANGER)
-        write_records_together(self.transport)
+        move_records_together(self.transport)
         self._outbox = Outbox(self.transport, moved=self._watchdog.progress, broken=self._broke_off)
         self.transport.registerProducer(self._outbox, True)
         self._watchdog.progress()

@@ -42,6 +42,7 @@ from homeftp.wire.messages import Entry
 T = TypeVar("T")
 U = TypeVar("U")
 
+
 async def push(
     client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
 ) -> None:

@@ -20,9 +20,10 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE
+from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE, SOCKET_WRITE
 from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
 from homeftp.interfaces import IPayload
+from homeftp.records import move_records_together
 from homeftp.server.deadlines import Deadlines
 from homeftp.server.payload import StreamPayload, WholePayload
 from homeftp.server.pipeline import Exchange, Pipeline
@@ -55,6 +56,7 @@ class _Transport(Protocol):
     """What the shell needs of its transport: TCP or a local socket, with TLS to come or there already."""
 
     bufferSize: int
+    SEND_LIMIT: int
 
     def write(self, data: bytes) -> None: ...
     def startTLS(self, contextFactory: IOpenSSLServerConnectionCreator) -> None: ...
@@ -92,7 +94,7 @@ class ServerProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """Start the deadlines; nothing is said before the client speaks."""
-        self.transport.bufferSize = READ_BUFFER
+        self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
         self._outlet = Outlet(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, broken=self._broken
         )
@@ -152,6 +154,7 @@ class ServerProtocol(LineReceiver):
             return
         self._deadlines.tls.met()
         self._conversation.advance(Phase.STRANGER)
+        move_records_together(self.transport)
         self._outlet.attach()
 
     # -- lines ---------------------------------------------------------------

@@ -59,7 +59,7 @@ class RawTests(ServedCase):
             says=[
                 ("Ctrl-D", line % (self.there, "text")),
                 ('"message": "sent', line % (self.there, "data")),
-                ("data\"", "\x04"),
+                ('data"', "\x04"),
             ],
         )
         self.assertEqual(status, 0, shown)

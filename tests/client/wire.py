@@ -29,7 +29,8 @@ FULL = 64 * 1024
 @lru_cache(maxsize=4)
 def identity(which: str) -> Identity:
     """A home's identity; each name has its own."""
-    return open_identity(tempfile.mkdtemp(prefix=f"homeftp-{which}-"), now=lambda: datetime.now(timezone.utc))
+    with tempfile.TemporaryDirectory(prefix=f"homeftp-{which}-") as folder:
+        return open_identity(folder, now=lambda: datetime.now(timezone.utc))
 
 
 class End:
