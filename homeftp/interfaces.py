@@ -188,8 +188,10 @@ class IIncoming(Interface):
     def write(data: bytes) -> None:
         """The next bytes. Raises `ContentMismatch` (45) past the declared size, `NoSpace` (52)."""
 
-    def commit() -> Entry:
+    def commit(trailer: str | None = None) -> Entry:
         """Check size and hash, make it durable, and put it in its place.
+
+        `trailer` is the hash that came behind the content, where none was declared before it.
 
         Raises `ContentMismatch` (45), `Changed` (44), `WrongKind` (43), `NoSpace` (52). When it
         returns, the file survives a power cut; when it raises, the old

@@ -28,7 +28,7 @@ class Put:
     size: int = 0
     """Bytes of content; 0 for a directory."""
     hash: str | None = None
-    """The declared hash; None: only the size is checked."""
+    """The declared hash; None: only the size is checked, or the hash comes behind the content."""
     mtime_us: int | None = None
     """Microseconds since 1970 UTC; None: now."""
     mode: int | None = None

@@ -183,19 +183,28 @@ class Client:
         content: bytes | IPayload,
         *,
         hash: str | None = None,
+        hash_trailer: bool = False,
         meta_data: MetaData | None = None,
         if_hash: str | None = None,
     ) -> Entry:
         """Put a file at an endpoint; when this returns, it is there durably.
 
-        `hash` is that of `content`: the server stores nothing else. `if_hash`
+        `hash` is that of `content`: the server stores nothing else. With
+        `hash_trailer` the last 71 bytes of `content` are the hash of those
+        before them, so that a file need not be read twice. `if_hash`
         is the hash that must be there now, or "absent"; without it whatever
         is there is replaced. Raises `Changed` (44), `ContentMismatch` (45),
         `WrongKind` (43), `FiletypeNotAllowed` (42), `NoSpace` (52), `TooLarge` (22).
         """
-        if hash is None and isinstance(content, bytes):
+        if hash is None and isinstance(content, bytes) and not hash_trailer:
             hash = tree.hash_bytes(content)
-        body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data, if_hash=if_hash)
+        body = _given(
+            rel_endpoint=rel_endpoint,
+            hash=hash,
+            hash_trailer=hash_trailer or None,
+            meta_data=meta_data,
+            if_hash=if_hash,
+        )
         part = await self.request("PUSH", body, content).last()
         return understood(part.body, Entry, "the answer to PUSH")
 

@@ -182,6 +182,10 @@ class Judge:
         run = self._tools.workers.run
         try:
             file = case.open = await run(OpenFile, case.local.path, self._tools.index)
+            if self._sends and self._differs_anyway(case, file):
+                case.content = Content(file.file, None, None)
+                self._compare(case)
+                return
             slices = file.digest()
             found = None
             while found is None:
@@ -192,6 +196,11 @@ class Judge:
             return
         case.content = Content(file.file, found, None)
         self._compare(case)
+
+    def _differs_anyway(self, case: Case, file: OpenFile) -> bool:
+        """Whether it is to be sent whatever its hash is: then it is hashed on its way."""
+        remote = case.remote
+        return remote is None or (remote.hash is not None and remote.size != file.file.size)
 
     def _compare(self, case: Case) -> None:
         """Both are known, or the server is asked for its hash."""

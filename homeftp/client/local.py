@@ -23,7 +23,7 @@ from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.index import Index, Row
 from homeftp.wire.endpoint import name_problem
-from homeftp.wire.messages import MetaData
+from homeftp.wire.messages import HASH_BYTES, MetaData
 
 MODES = os.name == "posix"
 """Whether files here have permission bits; where not, none are sent, set or compared."""
@@ -161,8 +161,13 @@ class Content(NamedTuple):
 
     file: LocalFile
     """The file as it was when it was read."""
-    hash: str
+    hash: str | None
+    """None where nobody needs it before the content."""
     data: bytes | None
+
+
+_WITHDRAWN = b"-" * HASH_BYTES
+"""Behind content that is not the file's: no hash is that, so the server stores nothing."""
 
 
 class OpenFile:
@@ -172,40 +177,81 @@ class OpenFile:
         self._index = index
         self._fd = os.open(path, _READ)
         self.file = LocalFile("", path, _regular(self._fd))
+        self.failure: OSError | Changed | None = None
+        """Why what `read` gave is not the file's content."""
+        self._hash: str | None = None
+        self._hasher = tree.Hasher()
+        self._begun = time.time_ns()
         self._offset = 0
 
     def digest(self) -> Iterator[str | None]:
         """Hash it in slices: None after each, and its hash at last; at once where the index knows it."""
-        known = _known(self._index, [self.file])
-        if known:
-            yield known[self.file.path]
+        self._hash = _known(self._index, [self.file]).get(self.file.path)
+        if self._hash is not None:
+            yield self._hash
             return
-        begun = time.time_ns()
         for found in tree.digest_slices(self._fd, self.file.size):
             if found is not None:
-                self.check()
-                _record(self._index, [(self.file, found)], begun)
+                self._keep(found)
             yield found
 
+    @property
+    def sent_size(self) -> int:
+        """How many bytes `read` gives in all."""
+        return self.file.size + HASH_BYTES
+
     def read(self) -> bytes:
-        """The next piece; b"" at the end that it had when it was opened."""
-        length = min(STREAM_PIECE, self.file.size - self._offset)
-        data = tree.read_at(self._fd, self._offset, length) if length else b""
+        """The next piece of the content; behind it its hash, which is made meanwhile unless `digest` has made it.
+
+        It gives as many bytes as were announced, whatever happens to the
+        file; after a `failure` what stands in the place of the hash is none.
+        """
+        missing = self.file.size - self._offset
+        if missing > 0:
+            data = self._content(min(STREAM_PIECE, missing))
+        else:
+            data = self._trailer() if missing == 0 else b""
         self._offset += len(data)
-        if len(data) < length or not data:
-            self.check()
         return data
 
-    def check(self) -> None:
-        """Raises `Changed` when somebody has written to it since it was opened."""
+    def _content(self, length: int) -> bytes:
+        """The next `length` bytes of the file, with zeros for what cannot be had."""
+        data = b""
+        if self.failure is None:
+            try:
+                data = tree.read_at(self._fd, self._offset, length)
+                if len(data) < length:
+                    raise _changed()
+            except (OSError, Changed) as failure:
+                self.failure = failure
+        if self._hash is None:
+            self._hasher.update(data)
+        return data.ljust(length, b"\0")
+
+    def _trailer(self) -> bytes:
+        if self.failure is None:
+            try:
+                self._keep(self._hash or self._hasher.hash())
+            except (OSError, Changed) as failure:
+                self.failure = failure
+        return _WITHDRAWN if self.failure or self._hash is None else self._hash.encode("ascii")
+
+    def _keep(self, found: str) -> None:
+        """Remember its hash, if it is still the file that it was."""
         if not tree.same_content(self.file.found, os.fstat(self._fd)):
-            raise Changed("it was changed while it was read")
+            raise _changed()
+        self._hash = found
+        _record(self._index, [(self.file, found)], self._begun)
 
     def close(self) -> None:
         """Close it. May be called twice."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _changed() -> Changed:
+    return Changed("it was changed while it was read")
 
 
 def read_many(wants: Sequence[Want], index: Index | None) -> list[Content | Exception]:
@@ -225,7 +271,7 @@ def read_many(wants: Sequence[Want], index: Index | None) -> list[Content | Exce
             results.append(error)
             continue
         results.append(content)
-        if there is None:
+        if there is None and content.hash is not None:
             hashed.append((content.file, content.hash))
     _record(index, hashed, begun)
     return results
@@ -240,7 +286,7 @@ def _read(want: Want) -> Content:
             raise Changed("it grew meanwhile: try again")
         data = os.read(fd, found.st_size + 1)
         if not tree.same_content(found, os.fstat(fd)) or len(data) != found.st_size:
-            raise Changed("it was changed while it was read")
+            raise _changed()
     finally:
         os.close(fd)
     return Content(LocalFile(name, path, found), tree.hash_bytes(data), data if want.keep else None)

@@ -93,15 +93,17 @@ class Send:
         assert content is not None
         body: dict[str, Any] = {
             "rel_endpoint": self._place(case.name),
-            "hash": content.hash,
             "meta_data": content.file.meta_data,
         }
         if not self._choices.force:
             body["if_hash"] = ABSENT if remote is None else remote.hash
         payload: bytes | IPayload | None = content.data
         if case.open is not None:
+            body["hash_trailer"] = True
             payload = FilePayload(case.open, self._tools.workers, self._watch)
             case.closing = payload.close
+        else:
+            body["hash"] = content.hash
         assert payload is not None
         try:
             self._protocol.ask(_Sending(self, case, outcome), "PUSH", body, payload)
@@ -110,6 +112,9 @@ class Send:
 
     def sent(self, case: Case, outcome: Outcome, response: Response) -> None:
         """The server has answered a PUSH."""
+        if case.open is not None and case.open.failure is not None:
+            self._fail(case, case.open.failure, moved=True)
+            return
         if response.status != Status.OK:
             self._end(case, Outcome.REFUSED, response.message, moved=True)
             return
@@ -120,12 +125,12 @@ class Send:
         """The connection has ended."""
         self._judge.fail(reason)
 
-    def _fail(self, case: Case, failure: Exception) -> None:
+    def _fail(self, case: Case, failure: Exception, *, moved: bool = False) -> None:
         if isinstance(failure, OSError):
-            self._end(case, Outcome.FAILED, f"cannot be read: {failure.strerror}")
+            self._end(case, Outcome.FAILED, f"cannot be read: {failure.strerror}", moved=moved)
         else:
-            refused = case.remote is not None and case.content is not None
-            self._end(case, Outcome.REFUSED if refused else Outcome.FAILED, str(failure))
+            refused = case.remote is not None and case.content is not None and not moved
+            self._end(case, Outcome.REFUSED if refused else Outcome.FAILED, str(failure), moved=moved)
 
     def _end(self, case: Case, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
         self._watch.item(self._item(case, outcome, reason))
@@ -197,10 +202,11 @@ class _Sending:
 
 @implementer(IPayload)
 class FilePayload:
-    """A large file's content, read one piece ahead."""
+    """A large file's content and the hash behind it, read one piece ahead."""
 
     def __init__(self, file: OpenFile, workers: IWorkers, watch: Watch) -> None:
-        self.size = file.file.size
+        self.size = file.sent_size
+        self._content = file.file.size
         self._file = file
         self._run = workers.run
         self._watch = watch
@@ -209,7 +215,7 @@ class FilePayload:
         self._unwanted = False
 
     async def read(self) -> bytes:
-        """The next piece; b"" after the last. Raises `Changed` when the file is no longer what was hashed."""
+        """The next piece; b"" after the last."""
         ahead = self._ahead or self._run(self._file.read)
         self._ahead = None
         data = b""
@@ -222,7 +228,9 @@ class FilePayload:
                     self._run(self._file.close)
         if data:
             self._ahead = self._run(self._file.read)
-            self._watch.bytes(len(data), moved=True)
+            content = min(len(data), self._content)
+            self._content -= content
+            self._watch.bytes(content, moved=True)
         return data
 
     def close(self) -> None:

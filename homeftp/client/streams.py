@@ -60,7 +60,7 @@ async def _push(client: Client, tools: Tools, endpoint: str, file: OpenFile, cho
     if_hash = None if choices.force else ABSENT if remote is None else remote.hash
     meta_data: MetaData = [("mtime_us", time.time_ns() // 1000)]
     payload = FilePayload(file, tools.workers, watch)
-    await client.push(endpoint, payload, hash=digest, meta_data=meta_data, if_hash=if_hash)
+    await client.push(endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash)
     watch.item(Item(Outcome.NEW if remote is None else Outcome.REPLACED, endpoint, size))
 
 

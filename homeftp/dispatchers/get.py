@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Sequence
 
 from twisted.internet.defer import Deferred
@@ -14,6 +13,7 @@ from homeftp.dispatchers.together import together_per_share
 from homeftp.errors import BadRequest, Changed, TooLarge, WrongKind
 from homeftp.interfaces import IClaiming, IDispatcher, IOpenFile, IPayload, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
+from homeftp.tree import Hasher
 from homeftp.values import Claim, Page
 from homeftp.wire.endpoint import Endpoint, parse
 from homeftp.wire.messages import Get
@@ -75,32 +75,37 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution) -> 
         await resolution.send(file.entry.as_body(), payload=file.content[body.offset : body.offset + length])
         entry = file.entry
     else:
-        content = FilePayload(file, body.offset, length, request.workers)
+        whole = length == size
+        content = FilePayload(file, body.offset, length, request.workers, hashed=whole and file.entry.hash is None)
         try:
             await resolution.send(file.entry.as_body(), payload=content)
         finally:
             await content.rest()
-        entry = await request.workers.run(file.settle, content.digest if length == size else None)
+        entry = await request.workers.run(file.settle, content.digest)
     resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 
 
 @implementer(IPayload)
 class FilePayload:
-    """Part of an open file, read one piece ahead once it is being sent, and hashed as it goes."""
+    """Part of an open file, read one piece ahead once it is being sent, and hashed as it goes where that is asked for.
 
-    def __init__(self, file: IOpenFile, offset: int, size: int, workers: IWorkers) -> None:
+    A hash that is known already goes out as it is: then a client finds out
+    when the disk has not kept what the hash was made of.
+    """
+
+    def __init__(self, file: IOpenFile, offset: int, size: int, workers: IWorkers, *, hashed: bool) -> None:
         self.size = size
         self._file = file
         self._offset = offset
         self._missing = size
         self._workers = workers
-        self._hash = hashlib.sha256()
+        self._hasher = Hasher() if hashed else None
         self._ahead: Deferred[bytes] | None = None
 
     @property
-    def digest(self) -> str:
-        """The hash of what has been read."""
-        return f"sha256:{self._hash.hexdigest()}"
+    def digest(self) -> str | None:
+        """The hash of what has been read, if it was asked for."""
+        return None if self._hasher is None else self._hasher.hash()
 
     def _fetch(self) -> Deferred[bytes]:
         return self._workers.run(self._piece)
@@ -110,7 +115,8 @@ class FilePayload:
         if not self._missing:
             return b""
         data = self._file.read(self._offset, min(PIECE, self._missing))
-        self._hash.update(data)
+        if self._hasher is not None:
+            self._hasher.update(data)
         self._offset += len(data)
         self._missing -= len(data)
         return data

@@ -1,9 +1,10 @@
-"""PUSH: what is to stand at an endpoint. The content is the payload."""
+"""PUSH: what is to stand at an endpoint. The content is the payload; its hash comes before it, behind it, or not."""
 
 from __future__ import annotations
 
 from typing import Sequence
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.config import SMALL_FILE
@@ -14,7 +15,7 @@ from homeftp.interfaces import IClaiming, IDispatcher, IIncoming, IRequest, IRes
 from homeftp.status import Status
 from homeftp.values import Claim, Put
 from homeftp.wire.endpoint import parse
-from homeftp.wire.messages import Entry, Push
+from homeftp.wire.messages import HASH_BYTES, Entry, Push
 
 GROUP = 256
 """Small files that become durable with one sync, at most."""
@@ -45,14 +46,16 @@ class PushDispatcher:
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Store what the request brings."""
         body: Push = request.body
-        put = _checked(body, request.payload.size)
+        put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES)
         if body.kind == "directory":
             entry = await request.workers.run(request.account.share.make_directory, put)
             resolution.resolve(Status.OK, f"made {put.endpoint}", entry.as_body())
             return
         if put.size <= SMALL_FILE:
-            data = await request.payload.read_all(SMALL_FILE)
-            entry = await self._put.run((request.account.share, (put, data)))
+            data = await request.payload.read_all(SMALL_FILE + HASH_BYTES)
+            if body.hash_trailer:
+                put = attrs.evolve(put, hash=_hash_in(data[put.size :]))
+            entry = await self._put.run((request.account.share, (put, data[: put.size])))
         else:
             entry = await _stream(request, put)
         resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
@@ -65,11 +68,13 @@ def _checked(body: Push, size: int) -> Put:
         raise BadRequest("PUSH needs a rel_endpoint: the share's root is a directory")
     if body.offset:
         raise Changed("nothing of this content is here to go on from: send it from offset 0")
-    if body.kind == "directory" and (size or body.hash):
+    if body.kind == "directory" and (size or body.hash or body.hash_trailer):
         raise BadRequest("a directory has no content and no hash of its own: leave them out")
+    if body.hash_trailer and (body.hash or size < 0):
+        raise BadRequest(f"with hash_trailer the hash is the last {HASH_BYTES} bytes of the payload, and only there")
     meta = checked(body.meta_data)
     if meta.get("size", size) != size:
-        raise ContentMismatch(f"meta_data says {meta['size']} bytes, content_length {size}")
+        raise ContentMismatch(f"meta_data says {meta['size']} bytes, the content has {size}")
     return Put(
         endpoint=endpoint,
         size=size,
@@ -84,9 +89,20 @@ async def _stream(request: IRequest, put: Put) -> Entry:
     """A large file: the disk works on one piece while the next arrives."""
     run = request.workers.run
     incoming: IIncoming = await run(request.account.share.begin, put)
+    missing = put.size
+    trailer = b""
     try:
         while piece := await request.payload.read():
-            await run(incoming.write, piece)
-        return await run(incoming.commit)
+            if len(piece) > missing:
+                piece, trailer = piece[:missing], trailer + piece[missing:]
+            missing -= len(piece)
+            if piece:
+                await run(incoming.write, piece)
+        return await run(incoming.commit, _hash_in(trailer) if trailer else None)
     finally:
         await run(incoming.abort)
+
+
+def _hash_in(trailer: bytes) -> str:
+    """What stands behind the content, to be compared with its hash: whatever else it is, it is not that."""
+    return trailer.decode("ascii", "replace")

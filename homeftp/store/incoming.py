@@ -66,10 +66,10 @@ class Incoming:
             self._replacing.system.start_writeback(self._draft.fd, self._started, self._size - self._started)
             self._started = self._size
 
-    def commit(self) -> Entry:
+    def commit(self, trailer: str | None = None) -> Entry:
         """Check size and hash, make it durable, and put it in its place; or undo all and raise why."""
         try:
-            return self._commit()
+            return self._commit(self._put.hash if trailer is None else trailer)
         except OSError as error:
             self._give_up(error)
         finally:
@@ -85,12 +85,12 @@ class Incoming:
         given_back = None if free is None else free + self._size
         raise refusal(error, self._put.endpoint, size=self._put.size, free=given_back) from error
 
-    def _commit(self) -> Entry:
+    def _commit(self, declared: str | None) -> Entry:
         put, draft = self._put, self._draft
         if self._size != put.size:
             raise wrong_size(put, self._size)
         content_hash = self._hasher.hash()
-        if put.hash is not None and put.hash != content_hash:
+        if declared is not None and declared != content_hash:
             raise wrong_hash(put)
         draft.finish(put)
         self._replacing.system.fsync(draft.fd)

@@ -25,6 +25,9 @@ Identifier = int | str | None
 Hash = Annotated[str, Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
 """A content's hash: `sha256:` and 64 lower-case hexadecimal digits."""
 
+HASH_BYTES = 71
+"""The length of a hash, and so of a payload's trailer."""
+
 Precondition = Annotated[str, Meta(pattern=r"\A(absent|sha256:[0-9a-f]{64})\Z")]
 """What must be at an endpoint: a content's hash, or `absent`."""
 
@@ -103,10 +106,11 @@ class Cmp:
 
 @attrs.frozen
 class Push:
-    """PUSH's body; the content is the payload."""
+    """PUSH's body; the content is the payload, with `hash_trailer` but for its last `HASH_BYTES`: the hash."""
 
     rel_endpoint: str
     hash: Hash | None = None
+    hash_trailer: bool = False
     meta_data: MetaData = attrs.field(factory=list)
     if_hash: Precondition | None = None
     offset: Size = 0

@@ -8,11 +8,13 @@ from typing import Any, Awaitable
 
 from twisted.internet.defer import Deferred, succeed
 
+from homeftp import tree as local_tree
 from homeftp.client import Choices, ConnectionFailed, Item, Outcome, Tools
-from homeftp.client.local import read_many
+from homeftp.client.local import OpenFile, read_many
 from homeftp.client.transfer import get, push
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import NotFound, SetupError, WrongKind
+from homeftp.index import Index
 from homeftp.syscalls import System
 from homeftp.wire.endpoint import RESERVED_PREFIX
 from homeftp.workers import InlineWorkers
@@ -443,6 +445,48 @@ class ComparingTests(HomeCase):
             self.cmp(path, "missing", local_first=False)
 
 
+class OnceTests(HomeCase):
+    """How often a large file is read."""
+
+    def read(self, there: bytes | None) -> int:
+        """How many bytes are read here to push a large file to where `there` is."""
+        path = self.lay("big", BIG)
+        if there is not None:
+            self.run_it(self.client.push("big", there, meta_data=[("mtime_us", 1)]))
+        took = 0
+        here = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, here)
+        original = local_tree.read_at
+
+        def read_at(fd: int, offset: int, length: int) -> bytes:
+            nonlocal took
+            data = original(fd, offset, length)
+            took += len(data) * os.path.sameopenfile(fd, here)
+            return data
+
+        patched = self.patch(local_tree, "read_at", read_at)
+        self.push(path, "big")
+        patched.restore()
+        self.assertEqual(self.there(), {"big": BIG})
+        return took
+
+    def test_sent(self) -> None:
+        """What is sent anyway is hashed on its way. The control: what may be the same is hashed first."""
+        self.assertEqual(self.read(None), len(BIG))
+        self.assertEqual(self.read(b"shorter"), len(BIG))
+        self.assertEqual(self.read(BIG[:-1] + b"?"), 2 * len(BIG))
+
+    def test_remembered(self) -> None:
+        """The hash that was made on the way is known to the next comparison."""
+        index = Index(os.path.join(self.mktemp()))
+        self.addCleanup(index.close)
+        self.tools = Tools(InlineWorkers(), System(), index)
+        path = self.lay("big", BIG)
+        self.push(path, "big")
+        known = index.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
+        self.assertEqual(known, {"big": local_tree.hash_bytes(BIG)})
+
+
 class LocalFaultTests(HomeCase):
     """This computer's own failures."""
 
@@ -464,6 +508,58 @@ class LocalFaultTests(HomeCase):
             {name: outcome for name, outcome in self.outcomes().items() if name},
             {"a": Outcome.NEW, "gone": Outcome.FAILED, "z-big": Outcome.NEW},
         )
+
+    def test_changed_on_the_way(self) -> None:
+        """A large file that changes while it is sent is taken back: the server keeps the old, and the rest goes on.
+
+        Left alone, the control, it arrives.
+        """
+
+        def longer(path: str) -> None:
+            with open(path, "ab") as file:
+                file.write(b"more")
+
+        changes = (longer, lambda path: os.truncate(path, STREAM_PIECE + 1), lambda path: os.utime(path, (1, 1)))
+        for change in (None, *changes):
+            path = self.lay("lib/big", BIG)
+            self.lay("lib/small")
+            self.lay_there("lib/big", b"old")
+            reads = 0
+            original = OpenFile.read
+
+            def read(file: OpenFile, original: Any = original, change: Any = change, path: str = path) -> Any:
+                nonlocal reads
+                reads += 1
+                if reads == 2 and change is not None:
+                    change(path)
+                return original(file)
+
+            with self.subTest(change=change):
+                patched = self.patch(OpenFile, "read", read)
+                self.push(f"{self.here}/lib", "lib", recursive=True, force=True)
+                patched.restore()
+                self.assertGreater(reads, 2)
+                changed = change is not None
+                self.assertEqual(self.outcomes()["big"], Outcome.FAILED if changed else Outcome.REPLACED)
+                self.assertIn(self.outcomes()["small"], (Outcome.NEW, Outcome.SAME))
+                self.assertEqual(self.there()["lib/big"], b"old" if changed else BIG)
+        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+
+    def test_broken_disk(self) -> None:
+        """A large file that cannot be read to its end is told with the reason, and nothing of it stays."""
+        path = self.lay("big", BIG)
+        original = local_tree.read_at
+
+        def read_at(fd: int, offset: int, length: int) -> bytes:
+            if offset:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return original(fd, offset, length)
+
+        self.patch(local_tree, "read_at", read_at)
+        self.push(path, "big")
+        (item,) = self.items
+        self.assertEqual((item.outcome, item.reason), (Outcome.FAILED, "cannot be read: Input/output error"))
+        self.assertEqual(self.there(), {})
 
     def test_disk_full(self) -> None:
         """A disk that takes no more ends the transfer in words, with the old file and no other."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -12,8 +14,10 @@ from homeftp.config import LISTING_PAGE, SMALL_FILE, Limits
 from homeftp.dispatchers.cmp import CmpDispatcher, judge
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
+from homeftp.index import Index, Row
 from homeftp.interfaces import IClaiming, IDispatcher
 from homeftp.status import Status
+from homeftp.wire.messages import HASH_BYTES
 from homeftp.workers import InlineWorkers
 from tests.server.conversing import Connection, Server
 
@@ -85,6 +89,33 @@ class PushTests(VerbTestCase):
             self.assertEqual(answer.status, Status.CONTENT_MISMATCH)
             self.assertEqual(self.read("a"), b"old")
         self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+
+    def test_trailer(self) -> None:
+        """A hash behind the content is checked like one before it, wherever the pieces of the payload end."""
+        for size in SIZES:
+            data = content(size)
+            asked = {"rel_endpoint": "a", "hash_trailer": True, "meta_data": [["size", size]]}
+            answer = self.ask("PUSH", asked, data + digest(data).encode())
+            self.assertEqual((answer.status, answer.body["hash"]), (0, digest(data)), answer)
+            self.assertEqual(self.read("a"), data)
+
+    def test_wrong_trailer(self) -> None:
+        """Behind the content stands another's hash, or none: a sender takes back what it has sent. The old stays."""
+        for size in SIZES:
+            self.server.put("a", b"old")
+            for trailer in (digest(b"other").encode(), b"-" * HASH_BYTES, b"\xff" * HASH_BYTES):
+                answer = self.ask("PUSH", {"rel_endpoint": "a", "hash_trailer": True}, content(size) + trailer)
+                self.assertEqual(answer.status, Status.CONTENT_MISMATCH, answer)
+                self.assertEqual(self.read("a"), b"old")
+        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+
+    def test_no_trailer(self) -> None:
+        """A payload that has no room for it, and a hash both before and behind, are bad requests."""
+        for more, payload in (({}, b"x" * (HASH_BYTES - 1)), ({"hash": digest(b"")}, digest(b"").encode())):
+            answer = self.ask("PUSH", {"rel_endpoint": "a", "hash_trailer": True, **more}, payload)
+            self.assertEqual(answer.status, Status.BAD_REQUEST, answer)
+        answer = self.ask("PUSH", {"rel_endpoint": "d", "kind": "directory", "hash_trailer": True})
+        self.assertEqual(answer.status, Status.BAD_REQUEST, answer)
 
     def test_wrong_size(self) -> None:
         """A size in the metadata that is not the payload's is refused."""
@@ -185,6 +216,22 @@ class GetTests(VerbTestCase):
             self.assertEqual(head.body["size"], size)  # type: ignore[attr-defined]
             self.assertEqual(dict(head.body["meta_data"]), {"mtime_us": 1_714_560_000_123_456, "mode": 0o604})  # type: ignore[attr-defined]
             self.assertEqual((verdict.status, verdict.body["hash"]), (0, digest(data)))  # type: ignore[attr-defined]
+
+    def test_rotten(self) -> None:
+        """What the disk did not keep shows at the client: the verdict has the hash of what was stored, not of what is.
+
+        A file that was never hashed is the control: what there is counts.
+        """
+        for size in (10, 1_000_000):
+            path = self.server.put("a", content(size))
+            os.utime(path, ns=(0, 1_714_560_000_000_000_000))
+            self.assertEqual(self.get({"rel_endpoint": "a"})[2].body["hash"], digest(content(size)))  # type: ignore[attr-defined]
+            stored = Row(os.path.realpath(self.server.root), "a", os.stat(path), digest(b"stored"), time.time_ns())
+            with closing(Index(os.path.join(os.path.dirname(self.server.root), "index.sqlite"))) as index:
+                index.record([stored])
+            _, got, verdict = self.get({"rel_endpoint": "a"})
+            self.assertEqual(got, content(size))
+            self.assertEqual((verdict.status, verdict.body["hash"]), (0, digest(b"stored")))  # type: ignore[attr-defined]
 
     def test_parts(self) -> None:
         """An offset and a length give that part; past the end there is nothing."""
