@@ -7,6 +7,7 @@ from typing import Any, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from homeftp.budget import Budget
 from homeftp.config import PIECE, SMALL_FILE
 from homeftp.dispatchers.digest import known_hash
 from homeftp.dispatchers.together import together_per_share
@@ -35,6 +36,7 @@ class GetDispatcher:
 
     def __init__(self, workers: IWorkers) -> None:
         self._open = together_per_share(workers, _open_many, limit=GROUP)
+        self._budget = Budget()
 
     def claims(self, body: Get) -> Claim:
         """It reads its endpoint; raises `BadEndpoint` (41)."""
@@ -54,13 +56,13 @@ class GetDispatcher:
             await _list(endpoint, request, resolution)
             return
         try:
-            await _send(file, request, resolution)
+            await _send(file, request, resolution, self._budget)
         finally:
             if file.content is None:
                 await request.workers.run(file.close)
 
 
-async def _send(file: IOpenFile, request: IRequest, resolution: IResolution) -> None:
+async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, budget: Budget) -> None:
     """The head with the content, then the verdict."""
     body: Get = request.body
     if body.recursive:
@@ -76,7 +78,8 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution) -> 
         entry = file.entry
     else:
         whole = length == size
-        content = FilePayload(file, body.offset, length, request.workers, hashed=whole and file.entry.hash is None)
+        hashed = whole and file.entry.hash is None
+        content = FilePayload(file, body.offset, length, request.workers, budget, hashed=hashed)
         try:
             await resolution.send(file.entry.as_body(), payload=content)
         finally:
@@ -93,12 +96,16 @@ class FilePayload:
     when the disk has not kept what the hash was made of.
     """
 
-    def __init__(self, file: IOpenFile, offset: int, size: int, workers: IWorkers, *, hashed: bool) -> None:
+    def __init__(
+        self, file: IOpenFile, offset: int, size: int, workers: IWorkers, budget: Budget, *, hashed: bool
+    ) -> None:
         self.size = size
         self._file = file
         self._offset = offset
         self._missing = size
         self._workers = workers
+        self._budget = budget
+        self._counted = False
         self._hasher = Hasher() if hashed else None
         self._ahead: Deferred[bytes] | None = None
 
@@ -108,13 +115,14 @@ class FilePayload:
         return None if self._hasher is None else self._hasher.hash()
 
     def _fetch(self) -> Deferred[bytes]:
-        return self._workers.run(self._piece)
+        """Two pieces are held at once, the one that is being sent and the next."""
+        return self._workers.run(self._piece, max(PIECE, self._budget.piece // 2))
 
-    def _piece(self) -> bytes:
+    def _piece(self, size: int) -> bytes:
         """In a worker: the next piece."""
         if not self._missing:
             return b""
-        data = self._file.read(self._offset, min(PIECE, self._missing))
+        data = self._file.read(self._offset, min(size, self._missing))
         if self._hasher is not None:
             self._hasher.update(data)
         self._offset += len(data)
@@ -123,6 +131,9 @@ class FilePayload:
 
     async def read(self) -> bytes:
         """The next piece; b"" after the last. Raises `Changed` (44) when the file got shorter."""
+        if not self._counted:
+            self._counted = True
+            self._budget.streams += 1
         ahead, self._ahead = self._ahead or self._fetch(), None
         data = await ahead
         if data:
@@ -131,6 +142,9 @@ class FilePayload:
 
     async def rest(self) -> None:
         """Return when nothing is being read any more, whatever came of it: then the file may be closed."""
+        if self._counted:
+            self._counted = False
+            self._budget.streams -= 1
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             await ahead.addErrback(lambda failure: None)

@@ -12,7 +12,8 @@ from typing import Callable
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
+from homeftp.budget import Budget
+from homeftp.config import PIECE
 from homeftp.errors import TooLarge
 from homeftp.interfaces import IPayload
 
@@ -20,20 +21,6 @@ from homeftp.interfaces import IPayload
 def _check_limit(size: int, limit: int) -> None:
     if size > limit:
         raise TooLarge(f"the payload has {size} bytes; at most {limit} are allowed here")
-
-
-class Budget:
-    """The memory that the large payloads of all connections share: the more there are, the smaller their pieces."""
-
-    def __init__(self, memory: int = STREAM_MEMORY) -> None:
-        self._memory = memory
-        self.streams = 0
-        """How many payloads are under way."""
-
-    @property
-    def piece(self) -> int:
-        """Bytes of one piece now, from `config.PIECE` to `config.STREAM_PIECE`."""
-        return max(PIECE, min(STREAM_PIECE, self._memory // max(1, self.streams)))
 
 
 @implementer(IPayload)

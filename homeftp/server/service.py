@@ -36,6 +36,7 @@ from zope.interface import implementer
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
 from homeftp.accounts.state import State
+from homeftp.budget import Budget
 from homeftp.config import Settings
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.enabled import enabled
@@ -50,7 +51,6 @@ from homeftp.private import private_folder
 from homeftp.server.announcement import Listened, announcement
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
-from homeftp.server.payload import Budget
 from homeftp.server.session import Services
 from homeftp.store.share import Share
 from homeftp.tls import server_options

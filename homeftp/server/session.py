@@ -17,11 +17,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 import homeftp
+from homeftp.budget import Budget
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE, Limits
 from homeftp.dispatchers.table import EVERYTHING, Request, Table
 from homeftp.errors import LoginFailed, Refusal, ShuttingDown
 from homeftp.interfaces import IAccount, IDispatcher, IPayload, IResolution, IWorkers
-from homeftp.server.payload import Budget
 from homeftp.status import Status
 from homeftp.values import Claim
 from homeftp.wire import conversation

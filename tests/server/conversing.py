@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from homeftp.accounts.realm import portal
+from homeftp.budget import Budget
 from homeftp.config import Limits
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
@@ -23,7 +24,6 @@ from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.table import Table
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
-from homeftp.server.payload import Budget
 from homeftp.server.protocol import ServerProtocol, Setup
 from homeftp.server.session import Services
 from homeftp.store.share import Share

@@ -6,10 +6,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from homeftp.budget import Budget
 from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
 from homeftp.errors import TimedOut, TooLarge
 from homeftp.interfaces import IPayload
-from homeftp.server.payload import Budget, StreamPayload, WholePayload
+from homeftp.server.payload import StreamPayload, WholePayload
 
 
 class WholePayloadTests(SynchronousTestCase):

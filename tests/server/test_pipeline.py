@@ -7,6 +7,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.config import TLS_WRITE
 from homeftp.server.payload import WholePayload
 from homeftp.server.pipeline import Claims, Exchange, Pipeline
 from homeftp.server.resolution import Outlet, Resolution
@@ -230,4 +231,4 @@ class PipelineTests(SynchronousTestCase):
         self.assertEqual(decode_response(head).content_length, len(content))
         self.assertEqual(rest[: len(content)], content)
         self.assertEqual(decode_response(rest[len(content) :].rstrip(b"\n")).id, "b")
-        self.assertLessEqual(max(map(len, self.written)), 128 * 1024)
+        self.assertLessEqual(max(map(len, self.written)), TLS_WRITE)
