@@ -46,6 +46,10 @@ READ_BUFFER = 256 * KIB
 SLICE = 64 * MIB
 """Bytes hashed in one job; then the work queues again, so that a huge file does not shut out a small one."""
 
+GOODBYE_BYTES = 1 * MIB
+"""Bytes that are read and thrown away after the goodbye: a client that was sending has about so much on its way when it
+hears of it. One that goes on does not listen, and is cut off."""
+
 TLS_WRITE = 256 * KIB
 """Bytes given to TLS at once: less costs more calls, more costs memory and gains nothing measurable."""
 

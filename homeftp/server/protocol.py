@@ -20,7 +20,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE, SOCKET_WRITE
+from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE, SOCKET_WRITE
 from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
@@ -84,6 +84,7 @@ class ServerProtocol(LineReceiver):
         self.session = Session(setup.services, self, phase, peer)
         self._conversation = self.session.conversation
         self._received = 0
+        self._received_at_goodbye = 0
         self._request: Request | None = None
         self._gathered: list[bytes] = []
         self._missing = 0
@@ -168,6 +169,8 @@ class ServerProtocol(LineReceiver):
         super().dataReceived(data)
         if self._conversation.phase is not Phase.CLOSING:
             self._watch_input()
+        elif self._deadlines.lingering and self._received - self._received_at_goodbye > GOODBYE_BYTES:
+            self._expire("it goes on sending after the goodbye")
 
     def lineReceived(self, line: bytes) -> None:
         """One request's line."""
@@ -349,7 +352,8 @@ class ServerProtocol(LineReceiver):
             self._close()
             return
         full = (
-            len(self._pipeline) >= self._limits.in_flight
+            self._conversation.phase is Phase.CLOSING  # nothing is looked at any more: it may wait for the goodbye
+            or len(self._pipeline) >= self._limits.in_flight
             or self._pipeline.weight >= self._limits.buffered
             or (self._stream is not None and self._stream.full)
         )
@@ -362,8 +366,11 @@ class ServerProtocol(LineReceiver):
     def _close(self) -> None:
         """Say goodbye; a peer that does not answer that is cut off after a while."""
         if not self._deadlines.lingering:
+            self._received_at_goodbye = self._received
             self._deadlines.linger()
             self._outlet.detach()
+            if self.paused:
+                self.resumeProducing()
             self.transport.loseConnection()
 
     def _say(self, status: int, message: str, id: Identifier = None) -> None:

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
 
-from homeftp.config import MAX_REQUEST_LINE, SMALL_FILE, STREAM_PIECE, Limits
+from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.status import Status
 from tests.server.conversing import PASSWORD, Connection, Server
 
@@ -383,6 +383,18 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual([r.status for r in self.connection.responses()], [0])
         self.assertEqual(os.path.getsize(os.path.join(self.server.root, "big")), size)
 
+    def test_closing(self) -> None:
+        """While a connection that is to be closed still works, it reads no more; then it reads the client's goodbye."""
+        self.connection.send("PUSH", {"rel_endpoint": "a"}, b"x")
+        self.assertEqual(self.connection.transport.producerState, "producing", "the control")
+        self.connection.send("QUIT")
+        self.connection.send_raw(b"no request\n")
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.work()
+        self.assertEqual([r.status for r in self.connection.responses()], [0, 0])
+        self.assertTrue(self.connection.transport.disconnecting)
+        self.assertEqual(self.connection.transport.producerState, "producing")
+
     def test_unread_answers(self) -> None:
         """While the client does not read, at most 64 answers wait, and the server reads no more."""
         self.connection.protocol._outlet.pauseProducing()
@@ -549,6 +561,27 @@ class DeadlineTests(SynchronousTestCase):
         self.assertFalse(connection.transport.aborted)
         self.clock.advance(1)
         self.assertTrue(connection.transport.aborted)
+
+    def test_sending_after_goodbye(self) -> None:
+        """A peer that goes on sending after the goodbye is cut off at about a mebibyte, whatever it sends."""
+        for piece in (bytes(16_384), b"\n" * 16_384, b'{"request_type": "HELLO"}\n' * 600, b"x" * 1000):
+            connection = Connection(self.server)
+            connection.send_raw(b"x" * 20_000)
+            self.assertEqual([r.status for r in connection.responses()], [Status.TOO_LARGE])
+            for _ in range(GOODBYE_BYTES // len(piece)):
+                connection.send_raw(piece)
+            self.assertFalse(connection.transport.aborted, "the control: what was on its way is let come")
+            for _ in range(2):
+                connection.send_raw(piece)
+            self.assertTrue(connection.transport.aborted, piece[:30])
+            self.assertEqual(connection.responses(), [])
+
+    def test_member_may_send(self) -> None:
+        """The control: as much is taken in where there was no goodbye."""
+        connection = Connection(self.server)
+        for _ in range(GOODBYE_BYTES // 16_384 + 2):
+            connection.send_raw(b'{"request_type": "HELLO"}\n' * 600)
+        self.assertFalse(connection.transport.aborted)
 
     def test_goodbye_unheard(self) -> None:
         """A peer that does not close its end is cut off after a while."""
