@@ -85,6 +85,8 @@ class Limits:
     """From the connection to a login; OpenSSH allows 120, rsync 60."""
     stall_seconds: float = 60.0
     """A begun line, a payload or an answer must make progress within this time: 1 KiB for each second of it."""
+    overdue_seconds: float = 60.0
+    """A request that gets nowhere for so long while it is worked on is named in the log; nothing is done to it."""
     shutdown_seconds: float = 7.0
     """After SIGTERM, for what is in flight to end; then it is aborted, and all is closed within 10."""
 

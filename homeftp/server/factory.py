@@ -75,9 +75,9 @@ class Connections:
         return emptied
 
     def abort(self) -> None:
-        """End all of them at once."""
+        """End all of them at once; the log says what was not finished."""
         for connection in list(self._all):
-            connection.abort()
+            connection.cut()
 
 
 class TurnedAway(Protocol):

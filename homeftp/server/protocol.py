@@ -25,6 +25,7 @@ from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
 from homeftp.server.deadlines import Deadlines
+from homeftp.server.overdue import Overdue, Work
 from homeftp.server.payload import StreamPayload, WholePayload
 from homeftp.server.pipeline import Exchange, Pipeline
 from homeftp.server.resolution import Outlet, Resolution
@@ -108,12 +109,14 @@ class ServerProtocol(LineReceiver):
             stalled=self._input_stalled,
             expired=self._expire,
         )
+        self._overdue = Overdue(self._setup.clock, self._limits.overdue_seconds, self._late)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""
         self._lost = True
         self._close_phase()
         self._deadlines.stop()
+        self._overdue.stop()
         self._outlet.stopProducing()
         self._pipeline.abandon()
         if self._stream is not None:
@@ -126,6 +129,25 @@ class ServerProtocol(LineReceiver):
 
     def _expire(self, why: str) -> None:
         self._log.info("closing {peer}: {why}", peer=self.peer, why=why)
+        self.abort()
+
+    def _late(self, work: Work) -> None:
+        self._log.warn(
+            "{type} of {peer} is being worked on and has got nowhere for {seconds:.0f} seconds",
+            type=work.request_type,
+            peer=self.peer,
+            seconds=self._limits.overdue_seconds,
+        )
+
+    def cut(self) -> None:
+        """The server cannot wait any longer: end the connection at once, and say what was not finished."""
+        for work, seconds in self._overdue.under_way():
+            self._log.warn(
+                "{type} of {peer} was cut off after {seconds:.0f} seconds: the server is stopping",
+                type=work.request_type,
+                peer=self.peer,
+                seconds=seconds,
+            )
         self.abort()
 
     def abort(self) -> None:
@@ -250,28 +272,42 @@ class ServerProtocol(LineReceiver):
 
     def _admit(self, request: Request, payload: IPayload, weight: int = 0) -> None:
         """Put a request, whole or with its payload still to come, into the pipeline."""
-        self._enqueue(self.session.route(request), request.id, payload, weight)
+        self._enqueue(self.session.route(request), request.request_type, request.id, payload, weight)
 
-    def _enqueue(self, route: Route, id: Identifier, payload: IPayload, weight: int = 0) -> None:
+    def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, weight: int = 0) -> None:
         resolution = Resolution(id, self._outlet, self._pipeline.flush)
+        stream = payload if isinstance(payload, StreamPayload) else None
+
+        def progress() -> object:
+            """What changes while the request gets on; None when it is for the client to go on."""
+            missing, full = (0, True) if stream is None else (stream.missing, stream.full)
+            return None if resolution.waits or (missing and not full) else (missing, resolution.written)
+
+        watched = Work(request_type, progress)
 
         def discard() -> None:
             """Nobody reads what is left of the payload: it is thrown away as it comes."""
-            if isinstance(payload, StreamPayload):
-                payload.discard()
+            if stream is not None:
+                stream.discard()
 
         def worked(_: object) -> None:
+            self._overdue.end(watched)
             if not resolution.streams:
                 discard()
+
+        def answered() -> None:
+            self._overdue.end(watched)
+            discard()
 
         def work() -> Deferred[None] | None:
             working = route.begin(payload, resolution)
             if working is None:
                 worked(None)
                 return None
+            self._overdue.begin(watched)
             return working.addCallback(worked)
 
-        self._pipeline.add(Exchange(route.claim, resolution, work, weight, discard))
+        self._pipeline.add(Exchange(route.claim, resolution, work, weight, answered))
         self._adjust()
 
     def _fault(self, refusal: Refusal, id: Identifier = None) -> None:
@@ -284,7 +320,7 @@ class ServerProtocol(LineReceiver):
             self._close()
             return
         self._close_phase()
-        self._enqueue(refuse(refusal), id, WholePayload())
+        self._enqueue(refuse(refusal), "", id, WholePayload())
 
     # -- what the session asks -------------------------------------------------
 

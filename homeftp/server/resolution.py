@@ -116,6 +116,8 @@ class Resolution:
         self._waiting: list[Deferred[None]] = []
         self._answer: tuple[bytes, IPayload | bytes | None] | None = None
         self.status: Status | int | None = None
+        self.written = 0
+        """Bytes of this answer that are on their way."""
 
     @property
     def resolved(self) -> bool:
@@ -126,6 +128,11 @@ class Resolution:
     def streams(self) -> bool:
         """Whether the answer has a payload that is read as it is sent, perhaps from the request's own."""
         return self._answer is not None and not isinstance(self._answer[1], bytes | None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it can do nothing at the moment: the answers before it are not out, or the client does not read."""
+        return self._outlet.paused or (not self._turn and (self.resolved or bool(self._waiting)))
 
     def take_turn(self) -> None:
         """Every request before this one has been answered."""
@@ -143,7 +150,7 @@ class Resolution:
             self._waiting.append(waiting)
             await waiting
         await self._outlet.ready()
-        self._outlet.write(self._line(Status.OK, message, body, payload, more=True))
+        self._write(self._line(Status.OK, message, body, payload, more=True))
         await self._stream(payload)
         await self._outlet.ready()
 
@@ -162,12 +169,12 @@ class Resolution:
         assert self._answer is not None
         line, payload = self._answer
         if payload is None:
-            self._outlet.write(line)
+            self._write(line)
             return None
         if isinstance(payload, bytes) and len(payload) <= TLS_WRITE:
-            self._outlet.write(line + payload)
+            self._write(line + payload)
             return None
-        self._outlet.write(line)
+        self._write(line)
         return Deferred.fromCoroutine(self._stream(payload))
 
     def _line(
@@ -210,4 +217,8 @@ class Resolution:
         """Pieces of the size that TLS is fastest with, as the client reads them."""
         for start in range(0, len(data), TLS_WRITE):
             await self._outlet.ready()
-            self._outlet.write(data[start : start + TLS_WRITE])
+            self._write(data[start : start + TLS_WRITE])
+
+    def _write(self, data: bytes) -> None:
+        self.written += len(data)
+        self._outlet.write(data)
