@@ -101,8 +101,6 @@ async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorke
 
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
-    """The names whose values are not the entry's."""
-    present: dict[str, int] = dict(entry.meta_data)
-    if entry.kind == "file":
-        present["size"] = entry.size
+    """The names whose values are not the entry's; a directory's size is 0."""
+    present: dict[str, int] = {**dict(entry.meta_data), "size": entry.size}
     return [name for name, value in wanted.items() if present.get(name) != value]

@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
+from typing import Any, Callable, TypeVar
 
-from twisted.internet.defer import Deferred, execute
+import attrs
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.error import ConnectionDone
 from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
 
+from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
+from homeftp.accounts.realm import portal
+from homeftp.accounts.state import State
 from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, SMALL_FILE, STREAM_PIECE, Limits
+from homeftp.errors import Busy
 from homeftp.status import Status
+from homeftp.workers import InlineWorkers
 from tests.server.conversing import PASSWORD, Connection, Server
+
+T = TypeVar("T")
 
 
 def digest(content: bytes) -> str:
@@ -122,6 +132,25 @@ class PhaseTests(ServerTestCase):
         connection.send("PUSH", {"rel_endpoint": "a"}, b"x")
         connection.send("CMP", {"rel_endpoint": "a", "hash": digest(b"x")})
         self.assertEqual([r.status for r in connection.responses()], [0, 0, Status.SAME])
+
+    def test_login_busy(self) -> None:
+        """A login that cannot be checked for now is answered 51 and does not count, however often; then it may pass."""
+        full = True
+
+        class Full(InlineWorkers):
+            def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+                return fail(Busy("too much to do")) if full else super().run(job, *args)
+
+        state = State(tempfile.mkdtemp(dir=os.getcwd()))
+        state.add_account("ann", hash_password(PASSWORD, Cost(n=2, r=1, p=1)))
+        checked = portal(self.server.share, [PasswordChecker(state, Full())])
+        self.server.services = attrs.evolve(self.server.services, portal=checked)
+        connection = Connection(self.server, login=False)
+        for _ in range(self.limits.login_attempts + 1):
+            response = connection.ask("LOGIN", {"username": "ann", "password": PASSWORD})
+            self.assertEqual(response.status, Status.BUSY)
+        full = False
+        self.assertEqual(connection.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, 0)
 
     def test_second_login(self) -> None:
         """Logging in twice is refused, and changes nothing."""
@@ -533,6 +562,22 @@ class DeadlineTests(SynchronousTestCase):
             self.assertTrue(connection.transport.disconnecting)
             self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
             self.assertFalse(os.path.exists(os.path.join(self.server.root, "a")))
+
+    def test_refused_without_end(self) -> None:
+        """A refused request's payload is read to its declared end, however far off; when it stalls, 53 and closed."""
+        connection = Connection(self.server)
+        line = {"request_type": "PUSH", "id": 5, "content_length": 2**63 - 1, "body": {"rel_endpoint": "../a"}}
+        connection.send_raw(json.dumps(line).encode() + b"\n")
+        self.assertEqual([(r.status, r.id) for r in connection.responses()], [(Status.BAD_ENDPOINT, 5)])
+        for _ in range(100):
+            connection.send_raw(b'{"request_type": "HELLO"}\n' * 2000)
+            self.clock.advance(30)
+        self.assertEqual(connection.responses(), [], "nothing in it is a request")
+        self.assertFalse(connection.transport.disconnecting)
+        self.clock.advance(60)
+        self.clock.advance(60)
+        self.assertEqual([(r.status, r.id) for r in connection.responses()], [(Status.TIMEOUT, None)])
+        self.assertTrue(connection.transport.disconnecting)
 
     def test_stalled_line(self) -> None:
         """Half a line is a stall too."""
