@@ -8,13 +8,15 @@ key that stands twice the last counts; unknown fields are ignored.
 
 from __future__ import annotations
 
+import codecs
 import functools
+import re
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from homeftp.errors import BadRequest
-from homeftp.wire.messages import Identifier, Request, Response
+from homeftp.wire.messages import PATTERNS, Identifier, Request, Response
 
 T = TypeVar("T")
 
@@ -31,19 +33,48 @@ def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:
         decoded: T = _decoder(cast(Any, kind)).decode(data)
         return decoded
     except msgspec.ValidationError as error:
-        raise BadRequest(f"{what}: {error}") from None
+        raise BadRequest(f"{what}: {_in_words(error)}") from None
     except RecursionError:
         raise BadRequest(f"{what}: nested too deeply") from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise BadRequest(f"{what} is not JSON: {error}") from None
+        fault = "a \\u escape is one half of a pair (a lone surrogate)" if _lone_surrogate(bytes(data)) else error
+        raise BadRequest(f"{what} is not JSON: {fault}") from None
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    """What msgspec says, where it would show a pattern: what that asks for."""
+    text = str(error)
+    for pattern, words in PATTERNS.items():
+        text = text.replace(f"`str` matching regex {pattern!r}", words)
+    return text
+
+
+_WELL_PAIRED = re.compile(
+    rb"""(?: [^\\]                                                  # no escape
+          | \\[^u]
+          | \\u (?![dD][89a-fA-F])                                  # no surrogate
+          | \\u [dD][89abAB][0-9a-fA-F]{2} \\u [dD][c-fC-F]         # a high one, and its low one
+        )*""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _lone_surrogate(line: bytes) -> bool:
+    """Whether an escape names half a character: msgspec refuses it, and calls it a truncated input."""
+    paired = _WELL_PAIRED.match(line)
+    return paired is not None and line[paired.end() :].startswith(b"\\u")
 
 
 def _utf8(line: bytes) -> None:
     """msgspec does not look inside what it skips, so the whole line is checked first."""
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:4]:
+        raise BadRequest("the line is not UTF-8 but, as it seems, UTF-16 or UTF-32: send it in UTF-8")
+    if line.startswith(codecs.BOM_UTF8):
+        raise BadRequest("the line begins with a byte order mark: leave it out")
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadRequest(f"the line is not UTF-8 at byte {error.start}") from None
+        raise BadRequest(f"the line is not UTF-8 at byte {error.start}: send it in UTF-8") from None
 
 
 def check_kind(kind: type) -> None:

@@ -22,14 +22,24 @@ Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
 Identifier = int | str | None
 """A request's `id`, echoed in its responses."""
 
-Hash = Annotated[str, Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
+_HASH = r"\Asha256:[0-9a-f]{64}\Z"
+_PRECONDITION = r"\A(absent|sha256:[0-9a-f]{64})\Z"
+
+Hash = Annotated[str, Meta(pattern=_HASH)]
 """A content's hash: `sha256:` and 64 lower-case hexadecimal digits."""
 
 HASH_BYTES = 71
 """The length of a hash, and so of a payload's trailer."""
 
 Precondition = Annotated[str, Meta(pattern=r"\A(absent|sha256:[0-9a-f]{64})\Z")]
+Precondition = Annotated[str, Meta(pattern=_PRECONDITION)]
 """What must be at an endpoint: a content's hash, or `absent`."""
+
+PATTERNS = {
+    _HASH: "`sha256:` and 64 hexadecimal digits in small letters",
+    _PRECONDITION: "`absent`, or `sha256:` and 64 hexadecimal digits in small letters",
+}
+"""What each pattern asks for, in words."""
 
 Name = Annotated[str, Meta(max_length=256)]
 

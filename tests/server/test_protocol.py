@@ -168,6 +168,9 @@ class PhaseTests(ServerTestCase):
         self.assertEqual(self.connection.responses(), [])
 
 
+HASH = "`sha256:` and 64 hexadecimal digits in small letters"
+
+
 class BadInputTests(ServerTestCase):
     """One answer with the right status and a message that names the fault."""
 
@@ -176,7 +179,11 @@ class BadInputTests(ServerTestCase):
         ("empty", b"", "JSON"),
         ("a list", b"[]", "object"),
         ("not UTF-8", b'{"request_type": "GET", "x": "\xff"}', "UTF-8"),
-        ("UTF-16", '{"request_type":"GET"}'.encode("utf-16").replace(b"\n", b""), "UTF-8"),
+        ("UTF-16, marked", '{"request_type":"GET"}'.encode("utf-16"), "seems, UTF-16 or UTF-32: send it in UTF-8"),
+        ("UTF-16LE", '{"request_type":"GET"}'.encode("utf-16-le"), "seems, UTF-16 or UTF-32: send it in UTF-8"),
+        ("UTF-16BE", '{"request_type":"GET"}'.encode("utf-16-be"), "seems, UTF-16 or UTF-32: send it in UTF-8"),
+        ("UTF-32", '{"request_type":"GET"}'.encode("utf-32"), "seems, UTF-16 or UTF-32: send it in UTF-8"),
+        ("UTF-8, marked", b'\xef\xbb\xbf{"request_type": "GET"}', "byte order mark: leave it out"),
         ("NaN", b'{"request_type": "GET", "body": {"offset": NaN}}', "JSON"),
         ("no request_type", b"{}", "request_type"),
         ("request_type is a number", b'{"request_type": 5}', "request_type"),
@@ -188,7 +195,10 @@ class BadInputTests(ServerTestCase):
         ("content_length 1.5", b'{"request_type": "PUSH", "content_length": 1.5}', "content_length"),
         ("id is a list", b'{"request_type": "GET", "id": []}', "id"),
         ("id of many digits", b'{"request_type": "GET", "id": ' + b"9" * 10_000 + b"}", "id"),
-        ("lone surrogate", b'{"request_type": "\\ud800"}', "JSON"),
+        ("high surrogate", b'{"request_type": "\\ud800"}', "lone surrogate"),
+        ("low surrogate", b'{"request_type": "HELLO", "x": "a\\\\\\uDC00b"}', "lone surrogate"),
+        ("two high ones", b'{"request_type": "HELLO", "id": "\\ud83d\\ud83d\\ude00"}', "lone surrogate"),
+        ("surrogates in place", b'{"id": "\\ud83d\\ude00 \\\\ud800", "request_type": "HELLO"', "truncated"),
     )
     GOING_ON: tuple[tuple[str, str, dict[str, object], Status, str], ...] = (
         ("unknown type", "FROB", {}, Status.UNKNOWN_REQUEST_TYPE, "FROB"),
@@ -197,7 +207,11 @@ class BadInputTests(ServerTestCase):
         ("mistyped parameter", "GET", {"rel_endpoint": 5}, Status.BAD_REQUEST, "rel_endpoint"),
         ("float offset", "GET", {"rel_endpoint": "a", "offset": 1.0}, Status.BAD_REQUEST, "offset"),
         ("negative offset", "GET", {"rel_endpoint": "a", "offset": -1}, Status.BAD_REQUEST, "offset"),
-        ("bad hash", "CMP", {"rel_endpoint": "a", "hash": "md5:1"}, Status.BAD_REQUEST, "hash"),
+        ("hash", "CMP", {"rel_endpoint": "a", "hash": "md5:1"}, Status.BAD_REQUEST, f"Expected {HASH} - at `$.hash`"),
+        ("short", "PUSH", {"rel_endpoint": "a", "hash": "sha256:" + "a" * 63}, Status.BAD_REQUEST, HASH),
+        ("long", "PUSH", {"rel_endpoint": "a", "hash": "sha256:" + "a" * 65}, Status.BAD_REQUEST, HASH),
+        ("capitals", "GET", {"rel_endpoint": "a", "if_hash": "sha256:" + "A" * 64}, Status.BAD_REQUEST, HASH),
+        ("if_hash", "PUSH", {"rel_endpoint": "a", "if_hash": "Absent"}, Status.BAD_REQUEST, f"`absent`, or {HASH}"),
         ("bad metadata", "CMP", {"rel_endpoint": "a", "meta_data": [["x", 1]]}, Status.BAD_REQUEST, "meta_data"),
         ("leaves the root", "GET", {"rel_endpoint": "../a"}, Status.BAD_ENDPOINT, ".."),
         ("absolute", "GET", {"rel_endpoint": "/etc/passwd"}, Status.BAD_ENDPOINT, "relative"),
