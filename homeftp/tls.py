@@ -56,7 +56,20 @@ def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateO
     options = ssl.CertificateOptions(**own, acceptableProtocols=[ALPN], **_common(minimum))
     options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
     whole_writes(options.getContext())
+    options.getContext().set_alpn_select_callback(_ours)
     return options
+
+
+def _ours(connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """The application protocol that is spoken; where it is not offered, the handshake ends, and says why.
+
+    What is raised makes OpenSSL send the alert no_application_protocol
+    (RFC 7301). Twisted's own choice is an empty name, which the client can
+    only take for a broken server.
+    """
+    if ALPN not in offered:
+        raise SSL.Error([("homeftp", "ALPN", "the client offers other application protocols only")])
+    return ALPN
 
 
 def client_options(ca_pem: bytes, *, minimum: str = "1.3") -> IOpenSSLClientConnectionCreator:

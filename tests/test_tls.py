@@ -201,8 +201,17 @@ class ApplicationProtocolTests(SynchronousTestCase):
         """A browser is refused in the handshake."""
         server, client = self.offering(b"h2", b"http/1.1")
         self.assertEqual((server.received, server.secured), (b"", False))
-        assert client.reason is not None
-        client.reason.trap(SSL.Error)
+        for talker in (server, client):
+            assert talker.reason is not None
+            talker.reason.trap(SSL.Error)
+        self.assertIn("no application protocol", str(client.reason))
+
+    def test_others_go_on(self) -> None:
+        """One that was refused does not spoil the handshakes after it, by the same options."""
+        options = tls.server_options(fresh_identity())
+        for offered, received in ((b"h2", b""), (ALPN, SECRET), (b"h2", b""), (ALPN, SECRET)):
+            server, _ = handshake(options, ssl.CertificateOptions(acceptableProtocols=[offered]))
+            self.assertEqual(server.received, received)
 
     def test_none(self) -> None:
         """A client without ALPN, such as `openssl s_client`, is let in, but can be told apart."""
