@@ -100,7 +100,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     synopsis = "[options] [DIR]"
     longdesc = (
         "Shares one folder with the machines of the home. The first start makes keys and a certificate; "
-        "accounts are added with `homeftp account add NAME`. SIGHUP reads the certificates again."
+        "accounts are added with `homeftp account add NAME`. "
+        "SIGHUP makes the server read its certificates again; accounts are read at each login."
     )
     supportedInterfaces = (IUsernamePassword,)
 

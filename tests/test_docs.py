@@ -144,6 +144,13 @@ class TableTests(SynchronousTestCase):
         self.assertTrue(stated)
         self.assertEqual({name: documented[name] for name, _ in stated}, dict(stated))
 
+    def test_hangup(self) -> None:
+        """What SIGHUP does is said in the same words wherever it is said."""
+        (sentence,) = re.findall(r"SIGHUP [^.]*", Options.longdesc)
+        for page in ("index.rst", "systemd.rst"):
+            text = " ".join((DOCS / "owner" / page).read_text(encoding="utf-8").split())
+            self.assertIn(sentence, text, page)
+
     def test_exit_codes(self) -> None:
         """The page of the exit codes has each code, and no other."""
         self.assertEqual([int(code) for code, _ in table("client/exit-codes.rst")], sorted(Exit))

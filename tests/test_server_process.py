@@ -251,7 +251,7 @@ class SignalTests(TestCase):
         return client.start_tls().login("ann", PASSWORD)
 
     def test_hangup(self) -> None:
-        """SIGHUP takes new certificates into use and drops nobody; new accounts need not even that."""
+        """SIGHUP takes new certificates into use and drops nobody."""
         client = self.client()
         before = client.socket.getpeercert(True)  # type: ignore[attr-defined]
         os.remove(os.path.join(self.server.state, "identity", "server.crt"))
@@ -263,9 +263,28 @@ class SignalTests(TestCase):
         self.assertEqual(client.ask("HELLO")[0]["status"], 0)
         after = self.client().socket.getpeercert(True)  # type: ignore[attr-defined]
         self.assertNotEqual(before, after)
-        run_homeftp("account", "add", "bob", "--state", self.server.state, "--password-stdin", input=PASSWORD + "\n")
-        with RawClient(self.server.ports[0], self.server.ca_file) as bob:
-            bob.start_tls().login("bob", PASSWORD)
+
+    def account(self, verb: str, name: str, input: str = "") -> None:
+        options = ("--password-stdin",) if input else ()
+        done = run_homeftp("account", verb, name, "--state", self.server.state, *options, input=input)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def status(self, name: str, password: str) -> int:
+        """How a login is answered."""
+        with RawClient(self.server.ports[0], self.server.ca_file) as client:
+            answer, _ = client.start_tls().ask("LOGIN", {"username": name, "password": password})
+            return int(answer["status"])
+
+    def test_accounts(self) -> None:
+        """Accounts need no signal: a new one, a new password and a removal count at the next login."""
+        self.assertEqual(self.status("bob", PASSWORD), 32, "the control")
+        self.account("add", "bob", PASSWORD + "\n")
+        self.assertEqual(self.status("bob", PASSWORD), 0)
+        self.account("password", "bob", "another one entirely\n")
+        self.assertEqual(self.status("bob", PASSWORD), 32)
+        self.assertEqual(self.status("bob", "another one entirely"), 0)
+        self.account("remove", "bob")
+        self.assertEqual(self.status("bob", "another one entirely"), 32)
 
     def begin_push(self) -> RawClient:
         """A PUSH over old content, half of which has arrived."""

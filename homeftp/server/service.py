@@ -232,14 +232,14 @@ class HomeFTPService(MultiService):
     # -- running ---------------------------------------------------------------
 
     def _hangup(self, number: int, frame: object) -> None:
-        """SIGHUP, in whatever the reactor was doing: renew when it is done with that."""
+        """SIGHUP, in whatever the reactor was doing: renew when it is done with that. Accounts need no rereading."""
         self._reactor.callFromThread(self.renew)
 
     def renew(self) -> Deferred[None]:
         """Read the certificates again, and renew the server's when it nears its end.
 
-        Connections that are up go on as they are. Accounts need nothing: each
-        login reads them.
+        Connections that are up go on as they are. Accounts are read at each
+        login.
         """
         return Deferred.fromCoroutine(self._renew())
 
