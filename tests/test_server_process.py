@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import SkipTest
 
 from twisted.trial.unittest import TestCase
 
@@ -222,6 +223,26 @@ class FaultTests(TestCase):
                 self.assertNotEqual(ended.returncode, 0, command)
                 self.assertNotIn(b"Traceback", ended.stdout + ended.stderr)
             self.assertFalse(os.path.exists(pid_file))
+
+    def test_read_only(self) -> None:
+        """A share on a disk that is mounted read-only is refused; it says so, and what to do."""
+        mounting = 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"'
+        namespace = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounting, "sh")
+        try:
+            able = (
+                subprocess.run([*namespace, "ro", self.root, "true"], check=False, capture_output=True).returncode == 0
+            )
+        except FileNotFoundError:
+            able = False
+        if not able:
+            raise SkipTest("nothing can be mounted here: it takes Linux and user namespaces")
+        fault = self.fault(
+            *self.usual(), command=(*namespace, "ro", self.root, sys.executable, "-m", "homeftp", "serve")
+        )
+        self.assertIn(f"cannot share {self.root}: its disk is mounted read-only", fault)
+        self.assertIn("mount it writable", fault)
+        control = (*namespace, "rw", self.root, sys.executable, "-m", "homeftp", "serve")
+        ServerProcess(folder=self.folder, command=control, account=False).end()
 
     def test_loose_state(self) -> None:
         """A state folder that others may read is refused, with the command that mends it."""

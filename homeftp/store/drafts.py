@@ -85,6 +85,16 @@ class Draft:
             os.close(self.directory)
 
 
+def _unusable(error: OSError) -> str:
+    """Why there can be no folder for drafts, and what the owner can do."""
+    if error.errno == errno.EROFS:
+        return f"its disk is mounted read-only, and uploads begin in {RESERVED} there: mount it writable"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        why = f"the server's user may not write there, and uploads begin in {RESERVED}"
+        return f"{why}: give it the folder with chown, or share another one"
+    return f"{RESERVED}, where uploads begin, cannot be used there ({error.strerror})"
+
+
 class Drafts:
     """`.homeftp/incoming` of one share, locked against every other server.
 
@@ -105,8 +115,7 @@ class Drafts:
         except BlockingIOError:
             raise SetupError(f"cannot share {root}: another homeftp server has it: stop that one first") from None
         except OSError as error:
-            reason = f"{RESERVED} cannot be used there ({error.strerror})"
-            raise SetupError(f"cannot share {root}: {reason}, and unfinished uploads are kept in it") from None
+            raise SetupError(f"cannot share {root}: {_unusable(error)}") from None
 
     def _claim(self, opened: contextlib.ExitStack) -> int:
         """The folder's descriptor, once the lock is ours; `opened` closes what was opened, and so unlocks."""

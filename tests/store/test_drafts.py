@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -36,6 +37,35 @@ class FolderTests(ReplacingCase):
         self.share()
         for name in (".homeftp", ".homeftp/incoming"):
             self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode), 0o700)
+
+    def test_not_writable(self) -> None:
+        """Where nothing can be written nothing is shared, and one line says what to do about it."""
+
+        class Closed(Jail):
+            number = 0
+
+            def own_folder(self, parent: int, name: bytes) -> int:
+                if self.number:
+                    raise OSError(self.number, os.strerror(self.number))
+                return super().own_folder(parent, name)
+
+        jail = Closed(self.root, System())
+        self.addCleanup(jail.close)
+        for number, remedy in (
+            (errno.EROFS, "is mounted read-only, and uploads begin in .homeftp there: mount it writable"),
+            (errno.EACCES, "may not write there, and uploads begin in .homeftp: give it the folder with chown"),
+            (errno.EPERM, "may not write there, and uploads begin in .homeftp: give it the folder with chown"),
+            (errno.ENOSPC, "cannot be used there (No space left on device)"),
+        ):
+            jail.number = number
+            with self.assertRaises(SetupError) as caught:
+                Drafts(jail, System(), self.root)
+            message = str(caught.exception)
+            self.assertTrue(message.startswith(f"cannot share {self.root}: "), message)
+            self.assertIn(remedy, message)
+            self.assertNotIn("\n", message)
+        jail.number = 0
+        Drafts(jail, System(), self.root).close()
 
     def test_two_servers(self) -> None:
         """A root has one server: the second is told of the first, and takes nothing from it."""
