@@ -91,6 +91,7 @@ class ServerProtocol(LineReceiver):
         self._missing = 0
         self._stream: StreamPayload | None = None
         self._lost = False
+        self._aborted = False
 
     # -- the connection ------------------------------------------------------
 
@@ -152,6 +153,7 @@ class ServerProtocol(LineReceiver):
 
     def abort(self) -> None:
         """End the connection at once."""
+        self._aborted = True
         self._close_phase()
         self.transport.abortConnection()
 
@@ -184,6 +186,8 @@ class ServerProtocol(LineReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
+        if self._aborted:
+            return  # TLS hands on the rest of what had been read
         self._received += len(data)
         if self._stream is not None and not self.paused and not self._buffer and len(data) < self._missing:
             self._fill(self._stream, data)  # most of what ever comes; LineReceiver would only hand it on
