@@ -7,12 +7,13 @@ own, is not late; nor is one whose payload moves.
 
 from __future__ import annotations
 
-from typing import Callable, Iterable
-
 import attrs
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from homeftp.server.deadlines import Deadline
+from homeftp.server.payload import StreamPayload
+from homeftp.server.resolution import Resolution
 
 LOOKS = 4
 """How often within the time that work may take it is looked at."""
@@ -23,10 +24,11 @@ class Work:
     """One request that is being worked on."""
 
     request_type: str
-    progress: Callable[[], object]
-    """A value that is another one when the request has got on; None while it is not the server's turn."""
+    resolution: Resolution
+    payload: StreamPayload | None
+    """What still arrives."""
     began: float = 0.0
-    seen: object = None
+    seen: tuple[int, int] | None = None
     """The progress at the last look."""
     since: float = 0.0
     """When the progress was another one."""
@@ -34,18 +36,25 @@ class Work:
     ends: int = 2
     """It ends twice: its dispatcher does, and its answer is out; in either order."""
 
+    def progress(self) -> tuple[int, int] | None:
+        """What is another value when the request has got on; None while it waits for the client or its turn."""
+        missing, full = (0, True) if self.payload is None else (self.payload.missing, self.payload.full)
+        return None if self.resolution.waits or (missing and not full) else (missing, self.resolution.written)
+
 
 class Overdue:
-    """Calls `late`, once for each, with the work of one connection that gets nowhere for `seconds`.
+    """Names, once for each, the work for `peer` that gets nowhere for `seconds`.
 
     Most work ends long before, so the timer is none of its own: it goes on
     while there is any.
     """
 
-    def __init__(self, clock: IReactorTime, seconds: float, late: Callable[[Work], None]) -> None:
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, seconds: float, peer: str) -> None:
         self._clock = clock
         self._seconds = seconds
-        self._late = late
+        self._peer = peer
         self._under_way: dict[Work, None] = {}
         self._timer: Deadline | None = None
 
@@ -62,10 +71,15 @@ class Overdue:
         if not work.ends:
             self._under_way.pop(work, None)
 
-    def under_way(self) -> Iterable[tuple[Work, float]]:
-        """What is being worked on, and for how many seconds."""
-        now = self._clock.seconds()
-        return [(work, now - work.began) for work in self._under_way]
+    def cut_off(self) -> None:
+        """The server cannot wait for any of it: name it all."""
+        for work in self._under_way:
+            self._log.warn(
+                "{type} of {peer} was cut off after {seconds:.0f} seconds: the server is stopping",
+                type=work.request_type,
+                peer=self._peer,
+                seconds=self._clock.seconds() - work.began,
+            )
 
     def stop(self) -> None:
         """Watch no more."""
@@ -86,6 +100,11 @@ class Overdue:
                 work.seen, work.since = progress, now
             elif now - work.since >= self._seconds and not work.told:
                 work.told = True
-                self._late(work)
+                self._log.warn(
+                    "{type} of {peer} is being worked on and has got nowhere for {seconds:.0f} seconds",
+                    type=work.request_type,
+                    peer=self._peer,
+                    seconds=self._seconds,
+                )
         if self._under_way:
             self._arm()

@@ -110,7 +110,7 @@ class ServerProtocol(LineReceiver):
             stalled=self._input_stalled,
             expired=self._expire,
         )
-        self._overdue = Overdue(self._setup.clock, self._limits.overdue_seconds, self._late)
+        self._overdue = Overdue(self._setup.clock, self._limits.overdue_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""
@@ -132,23 +132,9 @@ class ServerProtocol(LineReceiver):
         self._log.info("closing {peer}: {why}", peer=self.peer, why=why)
         self.abort()
 
-    def _late(self, work: Work) -> None:
-        self._log.warn(
-            "{type} of {peer} is being worked on and has got nowhere for {seconds:.0f} seconds",
-            type=work.request_type,
-            peer=self.peer,
-            seconds=self._limits.overdue_seconds,
-        )
-
     def cut(self) -> None:
         """The server cannot wait any longer: end the connection at once, and say what was not finished."""
-        for work, seconds in self._overdue.under_way():
-            self._log.warn(
-                "{type} of {peer} was cut off after {seconds:.0f} seconds: the server is stopping",
-                type=work.request_type,
-                peer=self.peer,
-                seconds=seconds,
-            )
+        self._overdue.cut_off()
         self.abort()
 
     def abort(self) -> None:
@@ -281,13 +267,7 @@ class ServerProtocol(LineReceiver):
     def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, weight: int = 0) -> None:
         resolution = Resolution(id, self._outlet, self._pipeline.flush)
         stream = payload if isinstance(payload, StreamPayload) else None
-
-        def progress() -> object:
-            """What changes while the request gets on; None when it is for the client to go on."""
-            missing, full = (0, True) if stream is None else (stream.missing, stream.full)
-            return None if resolution.waits or (missing and not full) else (missing, resolution.written)
-
-        watched = Work(request_type, progress)
+        watched = Work(request_type, resolution, stream)
 
         def discard() -> None:
             """Nobody reads what is left of the payload: it is thrown away as it comes."""
