@@ -31,7 +31,6 @@ Hash = Annotated[str, Meta(pattern=_HASH)]
 HASH_BYTES = 71
 """The length of a hash, and so of a payload's trailer."""
 
-Precondition = Annotated[str, Meta(pattern=r"\A(absent|sha256:[0-9a-f]{64})\Z")]
 Precondition = Annotated[str, Meta(pattern=_PRECONDITION)]
 """What must be at an endpoint: a content's hash, or `absent`."""
 
