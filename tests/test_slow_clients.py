@@ -1,4 +1,4 @@
-"""ACCEPTANCE D1: a thousand clients that never get to the point, and an honest one that is served all the same."""
+"""A thousand clients that never get to the point, and an honest one that is served all the same."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def lax_server(identity: Identity, **choices: Any) -> ssl.CertificateOptions:
 
 
 class ServerNameTests(SynchronousTestCase):
-    """ACCEPTANCE A9: a client that knows a home refuses every other server before its own first byte."""
+    """A client that knows a home refuses every other server before its own first byte."""
 
     def setUp(self) -> None:
         """A home, and the client that pinned it."""
@@ -184,7 +184,7 @@ class VersionTests(SynchronousTestCase):
 
 
 class ApplicationProtocolTests(SynchronousTestCase):
-    """ACCEPTANCE A6: what speaks another protocol does not get as far as a line."""
+    """What speaks another protocol does not get as far as a line."""
 
     def offering(self, *protocols: bytes) -> tuple[Talker, Talker]:
         """A handshake with a client that trusts anyone and offers these protocols."""

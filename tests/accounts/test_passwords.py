@@ -34,7 +34,7 @@ CHEAP = Cost(2, 8, 1)
 
 
 class HashTests(SynchronousTestCase):
-    """ACCEPTANCE F1: what a stolen file is worth."""
+    """What a stolen file is worth."""
 
     def test_cost(self) -> None:
         """A new password costs what OWASP asks of scrypt, within 17 MiB."""
@@ -148,7 +148,7 @@ class CheckerTests(SynchronousTestCase):
             self.assertEqual(str(failure.value), "")
 
     def test_same_work(self) -> None:
-        """ACCEPTANCE D8: a name that is not there costs what one that is there costs."""
+        """A name that is not there costs what one that is there costs."""
         spent = []
         scrypt: Any = hashlib.scrypt
 

@@ -70,7 +70,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(modes, dict.fromkeys(["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"], 0o600))
 
     def test_loose_file(self) -> None:
-        """ACCEPTANCE F1: a password file that others may read is refused, with the command that mends it."""
+        """A password file that others may read is refused, with the command that mends it."""
         os.chmod(self.file, 0o644)
         error = self.assertRaises(SetupError, State, self.folder)
         self.assertIn(f"chmod 600 {self.file}", str(error))

@@ -130,7 +130,7 @@ class AccountTests(SynchronousTestCase):
         self.assertIn(f"chmod 700 {self.folder}", self.err.getvalue())
 
     def test_never_in_arguments(self) -> None:
-        """ACCEPTANCE F2: there is no way to give a password on the command line."""
+        """There is no way to give a password on the command line."""
         for arguments in (["--password", SECRET], [SECRET], [f"--password-stdin={SECRET}"]):
             self.assertRaises(SystemExit, self.run_with, b"", "add", "anna", *arguments)
         self.assertEqual(State(self.folder).account_names(), [])
