@@ -43,6 +43,9 @@ STREAM_MEMORY = 8 * MIB
 READ_BUFFER = 256 * KIB
 """Bytes taken from a socket at once; Twisted's 64 KiB measured a fifth slower for large payloads."""
 
+HEAP_SLACK = 2 * MIB
+"""Free bytes that the server's heap may keep: twice the largest piece; with half of it each piece is paged in anew."""
+
 SLICE = 64 * MIB
 """Bytes hashed in one job; then the work queues again, so that a huge file does not shut out a small one."""
 

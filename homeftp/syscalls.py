@@ -27,6 +27,8 @@ _RESOLVE_BENEATH = 0x08
 _RENAME_NOREPLACE = 1
 _SYNC_FILE_RANGE_WRITE = 2
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+
 _RETRIES = 128
 """openat2(2): EAGAIN means that a rename raced with RESOLVE_BENEATH, and to try again."""
 
@@ -55,6 +57,7 @@ class System:
         self._sync_file_range = self._function("sync_file_range", fd, ctypes.c_longlong, ctypes.c_longlong, unsigned)
         self._fstatfs = self._function("fstatfs", fd, ctypes.c_void_p)
         self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= (5, 8) else None
+        self._mallopt = self._function("mallopt", fd, fd)
         self.has_openat2 = self._try_openat2()
         """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
 
@@ -100,6 +103,17 @@ class System:
             if number not in (errno.EAGAIN, errno.EINTR):
                 break
         raise OSError(number, os.strerror(number))
+
+    def give_back_memory(self, threshold: int) -> None:
+        """Let the C library keep no more than `threshold` free bytes, and one heap for all threads: mallopt(3).
+
+        By itself glibc gives each thread a heap, and keeps for ever in each
+        of them what it once needed. A hint: elsewhere nothing happens.
+        """
+        if self._mallopt is not None:
+            self._mallopt(_M_ARENA_MAX, 1)
+            self._mallopt(_M_TRIM_THRESHOLD, threshold)
+            self._mallopt(_M_MMAP_THRESHOLD, threshold)
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""

@@ -30,7 +30,7 @@ class PlainSystem(System):
 
     def __init__(self) -> None:
         super().__init__()
-        self._renameat2 = self._syncfs = self._sync_file_range = None
+        self._renameat2 = self._syncfs = self._sync_file_range = self._mallopt = None
 
 
 class NoLinkSystem(NoCallSystem):
@@ -190,3 +190,18 @@ class SyncTests(SyscallCase):
         for system in (System(), PlainSystem()):
             system.start_writeback(self.fd, 0, 4096)
             system.start_writeback(-1, 0, 4096)
+
+
+class MemoryTests(SynchronousTestCase):
+    """The C library's heap."""
+
+    def test_given_back(self) -> None:
+        """glibc is told all three; where there is nobody to tell, nothing happens."""
+        PlainSystem().give_back_memory(2**21)
+        system = System()
+        if system._mallopt is None:
+            raise SkipTest("this C library has no mallopt")
+        told: list[tuple[int, int]] = []
+        self.patch(system, "_mallopt", lambda setting, value: told.append((setting, value)))
+        system.give_back_memory(2**21)
+        self.assertEqual(sorted(told), [(-8, 1), (-3, 2**21), (-1, 2**21)])

@@ -2,8 +2,8 @@
 
 A password is kept as `scrypt$N$r$p$salt$hash` (RFC 7914; salt and hash in
 base64), with its own cost, so that the cost can be raised: who logs in next
-is then moved to it. The cost is OWASP's "N=2^14, r=8, p=5", as dear to guess
-as their N=2^17, p=1, for 16 MiB of memory instead of 128.
+is then moved to it. The cost is OWASP's "N=2^13, r=8, p=10", as dear to guess
+as their N=2^17, p=1, for 8 MiB of memory instead of 128.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ LONGEST = 1024
 class Cost:
     """What one guess costs: scrypt's parameters."""
 
-    n: int = 2**14
+    n: int = 2**13
     r: int = 8
-    p: int = 5
+    p: int = 10
 
     @property
     def memory(self) -> int:

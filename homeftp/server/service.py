@@ -37,7 +37,7 @@ from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
 from homeftp.accounts.state import State
 from homeftp.budget import Budget
-from homeftp.config import Settings
+from homeftp.config import HEAP_SLACK, Settings
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.enabled import enabled
 from homeftp.dispatchers.get import GetDispatcher
@@ -53,6 +53,7 @@ from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
 from homeftp.server.session import Services
 from homeftp.store.share import Share
+from homeftp.syscalls import System
 from homeftp.tls import server_options
 from homeftp.workers import ThreadWorkers
 
@@ -197,6 +198,7 @@ class HomeFTPService(MultiService):
 
     def _start(self) -> Identity:
         settings = self._settings
+        System().give_back_memory(HEAP_SLACK)
         private_folder(settings.state)
         identity = open_identity(settings.state, now=now)
         self._options.renew(identity)
