@@ -37,11 +37,11 @@ class Outcome(enum.Enum):
     EXTRA = "extra"
     """Compared: it is at the second place only."""
     SKIPPED = "skipped"
-    """It cannot be sent: a link, a device, a name that not every system can hold."""
+    """It is nothing to send: a link or a device, or what the server's owner does not share."""
     REFUSED = "refused"
     """The server would not have it, or not give it."""
     FAILED = "failed"
-    """It could not be read or written here, or was changed meanwhile."""
+    """It could not be read or written, was changed meanwhile, or has a name that not every system can hold."""
 
 
 DONE = frozenset({Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED})

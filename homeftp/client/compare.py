@@ -68,7 +68,7 @@ class Compare:
         self._judge.release(case)
 
     def _directories(self) -> None:
-        skipped = {name for name, _ in self._tree.skipped}
+        skipped = {name for name, _ in self._tree.skipped + self._tree.left_out}
         for name, directory in self._tree.directories.items():
             there = self._remote.get(name)
             if there is None:

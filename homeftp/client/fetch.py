@@ -49,7 +49,7 @@ class Fetch:
         self._landing = landing
         self._choices = choices
         self._watch = watch
-        self._blocked = dict(tree.skipped)
+        self._blocked = dict(tree.skipped + tree.left_out)
         self._changed: set[str] = set()
         self._judge = Judge(client, tools, place, self._decide, sends=False, window=WINDOW)
         limit = _WRITTEN_TOGETHER

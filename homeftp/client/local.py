@@ -4,7 +4,8 @@ These two modules are the only ones of the client that open a path in the
 person's own folders. Everything here blocks and is called in a worker, with
 many small files in one job. A symbolic link that the person named is
 followed; one that is found inside a tree is skipped, and so is whatever is
-neither file nor directory or has a name that cannot cross the wire.
+neither file nor directory. A file or directory that cannot be read, or has a
+name that cannot cross the wire, is left out: the copies will not be the same.
 """
 
 from __future__ import annotations
@@ -76,12 +77,17 @@ def meta_data(found: os.stat_result) -> MetaData:
 
 @attrs.frozen
 class LocalTree:
-    """A directory and all that is in it that can be sent, by name; `skipped` says what cannot, and why."""
+    """A directory and all that is in it that can be sent, by name.
+
+    `skipped` says what is nothing to send, such as a link, and `left_out` what
+    should be sent and cannot; both say why.
+    """
 
     path: str
     files: dict[str, LocalFile] = attrs.field(factory=dict)
     directories: dict[str, LocalFile] = attrs.field(factory=dict)
     skipped: list[tuple[str, str]] = attrs.field(factory=list)
+    left_out: list[tuple[str, str]] = attrs.field(factory=list)
 
 
 def look(path: str) -> LocalFile | None:
@@ -93,7 +99,7 @@ def look(path: str) -> LocalFile | None:
 
 
 def scan(path: str) -> LocalTree:
-    """Walk the directory `path`. Raises OSError when it cannot be read; what lies below is skipped then."""
+    """Walk the directory `path`. Raises OSError when it cannot be read; one below it is left out then."""
     found = LocalTree(path)
     found.directories[""] = LocalFile("", path, os.stat(path))
     todo = [("", path)]
@@ -105,7 +111,7 @@ def scan(path: str) -> LocalTree:
             if not prefix:
                 raise
             del found.directories[prefix[:-1]]
-            found.skipped.append((prefix[:-1], f"cannot be read: {error.strerror}"))
+            found.left_out.append((prefix[:-1], f"cannot be read: {error.strerror}"))
             continue
         below = []
         for entry in entries:
@@ -126,26 +132,27 @@ def _sort(found: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
     if sys.platform == "darwin":  # its file systems take either form for the same file
         wire_name = unicodedata.normalize("NFC", wire_name)
     name = prefix + wire_name
-    problem = name_problem(wire_name)
-    if problem is not None:
-        found.skipped.append((name, f"its name {problem}"))
-        return None
     try:
         status = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
     except OSError as error:
-        found.skipped.append((name, f"cannot be read: {error.strerror}"))
+        found.left_out.append((name, f"cannot be read: {error.strerror}"))
         return None
     mode = status.st_mode
+    if stat.S_ISLNK(mode):
+        found.skipped.append((name, "is a symbolic link"))
+        return None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        found.skipped.append((name, "is neither a file nor a directory"))
+        return None
+    problem = name_problem(wire_name)
+    if problem is not None:
+        found.left_out.append((name, f"its name {problem}"))
+        return None
     if stat.S_ISREG(mode):
         found.files[name] = LocalFile(name, entry.path, status)
-    elif stat.S_ISDIR(mode):
-        found.directories[name] = LocalFile(name, entry.path, status)
-        return name
-    elif stat.S_ISLNK(mode):
-        found.skipped.append((name, "is a symbolic link"))
-    else:
-        found.skipped.append((name, "is neither a file nor a directory"))
-    return None
+        return None
+    found.directories[name] = LocalFile(name, entry.path, status)
+    return name
 
 
 class Want(NamedTuple):

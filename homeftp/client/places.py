@@ -37,6 +37,9 @@ class Listing(NamedTuple):
 
     entries: dict[str, Entry]
     skipped: list[tuple[str, str]]
+    """What is nothing to fetch, such as a link, and why."""
+    left_out: list[tuple[str, str]]
+    """What should be fetched and cannot, and why."""
 
     @property
     def kind(self) -> str | None:
@@ -63,17 +66,31 @@ def local_place(path: str) -> Local:
 
 
 async def listing(client: Client, endpoint: Endpoint, *, deep: bool, list_it: bool = True) -> Listing:
-    """What is at an endpoint and in it; with `deep` all that is below it."""
+    """What is at an endpoint and in it; with `deep` all that is below it.
+
+    What the server skips is left out where it was listed as a directory, which
+    the server then could not read, and where its name cannot be carried.
+    """
     compared = await client.cmp(str(endpoint))
-    entries: dict[str, Entry] = {}
-    skipped: list[tuple[str, str]] = []
+    there = Listing({}, [], [])
     if compared.remote is not None:
-        entries[""] = compared.remote
+        there.entries[""] = compared.remote
         if list_it and compared.remote.kind == "directory":
             async for page in client.list(str(endpoint), recursive=deep):
-                entries.update((entry.name, entry) for entry in page.entries)
-                skipped += page.skipped
-    return Listing(entries, skipped)
+                there.entries.update((entry.name, entry) for entry in page.entries)
+                for name, reason in page.skipped:
+                    lacking = name in there.entries or not _legal(endpoint, name)
+                    (there.left_out if lacking else there.skipped).append((name, reason))
+    return there
+
+
+def _legal(endpoint: Endpoint, name: str) -> bool:
+    """Whether a name that the server skipped could be carried: it has another reason then, such as being a link."""
+    try:
+        endpoint.child(name)
+    except BadEndpoint:
+        return False
+    return True
 
 
 async def listing_for(client: Client, endpoint: Endpoint, names: Iterable[str]) -> Listing:

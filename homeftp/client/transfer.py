@@ -117,8 +117,7 @@ async def _run_push(
     watch: Watch,
 ) -> None:
     watch.on_plan(len(tree.files), sum(file.size for file in tree.files.values()))
-    for name, reason in tree.skipped:
-        watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+    _tell_missed(tree, watch)
     await Send(client, tools, below(str(base)), tree, remote, choices, watch).run()
 
 
@@ -201,8 +200,7 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
         if not endpoint.parts:
             del listed.entries[""]
         _plan_remote(listed, watch)
-        for name, reason in tree.skipped:
-            watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+        _tell_missed(tree, watch)
         await Compare(client, tools, below(str(endpoint)), tree, listed.entries, watch).run()
     else:
         tree = LocalTree(path)
@@ -244,8 +242,15 @@ async def _scan_if_there(tools: Tools, path: str) -> LocalTree:
 def _plan_remote(there: Listing, watch: Watch) -> None:
     sizes = [entry.size for entry in there.entries.values() if entry.kind == "file"]
     watch.on_plan(len(sizes), sum(sizes))
-    for name, reason in there.skipped:
+    _tell_missed(there, watch)
+
+
+def _tell_missed(place: LocalTree | Listing, watch: Watch) -> None:
+    """What of a place is not looked at."""
+    for name, reason in place.skipped:
         watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+    for name, reason in place.left_out:
+        watch.item(Item(Outcome.FAILED, name, 0, reason))
 
 
 def _need_recursive(choices: Choices, path: str) -> None:

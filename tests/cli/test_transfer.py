@@ -74,6 +74,26 @@ class TransferTests(ServedCase):
         self.assertIn("refused: a:", said.stderr)
         self.assertEqual(self.read_there("lib/b"), b"content")
 
+    def test_left_out(self) -> None:
+        """What cannot be carried is named, in words and in JSON, and ends with 1; a link alone ends with 0."""
+        self.lay("lib/a")
+        os.symlink("a", f"{self.here}/lib/link")
+        place = f"nas:{self.there}/lib"
+        commands = (
+            ("push", "-r", f"{self.here}/lib", place),
+            ("cmp", f"{self.here}/lib", place),
+            ("get", "-r", place, f"{self.here}/out"),
+        )
+        for status in (0, 1):
+            for command in commands:
+                said = self.homeftp(*command)
+                self.assertEqual(said.returncode, status, (command, said.stderr))
+                self.assertEqual("failed: what?: its name holds ?" in said.stderr, status == 1)
+                found = {item.get("name"): item.get("outcome") for item in self.items(*command)}
+                self.assertEqual(found.get("what?"), "failed" if status else None)
+            self.lay("lib/what?")
+            self.lay_there("lib/what?")
+
     def test_json(self) -> None:
         """With --json every file is an object on a line, and the sum is the last."""
         self.lay("lib/a")

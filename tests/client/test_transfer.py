@@ -229,18 +229,23 @@ class SkippingTests(HomeCase):
     """What cannot be sent is named, and the rest goes on."""
 
     def test_push(self) -> None:
-        """Links, FIFOs and names that are not for every system are skipped with a reason."""
+        """Links and FIFOs are skipped with a reason; names that are not for every system are told as failures."""
         self.lay("lib/a")
         os.symlink("a", f"{self.here}/lib/link")
         os.symlink("/", f"{self.here}/lib/top")
         os.mkfifo(f"{self.here}/lib/fifo")
+        os.mkfifo(f"{self.here}/lib/fifo?")
+        os.symlink("a", f"{self.here}/lib/link?")
         self.lay("lib/what?")
         self.lay("lib/aux.txt")
+        self.lay("lib/why?/a")
         os.close(os.open(os.fsencode(f"{self.here}/lib/") + b"\xff", os.O_CREAT))
         watch = self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.there(), {"lib/a": b"content"})
-        self.assertEqual(watch.counts, {Outcome.SKIPPED: 6, Outcome.NEW: 2})
-        self.assertTrue(all(item.reason for item in self.items if item.outcome is Outcome.SKIPPED))
+        self.assertEqual(watch.counts, {Outcome.SKIPPED: 5, Outcome.FAILED: 4, Outcome.NEW: 2})
+        self.assertTrue(all(item.reason for item in self.items if item.outcome is not Outcome.NEW))
+        failed = [name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED]
+        self.assertEqual(failed, ["aux.txt", "what?", "why?", "\udcff"])
 
     def test_named_link(self) -> None:
         """A link that the person named is followed."""
@@ -253,8 +258,43 @@ class SkippingTests(HomeCase):
         self.lay_there("lib/a")
         os.symlink("a", f"{self.server.root}/lib/link")
         watch = self.get("lib", f"{self.here}/out", recursive=True)
-        self.assertEqual(watch.counts[Outcome.SKIPPED], 1)
+        self.assertEqual(watch.counts, {Outcome.SKIPPED: 1, Outcome.NEW: 2})
         self.assertEqual(tree(f"{self.here}/out"), {"a": b"content"})
+
+    def close(self, path: str) -> None:
+        """From now on nobody may read this folder."""
+        scandir, closed = os.scandir, os.stat(path)
+
+        def refuse(place: Any = ".") -> Any:
+            if os.path.samestat(os.stat(place), closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return scandir(place)
+
+        self.patch(os, "scandir", refuse)
+
+    def test_unreadable_folder(self) -> None:
+        """A folder that cannot be read, here or there, is told as a failure, and the rest goes on."""
+        for name in ("lib/a", "lib/closed/b"):
+            self.lay(name)
+            self.lay_there(name.replace("closed", "shut"))
+        self.close(f"{self.here}/lib/closed")
+        for watch in (self.push(f"{self.here}/lib", "new", recursive=True), self.cmp(f"{self.here}/lib", "new")):
+            self.assertEqual(watch.counts[Outcome.FAILED], 1)
+            self.assertEqual(self.outcomes()["closed"], Outcome.FAILED)
+        self.assertEqual({name for name in self.there() if name.startswith("new/")}, {"new/a"})
+        self.close(f"{self.server.root}/lib/shut")
+        for watch in (self.get("lib", f"{self.here}/out", recursive=True), self.cmp(f"{self.here}/out", "lib")):
+            self.assertEqual(watch.counts[Outcome.FAILED], 1)
+        self.assertEqual(tree(f"{self.here}/out"), {"a": b"content"})
+
+    def test_get_what_cannot_be_carried(self) -> None:
+        """A name at the server that cannot be carried is told as a failure, in get and in cmp."""
+        self.lay_there("lib/a")
+        self.lay_there("lib/what?")
+        os.close(os.open(os.fsencode(f"{self.server.root}/lib/") + b"\xff", os.O_CREAT))
+        watch = self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(watch.counts, {Outcome.FAILED: 2, Outcome.NEW: 2})
+        self.assertEqual(self.cmp(f"{self.here}/out", "lib").counts, {Outcome.FAILED: 2, Outcome.SAME: 1})
 
 
 class ReplacingTests(HomeCase):
