@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import io
 import os
 import sys
 from typing import Any, Container, Mapping, NamedTuple, Sequence
 
 from homeftp import __version__
-from homeftp.cli import Exit
+from homeftp.cli import Exit, standard
 
 TRACEBACK = "HOMEFTP_TRACEBACK"
 """The variable of the environment with which a fault of homeftp shows where it is."""
@@ -72,8 +71,7 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
 
 def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command] = COMMANDS) -> int:
     """Carry out a command line, by default the process's own; gives the exit status, see `Exit`."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what no terminal can show
+    standard.secure()
     try:
         try:
             return _carry_out(sys.argv[1:] if arguments is None else arguments, commands)
@@ -83,7 +81,6 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command]
         _say("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails to flush at its end
         return Exit.BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - or a person would see a traceback
         return _end(error)

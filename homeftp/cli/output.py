@@ -6,9 +6,10 @@ import argparse
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from homeftp.cli import Exit
+from homeftp.errors import SetupError
 
 if TYPE_CHECKING:
     from homeftp.client.cases import Item, Outcome, Watch
@@ -44,9 +45,15 @@ def print_json(fields: dict[str, Any]) -> None:
 
 
 class Report:
-    """Prints what a transfer tells, and knows the exit status in the end."""
+    """Prints what a transfer tells, and knows the exit status in the end.
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    `stop` is called once when what it prints cannot be written; nothing is printed after that.
+    """
+
+    def __init__(self, options: argparse.Namespace, stop: Callable[[], object]) -> None:
+        self.failure: Exception | None = None
+        """Why it cannot print any more."""
+        self._stop = stop
         self._json = options.json
         self._quiet = options.quiet
         self._verbose = getattr(options, "verbose", False)
@@ -55,7 +62,15 @@ class Report:
         self._refused_newer = 0
 
     def item(self, item: Item) -> None:
-        """One file or directory is done with."""
+        """One file or directory is done with. Raises nothing: it is called in the middle of a transfer."""
+        if self.failure is None:
+            try:
+                self._tell(item)
+            except (OSError, SetupError) as failure:
+                self.failure = failure
+                self._stop()
+
+    def _tell(self, item: Item) -> None:
         from homeftp.client.cases import Outcome
 
         if self._json:

@@ -50,13 +50,16 @@ def run(options: argparse.Namespace) -> int:
     async def work(reactor: Any, client: Client, tools: Tools) -> int:
         from twisted.internet.defer import Deferred
 
-        ended: Deferred[int] = Deferred()
+        ended: Deferred[int | Exception] = Deferred()
         if sys.stdin.isatty():
             print(f"logged in to {name}: one JSON object a line; Ctrl-D ends", file=sys.stderr)
         screen: Screen = Laid(sys.stdout.buffer) if sys.stdout.isatty() else Screen(sys.stdout.buffer)
         talk = Talk(client, screen, ended.callback)
         threading.Thread(target=talk.read, args=(sys.stdin.buffer, reactor.callFromThread), daemon=True).start()
-        return await ended
+        how = await ended
+        if isinstance(how, Exception):
+            raise how
+        return how
 
     return with_remote(name, work)
 
@@ -144,9 +147,12 @@ class Typed:
 
 
 class Talk:
-    """Standard input to the server, and its answers to the screen. `end` is called with the exit status."""
+    """Standard input to the server, and its answers to the screen.
 
-    def __init__(self, client: Client, screen: Screen, end: Callable[[int], None]) -> None:
+    `end` is called with the exit status, or with why nothing can be read or shown any more.
+    """
+
+    def __init__(self, client: Client, screen: Screen, end: Callable[[int | Exception], None]) -> None:
         from zope.interface import directlyProvides
 
         from homeftp.client.exchange import IListener
@@ -164,6 +170,14 @@ class Talk:
 
     def read(self, source: Any, call: Callable[..., None]) -> None:
         """In a thread: lines from `source`, and the bytes that follow them, each given to the reactor by `call`."""
+        try:
+            self._read(source, call)
+        except (OSError, SetupError) as failure:
+            call(self._fail, failure)
+        else:
+            call(self._finish)
+
+    def _read(self, source: Any, call: Callable[..., None]) -> None:
         for line in iter(source.readline, b""):
             line = line.rstrip(b"\r\n")
             if not line:
@@ -180,13 +194,25 @@ class Talk:
                     break
             if payload is not None:
                 call(payload.put, b"")
-        call(self._finish)
 
     def _send(self, line: bytes, payload: Typed | None) -> None:
         if self._ended:
             return
         self._open += 1
         self._protocol.transmit(line, payload)  # type: ignore[arg-type]
+
+    def _fail(self, failure: Exception) -> None:
+        """This side can go on no more."""
+        if not self._ended:
+            self._ended = True
+            self._end(failure)
+
+    def _show(self, show: Callable[..., None], *what: Any) -> None:
+        """Show something; called in the middle of what the connection does, which is not to blame for a failure."""
+        try:
+            show(*what)
+        except (OSError, SetupError) as failure:
+            self._fail(failure)
 
     def _finish(self) -> None:
         """Standard input has ended: all that is open is still waited for."""
@@ -197,7 +223,7 @@ class Talk:
         """A response."""
         from homeftp.client.exchange import settled
 
-        self._screen.line(line)
+        self._show(self._screen.line, line)
         if settled(response) is not None:
             self._status = Exit.REFUSED
         if not response.more:
@@ -208,7 +234,7 @@ class Talk:
     def received(self, data: bytes) -> None:
         """What follows it."""
         self._missing -= len(data)
-        self._screen.payload(data, self._missing)
+        self._show(self._screen.payload, data, self._missing)
         self._end_if_done()
 
     def failed(self, reason: Exception) -> None:

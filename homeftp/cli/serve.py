@@ -7,8 +7,11 @@ script on the path.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import Any, Sequence
+
+from homeftp.errors import SetupError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +53,7 @@ def observer() -> Any:
             return
         # twistd has made sys.stdout and sys.stderr into parts of its log; these are the real ones.
         stream = sys.__stdout__ if event.get("log_level") == LogLevel.info else sys.__stderr__
-        print(text, file=stream, flush=True)
+        with contextlib.suppress(OSError, SetupError):  # a server does not end because nobody reads what it prints
+            print(text, file=stream, flush=True)
 
     return observe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli import Exit
 from homeftp.cli.output import Report, add_output_arguments
@@ -25,14 +25,17 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def transfer(
-    reactor: Any, options: argparse.Namespace, work: Callable[[Choices, Watch], Awaitable[None]]
+    reactor: Any, options: argparse.Namespace, work: Callable[[Choices, Watch], Coroutine[Any, Any, None]]
 ) -> Exit:
-    """Do `work`, tell of it, and give the exit status."""
+    """Do `work`, tell of it, and give the exit status. It ends early when what it tells cannot be written."""
+    from twisted.internet.defer import CancelledError, Deferred
+
     from homeftp.cli.progress import Bar
     from homeftp.cli.questions import Questions, Stopped, can_ask
     from homeftp.client.cases import Choices, Watch
 
-    report = Report(options)
+    working: list[Deferred[None]] = []
+    report = Report(options, stop=lambda: reactor.callLater(0, lambda: working[0].cancel()))
     bar = Bar(reactor, silent=options.quiet or options.json)
     watch = Watch(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance)
     questions = Questions(reactor, bar.hide)
@@ -43,7 +46,11 @@ async def transfer(
         ask=questions.replace if can_ask() and not options.json else None,
     )
     try:
-        await work(choices, watch)
+        working.append(Deferred.fromCoroutine(work(choices, watch)))
+        await working[0]
+    except CancelledError:
+        if report.failure is None:
+            raise
     except Stopped:
         bar.stop()
         report.finish(watch)
@@ -51,4 +58,6 @@ async def transfer(
     finally:
         bar.stop()
         sys.stdout.flush()
+    if report.failure is not None:
+        raise report.failure
     return report.finish(watch)
