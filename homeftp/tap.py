@@ -20,6 +20,7 @@ from twisted.cred import strcred
 from twisted.cred.credentials import IUsernamePassword
 from twisted.python import usage
 
+from homeftp import __version__
 from homeftp.accounts.state import default_state
 from homeftp.config import KIB, MIB, Limits, Settings
 from homeftp.errors import SetupError
@@ -179,6 +180,18 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             checker = self["credCheckers"][-1]
             # Twisted fills it with text, and then compares bytes.
             checker.users = {name.encode(): password.encode() for name, password in checker.users.items()}
+
+    def opt_version(self) -> None:
+        """Print homeftp's version and exit."""
+        sys.stdout.write(f"homeftp {__version__}\n")
+        raise SystemExit(0)
+
+    def getSynopsis(self) -> str:
+        """How the command is written: `homeftp serve` runs twistd under its own name, see cli/serve.py."""
+        if sys.argv[0] == "homeftp":
+            return "Usage: homeftp serve [options] DIR"
+        synopsis: str = super().getSynopsis()
+        return synopsis
 
     def parseArgs(self, root: str | None = None) -> None:
         """DIR is the same as --root."""

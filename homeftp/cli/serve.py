@@ -30,6 +30,7 @@ def serve(arguments: Sequence[str]) -> int:
     """Run the server with these arguments; returns its exit status."""
     from twisted.scripts import twistd
 
+    # By the first word tap.py knows how the command is written.
     sys.argv = ["homeftp", "--nodaemon", "--pidfile=", "--logger=homeftp.cli.serve.observer", "homeftp", *arguments]
     try:
         twistd.run()
