@@ -22,7 +22,7 @@ class Exit(enum.IntEnum):
     REFUSED = 3
     """The server refused."""
     UNREACHABLE = 4
-    """There is no connection, or the server could not prove that it is the one that is meant."""
+    """There is no connection, or the server could not prove who it is, or what it sent is not to be trusted."""
     FAULT = 70
     """homeftp itself is at fault (EX_SOFTWARE of sysexits(3))."""
     INTERRUPTED = 130

@@ -98,16 +98,16 @@ def _carry_out(arguments: Sequence[str], commands: Mapping[str, Command]) -> int
 
 def _end(error: Exception) -> Exit:
     """Say in one line what went wrong; gives the status for it."""
-    from homeftp.client.errors import ConnectionFailed
+    from homeftp.client.errors import ConnectionFailed, Corrupted
     from homeftp.errors import NotTrusted, Refusal, SetupError
 
     if isinstance(error, SetupError):
         _say(str(error))
         return Exit.USAGE
-    if isinstance(error, Refusal):
+    if isinstance(error, Refusal) and not isinstance(error, Corrupted):
         _say(error.message)
         return Exit.REFUSED
-    if isinstance(error, NotTrusted | ConnectionFailed):
+    if isinstance(error, NotTrusted | ConnectionFailed | Corrupted):
         _say(str(error))
         return Exit.UNREACHABLE
     if isinstance(error, OSError) and error.filename is not None:

@@ -14,6 +14,9 @@ from homeftp.errors import SetupError
 if TYPE_CHECKING:
     from homeftp.client.cases import Item, Outcome, Watch
 
+_COMPLAINTS = ("refused", "failed", "corrupt", "skipped", "newer")
+"""Outcomes that a person is told of without asking."""
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -75,7 +78,7 @@ class Report:
 
         if self._json:
             self._print_json(item)
-        elif item.outcome in (Outcome.REFUSED, Outcome.FAILED, Outcome.SKIPPED, Outcome.NEWER):
+        elif item.outcome.value in _COMPLAINTS:
             if not (self._quiet and item.outcome is Outcome.SKIPPED):
                 self._complain(item, Outcome.NEWER)
         elif self._comparing and not self._quiet and item.outcome is not Outcome.SAME:
@@ -119,6 +122,8 @@ def exit_status(watch: Watch) -> Exit:
     """What a script is told: whether all that can be the same now is."""
     from homeftp.client.cases import DONE, Outcome
 
+    if watch.counts[Outcome.CORRUPT]:
+        return Exit.UNREACHABLE
     if watch.counts[Outcome.REFUSED]:
         return Exit.REFUSED
     if any(number for outcome, number in watch.counts.items() if outcome not in DONE):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homeftp.client.api import Client, Comparison, Download, Hello, ServerLimits, Verdict
     from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
     from homeftp.client.connecting import Presented, connect, first_contact
-    from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+    from homeftp.client.errors import ConnectionFailed, Corrupted, ProtocolViolation
     from homeftp.client.exchange import Answer, Part
     from homeftp.client.transfer import cmp, get, push
 
@@ -30,7 +30,7 @@ _HOMES = {
     "api": ("Client", "Comparison", "Download", "Hello", "ServerLimits", "Verdict"),
     "cases": ("Choices", "Item", "Outcome", "Tools", "Watch"),
     "connecting": ("Presented", "connect", "first_contact"),
-    "errors": ("ConnectionFailed", "ProtocolViolation"),
+    "errors": ("ConnectionFailed", "Corrupted", "ProtocolViolation"),
     "exchange": ("Answer", "Part"),
     "transfer": ("cmp", "get", "push"),
 }
@@ -43,6 +43,7 @@ __all__ = [
     "Client",
     "Comparison",
     "ConnectionFailed",
+    "Corrupted",
     "Download",
     "Hello",
     "Item",

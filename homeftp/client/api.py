@@ -14,11 +14,11 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from homeftp import tree
-from homeftp.client.errors import ProtocolViolation
+from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.client.exchange import Answer
 from homeftp.client.protocol import ClientProtocol
 from homeftp.config import MAX_IN_FLIGHT, SMALL_FILE
-from homeftp.errors import BadRequest, ContentMismatch, WrongKind
+from homeftp.errors import BadRequest, WrongKind
 from homeftp.interfaces import IPayload
 from homeftp.status import Status
 from homeftp.values import Page
@@ -107,15 +107,15 @@ class Download:
     async def read_all(self, limit: int) -> bytes:
         """All of it, verified; for files of at most `limit` bytes, else `TooLarge` (22).
 
-        Raises `Changed` (44), and `ContentMismatch` (45) when the bytes are
-        not those that the server meant to send. Hashes on the calling thread:
-        not for large files.
+        Raises `Changed` (44), and `Corrupted` when the bytes are not those
+        that the server says it sent. Hashes on the calling thread: not for
+        large files.
         """
         data = await self._payload.read_all(limit)
         whole = self.entry.size == len(data)
         verdict = await self.verdict()
         if whole and verdict.hash is not None and verdict.hash != tree.hash_bytes(data):
-            raise ContentMismatch("what arrived is not what the server sent: get it again")
+            raise Corrupted
         return data
 
     def discard(self) -> None:

@@ -43,6 +43,9 @@ class Outcome(enum.Enum):
     FAILED = "failed"
     """It could not be read or written, was changed meanwhile, or has a name that not every system can hold."""
 
+    CORRUPT = "corrupt"
+    """What arrived is not what the server says it sent. It was thrown away."""
+
 
 DONE = frozenset({Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED})
 """After these, what can be the same at both places is."""

@@ -12,6 +12,7 @@ import secrets
 from typing import NamedTuple
 
 from homeftp import tree
+from homeftp.client.errors import Corrupted
 from homeftp.client.folder import Folder, open_folder
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.syscalls import System
@@ -86,10 +87,10 @@ class Draft:
         self._system.start_writeback(self._fd, self._size - length, length)
 
     def finish(self, hash: str, *, sync: bool) -> None:
-        """Check it against `hash` and close it. Raises `ContentMismatch` (45)."""
+        """Check it against `hash` and close it. Raises `Corrupted`, and `ContentMismatch` for this disk's faults."""
         try:
             if self._hash.hash() != hash:
-                raise ContentMismatch("what arrived is not what the server sent: get it again")
+                raise Corrupted
             self._folder.dress(self._fd, self._temporary, self.arrival.mtime_us, self.arrival.mode)
             if os.fstat(self._fd).st_size != self._size:
                 raise ContentMismatch("the disk did not keep all of it")

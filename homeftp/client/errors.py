@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeftp.errors import NotTrusted
+from homeftp.errors import ContentMismatch, NotTrusted
 from homeftp.wire.conversation import Phase
 
 
@@ -16,6 +16,16 @@ class ConnectionFailed(Exception):
 
 class ProtocolViolation(ConnectionFailed):
     """What answered does not keep to the protocol, or somebody on the way put words in: nothing of it was believed."""
+
+
+class Corrupted(ContentMismatch):
+    """What arrived of a file is not what the server says that it sent: its disk or memory is damaged, or it lies."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "what arrived is not what the server says it sent: do not use it, and get it again; if that does not help, "
+            "the server or its disk is damaged or has been tampered with: tell its owner"
+        )
 
 
 def explained(phase: Phase, reason: BaseException | None) -> Exception:

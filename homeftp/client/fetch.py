@@ -11,7 +11,7 @@ from zope.interface import implementer
 from homeftp.client.api import Client, Download, Verdict, understood
 from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us
 from homeftp.client.draft import Arrival
-from homeftp.client.errors import ProtocolViolation
+from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.client.exchange import IExchange, settled
 from homeftp.client.judge import Judge
 from homeftp.client.landing import Dress, Landing, LargeArrival, Small
@@ -121,7 +121,7 @@ class Fetch:
     def fetched(self, case: Case, outcome: Outcome, head: Entry, data: bytes, verdict: Verdict) -> None:
         """A small file is here."""
         if verdict.hash is None or head.size != len(data):
-            self.fail(case, ContentMismatch("it did not arrive whole: get it again"))
+            self.fail(case, Corrupted())
             return
         placing = self._landed.run(Small(self._arrival(case, head), data, verdict.hash))
         placing.addCallback(self._placed, case, outcome, len(data)).addErrback(self._not_placed, case)
@@ -139,7 +139,7 @@ class Fetch:
             await self._stream(download, incoming)
             verdict = await download.verdict()
             if verdict.hash is None:
-                raise ContentMismatch("it did not arrive whole: get it again")
+                raise Corrupted
             found = await run(incoming.commit, verdict.hash, self._arrival(case, download.entry))
         except Refusal as refused:
             self.fail(case, refused)
@@ -186,6 +186,8 @@ class Fetch:
         """The file cannot be had."""
         if isinstance(failure, OSError):
             self._end(case, Outcome.FAILED, failure.strerror or str(failure))
+        elif isinstance(failure, Corrupted):
+            self._end(case, Outcome.CORRUPT, str(failure))
         elif isinstance(failure, (Changed, ContentMismatch)):
             self._end(case, Outcome.FAILED, str(failure))
         else:

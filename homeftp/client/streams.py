@@ -12,10 +12,11 @@ from typing import BinaryIO
 from homeftp import tree
 from homeftp.client.api import Client
 from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
+from homeftp.client.errors import Corrupted
 from homeftp.client.local import OpenFile
 from homeftp.client.places import remote_place
 from homeftp.client.send import FilePayload
-from homeftp.errors import ContentMismatch, SetupError
+from homeftp.errors import SetupError
 from homeftp.wire.messages import ABSENT, MetaData
 
 
@@ -74,8 +75,8 @@ def _spool() -> str:
 async def get_stream(client: Client, tools: Tools, source: str, output: BinaryIO, watch: Watch) -> None:
     """Write a file of the server to `output`, as it comes.
 
-    Raises `ContentMismatch` (45) at the end when it was not what the server
-    meant to send: what was written is worth nothing then.
+    Raises `Corrupted` at the end when it was not what the server says it
+    sent: what was written is worth nothing then.
     """
     download = await client.get(str(remote_place(source).endpoint))
     watch.on_plan(1, download.size)
@@ -90,5 +91,5 @@ async def get_stream(client: Client, tools: Tools, source: str, output: BinaryIO
         watch.bytes(len(data), moved=True)
     await tools.workers.run(output.flush)
     if (await download.verdict()).hash != hasher.hash():
-        raise ContentMismatch("what arrived is not what the server sent: get it again")
+        raise Corrupted
     watch.item(Item(Outcome.NEW, source, download.size))

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import homeftp
 from homeftp.cli import Exit
 from homeftp.cli.main import COMMANDS, Command, main
-from homeftp.client.errors import ConnectionFailed
+from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.errors import Forbidden, NotTrusted, SetupError
 from tests.cli import probe
 
@@ -125,6 +125,7 @@ class EndTests(MainCase):
             (Forbidden("not yours"), Exit.REFUSED),
             (NotTrusted("not the one"), Exit.UNREACHABLE),
             (ConnectionFailed("not there"), Exit.UNREACHABLE),
+            (Corrupted(), Exit.UNREACHABLE),
         ):
             self.assertEqual(self.ends(error), (status, f"homeftp: {error}\n"))
 

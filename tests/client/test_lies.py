@@ -1,0 +1,92 @@
+"""What the transfers make of a server that does not tell the truth: nothing of it is kept."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any, Callable, Coroutine
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp import tree
+from homeftp.client import Choices, Client, Corrupted, Outcome, Tools, Watch
+from homeftp.client.streams import get_stream
+from homeftp.client.transfer import get
+from homeftp.config import STREAM_PIECE
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
+from tests.client.home import tree as files
+from tests.client.wire import Wire
+
+Said = tuple[dict[str, Any], bytes]
+"""A response, and its payload."""
+
+
+class LyingCase(SynchronousTestCase):
+    """A test with a server that says what the test wants."""
+
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.wire.secure()
+        self.client = Client(self.wire.client)
+        self.tools = Tools(InlineWorkers(), System())
+        self.here = self.mktemp()
+        os.makedirs(self.here)
+        self.watch = Watch()
+        self.says: dict[str, Callable[[dict[str, Any]], list[Said]]] = {}
+
+    def begin(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        """Let `work` go on, every request of it being answered by what `says` has for its type."""
+        begun = Deferred.fromCoroutine(work)
+        self.wire.pump()
+        while lines := self.wire.server.take_lines():
+            for line in lines:
+                for answer, payload in self.says[line["request_type"]](line["body"]):
+                    envelope = {"status": 0, "message": "", "id": line["id"], "content_length": len(payload)}
+                    self.wire.say({**envelope, **answer}, payload)
+            self.wire.pump()
+        return begun
+
+    def shares(self, content: bytes, *, head: dict[str, Any] | None = None, hash: str | None = None) -> None:
+        """The server has one file. `head` is what it says wrongly of it when it sends it, and `hash` behind it."""
+        entry = {"name": "", "kind": "file", "size": len(content), "meta_data": [["mtime_us", 5]]}
+        verdict = {"hash": hash or tree.hash_bytes(content)}
+        self.says["CMP"] = lambda body: [({"status": 10, "body": {"remote": entry}}, b"")]
+        self.says["GET"] = lambda body: [
+            ({"more": True, "body": {**entry, **(head or {})}}, content),
+            ({"body": verdict}, b""),
+        ]
+
+    def get(self) -> Deferred[None]:
+        """Fetch that file to `a`."""
+        self.watch = Watch()
+        return self.begin(get(self.client, self.tools, ["a"], f"{self.here}/a", Choices(), self.watch))
+
+    def get_stream(self) -> Deferred[None]:
+        """Fetch it to standard output."""
+        return self.begin(get_stream(self.client, self.tools, "a", io.BytesIO(), self.watch))
+
+    async def read_all(self) -> bytes:
+        """Fetch it as a program does."""
+        return await (await self.client.get("a")).read_all(10 * STREAM_PIECE)
+
+
+class ContentTests(LyingCase):
+    """Bytes that do not have the hash that the server gives for them."""
+
+    def test_corrupt(self) -> None:
+        """Large or small they are thrown away, and it is told what to do; the same with the right hash arrives."""
+        for content in (b"content", bytes(2 * STREAM_PIECE)):
+            self.shares(content, hash=tree.hash_bytes(b"other"))
+            self.successResultOf(self.get())
+            self.assertEqual(self.watch.counts, {Outcome.CORRUPT: 1})
+            self.assertEqual(files(self.here), {})
+            self.failureResultOf(self.get_stream(), Corrupted)
+            self.failureResultOf(self.begin(self.read_all()), Corrupted)
+            self.shares(content)
+            self.successResultOf(self.get())
+            self.assertEqual(files(self.here), {"a": content})
+            self.successResultOf(self.get_stream())
+            self.assertEqual(self.successResultOf(self.begin(self.read_all())), content)
+            os.unlink(f"{self.here}/a")
