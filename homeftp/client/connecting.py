@@ -39,8 +39,8 @@ async def connect(
     """Connect to the server of the home whose CA `ca` (PEM) is, and log in.
 
     Raises `ConnectionFailed`, `homeftp.errors.NotTrusted` before anything was
-    sent to a server of another home, `LoginFailed` (32), and `Busy` (51) from
-    a server that is full.
+    sent to a server of another home, and `LoginFailed` (32). A server that is
+    full says so before TLS, where it could be anybody: `ConnectionFailed`.
     """
     protocol = await _secure(reactor, endpoint, tls.client_options(ca), patience or Patience())
     client = Client(protocol)

@@ -28,6 +28,19 @@ class Corrupted(ContentMismatch):
         )
 
 
+_SHOWN = 200
+"""Letters of a stranger's words that are shown."""
+
+
+def before_tls(words: str) -> ConnectionFailed:
+    """The failure for a refusal that came before TLS: nobody has proven who says it, so the server has refused nothing."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words[:_SHOWN])
+    return ConnectionFailed(
+        f'before TLS, when anybody on the way could have said it, came: "{shown}". Nothing was sent; try again, and if '
+        "it stays, ask the server's owner or use another network"
+    )
+
+
 def explained(phase: Phase, reason: BaseException | None) -> Exception:
     """Why a connection ended in this phase, for people."""
     if phase is Phase.PLAIN:

@@ -23,7 +23,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.client.errors import ConnectionFailed, ProtocolViolation, explained
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation, before_tls, explained
 from homeftp.client.exchange import IExchange, IListener, settled
 from homeftp.client.outbox import Outbox
 from homeftp.client.watchdog import Wait, Watchdog
@@ -214,7 +214,7 @@ class ClientProtocol(LineReceiver):
             return self._violated("what answers there does not speak homeftp")
         refused = settled(response)
         if refused is not None:
-            return self.abandon(refused)
+            return self.abandon(before_tls(refused.message))
         if behind or response.more or response.content_length or response.id is not None:
             return self._violated("somebody put bytes in before TLS: do not use this network for it")
         if response.status != Status.OK:

@@ -14,7 +14,7 @@ from homeftp import tls
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.exchange import Answer, IExchange
 from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, Patience
-from homeftp.errors import Busy, NotTrusted, Refusal, TLSRequired
+from homeftp.errors import NotTrusted, Refusal
 from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
 from tests.client.wire import FULL, Wire, identity
@@ -122,8 +122,8 @@ class BeforeTLSTests(SynchronousTestCase):
     def test_stripping(self) -> None:
         """Whatever stands where "go ahead" should stand, the client never goes on in clear."""
         answers: list[tuple[dict[str, Any] | bytes, type[Exception]]] = [
-            ({"status": 30, "message": "no TLS here"}, TLSRequired),
-            ({"status": 20, "message": "TLS is up already"}, Refusal),
+            ({"status": 30, "message": "no TLS here"}, ConnectionFailed),
+            ({"status": 20, "message": "TLS is up already"}, ConnectionFailed),
             ({"status": 10, "message": "go ahead"}, ProtocolViolation),
             ({"status": 0, "message": "go ahead", "id": 1}, ProtocolViolation),
             ({"status": 0, "message": "go ahead", "id": "0"}, ProtocolViolation),
@@ -162,11 +162,23 @@ class BeforeTLSTests(SynchronousTestCase):
         self.assertIn("without an answer", str(self.refused(wire, ConnectionFailed)))
 
     def test_busy(self) -> None:
-        """A server that is full says so unasked; the person at the client reads just that."""
+        """A server that is full says so unasked; what it says is shown, and that it could be anybody's words."""
         wire = Wire()
         wire.say({"status": 51, "message": "too many connections: try again in a minute"})
         wire.far.loseConnection()
-        self.assertEqual(str(self.refused(wire, Busy)), "too many connections: try again in a minute")
+        said = str(self.refused(wire, ConnectionFailed))
+        self.assertIn("before TLS", said)
+        self.assertIn('"too many connections: try again in a minute"', said)
+
+    def test_words_of_a_stranger(self) -> None:
+        """Words from before TLS are no refusal of the server, and can neither steer a terminal nor fill it."""
+        wire = Wire()
+        wire.pump()
+        wire.say({"status": 32, "message": "send\x1b[2J your\npassword \u202e" + "x" * 10_000})
+        reason = self.refused(wire, ConnectionFailed)
+        self.assertNotIsInstance(reason, Refusal)
+        self.assertIn('"send\\x1b[2J your\\npassword \\u202exxx', str(reason))
+        self.assertLess(len(str(reason)), 500)
 
     def test_endless_line(self) -> None:
         """A line without an end is not collected."""
