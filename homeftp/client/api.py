@@ -169,7 +169,12 @@ class Client:
         if "entries" in part.body or not part.response.more:
             answer.discard()
             raise WrongKind(f"{rel_endpoint or 'the share'} is a directory: list it")
-        return Download(understood(part.body, Entry, "the answer to GET"), part.payload, answer)
+        try:
+            entry = head(part.body, part.payload.size, offset, length)
+        except ProtocolViolation:
+            answer.discard()
+            raise
+        return Download(entry, part.payload, answer)
 
     async def cmp(self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None) -> Comparison:
         """Compare what stands at an endpoint with `hash` and `meta_data`, or with those of them that are given."""
@@ -206,13 +211,13 @@ class Client:
             if_hash=if_hash,
         )
         part = await self.request("PUSH", body, content).last()
-        return understood(part.body, Entry, "the answer to PUSH")
+        return _itself(understood(part.body, Entry, "the answer to PUSH"))
 
     async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
         """Make a directory and its parents; one that is there gets the metadata."""
         body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data)
         part = await self.request("PUSH", body).last()
-        return understood(part.body, Entry, "the answer to PUSH")
+        return _itself(understood(part.body, Entry, "the answer to PUSH"))
 
     async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[Page]:
         """A directory's entries, page by page; with `recursive` all that is below it.
@@ -247,10 +252,14 @@ class Names:
 
     def __init__(self) -> None:
         self._directories = {""}
+        self._listed: set[str] = set()
 
     def check(self, entry: Entry) -> None:
-        """Raises `ProtocolViolation` for a name that could lead elsewhere, or whose directory was not listed."""
+        """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
         parent, _, name = entry.name.rpartition("/")
+        if entry.name in self._listed:
+            raise ProtocolViolation(f"the server listed a name twice: {entry.name[:200]!a}")
+        self._listed.add(entry.name)
         if parent not in self._directories or endpoints.name_problem(name) is not None:
             raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:200]!a}")
         if entry.kind == "directory":
@@ -270,7 +279,29 @@ def compared(status: int, body: dict[str, Any]) -> Comparison:
     parts = understood(body, _Compared, "the answer to CMP")
     if not Status.SAME <= status <= Status.ABSENT or (status == Status.ABSENT) != (parts.remote is None):
         raise ProtocolViolation("the server's answer to CMP contradicts itself")
+    if parts.remote is not None:
+        _itself(parts.remote)
     return Comparison(Status(status), parts.differs, parts.remote)
+
+
+def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:
+    """What the head of a GET says of the file whose bytes follow; raises `ProtocolViolation` where they do not fit."""
+    entry = _itself(understood(body, Entry, "the answer to GET"))
+    if entry.kind != "file":
+        raise ProtocolViolation("the server sent a directory as if it were a file")
+    rest = max(0, entry.size - offset)
+    if content_length != (rest if length is None else min(length, rest)):
+        raise ProtocolViolation(
+            f"the server sent {content_length} bytes of a file of {entry.size}: not what was asked for"
+        )
+    return entry
+
+
+def _itself(entry: Entry) -> Entry:
+    """An entry that must be what was asked about, and has no other name."""
+    if entry.name:
+        raise ProtocolViolation(f"the server answered about something else: {entry.name[:200]!a}")
+    return entry
 
 
 def understood(body: dict[str, Any], kind: type[T], what: str) -> T:

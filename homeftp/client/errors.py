@@ -33,7 +33,7 @@ _SHOWN = 200
 
 
 def before_tls(words: str) -> ConnectionFailed:
-    """The failure for a refusal that came before TLS: nobody has proven who says it, so the server has refused nothing."""
+    """For a refusal that came before TLS: nobody has proven who says it, so the server has refused nothing."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words[:_SHOWN])
     return ConnectionFailed(
         f'before TLS, when anybody on the way could have said it, came: "{shown}". Nothing was sent; try again, and if '

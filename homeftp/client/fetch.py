@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.client.api import Client, Download, Verdict, understood
+from homeftp.client.api import Client, Download, Verdict, head, understood
 from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us
 from homeftp.client.draft import Arrival
 from homeftp.client.errors import Corrupted, ProtocolViolation
@@ -118,12 +118,12 @@ class Fetch:
         except Exception as reason:  # noqa: BLE001 (there is no connection any more)
             self._judge.fail(reason)
 
-    def fetched(self, case: Case, outcome: Outcome, head: Entry, data: bytes, verdict: Verdict) -> None:
+    def fetched(self, case: Case, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
         """A small file is here."""
-        if verdict.hash is None or head.size != len(data):
+        if verdict.hash is None:
             self.fail(case, Corrupted())
             return
-        placing = self._landed.run(Small(self._arrival(case, head), data, verdict.hash))
+        placing = self._landed.run(Small(self._arrival(case, entry), data, verdict.hash))
         placing.addCallback(self._placed, case, outcome, len(data)).addErrback(self._not_placed, case)
 
     async def _fetch_large(self, case: Case, outcome: Outcome) -> None:
@@ -161,8 +161,8 @@ class Fetch:
         finally:
             await writing
 
-    def _arrival(self, case: Case, head: Entry) -> Arrival:
-        found = dict(head.meta_data)
+    def _arrival(self, case: Case, entry: Entry) -> Arrival:
+        found = dict(entry.meta_data)
         compared = None if case.local is None else case.local.found
         mode = found.get("mode") if MODES else None
         return Arrival(case.name, found.get("mtime_us"), mode, compared, self._choices.force)
@@ -261,7 +261,7 @@ class _Fetching:
             if not response.more:
                 self._verdict = understood(response.body, Verdict, "the verdict of GET")
             elif self._head is None:
-                self._head = understood(response.body, Entry, "the answer to GET")
+                self._head = head(response.body, response.content_length)
                 if response.content_length > STREAM_PIECE:
                     self._problem = Changed("it grew meanwhile: get it again")
             else:

@@ -185,7 +185,7 @@ class LyingServerTests(SynchronousTestCase):
         """No name of a listing may lead elsewhere (CVE-2019-6111, CVE-2024-12087): the listing ends."""
         for name in (
             "../x", "/etc/passwd", "..", ".", "", "a/../../b", "a//b", "a/", "C:\\x", "a\\b", "x\0y", "nul",
-            "missing/x", ".homeftp", ".homeftp-1", "a\ny", "file/x",
+            "missing/x", ".homeftp", ".homeftp-1", "a\ny", "file/x", "file", "d", "d/fine",
         ):  # fmt: skip
             self.setUp()
             listing = self.answered(
@@ -220,7 +220,9 @@ class LyingServerTests(SynchronousTestCase):
             (lambda: self.client.hello(), {"protocol": "one"}),
             (lambda: self.client.cmp("a"), {"differs": "hash"}),
             (lambda: self.client.cmp("a"), {"status": 14, "body": {"remote": {"name": "", "kind": "file"}}}),
+            (lambda: self.client.cmp("a"), {"status": 10, "body": {"remote": {"name": "../x", "kind": "directory"}}}),
             (lambda: self.client.push("a", b""), {"size": 5}),
+            (lambda: self.client.push("a", b""), {"name": "b", "kind": "file"}),
         ]
         for work, body in works:
             self.setUp()

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import tree
-from homeftp.client import Choices, Client, Corrupted, Outcome, Tools, Watch
+from homeftp.client import Choices, Client, Corrupted, Outcome, ProtocolViolation, Tools, Watch
 from homeftp.client.streams import get_stream
 from homeftp.client.transfer import get
 from homeftp.config import STREAM_PIECE
@@ -90,3 +90,59 @@ class ContentTests(LyingCase):
             self.successResultOf(self.get_stream())
             self.assertEqual(self.successResultOf(self.begin(self.read_all())), content)
             os.unlink(f"{self.here}/a")
+
+
+class HeadTests(LyingCase):
+    """A head of GET that does not fit what was asked for, or what follows."""
+
+    def test_head(self) -> None:
+        """A size that is not that of the bytes, another kind and another name are violations, however it is got."""
+        for content in (b"content", bytes(2 * STREAM_PIECE)):
+            for head in (
+                {"size": 1},
+                {"size": len(content) + 1},
+                {"kind": "directory"},
+                {"name": "b"},
+                {"name": "../b"},
+            ):
+                self.setUp()
+                self.shares(content, head=head)
+                for work in (self.get, self.get_stream, lambda: self.begin(self.read_all())):
+                    self.failureResultOf(work(), ProtocolViolation)
+                    self.assertEqual(files(self.here), {})
+
+    def test_part(self) -> None:
+        """Of a part so many bytes must come as were asked for, or fewer at the end of the file."""
+        for offset, length, content, kind in (
+            (2, 3, b"nte", None),
+            (2, None, b"ntent", None),
+            (5, 9, b"nt", None),
+            (7, None, b"", None),
+            (2, 3, b"nt", ProtocolViolation),
+            (2, 3, b"nten", ProtocolViolation),
+            (2, None, b"nten", ProtocolViolation),
+            (5, 9, b"n", ProtocolViolation),
+        ):
+            self.shares(content, head={"size": 7})
+            getting = self.begin(self.client.get("a", offset=offset, length=length))
+            if kind is None:
+                self.assertEqual(self.successResultOf(getting).size, len(content))
+            else:
+                self.failureResultOf(getting, kind)
+
+    def test_folder_of_another_name(self) -> None:
+        """What the server says that it compared cannot make a folder elsewhere; under its own name it is made."""
+        for name in ("../escaped", "escaped", ""):
+            self.setUp()
+            entry = {"name": name, "kind": "directory"}
+            self.says["CMP"] = lambda body, entry=entry: [({"status": 10, "body": {"remote": entry}}, b"")]  # type: ignore[misc]
+            self.says["GET"] = lambda body: [({"body": {"entries_total": 0}}, b"")]
+            inner = os.path.join(self.here, "inner")
+            getting = self.begin(
+                get(self.client, self.tools, ["d"], inner, Choices(recursive=True), self.watch),
+            )
+            if name:
+                self.failureResultOf(getting, ProtocolViolation)
+            else:
+                self.successResultOf(getting)
+            self.assertEqual(os.listdir(self.here), [] if name else ["inner"])
