@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
 from homeftp import tree
 from homeftp.client.errors import Corrupted
@@ -33,10 +33,11 @@ class Arrival(NamedTuple):
 
 
 class Folders:
-    """The folders that one job works in, each opened once, from its parent."""
+    """The folders that one job works in, each opened once, from its parent; `spelled` as for a `Landing`."""
 
-    def __init__(self, path: str, system: System) -> None:
+    def __init__(self, path: str, system: System, spelled: Mapping[str, str]) -> None:
         os.makedirs(path, exist_ok=True)
+        self._spelled = spelled
         self.system = system
         self.top = open_folder(path, system)
         self._open: dict[str, Folder] = {"": self.top}
@@ -45,9 +46,13 @@ class Folders:
         """The folder `name`, made with its parents where nothing is. Raises OSError."""
         folder = self._open.get(name)
         if folder is None:
-            parent, _, last = name.rpartition("/")
-            folder = self._open[name] = self.at(parent).enter(last, make=True)
+            parent = name.rpartition("/")[0]
+            folder = self._open[name] = self.at(parent).enter(self.last(name), make=True)
         return folder
+
+    def last(self, name: str) -> str:
+        """The last part of a name, as it is spelled here."""
+        return self._spelled.get(name) or name.rpartition("/")[2]
 
     def __enter__(self) -> Folders:
         return self
@@ -65,7 +70,8 @@ class Draft:
     """A file that has no name yet."""
 
     def __init__(self, folders: Folders, arrival: Arrival) -> None:
-        parent, _, self._name = arrival.name.rpartition("/")
+        parent = arrival.name.rpartition("/")[0]
+        self._name = folders.last(arrival.name)
         self.arrival = arrival
         self._system = folders.system
         self._folder = folders.at(parent)

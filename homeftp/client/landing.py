@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import Iterable, NamedTuple, Sequence
+from types import MappingProxyType
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp import tree
 from homeftp.client.draft import Arrival, Draft, Folders
@@ -46,10 +47,21 @@ Result = os.stat_result | Exception
 
 
 class Landing:
-    """The folder `path`, which is made when the first thing arrives. Its methods may run side by side."""
+    """The folder `path`, which is made when the first thing arrives. Its methods may run side by side.
 
-    def __init__(self, path: str, system: System, index: Index | None = None) -> None:
+    `spelled` says how the last parts of names are spelled there, where that is
+    not as on the wire.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        system: System,
+        index: Index | None = None,
+        spelled: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.path = path
+        self._spelled = spelled
         self._system = system
         self._index = index
         self._touched: set[str] = set()
@@ -57,7 +69,7 @@ class Landing:
     def place_many(self, files: Sequence[Small]) -> list[Result]:
         """Put small files in their places, durably; one result for each, in order."""
         begun = time.time_ns()
-        with Folders(self.path, self._system) as folders:
+        with self._folders() as folders:
             whole = len(files) >= _WORTH_ONE_SYNC and folders.top.syncs_whole
             drafts = [_drafted(folders, file, sync=not whole) for file in files]
             failure: OSError | None = None
@@ -72,12 +84,12 @@ class Landing:
 
     def begin(self, arrival: Arrival) -> LargeArrival:
         """Room for a large file, written piece by piece."""
-        return LargeArrival(self, Folders(self.path, self._system), arrival)
+        return LargeArrival(self, self._folders(), arrival)
 
     def make_directories(self, names: Sequence[str]) -> list[tuple[str, OSError]]:
         """Make directories, and those above them; one that is there is left as it is. What failed, and how."""
         failed = []
-        with Folders(self.path, self._system) as folders:
+        with self._folders() as folders:
             for name in names:
                 try:
                     folders.at(name)
@@ -90,7 +102,7 @@ class Landing:
     def dress_directories(self, dresses: Sequence[Dress]) -> list[tuple[str, OSError]]:
         """Give directories their metadata, in the order given: what is deepest first. What failed, and how."""
         failed: list[tuple[str, OSError]] = []
-        with Folders(self.path, self._system) as folders:
+        with self._folders() as folders:
             for dress in dresses:
                 try:
                     folders.at(dress.name).dress(None, "", dress.mtime_us, dress.mode)
@@ -101,7 +113,7 @@ class Landing:
 
     def dress_files(self, dresses: Sequence[tuple[Dress, os.stat_result]]) -> list[Result]:
         """Give files that hold the right content already the right metadata, unless they were changed meanwhile."""
-        with Folders(self.path, self._system) as folders:
+        with self._folders() as folders:
             return [_dressed(folders, dress, compared) for dress, compared in dresses]
 
     def finish(self) -> None:
@@ -109,7 +121,7 @@ class Landing:
         touched, self._touched = self._touched, set()
         if not touched:
             return
-        with Folders(self.path, self._system) as folders:
+        with self._folders() as folders:
             if len(touched) >= _WORTH_ONE_SYNC and folders.top.syncs_whole:
                 folders.top.sync_whole()
                 return
@@ -122,12 +134,22 @@ class Landing:
         rows = []
         for file, found in arrived:
             if isinstance(found, os.stat_result):
-                parent, _, name = file.arrival.name.rpartition("/")
+                parent = file.arrival.name.rpartition("/")[0]
                 self._touched.add(parent)
-                directory = os.path.join(top, *parent.split("/")) if parent else top
+                directory, name = os.path.split(os.path.join(top, *self._parts(file.arrival.name)))
                 rows.append(Row(directory, name, found, file.hash, begun))
         if self._index is not None:
             self._index.record(rows)
+
+    def _parts(self, name: str) -> list[str]:
+        """The parts of a name as they are spelled here."""
+        parts = name.split("/")
+        if not self._spelled:
+            return parts
+        return [self._spelled.get("/".join(parts[: depth + 1]), part) for depth, part in enumerate(parts)]
+
+    def _folders(self) -> Folders:
+        return Folders(self.path, self._system, self._spelled)
 
 
 class LargeArrival:
@@ -188,10 +210,10 @@ def _settled(draft: Draft | OSError | ContentMismatch, failure: OSError | None) 
 
 def _dressed(folders: Folders, dress: Dress, compared: os.stat_result) -> Result:
     """A file with its metadata; or why it has not got them."""
-    parent, _, name = dress.name.rpartition("/")
+    name = folders.last(dress.name)
     fd = -1
     try:
-        folder = folders.at(parent)
+        folder = folders.at(dress.name.rpartition("/")[0])
         fd = folder.open(name)
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or tree.signature(found) != tree.signature(compared):

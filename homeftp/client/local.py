@@ -1,20 +1,15 @@
-"""Local files as they are read: walking a tree, hashing, sending. What is written is landing.py's.
+"""Local files as they are read: hashing, sending. What there is to read walk.py finds; what is written is landing.py's.
 
-These two modules are the only ones of the client that open a path in the
+These three modules are the only ones of the client that open a path in the
 person's own folders. Everything here blocks and is called in a worker, with
-many small files in one job. A symbolic link that the person named is
-followed; one that is found inside a tree is skipped, and so is whatever is
-neither file nor directory. A file or directory that cannot be read, or has a
-name that cannot cross the wire, is left out: the copies will not be the same.
+many small files in one job.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
-import unicodedata
 from typing import Iterator, NamedTuple, Sequence
 
 import attrs
@@ -88,71 +83,8 @@ class LocalTree:
     directories: dict[str, LocalFile] = attrs.field(factory=dict)
     skipped: list[tuple[str, str]] = attrs.field(factory=list)
     left_out: list[tuple[str, str]] = attrs.field(factory=list)
-
-
-def look(path: str) -> LocalFile | None:
-    """What is at a path that a person named, links followed; None when nothing is. Raises OSError."""
-    try:
-        return LocalFile("", os.path.realpath(path), os.stat(path))
-    except FileNotFoundError:
-        return None
-
-
-def scan(path: str) -> LocalTree:
-    """Walk the directory `path`. Raises OSError when it cannot be read; one below it is left out then."""
-    found = LocalTree(path)
-    found.directories[""] = LocalFile("", path, os.stat(path))
-    todo = [("", path)]
-    while todo:
-        prefix, directory = todo.pop()
-        try:
-            entries = sorted(os.scandir(directory), key=_order)
-        except OSError as error:
-            if not prefix:
-                raise
-            del found.directories[prefix[:-1]]
-            found.left_out.append((prefix[:-1], f"cannot be read: {error.strerror}"))
-            continue
-        below = []
-        for entry in entries:
-            kind = _sort(found, prefix, entry)
-            if kind is not None:
-                below.append((f"{kind}/", entry.path))
-        todo += reversed(below)
-    return found
-
-
-def _order(entry: os.DirEntry[str]) -> bytes:
-    return os.fsencode(entry.name)
-
-
-def _sort(found: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
-    """Put an entry where it belongs; the name of a directory that is to be walked."""
-    wire_name = entry.name
-    if sys.platform == "darwin":  # its file systems take either form for the same file
-        wire_name = unicodedata.normalize("NFC", wire_name)
-    name = prefix + wire_name
-    try:
-        status = os.lstat(entry.path) if sys.platform == "win32" else entry.stat(follow_symlinks=False)
-    except OSError as error:
-        found.left_out.append((name, f"cannot be read: {error.strerror}"))
-        return None
-    mode = status.st_mode
-    if stat.S_ISLNK(mode):
-        found.skipped.append((name, "is a symbolic link"))
-        return None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        found.skipped.append((name, "is neither a file nor a directory"))
-        return None
-    problem = name_problem(wire_name)
-    if problem is not None:
-        found.left_out.append((name, f"its name {problem}"))
-        return None
-    if stat.S_ISREG(mode):
-        found.files[name] = LocalFile(name, entry.path, status)
-        return None
-    found.directories[name] = LocalFile(name, entry.path, status)
-    return name
+    spelled: dict[str, str] = attrs.field(factory=dict)
+    """How the last part of a name is spelled here, where that is not in the composed form of the wire."""
 
 
 class Want(NamedTuple):
@@ -331,20 +263,3 @@ def _record(index: Index | None, hashed: Sequence[tuple[LocalFile, str]], begun:
                 folders[folder] = os.path.realpath(folder)
             rows.append(Row(folders[folder], name, file.found, content_hash, begun))
         index.record(rows)
-
-
-def glimpse(folder: str, names: Sequence[str]) -> LocalTree:
-    """What `names` are in a folder, as `scan` would have it, without looking further."""
-    found = LocalTree(folder)
-    for name in names:
-        path = os.path.join(folder, name)
-        try:
-            status = os.lstat(path)
-        except OSError:
-            continue
-        kind = found.files if stat.S_ISREG(status.st_mode) else found.directories
-        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
-            kind[name] = LocalFile(name, path, status)
-        else:
-            found.skipped.append((name, "is neither a file nor a folder"))
-    return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from typing import Iterable, NamedTuple
 
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.walk import composed
 from homeftp.errors import BadEndpoint, SetupError
 from homeftp.wire.endpoint import Endpoint, parse
 from homeftp.wire.messages import Entry
@@ -29,6 +29,7 @@ class Local(NamedTuple):
 
     path: str
     name: str
+    """What it is called on the wire."""
     inside: bool
 
 
@@ -50,7 +51,7 @@ class Listing(NamedTuple):
 
 def remote_place(path: str) -> Remote:
     """A path at the server; raises `SetupError` for what cannot be one."""
-    trimmed = unicodedata.normalize("NFC", path).rstrip("/")
+    trimmed = composed(path).rstrip("/")
     try:
         if path and not trimmed:
             raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
@@ -62,7 +63,7 @@ def remote_place(path: str) -> Remote:
 def local_place(path: str) -> Local:
     """A path here."""
     inside = path.endswith(_SEPARATORS) or os.path.basename(path) in (".", "..")
-    return Local(path, os.path.basename(os.path.abspath(path)), inside)
+    return Local(path, composed(os.path.basename(os.path.abspath(path))), inside)
 
 
 async def listing(client: Client, endpoint: Endpoint, *, deep: bool, list_it: bool = True) -> Listing:

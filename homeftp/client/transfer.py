@@ -22,7 +22,7 @@ from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch, below
 from homeftp.client.compare import Compare
 from homeftp.client.fetch import Fetch
 from homeftp.client.landing import Landing
-from homeftp.client.local import LocalFile, LocalTree, glimpse, look, scan
+from homeftp.client.local import LocalFile, LocalTree
 from homeftp.client.places import (
     Listing,
     Local,
@@ -35,6 +35,7 @@ from homeftp.client.places import (
     remote_place,
 )
 from homeftp.client.send import Send
+from homeftp.client.walk import glimpse, look, scan, spelled_in
 from homeftp.errors import NotFound, SetupError, WrongKind
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import Entry
@@ -144,8 +145,15 @@ async def get(
         if there.kind == "file":
             await _get_file(client, tools, source, there.entries[""], place._replace(inside=inside), choices, watch)
         else:
-            path = os.path.join(place.path, source.endpoint.name) if inside and not source.inside else place.path
+            path = place.path
+            if inside and not source.inside:
+                path = await tools.workers.run(_inside, path, source.endpoint.name)
             await _get_tree(client, tools, source.endpoint, path, choices, watch)
+
+
+def _inside(folder: str, name: str) -> str:
+    """In a worker: the path of what is called `name` on the wire, in a folder."""
+    return os.path.join(folder, spelled_in(folder, name))
 
 
 async def _get_file(
@@ -157,7 +165,7 @@ async def _get_file(
         folder, name = os.path.split(place.path)
     tree = await tools.workers.run(glimpse, folder or ".", [name])
     endpoint = str(source.endpoint)
-    landing = Landing(folder or ".", tools.system, tools.index)
+    landing = Landing(folder or ".", tools.system, tools.index, tree.spelled)
     watch.on_plan(1, entry.size)
     await Fetch(client, tools, lambda _: endpoint, {name: entry}, tree, landing, choices, watch).run()
 
@@ -170,7 +178,7 @@ async def _get_tree(
         del there.entries[""]
     tree = await _scan_if_there(tools, path)
     _plan_remote(there, watch)
-    landing = Landing(path, tools.system, tools.index)
+    landing = Landing(path, tools.system, tools.index, tree.spelled)
     await Fetch(client, tools, below(str(endpoint)), there.entries, tree, landing, choices, watch).run()
 
 
@@ -187,7 +195,7 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
     if local_first and there.inside and not here.inside:
         endpoint = child(there, here)
     elif not local_first and here.inside and not there.inside:
-        path = os.path.join(here.path, there.endpoint.name)
+        path = await tools.workers.run(_inside, here.path, there.endpoint.name)
         found = await tools.workers.run(look, path)
     listed = await listing(client, endpoint, deep=True)
     if not local_first and listed.kind is None:

@@ -247,6 +247,43 @@ class SkippingTests(HomeCase):
         failed = [name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED]
         self.assertEqual(failed, ["aux.txt", "what?", "why?", "\udcff"])
 
+    def test_decomposed_names(self) -> None:
+        """A name in decomposed form travels composed, up and down, and what is here keeps its own."""
+        inner, top = "Zoe\u0308/cafe\u0301", "re\u0301sume\u0301"
+        self.lay(f"lib/{inner}", BIG)
+        self.lay(f"lib/{top}")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.there(), {"lib/Zo\u00eb/caf\u00e9": BIG, "lib/r\u00e9sum\u00e9": b"content"})
+        self.assertEqual(self.cmp(f"{self.here}/lib", "lib").counts, {Outcome.SAME: 2})
+        self.lay_there("lib/Zo\u00eb/caf\u00e9", b"small", mtime=NEW + 5)
+        self.lay_there("lib/Zo\u00eb/new")
+        self.lay_there("lib/r\u00e9sum\u00e9", mtime=NEW + 5)
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(tree(f"{self.here}/lib"), {inner: b"small", top: b"content", "Zoe\u0308/new": b"content"})
+        self.assertEqual(stamp(f"{self.here}/lib/{top}")[0], (NEW + 5) * 10**6)
+
+    def test_decomposed_names_that_were_named(self) -> None:
+        """So does one that a person named, alone or as what stands in the target."""
+        self.lay("Zoe\u0308/a", b"old", mtime=OLD)
+        self.lay("cafe\u0301", b"old", mtime=OLD)
+        self.push(f"{self.here}/Zoe\u0308", f"{self.here}/cafe\u0301", "", recursive=True)
+        self.assertEqual(set(self.there()), {"Zo\u00eb/a", "caf\u00e9"})
+        self.lay_there("Zo\u00eb/a", b"new")
+        self.lay_there("caf\u00e9", b"new")
+        self.get("Zo\u00eb", "caf\u00e9", f"{self.here}/", recursive=True)
+        self.assertEqual(tree(self.here), {"Zoe\u0308/a": b"new", "cafe\u0301": b"new"})
+        self.assertEqual(self.cmp(f"{self.here}/", "Zo\u00eb", local_first=False).counts, {Outcome.SAME: 1})
+
+    def test_both_forms(self) -> None:
+        """Of two names that are one when composed, the composed one is sent, and the other told with its sibling."""
+        for name in ("cafe\u0301", "caf\u00e9", "e\u0301/a", "\u00e9/b"):
+            self.lay(f"lib/{name}", name.encode())
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.there(), {"lib/caf\u00e9": "caf\u00e9".encode(), "lib/\u00e9/b": "\u00e9/b".encode()})
+        failed = {item.name: item.reason for item in self.items if item.outcome is Outcome.FAILED}
+        self.assertEqual(set(failed), {"cafe\u0301", "e\u0301"})
+        self.assertIn("'caf\u00e9'", failed["cafe\u0301"])
+
     def test_named_link(self) -> None:
         """A link that the person named is followed."""
         os.symlink(os.path.basename(self.lay("a", b"pointed at")), f"{self.here}/link")
