@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli import Exit
 from homeftp.cli.main import COMMANDS, build_parser
+from homeftp.client import Outcome
 from homeftp.config import Limits
 from homeftp.tap import Options
 from tests.house import MAY_IMPORT
@@ -154,6 +155,11 @@ class TableTests(SynchronousTestCase):
     def test_exit_codes(self) -> None:
         """The page of the exit codes has each code, and no other."""
         self.assertEqual([int(code) for code, _ in table("client/exit-codes.rst")], sorted(Exit))
+
+    def test_outcomes(self) -> None:
+        """The page of what is printed has each outcome, and no other."""
+        documented = [name.strip("`") for name, _ in table("client/output.rst")]
+        self.assertEqual(documented, [outcome.value for outcome in Outcome])
 
     def test_rooms(self) -> None:
         """The tree in the architecture has each room of the house, and no other."""

@@ -47,6 +47,16 @@ def print_json(fields: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(fields) + "\n")
 
 
+def _counted(files: int, folders: int) -> str:
+    """So many files and folders, in words; folders only where there are any."""
+    parts = []
+    if files or not folders:
+        parts.append("1 file" if files == 1 else f"{files} files")
+    if folders:
+        parts.append("1 folder" if folders == 1 else f"{folders} folders")
+    return " and ".join(parts)
+
+
 class Report:
     """Prints what a transfer tells, and knows the exit status in the end.
 
@@ -82,16 +92,26 @@ class Report:
             if not (self._quiet and item.outcome is Outcome.SKIPPED):
                 self._complain(item, Outcome.NEWER)
         elif self._comparing and not self._quiet and item.outcome is not Outcome.SAME:
-            self._say_difference(item)
+            if item.within is None or self._verbose:
+                self._say_difference(item)
         elif self._verbose and not self._quiet:
             print(f"{item.outcome.value:9} {shown(item.name or '.')}")
 
     def _print_json(self, item: Item) -> None:
-        fields: dict[str, Any] = {"outcome": item.outcome.value, "name": item.name, "size": item.size}
+        fields: dict[str, Any] = {
+            "outcome": item.outcome.value,
+            "name": item.name,
+            "kind": item.kind,
+            "size": item.size,
+        }
         if item.reason:
             fields["reason"] = item.reason
         if item.differs:
             fields["differs"] = list(item.differs)
+        if item.within is not None:
+            fields["within"] = item.within
+        if item.holds is not None:
+            fields["files"], fields["folders"] = item.holds
         print_json(fields)
 
     def _complain(self, item: Item, newer: Outcome) -> None:
@@ -101,7 +121,9 @@ class Report:
 
     def _say_difference(self, item: Item) -> None:
         details = item.reason or ", ".join({"hash": "content", "mtime_us": "time"}.get(d, d) for d in item.differs)
-        words = {"differs": "differs", "missing": "only at the first place", "extra": "only at the second place"}
+        if item.holds is not None:
+            details = f"a folder with {_counted(*item.holds)}" if any(item.holds) else "an empty folder"
+        words = {"missing": "only here", "extra": "only at the server"}
         print(f"{words.get(item.outcome.value, item.outcome.value)}: {shown(item.name or '.')}", end="")
         print(f" ({shown(details)})" if details else "")
 

@@ -33,9 +33,9 @@ class Outcome(enum.Enum):
     DIFFERS = "differs"
     """Compared: the copies are not the same."""
     MISSING = "missing"
-    """Compared: it is at the first place only."""
+    """Compared: it is only here."""
     EXTRA = "extra"
-    """Compared: it is at the second place only."""
+    """Compared: it is only at the server."""
     SKIPPED = "skipped"
     """It is nothing to send: a link or a device, or what the server's owner does not share."""
     REFUSED = "refused"
@@ -61,6 +61,12 @@ class Item(NamedTuple):
     reason: str = ""
     differs: tuple[str, ...] = ()
     """What differs: of hash, size, mtime_us and mode."""
+    kind: str = "file"
+    """`file`, `directory`, or `other` where that is not known or it is neither."""
+    within: str | None = None
+    """Compared: the top-most directory that is at one place only, where this is below one."""
+    holds: tuple[int, int] | None = None
+    """Compared: how many files and directories are below it, where it is such a directory itself."""
 
 
 class Case:

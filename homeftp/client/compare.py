@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections import Counter
+from typing import Callable, Container, Iterable, Iterator
 
 from homeftp.client.api import Client
 from homeftp.client.cases import Case, Item, Outcome, Place, Tools, Watch, differing
@@ -19,14 +20,28 @@ class Compare:
     What is at one place only is MISSING where it is only here and EXTRA where
     it is only there. Of directories the permission bits are compared; their
     times tell when something was made or removed in them, not what they hold.
+    Nothing is said of what is below the directories `unread`, which one of the
+    sides could not read.
     """
 
     def __init__(
-        self, client: Client, tools: Tools, place: Place, tree: LocalTree, remote: dict[str, Entry], watch: Watch
+        self,
+        client: Client,
+        tools: Tools,
+        place: Place,
+        tree: LocalTree,
+        remote: dict[str, Entry],
+        watch: Watch,
+        unread: Container[str] = (),
     ) -> None:
         self._tree = tree
         self._remote = remote
         self._watch = watch
+        here = tree.directories
+        there = {name for name, entry in remote.items() if entry.kind == "directory"}
+        self._unknown = _tops({*here, *there}, lambda name: name in unread)
+        self._missing = _tops(here, lambda name: name not in there and name not in self._unknown)
+        self._extra = _tops(there, lambda name: name not in here and name not in self._unknown)
         self._judge = Judge(client, tools, place, self._decide, sends=False, window=_WINDOW)
 
     async def run(self) -> None:
@@ -39,10 +54,15 @@ class Compare:
 
     def _cases(self) -> Iterator[Case]:
         for name, file in self._tree.files.items():
-            yield Case(name, file, self._remote.get(name))
+            if _above(name) not in self._unknown:
+                yield Case(name, file, self._remote.get(name))
+        for name, entry in self._extra_files():
+            yield Case(name, None, entry)
+
+    def _extra_files(self) -> Iterator[tuple[str, Entry]]:
         for name, entry in self._remote.items():
-            if entry.kind == "file" and name not in self._tree.files:
-                yield Case(name, None, entry)
+            if entry.kind == "file" and name not in self._tree.files and _above(name) not in self._unknown:
+                yield name, entry
 
     def _decide(self, case: Case) -> None:
         local, remote = case.local, case.remote
@@ -63,19 +83,42 @@ class Compare:
 
     def _end(self, case: Case, outcome: Outcome, reason: str = "") -> None:
         size = case.local.size if case.local is not None else case.remote.size if case.remote is not None else 0
-        self._watch.item(Item(outcome, case.name, size, reason, case.differs))
+        tops = self._missing if case.remote is None else self._extra if case.local is None else {}
+        self._watch.item(Item(outcome, case.name, size, reason, case.differs, within=tops.get(_above(case.name))))
         self._watch.bytes(size, moved=False)
         self._judge.release(case)
 
     def _directories(self) -> None:
-        skipped = {name for name, _ in self._tree.skipped + self._tree.left_out}
         for name, directory in self._tree.directories.items():
             there = self._remote.get(name)
-            if there is None:
-                if name:
-                    self._watch.item(Item(Outcome.MISSING, name))
-            elif there.kind == "directory" and "mode" in differing(directory, there):
-                self._watch.item(Item(Outcome.DIFFERS, name, differs=("mode",)))
-        for name, entry in self._remote.items():
-            if entry.kind == "directory" and name not in self._tree.directories and name not in skipped:
-                self._watch.item(Item(Outcome.EXTRA, name))
+            if there is None or there.kind != "directory" or name in self._unknown:
+                continue
+            if "mode" in differing(directory, there):
+                self._watch.item(Item(Outcome.DIFFERS, name, differs=("mode",), kind="directory"))
+        files = (name for name in self._tree.files if name not in self._remote)
+        self._alone(Outcome.MISSING, self._missing, files)
+        self._alone(Outcome.EXTRA, self._extra, (name for name, _ in self._extra_files()))
+
+    def _alone(self, outcome: Outcome, tops: dict[str, str], files: Iterator[str]) -> None:
+        """Tell of the directories that are at one place only; `files` are those that are."""
+        held = Counter(tops.get(_above(name)) for name in files)
+        inner = Counter(top for name, top in tops.items() if name != top)
+        for name, top in tops.items():
+            whole = name == top
+            holds = (held[top], inner[top]) if whole else None
+            self._watch.item(Item(outcome, name, kind="directory", within=None if whole else top, holds=holds))
+
+
+def _above(name: str) -> str:
+    """The directory that something is in; "" is the top, and is in itself."""
+    return name.rpartition("/")[0]
+
+
+def _tops(names: Iterable[str], apart: Callable[[str], bool]) -> dict[str, str]:
+    """Each of these directories that is apart or below one that is, with the top-most such."""
+    tops: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: (name.count("/") + bool(name), name)):
+        above = tops.get(_above(name)) if name else None
+        if above is not None or apart(name):
+            tops[name] = name if above is None else above
+    return tops

@@ -218,10 +218,10 @@ class Fetch:
         stale = [entry for entry in wanted if entry.name not in failed and self._stale(entry)]
         failed |= dict(await run(self._landing.dress_directories, [dress(entry.name, entry) for entry in stale]))
         for name, error in failed.items():
-            self._watch.item(Item(Outcome.FAILED, name, 0, error.strerror or str(error)))
+            self._watch.item(Item(Outcome.FAILED, name, 0, error.strerror or str(error), kind="directory"))
         for name in new:
             if name not in failed:
-                self._watch.item(Item(Outcome.NEW, name))
+                self._watch.item(Item(Outcome.NEW, name, kind="directory"))
 
     def _stale(self, entry: Entry) -> bool:
         here = self._tree.directories.get(entry.name)

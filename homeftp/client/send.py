@@ -167,10 +167,10 @@ class Send:
         try:
             await self._client.make_directory(self._place(directory.name), meta_data=directory.meta_data)
         except Refusal as refused:
-            self._watch.item(Item(Outcome.REFUSED, directory.name, 0, refused.message))
+            self._watch.item(Item(Outcome.REFUSED, directory.name, 0, refused.message, kind="directory"))
         else:
             if directory.name not in self._remote:
-                self._watch.item(Item(Outcome.NEW, directory.name))
+                self._watch.item(Item(Outcome.NEW, directory.name, kind="directory"))
 
 
 @implementer(IExchange)

@@ -202,14 +202,17 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
         raise NotFound(f"{endpoint} does not exist at the server")
     is_folder = found is not None and found.is_folder
     if (is_folder and listed.kind == "file") or (found is not None and not is_folder and listed.kind == "directory"):
-        watch.item(Item(Outcome.DIFFERS, "", reason="one is a file, the other a folder", differs=("kind",)))
+        watch.item(
+            Item(Outcome.DIFFERS, "", reason="one is a file, the other a folder", differs=("kind",), kind="other")
+        )
     elif listed.kind == "directory" or is_folder:
         tree = await _scan_if_there(tools, path)
-        if not endpoint.parts:
-            del listed.entries[""]
+        if not endpoint.parts and found is not None:
+            del listed.entries[""], tree.directories[""]
         _plan_remote(listed, watch)
         _tell_missed(tree, watch)
-        await Compare(client, tools, below(str(endpoint)), tree, listed.entries, watch).run()
+        unread = {name for name, _ in tree.left_out + listed.left_out}
+        await Compare(client, tools, below(str(endpoint)), tree, listed.entries, watch, unread).run()
     else:
         tree = LocalTree(path)
         if found is not None:
@@ -256,9 +259,9 @@ def _plan_remote(there: Listing, watch: Watch) -> None:
 def _tell_missed(place: LocalTree | Listing, watch: Watch) -> None:
     """What of a place is not looked at."""
     for name, reason in place.skipped:
-        watch.item(Item(Outcome.SKIPPED, name, 0, reason))
+        watch.item(Item(Outcome.SKIPPED, name, 0, reason, kind="other"))
     for name, reason in place.left_out:
-        watch.item(Item(Outcome.FAILED, name, 0, reason))
+        watch.item(Item(Outcome.FAILED, name, 0, reason, kind="other"))
 
 
 def _need_recursive(choices: Choices, path: str) -> None:

@@ -74,6 +74,30 @@ class TransferTests(ServedCase):
         self.assertIn("refused: a:", said.stderr)
         self.assertEqual(self.read_there("lib/b"), b"content")
 
+    def test_cmp_folder(self) -> None:
+        """A folder at one place only is one line, whichever place comes first; -v and --json tell all of it."""
+        self.lay("lib/only/x/a")
+        self.lay("lib/only/b")
+        os.makedirs(self.server.path(f"{self.there}/lib/extra"))
+        place = f"nas:{self.there}/lib"
+        lines = [
+            "only here: only (a folder with 2 files and 1 folder)",
+            "only at the server: extra (an empty folder)",
+        ]
+        for places in ((f"{self.here}/lib", place), (place, f"{self.here}/lib")):
+            said = self.homeftp("cmp", *places)
+            self.assertEqual((said.returncode, said.stdout.splitlines()), (1, lines))
+        self.assertEqual(len(self.homeftp("cmp", "-v", *places).stdout.splitlines()), 5)
+        found = {item["name"]: item for item in self.items("cmp", *places)[:-1]}
+        self.assertEqual(
+            found["only"],
+            {"outcome": "missing", "name": "only", "kind": "directory", "size": 0, "files": 2, "folders": 1},
+        )
+        self.assertEqual(
+            found["only/x/a"],
+            {"outcome": "missing", "name": "only/x/a", "kind": "file", "size": 7, "within": "only"},
+        )
+
     def test_left_out(self) -> None:
         """What cannot be carried is named, in words and in JSON, and ends with 1; a link alone ends with 0."""
         self.lay("lib/a")

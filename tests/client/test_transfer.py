@@ -497,6 +497,58 @@ class ComparingTests(HomeCase):
             },
         )
 
+    def alone(self) -> dict[str, tuple[Any, ...]]:
+        """What is at one place only: how, of what kind, within what, and what it holds."""
+        return {
+            item.name: (item.outcome, item.kind, item.within, item.holds)
+            for item in self.items
+            if item.outcome in (Outcome.MISSING, Outcome.EXTRA)
+        }
+
+    def test_folders_at_one_place(self) -> None:
+        """The top-most folder that is at one place only is told, with what it holds; all below it names it."""
+        for name in ("same", "only/a", "only/x/b", "only/x/c", "z"):
+            self.lay(f"lib/{name}")
+            self.lay_there(f"dir/{name}")
+        missing, extra = Outcome.MISSING, Outcome.EXTRA
+        for outcome, top in ((missing, f"{self.server.root}/dir/only"), (extra, f"{self.here}/lib/only")):
+            aside = self.mktemp()
+            os.rename(top, aside)
+            self.cmp(f"{self.here}/lib", "dir")
+            self.assertEqual(
+                self.alone(),
+                {
+                    "only": (outcome, "directory", None, (3, 1)),
+                    "only/a": (outcome, "file", "only", None),
+                    "only/x": (outcome, "directory", "only", None),
+                    "only/x/b": (outcome, "file", "only", None),
+                    "only/x/c": (outcome, "file", "only", None),
+                },
+            )
+            os.rename(aside, top)
+        self.assertEqual(self.cmp(f"{self.here}/lib", "dir").counts[Outcome.SAME], 5)
+        self.assertEqual(self.alone(), {})
+
+    def test_nothing_at_one_place(self) -> None:
+        """Where the whole of it is at one place only, that is what is told."""
+        self.lay("lib/a")
+        self.lay_there("dir/a")
+        self.cmp(f"{self.here}/lib", "missing")
+        self.assertEqual(self.alone()[""], (Outcome.MISSING, "directory", None, (1, 0)))
+        self.assertEqual(self.alone()["a"], (Outcome.MISSING, "file", "", None))
+        for remote, holds in (("dir", (1, 0)), ("", (1, 1))):
+            self.cmp(f"{self.here}/missing", remote, local_first=False)
+            self.assertEqual(self.alone()[""], (Outcome.EXTRA, "directory", None, holds))
+
+    def test_kinds(self) -> None:
+        """A folder where the other side has a file is at one place only, and so is the file."""
+        self.lay("lib/x/a")
+        self.lay_there("dir/x")
+        self.cmp(f"{self.here}/lib", "dir")
+        told = [(item.outcome, item.name, item.kind) for item in self.items if item.outcome is not Outcome.DIFFERS]
+        missing, extra = Outcome.MISSING, Outcome.EXTRA
+        self.assertEqual(set(told), {(missing, "x", "directory"), (missing, "x/a", "file"), (extra, "x", "file")})
+
     def test_hash_unknown_to_the_server(self) -> None:
         """What was laid into the share behind the server's back is compared by content all the same."""
         path = self.lay("a", b"one")
