@@ -161,7 +161,7 @@ class Send:
         there = self._remote.get(directory.name)
         if there is None or directory.name in self._changed:
             return True
-        return there.kind == "directory" and bool(set(differing(directory, there)) - {"size"})
+        return there.kind != "directory" or bool(set(differing(directory, there)) - {"size"})
 
     async def _make(self, directory: LocalFile) -> None:
         try:

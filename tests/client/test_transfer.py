@@ -168,6 +168,14 @@ class PlacesTests(HomeCase):
         self.assertEqual(self.outcomes()["b"], Outcome.FAILED)
         self.assertEqual(tree(self.here)["lib/a"], b"a file")
 
+    def test_empty_folder_for_a_file(self) -> None:
+        """A folder that holds nothing does not replace a file either, and that is told."""
+        os.makedirs(f"{self.here}/lib/a")
+        self.lay_there("lib/a")
+        watch = self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual((watch.counts, self.outcomes()), ({Outcome.REFUSED: 1}, {"a": Outcome.REFUSED}))
+        self.assertEqual(self.there(), {"lib/a": b"content"})
+
 
 class KeepingTests(HomeCase):
     """What is kept besides content."""
