@@ -47,13 +47,15 @@ def print_json(fields: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(fields) + "\n")
 
 
-def _counted(files: int, folders: int) -> str:
-    """So many files and folders, in words; folders only where there are any."""
+def _counted(files: int, folders: int, others: int = 0) -> str:
+    """So many files and folders, in words; where neither is known to be meant, the number alone."""
     parts = []
-    if files or not folders:
+    if files:
         parts.append("1 file" if files == 1 else f"{files} files")
     if folders:
         parts.append("1 folder" if folders == 1 else f"{folders} folders")
+    if others:
+        parts.append(f"{others} other" if parts else f"{others}")
     return " and ".join(parts)
 
 
@@ -130,11 +132,17 @@ class Report:
     def finish(self, watch: Watch) -> Exit:
         """Print the sum; gives the exit status."""
         seconds = time.monotonic() - self._begun
-        counts = {outcome.value: number for outcome, number in watch.counts.items()}
+        kinds = watch.kinds
         if self._json:
-            print_json({"summary": counts, "bytes": watch.moved, "seconds": round(seconds, 3)})
+            counts = {outcome.value: number for outcome, number in watch.counts.items()}
+            folders = {outcome.value: number for (outcome, kind), number in kinds.items() if kind == "directory"}
+            print_json({"summary": counts, "folders": folders, "bytes": watch.moved, "seconds": round(seconds, 3)})
         elif not self._quiet:
-            parts = ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "nothing to do"
+            sums = (
+                f"{_counted(*(kinds[outcome, kind] for kind in ('file', 'directory', 'other')))} {outcome.value}"
+                for outcome in watch.counts
+            )
+            parts = ", ".join(sums) or "nothing to do"
             rate = f"; {size_shown(watch.moved)} in {seconds:.1f} s" if watch.moved else ""
             print(f"{parts}{rate}", file=sys.stderr)
         return exit_status(watch)

@@ -124,12 +124,16 @@ class Watch:
     on_bytes: Callable[[int], None] = lambda size: None
     """So many bytes of content are done with: moved, or found to be the same."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)
+    """How many came to each outcome: files, and directories where something was done or is to be told of them."""
+    kinds: Counter[tuple[Outcome, str]] = attrs.field(factory=Counter)
+    """The same for each kind."""
     moved: int = 0
     """Bytes of content that crossed the wire."""
 
     def item(self, item: Item) -> None:
         """One file or directory is done with."""
         self.counts[item.outcome] += 1
+        self.kinds[item.outcome, item.kind] += 1
         self.on_item(item)
 
     def bytes(self, size: int, *, moved: bool) -> None:

@@ -43,8 +43,8 @@ class TransferTests(ServedCase):
         for status, words, arguments in [
             (1, "newer", ("push", path, place)),
             (0, "", ("push", "--new-only", self.lay("new"), f"nas:{self.there}/")),
-            (1, "1 exists", ("push", "--new-only", path, place)),
-            (0, "1 replaced", ("push", "--force", path, place)),
+            (1, "1 file exists", ("push", "--new-only", path, place)),
+            (0, "1 file replaced", ("push", "--force", path, place)),
             (2, "does not exist", ("push", f"{self.here}/missing", place)),
             (2, "-r", ("push", self.here, place)),
             (2, "NAME:path", ("push", path, path)),
@@ -126,7 +126,7 @@ class TransferTests(ServedCase):
         self.assertEqual(
             {item.get("name"): item.get("outcome") for item in items[:-1]}, {"link": "skipped", "a": "new", "": "new"}
         )
-        self.assertEqual(items[-1]["summary"], {"skipped": 1, "new": 2})
+        self.assertEqual((items[-1]["summary"], items[-1]["folders"]), ({"skipped": 1, "new": 2}, {"new": 1}))
         self.assertEqual(items[-1]["bytes"], 7)
         listed = self.items("ls", "-r", f"nas:{self.there}")
         self.assertEqual([entry["name"] for entry in listed], ["lib", "lib/a"])
