@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from homeftp.cli.completion import PLACES, completes
 from homeftp.cli.output import add_output_arguments
 from homeftp.cli.places import one_remote, operand
 from homeftp.cli.session import with_remote
@@ -25,8 +26,10 @@ compared.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Two places, one of them at a server."""
     parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
-    parser.add_argument("first", metavar="FIRST", help="a file or folder here, or NAME:PATH")
-    parser.add_argument("second", metavar="SECOND", help="the other: NAME:PATH, or here")
+    first = parser.add_argument("first", metavar="FIRST", help="a file or folder here, or NAME:PATH")
+    second = parser.add_argument("second", metavar="SECOND", help="the other: NAME:PATH, or here")
+    completes(first, PLACES)
+    completes(second, PLACES)
     parser.add_argument("-r", "--recursive", action="store_true", help="for folders; they are compared without it too")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what is the same, too")
     add_output_arguments(parser)

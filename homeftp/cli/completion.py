@@ -9,6 +9,62 @@ from homeftp.cli import Exit
 
 SHELLS = ("bash", "zsh", "tcsh")
 
+SERVERS, SERVER_PLACES, PLACES = "_homeftp_servers", "_homeftp_server_places", "_homeftp_places"
+"""What a word may be: a known server's name; `NAME:`; or that, or a file here."""
+
+_BASH = r"""
+_homeftp_servers() {
+  compgen -W "$("${COMP_WORDS[0]/#\~/$HOME}" remote list 2>/dev/null | cut -d ' ' -f 1)" -- "$1"
+}
+
+_homeftp_server_places() {
+  _homeftp_servers "$1" | sed 's/$/:/'
+}
+
+_homeftp_places() {
+  _homeftp_server_places "$1"
+  compgen -f -- "$1"
+}
+
+# bash takes NAME:PATH apart at the colon, and replaces only what is behind it.
+_homeftp() {
+  local line=${COMP_LINE:0:COMP_POINT} COMP_WORDS COMP_CWORD word
+  read -a COMP_WORDS <<< "$line"
+  [[ $line == *[[:space:]] ]] && COMP_WORDS+=("")
+  COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+  _shtab_homeftp
+  word=${COMP_WORDS[COMP_CWORD]}
+  if [[ ${COMPREPLY[*]} == *: ]]; then
+    compopt -o nospace 2>/dev/null
+  elif [[ " get push cmp " == *" ${COMP_WORDS[1]} "* && $word != -* ]]; then
+    compopt -o filenames 2>/dev/null
+  fi
+  [[ $word == *:* && $COMP_WORDBREAKS == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*:}"}"}")
+  return 0
+}
+
+complete -o bashdefault -F _homeftp homeftp
+"""
+
+_ZSH = r"""
+_homeftp_servers() {
+  local -a servers
+  servers=(${(f)"$(homeftp remote list 2>/dev/null | cut -d ' ' -f 1)"})
+  compadd -- $servers
+}
+
+_homeftp_server_places() {
+  local -a servers
+  servers=(${(f)"$(homeftp remote list 2>/dev/null | cut -d ' ' -f 1)"})
+  compadd -S '' -- ${^servers}:
+}
+
+_homeftp_places() {
+  _homeftp_server_places
+  _files
+}
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The shell, and how to use what is printed."""
@@ -26,8 +82,15 @@ def run(options: argparse.Namespace) -> int:
 
     from homeftp.cli.main import COMMANDS, build_parser
 
-    print(shtab.complete(build_parser(COMMANDS), shell=options.shell))
+    preamble = _ZSH if options.shell == "zsh" else ""
+    script = shtab.complete(build_parser(COMMANDS), shell=options.shell, preamble=preamble)
+    print(f"{script}\n{_BASH}" if options.shell == "bash" else script)
     return Exit.DONE
+
+
+def completes(argument: Any, kind: str) -> None:
+    """Say what the words of an argument may be: `SERVERS`, `SERVER_PLACES` or `PLACES`."""
+    argument.complete = {"bash": kind, "zsh": kind}
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:

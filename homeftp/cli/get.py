@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from homeftp.cli.completion import PLACES, completes
 from homeftp.cli.places import STANDARD, one_remote, operand
 from homeftp.cli.session import with_remote
 from homeftp.cli.transfers import add_transfer_arguments, transfer
@@ -27,8 +28,14 @@ asked about, and left alone where nobody can be asked. - is standard output.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sources, target, and how."""
     parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
-    parser.add_argument("places", metavar="NAME:PATH", nargs="+", help="a file at the server, or with -r a folder")
-    parser.add_argument("target", metavar="TARGET", nargs="?", help="where it goes (default: the current folder)")
+    places = parser.add_argument(
+        "places", metavar="NAME:PATH", nargs="+", help="a file at the server, or with -r a folder"
+    )
+    target = parser.add_argument(
+        "target", metavar="TARGET", nargs="?", help="where it goes (default: the current folder)"
+    )
+    completes(places, PLACES)
+    completes(target, PLACES)
     add_transfer_arguments(parser)
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from homeftp.cli import Exit
+from homeftp.cli.completion import SERVER_PLACES, completes
 from homeftp.cli.output import print_json, shown
 from homeftp.cli.places import operand
 from homeftp.cli.session import with_remote
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and how much of it."""
-    parser.add_argument("place", metavar="NAME:PATH", help="a folder or file at the server; NAME: is all of it")
+    place = parser.add_argument("place", metavar="NAME:PATH", help="a folder or file at the server; NAME: is all of it")
+    completes(place, SERVER_PLACES)
     parser.add_argument("-r", "--recursive", action="store_true", help="list all that is below it")
     parser.add_argument("-l", "--long", action="store_true", help="show mode, size and time")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, for scripts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from homeftp.cli.completion import PLACES, completes
 from homeftp.cli.places import STANDARD, one_remote, operand
 from homeftp.cli.session import with_remote
 from homeftp.cli.transfers import add_transfer_arguments, transfer
@@ -26,8 +27,10 @@ about, and left alone where nobody can be asked. - is standard input.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sources, target, and how."""
     parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
-    parser.add_argument("sources", metavar="SOURCE", nargs="+", help="a file here, or with -r a folder")
-    parser.add_argument("target", metavar="NAME:PATH", help="where it goes")
+    sources = parser.add_argument("sources", metavar="SOURCE", nargs="+", help="a file here, or with -r a folder")
+    target = parser.add_argument("target", metavar="NAME:PATH", help="where it goes")
+    completes(sources, PLACES)
+    completes(target, PLACES)
     add_transfer_arguments(parser)
 
 

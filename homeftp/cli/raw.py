@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 from homeftp.cli import Exit
+from homeftp.cli.completion import SERVERS, completes
 from homeftp.cli.output import shown
 from homeftp.cli.places import operand
 from homeftp.cli.session import with_remote
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "answers are laid out and binary content is not shown; piped, every byte is as it came. "
         f"{parser.epilog or ''}"
     )
-    parser.add_argument("name", metavar="NAME", help="a known server (homeftp remote list)")
+    completes(parser.add_argument("name", metavar="NAME", help="a known server (homeftp remote list)"), SERVERS)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from homeftp.cli import Exit
+from homeftp.cli.completion import SERVERS, completes
 from homeftp.cli.output import print_json, shown
 from homeftp.errors import NotTrusted, SetupError
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input, for scripts")
     shown_list = actions.add_parser("list", help="List the known servers.", allow_abbrev=False)
     remove = actions.add_parser("remove", help="Forget a server.", allow_abbrev=False)
-    remove.add_argument("name", metavar="NAME", help="what it is called here")
+    completes(remove.add_argument("name", metavar="NAME", help="what it is called here"), SERVERS)
     for action in (add, shown_list, remove):
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
