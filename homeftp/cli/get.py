@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
         raise SetupError("say what to get: NAME:path")
     if target == STANDARD and len(sources) > 1:
         raise SetupError("one file at a time goes to standard output")
+    if target == STANDARD and options.recursive:
+        raise SetupError("only a file goes to standard output, no folder: leave -r out, or name a target")
 
     async def work(reactor: Any, client: Client, tools: Tools) -> int:
         from homeftp.client import get
@@ -64,6 +66,6 @@ def run(options: argparse.Namespace) -> int:
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await transfer(reactor, options, move)
+        return await transfer(reactor, options, move, target)
 
     return with_remote(one_remote(sources), work)

@@ -62,13 +62,16 @@ def _counted(files: int, folders: int, others: int = 0) -> str:
 class Report:
     """Prints what a transfer tells, and knows the exit status in the end.
 
-    `stop` is called once when what it prints cannot be written; nothing is printed after that.
+    `stop` is called once when what it prints cannot be written; nothing is
+    printed after that. `top` is what to call the whole of what is moved or
+    compared.
     """
 
-    def __init__(self, options: argparse.Namespace, stop: Callable[[], object]) -> None:
+    def __init__(self, options: argparse.Namespace, stop: Callable[[], object], top: str = ".") -> None:
         self.failure: Exception | None = None
         """Why it cannot print any more."""
         self._stop = stop
+        self._top = top
         self._json = options.json
         self._quiet = options.quiet
         self._verbose = getattr(options, "verbose", False)
@@ -97,7 +100,7 @@ class Report:
             if item.within is None or self._verbose:
                 self._say_difference(item)
         elif self._verbose and not self._quiet:
-            print(f"{item.outcome.value:9} {shown(item.name or '.')}")
+            print(f"{item.outcome.value:9} {shown(item.name or self._top)}")
 
     def _print_json(self, item: Item) -> None:
         fields: dict[str, Any] = {
@@ -118,15 +121,14 @@ class Report:
 
     def _complain(self, item: Item, newer: Outcome) -> None:
         reason = "left alone: the target is newer (--force replaces it)" if item.outcome is newer else item.reason
-        name = f"{shown(item.name)}: " if item.name else ""
-        print(f"homeftp: {item.outcome.value}: {name}{shown(reason)}", file=sys.stderr)
+        print(f"homeftp: {item.outcome.value}: {shown(item.name or self._top)}: {shown(reason)}", file=sys.stderr)
 
     def _say_difference(self, item: Item) -> None:
         details = item.reason or ", ".join({"hash": "content", "mtime_us": "time"}.get(d, d) for d in item.differs)
         if item.holds is not None:
             details = f"a folder with {_counted(*item.holds)}" if any(item.holds) else "an empty folder"
         words = {"missing": "only here", "extra": "only at the server"}
-        print(f"{words.get(item.outcome.value, item.outcome.value)}: {shown(item.name or '.')}", end="")
+        print(f"{words.get(item.outcome.value, item.outcome.value)}: {shown(item.name or self._top)}", end="")
         print(f" ({shown(details)})" if details else "")
 
     def finish(self, watch: Watch) -> Exit:

@@ -55,6 +55,6 @@ def run(options: argparse.Namespace) -> int:
             else:
                 await push(client, tools, options.sources, target.path, choices, watch)
 
-        return await transfer(reactor, options, move)
+        return await transfer(reactor, options, move, options.target)
 
     return with_remote(one_remote([target]), work)

@@ -25,9 +25,12 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def transfer(
-    reactor: Any, options: argparse.Namespace, work: Callable[[Choices, Watch], Coroutine[Any, Any, None]]
+    reactor: Any, options: argparse.Namespace, work: Callable[[Choices, Watch], Coroutine[Any, Any, None]], top: str
 ) -> Exit:
-    """Do `work`, tell of it, and give the exit status. It ends early when what it tells cannot be written."""
+    """Do `work`, tell of it, and give the exit status; `top` is what to call the whole of it.
+
+    It ends early when what it tells cannot be written.
+    """
     from twisted.internet.defer import CancelledError, Deferred
 
     from homeftp.cli.progress import Bar
@@ -35,7 +38,7 @@ async def transfer(
     from homeftp.client.cases import Choices, Watch
 
     working: list[Deferred[None]] = []
-    report = Report(options, stop=lambda: reactor.callLater(0, lambda: working[0].cancel()))
+    report = Report(options, stop=lambda: reactor.callLater(0, lambda: working[0].cancel()), top=top)
     bar = Bar(reactor, silent=options.quiet or options.json)
     watch = Watch(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance)
     questions = Questions(reactor, bar.hide)

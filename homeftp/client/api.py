@@ -168,7 +168,7 @@ class Client:
         part = await anext(answer)
         if "entries" in part.body or not part.response.more:
             answer.discard()
-            raise WrongKind(f"{rel_endpoint or 'the share'} is a directory: list it")
+            raise WrongKind(f"{rel_endpoint or 'the share'} is a directory, not a file: list what is in it")
         try:
             entry = head(part.body, part.payload.size, offset, length)
         except ProtocolViolation:

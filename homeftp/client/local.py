@@ -48,6 +48,11 @@ class LocalFile(NamedTuple):
         return stat.S_ISDIR(self.found.st_mode)
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file."""
+        return stat.S_ISREG(self.found.st_mode)
+
+    @property
     def size(self) -> int:
         """Bytes of content."""
         return self.found.st_size

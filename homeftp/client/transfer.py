@@ -63,6 +63,7 @@ async def push(
         elif source.inside:
             raise SetupError(f"{source.path} is no folder")
         else:
+            _need_file(found, source.path)
             files.append((source.name, found))
     if files:
         await _push_files(client, tools, files, place._replace(inside=inside), choices, watch)
@@ -137,7 +138,7 @@ async def get(
         if there.kind is None:
             raise NotFound(f"{source.endpoint} does not exist at the server")
         if there.kind == "directory":
-            _need_recursive(choices, f"{source.endpoint or 'the share'}")
+            _need_recursive(choices, str(source.endpoint) or "the share")
         elif source.inside:
             raise WrongKind(f"{source.endpoint} is a file, no directory")
         found.append((source, there))
@@ -201,6 +202,8 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
     if not local_first and listed.kind is None:
         raise NotFound(f"{endpoint} does not exist at the server")
     is_folder = found is not None and found.is_folder
+    if found is not None and not is_folder:
+        _need_file(found, path)
     if (is_folder and listed.kind == "file") or (found is not None and not is_folder and listed.kind == "directory"):
         watch.item(
             Item(Outcome.DIFFERS, "", reason="one is a file, the other a folder", differs=("kind",), kind="other")
@@ -262,6 +265,11 @@ def _tell_missed(place: LocalTree | Listing, watch: Watch) -> None:
         watch.item(Item(Outcome.SKIPPED, name, 0, reason, kind="other"))
     for name, reason in place.left_out:
         watch.item(Item(Outcome.FAILED, name, 0, reason, kind="other"))
+
+
+def _need_file(found: LocalFile, path: str) -> None:
+    if not found.is_file:
+        raise SetupError(f"{path} is neither a file nor a folder: to send what comes out of it, push - and pipe it in")
 
 
 def _need_recursive(choices: Choices, path: str) -> None:

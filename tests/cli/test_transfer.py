@@ -40,6 +40,8 @@ class TransferTests(ServedCase):
         """Each way to end has its status and its one line."""
         path = self.lay("a", b"old", mtime=OLD)
         place = self.lay_there("a", b"newer", mtime=NEW)
+        fifo = self.mktemp()
+        os.mkfifo(fifo)
         for status, words, arguments in [
             (1, "newer", ("push", path, place)),
             (0, "", ("push", "--new-only", self.lay("new"), f"nas:{self.there}/")),
@@ -56,6 +58,11 @@ class TransferTests(ServedCase):
             (3, "does not exist", ("get", f"nas:{self.there}/missing", self.here)),
             (3, "is a file", ("get", f"{place}/", self.here)),
             (2, "-r", ("get", f"nas:{self.there}", self.here)),
+            (2, "the share is a folder", ("get", "nas:", self.here)),
+            (2, "only a file goes to standard output", ("get", "-r", f"nas:{self.there}", "-")),
+            (3, "is a directory, not a file", ("get", f"nas:{self.there}", "-")),
+            (2, "neither a file nor a folder", ("push", fifo, place)),
+            (2, "neither a file nor a folder", ("cmp", fifo, place)),
             (3, "does not exist", ("ls", f"nas:{self.there}/missing")),
             (3, "is a file", ("push", "-r", self.here, place)),
         ]:
@@ -73,6 +80,12 @@ class TransferTests(ServedCase):
         self.assertEqual(said.returncode, 3)
         self.assertIn("refused: a:", said.stderr)
         self.assertEqual(self.read_there("lib/b"), b"content")
+
+    def test_cmp_file(self) -> None:
+        """A single file that differs is called as it was named."""
+        path, place = self.lay("a", b"one"), self.lay_there("a", b"two")
+        for first, second in ((path, place), (place, path)):
+            self.assertEqual(self.homeftp("cmp", first, second).stdout, f"differs: {first} (content)\n")
 
     def test_cmp_folder(self) -> None:
         """A folder at one place only is one line, whichever place comes first; -v and --json tell all of it."""
