@@ -33,6 +33,8 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
     """
     loaded: dict[str, IDispatcher] = {}
     for name in names:
+        if (name in taken or name in RESERVED_TYPES) and not _places(name, plugin_dirs):
+            raise SetupError(f"--dispatcher {name}: every server answers {name}, without being told: leave this out")
         path = _find(name, plugin_dirs)
         if name in loaded:
             raise SetupError(f"--dispatcher names {name} twice: once is enough for {path}")
@@ -46,21 +48,13 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
 
 def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     """The one file that answers `name`."""
-    from homeftp import plugins
-
     for folder in plugin_dirs:
         if not os.path.isdir(folder):
             raise SetupError(f"--plugin-dir {folder} is no folder")
     module = name.lower()
     if not module.isidentifier() or name != name.upper():
         raise SetupError(f"--dispatcher {name}: a request type has capital letters, digits and _ only")
-    folders = dict.fromkeys(os.path.realpath(folder) for folder in [*plugins.__path__, *plugin_dirs])
-    found = [
-        path
-        for folder in folders
-        for path in (os.path.join(folder, f"{module}.py"), os.path.join(folder, module, "__init__.py"))
-        if os.path.isfile(path)
-    ]
+    found = _places(name, plugin_dirs)
     if not found:
         raise SetupError(
             f"--dispatcher {name}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir"
@@ -68,6 +62,20 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     if len(found) > 1:
         raise SetupError(f"--dispatcher {name} is in two places: {found[0]} and {found[1]}: remove one")
     return found[0]
+
+
+def _places(name: str, plugin_dirs: Sequence[str]) -> list[str]:
+    """The files that may answer `name`."""
+    from homeftp import plugins
+
+    module = name.lower()
+    folders = dict.fromkeys(os.path.realpath(folder) for folder in [*plugins.__path__, *plugin_dirs])
+    return [
+        path
+        for folder in folders
+        for path in (os.path.join(folder, f"{module}.py"), os.path.join(folder, module, "__init__.py"))
+        if os.path.isfile(path)
+    ]
 
 
 def _dispatcher(name: str, path: str) -> IDispatcher:

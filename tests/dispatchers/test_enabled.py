@@ -102,6 +102,11 @@ class EnabledTests(SynchronousTestCase):
         self.assertIn(first_path, self.fault(taken=("ECHO",)))
         self.assertIn("twice", self.fault("ECHO", "ECHO"))
 
+    def test_built_in(self) -> None:
+        """A type that every server answers needs no file, and is not said to lack one."""
+        for name in ("GET", "HELLO"):
+            self.assertIn(f"every server answers {name}", self.fault(name, taken=("GET",)))
+
     def test_no_folder(self) -> None:
         """A plugin folder that is not there is an error."""
         self.assertIn("no folder", self.fault(folders=[os.path.join(self.folder, "nowhere")]))
