@@ -78,8 +78,8 @@ def _set_password(state: State, options: argparse.Namespace, folder: str) -> Non
             raise SetupError(f"there is an account {name} already: homeftp account password {name}")
     elif state.password(name) is None:
         raise _absent(options, folder)
-    typed = read_password(options.password_stdin, f"new password for {name}: ", confirm=True)
-    password = hash_password(new_password(typed))
+    typed = read_password(options.password_stdin, f"new password for {name}: ", check=new_password)
+    password = hash_password(typed)
     if new:
         state.add_account(name, password)
         step = f"now, on another machine: homeftp remote add NAME HOST --user {name}"

@@ -7,6 +7,7 @@ machine can read (ps(1), proc(5)).
 from __future__ import annotations
 
 import sys
+from typing import Callable
 
 from homeftp.errors import SetupError
 
@@ -14,18 +15,25 @@ _LONGEST = 4096
 """Bytes of one line of standard input."""
 
 
-def read_password(from_stdin: bool, prompt: str, *, confirm: bool = False) -> str:
-    """A password: the first line of standard input, or typed at the terminal, twice to `confirm`.
+def read_password(from_stdin: bool, prompt: str, *, check: Callable[[str], str] | None = None) -> str:
+    """A password: the first line of standard input, or typed at the terminal.
 
-    Raises `SetupError` when there is none, or no terminal to ask at.
+    A new one is looked at by `check`, which raises what is wrong with it or
+    gives it as it is to be kept; then it is typed once more. Raises
+    `SetupError` when there is none, or no terminal to ask at.
     """
-    password = _from_stdin() if from_stdin else _typed(prompt, confirm)
-    if not password:
+    typed = _from_stdin() if from_stdin else _typed(prompt)
+    if not typed:
         raise SetupError("no password was given")
     try:
-        password.encode("utf-8")
+        typed.encode("utf-8")
     except UnicodeEncodeError:
         raise SetupError("the password is not UTF-8 text") from None
+    if check is None:
+        return typed
+    password = check(typed)
+    if not from_stdin and _typed("once more: ") != typed:
+        raise SetupError("the two passwords differ: nothing was changed")
     return password
 
 
@@ -34,15 +42,12 @@ def _from_stdin() -> str:
     return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
 
 
-def _typed(prompt: str, confirm: bool) -> str:
+def _typed(prompt: str) -> str:
     import getpass
 
     if not sys.stdin.isatty():
         raise SetupError("there is no terminal to ask for the password at: pipe it in, with --password-stdin")
     try:
-        password = getpass.getpass(prompt)
-        if confirm and getpass.getpass("once more: ") != password:
-            raise SetupError("the two passwords differ: nothing was changed")
+        return getpass.getpass(prompt)
     except EOFError:
         return ""
-    return password

@@ -194,6 +194,13 @@ class TerminalTests(SynchronousTestCase):
         self.assertNotIn(SECRET, self.shown)
         self.assertTrue(verify_password(SECRET, State(self.folder).password("anna") or ""))
 
+    def test_too_short(self) -> None:
+        """What is wrong with a password is said before it is typed again."""
+        self.type("short")
+        self.wait_for("homeftp: ")
+        self.assertEqual(self.process.wait(30), Exit.USAGE)
+        self.assertNotIn("once more", self.shown)
+
     def test_mistyped(self) -> None:
         """Two different ones change nothing."""
         self.type(SECRET)
