@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any, cast
 
 import attrs
@@ -88,12 +90,19 @@ async def _secure(reactor: Any, where: Where, options: Any, patience: Patience) 
     except (error.TimeoutError, defer.TimeoutError):
         raise ConnectionFailed(f"{shown} does not answer: is the computer on?") from None
     except error.ConnectionRefusedError:
-        raise ConnectionFailed(f"nothing listens at {shown}: is the server running, and is the port right?") from None
+        raise _unheard(where, shown) from None
     except error.ConnectError as reason:
+        if reason.osError == errno.ENOENT:  # of a UNIX socket
+            raise _unheard(where, shown) from None
         raise ConnectionFailed(f"cannot reach {shown}: {_words(reason)}") from None
     return await protocol.secured
 
 
+def _unheard(where: Where, shown: str) -> ConnectionFailed:
+    place = "path" if isinstance(where, Address) and where.path else "port"
+    return ConnectionFailed(f"nothing listens at {shown}: is the server running, and is the {place} right?")
+
+
 def _words(reason: error.ConnectError) -> str:
-    said = reason.osError.strerror if isinstance(reason.osError, OSError) else None
-    return said or str(reason).rstrip(".")
+    number = reason.osError.errno if isinstance(reason.osError, OSError) else reason.osError
+    return os.strerror(number) if isinstance(number, int) else str(reason).rstrip(".")

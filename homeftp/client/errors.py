@@ -44,7 +44,10 @@ def before_tls(words: str) -> ConnectionFailed:
 def explained(phase: Phase, reason: BaseException | None) -> Exception:
     """Why a connection ended in this phase, for people."""
     if phase is Phase.PLAIN:
-        return ConnectionFailed("the server closed the connection without an answer")
+        return ConnectionFailed(
+            "the server closed the connection without an answer: is it homeftp, and is the port right? One that is TLS "
+            "from the first byte (--listen-tls) is for other programs"
+        )
     if phase is not Phase.HANDSHAKE:
         return ConnectionFailed("the connection to the server broke off")
     from OpenSSL import SSL  # here, for the command line to name the error without it

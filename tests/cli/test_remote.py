@@ -90,8 +90,25 @@ class AddTests(RemoteCase):
         self.assertIn("nothing listens at 127.0.0.1:1", said)
         self.address = "no.such.host.invalid"
         self.assertEqual(self.add("--fingerprint", self.server.fingerprint)[0], 4)
+        for path in (f"{self.here}/missing.sock", self.lay("no.sock")):
+            self.address = f"unix:{path}"
+            status, said = self.add("--fingerprint", self.server.fingerprint)
+            self.assertEqual(
+                (status, said),
+                (4, f"homeftp: nothing listens at unix:{path}: is the server running, and is the path right?\n"),
+            )
         self.address = "a b"
         self.assertEqual(self.add("--fingerprint", self.server.fingerprint)[0], 2)
+
+    def test_tls_from_the_first_byte(self) -> None:
+        """At a port that is TLS from the first byte it is said that another one is meant."""
+        server = ServerProcess(listen=("--listen-tls", "tcp:0:interface=127.0.0.1"))
+        self.addCleanup(server.end)
+        self.address = f"127.0.0.1:{server.ports[0]}"
+        status, said = self.add("--fingerprint", server.fingerprint)
+        self.assertEqual(status, 4)
+        self.assertIn("is the port right?", said)
+        self.assertIn("--listen-tls", said)
 
 
 class OtherServerTests(RemoteCase):
