@@ -14,7 +14,7 @@ from typing import Mapping, NamedTuple
 from homeftp import tree
 from homeftp.client.errors import Corrupted
 from homeftp.client.folder import Folder, open_folder
-from homeftp.errors import Changed, ContentMismatch
+from homeftp.errors import Changed, ContentMismatch, SetupError
 from homeftp.syscalls import System
 from homeftp.wire.endpoint import RESERVED_PREFIX
 
@@ -33,13 +33,21 @@ class Arrival(NamedTuple):
 
 
 class Folders:
-    """The folders that one job works in, each opened once, from its parent; `spelled` as for a `Landing`."""
+    """The folders that one job works in, each opened once, from its parent; `spelled` as for a `Landing`.
+
+    Raises `SetupError` when the folder itself can neither be made nor opened.
+    """
 
     def __init__(self, path: str, system: System, spelled: Mapping[str, str]) -> None:
-        os.makedirs(path, exist_ok=True)
         self._spelled = spelled
         self.system = system
-        self.top = open_folder(path, system)
+        try:
+            os.makedirs(path, exist_ok=True)
+            self.top = open_folder(path, system)
+        except FileExistsError:
+            raise SetupError(f"{path} is a file: nothing can be put inside it") from None
+        except OSError as error:
+            raise SetupError(f"the folder {path} cannot be used: {error.strerror}") from None
         self._open: dict[str, Folder] = {"": self.top}
 
     def at(self, name: str) -> Folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from twisted.internet.defer import Deferred, succeed
@@ -25,6 +26,9 @@ WINDOW = 1024
 """Files that are being compared, fetched or written at once: many, for they become durable together."""
 
 _WRITTEN_TOGETHER = 512
+
+_NO_MORE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS})
+"""After these the disk takes no other file either: the transfer ends."""
 
 
 class Fetch:
@@ -134,6 +138,7 @@ class Fetch:
         except OSError as error:
             self.fail(case, error)
             return
+        download = None
         try:
             download = await self._client.get(self._place(case.name))
             await self._stream(download, incoming)
@@ -144,7 +149,9 @@ class Fetch:
         except Refusal as refused:
             self.fail(case, refused)
         except OSError as error:
-            raise SetupError(f"{case.name or 'the file'} cannot be written: {error.strerror}") from error
+            if download is not None:
+                download.discard()
+            self.fail(case, error)
         else:
             self._placed(found, case, outcome, 0)
         finally:
@@ -184,7 +191,9 @@ class Fetch:
 
     def fail(self, case: Case, failure: Exception) -> None:
         """The file cannot be had."""
-        if isinstance(failure, OSError):
+        if isinstance(failure, OSError) and failure.errno in _NO_MORE:
+            self._judge.fail(SetupError(f"{case.name or 'the file'} cannot be written: {failure.strerror}"))
+        elif isinstance(failure, OSError):
             self._end(case, Outcome.FAILED, failure.strerror or str(failure))
         elif isinstance(failure, Corrupted):
             self._end(case, Outcome.CORRUPT, str(failure))

@@ -66,10 +66,20 @@ async def _push(client: Client, tools: Tools, endpoint: str, file: OpenFile, cho
 
 
 def _spool() -> str:
-    """In a worker: all of standard input, in a temporary file."""
-    with tempfile.NamedTemporaryFile(prefix="homeftp-", delete=False) as spool:
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        return spool.name
+    """In a worker: all of standard input, in a temporary file. Raises `SetupError` when it cannot be kept."""
+    path = ""
+    try:
+        with tempfile.NamedTemporaryFile(prefix="homeftp-", delete=False) as spool:
+            path = spool.name
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+        return path
+    except BaseException as error:
+        if path:
+            os.unlink(path)
+        if not isinstance(error, OSError):
+            raise
+        fault = f"cannot keep standard input in a temporary file: {error.strerror}: name another folder with TMPDIR"
+        raise SetupError(fault) from None
 
 
 async def get_stream(client: Client, tools: Tools, source: str, output: BinaryIO, watch: Watch) -> None:

@@ -189,7 +189,7 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
     Raises `SetupError` when there is nothing at the first place, `NotFound` (40) when that is the server's.
     """
     here, there = local_place(local), remote_place(remote)
-    found = await tools.workers.run(look, local)
+    found = await _look_if_there(tools, local)
     if local_first and found is None:
         raise SetupError(f"{local} does not exist")
     endpoint, path = there.endpoint, here.path
@@ -197,7 +197,7 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
         endpoint = child(there, here)
     elif not local_first and here.inside and not there.inside:
         path = await tools.workers.run(_inside, here.path, there.endpoint.name)
-        found = await tools.workers.run(look, path)
+        found = await _look_if_there(tools, path)
     listed = await listing(client, endpoint, deep=True)
     if not local_first and listed.kind is None:
         raise NotFound(f"{endpoint} does not exist at the server")
@@ -233,19 +233,22 @@ async def _both(here: Deferred[T], there: Coroutine[Any, Any, U]) -> tuple[T, U]
     return results[0], results[1]
 
 
-async def _look(tools: Tools, path: str) -> LocalFile:
+async def _look_if_there(tools: Tools, path: str) -> LocalFile | None:
     try:
-        found = await tools.workers.run(look, path)
+        return await tools.workers.run(look, path)
     except OSError as error:
         raise SetupError(f"{path} cannot be read: {error.strerror}") from None
+
+
+async def _look(tools: Tools, path: str) -> LocalFile:
+    found = await _look_if_there(tools, path)
     if found is None:
         raise SetupError(f"{path} does not exist")
     return found
 
 
 async def _scan_if_there(tools: Tools, path: str) -> LocalTree:
-    found = await tools.workers.run(look, path)
-    if found is None:
+    if await _look_if_there(tools, path) is None:
         return LocalTree(path)
     try:
         return await tools.workers.run(scan, path)

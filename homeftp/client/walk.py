@@ -35,11 +35,18 @@ def spelled_in(folder: str, name: str) -> str:
 
 
 def look(path: str) -> LocalFile | None:
-    """What is at a path that a person named, links followed; None when nothing is. Raises OSError."""
+    """What is at a path that a person named, links followed; None when nothing is.
+
+    Raises OSError, also for a file that cannot be read: what was named cannot
+    be done without it, and that is said before anything else is done.
+    """
     try:
-        return LocalFile("", os.path.realpath(path), os.stat(path))
+        found = LocalFile("", os.path.realpath(path), os.stat(path))
+        if found.is_file:
+            os.close(os.open(path, os.O_RDONLY))
     except FileNotFoundError:
         return None
+    return found
 
 
 def scan(path: str) -> LocalTree:

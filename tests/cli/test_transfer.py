@@ -157,6 +157,22 @@ class TransferTests(ServedCase):
         self.assertEqual(self.homeftp("push", "-", f"nas:{self.there}/", input="x").returncode, 2)
         self.assertEqual(self.homeftp("get", f"nas:{self.there}/missing", "-").returncode, 3)
 
+    def test_no_room_for_standard_input(self) -> None:
+        """Where standard input cannot be kept, that is told in one line; nothing of it stays, and nothing is sent."""
+        folder = self.mktemp()
+        os.mkdir(folder)
+        script = 'ulimit -f 100; trap "" XFSZ; exec "$0" -m homeftp push - "$1"'
+        env = environment(HOMEFTP_HOME=self.home, TMPDIR=os.path.abspath(folder))
+        place = f"nas:{self.there}/stream"
+        for size, status in ((1000, 0), (1_000_000, 2)):
+            command = ["sh", "-c", script, sys.executable, place]
+            said = subprocess.run(command, input=bytes(size), env=env, capture_output=True, check=False)
+            self.assertEqual(said.returncode, status, said.stderr)
+            self.assertEqual(len(said.stderr.splitlines()), 1)
+            self.assertEqual(os.listdir(folder), [])
+        self.assertIn(b"TMPDIR", said.stderr)
+        self.assertEqual(self.read_there("stream"), bytes(1000))
+
     def test_quiet(self) -> None:
         """Piped there is no bar; with --quiet there is nothing at all."""
         said = self.homeftp("push", self.lay("big", bytes(30 * MIB)), f"nas:{self.there}/big")

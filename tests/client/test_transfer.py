@@ -699,21 +699,52 @@ class LocalFaultTests(HomeCase):
         self.assertEqual(self.there(), {})
 
     def test_disk_full(self) -> None:
-        """A disk that takes no more ends the transfer in words, with the old file and no other."""
-        self.lay_there("big", BIG, mtime=NEW)
-        path = self.lay("big", b"old", mtime=OLD)
-        self.tools = Tools(InlineWorkers(), Full())
-        with self.assertRaisesRegex(SetupError, "No space left"):
-            self.get("big", path)
-        self.assertEqual(tree(self.here), {"big": b"old"})
+        """A disk that takes no more ends the transfer in words, with the old file and no other, large or small."""
+        for content in (BIG, b"new"):
+            self.lay_there("a", content, mtime=NEW)
+            path = self.lay("a", b"old", mtime=OLD)
+            self.tools = Tools(InlineWorkers(), Broken(errno.ENOSPC))
+            with self.assertRaisesRegex(SetupError, "a cannot be written: No space left"):
+                self.get("a", path)
+            self.assertEqual(tree(self.here), {"a": b"old"})
 
-    def test_disk_full_for_small_files(self) -> None:
-        """Small ones are each told."""
-        self.lay_there("small", b"new", mtime=NEW)
-        self.tools = Tools(InlineWorkers(), Full())
-        self.get("small", f"{self.here}/small")
-        self.assertEqual(self.outcomes(), {"small": Outcome.FAILED})
+    def test_disk_failure(self) -> None:
+        """A file that cannot be written for another reason is told, large or small, and the connection goes on."""
+        self.lay_there("lib/big", BIG)
+        self.lay_there("lib/small", b"new")
+        self.tools = Tools(InlineWorkers(), Broken(errno.EIO))
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(
+            {name: outcome for name, outcome in self.outcomes().items() if name},
+            {"big": Outcome.FAILED, "small": Outcome.FAILED},
+        )
         self.assertEqual(tree(self.here), {})
+        self.run_it(self.client.hello())
+
+    def test_named(self) -> None:
+        """What was named and cannot be used ends push, get and cmp alike, before anything is done."""
+        path = self.lay("a")
+        self.lay_there("a")
+        self.lay_there("d/b")
+        for source in ("a", "d"):
+            for target in (f"{path}/x", f"{path}/x/"):
+                with self.assertRaises(SetupError):
+                    self.get(source, target, recursive=True)
+        opened, closed = os.open, os.path.realpath(path)
+
+        def refuse(place: Any, *how: Any, **more: Any) -> int:
+            if isinstance(place, str) and os.path.realpath(place) == closed:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+            return opened(place, *how, **more)
+
+        for work in (lambda: self.push(self.lay("b"), path, "new/"), lambda: self.cmp(path, "a")):
+            work()
+            with self.assertRaisesRegex(SetupError, "cannot be read: Permission denied"):
+                self.patch(os, "open", refuse)
+                try:
+                    work()
+                finally:
+                    self.patch(os, "open", opened)
 
     def test_no_folder(self) -> None:
         """A large file that has nowhere to go is told, and the rest goes on."""
@@ -726,11 +757,15 @@ class LocalFaultTests(HomeCase):
         self.assertEqual(self.outcomes()["y"], Outcome.NEW)
 
 
-class Full(System):
-    """A full disk."""
+class Broken(System):
+    """A disk that takes nothing."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(self._number, os.strerror(self._number))
 
 
 class ManyTests(HomeCase):
