@@ -18,7 +18,6 @@ from homeftp import tree
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.index import Index, Row
-from homeftp.wire.endpoint import name_problem
 from homeftp.wire.messages import HASH_BYTES, MetaData
 
 MODES = os.name == "posix"
