@@ -27,7 +27,7 @@ from homeftp.client.errors import ConnectionFailed, ProtocolViolation, before_tl
 from homeftp.client.exchange import IExchange, IListener, settled
 from homeftp.client.outbox import Outbox
 from homeftp.client.watchdog import Wait, Watchdog
-from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, SOCKET_WRITE, Patience
+from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, SOCKET_WRITE, STREAM_PIECE, Patience
 from homeftp.errors import BadRequest
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
@@ -192,6 +192,7 @@ class ClientProtocol(LineReceiver):
             exchange.received(data)
             return
         self._missing = 0
+        self.transport.bufferSize = READ_BUFFER
         if len(data) == missing:
             exchange.received(data)
             rest = b""
@@ -241,6 +242,7 @@ class ClientProtocol(LineReceiver):
             self._pending[0][1].responded(response)
         if response.content_length:
             self._missing = response.content_length
+            self.transport.bufferSize = max(READ_BUFFER, min(STREAM_PIECE, self._missing))
             LineReceiver.setRawMode(self)
         else:
             self._settle()

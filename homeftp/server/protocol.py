@@ -221,6 +221,7 @@ class ServerProtocol(LineReceiver):
             self.setRawMode()
         else:
             self._stream = StreamPayload(self._missing, self._adjust, self._setup.services.budget)
+            self.transport.bufferSize = max(READ_BUFFER, self._setup.services.budget.piece // 2)
             self.setRawMode()
             self._admit(request, self._stream)
 
@@ -249,6 +250,7 @@ class ServerProtocol(LineReceiver):
             payload, self._gathered = b"".join(self._gathered), []
             self._admit(request, WholePayload(payload), len(payload))
         self._stream = None
+        self.transport.bufferSize = READ_BUFFER
         self.setLineMode(rest)
 
     def _fill(self, stream: StreamPayload, data: bytes) -> None:
