@@ -201,8 +201,9 @@ class ServerProtocol(LineReceiver):
                 raise TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes")
             request = decode_request(line)
         except Refusal as refusal:
+            # Never the line itself: it may be a LOGIN with a comma too many.
             self._log.info(
-                "bad line from {peer}: {fault}: {line}", peer=self.peer, fault=refusal.message, line=ascii(line)[:150]
+                "bad line of {size} bytes from {peer}: {fault}", size=len(line), peer=self.peer, fault=refusal.message
             )
             self._fault(refusal)
             return
@@ -229,7 +230,7 @@ class ServerProtocol(LineReceiver):
         """A line without end: the stream cannot be trusted any more."""
         self.clearLineBuffer()
         if self._conversation.phase is not Phase.CLOSING:
-            self._log.info("endless line from {peer}: {line}", peer=self.peer, line=ascii(line[:150])[:150])
+            self._log.info("endless line from {peer}", peer=self.peer)
             self._fault(TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes"))
 
     def rawDataReceived(self, data: bytes) -> None:

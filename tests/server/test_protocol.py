@@ -305,9 +305,34 @@ class BadInputTests(ServerTestCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.connection.send_raw(b"\x1b[2J\x07evil\r" + b"z" * 5000 + b"\n")
-        [event] = [event for event in events if "evil" in event]
+        [event] = [event for event in events if "bad line of 5010 bytes" in event]
         self.assertTrue(event.isprintable())
         self.assertLessEqual(len(event), 400)
+
+    def test_no_secret_in_the_log(self) -> None:
+        """A LOGIN that was typed wrong leaves no password in the log. That there is an event is the control."""
+        for line in (
+            b'{"request_type": "LOGIN", "body": {"username": "ann", "password": "TOPSECRET"},}',
+            b"{'request_type': 'LOGIN', 'body': {'username': 'ann', 'password': 'TOPSECRET'}}",
+            b'{"request_type": "LOGIN", "id": 1.5, "body": {"username": "ann", "password": "TOPSECRET"}}',
+            b'{"request_type": "LOGIN", "content_length": -1, "body": {"password": "TOPSECRET"}}',
+            b'{"request_type": "LOGIN", "body": {"username": "ann", "password": ["TOPSECRET"]}}',
+            b"LOGIN ann TOPSECRET",
+            b"LOGIN ann TOPSECRET" + bytes(MAX_REQUEST_LINE + 10),
+        ):
+            events: list[str] = []
+
+            @provider(ILogObserver)
+            def observer(event: dict[str, object], events: list[str] = events) -> None:
+                events.append(formatEvent(event))
+
+            globalLogPublisher.addObserver(observer)
+            connection = Connection(self.server)
+            connection.send_raw(line + b"\n")
+            globalLogPublisher.removeObserver(observer)
+            said = " ".join([*events, *(answer.message for answer in connection.responses())])
+            self.assertNotEqual(said, "")
+            self.assertNotIn("SECRET", said)
 
 
 class FramingTests(ServerTestCase):
