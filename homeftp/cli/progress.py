@@ -21,8 +21,9 @@ class Bar:
         self._progress: Any = None
         self._task: Any = None
         self._call: Any = None
+        self._hidden = False
         if not silent and sys.stderr.isatty():
-            self._call = reactor.callLater(_SOON, self._show)
+            self._call = reactor.callLater(_SOON, self._tick)
 
     def plan(self, files: int, size: int) -> None:
         """So much more is to be done."""
@@ -33,10 +34,15 @@ class Bar:
         self._done += size
 
     def hide(self) -> None:
-        """Make room for a question; the bar comes back by itself."""
+        """Make room for a question, until `show`."""
+        self._hidden = True
         progress, self._progress = self._progress, None
         if progress is not None:
             progress.stop()
+
+    def show(self) -> None:
+        """Come back."""
+        self._hidden = False
 
     def stop(self) -> None:
         """It is over."""
@@ -45,12 +51,16 @@ class Bar:
             self._call = None
         self.hide()
 
-    def _show(self) -> None:
+    def _tick(self) -> None:
+        if not self._hidden:
+            self._draw()
+        self._call = self._reactor.callLater(_EVERY, self._tick)
+
+    def _draw(self) -> None:
         if self._progress is None:
             self._start()
         self._progress.update(self._task, completed=self._done, total=self._total or None)
         self._progress.refresh()
-        self._call = self._reactor.callLater(_EVERY, self._show)
 
     def _start(self) -> None:
         from rich.console import Console

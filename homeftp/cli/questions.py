@@ -1,4 +1,4 @@
-"""Asking at the terminal while a transfer goes on: about what is newer at the target."""
+"""Asking at the terminal while a transfer goes on: about what is newer at the target, or may be the better copy."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ if TYPE_CHECKING:
     from homeftp.client.cases import Item
 
 
+_DOUBTS = {
+    "newer": "is newer at the target",
+    "suspicious": "has another content at the target, but the same size and time (one copy may be damaged)",
+}
+
+
 class Stopped(Exception):
     """The person wants no more of it."""
 
 
 class Questions:
-    """One question at a time; `hide` clears the line for it."""
+    """One question at a time; `hide` clears the line for it until `show` is called."""
 
-    def __init__(self, reactor: Any, hide: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, hide: Callable[[], None], show: Callable[[], None]) -> None:
         from twisted.internet.defer import DeferredLock
 
         self._reactor = reactor
         self._hide = hide
+        self._show = show
+        self._stopped = False
         self._turn = DeferredLock()
         self._always = False
 
@@ -32,11 +40,15 @@ class Questions:
         await self._turn.acquire()
         try:
             while not self._always:
+                if self._stopped:
+                    raise Stopped
                 self._hide()
-                question = f"{shown(name or 'it')} is newer at the target: replace it? [y]es [n]o [a]ll [q]uit "
-                typed: str = await self._typed(question)
+                doubt = _DOUBTS[item.outcome.value]
+                typed: str = await self._typed(f"{shown(name or 'it')} {doubt}: replace it? [y]es [n]o [a]ll [q]uit ")
+                self._show()
                 answer = typed.strip().lower()[:1]
                 if answer == "q" or answer == "":
+                    self._stopped = True
                     raise Stopped
                 if answer in ("y", "n"):
                     return answer == "y"

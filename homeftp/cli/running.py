@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any, Awaitable, Callable
 
@@ -13,8 +14,8 @@ _CLEAN_UP_SECONDS = 10.0
 def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
     """Run `main(reactor)` to its end; gives its exit status, or raises what it raised.
 
-    Ctrl-C and SIGTERM cancel it, give it time to clean up, and end in
-    KeyboardInterrupt.
+    Ctrl-C, SIGTERM and a terminal that is closed (SIGHUP) cancel it, give it
+    time to clean up, and end in KeyboardInterrupt.
     """
     from twisted.internet import reactor as installed
     from twisted.internet.defer import Deferred
@@ -55,6 +56,9 @@ def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
         working[0].addTimeout(_CLEAN_UP_SECONDS, reactor).cancel()
         return working[0]
 
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:  # nohup has it ignored
+        signal.signal(hangup, lambda number, frame: reactor.callFromThread(reactor.stop))
     reactor.callWhenRunning(begin)
     reactor.addSystemEventTrigger("before", "shutdown", stop)
     reactor.run()

@@ -41,7 +41,7 @@ async def transfer(
     report = Report(options, stop=lambda: reactor.callLater(0, lambda: working[0].cancel()), top=top)
     bar = Bar(reactor, silent=options.quiet or options.json)
     watch = Watch(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance)
-    questions = Questions(reactor, bar.hide)
+    questions = Questions(reactor, bar.hide, bar.show)
     choices = Choices(
         recursive=getattr(options, "recursive", False),
         force=getattr(options, "force", False),

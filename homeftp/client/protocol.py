@@ -92,8 +92,10 @@ class ClientProtocol(LineReceiver):
         self._end(self._reason or explained(self._conversation.phase, reason.value))
 
     def close(self) -> Deferred[Exception]:
-        """End the connection in good order; fires when it has ended. Open requests fail."""
-        if self._conversation.phase is not Phase.CLOSING:
+        """End the connection, in good order where nothing is open; fires when it has ended. Open requests fail."""
+        if self._pending:
+            self.abandon(ConnectionFailed("the connection was closed"))  # what is on its way would have to be read
+        elif self._conversation.phase is not Phase.CLOSING:
             self._stop(ConnectionFailed("the connection was closed"))
             self.transport.loseConnection()
             self._watchdog.once(self._patience.tls_seconds, self.transport.abortConnection)

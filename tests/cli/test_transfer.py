@@ -218,8 +218,13 @@ class InterruptedTests(ServedCase):
     """In the middle."""
 
     def test_interrupted_get(self) -> None:
-        """Ctrl-C leaves what was there, no half file, and ends with 130."""
+        """Ctrl-C, SIGTERM and a closed terminal leave what was there, no half file, and end with 130."""
         self.lay_there("big", bytes(300 * MIB))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self.interrupt_get(number)
+
+    def interrupt_get(self, number: int) -> None:
+        """Send a signal to a get in its middle."""
         target = self.lay("big", b"what was here")
         process = subprocess.Popen(
             [sys.executable, "-m", "homeftp", "get", "--force", f"nas:{self.there}/big", target],
@@ -230,7 +235,7 @@ class InterruptedTests(ServedCase):
         )
         while len(os.listdir(self.here)) < 2 and process.poll() is None:
             pass
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
         self.assertEqual((process.returncode, said), (130, "homeftp: interrupted\n"))
         self.assertEqual(os.listdir(self.here), ["big"])
