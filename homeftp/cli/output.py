@@ -12,10 +12,16 @@ from homeftp.cli import Exit
 from homeftp.errors import SetupError
 
 if TYPE_CHECKING:
-    from homeftp.client.cases import Item, Outcome, Watch
+    from homeftp.client.cases import Item, Watch
 
-_COMPLAINTS = ("refused", "failed", "corrupt", "skipped", "newer")
+_COMPLAINTS = ("refused", "failed", "corrupt", "skipped", "newer", "suspicious")
 """Outcomes that a person is told of without asking."""
+
+_LEFT_ALONE = {
+    "newer": "left alone: the target is newer (--force replaces it)",
+    "suspicious": "left alone: same size and time but not the same content, so one copy may be damaged: "
+    "look at both (--force replaces the target)",
+}
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -95,7 +101,7 @@ class Report:
             self._print_json(item)
         elif item.outcome.value in _COMPLAINTS:
             if not (self._quiet and item.outcome is Outcome.SKIPPED):
-                self._complain(item, Outcome.NEWER)
+                self._complain(item)
         elif self._comparing and not self._quiet and item.outcome is not Outcome.SAME:
             if item.within is None or self._verbose:
                 self._say_difference(item)
@@ -119,8 +125,8 @@ class Report:
             fields["files"], fields["folders"] = item.holds
         print_json(fields)
 
-    def _complain(self, item: Item, newer: Outcome) -> None:
-        reason = "left alone: the target is newer (--force replaces it)" if item.outcome is newer else item.reason
+    def _complain(self, item: Item) -> None:
+        reason = _LEFT_ALONE.get(item.outcome.value, item.reason)
         print(f"homeftp: {item.outcome.value}: {shown(item.name or self._top)}: {shown(reason)}", file=sys.stderr)
 
     def _say_difference(self, item: Item) -> None:

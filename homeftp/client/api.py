@@ -228,13 +228,20 @@ class Client:
         """
         answer = self.request("GET", _given(rel_endpoint=rel_endpoint, recursive=recursive or None))
         names = Names()
+        count = 0
         try:
             async for part in answer:
                 if not part.response.more:
+                    if part.body.get("entries_total") != count:
+                        raise ProtocolViolation(
+                            f"the server listed {count} entries and says that it was another number"
+                        )
                     return
                 if "entries" not in part.body:
                     raise WrongKind(f"{rel_endpoint} is a file: get it")
-                yield page(part.body, names)
+                listed = page(part.body, names)
+                count += len(listed.entries)
+                yield listed
         finally:
             answer.discard()
 
@@ -256,11 +263,11 @@ class Names:
 
     def check(self, entry: Entry) -> None:
         """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
-        parent, _, name = entry.name.rpartition("/")
+        parent, slash, name = entry.name.rpartition("/")
         if entry.name in self._listed:
             raise ProtocolViolation(f"the server listed a name twice: {entry.name[:200]!a}")
         self._listed.add(entry.name)
-        if parent not in self._directories or endpoints.name_problem(name) is not None:
+        if (slash and not parent) or parent not in self._directories or endpoints.name_problem(name) is not None:
             raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:200]!a}")
         if entry.kind == "directory":
             self._directories.add(entry.name)

@@ -28,6 +28,8 @@ class Outcome(enum.Enum):
     """The content was the same; time or mode were brought up to date."""
     NEWER = "newer"
     """Left alone: what is at the target is newer, and differs."""
+    SUSPICIOUS = "suspicious"
+    """Left alone: size and time are the same and the content is not, so one of the copies may be damaged."""
     EXISTS = "exists"
     """Left alone: something is at the target, and nothing was to be replaced."""
     DIFFERS = "differs"
@@ -102,7 +104,7 @@ class Choices:
     new_only: bool = False
     """Replace nothing."""
     ask: Callable[[str, Item], Awaitable[bool]] | None = None
-    """Whether to replace what is newer at the target; None: leave it alone."""
+    """Whether to replace what is newer at the target, or suspicious; None: leave it alone."""
 
 
 @attrs.frozen
@@ -153,6 +155,11 @@ def differing(local: LocalFile, remote: Entry) -> tuple[str, ...]:
     if MODES and there.get("mode") != found.st_mode & 0o777:
         differs.append("mode")
     return tuple(differs)
+
+
+def suspicious(differs: tuple[str, ...]) -> bool:
+    """Whether the content changed without leaving a trace in size or time: a person should look at both copies."""
+    return "hash" in differs and not {"size", "mtime_us"} & set(differs)
 
 
 def mtime_us(entry: Entry) -> int | None:

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.client.api import Client, Download, Verdict, head, understood
-from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us
+from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us, suspicious
 from homeftp.client.draft import Arrival
 from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.client.exchange import IExchange, settled
@@ -89,19 +89,28 @@ class Fetch:
             self._end(case, Outcome.EXISTS)
         elif "hash" not in case.differs:
             self._dress_only(case, local, remote)
-        elif self._choices.force or local.mtime_us <= (mtime_us(remote) or 0):
+        elif self._choices.force:
             self._fetch(case, Outcome.REPLACED)
-        elif self._choices.ask is None:
-            self._end(case, Outcome.NEWER)
+        elif local.mtime_us > (mtime_us(remote) or 0):
+            self._doubt(case, Outcome.NEWER)
+        elif suspicious(case.differs):
+            self._doubt(case, Outcome.SUSPICIOUS)
         else:
-            self._judge.spawn(self._ask(case))
+            self._fetch(case, Outcome.REPLACED)
 
-    async def _ask(self, case: Case) -> None:
+    def _doubt(self, case: Case, doubt: Outcome) -> None:
+        """Replace it only if a person says so."""
+        if self._choices.ask is None:
+            self._end(case, doubt)
+        else:
+            self._judge.spawn(self._ask(case, doubt))
+
+    async def _ask(self, case: Case, doubt: Outcome) -> None:
         assert self._choices.ask is not None
-        if await self._choices.ask(case.name, self._item(case, Outcome.NEWER)):
+        if await self._choices.ask(case.name, self._item(case, doubt)):
             self._fetch(case, Outcome.REPLACED)
         else:
-            self._end(case, Outcome.NEWER)
+            self._end(case, doubt)
 
     def _fetch_new(self, case: Case) -> None:
         if case.name in self._tree.directories:

@@ -122,16 +122,17 @@ class OpenFile:
         self.file = LocalFile("", path, _regular(self._fd))
         self.failure: OSError | Changed | None = None
         """Why what `read` gave is not the file's content."""
-        self._hash: str | None = None
+        self.hash: str | None = None
+        """Its hash, once `digest` or `read` has made it."""
         self._hasher = tree.Hasher()
         self._begun = time.time_ns()
         self._offset = 0
 
     def digest(self) -> Iterator[str | None]:
         """Hash it in slices: None after each, and its hash at last; at once where the index knows it."""
-        self._hash = _known(self._index, [self.file]).get(self.file.path)
-        if self._hash is not None:
-            yield self._hash
+        self.hash = _known(self._index, [self.file]).get(self.file.path)
+        if self.hash is not None:
+            yield self.hash
             return
         for found in tree.digest_slices(self._fd, self.file.size):
             if found is not None:
@@ -167,23 +168,23 @@ class OpenFile:
                     raise _changed()
             except (OSError, Changed) as failure:
                 self.failure = failure
-        if self._hash is None:
+        if self.hash is None:
             self._hasher.update(data)
         return data.ljust(length, b"\0")
 
     def _trailer(self) -> bytes:
         if self.failure is None:
             try:
-                self._keep(self._hash or self._hasher.hash())
+                self._keep(self.hash or self._hasher.hash())
             except (OSError, Changed) as failure:
                 self.failure = failure
-        return _WITHDRAWN if self.failure or self._hash is None else self._hash.encode("ascii")
+        return _WITHDRAWN if self.failure or self.hash is None else self.hash.encode("ascii")
 
     def _keep(self, found: str) -> None:
         """Remember its hash, if it is still the file that it was."""
         if not tree.same_content(self.file.found, os.fstat(self._fd)):
             raise _changed()
-        self._hash = found
+        self.hash = found
         _record(self._index, [(self.file, found)], self._begun)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us
+from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us, suspicious
 from homeftp.client.exchange import IExchange
 from homeftp.client.judge import Judge
 from homeftp.client.local import LocalFile, LocalTree, OpenFile
@@ -69,24 +69,33 @@ class Send:
             self._end(case, Outcome.EXISTS)
         elif "hash" not in case.differs:
             self._send(case, Outcome.METADATA)
-        elif self._choices.force or not self._newer(case):
+        elif self._choices.force:
             self._send(case, Outcome.REPLACED)
-        elif self._choices.ask is None:
-            self._end(case, Outcome.NEWER)
+        elif self._newer(case):
+            self._doubt(case, Outcome.NEWER)
+        elif suspicious(case.differs):
+            self._doubt(case, Outcome.SUSPICIOUS)
         else:
-            self._judge.spawn(self._ask(case))
+            self._send(case, Outcome.REPLACED)
 
     def _newer(self, case: Case) -> bool:
         assert case.remote is not None and case.content is not None
         there = mtime_us(case.remote)
         return there is not None and there > case.content.file.mtime_us
 
-    async def _ask(self, case: Case) -> None:
+    def _doubt(self, case: Case, doubt: Outcome) -> None:
+        """Replace it only if a person says so."""
+        if self._choices.ask is None:
+            self._end(case, doubt)
+        else:
+            self._judge.spawn(self._ask(case, doubt))
+
+    async def _ask(self, case: Case, doubt: Outcome) -> None:
         assert self._choices.ask is not None
-        if await self._choices.ask(case.name, self._item(case, Outcome.NEWER)):
+        if await self._choices.ask(case.name, self._item(case, doubt)):
             self._send(case, Outcome.REPLACED)
         else:
-            self._end(case, Outcome.NEWER)
+            self._end(case, doubt)
 
     def _send(self, case: Case, outcome: Outcome) -> None:
         content, remote = case.content, case.remote
@@ -117,6 +126,10 @@ class Send:
             return
         if response.status != Status.OK:
             self._end(case, Outcome.REFUSED, response.message, moved=True)
+            return
+        sent = case.open.hash if case.open is not None else case.content and case.content.hash
+        if response.body.get("hash") != sent:
+            self._end(case, Outcome.CORRUPT, "the server says that it stored something else: compare", moved=True)
             return
         self._changed.add(case.name.rpartition("/")[0])
         self._end(case, outcome, moved=True)

@@ -10,13 +10,17 @@ not be the same.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 import unicodedata
 from typing import Sequence
 
 from homeftp.client.local import LocalFile, LocalTree
-from homeftp.wire.endpoint import name_problem
+from homeftp.wire.endpoint import RESERVED_PREFIX, name_problem
+
+_DRAFT = re.compile(re.escape(RESERVED_PREFIX) + "[0-9a-f]{32}")
+"""What draft.py calls a file that has no name yet."""
 
 
 def composed(name: str) -> str:
@@ -94,6 +98,9 @@ def _sort(found: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
         return None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         found.skipped.append((name, "is neither a file nor a directory"))
+        return None
+    if _DRAFT.fullmatch(wire_name):
+        found.skipped.append((name, "is left over from a get that was cut off: it may be removed"))
         return None
     problem = name_problem(wire_name)
     if problem is not None:

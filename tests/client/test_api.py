@@ -184,7 +184,7 @@ class LyingServerTests(SynchronousTestCase):
     def test_names(self) -> None:
         """No name of a listing may lead elsewhere (CVE-2019-6111, CVE-2024-12087): the listing ends."""
         for name in (
-            "../x", "/etc/passwd", "..", ".", "", "a/../../b", "a//b", "a/", "C:\\x", "a\\b", "x\0y", "nul",
+            "../x", "/x", "/etc/passwd", "..", ".", "", "a/../../b", "a//b", "a/", "C:\\x", "a\\b", "x\0y", "nul",
             "missing/x", ".homeftp", ".homeftp-1", "a\ny", "file/x", "file", "d", "d/fine",
         ):  # fmt: skip
             self.setUp()
@@ -204,6 +204,14 @@ class LyingServerTests(SynchronousTestCase):
             ({"body": {"entries_total": 3}}, b""),
         )
         self.assertEqual(self.successResultOf(listing), ["file", "d", "d/fine"])
+
+    def test_totals(self) -> None:
+        """A listing that is not as long as it says is no listing: entries that are missing would not be missed."""
+        for body in ({"entries_total": 9}, {"entries_total": 0}, {}):
+            self.setUp()
+            end = ({"body": body}, b"")
+            listing = self.answered(self.listed(), self.page({"name": "file", "kind": "file"}), end)
+            self.failureResultOf(listing, ProtocolViolation)
 
     def test_shapes(self) -> None:
         """An answer of the wrong shape is a violation, not a crash."""

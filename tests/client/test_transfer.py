@@ -17,6 +17,7 @@ from homeftp.errors import NotFound, SetupError, WrongKind
 from homeftp.index import Index
 from homeftp.syscalls import System
 from homeftp.wire.endpoint import RESERVED_PREFIX
+from homeftp.wire.messages import Entry
 from homeftp.workers import InlineWorkers
 from tests.client.home import HomeCase, folders, stamp, tree
 from tests.client.wire import FULL
@@ -236,6 +237,17 @@ class KeepingTests(HomeCase):
 class SkippingTests(HomeCase):
     """What cannot be sent is named, and the rest goes on."""
 
+    def test_leftovers(self) -> None:
+        """What a killed get left behind is neither sent nor compared, and is no fault. Other reserved names are."""
+        self.lay("lib/a")
+        self.lay("lib/.homeftp-" + 32 * "0")
+        self.assertEqual(
+            self.push(f"{self.here}/lib", "lib", recursive=True).counts, {Outcome.SKIPPED: 1, Outcome.NEW: 2}
+        )
+        self.assertEqual(self.cmp(f"{self.here}/lib", "lib").counts[Outcome.FAILED], 0)
+        self.lay("lib/.homeftp-x")
+        self.assertEqual(self.push(f"{self.here}/lib", "lib", recursive=True).counts[Outcome.FAILED], 1)
+
     def test_push(self) -> None:
         """Links and FIFOs are skipped with a reason; names that are not for every system are told as failures."""
         self.lay("lib/a")
@@ -367,6 +379,32 @@ class ReplacingTests(HomeCase):
             path = self.lay("b", b"old here", mtime=OLD)
             self.get("a", path)
             self.assertEqual(tree(self.here)["b"], content)
+
+    def test_suspicious(self) -> None:
+        """Another content with the same size and time is left alone, both ways: one of the copies may be damaged."""
+        for content in (b"good", BIG):
+            bad = content[:-1] + b"?"
+            path = self.lay("a", bad)
+            self.lay_there("a", content)
+            for move, places in ((self.push, (path, "a")), (self.get, ("a", path))):
+                move(*places)
+                self.assertEqual(self.outcomes(), {"a": Outcome.SUSPICIOUS})
+                self.assertEqual((tree(self.here)["a"], self.there()["a"]), (bad, content))
+            self.push(path, "a", force=True)
+            self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED})
+            self.assertEqual(self.there()["a"], bad)
+
+    def test_suspicious_asked(self) -> None:
+        """Where somebody can be asked, the answer decides."""
+        for said, outcome in ((False, Outcome.SUSPICIOUS), (True, Outcome.REPLACED)):
+            path = self.lay("a", b"1234")
+            self.lay_there("a", b"1235")
+            asked = self.answer(said)
+            self.push(path, "a", ask=self.ask)
+            self.assertEqual((asked, self.outcomes()), (["a"], {"a": outcome}))
+            self.lay_there("a", b"1235")
+            self.get("a", path, ask=self.ask)
+            self.assertEqual((asked, self.outcomes()), (["a", "a"], {"a": outcome}))
 
     def test_newer(self) -> None:
         """What is newer at the target is left alone where nobody can be asked."""
@@ -580,6 +618,37 @@ class ComparingTests(HomeCase):
             self.cmp(f"{self.here}/missing", "dir/a")
         with self.assertRaises(NotFound):
             self.cmp(path, "missing", local_first=False)
+
+
+class EndTests(HomeCase):
+    """The end of a connection, and what the server says that it stored."""
+
+    def test_close_in_the_middle(self) -> None:
+        """With a request open the connection ends at once: nobody reads what is on its way. Else in good order."""
+        self.lay_there("big", bytes(30 * STREAM_PIECE))
+        self.begin(self.client.get("big"))
+        self.wire.client.close()
+        self.assertTrue(self.wire.near.aborted)
+        wire = self.connect()
+        wire.pump()
+        wire.client.close()
+        self.assertFalse(wire.near.aborted)
+
+    def test_stored_something_else(self) -> None:
+        """A server that says that it stored another content than it was sent is not believed."""
+        original = Entry.as_body
+
+        def as_body(entry: Entry) -> dict[str, Any]:
+            return {**original(entry), "hash": local_tree.hash_bytes(b"another")}
+
+        for content in (b"small", BIG):
+            path = self.lay("a", content)
+            for lies, outcome in ((True, Outcome.CORRUPT), (False, Outcome.NEW)):
+                if lies:
+                    patched = self.patch(Entry, "as_body", as_body)
+                self.push(path, f"a{len(content)}{lies}")
+                patched.restore()
+                self.assertEqual([item.outcome for item in self.items], [outcome])
 
 
 class OnceTests(HomeCase):
