@@ -10,8 +10,20 @@ class Budget:
 
     def __init__(self, memory: int = STREAM_MEMORY) -> None:
         self._memory = memory
-        self.streams = 0
+        self._under_way: set[object] = set()
+
+    def enter(self, payload: object) -> None:
+        """This one is under way. May be said twice."""
+        self._under_way.add(payload)
+
+    def leave(self, payload: object) -> None:
+        """It will hold no more than it holds now. May be said twice, and of one that was never under way."""
+        self._under_way.discard(payload)
+
+    @property
+    def streams(self) -> int:
         """How many payloads are under way."""
+        return len(self._under_way)
 
     @property
     def piece(self) -> int:

@@ -105,7 +105,6 @@ class FilePayload:
         self._missing = size
         self._workers = workers
         self._budget = budget
-        self._counted = False
         self._hasher = Hasher() if hashed else None
         self._ahead: Deferred[bytes] | None = None
 
@@ -131,9 +130,7 @@ class FilePayload:
 
     async def read(self) -> bytes:
         """The next piece; b"" after the last. Raises `Changed` (44) when the file got shorter."""
-        if not self._counted:
-            self._counted = True
-            self._budget.streams += 1
+        self._budget.enter(self)
         ahead, self._ahead = self._ahead or self._fetch(), None
         data = await ahead
         if data:
@@ -142,9 +139,7 @@ class FilePayload:
 
     async def rest(self) -> None:
         """Return when nothing is being read any more, whatever came of it: then the file may be closed."""
-        if self._counted:
-            self._counted = False
-            self._budget.streams -= 1
+        self._budget.leave(self)
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             await ahead.addErrback(lambda failure: None)

@@ -7,39 +7,37 @@ own, is not late; nor is one whose payload moves.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from homeftp.server.deadlines import Deadline
-from homeftp.server.payload import StreamPayload
-from homeftp.server.resolution import Resolution
 
 LOOKS = 4
 """How often within the time that work may take it is looked at."""
 
 
-@attrs.define(eq=False)
-class Work:
-    """One request that is being worked on."""
+class IWork(Protocol):
+    """A request that is being worked on."""
 
     request_type: str
-    resolution: Resolution
-    payload: StreamPayload | None
-    """What still arrives."""
-    began: float = 0.0
-    seen: tuple[int, int] | None = None
-    """The progress at the last look."""
+
+    def progress(self) -> tuple[int, int] | None:
+        """What is another value when it has got on; None while it waits for something else."""
+
+
+@attrs.define
+class _Seen:
+    """What is known of one request."""
+
+    began: float
+    progress: tuple[int, int] | None = None
+    """At the last look."""
     since: float = 0.0
     """When the progress was another one."""
     told: bool = False
-    ends: int = 2
-    """It ends twice: its dispatcher does, and its answer is out; in either order."""
-
-    def progress(self) -> tuple[int, int] | None:
-        """What is another value when the request has got on; None while it waits for the client or its turn."""
-        missing, full = (0, True) if self.payload is None else (self.payload.missing, self.payload.full)
-        return None if self.resolution.waits or (missing and not full) else (missing, self.resolution.written)
 
 
 class Overdue:
@@ -55,30 +53,27 @@ class Overdue:
         self._clock = clock
         self._seconds = seconds
         self._peer = peer
-        self._under_way: dict[Work, None] = {}
+        self._under_way: dict[IWork, _Seen] = {}
         self._timer: Deadline | None = None
 
-    def begin(self, work: Work) -> None:
+    def begin(self, work: IWork) -> None:
         """This is being worked on from now on."""
-        work.began = self._clock.seconds()
-        self._under_way[work] = None
+        self._under_way[work] = _Seen(self._clock.seconds())
         if self._timer is None:
             self._arm()
 
-    def end(self, work: Work) -> None:
-        """One of its two ends. What ends both ways at once need never have begun."""
-        work.ends -= 1
-        if not work.ends:
-            self._under_way.pop(work, None)
+    def end(self, work: IWork) -> None:
+        """It is over. What ended at once need never have begun."""
+        self._under_way.pop(work, None)
 
     def cut_off(self) -> None:
         """The server cannot wait for any of it: name it all."""
-        for work in self._under_way:
+        for work, seen in self._under_way.items():
             self._log.warn(
                 "{type} of {peer} was cut off after {seconds:.0f} seconds: the server is stopping",
                 type=work.request_type,
                 peer=self._peer,
-                seconds=self._clock.seconds() - work.began,
+                seconds=self._clock.seconds() - seen.began,
             )
 
     def stop(self) -> None:
@@ -94,12 +89,12 @@ class Overdue:
     def _look(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        for work in self._under_way:
+        for work, seen in self._under_way.items():
             progress = work.progress()
-            if progress is None or progress != work.seen:
-                work.seen, work.since = progress, now
-            elif now - work.since >= self._seconds and not work.told:
-                work.told = True
+            if progress is None or progress != seen.progress:
+                seen.progress, seen.since = progress, now
+            elif now - seen.since >= self._seconds and not seen.told:
+                seen.told = True
                 self._log.warn(
                     "{type} of {peer} is being worked on and has got nowhere for {seconds:.0f} seconds",
                     type=work.request_type,

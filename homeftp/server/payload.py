@@ -51,8 +51,7 @@ class StreamPayload:
         self.size = size
         self._drained = drained
         self._budget = budget
-        self._counted = True
-        budget.streams += 1
+        budget.enter(self)
         self._missing = size
         self._pieces: list[bytes] = []
         self._held = 0
@@ -74,7 +73,7 @@ class StreamPayload:
         """The next bytes from the client; never more than are missing."""
         self._missing -= len(data)
         if not self._missing:
-            self._leave()
+            self._budget.leave(self)
         if self.discarding:
             return
         self._pieces.append(data)
@@ -85,19 +84,13 @@ class StreamPayload:
     def fail(self, reason: Exception) -> None:
         """No more will come: the reader gets `reason`."""
         self._failure = self._failure or reason
-        self._leave()
+        self._budget.leave(self)
         self._wake()
-
-    def _leave(self) -> None:
-        """No more will be held than is held now."""
-        if self._counted:
-            self._counted = False
-            self._budget.streams -= 1
 
     def discard(self) -> None:
         """Nobody wants the rest: throw it away as it comes."""
         self.discarding = True
-        self._leave()
+        self._budget.leave(self)
         self._pieces = []
         self._held = 0
         self._drained()

@@ -12,11 +12,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Callable
 
-import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
-from homeftp.server.resolution import Resolution
+from homeftp.server.exchange import Exchange
 from homeftp.values import Claim
 
 Parts = tuple[str, ...]
@@ -59,20 +57,6 @@ class Claims:
             below[parts[:depth]] += step
             if not below[parts[:depth]]:
                 del below[parts[:depth]]
-
-
-@attrs.define(eq=False)
-class Exchange:
-    """One request in the pipeline."""
-
-    claim: Claim
-    resolution: Resolution
-    work: Callable[[], Deferred[None] | None]
-    """Begins the work; the claim is held until its Deferred fires, which it does without a failure."""
-    weight: int
-    """Bytes that the request keeps in memory."""
-    answered: Callable[[], None] = lambda: None
-    """Called when the answer has been sent, its payload too."""
 
 
 class Pipeline:
@@ -118,9 +102,11 @@ class Pipeline:
 
     def cut(self) -> None:
         """Nothing behind the request that is being worked on is to be answered: forget all that has not begun."""
-        for _ in self._waiting:
-            self.weight -= self._queue.pop().weight
-        self._waiting.clear()
+        while self._waiting:
+            self._waiting.pop()
+            exchange = self._queue.pop()
+            self.weight -= exchange.weight
+            exchange.over()
 
     def abandon(self) -> None:
         """The client has gone: begin nothing more, and let those that wait for their turn learn it."""
@@ -138,7 +124,7 @@ class Pipeline:
     def _pop(self) -> None:
         exchange = self._queue.popleft()
         self.weight -= exchange.weight
-        exchange.answered()
+        exchange.over()
         if self._queue:
             self._queue[0].resolution.take_turn()
 

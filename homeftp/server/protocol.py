@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Any, Callable, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
@@ -25,9 +24,10 @@ from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
 from homeftp.server.deadlines import Deadlines
-from homeftp.server.overdue import Overdue, Work
+from homeftp.server.exchange import Exchange
+from homeftp.server.overdue import Overdue
 from homeftp.server.payload import StreamPayload, WholePayload
-from homeftp.server.pipeline import Exchange, Pipeline
+from homeftp.server.pipeline import Pipeline
 from homeftp.server.resolution import Outlet, Resolution
 from homeftp.server.session import Route, Services, Session, refuse
 from homeftp.status import Status
@@ -269,32 +269,7 @@ class ServerProtocol(LineReceiver):
 
     def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, weight: int = 0) -> None:
         resolution = Resolution(id, self._outlet, self._pipeline.flush)
-        stream = payload if isinstance(payload, StreamPayload) else None
-        watched = Work(request_type, resolution, stream)
-
-        def discard() -> None:
-            """Nobody reads what is left of the payload: it is thrown away as it comes."""
-            if stream is not None:
-                stream.discard()
-
-        def worked(_: object) -> None:
-            self._overdue.end(watched)
-            if not resolution.streams:
-                discard()
-
-        def answered() -> None:
-            self._overdue.end(watched)
-            discard()
-
-        def work() -> Deferred[None] | None:
-            working = route.begin(payload, resolution)
-            if working is None:
-                worked(None)
-                return None
-            self._overdue.begin(watched)
-            return working.addCallback(worked)
-
-        self._pipeline.add(Exchange(route.claim, resolution, work, weight, answered))
+        self._pipeline.add(Exchange(request_type, route, payload, resolution, self._overdue, weight))
         self._adjust()
 
     def _fault(self, refusal: Refusal, id: Identifier = None) -> None:

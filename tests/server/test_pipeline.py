@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Callable
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import TLS_WRITE
+from homeftp.server.exchange import Exchange
+from homeftp.server.overdue import Overdue
 from homeftp.server.payload import WholePayload
-from homeftp.server.pipeline import Claims, Exchange, Pipeline
+from homeftp.server.pipeline import Claims, Pipeline
 from homeftp.server.resolution import Outlet, Resolution
+from homeftp.server.session import Route
 from homeftp.values import Claim
 from homeftp.wire.codec import decode_response
 from homeftp.wire.endpoint import parse
@@ -88,6 +95,7 @@ class PipelineTests(SynchronousTestCase):
             broken=self.broken.append,
         )
         self.pipeline = Pipeline(may_write=lambda: not self.outlet.paused, settled=lambda: None)
+        self.overdue = Overdue(Clock(), 60, "somebody")
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
 
@@ -100,7 +108,13 @@ class PipelineTests(SynchronousTestCase):
             self.begun.append(name)
             return working
 
-        self.pipeline.add(Exchange(claim, resolution, begin, 10))
+        self.pipeline.add(self.exchange(claim, resolution, begin, 10))
+
+    def exchange(
+        self, claim: Claim, resolution: Resolution, begin: Callable[[], Deferred[None]], weight: int = 0
+    ) -> Exchange:
+        route = Route(claim, lambda payload, resolution: begin())
+        return Exchange("", route, WholePayload(), resolution, self.overdue, weight)
 
     def end(self, name: str) -> None:
         working, resolution = self.work[name]
@@ -141,7 +155,7 @@ class PipelineTests(SynchronousTestCase):
             return succeed(None)
 
         for resolution in resolutions:
-            self.pipeline.add(Exchange(changes(""), resolution, lambda one=resolution: begin(one), 0))  # type: ignore[misc]
+            self.pipeline.add(self.exchange(changes(""), resolution, partial(begin, resolution)))
         self.end("first")
         self.assertEqual(self.answered(), ["first", *range(3000)])
 

@@ -463,6 +463,18 @@ class PaceTests(SynchronousTestCase):
         self.assertTrue(self.connection.transport.disconnecting)
         self.assertEqual(self.connection.transport.producerState, "producing")
 
+    def test_payload_behind_the_end(self) -> None:
+        """A large payload that still arrives when the session ends takes no more part in the common memory."""
+        self.server.put("slow", bytes(100_000))
+        self.connection.send("GET", {"rel_endpoint": "slow"})
+        self.connection.send("QUIT")
+        line = {"request_type": "PUSH", "content_length": 10_000_000, "body": {"rel_endpoint": "big"}}
+        self.connection.send_raw(json.dumps(line).encode() + b"\n" + bytes(1000))
+        self.assertEqual(self.server.services.budget.streams, 1, "the control")
+        self.work()
+        self.assertTrue(self.connection.transport.disconnecting)
+        self.assertEqual(self.server.services.budget.streams, 0)
+
     def test_unread_answers(self) -> None:
         """While the client does not read, at most 64 answers wait, and the server reads no more."""
         self.connection.protocol._outlet.pauseProducing()
