@@ -46,6 +46,15 @@ READ_BUFFER = 256 * KIB
 HEAP_SLACK = 2 * MIB
 """Free bytes that the server's heap may keep: twice the largest piece; with half of it each piece is paged in anew."""
 
+RESUMABLE = 1 * MIB
+"""Bytes of a file that must have arrived before a cut, for it to be worth keeping them."""
+
+CHECKPOINT = 32 * MIB
+"""Bytes after which it is noted what has arrived of a large file: so many are sent again after a crash, at most."""
+
+FRAGMENT_SECONDS = 24 * 60 * 60
+"""For how long what has arrived of a file that was cut off is kept."""
+
 SLICE = 64 * MIB
 """Bytes hashed in one job; then the work queues again, so that a huge file does not shut out a small one."""
 
@@ -94,6 +103,22 @@ class Limits:
     """After SIGTERM, for what is in flight to end; then it is aborted, and all is closed within 10."""
 
 
+@attrs.frozen
+class Retention:
+    """For how long what is replaced or removed is kept as a version, and how much of it: the oldest goes first."""
+
+    seconds: float = 30 * 24 * 60 * 60.0
+    """0: no versions are kept."""
+    percent: float | None = 20.0
+    """All versions on a disk together, at most, in percent of the disk."""
+    size: int | None = None
+    """The same in bytes, where `percent` is None."""
+
+    def most(self, disk: int) -> int:
+        """Bytes that versions may take up on a disk of so many."""
+        return int(disk * self.percent / 100) if self.percent is not None else self.size or 0
+
+
 @attrs.frozen(kw_only=True)
 class Patience:
     """How long a client waits for its server: seconds by the monotonic clock."""
@@ -136,4 +161,10 @@ class Settings:
     """Request types of third-party dispatchers that the owner enabled."""
     plugin_dirs: tuple[str, ...] = ()
     """Folders with single-file dispatchers."""
+    retention: Retention = Retention()
+    """What is kept of what is replaced."""
+    quota: int | None = None
+    """Bytes that the root may hold, versions among them; None: only the disk decides."""
+    similar_names: bool = False
+    """Whether a new name may differ from one beside it in case or compatible form alone."""
     limits: Limits = attrs.field(factory=Limits)

@@ -14,9 +14,9 @@ from typing import Any, Awaitable, Callable, Iterator, Sequence, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from homeftp.values import Claim, Page, Put
+from homeftp.values import Arrived, Claim, Page, Put
 from homeftp.wire.endpoint import Endpoint
-from homeftp.wire.messages import Entry
+from homeftp.wire.messages import Entry, Version
 
 T = TypeVar("T")
 
@@ -33,6 +33,9 @@ class IWorkers(Interface):
         `Busy` (51) at once when the queue is full. A job that was begun is
         never cancelled.
         """
+
+    def finish(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run` for what ends something that was begun, such as closing a file: it is never refused."""
 
 
 class IPayload(Interface):
@@ -122,8 +125,11 @@ class IAccount(Interface):
 class IShare(Interface):
     """The files of the share. Every method blocks; endpoints are relative to the share's root.
 
-    All raise `FiletypeNotAllowed` (42) for a file whose type is not shared.
+    All raise `FiletypeNotAllowed` (42) for a file whose type is not shared,
+    and those that change something `Forbidden` (33) where the share is `read_only`.
     """
+
+    read_only: str | None = Attribute("Why nothing can be changed, where it is so.")
 
     def look(endpoint: Endpoint) -> Entry | None:
         """What stands there, with its hash where the index knows it; None when nothing does."""
@@ -142,9 +148,17 @@ class IShare(Interface):
         """
 
     def begin(put: Put) -> IIncoming:
-        """Room for a large file, to be written piece by piece.
+        """Room for a large file, to be written piece by piece, on from `put.offset`.
 
-        Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52), `TooLarge` (22).
+        Raises `Changed` (44), also where less than `put.offset` bytes of it have
+        arrived, `WrongKind` (43), `NoSpace` (52), `TooLarge` (22).
+        """
+
+    def arrived(endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> Arrived | None:
+        """How much of a content for that endpoint has arrived, and may be gone on with; None where nothing may.
+
+        It is told by `hash` where that was declared when it was sent, and
+        otherwise by `size` in bytes and `mtime_us` in microseconds.
         """
 
     def put_many(puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
@@ -155,6 +169,19 @@ class IShare(Interface):
 
     def make_directory(put: Put) -> Entry:
         """Make a directory, and its parents; one that is there gets the metadata. Durable on return."""
+
+    def versions(endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+        """What stood there, and at all beneath it, until it was replaced or removed, page by page; each step blocks.
+
+        Those of one file are sorted, the newest first. Names are relative to `endpoint`.
+        """
+
+    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+        """Put the version from `at_us` (microseconds since 1970) in its place, or the newest. Durable on return.
+
+        What stands there becomes a version. Raises `NotFound` (40) where there
+        is no such version, `Changed` (44), `WrongKind` (43).
+        """
 
 
 class IOpenFile(Interface):
@@ -185,6 +212,12 @@ class IOpenFile(Interface):
 class IIncoming(Interface):
     """A file on its way in. Every method blocks; nothing appears at its endpoint before `commit`."""
 
+    def check() -> Iterator[int]:
+        """Hash what had arrived earlier, in slices: after each, how many bytes were. All of it, before any `write`.
+
+        Raises `Changed` (44) where the disk has not kept it.
+        """
+
     def write(data: bytes) -> None:
         """The next bytes. Raises `ContentMismatch` (45) past the declared size, `NoSpace` (52)."""
 
@@ -198,11 +231,15 @@ class IIncoming(Interface):
         content stands.
         """
 
+    def suspend() -> None:
+        """Nothing more comes: what has arrived is kept for a day, where it is worth that; else as `abort`."""
+
     def abort() -> None:
         """Leave no trace. May be called twice, and after `commit` does nothing."""
 
 
 __all__ = [
+    "Arrived",
     "Claim",
     "IAccount",
     "IClaiming",
@@ -216,4 +253,5 @@ __all__ = [
     "IWorkers",
     "Page",
     "Put",
+    "Version",
 ]

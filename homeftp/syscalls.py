@@ -1,8 +1,8 @@
 """The one seam for system calls that Python or some system lacks, each with a portable stand-in.
 
 Here are the calls that only Linux has (openat2, syncfs, renameat2,
-sync_file_range) and those that durability hangs on (write, fsync, rename), so
-that a test hands in a `System` that fails where it wants. What to do with
+sync_file_range) and those that durability hangs on (write, fsync, link,
+rename), so that a test hands in a `System` that fails where it wants. What to do with
 them is decided elsewhere. Nothing here knows of endpoints or refusals: every
 method raises OSError.
 """
@@ -25,9 +25,14 @@ _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
 _SYNC_FILE_RANGE_WRITE = 2
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+
+_NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What renameat2(2) says where the kernel, or the file system, does not know the flag."""
 
 _RETRIES = 128
 """openat2(2): EAGAIN means that a rename raced with RESOLVE_BENEATH, and to try again."""
@@ -176,25 +181,33 @@ class System:
         if sys.platform == "win32":
             os.rename(source, target)
             return
-        if self._renameat2 is not None:
-            at = -100  # AT_FDCWD
-            if not self._renameat2(
-                at if source_dir is None else source_dir,
-                source,
-                at if target_dir is None else target_dir,
-                target,
-                _RENAME_NOREPLACE,
-            ):
-                return
-            number = ctypes.get_errno()
-            if number not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise OSError(number, os.strerror(number))
-        self._link_new(source, target, source_dir, target_dir)
+        number = self._rename_by(_RENAME_NOREPLACE, source, target, source_dir, target_dir)
+        if number in _NO_SUCH_CALL:
+            self._link_new(source, target, source_dir, target_dir)
+        elif number:
+            raise OSError(number, os.strerror(number))
+
+    def exchange(self, one: bytes, other: bytes, *, one_dir: int, other_dir: int) -> None:
+        """Let two files take each other's place, at once. OSError with EOPNOTSUPP where that cannot be."""
+        number = self._rename_by(_RENAME_EXCHANGE, one, other, one_dir, other_dir)
+        if number:
+            number = errno.EOPNOTSUPP if number in _NO_SUCH_CALL else number
+            raise OSError(number, os.strerror(number))
+
+    def _rename_by(
+        self, flags: int, source: bytes, target: bytes, source_dir: int | None, target_dir: int | None
+    ) -> int:
+        """renameat2(2): 0, or what was wrong."""
+        if self._renameat2 is None:
+            return errno.ENOSYS
+        at_source = _AT_FDCWD if source_dir is None else source_dir
+        at_target = _AT_FDCWD if target_dir is None else target_dir
+        return ctypes.get_errno() if self._renameat2(at_source, source, at_target, target, flags) else 0
 
     def _link_new(self, source: bytes, target: bytes, source_dir: int | None, target_dir: int | None) -> None:
         """`rename_new` where the kernel or the file system has no call for it."""
         try:
-            self._link(source, target, source_dir, target_dir)
+            self.link(source, target, source_dir=source_dir, target_dir=target_dir)
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
@@ -209,7 +222,10 @@ class System:
         else:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
-    def _link(self, source: bytes, target: bytes, source_dir: int | None, target_dir: int | None) -> None:
+    def link(
+        self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
+    ) -> None:
+        """Give a file a second name, where nothing is; of a symbolic link the link itself."""
         os.link(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir, follow_symlinks=False)
 
 

@@ -12,7 +12,7 @@ import getopt
 import os
 import re
 import sys
-from typing import Any, Callable, ClassVar, Sequence, TypeVar
+from typing import Any, Callable, ClassVar, Mapping, Sequence, TypeVar
 
 import attrs
 from twisted.application.service import IService
@@ -22,11 +22,12 @@ from twisted.python import usage
 
 from homeftp import __version__
 from homeftp.accounts.state import default_state
-from homeftp.config import KIB, MIB, Limits, Settings
+from homeftp.config import KIB, MIB, Limits, Retention, Settings
 from homeftp.errors import SetupError
 
 T = TypeVar("T")
 
+_DAY = 24 * 60 * 60
 _UNITS = {"": 1, "K": KIB, "M": MIB, "G": KIB * MIB, "T": MIB * MIB}
 _DEFAULTS = Settings(root="", state="")
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
@@ -51,6 +52,29 @@ def _bytes(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def _days(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
+        raise ValueError("days, 0 for none")
+    return float(text) * _DAY
+
+
+def _portion(text: str) -> float | int:
+    """Percent as a float, bytes as an int."""
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", text)
+    if match is None:
+        return _bytes(text)
+    if float(match[1]) > 100:
+        raise ValueError("a part of the disk, such as 20%, or bytes, such as 50G")
+    return float(match[1])
+
+
+def _yes(text: str) -> bool:
+    found = configparser.ConfigParser.BOOLEAN_STATES.get(text.lower())
+    if found is None:
+        raise ValueError("yes or no")
+    return found
+
+
 def _tls_version(text: str) -> str:
     if text not in ("1.2", "1.3"):
         raise ValueError("1.3 or 1.2")
@@ -69,7 +93,10 @@ _SINGLE: dict[str, Callable[[str], Any]] = {
     "state": os.path.abspath,
     "pool-size": _count,
     "tls-minimum": _tls_version,
+    "quota": _bytes,
 }
+_RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": _days, "versions-max": _portion}
+_FLAGS = ("similar-names",)
 _MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
     "listen-tls": str,
@@ -117,6 +144,21 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
         ["pool-size", None, None, f"Threads for disk and hashing. [default: {_DEFAULTS.pool_size}]"],
         ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {_DEFAULTS.tls_minimum}]"],
+        [
+            "keep-versions",
+            None,
+            None,
+            "Days for which what is replaced or removed is kept, 0: not at all. "
+            f"[default: {_DEFAULTS.retention.seconds / _DAY:g}]",
+        ],
+        [
+            "versions-max",
+            None,
+            None,
+            "What all versions may take up: a part of the disk, or bytes, such as 50G. "
+            f"[default: {_DEFAULTS.retention.percent:g}%]",
+        ],
+        ["quota", None, None, "What the folder may hold in all, versions too, such as 500G. [default: none]"],
         ["max-connections", None, None, f"Connections at once. {_default('max-connections')}"],
         [
             "max-connections-per-address",
@@ -168,6 +210,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def opt_plugin_dir(self, folder: str) -> None:
         """A folder with single-file dispatchers, repeatable."""
         self._many.setdefault("plugin-dir", []).append(folder)
+
+    def opt_similar_names(self) -> None:
+        """Allow new names that differ from one beside them only in case or in the form of their letters."""
+        self._many["similar-names"] = ["yes"]
 
     def opt_auth(self, description: str) -> None:
         """Check names and passwords by a Twisted checker (see --help-auth) instead of our own accounts."""
@@ -224,7 +270,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def _settings(self) -> Settings:
         """The options, checked, as the server's settings; raises `SetupError`."""
         given = self._config()
-        for name in (*_SINGLE, *_LIMITS):
+        for name in (*_SINGLE, *_RETENTION, *_LIMITS):
             if self[name] is not None:
                 given[name] = [self[name]]
         given.update(self._many)
@@ -236,6 +282,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         limits = {
             field: _convert(name, given[name][0], kind) for name, (field, kind) in _LIMITS.items() if name in given
         }
+        flags: dict[str, Any] = {
+            name.replace("-", "_"): _convert(name, given[name][0], _yes) for name in _FLAGS if name in given
+        }
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in values.items()},
             listen=many["listen"] or (() if many["listen-tls"] else _DEFAULTS.listen),
@@ -243,6 +292,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             filetypes=many["filetypes"],
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
+            retention=_retention(given),
+            **flags,
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
@@ -269,11 +320,25 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             if name in _MANY:
                 separators = r"[,\s]+" if name == "filetypes" else r"\s*\n\s*"
                 given[name] = [part for part in re.split(separators, text.strip()) if part]
-            elif name in _SINGLE or name in _LIMITS:
+            elif name in (*_SINGLE, *_RETENTION, *_FLAGS, *_LIMITS):
                 given[name] = [text.strip()]
             else:
                 raise SetupError(f"--config {path}: there is no option {name}")
         return given
+
+
+def _retention(given: Mapping[str, list[str]]) -> Retention:
+    """What is said of versions; raises `SetupError`."""
+    values = {name: _convert(name, given[name][0], kind) for name, kind in _RETENTION.items() if name in given}
+    retention = _DEFAULTS.retention
+    if "keep-versions" in values:
+        retention = attrs.evolve(retention, seconds=values["keep-versions"])
+    most = values.get("versions-max")
+    if isinstance(most, float):
+        retention = attrs.evolve(retention, percent=most)
+    elif most is not None:
+        retention = attrs.evolve(retention, percent=None, size=most)
+    return retention
 
 
 def _convert(name: str, text: str, convert: Callable[[str], T]) -> T:

@@ -85,23 +85,30 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
     return b"".join(pieces)
 
 
+def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: int = SLICE) -> Iterator[None]:
+    """Give `hasher` the bytes of an open file from `start` to `end`; a pause after each slice of `slice_size`.
+
+    Raises `Changed` (44) when the file ends before `end`.
+    """
+    offset, pause = start, start + slice_size
+    while offset < end:
+        if offset >= pause:
+            pause += slice_size
+            yield None
+        data = read_at(fd, offset, min(PIECE, end - offset, pause - offset))
+        if not data:
+            raise Changed("the file got shorter while it was read: try again")
+        hasher.update(data)
+        offset += len(data)
+
+
 def digest_slices(fd: int, size: int, *, slice_size: int = SLICE) -> Iterator[str | None]:
     """Hash the first `size` bytes of an open file: None after each slice of `slice_size` bytes, at last the hash.
 
     Raises `Changed` (44) when the file ends before `size`.
     """
     hasher = Hasher()
-    offset = 0
-    pause = slice_size
-    while offset < size:
-        if offset >= pause:
-            pause += slice_size
-            yield None
-        data = read_at(fd, offset, min(PIECE, size - offset, pause - offset))
-        if not data:
-            raise Changed("the file got shorter while it was read: try again")
-        hasher.update(data)
-        offset += len(data)
+    yield from hash_slices(hasher, fd, 0, size, slice_size=slice_size)
     yield hasher.hash()
 
 

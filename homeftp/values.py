@@ -35,6 +35,16 @@ class Put:
     """Permission bits, of which only the nine are kept; None: as new files are made."""
     if_hash: str | None = None
     """The hash that must be there, or "absent"; None: whatever is there is replaced."""
+    offset: int = 0
+    """Bytes of the content that have arrived earlier: what comes now goes behind them."""
+
+
+@attrs.frozen
+class Arrived:
+    """How much of a file has arrived, and what that hashes to."""
+
+    size: int
+    hash: str
 
 
 @attrs.frozen

@@ -61,6 +61,10 @@ class ThreadWorkers:
         """Call `job(*args)` in the pool; fails with `Busy` when the queue is full."""
         if self._pending >= self._bound:
             return fail(Busy("the server has too much to do at the moment: try again in a while"))
+        return self.finish(job, *args)
+
+    def finish(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool, however much waits there."""
         self._pending += 1
         answer: Deferred[T] = Deferred()
         self._pool.callInThread(self._work, answer, job, args)
@@ -97,6 +101,8 @@ class InlineWorkers:
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` now."""
         return execute(job, *args)
+
+    finish = run
 
 
 class Together(Generic[T, R]):

@@ -61,7 +61,7 @@ PATH_CALLS = frozenset(
 DESCRIPTOR_CALLS = frozenset({"listdir", "scandir", "utime"})
 """Those that take a descriptor in its place."""
 
-DESCRIPTORS = ("fd", "directory", "_incoming")
+DESCRIPTORS = ("fd", "directory", "_folder", "_incoming")
 """What descriptors are called in the store."""
 
 IN_DIRECTORY_CALLS = frozenset({"rmdir", "stat", "unlink"})

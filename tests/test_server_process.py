@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -225,7 +226,7 @@ class FaultTests(TestCase):
             self.assertFalse(os.path.exists(pid_file))
 
     def test_read_only(self) -> None:
-        """A share on a disk that is mounted read-only is refused; it says so, and what to do."""
+        """A share on a disk that is mounted read-only is served to be read; it says so, and what to do."""
         mounting = 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"'
         namespace = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounting, "sh")
         try:
@@ -236,13 +237,19 @@ class FaultTests(TestCase):
             able = False
         if not able:
             raise SkipTest("nothing can be mounted here: it takes Linux and user namespaces")
-        fault = self.fault(
-            *self.usual(), command=(*namespace, "ro", self.root, sys.executable, "-m", "homeftp", "serve")
-        )
-        self.assertIn(f"cannot share {self.root}: its disk is mounted read-only", fault)
-        self.assertIn("mount it writable", fault)
-        control = (*namespace, "rw", self.root, sys.executable, "-m", "homeftp", "serve")
-        ServerProcess(folder=self.folder, command=control, account=False).end()
+        for how in ("ro", "rw"):
+            command = (*namespace, how, self.root, sys.executable, "-m", "homeftp", "serve")
+            server = ServerProcess(folder=self.folder, command=command)
+            self.addCleanup(server.end)
+            said = re.search(r"read-only +its disk is mounted read-only: mount it writable", server.output())
+            self.assertEqual(said is not None, how == "ro", server.output())
+            with RawClient(server.ports[0], server.ca_file) as client:
+                client.start_tls().login("ann", PASSWORD)
+                self.assertEqual(client.ask("HELLO")[0]["body"]["read_only"], how == "ro")
+                self.assertEqual(client.ask("GET", {"rel_endpoint": ""})[0]["status"], 0)
+                status = client.ask("PUSH", {"rel_endpoint": "a"}, b"x")[0]["status"]
+                self.assertEqual(status, 33 if how == "ro" else 0)
+            server.end()
 
     def test_loose_state(self) -> None:
         """A state folder that others may read is refused, with the command that mends it."""
@@ -314,12 +321,15 @@ class SignalTests(TestCase):
         client = self.client()
         client.socket.sendall(b'{"request_type":"PUSH","content_length":8000000,"body":{"rel_endpoint":"a"}}\n')
         client.socket.sendall(bytes(4_000_000))
-        incoming = os.path.join(self.server.root, ".homeftp", "incoming")
         deadline = time.monotonic() + WITHIN
-        while not os.listdir(incoming) and time.monotonic() < deadline:
+        while len(self.under_way()) < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
-        self.assertEqual(len(os.listdir(incoming)), 1)
+        self.assertEqual(len(self.under_way()), 2, "the content, and a note of how much has arrived")
         return client
+
+    def under_way(self) -> list[str]:
+        """What the server has of large files on their way in."""
+        return os.listdir(os.path.join(self.server.root, ".homeftp", "partial"))
 
     def read(self) -> bytes:
         with open(self.server.path("a"), "rb") as file:
@@ -335,23 +345,25 @@ class SignalTests(TestCase):
         self.assertEqual(self.read(), bytes(8_000_000))
 
     def test_terminate_aborts(self) -> None:
-        """What does not come in time is aborted: within 10 s it is over, the old content stands, nothing is left."""
+        """What does not come in time is aborted: within 10 s it is over, the old content stands, what came is kept."""
         self.begin_push()
         before = time.monotonic()
         self.server.end()
         self.assertLess(time.monotonic() - before, 10)
         self.assertEqual(self.read(), b"old")
-        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+        self.assertEqual(len(self.under_way()), 2)
 
     def test_kill(self) -> None:
-        """kill -9 in the middle of a PUSH leaves the old content, and the next start sweeps the rest away."""
+        """kill -9 in the middle of a PUSH leaves the old content, and the next start takes up what had arrived."""
         self.begin_push()
         self.server.end(signal.SIGKILL)
         self.assertEqual(self.read(), b"old")
-        self.assertEqual(len(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming"))), 1)
+        kept = self.under_way()
+        with open(os.path.join(self.server.root, ".homeftp", "partial", "orphan"), "wb"):
+            pass
         again = ServerProcess(folder=self.server.folder)
         self.addCleanup(again.end)
-        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+        self.assertEqual(sorted(self.under_way()), sorted(kept))
 
     def test_acknowledged(self) -> None:
         """What was acknowledged before kill -9 is there, whole."""

@@ -36,7 +36,7 @@ class PlainSystem(System):
 class NoLinkSystem(NoCallSystem):
     """The file system has no hard links either."""
 
-    def _link(self, *arguments: Any) -> None:
+    def link(self, *names: Any, **directories: Any) -> None:
         raise OSError(errno.EPERM, "no hard links here")
 
 

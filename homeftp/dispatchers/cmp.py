@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.dispatchers.digest import known_hash
 from homeftp.dispatchers.metadata import checked
 from homeftp.dispatchers.together import together_per_share
-from homeftp.errors import NotFound, WrongKind
+from homeftp.errors import WrongKind
 from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
-from homeftp.values import Claim
+from homeftp.values import Arrived, Claim
 from homeftp.wire.endpoint import Endpoint, parse
 from homeftp.wire.messages import Cmp, Entry
 
@@ -20,15 +21,30 @@ GROUP = 256
 """Endpoints that are looked at in one job, at most."""
 
 
-def _look_many(share: IShare, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception]:
-    """In a worker: what stands at each; `NotFound` where nothing does."""
-    return [_look(share, endpoint) for endpoint in endpoints]
+@attrs.frozen
+class _Question:
+    """What one CMP asks of the store."""
+
+    endpoint: Endpoint
+    hash: str | None
+    size: int | None
+    mtime_us: int | None
 
 
-def _look(share: IShare, endpoint: Endpoint) -> Entry | Exception:
+_Found = tuple["Entry | None", "Arrived | None"]
+"""What stands there, and what has arrived of the content that was asked about."""
+
+
+def _look_many(share: IShare, questions: Sequence[_Question]) -> Sequence[_Found | Exception]:
+    """In a worker: the answer to each."""
+    return [_look(share, question) for question in questions]
+
+
+def _look(share: IShare, question: _Question) -> _Found | Exception:
     try:
-        return share.look(endpoint) or NotFound(f"nothing is at {endpoint}")
-    except Exception as error:  # noqa: BLE001 (each endpoint of a job has its own outcome)
+        arrived = share.arrived(question.endpoint, question.hash, question.size, question.mtime_us)
+        return share.look(question.endpoint), arrived
+    except Exception as error:  # noqa: BLE001 (each question of a job has its own outcome)
         return error
 
 
@@ -69,10 +85,11 @@ class CmpDispatcher:
         endpoint = parse(body.rel_endpoint)
         wanted = checked(body.meta_data)
         share: IShare = request.account.share
-        try:
-            entry = await self._look.run((share, endpoint))
-        except NotFound as absent:
-            resolution.resolve(Status.ABSENT, absent.message, {"differs": []})
+        question = _Question(endpoint, body.hash, wanted.get("size"), wanted.get("mtime_us"))
+        entry, arrived = await self._look.run((share, question))
+        if entry is None:
+            absent = {"differs": [], **_to_resume(arrived)}
+            resolution.resolve(Status.ABSENT, f"nothing is at {endpoint}", absent)
             return
         differs = []
         if body.hash is not None:
@@ -82,7 +99,14 @@ class CmpDispatcher:
         differs += _differing(wanted, entry)
         status = judge(differs)
         answer: dict[str, Any] = {"differs": differs, "remote": entry.as_body()}
+        if differs:
+            answer |= _to_resume(arrived)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
+
+
+def _to_resume(arrived: Arrived | None) -> dict[str, Any]:
+    """What a client needs to go on with a PUSH that was cut off: from where, and what it hashes to up to there."""
+    return {} if arrived is None else {"resume_from": arrived.size, "resume_hash": arrived.hash}
 
 
 async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorkers) -> tuple[str, Entry]:
@@ -97,7 +121,7 @@ async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorke
         entry = await workers.run(file.settle, digest)
         return digest, entry
     finally:
-        await workers.run(file.close)
+        await workers.finish(file.close)
 
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:

@@ -59,7 +59,7 @@ class GetDispatcher:
             await _send(file, request, resolution, self._budget)
         finally:
             if file.content is None:
-                await request.workers.run(file.close)
+                await request.workers.finish(file.close)
 
 
 async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, budget: Budget) -> None:

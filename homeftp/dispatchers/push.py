@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Sequence
 
 import attrs
+from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
-from homeftp.config import SMALL_FILE
+from homeftp.config import MIB, SMALL_FILE
 from homeftp.dispatchers.metadata import checked
 from homeftp.dispatchers.together import together_per_share
-from homeftp.errors import BadRequest, Changed, ContentMismatch
+from homeftp.errors import BadRequest, Busy, ContentMismatch, TimedOut
 from homeftp.interfaces import IClaiming, IDispatcher, IIncoming, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
 from homeftp.values import Claim, Put
@@ -19,6 +20,9 @@ from homeftp.wire.messages import HASH_BYTES, Entry, Push
 
 GROUP = 256
 """Small files that become durable with one sync, at most."""
+
+_TELL = 1024 * MIB
+"""Bytes of what had arrived that are read again, between two words about it to the client."""
 
 
 def _put_many(share: IShare, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
@@ -51,13 +55,13 @@ class PushDispatcher:
             entry = await request.workers.run(request.account.share.make_directory, put)
             resolution.resolve(Status.OK, f"made {put.endpoint}", entry.as_body())
             return
-        if put.size <= SMALL_FILE:
+        if put.size <= SMALL_FILE and not put.offset:
             data = await request.payload.read_all(SMALL_FILE + HASH_BYTES)
             if body.hash_trailer:
                 put = attrs.evolve(put, hash=_hash_in(data[put.size :]))
             entry = await self._put.run((request.account.share, (put, data[: put.size])))
         else:
-            entry = await _stream(request, put)
+            entry = await _stream(request, put, resolution)
         resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
 
 
@@ -66,13 +70,14 @@ def _checked(body: Push, size: int) -> Put:
     endpoint = parse(body.rel_endpoint)
     if not endpoint.parts and body.kind == "file":
         raise BadRequest("PUSH needs a rel_endpoint: the share's root is a directory")
-    if body.offset:
-        raise Changed("nothing of this content is here to go on from: send it from offset 0")
-    if body.kind == "directory" and (size or body.hash or body.hash_trailer):
+    if body.kind == "directory" and (size or body.hash or body.hash_trailer or body.offset):
         raise BadRequest("a directory has no content and no hash of its own: leave them out")
+    if body.offset and not (body.hash or body.hash_trailer):
+        raise BadRequest("with offset the hash of the whole content must be said, before it or behind it")
     if body.hash_trailer and (body.hash or size < 0):
         raise BadRequest(f"with hash_trailer the hash is the last {HASH_BYTES} bytes of the payload, and only there")
     meta = checked(body.meta_data)
+    size += body.offset
     if meta.get("size", size) != size:
         raise ContentMismatch(f"meta_data says {meta['size']} bytes, the content has {size}")
     return Put(
@@ -82,16 +87,18 @@ def _checked(body: Push, size: int) -> Put:
         mtime_us=meta.get("mtime_us"),
         mode=meta.get("mode"),
         if_hash=body.if_hash,
+        offset=body.offset,
     )
 
 
-async def _stream(request: IRequest, put: Put) -> Entry:
-    """A large file: the disk works on one piece while the next arrives."""
+async def _stream(request: IRequest, put: Put, resolution: IResolution) -> Entry:
+    """A large file: the disk works on one piece while the next arrives. One that is cut off may be gone on with."""
     run = request.workers.run
     incoming: IIncoming = await run(request.account.share.begin, put)
-    missing = put.size
+    missing = put.size - put.offset
     trailer = b""
     try:
+        await _check(incoming, put, request, resolution)
         while piece := await request.payload.read():
             if len(piece) > missing:
                 piece, trailer = piece[:missing], trailer + piece[missing:]
@@ -99,8 +106,21 @@ async def _stream(request: IRequest, put: Put) -> Entry:
             if piece:
                 await run(incoming.write, piece)
         return await run(incoming.commit, _hash_in(trailer) if trailer else None)
+    except (ConnectionLost, TimedOut, Busy):
+        await request.workers.finish(incoming.suspend)
+        raise
     finally:
-        await run(incoming.abort)
+        await request.workers.finish(incoming.abort)
+
+
+async def _check(incoming: IIncoming, put: Put, request: IRequest, resolution: IResolution) -> None:
+    """Let what has arrived earlier be read again; meanwhile the client hears how far that is, lest it gives up."""
+    checking = incoming.check()
+    told = 0
+    while put.offset and (checked := await request.workers.run(next, checking, None)) is not None:
+        if checked - told >= _TELL:
+            told = checked
+            await resolution.send({"checked": checked})
 
 
 def _hash_in(trailer: bytes) -> str:

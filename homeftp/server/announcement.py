@@ -60,11 +60,18 @@ def _remote_name() -> str:
 
 
 def announcement(
-    settings: Settings, listened: Sequence[Listened], *, accounts: Sequence[str] | None, fingerprint: str
+    settings: Settings,
+    listened: Sequence[Listened],
+    *,
+    accounts: Sequence[str] | None,
+    fingerprint: str,
+    read_only: str | None,
 ) -> list[str]:
-    """The lines. `accounts` are our own, None when others check who comes in."""
+    """The lines. `accounts` are our own, None when others check who comes in; `read_only` is why nothing can change."""
     only = f" (only {', '.join(settings.filetypes)})" if settings.filetypes else ""
     lines = [f"sharing    {settings.root}{only}", *(one.line() for one in listened), f"identity   {fingerprint}"]
+    if read_only is not None:
+        lines.insert(1, f"read-only  {read_only}")
     if accounts is None:
         lines.append("accounts   those of --auth")
     elif accounts:

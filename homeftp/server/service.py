@@ -42,7 +42,9 @@ from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.enabled import enabled
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
+from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.table import Table
+from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import SetupError
 from homeftp.identity import Identity, open_identity
 from homeftp.index import Index
@@ -61,8 +63,13 @@ BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
     "GET": GetDispatcher,
     "CMP": CmpDispatcher,
     "PUSH": PushDispatcher,
+    "VERSIONS": lambda workers: VersionsDispatcher(),
+    "RESTORE": lambda workers: RestoreDispatcher(),
 }
 """The dispatchers that every server has."""
+
+TIDY_SECONDS = 60 * 60
+"""How often versions and unfinished uploads are thrown away that have been kept for long enough."""
 
 RENEWAL_SECONDS = 24 * 60 * 60
 """How often the server's certificate is looked at; it is renewed long before it ends."""
@@ -157,6 +164,8 @@ class HomeFTPService(MultiService):
         self._services: Services | None = None
         self._renewal = LoopingCall(self.renew)
         self._renewal.clock = reactor
+        self._tidying = LoopingCall(self.tidy)
+        self._tidying.clock = reactor
         self._plain = [self._listening(description, immediate_tls=False) for description in settings.listen]
         self._tls = [self._listening(description, immediate_tls=True) for description in settings.listen_tls]
 
@@ -194,6 +203,7 @@ class HomeFTPService(MultiService):
             identity = self._start()
         signal.signal(signal.SIGHUP, self._hangup)
         self._renewal.start(RENEWAL_SECONDS, now=False)
+        self._tidying.start(TIDY_SECONDS)
         self._announce(identity)
 
     def _start(self) -> Identity:
@@ -203,7 +213,15 @@ class HomeFTPService(MultiService):
         identity = open_identity(settings.state, now=now)
         self._options.renew(identity)
         index = Index(os.path.join(settings.state, "index.sqlite"))
-        share = Share(settings.root, index, filetypes=settings.filetypes, file_size=settings.limits.file_size)
+        share = Share(
+            settings.root,
+            index,
+            filetypes=settings.filetypes,
+            file_size=settings.limits.file_size,
+            retention=settings.retention,
+            quota=settings.quota,
+            similar_names=settings.similar_names,
+        )
         workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
         auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
         state = State(settings.state)
@@ -228,7 +246,13 @@ class HomeFTPService(MultiService):
             for one in (*self._plain, *self._tls)
         ]
         accounts = None if self._checkers else self._open.state.account_names()
-        for line in announcement(self._settings, listened, accounts=accounts, fingerprint=identity.fingerprint):
+        for line in announcement(
+            self._settings,
+            listened,
+            accounts=accounts,
+            fingerprint=identity.fingerprint,
+            read_only=self._open.share.read_only,
+        ):
             self._log.info("{line}", line=line)
 
     # -- running ---------------------------------------------------------------
@@ -256,6 +280,18 @@ class HomeFTPService(MultiService):
         else:
             self._log.info("certificates read again; accounts are read at each login")
 
+    def tidy(self) -> Deferred[None]:
+        """Let the share throw away what has been kept for long enough."""
+        return Deferred.fromCoroutine(self._tidy())
+
+    async def _tidy(self) -> None:
+        if self._open is None:
+            return
+        try:
+            await self._open.workers.run(self._open.share.tidy)
+        except Exception:  # noqa: BLE001 (the disk may fail: the log tells, and it is tried again)
+            self._log.failure("the share could not be tidied up")
+
     # -- stopping --------------------------------------------------------------
 
     def stopService(self) -> Deferred[None]:
@@ -263,8 +299,9 @@ class HomeFTPService(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        if self._renewal.running:
-            self._renewal.stop()
+        for call in (self._renewal, self._tidying):
+            if call.running:
+                call.stop()
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         await maybeDeferred(super().stopService)
         ended = self._connections.stop()

@@ -168,6 +168,7 @@ class Session:
             answer["account"] = self.account.name
             answer["request_types"] += self._services.table.request_types
             answer["filetypes"] = self._services.filetypes
+            answer["read_only"] = self.account.share.read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,
                 "response_line": MAX_RESPONSE_LINE,

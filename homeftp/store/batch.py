@@ -15,9 +15,10 @@ import attrs
 from homeftp.index import Row
 from homeftp.store.drafts import Draft
 from homeftp.store.entries import entry_of
-from homeftp.store.faults import attempt, refusal
+from homeftp.store.faults import FULL, attempt, refusal
 from homeftp.store.jail import Place
-from homeftp.store.replacing import Replacing, close_all, free_bytes, in_doubt, wrong_hash, wrong_size
+from homeftp.store.publishing import Arrival, in_doubt
+from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
 from homeftp.tree import hash_bytes
 from homeftp.values import Put
 from homeftp.wire.endpoint import Endpoint
@@ -61,6 +62,7 @@ class _Batch:
         self._places: dict[Endpoint, Place | Exception] = {}
         self._expected: dict[int, str | Exception | None] = {}
         self._drafts: list[Draft] = []
+        self._claimed: dict[int, int] = {}
         self._token = os.urandom(16).hex()
 
     def run(self) -> list[Entry | Exception]:
@@ -70,12 +72,12 @@ class _Batch:
             hashed = self._each(enumerate(self._puts), self._hash)
             self._open_places([number for number, _ in hashed])
             self._expect([number for number, _ in hashed])
-            durable = self._sync(self._each(hashed, self._write))
-            self._finish(self._each(durable, self._publish), began)
+            self._finish(self._publish(self._sync(self._each(hashed, self._write))), began)
         finally:
             for draft in self._drafts:
                 draft.close()
             close_all(self._places.values())
+            self._replacing.space.release(sum(self._claimed.values()))
         return [self._results[number] for number in range(len(self._puts))]
 
     def _each(self, items: Iterable[tuple[int, T]], step: Callable[[int, T], R]) -> list[tuple[int, R]]:
@@ -120,8 +122,9 @@ class _Batch:
     def _expect(self, numbers: Sequence[int]) -> None:
         """Find out what stands where something is expected."""
         placed = {number: self._places[self._parents[number]] for number in numbers}
-        puts = [(place, self._puts[number][0]) for number, place in placed.items() if isinstance(place, Place)]
-        expected = iter(self._replacing.expected(puts))
+        puts = ((place, self._puts[number][0]) for number, place in placed.items() if isinstance(place, Place))
+        wanted = [(place, put.endpoint, put.if_hash) for place, put in puts]
+        expected = iter(self._replacing.conditions.expected(wanted))
         self._expected = {n: next(expected) if isinstance(place, Place) else None for n, place in placed.items()}
 
     def _write(self, number: int, content_hash: str) -> _Written:
@@ -134,36 +137,62 @@ class _Batch:
         expected = self._expected[number]
         if isinstance(expected, Exception):
             raise expected
-        draft = self._replacing.drafts.new(f"{self._token}-{number}", place, directory, put.mode)
-        self._drafts.append(draft)
-        draft.write(content)
-        draft.finish(put)
+        cost = self._replacing.space.usage.cost(put.size)
+        self._replacing.space.claim(place, directory, put.endpoint, cost)
+        self._claimed[number] = cost
+        try:
+            draft = self._draft(number, place, directory, put, content)
+        except OSError as error:
+            if error.errno not in FULL or not self._replacing.space.relieve(place, directory, cost):
+                raise
+            draft = self._draft(number, place, directory, put, content)
         return _Written(put, content_hash, place, draft, expected)
+
+    def _draft(self, number: int, place: Place, directory: Endpoint, put: Put, content: bytes) -> Draft:
+        draft = self._replacing.drafts.new(f"{self._token}-{len(self._drafts)}", place, directory, put.mode)
+        self._drafts.append(draft)
+        try:
+            draft.write(content)
+            draft.finish(put)
+        except BaseException:
+            draft.close()
+            raise
+        return draft
 
     def _sync(self, written: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
         """Those whose content is durable."""
-        failures = self._replacing.sync_drafts([(item.draft, item.place) for _, item in written])
+        failures = self._replacing.syncing.files([(item.draft.fd, item.place) for _, item in written])
         for (number, _), failure in zip(written, failures, strict=True):
             if failure is not None:
                 self._fail(number, failure)
         return [(number, item) for number, item in written if number not in self._results]
 
-    def _publish(self, number: int, item: _Written) -> _Written:
-        """The same, under its own name. The stat is the descriptor's: what has the name next is another's."""
-        self._replacing.publish(item.draft, item.place, item.put, item.expected)
-        item.found = os.fstat(item.draft.fd)
-        return item
+    def _publish(self, durable: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
+        """Those that have their own name. Their stat is the descriptor's: what has the name next is another's."""
+        arrivals = [
+            Arrival(item.draft, item.place, item.put.endpoint, item.put.if_hash, item.expected, item.hash)
+            for _, item in durable
+        ]
+        for (number, item), refused in zip(durable, self._replacing.publishing.publish(arrivals), strict=True):
+            if refused is not None:
+                self._fail(number, refused)
+                continue
+            item.found = os.fstat(item.draft.fd)
+            self._replacing.space.settle(self._claimed.pop(number))
+        return [(number, item) for number, item in durable if item.found is not None]
 
     def _finish(self, named: list[tuple[int, _Written]], began: int) -> None:
         """Make the names durable, and only then call the files stored."""
         places = {item.place: self._parents[number] for number, item in named}
-        failures = dict(zip(places, self._replacing.sync_directories(list(places)), strict=True))
+        failures = dict(zip(places, self._replacing.syncing.directories(list(places)), strict=True))
         spelled = {place: self._replacing.jail.spelled(directory) for place, directory in places.items()}
         rows = []
         for number, item in named:
             failure = failures[item.place]
             if failure is not None or item.found is None:
-                self._fail(number, in_doubt(item.put.endpoint, failure))
+                doubt = in_doubt(item.put.endpoint)
+                doubt.__cause__ = failure
+                self._fail(number, doubt)
                 continue
             rows.append(Row(spelled[item.place], item.put.endpoint.name, item.found, item.hash, began))
             self._results[number] = entry_of(item.found, item.hash)

@@ -1,4 +1,4 @@
-"""Where new content is written before it has a name: our own folder, its lock, and what a crash left in it.
+"""Where new content is written before it has a name, and what a crash left there.
 
 A draft lies in `.homeftp/incoming`, so that a rename puts it in its place at
 once. Where another disk is mounted inside the share it lies beside its target
@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 
-from homeftp.errors import Internal, Refusal, SetupError
+from homeftp.errors import Internal, Refusal
 from homeftp.store.faults import shown
 from homeftp.store.jail import Jail, Place, set_mode
+from homeftp.store.own import Own
 from homeftp.syscalls import System
 from homeftp.values import Put
-from homeftp.wire.endpoint import RESERVED, RESERVED_PREFIX, Endpoint, parse
+from homeftp.wire.endpoint import RESERVED_PREFIX, Endpoint, parse
 
 NEW_FILE_MODE = 0o644
 """Of files that were pushed without one; set, whatever the umask is."""
@@ -50,6 +50,11 @@ class Draft:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             rest = rest[taken:]
             taken = self._system.write(self.fd, rest)
+
+    def rewind(self, size: int) -> None:
+        """Take back what was written behind the first `size` bytes. Raises OSError."""
+        os.ftruncate(self.fd, size)
+        os.lseek(self.fd, size, os.SEEK_SET)
 
     def finish(self, put: Put) -> None:
         """Set mode and mtime, and see that the disk holds as many bytes as were given to it.
@@ -85,60 +90,14 @@ class Draft:
             os.close(self.directory)
 
 
-def _unusable(error: OSError) -> str:
-    """Why there can be no folder for drafts, and what the owner can do."""
-    if error.errno == errno.EROFS:
-        return f"its disk is mounted read-only, and uploads begin in {RESERVED} there: mount it writable"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        why = f"the server's user may not write there, and uploads begin in {RESERVED}"
-        return f"{why}: give it the folder with chown, or share another one"
-    return f"{RESERVED}, where uploads begin, cannot be used there ({error.strerror})"
-
-
 class Drafts:
-    """`.homeftp/incoming` of one share, locked against every other server.
+    """`.homeftp/incoming` of one share, from which everything is removed at the start."""
 
-    Raises `SetupError` when another server has the share, or when there can
-    be no such folder.
-    """
-
-    def __init__(self, jail: Jail, system: System, root: str) -> None:
+    def __init__(self, jail: Jail, system: System, own: Own) -> None:
         self._jail = jail
         self._system = system
-        try:
-            with contextlib.ExitStack() as opened:
-                self._incoming = self._claim(opened)
-                if os.fstat(self._incoming).st_dev != jail.device:
-                    raise SetupError(f"cannot share {root}: its folder {RESERVED} must not be on another disk")
-                self._sweep()
-                self._opened = opened.pop_all()
-        except BlockingIOError:
-            raise SetupError(f"cannot share {root}: another homeftp server has it: stop that one first") from None
-        except OSError as error:
-            raise SetupError(f"cannot share {root}: {_unusable(error)}") from None
-
-    def _claim(self, opened: contextlib.ExitStack) -> int:
-        """The folder's descriptor, once the lock is ours; `opened` closes what was opened, and so unlocks."""
-        folder = self._jail.own_folder(self._jail.root, RESERVED.encode())
-        opened.callback(os.close, folder)
-        for writable in (False, True):
-            lock = self._jail.own_file(folder, b"lock", writable=writable)
-            opened.callback(os.close, lock)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                # NFS locks writable files only (flock(2)); elsewhere one would keep the disk from being remounted.
-                if error.errno != errno.EBADF:
-                    raise
-        incoming = self._jail.own_folder(folder, b"incoming")
-        opened.callback(os.close, incoming)
-        return incoming
-
-    def close(self) -> None:
-        """Let another server have the share. May be called twice."""
-        self._incoming = -1
-        self._opened.close()
+        self._incoming = own.incoming
+        self._sweep()
 
     def new(self, token: str, place: Place, directory: Endpoint, mode: int | None) -> Draft:
         """A new draft for somewhere in or beneath `place`, which is open at `directory`. Raises OSError.

@@ -1,35 +1,26 @@
-"""One large file on its way in, piece by piece; and a directory that is made."""
+"""One large file on its way in, piece by piece, perhaps on from where an earlier upload was cut off."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import NoReturn
+from typing import Iterator, NoReturn
 
 from zope.interface import implementer
 
 from homeftp.config import MIB
-from homeftp.errors import WrongKind
+from homeftp.errors import Changed
 from homeftp.index import Row
 from homeftp.interfaces import IIncoming
-from homeftp.store.drafts import Draft
+from homeftp.store.conditions import check_file, gone, occupied
 from homeftp.store.entries import entry_of
-from homeftp.store.faults import no_space, refusal, shown
-from homeftp.store.jail import Place, set_mode
-from homeftp.store.replacing import (
-    Replacing,
-    check_file,
-    check_mtime,
-    close_all,
-    free_bytes,
-    gone,
-    in_doubt,
-    occupied,
-    wrong_hash,
-    wrong_size,
-)
-from homeftp.tree import Hasher
-from homeftp.values import Put
+from homeftp.store.faults import FULL, refusal, shown
+from homeftp.store.fragments import LargeDraft, nothing_here
+from homeftp.store.jail import Place
+from homeftp.store.publishing import Arrival, in_doubt
+from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
+from homeftp.tree import Hasher, hash_slices
+from homeftp.values import Arrived, Put
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry
 
@@ -39,17 +30,56 @@ _WRITEBACK = 8 * MIB
 
 @implementer(IIncoming)
 class Incoming:
-    """A large file on its way in; `begin` makes one."""
+    """A large file on its way in; `begin` makes one. It owns `nearest`, the directory that was nearest to its place."""
 
-    def __init__(self, replacing: Replacing, put: Put, draft: Draft, expected: str | None) -> None:
+    def __init__(
+        self, replacing: Replacing, put: Put, draft: LargeDraft, expected: str | None, nearest: Place, depth: int
+    ) -> None:
         self._replacing = replacing
         self._put = put
         self._draft = draft
         self._expected = expected
+        self._nearest = nearest
+        self._depth = depth
+        self._device = os.fstat(draft.fd).st_dev
         self._hasher = Hasher()
-        self._size = 0
-        self._started = 0
+        self._hashed = 0
+        self._size = put.offset
+        self._started = put.offset
         self._began = time.time_ns()
+        self._promised = put.size - put.offset
+        self._ended = False
+        replacing.space.promise(self._device, self._promised)
+
+    def check(self) -> Iterator[int]:
+        """Hash what had arrived; all of it, before anything is written. After each slice, how many bytes were.
+
+        Raises `Changed` (44) where the disk has not kept it: then less is left to go on from, or nothing.
+        """
+        noted = [each for each in self._draft.fragment.arrived if each.size <= self._put.offset]
+        good = None
+        try:
+            for each in noted:
+                yield from self._hash_up_to(each.size)
+                if self._hasher.hash() != each.hash:
+                    raise Changed("")
+                good = each
+            yield from self._hash_up_to(self._put.offset)
+        except Changed:
+            if good is not None:
+                self._draft.suspend(good)
+            self.abort()
+            raise Changed(
+                f"what had arrived of {shown(self._put.endpoint)} is damaged: compare again, and go on from there"
+            ) from None
+        except OSError as error:
+            self._give_up(error)
+
+    def _hash_up_to(self, end: int) -> Iterator[int]:
+        for _ in hash_slices(self._hasher, self._draft.fd, self._hashed, end):
+            yield self._hashed
+        self._hashed = end
+        yield end
 
     def write(self, data: bytes) -> None:
         """The next bytes. Raises `ContentMismatch` (45) past the declared size, `NoSpace` (52); then all is undone."""
@@ -57,14 +87,29 @@ class Incoming:
             self.abort()
             raise wrong_size(self._put, self._size + len(data))
         try:
-            self._draft.write(data)
+            self._write(data)
         except OSError as error:
             self._give_up(error)
         self._hasher.update(data)
-        self._size += len(data)
+        self._size = self._hashed = self._size + len(data)
+        self._promised -= len(data)
+        self._replacing.space.promise(self._device, -len(data))
         if self._size - self._started >= _WRITEBACK:
             self._replacing.system.start_writeback(self._draft.fd, self._started, self._size - self._started)
             self._started = self._size
+        self._draft.checkpoint(self._size, self._hasher)
+
+    def _write(self, data: bytes) -> None:
+        """Write, once more where room could be made."""
+        try:
+            self._draft.write(data)
+        except OSError as error:
+            directory = Endpoint(self._put.endpoint.parts[: self._depth])
+            missing = self._put.size - self._size
+            if error.errno not in FULL or not self._replacing.space.relieve(self._nearest, directory, missing):
+                raise
+            self._draft.rewind(self._size)
+            self._draft.write(data)
 
     def commit(self, trailer: str | None = None) -> Entry:
         """Check size and hash, make it durable, and put it in its place; or undo all and raise why."""
@@ -73,41 +118,60 @@ class Incoming:
         except OSError as error:
             self._give_up(error)
         finally:
-            self._draft.close()
+            self.abort()
+
+    def suspend(self) -> None:
+        """Nothing more comes. What has arrived is kept for a day, where it is worth that."""
+        arrived = [each for each in self._draft.fragment.arrived if each.size <= self._size]
+        if self._hashed == self._size:
+            arrived.append(Arrived(self._size, self._hasher.hash()))
+        if arrived:
+            self._draft.suspend(arrived[-1])
+        self.abort()
 
     def abort(self) -> None:
-        """Leave no trace."""
+        """Leave no trace, unless it was committed or suspended."""
         self._draft.close()
+        if not self._ended:
+            self._ended = True
+            self._replacing.space.promise(self._device, -self._promised)
+            os.close(self._nearest.fd)
 
     def _give_up(self, error: OSError) -> NoReturn:
-        free = free_bytes(self._draft.fd)
+        free = None if self._ended else free_bytes(self._nearest.fd)
         self.abort()
         given_back = None if free is None else free + self._size
         raise refusal(error, self._put.endpoint, size=self._put.size, free=given_back) from error
 
     def _commit(self, declared: str | None) -> Entry:
-        put, draft = self._put, self._draft
+        put, draft, replacing = self._put, self._draft, self._replacing
         if self._size != put.size:
             raise wrong_size(put, self._size)
         content_hash = self._hasher.hash()
         if declared is not None and declared != content_hash:
             raise wrong_hash(put)
+        draft.seal()
         draft.finish(put)
-        self._replacing.system.fsync(draft.fd)
+        (failure,) = replacing.syncing.files([(draft.fd, self._nearest)])
+        if failure is not None:
+            raise failure
         directory = put.endpoint.parent
-        place = self._replacing.places({directory: True})[directory]
+        place = replacing.places({directory: True})[directory]
         if isinstance(place, Exception):
             raise place
         try:
-            self._replacing.publish(draft, place, put, self._expected)
+            arrival = Arrival(draft, place, put.endpoint, put.if_hash, self._expected, content_hash)
+            (refused,) = replacing.publishing.publish([arrival])
+            if refused is not None:
+                raise refused
             found = os.fstat(draft.fd)
-            (failure,) = self._replacing.sync_directories([place])
+            (failure,) = replacing.syncing.directories([place])
         finally:
             close_all([place])
         if failure is not None:
-            raise in_doubt(put.endpoint, failure)
-        row = Row(self._replacing.jail.spelled(directory), put.endpoint.name, found, content_hash, self._began)
-        self._replacing.index.record([row])
+            raise in_doubt(put.endpoint) from failure
+        row = Row(replacing.jail.spelled(directory), put.endpoint.name, found, content_hash, self._began)
+        replacing.index.record([row])
         return entry_of(found, content_hash)
 
 
@@ -126,50 +190,46 @@ def begin(replacing: Replacing, put: Put) -> Incoming:
             check_file(put.endpoint, found)
             if found is not None and put.if_hash == ABSENT:
                 raise occupied(put.endpoint)
-            (standing,) = replacing.expected([(nearest, put)])
+            (standing,) = replacing.conditions.expected([(nearest, put.endpoint, put.if_hash)])
             if isinstance(standing, Exception):
                 raise standing
             expected = standing
         elif put.if_hash not in (None, ABSENT):
             raise gone(put.endpoint)
+        draft = _draft(replacing, put, nearest, Endpoint(directory.parts[:depth]))
+    except OSError as error:
         free = free_bytes(nearest.fd)
-        if free is not None and put.size > free:
-            raise no_space(put.endpoint, put.size, free)
-        draft = replacing.drafts.new(os.urandom(16).hex(), nearest, Endpoint(directory.parts[:depth]), put.mode)
-    except OSError as error:
-        raise refusal(error, put.endpoint, size=put.size, free=free_bytes(nearest.fd)) from error
-    finally:
         os.close(nearest.fd)
-    return Incoming(replacing, put, draft, expected)
+        raise refusal(error, put.endpoint, size=put.size, free=free) from error
+    except BaseException:
+        os.close(nearest.fd)
+        raise
+    return Incoming(replacing, put, draft, expected, nearest, depth)
 
 
-def make_directory(replacing: Replacing, put: Put) -> Entry:
-    """Make a directory and its parents, durably; one that is there gets the metadata that `put` names.
-
-    Raises `Changed` (44) where "absent" was asked for and it is there,
-    `WrongKind` (43) where a file is, or for a hash: directories have none yet.
-    """
-    check_mtime(put)
-    if put.if_hash not in (None, ABSENT):
-        raise WrongKind(f"{shown(put.endpoint)}: directories have no hash yet, so there can be none to expect")
-    if put.if_hash == ABSENT and replacing.jail.look(put.endpoint) is not None:
-        raise occupied(put.endpoint)
-    place = replacing.places({put.endpoint: True})[put.endpoint]
-    if isinstance(place, Exception):
-        raise place
+def _draft(replacing: Replacing, put: Put, nearest: Place, directory: Endpoint) -> LargeDraft:
+    """A new draft, or the one that is to be gone on with, with room set aside for the rest of it."""
+    space, fragments = replacing.space, replacing.fragments
+    cost = space.usage.cost(put.size)
+    if not put.offset:
+        space.claim(nearest, directory, put.endpoint, cost)
+        try:
+            return fragments.begin(put, nearest, directory, cost)
+        except BaseException:
+            space.release(cost)
+            raise
+    fragment = fragments.find(put.endpoint, put.hash, put.size, put.mtime_us)
+    if fragment is None or fragment.arrived[-1].size < put.offset:
+        raise nothing_here(put.endpoint)
+    draft = fragments.go_on(fragment, put.offset)
     try:
-        return _finish_directory(replacing, place, put)
-    finally:
-        os.close(place.fd)
-
-
-def _finish_directory(replacing: Replacing, place: Place, put: Put) -> Entry:
-    try:
-        if put.mode is not None:
-            set_mode(place.fd, put.mode)
-        if put.mtime_us is not None:
-            os.utime(place.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
-        replacing.system.fsync_directory(place.fd)
-        return entry_of(os.fstat(place.fd))
-    except OSError as error:
-        raise refusal(error, put.endpoint, size=put.size, free=free_bytes(place.fd)) from error
+        missing = cost - fragment.claimed
+        space.claim(nearest, directory, put.endpoint, missing)
+        fragment.claimed = cost
+    except BaseException:
+        arrived = [each for each in fragment.arrived if each.size <= put.offset]
+        if arrived:
+            draft.suspend(arrived[-1])
+        draft.close()
+        raise
+    return draft

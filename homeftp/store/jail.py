@@ -18,7 +18,7 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Sequence
+from typing import Iterator, Sequence
 
 import attrs
 
@@ -247,10 +247,44 @@ class Jail:
         set_mode(fd, 0o700)
         return fd
 
-    def own_file(self, directory: int, name: bytes, *, writable: bool = False) -> int:
-        """A file of ours in a folder of ours, to read, made with mode 0600. Raises OSError."""
+    def own_file(self, directory: int, name: bytes, *, writable: bool = False, make: bool = True) -> int:
+        """A file of ours in a folder of ours, to read, made with mode 0600. Raises OSError.
+
+        With `writable` it is opened to be written as well, as it is.
+        """
         flags = os.O_RDWR if writable else os.O_RDONLY
-        return os.open(name, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+        return os.open(name, flags | (make and os.O_CREAT) | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
+
+    @contextlib.contextmanager
+    def opened(self, directory: int, names: Sequence[bytes]) -> Iterator[int]:
+        """A folder beneath one that is open, whatever its parts are called: for what is nobody's endpoint. OSError."""
+        fd = self._walk(names, _DIRECTORY, directory)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def top_of_mount(self, endpoint: Endpoint) -> int:
+        """How many parts lead to the first directory on the way to `endpoint` that is on the same mount. OSError."""
+        depth = len(endpoint.parts)
+        while depth and self._same_mount(endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
+            depth -= 1
+        return depth
+
+    def _same_mount(self, parent: Sequence[str], name: str) -> bool:
+        above = self._directory(parent, _STEP)
+        try:
+            if not self._walks:
+                os.close(self._system.openat2(above, raw(name), _STEP & ~os.O_NOFOLLOW, one_mount=True))
+                return True
+            found = os.stat(raw(name), dir_fd=above, follow_symlinks=False)
+            return found.st_dev == os.fstat(above).st_dev
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+        finally:
+            os.close(above)
 
     def _place(self, parts: Sequence[str]) -> Place:
         try:
@@ -266,13 +300,13 @@ class Jail:
         names = [raw(part) for part in parts]
         path = b"/".join(names) or b"."
         if self._walks or len(path) >= _KERNEL_PATH_MAX:
-            return self._walk(names, flags)
+            return self._walk(names, flags, self.root)
         # The kernel is told otherwise that no link counts; with O_NOFOLLOW one at the end would be ENOTDIR.
         return self._system.openat2(self.root, path, flags & ~os.O_NOFOLLOW, one_mount=one_mount)
 
-    def _walk(self, names: Sequence[bytes], flags: int) -> int:
+    def _walk(self, names: Sequence[bytes], flags: int, start: int) -> int:
         """Part by part; one_mount has no meaning here, the device number has to do."""
-        directory = os.open(b".", _STEP if names else flags, dir_fd=self.root)
+        directory = os.open(b".", _STEP if names else flags, dir_fd=start)
         for left, name in enumerate(names, 1 - len(names)):
             try:
                 below = os.open(name, _STEP if left else flags, dir_fd=directory)

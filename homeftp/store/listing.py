@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import os
 import stat
-from typing import Iterator
+from typing import Callable, Iterable, Iterator, TypeVar
 
 import attrs
 
@@ -24,10 +24,12 @@ from homeftp.values import Page
 from homeftp.wire.endpoint import MAX_PATH_BYTES, RESERVED, RESERVED_PREFIX, Endpoint, name_problem
 from homeftp.wire.messages import Entry
 
+T = TypeVar("T")
+
 _PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
 """Encoded, of one page's entries: the rest of the line is for the envelope."""
 
-_ENTRY_BYTES = 256
+ENTRY_BYTES = 256
 """Of an entry's JSON besides its name, at most: four keys, two large numbers, the metadata and a hash."""
 
 NAMES_READ = 20_000
@@ -35,6 +37,32 @@ NAMES_READ = 20_000
 
 NAMES_KEPT = 60_000
 """Names kept for all levels of a tree together: some 5 MB. Past that the outer ones are forgotten and read again."""
+
+
+def paged(items: Iterable[T], cost: Callable[[T], int]) -> Iterator[list[T]]:
+    """Items by the page: at most `config.LISTING_PAGE`, and what one response's line can hold; `cost` is in bytes."""
+    page: list[T] = []
+    used = 0
+    for item in items:
+        size = cost(item)
+        if len(page) == LISTING_PAGE or used + size > _PAGE_BYTES:
+            yield page
+            page, used = [], 0
+        page.append(item)
+        used += size
+    if page:
+        yield page
+
+
+def entry_cost(name: str) -> int:
+    """The bytes that an entry of that name takes up in a response's line, at most."""
+    return ENTRY_BYTES + len(name.encode())
+
+
+def _cost(item: Entry | tuple[str, str]) -> int:
+    if isinstance(item, Entry):
+        return entry_cost(item.name)
+    return 2 * len(item[0].encode()) + len(item[1].encode()) + 16
 
 
 @attrs.define(eq=False)
@@ -88,24 +116,9 @@ class Listing:
         The first step raises `NotFound` (40) and `WrongKind` (43), and so
         does a later one when the directory has gone meanwhile.
         """
-        entries: list[Entry] = []
-        skipped: list[tuple[str, str]] = []
-        used = 0
-        for item in self._items(endpoint, recursive):
-            if isinstance(item, Entry):
-                cost = _ENTRY_BYTES + len(item.name.encode())
-            else:
-                cost = 2 * len(item[0].encode()) + len(item[1].encode()) + 16
-            if len(entries) + len(skipped) == LISTING_PAGE or used + cost > _PAGE_BYTES:
-                yield Page(tuple(entries), tuple(skipped))
-                entries, skipped, used = [], [], 0
-            if isinstance(item, Entry):
-                entries.append(item)
-            else:
-                skipped.append(item)
-            used += cost
-        if entries or skipped:
-            yield Page(tuple(entries), tuple(skipped))
+        for items in paged(self._items(endpoint, recursive), _cost):
+            entries = tuple(item for item in items if isinstance(item, Entry))
+            yield Page(entries, tuple(item for item in items if not isinstance(item, Entry)))
 
     def _items(self, endpoint: Endpoint, recursive: bool) -> Iterator[Entry | tuple[str, str]]:
         """Entries, and names that cannot be shared with the reason."""

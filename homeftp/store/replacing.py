@@ -1,60 +1,62 @@
-"""What replacing one file and replacing many have in common: the condition, the parents, the moment of the rename.
-
-The order of every replacement: fsync of the draft < rename < fsync of the
-directory, and of each new directory's parent < the answer. An fsync that
-failed is never tried again: the kernel may have dropped what it could not
-write, and would call the second one a success (fsync(2), Linux; PostgreSQL's
-"fsyncgate" of 2018).
-"""
+"""What all that write into one share have in common: what may be put, the directories for it, and the tools."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
-import time
 from threading import Lock
-from typing import Callable, Iterable, Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
 import attrs
 
-from homeftp.errors import BadRequest, Changed, ContentMismatch, Internal, TooLarge, WrongKind
-from homeftp.index import Index, Row
-from homeftp.store.drafts import Draft, Drafts
+from homeftp.config import Retention
+from homeftp.errors import BadRequest, ContentMismatch, TooLarge, WrongKind
+from homeftp.index import Index
+from homeftp.store.conditions import Conditions, gone
+from homeftp.store.drafts import Drafts
 from homeftp.store.entries import Filetypes
 from homeftp.store.faults import attempt, in_units, refusal, shown
-from homeftp.store.jail import Jail, Place, kind_problem, raw
+from homeftp.store.fragments import Fragments
+from homeftp.store.jail import Jail, Place, raw
+from homeftp.store.own import Own
+from homeftp.store.publishing import Publishing
+from homeftp.store.siblings import Siblings
+from homeftp.store.space import Space
+from homeftp.store.syncing import Syncing
+from homeftp.store.usage import Usage
+from homeftp.store.versions import Versions
 from homeftp.syscalls import System
-from homeftp.tree import digest, same_content, signature
 from homeftp.values import Put
 from homeftp.wire.endpoint import Endpoint
-from homeftp.wire.messages import ABSENT
-
-FEW = 3
-"""Up to so many files or directories are made durable one by one; more of them by one syncfs.
-
-That writes what others left in memory too, and still measured faster from four on.
-"""
 
 _MTIME_US = 2**63 // 1000
 """Nanoseconds since 1970 in 64 bits, as the kernel has them: up to the year 2262."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Replacing:
     """The shared tools of all that write into one share. Safe in several threads."""
 
     jail: Jail
-    drafts: Drafts
-    index: Index
     system: System
+    index: Index
+    drafts: Drafts
+    fragments: Fragments
+    space: Space
+    syncing: Syncing
+    conditions: Conditions
+    publishing: Publishing
+    versions: Versions
     filetypes: Filetypes
     file_size: int | None
     """Bytes of the largest file that is taken."""
-    whole: bool
-    """Whether syncfs may stand for many fsyncs on the root's file system."""
-    _publishing: Lock = attrs.field(factory=Lock, init=False)
     _making: Lock = attrs.field(factory=Lock, init=False)
+
+    def tidy(self) -> None:
+        """Throw away what has been kept for long enough, and once a day count what there is. Raises OSError."""
+        self.fragments.expire()
+        self.versions.expire()
+        self.space.usage.refresh()
 
     def check(self, put: Put) -> None:
         """What can be refused without the disk."""
@@ -65,56 +67,6 @@ class Replacing:
             limit = in_units(self.file_size)
             raise TooLarge(f"{shown(put.endpoint)} is too large: files of up to {limit} are taken here")
         check_mtime(put)
-
-    def expected(self, puts: Sequence[tuple[Place, Put]]) -> list[str | Exception | None]:
-        """For each its place and what is put there: the signature of the content that `if_hash` names.
-
-        None where it names none, `Changed` (44) where something else stands.
-        Hashes the files that the index does not know.
-        """
-        standing = [attempt(self._standing, place, put) for place, put in puts]
-        asked: dict[Endpoint, dict[str, os.stat_result]] = {}
-        for (_, put), found in zip(puts, standing, strict=True):
-            if isinstance(found, os.stat_result):
-                asked.setdefault(put.endpoint.parent, {})[put.endpoint.name] = found
-        known = {parent: self.index.lookup(self.jail.spelled(parent), files) for parent, files in asked.items()}
-        results: list[str | Exception | None] = []
-        for (place, put), found in zip(puts, standing, strict=True):
-            if isinstance(found, os.stat_result):
-                content_hash = known[put.endpoint.parent].get(put.endpoint.name)
-                results.append(attempt(self._signature, place, put, found, content_hash))
-            else:
-                results.append(found)
-        return results
-
-    def _standing(self, place: Place, put: Put) -> os.stat_result | None:
-        """The stat of the file that `put` expects; None where it expects none."""
-        if put.if_hash is None or put.if_hash == ABSENT:
-            return None
-        found = self.jail.look_in(place.fd, put.endpoint)
-        check_file(put.endpoint, found)
-        if found is None:
-            raise gone(put.endpoint)
-        return found
-
-    def _signature(self, place: Place, put: Put, found: os.stat_result, content_hash: str | None) -> str:
-        """The signature of the file that stands there, if it is the expected one."""
-        if content_hash is None:
-            fd, found = self.jail.file_in(place.fd, put.endpoint)
-            try:
-                began = time.time_ns()
-                content_hash = digest(fd, found.st_size)
-                before, found = found, os.fstat(fd)
-            finally:
-                os.close(fd)
-            if not same_content(before, found):
-                raise Changed(f"{shown(put.endpoint)} is changing at this moment")
-            self.index.record(
-                [Row(self.jail.spelled(put.endpoint.parent), put.endpoint.name, found, content_hash, began)]
-            )
-        if content_hash != put.if_hash:
-            raise Changed(f"{shown(put.endpoint)} has changed on the server: compare again")
-        return signature(found)
 
     def places(self, endpoints: Mapping[Endpoint, bool]) -> dict[Endpoint, Place | Exception]:
         """These directories, open; made durably where they are missing and may be made. The caller closes them.
@@ -146,7 +98,7 @@ class Replacing:
         parents: dict[tuple[str, ...], Place] = {}
         made: list[tuple[Place, str]] = []
         for endpoint in missing:
-            chain = attempt(self.jail.make, endpoint)
+            chain = attempt(self._make_one, endpoint)
             if isinstance(chain, Exception):
                 results[endpoint] = chain
                 continue
@@ -155,7 +107,7 @@ class Replacing:
                 if parents.setdefault(endpoint.parts[:depth], place) is not place:
                     os.close(place.fd)
                 made.append((parents[endpoint.parts[:depth]], endpoint.parts[depth]))
-        failures = [error for error in self.sync_directories(list(parents.values())) if error is not None]
+        failures = [error for error in self.syncing.directories(list(parents.values())) if error is not None]
         if failures:
             for parent, name in reversed(made):
                 with contextlib.suppress(OSError):
@@ -165,49 +117,51 @@ class Replacing:
         close_all(parents.values())
         return results
 
-    def publish(self, draft: Draft, place: Place, put: Put, expected: str | None) -> None:
-        """Give a durable draft its name. Raises `Changed` (44), `WrongKind` (43), OSError.
-
-        Among our own threads the condition and the rename are one step; "absent"
-        is exact for everyone.
-        """
-        name = raw(put.endpoint.name)
-        with self._publishing:
-            if put.if_hash == ABSENT:
-                try:
-                    self.system.rename_new(draft.name, name, source_dir=draft.directory, target_dir=place.fd)
-                except FileExistsError:
-                    check_file(put.endpoint, self.jail.look_in(place.fd, put.endpoint))
-                    raise occupied(put.endpoint) from None
-            else:
-                found = self.jail.look_in(place.fd, put.endpoint)
-                check_file(put.endpoint, found)
-                if put.if_hash is not None and (found is None or signature(found) != expected):
-                    raise Changed(f"{shown(put.endpoint)} has changed on the server: compare again")
-                self.system.rename(draft.name, name, source_dir=draft.directory, target_dir=place.fd)
-            draft.renamed()
-
-    def sync_drafts(self, drafts: Sequence[tuple[Draft, Place]]) -> list[OSError | None]:
-        """Make drafts durable; one result for each. Their places were opened before they were written."""
-        return self._sync([(draft.fd, place) for draft, place in drafts], self.system.fsync)
-
-    def sync_directories(self, places: Sequence[Place]) -> list[OSError | None]:
-        """Make new names durable; one result for each of the directories that they are in."""
-        return self._sync([(place.fd, place) for place in places], self.system.fsync_directory)
-
-    def _sync(self, opened: Sequence[tuple[int, Place]], fsync: Callable[[int], None]) -> list[OSError | None]:
-        local = [place.fd for _, place in opened if place.local]
-        together = self.whole and len(local) > FEW
-        failure = _failure(self.system.syncfs, local[0]) if together else None
-        return [failure if together and place.local else _failure(fsync, fd) for fd, place in opened]
+    def _make_one(self, endpoint: Endpoint) -> list[Place]:
+        """`Jail.make`, unless the first of the new directories is too much like one that is there."""
+        nearest, depth = self.jail.nearest(endpoint)
+        try:
+            if depth < len(endpoint.parts):
+                self.publishing.check_name(nearest, Endpoint(endpoint.parts[: depth + 1]))
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+        finally:
+            os.close(nearest.fd)
+        return self.jail.make(endpoint)
 
 
-def _failure(sync: Callable[[int], None], fd: int) -> OSError | None:
-    try:
-        sync(fd)
-    except OSError as error:
-        return error
-    return None
+def replacing(
+    jail: Jail,
+    system: System,
+    own: Own,
+    index: Index,
+    *,
+    filetypes: Filetypes,
+    file_size: int | None,
+    retention: Retention,
+    quota: int | None,
+    similar_names: bool,
+    syncing: Syncing | None = None,
+) -> Replacing:
+    """The tools for a root whose own folder is open. Raises OSError."""
+    usage = Usage(jail, quota)
+    syncing = syncing or Syncing(system, system.syncs_whole(jail.root))
+    fragments = Fragments(jail, system, own, usage)
+    versions = Versions(jail, own, index, retention, usage)
+    return Replacing(
+        jail=jail,
+        system=system,
+        index=index,
+        drafts=Drafts(jail, system, own),
+        fragments=fragments,
+        space=Space(usage, versions, fragments),
+        syncing=syncing,
+        conditions=Conditions(jail, index),
+        publishing=Publishing(jail, system, syncing, versions, Siblings(allowed=similar_names), index, usage),
+        versions=versions,
+        filetypes=filetypes,
+        file_size=file_size,
+    )
 
 
 def close_all(places: Iterable[Place | Exception]) -> None:
@@ -230,31 +184,6 @@ def check_mtime(put: Put) -> None:
     """Raise `BadRequest` (20) for a time that no disk can hold."""
     if put.mtime_us is not None and not -_MTIME_US < put.mtime_us < _MTIME_US:
         raise BadRequest("mtime_us is out of range: microseconds since 1970 are meant")
-
-
-def check_file(endpoint: Endpoint, found: os.stat_result | None) -> None:
-    """Raise `WrongKind` (43) for what a file must not replace."""
-    if found is None or stat.S_ISREG(found.st_mode):
-        return
-    problem = kind_problem(found) or "is a directory: a file cannot replace it"
-    raise WrongKind(f"{shown(endpoint)} {problem}")
-
-
-def gone(endpoint: Endpoint) -> Changed:
-    """The refusal where something was expected."""
-    return Changed(f"{shown(endpoint)} is not there any more")
-
-
-def occupied(endpoint: Endpoint) -> Changed:
-    """The refusal where nothing was expected."""
-    return Changed(f"{shown(endpoint)} exists on the server: compare first, or push without a condition")
-
-
-def in_doubt(endpoint: Endpoint, cause: OSError | None) -> Internal:
-    """The refusal after a rename that may not survive a power cut."""
-    refused = Internal(f"the server's disk failed: whether {shown(endpoint)} has its new content for good is in doubt")
-    refused.__cause__ = cause
-    return refused
 
 
 def wrong_size(put: Put, size: int) -> ContentMismatch:

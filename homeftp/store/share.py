@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Iterator, Sequence
 
 from zope.interface import implementer
 
+from homeftp.config import Retention
+from homeftp.errors import Forbidden, SetupError
 from homeftp.index import Index
 from homeftp.interfaces import IShare
 from homeftp.store.batch import put_together
-from homeftp.store.drafts import Drafts
+from homeftp.store.directories import make_directory
 from homeftp.store.entries import Filetypes
-from homeftp.store.incoming import Incoming, begin, make_directory
+from homeftp.store.history import history
+from homeftp.store.incoming import Incoming, begin
 from homeftp.store.jail import Jail
 from homeftp.store.listing import Listing
+from homeftp.store.own import Own, ReadOnly
 from homeftp.store.reading import OpenFile, Reading
 from homeftp.store.replacing import Replacing
+from homeftp.store.replacing import replacing as make_replacing
+from homeftp.store.restoring import restore
 from homeftp.syscalls import System
-from homeftp.values import Page, Put
+from homeftp.values import Arrived, Page, Put
 from homeftp.wire.endpoint import Endpoint
-from homeftp.wire.messages import Entry
+from homeftp.wire.messages import Entry, Version
 
 
 @implementer(IShare)
@@ -27,9 +34,10 @@ class Share:
     """The folder `root`, for one server alone, until `close`. Blocks; safe in several threads.
 
     `filetypes` are the suffixes that files must have, none: any; `file_size`
-    is the largest that is taken, in bytes. The caller closes `index`. Raises
-    `SetupError` for a root that is missing, is no directory, cannot be used,
-    or is shared by another server already.
+    is the largest that is taken, and `quota` what there may be of all, in
+    bytes. The caller closes `index`. Raises `SetupError` for a root that is
+    missing, is no directory, cannot be used, or is shared by another server
+    already; one that cannot be written is `read_only`.
     """
 
     def __init__(
@@ -39,32 +47,48 @@ class Share:
         *,
         filetypes: tuple[str, ...] = (),
         file_size: int | None = None,
+        retention: Retention = Retention(),  # noqa: B008 (frozen)
+        quota: int | None = None,
+        similar_names: bool = False,
         system: System | None = None,
     ) -> None:
         system = System() if system is None else system
         allowed = Filetypes(filetypes)
-        self._jail = Jail(root, system)
-        try:
-            self._drafts = Drafts(self._jail, system, root)
-        except BaseException:
-            self._jail.close()
-            raise
-        self._replacing = Replacing(
-            jail=self._jail,
-            drafts=self._drafts,
-            index=index,
-            system=system,
-            filetypes=allowed,
-            file_size=file_size,
-            whole=system.syncs_whole(self._jail.root),
-        )
-        self._reading = Reading(self._jail, index, allowed)
-        self._listing = Listing(self._jail, index, allowed)
+        self.read_only: str | None = None
+        """Why nothing can be changed, where it is so."""
+        self._replacing: Replacing | None = None
+        with contextlib.ExitStack() as opened:
+            jail = Jail(root, system)
+            opened.callback(jail.close)
+            try:
+                own = Own(jail, root)
+                opened.callback(own.close)
+                if system.syncs_whole(jail.root):
+                    system.syncfs(jail.root)  # a server that was killed may have left names that are not durable yet
+                self._replacing = make_replacing(
+                    jail,
+                    system,
+                    own,
+                    index,
+                    filetypes=allowed,
+                    file_size=file_size,
+                    retention=retention,
+                    quota=quota,
+                    similar_names=similar_names,
+                )
+            except ReadOnly as reason:
+                self.read_only = str(reason)
+            except OSError as error:
+                raise SetupError(f"cannot share {root}: what is in its folder .homeftp: {error.strerror}") from None
+            self._reading = Reading(jail, index, allowed)
+            self._listing = Listing(jail, index, allowed)
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
         """Let go of the folder: another server may have it. May be called twice, but not while a job runs."""
-        self._drafts.close()
-        self._jail.close()
+        self._opened.close()
+
+    # -- reading -------------------------------------------------------------------
 
     def look(self, endpoint: Endpoint) -> Entry | None:
         """What stands there, with its hash where the index knows it; None when nothing does."""
@@ -82,14 +106,47 @@ class Share:
         """A directory's entries, page by page."""
         return self._listing.pages(endpoint, recursive)
 
+    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+        """The versions of what stood there, and of all beneath it, page by page."""
+        return iter(()) if self._replacing is None else history(self._replacing, endpoint)
+
+    def arrived(self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> Arrived | None:
+        """How much of a content for that endpoint has arrived; None where nothing can be gone on with."""
+        if self._replacing is None:
+            return None
+        fragment = self._replacing.fragments.find(endpoint, hash, size, mtime_us)
+        return None if fragment is None else fragment.arrived[-1]
+
+    # -- writing -------------------------------------------------------------------
+
+    def _writable(self) -> Replacing:
+        if self._replacing is None:
+            raise Forbidden(f"the share is read-only: {self.read_only}")
+        return self._replacing
+
     def begin(self, put: Put) -> Incoming:
         """Room for a large file."""
-        return begin(self._replacing, put)
+        return begin(self._writable(), put)
 
     def put_many(self, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
-        return put_together(self._replacing, puts)
+        return put_together(self._writable(), puts)
 
     def make_directory(self, put: Put) -> Entry:
         """Make a directory, and its parents."""
-        return make_directory(self._replacing, put)
+        return make_directory(self._writable(), put)
+
+    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+        """Put a version back."""
+        return restore(self._writable(), endpoint, at_us, if_hash)
+
+    # -- keeping house ---------------------------------------------------------------
+
+    def tidy(self) -> None:
+        """Throw away versions and fragments that have been kept for long enough.
+
+        To be called after the start, which a quota needs before anything can be
+        changed, and from time to time.
+        """
+        if self._replacing is not None:
+            self._replacing.tidy()

@@ -69,6 +69,17 @@ def _shown(name: str) -> str:
     return ascii(short) if not short.isprintable() else f"'{short}'"
 
 
+def folded(name: str) -> str:
+    """What is the same for two names that some system holds as one: compatible forms and case do not count.
+
+    Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146).
+    """
+    if name.isascii():
+        return name.lower()
+    once = unicodedata.normalize("NFD", name).casefold()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", once).casefold())
+
+
 def name_problem(name: str) -> str | None:
     """Why `name` cannot be one part of an endpoint, in words that follow "its name"; None if it can."""
     if name and _PLAIN.issuperset(name) and len(name) <= MAX_NAME_BYTES:
@@ -95,8 +106,8 @@ def name_problem(name: str) -> str | None:
         return "is not in Unicode's composed form (NFC)"
     if name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES:
         return "is a device's name on Windows"
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    if folded == RESERVED or folded.startswith(RESERVED_PREFIX):
+    fold = folded(name)
+    if fold == RESERVED or fold.startswith(RESERVED_PREFIX):
         return "is reserved"
     return None
 

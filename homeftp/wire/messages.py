@@ -48,6 +48,9 @@ MetaName = Literal["size", "mtime_us", "mode"]
 MetaData = Annotated[list[tuple[MetaName, int]], Meta(max_length=16)]
 """Entries of `[name, value]`."""
 
+Moment = Annotated[int, Meta(ge=0, le=MAX_SIZE // 1000)]
+"""When something was replaced: microseconds since 1970 UTC."""
+
 ABSENT = "absent"
 
 
@@ -124,6 +127,44 @@ class Push:
     if_hash: Precondition | None = None
     offset: Size = 0
     kind: Literal["file", "directory"] = "file"
+
+
+@attrs.frozen
+class Versions:
+    """VERSIONS' body."""
+
+    rel_endpoint: str
+
+
+@attrs.frozen
+class Restore:
+    """RESTORE's body."""
+
+    rel_endpoint: str
+    at: Moment | None = None
+    if_hash: Precondition | None = None
+
+
+@attrs.frozen
+class Version:
+    """What stood at an endpoint until it was replaced or removed, as VERSIONS lists it.
+
+    `name` is relative to what was asked for; "" is that itself. `hash` is
+    None where it is not known without reading the file.
+    """
+
+    name: str
+    at: Moment
+    size: Size = 0
+    meta_data: MetaData = attrs.field(factory=list)
+    hash: Hash | None = None
+
+    def as_body(self) -> dict[str, Any]:
+        """The version as it stands in a response; what is not known is left out."""
+        body: dict[str, Any] = {"name": self.name, "at": self.at, "size": self.size, "meta_data": self.meta_data}
+        if self.hash is not None:
+            body["hash"] = self.hash
+        return body
 
 
 @attrs.frozen

@@ -250,7 +250,7 @@ class InterruptedTests(ServedCase):
             [sys.executable, "-m", "homeftp", "push", path, f"nas:{self.there}/"],
             env=environment(HOMEFTP_HOME=self.home),
         )
-        incoming = self.server.path(".homeftp/incoming")
+        incoming = self.server.path(".homeftp/partial")
         while not os.listdir(incoming) and process.poll() is None:
             pass
         process.kill()

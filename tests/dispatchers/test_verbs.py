@@ -179,8 +179,10 @@ class PushTests(VerbTestCase):
             self.assertEqual(answer.status, Status.BAD_REQUEST, meta)
 
     def test_offset(self) -> None:
-        """There is nothing to go on from."""
-        self.assertEqual(self.ask("PUSH", {"rel_endpoint": "a", "offset": 5}, b"x").status, Status.CHANGED)
+        """There is nothing to go on from; without a hash nobody could tell what comes of it."""
+        body = {"rel_endpoint": "a", "offset": 5}
+        self.assertEqual(self.ask("PUSH", body, b"x").status, Status.BAD_REQUEST)
+        self.assertEqual(self.ask("PUSH", {**body, "hash": digest(b"123456")}, b"x").status, Status.CHANGED)
 
 
 class LimitTests(VerbTestCase):

@@ -23,7 +23,7 @@ class AnnouncementTests(SynchronousTestCase):
         values: dict[str, object] = {"root": "/srv/share", "state": "/var/state", **settings}
         listened = [Listened(description="tcp:1", address=one, immediate_tls=tls) for one in addresses]
         made = Settings(**values)  # type: ignore[arg-type]
-        return "\n".join(announcement(made, listened, accounts=accounts, fingerprint=FINGERPRINT))
+        return "\n".join(announcement(made, listened, accounts=accounts, read_only=None, fingerprint=FINGERPRINT))
 
     def test_addresses(self) -> None:
         """The line to type names an address that can be reached, and the real port unless it is the usual one."""

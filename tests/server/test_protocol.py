@@ -389,6 +389,8 @@ class LaterWorkers:
         self.jobs.append((answer, job, args))
         return answer
 
+    finish = run
+
     def work(self) -> int:
         """Run all that waits; gives how many jobs there were."""
         jobs, self.jobs = self.jobs, []

@@ -9,15 +9,17 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.config import Retention
 from homeftp.index import Index
 from homeftp.store.batch import put_together
-from homeftp.store.drafts import Drafts
 from homeftp.store.entries import Filetypes
 from homeftp.store.faults import attempt
 from homeftp.store.incoming import begin
 from homeftp.store.jail import Jail
-from homeftp.store.replacing import Replacing
+from homeftp.store.own import Own
+from homeftp.store.replacing import Replacing, replacing
 from homeftp.store.share import Share
+from homeftp.store.syncing import Syncing
 from homeftp.syscalls import System
 from homeftp.tree import hash_bytes
 from homeftp.values import Put
@@ -78,6 +80,12 @@ class Remembering(System):
         self._renamed(source, directories)
         super().rename_new(source, target, **directories)
 
+    def link(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Link, and remember what and into what."""
+        inode = os.stat(source, dir_fd=directories["source_dir"], follow_symlinks=False).st_ino
+        self.calls.append(("link", (inode, os.fstat(directories["target_dir"]).st_ino)))
+        super().link(source, target, **directories)
+
     def _renamed(self, source: bytes, directories: dict[str, int]) -> None:
         inode = os.stat(source, dir_fd=directories["source_dir"], follow_symlinks=False).st_ino
         self.calls.append(("rename", (inode, os.fstat(directories["target_dir"]).st_ino)))
@@ -114,6 +122,11 @@ class Failing(System):
     def syncfs(self, fd: int) -> None:
         """Count, and let the disk be."""
         self._count("syncfs")
+
+    def link(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Count, then link."""
+        self._count("link")
+        super().link(source, target, **directories)
 
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Count, then rename."""
@@ -185,8 +198,9 @@ class ShareCase(SynchronousTestCase):
             return file.read()
 
     def left(self) -> list[str]:
-        """What lies in our own folder besides the lock."""
-        return os.listdir(os.path.join(self.root, ".homeftp", "incoming"))
+        """What lies in our own folder of what is on its way in."""
+        folders = (os.path.join(self.root, ".homeftp", name) for name in ("incoming", "partial"))
+        return [name for folder in folders for name in os.listdir(folder)]
 
     def put(self, share: Share, name: str, content: bytes, **changes: Any) -> Entry:
         """Put one small file; raises what it is refused with."""
@@ -219,18 +233,33 @@ def made_by_hand(*parts: str) -> Endpoint:
 class ReplacingCase(ShareCase):
     """What stands behind a share, put together by hand, so that a part of it can be a wrong one."""
 
-    def replacing(self, system: System, kind: type[Replacing] = Replacing, **settings: Any) -> Replacing:
+    def setUp(self) -> None:
+        """Remember what is to be closed."""
+        super().setUp()
+        self._owns: dict[int, Own] = {}
+
+    def replacing(self, system: System, kind: type[Syncing] = Syncing, **settings: Any) -> Replacing:
         """The tools of all that write into the root; they go with the test."""
         jail = Jail(self.root, system)
         self.addCleanup(jail.close)
-        drafts = Drafts(jail, system, self.root)
-        self.addCleanup(drafts.close)
-        given = {"filetypes": Filetypes(()), "file_size": None, "whole": True, **settings}
-        return kind(jail=jail, drafts=drafts, index=self.index, system=system, **given)
+        own = Own(jail, self.root)
+        self.addCleanup(own.close)
+        given = {
+            "filetypes": Filetypes(()),
+            "file_size": None,
+            "retention": Retention(),
+            "quota": None,
+            "similar_names": False,
+            "syncing": kind(system, settings.pop("whole", True)),
+            **settings,
+        }
+        made = replacing(jail, system, own, self.index, **given)
+        self._owns[id(made)] = own
+        return made
 
     def end(self, replacing: Replacing) -> None:
         """Let the next one have the share."""
-        replacing.drafts.close()
+        self._owns[id(replacing)].close()
         replacing.jail.close()
 
     def together(self, replacing: Replacing, *puts: tuple[Put, bytes]) -> list[Entry | Exception]:

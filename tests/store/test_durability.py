@@ -9,9 +9,9 @@ from typing import Callable, Sequence
 import attrs
 
 from homeftp.errors import Internal
-from homeftp.store.drafts import Draft
 from homeftp.store.jail import Place
-from homeftp.store.replacing import Replacing
+from homeftp.store.publishing import Arrival
+from homeftp.store.syncing import Syncing
 from homeftp.syscalls import System
 from homeftp.values import Put
 from homeftp.wire.messages import ABSENT, Entry
@@ -20,18 +20,18 @@ from tests.store.sharing import Failing, Lying, Remembering, ReplacingCase, put_
 Putting = Callable[..., "list[Entry | Exception]"]
 
 
-class NoFileSync(Replacing):
+class NoFileSync(Syncing):
     """Wrong: content is not made durable before it gets its name."""
 
-    def sync_drafts(self, drafts: Sequence[tuple[Draft, Place]]) -> list[OSError | None]:
+    def files(self, files: Sequence[tuple[int, Place]]) -> list[OSError | None]:
         """Do nothing."""
-        return [None for _ in drafts]
+        return [None for _ in files]
 
 
-class NoDirectorySync(Replacing):
+class NoDirectorySync(Syncing):
     """Wrong: names are not made durable."""
 
-    def sync_directories(self, places: Sequence[Place]) -> list[OSError | None]:
+    def directories(self, places: Sequence[Place]) -> list[OSError | None]:
         """Do nothing."""
         return [None for _ in places]
 
@@ -58,7 +58,7 @@ class OrderTests(ReplacingCase):
                 above = os.path.dirname(above)
         return found
 
-    def run_one(self, seed: int, putting: Putting, kind: type[Replacing] = Replacing) -> list[str]:
+    def run_one(self, seed: int, putting: Putting, kind: type[Syncing] = Syncing) -> list[str]:
         """Put a random lot of files, and say what was out of order."""
         chance = random.Random(seed)
         system = Remembering()
@@ -87,7 +87,7 @@ class OrderTests(ReplacingCase):
         """A variant that leaves one of the syncs out is caught."""
         for kind in (NoFileSync, NoDirectorySync):
             self.assertTrue(self.run_one(1, self.together, kind), kind)
-        self.assertTrue(self.run_one(2, self.streamed, NoDirectorySync))
+            self.assertTrue(self.run_one(2, self.streamed, kind), kind)
 
 
 class FailureTests(ReplacingCase):
@@ -136,7 +136,7 @@ class FailureTests(ReplacingCase):
     def test_one(self) -> None:
         """One small file over an old one: write, fsync, rename, fsync of the directory."""
         found = self.each_point(self.together, put_of("old.txt", b"new"))
-        self.assertEqual(found, ["write", "fsync", "rename", "fsync_directory"])
+        self.assertEqual(found, ["write", "fsync", "link", "fsync_directory", "rename", "fsync_directory"])
 
     def test_streamed(self) -> None:
         """A large file into a new directory: its parents are made durable before it gets its name."""
@@ -150,12 +150,13 @@ class FailureTests(ReplacingCase):
         """Many files: one sync for all, and what fails for all is answered to all."""
         puts = [put_of("old.txt", b"new"), *(put_of(f"f{number}", b"f", if_hash=ABSENT) for number in range(4))]
         found = self.each_point(self.together, *puts)
-        self.assertEqual(found, ["write"] * 5 + ["syncfs"] + ["rename"] * 5 + ["fsync_directory"])
+        kept = ["link", "fsync_directory"]
+        self.assertEqual(found, ["write"] * 5 + ["syncfs"] + kept + ["rename"] * 5 + ["fsync_directory"])
 
     def test_in_doubt(self) -> None:
         """After a rename that may not last the answer says so."""
         self.lay("old.txt")
-        system = Failing(4)
+        system = Failing(7)
         (result,) = self.together(self.replacing(system), put_of("old.txt", b"new"))
         self.assertEqual(system.failed, "fsync_directory")
         self.assertIsInstance(result, Internal)
@@ -241,7 +242,7 @@ class LyingDiskTests(ReplacingCase):
         place = replacing.jail.place(put.endpoint.parent)
         draft = replacing.drafts.new("0" * 32, place, put.endpoint.parent, None)
         draft.write(content)
-        replacing.publish(draft, place, put, None)
+        replacing.publishing.publish([Arrival(draft, place, put.endpoint, None, None, None)])
         draft.close()
         os.close(place.fd)
         self.assertEqual(self.content("old.txt"), b"ne")

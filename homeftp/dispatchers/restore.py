@@ -1,0 +1,33 @@
+"""RESTORE: put back what stood at an endpoint before."""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from homeftp.errors import BadRequest
+from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution
+from homeftp.status import Status
+from homeftp.values import Claim
+from homeftp.wire.endpoint import parse
+from homeftp.wire.messages import Restore
+
+
+@implementer(IDispatcher, IClaiming)
+class RestoreDispatcher:
+    """Puts a version in its place, durably; what stands there becomes one itself."""
+
+    request_type = "RESTORE"
+    body_type = Restore
+
+    def claims(self, body: Restore) -> Claim:
+        """It changes its endpoint; raises `BadEndpoint` (41)."""
+        return Claim(parse(body.rel_endpoint), changes=True)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        """Put it back."""
+        body: Restore = request.body
+        endpoint = parse(body.rel_endpoint)
+        if not endpoint.parts:
+            raise BadRequest("RESTORE needs a rel_endpoint: the share's root is a directory")
+        entry = await request.workers.run(request.account.share.restore, endpoint, body.at, body.if_hash)
+        resolution.resolve(Status.OK, f"restored {endpoint}", entry.as_body())

@@ -1,0 +1,48 @@
+"""Making a directory, and giving one its metadata."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.errors import WrongKind
+from homeftp.store.conditions import occupied
+from homeftp.store.entries import entry_of
+from homeftp.store.faults import refusal, shown
+from homeftp.store.jail import Place, set_mode
+from homeftp.store.replacing import Replacing, check_mtime, free_bytes
+from homeftp.values import Put
+from homeftp.wire.messages import ABSENT, Entry
+
+
+def make_directory(replacing: Replacing, put: Put) -> Entry:
+    """Make a directory and its parents, durably; one that is there gets the metadata that `put` names.
+
+    Raises `Changed` (44) where "absent" was asked for and it is there,
+    `WrongKind` (43) where a file is, or for a hash: directories have none yet.
+    """
+    check_mtime(put)
+    if put.if_hash not in (None, ABSENT):
+        raise WrongKind(f"{shown(put.endpoint)}: directories have no hash yet, so there can be none to expect")
+    if put.if_hash == ABSENT and replacing.jail.look(put.endpoint) is not None:
+        raise occupied(put.endpoint)
+    place = replacing.places({put.endpoint: True})[put.endpoint]
+    if isinstance(place, Exception):
+        raise place
+    try:
+        return _finish(replacing, place, put)
+    finally:
+        os.close(place.fd)
+
+
+def _finish(replacing: Replacing, place: Place, put: Put) -> Entry:
+    try:
+        if put.mode is not None:
+            set_mode(place.fd, put.mode)
+        if put.mtime_us is not None:
+            os.utime(place.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
+        (failure,) = replacing.syncing.directories([place])
+        if failure is not None:
+            raise failure
+        return entry_of(os.fstat(place.fd))
+    except OSError as error:
+        raise refusal(error, put.endpoint, size=put.size, free=free_bytes(place.fd)) from error

@@ -1,0 +1,328 @@
+"""Large files on their way in, and what is here of those that were cut off: kept for a day, to go on from.
+
+Each is a file in `.homeftp/partial` (or beside its target, where another disk
+is mounted) with a note in `.homeftp/partial`: note.py says what stands in it.
+After a kill or a loss of power the last line of the note says what had
+arrived. That is read and hashed again before anything is put behind it, and
+in the end the whole file's hash decides.
+
+No two uploads ever write to one file: whoever goes on with a fragment has it
+alone, and an upload that had it until then has lost it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from threading import Lock
+
+import attrs
+
+from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, RESUMABLE
+from homeftp.errors import Changed, Refusal
+from homeftp.store.drafts import NEW_FILE_MODE, Draft
+from homeftp.store.faults import shown
+from homeftp.store.jail import Jail, Place
+from homeftp.store.note import SUFFIX, Note, further, read
+from homeftp.store.own import Own
+from homeftp.store.usage import Usage
+from homeftp.syscalls import System
+from homeftp.tree import Hasher
+from homeftp.values import Arrived, Put
+from homeftp.wire.endpoint import RESERVED_PREFIX, Endpoint
+
+MOST = 1000
+"""Fragments that are kept at once; then the oldest go."""
+
+
+@attrs.define(eq=False)
+class Fragment:
+    """A large file that is not whole."""
+
+    token: bytes
+    note: Note
+    arrived: list[Arrived] = attrs.field(factory=list)
+    """What is known to have arrived, growing; each with what the file hashed to up to there."""
+    claimed: int = 0
+    """The room that is set aside for it."""
+    touched: float = attrs.field(factory=time.time)
+    """When something was last done with it: seconds since 1970."""
+    holder: LargeDraft | None = None
+    """Who writes to it, and must have the lock to do so."""
+    lock: Lock = attrs.field(factory=Lock)
+
+    @property
+    def name(self) -> bytes:
+        """What its file is called."""
+        return self.token if self.note.directory is None else RESERVED_PREFIX.encode() + self.token
+
+
+class LargeDraft(Draft):
+    """A large file that is being written. Closing it removes it, unless it was renamed, suspended or lost."""
+
+    def __init__(self, fragments: Fragments, fragment: Fragment, system: System, fd: int, directory: int) -> None:
+        super().__init__(system, fd, directory, fragment.name, None)
+        self.fragment = fragment
+        self._fragments = fragments
+        self._sealed = False
+
+    def write(self, data: bytes) -> None:
+        """All of `data`. Raises OSError, and `Changed` (44) when another upload goes on with it."""
+        with self.fragment.lock:
+            self._check()
+            super().write(data)
+
+    def checkpoint(self, size: int, hasher: Hasher) -> None:
+        """So much has been written: every so often that is noted."""
+        noted = self.fragment.arrived[-1].size if self.fragment.arrived else 0
+        if size - noted >= (CHECKPOINT if noted else RESUMABLE):
+            with self.fragment.lock:
+                self._check()
+                self._fragments.say(self.fragment, Arrived(size, hasher.hash()))
+
+    def suspend(self, arrived: Arrived) -> None:
+        """Nothing more comes: so much is kept for whoever goes on with it, if it is worth that."""
+        with self.fragment.lock:
+            if self.fd < 0 or self._sealed or self.fragment.holder is not self or arrived.size < RESUMABLE:
+                return
+            if self.fragment.arrived[-1:] != [arrived]:
+                self._fragments.say(self.fragment, arrived)
+            self._fragments.shrink(self.fragment)
+            self.fragment.holder = None
+        self.close()
+
+    def seal(self) -> None:
+        """It is whole: from here on nobody can go on with it. Raises `Changed` (44) when somebody does already."""
+        with self.fragment.lock:
+            self._check()
+            self._sealed = True
+            self._fragments.forget(self.fragment)
+
+    def close(self) -> None:
+        """Let go of it. May be called twice."""
+        if self.fd < 0:
+            return
+        with self.fragment.lock:
+            mine = self._sealed or self.fragment.holder is self
+            if not mine:
+                self._renamed = True  # what is there is not ours to remove
+            super().close()
+            if mine:
+                self._fragments.end(self.fragment, stored=self._renamed)
+        if self.fragment.note.directory is not None:
+            os.close(self.directory)
+
+    def _check(self) -> None:
+        if self.fragment.holder is not self:
+            raise Changed(f"another upload goes on with {shown(self.fragment.note.endpoint)}: this one is over")
+
+
+class Fragments:
+    """All of one share. Safe in several threads."""
+
+    def __init__(self, jail: Jail, system: System, own: Own, usage: Usage) -> None:
+        self._jail = jail
+        self._system = system
+        self._folder = own.partial
+        self._usage = usage
+        self._lock = Lock()
+        self._all: dict[bytes, Fragment] = {}
+        self._load()
+
+    # -- uploads -----------------------------------------------------------------
+
+    def begin(self, put: Put, place: Place, directory: Endpoint, claimed: int) -> LargeDraft:
+        """A new draft for somewhere in or beneath the open directory, for which so much room is set aside. OSError."""
+        token = os.urandom(16).hex().encode()
+        fragment = Fragment(token, Note.of(put, None if place.local else directory), claimed=claimed)
+        folder = self._folder if place.local else os.dup(place.fd)
+        try:
+            if not place.local:
+                self._write_note(fragment)  # or nobody would find it there after a crash
+            fd = self._jail.create_in(folder, fragment.name, NEW_FILE_MODE if put.mode is None else put.mode)
+        except OSError:
+            self._clear(fragment)
+            if not place.local:
+                os.close(folder)
+            raise
+        fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
+        with self._lock:
+            self._all[token] = fragment
+        return fragment.holder
+
+    def find(
+        self, endpoint: Endpoint, content_hash: str | None, size: int | None, mtime_us: int | None
+    ) -> Fragment | None:
+        """What has arrived most of this content for this endpoint, also while it still arrives."""
+        with self._lock:
+            fitting = [
+                each
+                for each in self._all.values()
+                if each.arrived and each.note.endpoint == endpoint and each.note.fits(content_hash, size, mtime_us)
+            ]
+        return max(fitting, key=lambda each: each.arrived[-1].size, default=None)
+
+    def go_on(self, fragment: Fragment, offset: int) -> LargeDraft:
+        """Have it, to write on from `offset`. Raises `Changed` (44) where that cannot be, and OSError."""
+        with fragment.lock:
+            with self._lock:
+                if fragment.token not in self._all:
+                    raise nothing_here(fragment.note.endpoint)
+            folder = self._folder_of(fragment)
+            try:
+                fd = self._jail.own_file(folder, fragment.name, writable=True, make=False)
+            except BaseException:
+                self._let_go(fragment, folder)
+                raise
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size < offset:
+                os.close(fd)
+                self._let_go(fragment, folder)
+                raise nothing_here(fragment.note.endpoint)
+            os.ftruncate(fd, offset)
+            os.lseek(fd, offset, os.SEEK_SET)
+            fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
+            return fragment.holder
+
+    def _folder_of(self, fragment: Fragment) -> int:
+        """The folder that its file is in; one that is not our own is opened, and to be let go of."""
+        directory = fragment.note.directory
+        return self._folder if directory is None else self._jail.place(directory).fd
+
+    def _let_go(self, fragment: Fragment, folder: int) -> None:
+        if fragment.note.directory is not None:
+            os.close(folder)
+
+    # -- what a draft says, holding its fragment's lock --------------------------------
+
+    def say(self, fragment: Fragment, arrived: Arrived) -> None:
+        """Note what has arrived. Where that fails the note says less, and less is there after a crash: no harm."""
+        while fragment.arrived and fragment.arrived[-1].size >= arrived.size:
+            fragment.arrived.pop()
+        fragment.arrived.append(arrived)
+        fragment.touched = time.time()
+        with contextlib.suppress(OSError):
+            self._write_note(fragment, further(arrived))
+
+    def _write_note(self, fragment: Fragment, line: bytes = b"") -> None:
+        fd = self._jail.own_file(self._folder, fragment.token + SUFFIX, writable=True)
+        try:
+            if not os.lseek(fd, 0, os.SEEK_END):
+                line = fragment.note.line() + line
+            os.write(fd, line)
+        finally:
+            os.close(fd)
+
+    def shrink(self, fragment: Fragment) -> None:
+        """Nothing is coming at the moment: what has arrived is all that it counts for."""
+        cost = self._usage.cost(fragment.arrived[-1].size)
+        self._usage.add(claimed=cost - fragment.claimed)
+        fragment.claimed = cost
+
+    def forget(self, fragment: Fragment) -> None:
+        """It cannot be found any more."""
+        with self._lock:
+            self._all.pop(fragment.token, None)
+
+    def end(self, fragment: Fragment, *, stored: bool) -> None:
+        """Its file has its place, or is removed."""
+        self.forget(fragment)
+        self._clear(fragment)
+        self._usage.add(claimed=-fragment.claimed, settled=fragment.claimed if stored else 0)
+
+    def _clear(self, fragment: Fragment) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(fragment.token + SUFFIX, dir_fd=self._folder)
+
+    # -- throwing away -----------------------------------------------------------------
+
+    def total(self, place: Place | None) -> int:
+        """What those that nobody writes to take up, where the open directory is, or anywhere."""
+        return sum(each.claimed for each in self._idle(place))
+
+    def evict(self, place: Place | None, wanted: int) -> int:
+        """Throw away the oldest, until so many bytes are freed; gives the bytes that were."""
+        freed = 0
+        for fragment in self._idle(place):
+            if freed >= wanted:
+                break
+            if self._remove(fragment):
+                freed += fragment.claimed
+        return freed
+
+    def expire(self) -> None:
+        """Throw away those that nobody has gone on with for a day."""
+        idle = self._idle(None)
+        for number, fragment in enumerate(idle):
+            if time.time() - fragment.touched >= FRAGMENT_SECONDS or number < len(idle) - MOST:
+                self._remove(fragment)
+
+    def _idle(self, place: Place | None) -> list[Fragment]:
+        """Those that nobody writes to, the oldest first."""
+        with self._lock:
+            found = [
+                each
+                for each in self._all.values()
+                if each.holder is None and (place is None or place.local == (each.note.directory is None))
+            ]
+        return sorted(found, key=lambda each: each.touched)
+
+    def _remove(self, fragment: Fragment) -> bool:
+        with fragment.lock:
+            if fragment.holder is not None or fragment.token not in self._all:
+                return False
+            self._unlink(fragment)
+            self.end(fragment, stored=False)
+            return True
+
+    def _unlink(self, fragment: Fragment) -> None:
+        """What is gone with its directory, or lies on a disk that is not mounted, cannot be removed."""
+        with contextlib.suppress(OSError, Refusal):
+            folder = self._folder_of(fragment)
+            try:
+                os.unlink(fragment.name, dir_fd=folder)
+            finally:
+                self._let_go(fragment, folder)
+
+    # -- at the start ------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Find what a server before this one left, and remove what is of no use."""
+        names = {os.fsencode(name) for name in os.listdir(self._folder)}
+        for name in names:
+            if name.endswith(SUFFIX):
+                self._load_one(name)
+        for name in names:
+            if name.removesuffix(SUFFIX) not in self._all:
+                with contextlib.suppress(IsADirectoryError, FileNotFoundError):
+                    os.unlink(name, dir_fd=self._folder)
+
+    def _load_one(self, name: bytes) -> None:
+        with contextlib.suppress(OSError, Refusal):
+            fd = self._jail.own_file(self._folder, name, make=False)
+            try:
+                said, touched = read(fd), os.fstat(fd).st_mtime
+            finally:
+                os.close(fd)
+            if said is None:
+                return
+            fragment = Fragment(name.removesuffix(SUFFIX), *said, touched=touched)
+            folder = self._folder_of(fragment)
+            try:
+                found = os.stat(fragment.name, dir_fd=folder, follow_symlinks=False)
+            finally:
+                self._let_go(fragment, folder)
+            fragment.arrived = [each for each in fragment.arrived if each.size <= found.st_size]
+            if not fragment.arrived or time.time() - touched >= FRAGMENT_SECONDS:
+                self._unlink(fragment)
+                return
+            fragment.claimed = self._usage.cost(found.st_size)
+            self._usage.add(claimed=fragment.claimed)
+            self._all[fragment.token] = fragment
+
+
+def nothing_here(endpoint: Endpoint) -> Changed:
+    """The refusal to go on with what is not here."""
+    return Changed(f"nothing of this content of {shown(endpoint)} is here to go on from: send it from offset 0")

@@ -1,0 +1,83 @@
+"""The server's own folder in the root, `.homeftp`: made for nobody else, and locked against every other server.
+
+What lies in it is the matter of drafts.py, fragments.py and versions.py. A
+root that cannot be written has none, and is served to be read only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+
+from homeftp.errors import SetupError
+from homeftp.store.jail import Jail
+from homeftp.wire.endpoint import RESERVED
+
+FOLDER = RESERVED.encode()
+
+_READ_ONLY = {
+    errno.EROFS: "its disk is mounted read-only: mount it writable, and start again",
+    errno.EACCES: "the server's user may not write in it: give it the folder with chown, and start again",
+    errno.EPERM: "the server's user may not write in it: give it the folder with chown, and start again",
+}
+"""Why a root can only be read, and what its owner can do about it."""
+
+
+class ReadOnly(Exception):
+    """The root cannot be written; the message says why, in words that follow "the share is read-only:"."""
+
+
+class Own:
+    """`.homeftp` of one share. Raises `ReadOnly`, and `SetupError` when another server has it or it is of no use."""
+
+    def __init__(self, jail: Jail, root: str) -> None:
+        self._jail = jail
+        self._opened = contextlib.ExitStack()
+        try:
+            if os.fstatvfs(jail.root).f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            with contextlib.ExitStack() as opened:
+                self.folder = jail.own_folder(jail.root, FOLDER)
+                opened.callback(os.close, self.folder)
+                self._lock(opened)
+                if os.fstat(self.folder).st_dev != jail.device:
+                    raise SetupError(f"cannot share {root}: its folder {RESERVED} must not be on another disk")
+                self.incoming = self._make(opened, b"incoming")
+                self.partial = self._make(opened, b"partial")
+                self.versions = self._make(opened, b"versions")
+                self._opened = opened.pop_all()
+        except BlockingIOError:
+            raise SetupError(f"cannot share {root}: another homeftp server has it: stop that one first") from None
+        except OSError as error:
+            if error.errno in _READ_ONLY:
+                raise ReadOnly(_READ_ONLY[error.errno]) from error
+            raise SetupError(
+                f"cannot share {root}: its folder {RESERVED}, where uploads begin, cannot be used ({error.strerror})"
+            ) from None
+
+    def _lock(self, opened: contextlib.ExitStack) -> None:
+        """Have it alone, as long as the lock's file is open."""
+        for writable in (False, True):
+            lock = self._jail.own_file(self.folder, b"lock", writable=writable)
+            opened.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                # NFS locks writable files only (flock(2)); elsewhere one would keep the disk from being remounted.
+                if error.errno != errno.EBADF:
+                    raise
+
+    def _make(self, opened: contextlib.ExitStack, name: bytes) -> int:
+        folder = self._jail.own_folder(self.folder, name)
+        opened.callback(os.close, folder)
+        if os.fstat(folder).st_dev != self._jail.device:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return folder
+
+    def close(self) -> None:
+        """Let another server have the share. May be called twice."""
+        self.incoming = self.partial = self.versions = self.folder = -1
+        self._opened.close()

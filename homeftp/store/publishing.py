@@ -1,0 +1,222 @@
+"""The moment in which something gets its name, or loses it: on its condition, once what stood there is kept.
+
+The order of every replacement: fsync of the new content < the old one is kept
+as a version < fsync of the versions' folders < rename < fsync of the
+directory, and of each new directory's parent < the answer. The first step is
+done before anything comes here, the last two after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from threading import Lock
+from typing import NamedTuple, Protocol, Sequence
+
+import attrs
+
+from homeftp.errors import Forbidden, Internal
+from homeftp.index import Index, Row
+from homeftp.store.conditions import changed, check_file, occupied
+from homeftp.store.faults import attempt, shown
+from homeftp.store.jail import Jail, Place, raw
+from homeftp.store.keeping import Keeping, Kept
+from homeftp.store.siblings import Siblings
+from homeftp.store.syncing import Syncing
+from homeftp.store.usage import Usage
+from homeftp.store.versions import Versions
+from homeftp.syscalls import System
+from homeftp.tree import signature
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import ABSENT
+
+_TRIES = 5
+"""Times that it is tried anew when something appears where nothing was, as other programs may have it."""
+
+
+class Source(Protocol):
+    """A file under a name of our own."""
+
+    directory: int
+    name: bytes
+
+    def renamed(self) -> None:
+        """It has another name now."""
+
+
+@attrs.frozen
+class Arrival:
+    """A file that is durable under a name of our own, and is to have another."""
+
+    source: Source
+    place: Place
+    """The directory that it is to be in."""
+    endpoint: Endpoint
+    if_hash: str | None
+    expected: str | None
+    """The signature of what `if_hash` names, where it names a content."""
+    hash: str | None
+    """Of its own content; nothing is kept of an old one that is the same."""
+
+
+class _Standing(NamedTuple):
+    """What has a name that something else is to have."""
+
+    found: os.stat_result | None
+    kept: Kept | None
+
+
+class _Appeared(Exception):
+    """Something is where nothing was."""
+
+
+@attrs.frozen
+class Publishing:
+    """Gives names and takes them, one job at a time. Safe in several threads.
+
+    Among our own threads condition and rename are one step; that nothing is
+    there is exact for everyone.
+    """
+
+    jail: Jail
+    system: System
+    syncing: Syncing
+    versions: Versions
+    siblings: Siblings
+    index: Index
+    usage: Usage
+    _lock: Lock = attrs.field(factory=Lock, init=False)
+
+    def check_name(self, place: Place, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) for a new name in an open directory that is too much like another there. OSError."""
+        with self._lock:
+            self.siblings.check(place, endpoint, new=True)
+            self.siblings.settle([place])
+
+    def publish(self, arrivals: Sequence[Arrival]) -> list[Exception | None]:
+        """Give each its name; what is not None is why one has not got it.
+
+        Raises nothing; the errors are `Changed` (44), `WrongKind` (43),
+        `BadEndpoint` (41) for a name that is too much like another, and OSError.
+        """
+        results: dict[int, Exception | None] = {}
+        left = dict(enumerate(arrivals))
+        with self._lock:
+            for _ in range(_TRIES):
+                again: dict[int, Arrival] = {}
+                while left:
+                    now, left = _each_once(left)
+                    for number, result in zip(now, self._publish(list(now.values())), strict=True):
+                        results[number] = result
+                        if isinstance(result, _Appeared):
+                            again[number] = now[number]
+                            results[number] = changed(now[number].endpoint)
+                left = again
+        return [results[number] for number in range(len(arrivals))]
+
+    def _publish(self, arrivals: Sequence[Arrival]) -> list[Exception | None]:
+        """The same, for arrivals of which no two are for the same endpoint."""
+        results: list[Exception | None] = []
+        rows: list[Row] = []
+        with Keeping(self.jail, self.system, self.versions) as keeping:
+            standing = [attempt(self._prepare, each, keeping) for each in arrivals]
+            failure = keeping.make_durable(self.syncing)
+            for arrival, stood in zip(arrivals, standing, strict=True):
+                if isinstance(stood, Exception):
+                    results.append(stood)
+                    continue
+                results.append(attempt(self._settle, arrival, stood, keeping, failure))
+                if results[-1] is None and stood.kept is not None and arrival.expected is not None:
+                    with contextlib.suppress(OSError):  # then its hash is not known, and that is all
+                        rows.append(stood.kept.row(str(arrival.if_hash)))
+        self.siblings.settle({arrival.place for arrival in arrivals})
+        self.index.record(rows)
+        return results
+
+    def _prepare(self, arrival: Arrival, keeping: Keeping) -> _Standing:
+        """Look whether it may have its name, and keep what has it now."""
+        endpoint, place = arrival.endpoint, arrival.place
+        found = self.jail.look_in(place.fd, endpoint)
+        check_file(endpoint, found)
+        if arrival.if_hash == ABSENT and found is not None:
+            raise occupied(endpoint)
+        if arrival.expected is not None and (found is None or signature(found) != arrival.expected):
+            raise changed(endpoint)
+        self.siblings.check(place, endpoint, new=found is None)
+        if found is None:
+            return _Standing(None, None)
+        same = arrival.expected is not None and arrival.if_hash == arrival.hash
+        return _Standing(found, None if same else keeping.keep(place, endpoint, found))
+
+    def _settle(self, arrival: Arrival, stood: _Standing, keeping: Keeping, failure: OSError | None) -> None:
+        """Give it its name, unless what it replaces may not be kept for good."""
+        try:
+            if failure is not None and stood.kept is not None:
+                raise not_kept(arrival.endpoint) from failure
+            self._name(arrival, stood, keeping)
+        except BaseException:
+            if stood.kept is not None:
+                keeping.undo(stood.kept)
+            raise
+        arrival.source.renamed()
+
+    def _name(self, arrival: Arrival, stood: _Standing, keeping: Keeping) -> None:
+        source, place = arrival.source, arrival.place
+        name = raw(arrival.endpoint.name)
+        if stood.found is None:
+            try:
+                self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=place.fd)
+            except FileExistsError:
+                if arrival.if_hash != ABSENT:
+                    raise _Appeared from None
+                check_file(arrival.endpoint, self.jail.look_in(place.fd, arrival.endpoint))
+                raise occupied(arrival.endpoint) from None
+        elif stood.kept is not None and not stood.kept.linked:
+            self._swap(arrival, name, stood.kept)
+        else:
+            self.system.rename(source.name, name, source_dir=source.directory, target_dir=place.fd)
+            if stood.kept is None:
+                self.usage.add(settled=-self.usage.cost(stood.found.st_size))
+
+    def _swap(self, arrival: Arrival, name: bytes, kept: Kept) -> None:
+        """Both at once where the old file can have no second name; then it is moved to where it is kept."""
+        source, place = arrival.source, arrival.place
+        try:
+            self.system.exchange(source.name, name, one_dir=source.directory, other_dir=place.fd)
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                raise Forbidden(
+                    f"{shown(arrival.endpoint)} cannot be replaced: its disk cannot keep the old content as a version; "
+                    "the server's owner can do without, with --keep-versions 0"
+                ) from error
+            raise
+        try:
+            self.system.rename_new(source.name, kept.file, source_dir=source.directory, target_dir=kept.place.fd)
+        except OSError:
+            self.system.exchange(source.name, name, one_dir=source.directory, other_dir=place.fd)
+            raise
+        (failure,) = self.syncing.directories([kept.place])
+        if failure is not None:
+            raise in_doubt(arrival.endpoint) from failure
+
+
+def not_kept(endpoint: Endpoint) -> Internal:
+    """The refusal where it is in doubt whether a version lasts of what is to be replaced."""
+    return Internal(f"the server's disk could not keep the old content of {shown(endpoint)}: it stands as it was")
+
+
+def in_doubt(endpoint: Endpoint) -> Internal:
+    """The refusal after a rename that may not survive a power cut."""
+    return Internal(f"the server's disk failed: whether {shown(endpoint)} has its new content for good is in doubt")
+
+
+def _each_once(arrivals: dict[int, Arrival]) -> tuple[dict[int, Arrival], dict[int, Arrival]]:
+    """Those that may be published side by side, and those whose endpoint one of them has too."""
+    taken: set[Endpoint] = set()
+    now: dict[int, Arrival] = {}
+    later: dict[int, Arrival] = {}
+    for number, arrival in arrivals.items():
+        (later if arrival.endpoint in taken else now)[number] = arrival
+        taken.add(arrival.endpoint)
+    return now, later

@@ -1,0 +1,83 @@
+"""Putting a version back in its place; what stands there becomes a version itself."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import attrs
+
+from homeftp.errors import WrongKind
+from homeftp.index import Row
+from homeftp.store.entries import entry_of
+from homeftp.store.faults import refusal
+from homeftp.store.jail import Place
+from homeftp.store.publishing import Arrival, in_doubt
+from homeftp.store.replacing import Replacing, close_all
+from homeftp.store.versions import Shelved
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import Entry
+
+
+@attrs.define(eq=False)
+class _Version:
+    """A version as something that is to have another name."""
+
+    directory: int
+    name: bytes
+
+    def renamed(self) -> None:
+        """It is none any more."""
+
+
+def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+    """Put the version from that time, or the newest, in its place, durably.
+
+    Raises `NotFound` (40) where there is none, and what a replacement does.
+    """
+    if not endpoint.parts:
+        raise WrongKind("the share's root is a directory: only files have versions")
+    replacing.filetypes.check(endpoint)
+    try:
+        with replacing.versions.one(endpoint, at_us) as version:
+            place = replacing.places({endpoint.parent: True})[endpoint.parent]
+            if isinstance(place, Exception):
+                raise place
+            try:
+                return _put_back(replacing, place, version, if_hash)
+            finally:
+                close_all([place])
+    except OSError as error:
+        raise refusal(error, endpoint) from error
+
+
+def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str | None) -> Entry:
+    endpoint = version.endpoint
+    (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
+    if isinstance(expected, Exception):
+        raise expected
+    _make_durable(replacing, place, version)
+    source = _Version(version.folder, version.file)
+    (refused,) = replacing.publishing.publish([Arrival(source, place, endpoint, if_hash, expected, version.hash)])
+    if refused is not None:
+        raise refused
+    replacing.versions.dropped(version.mount, version.found.st_size)
+    (failure,) = replacing.syncing.directories([place])
+    found = replacing.jail.look_in(place.fd, endpoint)
+    if failure is not None or found is None:
+        raise in_doubt(endpoint) from failure
+    if version.hash is not None:
+        row = Row(replacing.jail.spelled(endpoint.parent), endpoint.name, found, version.hash, time.time_ns())
+        replacing.index.record([row])
+    return entry_of(found, version.hash)
+
+
+def _make_durable(replacing: Replacing, place: Place, version: Shelved) -> None:
+    """It may have been written by another program, and never have reached the disk."""
+    fd = replacing.jail.own_file(version.folder, version.file, make=False)
+    try:
+        (failure,) = replacing.syncing.files([(fd, place)])
+    finally:
+        os.close(fd)
+    if failure is not None:
+        raise failure

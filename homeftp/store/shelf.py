@@ -1,0 +1,176 @@
+"""The versions of one file system: what they are called, and how they are found and thrown away.
+
+A version is what stood at an endpoint before. It lies in a folder for the day
+(UTC) on which it was replaced, in folders as the share has them, under a name
+that the wire refuses, so that it can never be mistaken for a file's own:
+
+    versions/2026-11-26/photos/.homeftp-15.11.00.123456-holiday.jpg
+
+A name that is too long for that has a folder of its own, and in it the time
+alone. Nothing else is kept anywhere: an owner finds a file by looking, and a
+copy of the folder is a copy of the versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import heapq
+import os
+import re
+import stat
+from datetime import date, datetime, timedelta, timezone
+from typing import Callable, Container, Iterator, NamedTuple
+
+from homeftp.store.jail import Jail
+from homeftp.wire.endpoint import MAX_NAME_BYTES, RESERVED_PREFIX
+
+Names = tuple[bytes, ...]
+"""The parts of a path, as system calls take them."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_PREFIX = RESERVED_PREFIX.encode()
+_DAY = re.compile(rb"(\d{4})-(\d\d)-(\d\d)\Z")
+_FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(.+))?\Z", re.DOTALL)
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+_AT_ONCE = 2000
+"""Versions that are looked for at once when the oldest have to go: some hundred KiB."""
+
+
+class Version(NamedTuple):
+    """Something that stood somewhere before."""
+
+    at_us: int
+    """When it was replaced: microseconds since 1970 UTC."""
+    names: Names
+    """Where it stood, from the top of the share's part of the file system."""
+    folder: Names
+    """The folders that it lies in, from the shelf."""
+    file: bytes
+    """What it is called there."""
+    found: os.stat_result
+
+
+def placed(names: Names, at_us: int) -> tuple[Names, bytes]:
+    """The folders and the name for what stood at `names` until `at_us`."""
+    at = _EPOCH + timedelta(microseconds=at_us)
+    day, time = at.strftime("%Y-%m-%d").encode(), _PREFIX + at.strftime("%H.%M.%S.%f").encode()
+    named = b"%b-%b" % (time, names[-1])
+    if len(named) > MAX_NAME_BYTES:
+        return (day, *names), time
+    return (day, *names[:-1]), named
+
+
+def _start(day: bytes) -> int | None:
+    """The beginning of a day, in microseconds since 1970; None for a folder that is not called as one."""
+    parsed = _DAY.match(day)
+    try:
+        return None if parsed is None else (date(*map(int, parsed.groups())) - _EPOCH.date()) // _MICROSECOND
+    except ValueError:
+        return None
+
+
+@contextlib.contextmanager
+def _unless_gone() -> Iterator[None]:
+    """What was thrown away meanwhile, or is no folder of ours, is left out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+
+
+class Shelf:
+    """The versions beneath the open folder `fd`; `cost` are the bytes that one of a size takes up. Raises OSError."""
+
+    def __init__(self, jail: Jail, fd: int, cost: Callable[[int], int]) -> None:
+        self._jail = jail
+        self._cost = cost
+        self.fd = fd
+
+    def of(self, names: Names, *, below: bool) -> Iterator[Version]:
+        """The versions of what is called so, the newest first; `below` also those of all beneath it, day by day."""
+        for day in reversed(self._days()):
+            found = [each for folder in {names[:-1], names} for each in self._read((day, *folder))]
+            own = sorted((each for each in found if each.names == names), reverse=True)
+            yield from own
+            if below:
+                yield from (each for each in self._walk((day, *names)) if each.names != names)
+
+    def total(self) -> int:
+        """The bytes that all of them take up."""
+        return sum(self._cost(each.found.st_size) for day in self._days() for each in self._walk((day,)))
+
+    def evict(self, before_us: int, wanted: int, files: int = 0, *, spared: Container[int] = ()) -> int:
+        """Throw away the versions from before then, the oldest first: `files` of them, and more until `wanted` bytes.
+
+        Those whose inodes are `spared` stay. Gives the bytes that were freed.
+        """
+        freed = count = 0
+        for day in self._days():
+            if (_start(day) or 0) >= before_us:
+                break
+            removed = True
+            while removed:
+                removed = False
+                older = (each for each in self._walk((day,)) if each.at_us < before_us)
+                for version in heapq.nsmallest(_AT_ONCE, older):
+                    if freed >= wanted and count >= files:
+                        return freed
+                    if version.found.st_ino not in spared and self._remove(version):
+                        removed = True
+                        count += 1
+                        freed += self._cost(version.found.st_size)
+            self._clear((day,))
+        return freed
+
+    def _days(self) -> list[bytes]:
+        """The folders of the days, the oldest first."""
+        return sorted(name for name in map(os.fsencode, os.listdir(self.fd)) if _start(name) is not None)
+
+    def _walk(self, top: Names) -> Iterator[Version]:
+        todo = [top]
+        while todo:
+            folders: list[Names] = []
+            yield from self._read(todo.pop(), folders)
+            todo += folders
+
+    def _read(self, folder: Names, folders: list[Names] | None = None) -> Iterator[Version]:
+        """The versions in one folder; the folders in it are put into `folders`. What has gone meanwhile is left out."""
+        start = _start(folder[0])
+        opened = self._jail.opened(self.fd, folder)
+        with _unless_gone(), opened as directory, os.scandir(directory) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                parsed = _FILE.match(name)
+                if parsed is None:
+                    if folders is not None and entry.is_dir(follow_symlinks=False):
+                        folders.append((*folder, name))
+                    continue
+                with _unless_gone():
+                    found = entry.stat(follow_symlinks=False)
+                    if start is not None and stat.S_ISREG(found.st_mode):
+                        hour, minute, second, us = map(int, parsed.groups()[:4])
+                        at_us = start + ((hour * 60 + minute) * 60 + second) * 1_000_000 + us
+                        last = () if parsed[5] is None else (parsed[5],)
+                        yield Version(at_us, (*folder[1:], *last), folder, name, found)
+
+    def _remove(self, version: Version) -> bool:
+        removed = False
+        with _unless_gone(), self._jail.opened(self.fd, version.folder) as directory:
+            os.unlink(version.file, dir_fd=directory)
+            removed = True
+        return removed
+
+    def _clear(self, top: Names) -> None:
+        """Remove the folders that hold nothing any more, beneath `top` and itself."""
+        folders = [top]
+        for folder in folders:
+            for _ in self._read(folder, folders):
+                pass
+        for folder in reversed(folders):
+            with contextlib.suppress(OSError), self._jail.opened(self.fd, folder[:-1]) as directory:
+                os.rmdir(folder[-1], dir_fd=directory)
