@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from typing import Iterator
 
 from homeftp.config import PIECE, SLICE
@@ -22,6 +23,12 @@ SETTLED_NS = 2_000_000_000
 The coarsest clock of a file system in use ticks every 2 s (FAT); Git calls a
 file younger than that "racily clean".
 """
+
+
+TICK_NS = 20_000_000
+"""Nanoseconds after which the time of a change is another: Linux counts in jiffies, of 10 ms at the most."""
+
+_TICKS = 10
 
 
 def hash_bytes(content: bytes) -> str:
@@ -60,6 +67,22 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     reader keeps what it has opened.
     """
     return before.st_size == after.st_size and before.st_mtime_ns == after.st_mtime_ns
+
+
+def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
+    """The stat of an open file that was just `found`, not before every further change must show in it.
+
+    The times of files tick: two changes within one tick leave the same mtime,
+    so that the second one would go unseen. Waits for a tick where need be, and
+    raises `Changed` (44) for a file that does not come to rest in a few.
+    """
+    for _ in range(_TICKS):
+        age = time.time_ns() - found.st_mtime_ns
+        if not 0 <= age < TICK_NS:
+            return found
+        time.sleep((TICK_NS - age) / 1e9)
+        found = os.fstat(fd)
+    raise Changed("the file is being written at this moment: try again")
 
 
 def settled(found: os.stat_result, hashed_ns: int) -> bool:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+from unittest import mock
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from homeftp.errors import Changed
-from homeftp.tree import Hasher, digest, digest_slices, hash_bytes, read_at, same_content, settled, signature
+from homeftp.tree import (
+    TICK_NS,
+    Hasher,
+    at_rest,
+    digest,
+    digest_slices,
+    hash_bytes,
+    read_at,
+    same_content,
+    settled,
+    signature,
+)
 
 
 class FileCase(SynchronousTestCase):
@@ -101,3 +114,31 @@ class StatTests(FileCase):
         second = 1_000_000_000
         for seconds, counts in ((0, False), (1.999, False), (2, True), (3600, True), (-1, False), (-2, True)):
             self.assertEqual(settled(found, found.st_mtime_ns + int(seconds * second)), counts, seconds)
+
+
+class RestTests(FileCase):
+    """Changes that follow each other closely."""
+
+    def touch(self, ns: int) -> os.stat_result:
+        """The file was written then."""
+        os.utime(self.fd, ns=(ns, ns))
+        return os.fstat(self.fd)
+
+    def test_waits(self) -> None:
+        """What was just written is looked at again when the clock has ticked: from then on a change shows."""
+        found = at_rest(self.fd, self.touch(time.time_ns()))
+        self.assertGreaterEqual(time.time_ns() - found.st_mtime_ns, TICK_NS)
+
+    def test_does_not_wait(self) -> None:
+        """What is older, or has a time that is still to come, is taken at once."""
+        with mock.patch("time.sleep") as sleep:
+            for ns in (time.time_ns() - TICK_NS, time.time_ns() + 10**9):
+                found = self.touch(ns)
+                self.assertEqual(at_rest(self.fd, found), found)
+            sleep.assert_not_called()
+
+    def test_never_at_rest(self) -> None:
+        """What is written all the time is refused."""
+        writing = mock.patch("time.sleep", side_effect=lambda seconds: self.touch(time.time_ns()))
+        with writing, self.assertRaisesRegex(Changed, "being written"):
+            at_rest(self.fd, self.touch(time.time_ns()))

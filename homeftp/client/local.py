@@ -240,7 +240,7 @@ def _regular(fd: int) -> os.stat_result:
     found = os.fstat(fd)
     if not stat.S_ISREG(found.st_mode):
         raise Changed("it is no longer a file")
-    return found
+    return tree.at_rest(fd, found)
 
 
 def _known(index: Index | None, files: Sequence[LocalFile]) -> dict[str, str]:

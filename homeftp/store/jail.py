@@ -22,9 +22,10 @@ from typing import Iterator, Sequence
 
 import attrs
 
-from homeftp.errors import BadEndpoint, NotFound, SetupError, WrongKind
+from homeftp.errors import BadEndpoint, Changed, NotFound, SetupError, WrongKind
 from homeftp.store.faults import refusal, shown
 from homeftp.syscalls import System
+from homeftp.tree import at_rest
 from homeftp.wire.endpoint import Endpoint
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -206,9 +207,10 @@ class Jail:
             raise refusal(error, endpoint) from error
 
     def file(self, endpoint: Endpoint) -> tuple[int, os.stat_result]:
-        """A regular file, open for reading, and its stat. Raises `NotFound` (40), `WrongKind` (43).
+        """A regular file, open for reading, and its stat, in which any change from now on will show.
 
-        A FIFO, a device or a socket is refused without waiting for anyone.
+        Raises `NotFound` (40), `WrongKind` (43), and `Changed` (44) for one
+        that is being written all the time. A FIFO, a device or a socket is refused without waiting for anyone.
         """
         parent = self.way(endpoint.parent)
         try:
@@ -230,7 +232,11 @@ class Jail:
             if stat.S_ISDIR(found.st_mode):
                 raise WrongKind(f"{shown(endpoint)} is a directory")
             raise WrongKind(f"{shown(endpoint)} {kind_problem(found)}")
-        return fd, found
+        try:
+            return fd, at_rest(fd, found)
+        except Changed:
+            os.close(fd)
+            raise Changed(f"{shown(endpoint)} is being written on the server at this moment: try again") from None
 
     def create_in(self, directory: int, name: bytes, mode: int) -> int:
         """A new file of our own naming, open for writing; never one that is there. Raises OSError."""
