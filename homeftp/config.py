@@ -129,6 +129,8 @@ class Patience:
     """From the connection to the end of the TLS handshake."""
     stall_seconds: float = 60.0
     """A begun line, a payload under way or unsent bytes must make progress within this time."""
+    reconnect_seconds: float = 600.0
+    """For a broken connection to be made again, counted anew whenever the transfer has got on."""
     answer_seconds: float = 3600.0
     """For an answer to begin: to compare a file of a terabyte the server has to read it."""
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from homeftp.client.address import Address, parse_address
-    from homeftp.client.api import Client, Comparison, Download, Hello, ServerLimits, Verdict
+    from homeftp.client.answers import Comparison, Hello, ServerLimits, Verdict
+    from homeftp.client.api import Client, Download
     from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
     from homeftp.client.connecting import Presented, connect, first_contact
     from homeftp.client.errors import ConnectionFailed, Corrupted, ProtocolViolation
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "address": ("Address", "parse_address"),
-    "api": ("Client", "Comparison", "Download", "Hello", "ServerLimits", "Verdict"),
+    "answers": ("Comparison", "Hello", "ServerLimits", "Verdict"),
+    "api": ("Client", "Download"),
     "cases": ("Choices", "Item", "Outcome", "Tools", "Watch"),
     "connecting": ("Presented", "connect", "first_contact"),
     "errors": ("ConnectionFailed", "Corrupted", "ProtocolViolation"),

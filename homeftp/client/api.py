@@ -8,81 +8,30 @@ here: see transfer.py.
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, TypeVar
+from typing import Any, AsyncIterator, Sequence
 
-import attrs
 from twisted.internet.defer import Deferred
 
 from homeftp import tree
+from homeftp.client.answers import (
+    Comparison,
+    Hello,
+    Names,
+    Verdict,
+    compared,
+    head,
+    itself,
+    page,
+    understood,
+    versions,
+)
 from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.client.exchange import Answer
 from homeftp.client.protocol import ClientProtocol
-from homeftp.config import MAX_IN_FLIGHT, SMALL_FILE
-from homeftp.errors import BadRequest, WrongKind
+from homeftp.errors import WrongKind
 from homeftp.interfaces import IPayload
-from homeftp.status import Status
 from homeftp.values import Page
-from homeftp.wire import endpoint as endpoints
-from homeftp.wire.codec import convert
-from homeftp.wire.messages import Entry, Hash, MetaData, Size
-
-T = TypeVar("T")
-
-
-@attrs.frozen
-class ServerLimits:
-    """What the server allows."""
-
-    in_flight: int = MAX_IN_FLIGHT
-    """Requests of one connection that it works on at once; more may be sent, and wait."""
-    small_file: Size = SMALL_FILE
-    """Files of up to so many bytes it stores many at a time."""
-    file_size: Size | None = None
-    """Bytes of the largest file it takes; None: only its disk decides."""
-
-
-@attrs.frozen
-class Hello:
-    """What the server says of itself, and of who is logged in."""
-
-    protocol: int
-    version: str = ""
-    server: str = ""
-    request_types: list[str] = attrs.field(factory=list)
-    filetypes: list[str] = attrs.field(factory=list)
-    limits: ServerLimits = ServerLimits()
-    account: str | None = None
-
-
-@attrs.frozen
-class Comparison:
-    """How what is at an endpoint compares to what was asked about."""
-
-    status: Status
-    """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER or ABSENT."""
-    differs: list[str]
-    """What differs: of hash, size, mtime_us and mode, those that were given."""
-    remote: Entry | None
-    """What stands there; None where nothing does."""
-
-
-@attrs.frozen
-class _Compared:
-    differs: list[str] = attrs.field(factory=list)
-    remote: Entry | None = None
-
-
-@attrs.frozen
-class _Listed:
-    entries: list[Entry] = attrs.field(factory=list)
-    skipped: list[tuple[str, str]] = attrs.field(factory=list)
-
-
-@attrs.frozen
-class Verdict:
-    """What the server says behind a file's bytes; `hash` is that of the whole file, where it knows it."""
-
-    hash: Hash | None = None
+from homeftp.wire.messages import Entry, MetaData, Version
 
 
 class Download:
@@ -177,7 +126,11 @@ class Client:
         return Download(entry, part.payload, answer)
 
     async def cmp(self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None) -> Comparison:
-        """Compare what stands at an endpoint with `hash` and `meta_data`, or with those of them that are given."""
+        """Compare what stands at an endpoint with `hash` and `meta_data`, or with those of them that are given.
+
+        Where a push was cut off, of a content with that hash or with that size
+        and time, the answer says how much of it has `arrived`.
+        """
         body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)
         part = await self.request("CMP", body).last()
         return compared(part.response.status, part.body)
@@ -191,15 +144,19 @@ class Client:
         hash_trailer: bool = False,
         meta_data: MetaData | None = None,
         if_hash: str | None = None,
+        offset: int = 0,
     ) -> Entry:
         """Put a file at an endpoint; when this returns, it is there durably.
 
         `hash` is that of `content`: the server stores nothing else. With
         `hash_trailer` the last 71 bytes of `content` are the hash of those
-        before them, so that a file need not be read twice. `if_hash`
-        is the hash that must be there now, or "absent"; without it whatever
-        is there is replaced. Raises `Changed` (44), `ContentMismatch` (45),
-        `WrongKind` (43), `FiletypeNotAllowed` (42), `NoSpace` (52), `TooLarge` (22).
+        before them, so that a file need not be read twice. With `offset`
+        `content` is what is missing behind so many bytes that have `arrived`,
+        and the hash is still that of the whole. `if_hash` is the hash that must
+        be there now, or "absent"; without it whatever is there is replaced.
+
+        Raises `Changed` (44), `ContentMismatch` (45), `WrongKind` (43),
+        `FiletypeNotAllowed` (42), `NoSpace` (52), `TooLarge` (22), `Forbidden` (33).
         """
         if hash is None and isinstance(content, bytes) and not hash_trailer:
             hash = tree.hash_bytes(content)
@@ -209,15 +166,16 @@ class Client:
             hash_trailer=hash_trailer or None,
             meta_data=meta_data,
             if_hash=if_hash,
+            offset=offset or None,
         )
         part = await self.request("PUSH", body, content).last()
-        return _itself(understood(part.body, Entry, "the answer to PUSH"))
+        return itself(understood(part.body, Entry, "the answer to PUSH"))
 
     async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
         """Make a directory and its parents; one that is there gets the metadata."""
         body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data)
         part = await self.request("PUSH", body).last()
-        return _itself(understood(part.body, Entry, "the answer to PUSH"))
+        return itself(understood(part.body, Entry, "the answer to PUSH"))
 
     async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[Page]:
         """A directory's entries, page by page; with `recursive` all that is below it.
@@ -245,6 +203,35 @@ class Client:
         finally:
             answer.discard()
 
+    async def versions(self, rel_endpoint: str = "") -> AsyncIterator[Sequence[Version]]:
+        """What stood at an endpoint, and at all beneath it, before, page by page.
+
+        Those of one file are sorted, the newest first. Names are relative to `rel_endpoint`, and legal.
+        """
+        answer = self.request("VERSIONS", _given(rel_endpoint=rel_endpoint))
+        count = 0
+        try:
+            async for part in answer:
+                if not part.response.more:
+                    if part.body.get("versions_total") != count:
+                        raise ProtocolViolation(
+                            f"the server listed {count} versions and says that it was another number"
+                        )
+                    return
+                listed = versions(part.body)
+                count += len(listed)
+                yield listed
+        finally:
+            answer.discard()
+
+    async def restore(self, rel_endpoint: str, *, at: int | None = None, if_hash: str | None = None) -> Entry:
+        """Put the version that was replaced `at` that time (microseconds since 1970) in its place, or the newest.
+
+        What stands there becomes a version. Raises `NotFound` (40), `Changed` (44), `WrongKind` (43).
+        """
+        part = await self.request("RESTORE", _given(rel_endpoint=rel_endpoint, at=at, if_hash=if_hash)).last()
+        return itself(understood(part.body, Entry, "the answer to RESTORE"))
+
     async def close(self) -> None:
         """Say goodbye and end the connection."""
         await self.protocol.close()
@@ -252,71 +239,6 @@ class Client:
     def when_ended(self) -> Deferred[Exception]:
         """Fires with the reason when the connection has ended."""
         return self.protocol.when_ended()
-
-
-class Names:
-    """Which names of a listing are legal; remembers directories, so that each part is looked at once."""
-
-    def __init__(self) -> None:
-        self._directories = {""}
-        self._listed: set[str] = set()
-
-    def check(self, entry: Entry) -> None:
-        """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
-        parent, slash, name = entry.name.rpartition("/")
-        if entry.name in self._listed:
-            raise ProtocolViolation(f"the server listed a name twice: {entry.name[:200]!a}")
-        self._listed.add(entry.name)
-        if (slash and not parent) or parent not in self._directories or endpoints.name_problem(name) is not None:
-            raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:200]!a}")
-        if entry.kind == "directory":
-            self._directories.add(entry.name)
-
-
-def page(body: dict[str, Any], names: Names) -> Page:
-    """One page of a listing, its names checked."""
-    listed = understood(body, _Listed, "a page of a listing")
-    for entry in listed.entries:
-        names.check(entry)
-    return Page(tuple(listed.entries), tuple(listed.skipped))
-
-
-def compared(status: int, body: dict[str, Any]) -> Comparison:
-    """The answer to CMP."""
-    parts = understood(body, _Compared, "the answer to CMP")
-    if not Status.SAME <= status <= Status.ABSENT or (status == Status.ABSENT) != (parts.remote is None):
-        raise ProtocolViolation("the server's answer to CMP contradicts itself")
-    if parts.remote is not None:
-        _itself(parts.remote)
-    return Comparison(Status(status), parts.differs, parts.remote)
-
-
-def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:
-    """What the head of a GET says of the file whose bytes follow; raises `ProtocolViolation` where they do not fit."""
-    entry = _itself(understood(body, Entry, "the answer to GET"))
-    if entry.kind != "file":
-        raise ProtocolViolation("the server sent a directory as if it were a file")
-    rest = max(0, entry.size - offset)
-    if content_length != (rest if length is None else min(length, rest)):
-        raise ProtocolViolation(
-            f"the server sent {content_length} bytes of a file of {entry.size}: not what was asked for"
-        )
-    return entry
-
-
-def _itself(entry: Entry) -> Entry:
-    """An entry that must be what was asked about, and has no other name."""
-    if entry.name:
-        raise ProtocolViolation(f"the server answered about something else: {entry.name[:200]!a}")
-    return entry
-
-
-def understood(body: dict[str, Any], kind: type[T], what: str) -> T:
-    """A response's body as `kind`; raises `ProtocolViolation` for one that does not fit."""
-    try:
-        return convert(body, kind, what)
-    except BadRequest as error:
-        raise ProtocolViolation(f"the server sent what is no answer: {error}") from None
 
 
 def _given(**parameters: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from typing import Any, Awaitable, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Iterable, Iterator, NamedTuple
 
 import attrs
 
@@ -13,6 +13,9 @@ from homeftp.index import Index
 from homeftp.interfaces import IWorkers
 from homeftp.syscalls import System
 from homeftp.wire.messages import Entry
+
+if TYPE_CHECKING:
+    from homeftp.client.line import Line
 
 
 class Outcome(enum.Enum):
@@ -93,6 +96,11 @@ class Case:
         self.weight = 0
         """Bytes that it may keep in memory."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of content: here, or where it is not here, there."""
+        return self.local.size if self.local else self.remote.size if self.remote else 0
+
 
 @attrs.frozen
 class Choices:
@@ -114,6 +122,8 @@ class Tools:
     workers: IWorkers
     system: System
     index: Index | None = None
+    line: Line | None = None
+    """Makes the connection again when it breaks; without it a transfer ends then."""
 
 
 @attrs.define
@@ -125,15 +135,40 @@ class Watch:
     """So many files more are to be looked at, of so many bytes."""
     on_bytes: Callable[[int], None] = lambda size: None
     """So many bytes of content are done with: moved, or found to be the same."""
+    on_again: Callable[[], None] = lambda: None
+    """The connection broke and was made again: what was planned is planned anew, and what is done is counted anew."""
+    on_resumed: Callable[[str, int], None] = lambda name, size: None
+    """A file is gone on with from so many bytes on that are there already."""
+    on_alive: Callable[[], None] = lambda: None
+    """Something got on."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)
     """How many came to each outcome: files, and directories where something was done or is to be told of them."""
     kinds: Counter[tuple[Outcome, str]] = attrs.field(factory=Counter)
     """The same for each kind."""
     moved: int = 0
     """Bytes of content that crossed the wire."""
+    done: set[str] = attrs.field(factory=set)
+    """The endpoints of the files that are done with."""
+    from_start: set[str] = attrs.field(factory=set)
+    """The endpoints of files of which what is there is of no use: to be moved from their beginning."""
+    _told: set[tuple[str, str, Outcome]] = attrs.field(factory=set)
+    _told_before: frozenset[tuple[str, str, Outcome]] = frozenset()
 
-    def item(self, item: Item) -> None:
-        """One file or directory is done with."""
+    def again(self) -> None:
+        """The connection was made again, and the whole is begun anew: what is done stays done."""
+        self._told_before = frozenset(self._told)
+        self.on_again()
+
+    def item(self, item: Item, endpoint: str | None = None) -> None:
+        """One file, at that endpoint, or something else is done with; what was told of that is not told again."""
+        if endpoint is not None:
+            self.done.add(endpoint)
+        else:
+            key = (item.name, item.kind, item.outcome)
+            if key in self._told_before:
+                return
+            self._told.add(key)
+        self.on_alive()
         self.counts[item.outcome] += 1
         self.kinds[item.outcome, item.kind] += 1
         self.on_item(item)
@@ -142,6 +177,7 @@ class Watch:
         """So many bytes of content are done with."""
         if moved:
             self.moved += size
+            self.on_alive()
         self.on_bytes(size)
 
 
@@ -169,6 +205,15 @@ def mtime_us(entry: Entry) -> int | None:
 
 Place = Callable[[str], str]
 """The endpoint of what has a name in a tree."""
+
+
+def undone(cases: Iterable[Case], place: Place, watch: Watch) -> Iterator[Case]:
+    """The cases that are not done with yet, from before the connection was made again."""
+    for case in cases:
+        if place(case.name) not in watch.done:
+            yield case
+        else:
+            watch.bytes(case.size, moved=False)
 
 
 def below(base: str) -> Place:

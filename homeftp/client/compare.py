@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Callable, Container, Iterable, Iterator
 
 from homeftp.client.api import Client
-from homeftp.client.cases import Case, Item, Outcome, Place, Tools, Watch, differing
+from homeftp.client.cases import Case, Item, Outcome, Place, Tools, Watch, differing, undone
 from homeftp.client.judge import Judge
 from homeftp.client.local import LocalTree
 from homeftp.wire.messages import Entry
@@ -34,6 +34,7 @@ class Compare:
         watch: Watch,
         unread: Container[str] = (),
     ) -> None:
+        self._place = place
         self._tree = tree
         self._remote = remote
         self._watch = watch
@@ -48,7 +49,7 @@ class Compare:
         """Compare. Raises `ConnectionFailed`."""
         self._directories()
         try:
-            await self._judge.run(self._cases())
+            await self._judge.run(undone(self._cases(), self._place, self._watch))
         finally:
             await self._judge.wind_up()
 
@@ -82,10 +83,11 @@ class Compare:
             self._end(case, Outcome.DIFFERS if case.differs else Outcome.SAME)
 
     def _end(self, case: Case, outcome: Outcome, reason: str = "") -> None:
-        size = case.local.size if case.local is not None else case.remote.size if case.remote is not None else 0
         tops = self._missing if case.remote is None else self._extra if case.local is None else {}
-        self._watch.item(Item(outcome, case.name, size, reason, case.differs, within=tops.get(_above(case.name))))
-        self._watch.bytes(size, moved=False)
+        within = tops.get(_above(case.name))
+        item = Item(outcome, case.name, case.size, reason, case.differs, within=within)
+        self._watch.item(item, self._place(case.name))
+        self._watch.bytes(case.size, moved=False)
         self._judge.release(case)
 
     def _directories(self) -> None:

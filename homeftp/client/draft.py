@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from typing import Mapping, NamedTuple
+from typing import Iterator, Mapping, NamedTuple
 
 from homeftp import tree
 from homeftp.client.errors import Corrupted
@@ -75,18 +75,47 @@ class Folders:
 
 
 class Draft:
-    """A file that has no name yet."""
+    """A file that has no name yet.
 
-    def __init__(self, folders: Folders, arrival: Arrival) -> None:
+    With a `key`, of 32 hexadecimal digits, what an earlier draft with that key
+    left is gone on with, if nobody else does: then `size` is not 0, and `check`
+    comes before anything else.
+    """
+
+    def __init__(self, folders: Folders, arrival: Arrival, key: str | None = None) -> None:
         parent = arrival.name.rpartition("/")[0]
         self._name = folders.last(arrival.name)
         self.arrival = arrival
         self._system = folders.system
         self._folder = folders.at(parent)
-        self._temporary = RESERVED_PREFIX + secrets.token_hex(16)
         self._hash = tree.Hasher()
-        self._size = 0
-        self._fd = self._folder.create(self._temporary)
+        self.size = 0
+        """Bytes that have been written."""
+        claimed = None
+        if key is not None:
+            self._temporary = RESERVED_PREFIX + key
+            claimed = self._folder.claim(self._temporary)
+        if claimed is None:
+            self._temporary = RESERVED_PREFIX + secrets.token_hex(16)
+            claimed = self._folder.create(self._temporary)
+        self._fd = claimed
+        self.size = os.lseek(self._fd, 0, os.SEEK_END)
+
+    def check(self) -> Iterator[None]:
+        """Hash what is there already, in slices."""
+        yield from tree.hash_slices(self._hash, self._fd, 0, self.size)
+
+    def restart(self) -> None:
+        """Forget what is there already."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._hash = tree.Hasher()
+        self.size = 0
+
+    @property
+    def hash(self) -> str:
+        """The hash of what is there."""
+        return self._hash.hash()
 
     def write(self, data: bytes) -> None:
         """The next bytes."""
@@ -94,11 +123,11 @@ class Draft:
         rest = memoryview(data)
         while rest:
             rest = rest[self._system.write(self._fd, rest) :]
-        self._size += len(data)
+        self.size += len(data)
 
     def start_writeback(self, length: int) -> None:
         """Let the disk begin with the last `length` bytes."""
-        self._system.start_writeback(self._fd, self._size - length, length)
+        self._system.start_writeback(self._fd, self.size - length, length)
 
     def finish(self, hash: str, *, sync: bool) -> None:
         """Check it against `hash` and close it. Raises `Corrupted`, and `ContentMismatch` for this disk's faults."""
@@ -106,7 +135,7 @@ class Draft:
             if self._hash.hash() != hash:
                 raise Corrupted
             self._folder.dress(self._fd, self._temporary, self.arrival.mtime_us, self.arrival.mode)
-            if os.fstat(self._fd).st_size != self._size:
+            if os.fstat(self._fd).st_size != self.size:
                 raise ContentMismatch("the disk did not keep all of it")
             if sync:
                 self._system.fsync(self._fd)
@@ -142,6 +171,11 @@ class Draft:
         if found is None:
             raise Changed("it was removed again at once")
         return found
+
+    def keep(self) -> None:
+        """Close it, and leave it for the next draft with its key."""
+        self._temporary = ""
+        self.abort()
 
     def abort(self) -> None:
         """Leave no trace. May be called twice."""

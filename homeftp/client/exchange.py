@@ -76,8 +76,11 @@ class Incoming:
         return self._held >= PIECE or not self._missing
 
     async def read(self) -> bytes:
-        """The next piece, from `config.PIECE` to `config.STREAM_PIECE` bytes; the rest, then b"", at the end."""
-        while not self.ready:
+        """The next piece, from `config.PIECE` to `config.STREAM_PIECE` bytes; the rest, then b"", at the end.
+
+        What came before the connection broke is given first.
+        """
+        while not self.ready and not (self._held and self._answer.broken):
             await self._answer.news()
         taken: list[bytes] = []
         size = 0
@@ -176,6 +179,11 @@ class Answer:
         self._parts.clear()
         self._held = 0
         self._go_on()
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing more will come."""
+        return self._failure is not None
 
     async def news(self) -> None:
         """Wait until something has arrived; raises what ended the connection."""

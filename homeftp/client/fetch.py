@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from homeftp.client.api import Client, Download, Verdict, head, understood
-from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us, suspicious
+from homeftp import tree
+from homeftp.client.answers import Verdict
+from homeftp.client.api import Client, Download
+from homeftp.client.cases import (
+    Case,
+    Choices,
+    Item,
+    Outcome,
+    Place,
+    Tools,
+    Watch,
+    differing,
+    mtime_us,
+    suspicious,
+    undone,
+)
 from homeftp.client.draft import Arrival
-from homeftp.client.errors import Corrupted, ProtocolViolation
-from homeftp.client.exchange import IExchange, settled
+from homeftp.client.errors import ConnectionFailed, Corrupted
+from homeftp.client.getting import Getting
 from homeftp.client.judge import Judge
 from homeftp.client.landing import Dress, Landing, LargeArrival, Small
 from homeftp.client.local import MODES, LocalFile, LocalTree
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Changed, ContentMismatch, Refusal, SetupError
-from homeftp.wire.messages import Entry, Response
+from homeftp.errors import BadRequest, Changed, ContentMismatch, Refusal, SetupError, ShuttingDown
+from homeftp.wire.messages import Entry
 from homeftp.workers import Together
 
 WINDOW = 1024
@@ -55,6 +69,7 @@ class Fetch:
         self._watch = watch
         self._blocked = dict(tree.skipped + tree.left_out)
         self._changed: set[str] = set()
+        self._is_lost = False
         self._judge = Judge(client, tools, place, self._decide, sends=False, window=WINDOW)
         limit = _WRITTEN_TOGETHER
         self._landed: Together[Small, os.stat_result] = Together(tools.workers, landing.place_many, limit=limit)
@@ -66,10 +81,10 @@ class Fetch:
         """Fetch the files, then give the directories their metadata. Raises `ConnectionFailed`."""
         here = self._tree.files.get
         try:
-            await self._judge.run(
-                Case(name, here(name), entry) for name, entry in self._remote.items() if entry.kind == "file"
-            )
+            files = (Case(name, here(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
+            await self._judge.run(undone(files, self._place, self._watch))
             await self._directories()
+            await self._tools.workers.run(self._landing.sweep, self._tree.drafts)
         finally:
             await self._judge.wind_up()
             await self._tools.workers.run(self._landing.finish)
@@ -125,11 +140,11 @@ class Fetch:
         if case.remote.size > STREAM_PIECE:
             self._judge.spawn(self._fetch_large(case, outcome))
             return
-        fetching = _Fetching(self, case, outcome)
+        fetching = Getting(self, case, outcome)
         try:
             self._client.protocol.ask(fetching, "GET", {"rel_endpoint": self._place(case.name)})
         except Exception as reason:  # noqa: BLE001 (there is no connection any more)
-            self._judge.fail(reason)
+            self.lost(reason)
 
     def fetched(self, case: Case, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
         """A small file is here."""
@@ -140,22 +155,43 @@ class Fetch:
         placing.addCallback(self._placed, case, outcome, len(data)).addErrback(self._not_placed, case)
 
     async def _fetch_large(self, case: Case, outcome: Outcome) -> None:
+        """Fetch a large file, on from where an earlier try was cut off; from its beginning if that comes out wrong."""
+        if not await self._try_large(case, outcome, resume=True):
+            await self._try_large(case, outcome, resume=False)
+
+    async def _try_large(self, case: Case, outcome: Outcome, *, resume: bool) -> bool:
+        """Whether that settled it: what was here may have been the beginning of another content."""
         assert case.remote is not None
         run = self._tools.workers.run
         try:
-            incoming = await run(self._landing.begin, self._arrival(case, case.remote))
+            key = draft_key(self._place(case.name), case.remote)
+            incoming = await run(self._landing.begin, self._arrival(case, case.remote), key)
         except OSError as error:
             self.fail(case, error)
-            return
+            return True
+        keep = False
+        offset = 0
         download = None
         try:
-            download = await self._client.get(self._place(case.name))
+            offset = await self._offset(case, incoming) if resume else 0
+            if incoming.size != offset:
+                await run(incoming.restart)
+            download = await self._client.get(self._place(case.name), offset=offset)
             await self._stream(download, incoming)
             verdict = await download.verdict()
             if verdict.hash is None:
                 raise Corrupted
             found = await run(incoming.commit, verdict.hash, self._arrival(case, download.entry))
+        except (ShuttingDown, ConnectionFailed) as reason:
+            keep = True
+            self.lost(reason)
+        except CancelledError:
+            keep = self._is_lost  # and not because the person has had enough of it
+            raise
         except Refusal as refused:
+            if offset and isinstance(refused, (Corrupted, BadRequest)):
+                self._watch.bytes(-offset, moved=False)
+                return False
             self.fail(case, refused)
         except OSError as error:
             if download is not None:
@@ -164,7 +200,23 @@ class Fetch:
         else:
             self._placed(found, case, outcome, 0)
         finally:
-            await run(incoming.close)
+            await run(partial(incoming.close, keep=keep))
+        return True
+
+    async def _offset(self, case: Case, incoming: LargeArrival) -> int:
+        """From where the rest is to be fetched of what an earlier try has left. The hash at the end says if it fits."""
+        if not incoming.size:
+            return 0
+        checking = incoming.check()
+        while await self._tools.workers.run(next, checking, ()) is None:
+            pass
+        # The verdict on a part has the whole file's hash only where the server knows it; this makes it find out.
+        there = (await self._client.cmp(self._place(case.name), hash=incoming.hash)).remote
+        if there is None or case.remote is None or not incoming.size <= there.size == case.remote.size:
+            return 0
+        self._watch.bytes(incoming.size, moved=False)
+        self._watch.on_resumed(case.name, incoming.size)
+        return incoming.size
 
     async def _stream(self, download: Download, incoming: LargeArrival) -> None:
         """The disk works on one piece while the next arrives."""
@@ -200,7 +252,9 @@ class Fetch:
 
     def fail(self, case: Case, failure: Exception) -> None:
         """The file cannot be had."""
-        if isinstance(failure, OSError) and failure.errno in _NO_MORE:
+        if isinstance(failure, ShuttingDown):
+            self.lost(failure)
+        elif isinstance(failure, OSError) and failure.errno in _NO_MORE:
             self._judge.fail(SetupError(f"{case.name or 'the file'} cannot be written: {failure.strerror}"))
         elif isinstance(failure, OSError):
             self._end(case, Outcome.FAILED, failure.strerror or str(failure))
@@ -213,11 +267,12 @@ class Fetch:
 
     def lost(self, reason: Exception) -> None:
         """The connection has ended."""
+        self._is_lost = True
         self._judge.fail(reason)
 
     def _end(self, case: Case, outcome: Outcome, reason: str = "", *, moved: int | None = None) -> None:
         item = self._item(case, outcome, reason)
-        self._watch.item(item)
+        self._watch.item(item, self._place(case.name))
         self._watch.bytes(item.size if moved is None else moved, moved=moved is not None)
         self._judge.release(case)
 
@@ -248,62 +303,12 @@ class Fetch:
         return bool(set(differing(here, entry)) - {"size"})
 
 
+def draft_key(endpoint: str, entry: Entry) -> str:
+    """What a draft is known by, for who goes on with it: where it comes from, and what it looked like there."""
+    return tree.hash_bytes(f"{endpoint}\n{entry.size}\n{mtime_us(entry)}".encode()).removeprefix(tree.ALGORITHM)[:32]
+
+
 def dress(name: str, entry: Entry) -> Dress:
     """The server's metadata, as far as this system has them."""
     found = dict(entry.meta_data)
     return Dress(name, found.get("mtime_us"), found.get("mode") if MODES else None)
-
-
-@implementer(IExchange)
-class _Fetching:
-    """A GET of a small file under way."""
-
-    __slots__ = ("_case", "_fetch", "_head", "_outcome", "_pieces", "_problem", "_verdict")
-
-    def __init__(self, fetch: Fetch, case: Case, outcome: Outcome) -> None:
-        self._fetch = fetch
-        self._case = case
-        self._outcome = outcome
-        self._head: Entry | None = None
-        self._verdict: Verdict | None = None
-        self._pieces: list[bytes] = []
-        self._problem: Exception | None = None
-
-    def responded(self, response: Response) -> None:
-        """The head, then the verdict."""
-        refused = settled(response)
-        if refused is not None:
-            self._problem = refused
-            return
-        try:
-            if not response.more:
-                self._verdict = understood(response.body, Verdict, "the verdict of GET")
-            elif self._head is None:
-                self._head = head(response.body, response.content_length)
-                if response.content_length > STREAM_PIECE:
-                    self._problem = Changed("it grew meanwhile: get it again")
-            else:
-                self._problem = ProtocolViolation("the server sent a file in two parts")
-        except ProtocolViolation as violation:
-            self._problem = violation
-
-    def received(self, data: bytes) -> None:
-        """The content."""
-        if self._problem is None:
-            self._pieces.append(data)
-
-    def finished(self) -> None:
-        """The file is here, or it is known why not."""
-        if isinstance(self._problem, ProtocolViolation):
-            self._fetch.lost(self._problem)
-        elif self._problem is not None:
-            self._fetch.fail(self._case, self._problem)
-        elif self._head is None or self._verdict is None:
-            self._fetch.fail(self._case, Changed("it was changed there meanwhile: get it again"))
-        else:
-            data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._fetch.fetched(self._case, self._outcome, self._head, data, self._verdict)
-
-    def failed(self, reason: Exception) -> None:
-        """The connection has ended."""
-        self._fetch.lost(reason)

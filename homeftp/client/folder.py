@@ -27,6 +27,12 @@ class Folder(Protocol):
     def create(self, name: str) -> int:
         """A new file for writing, mode 0600: its descriptor."""
 
+    def claim(self, name: str) -> int | None:
+        """The file `name` of ours, to read and write, made where it is missing; None where it cannot be had.
+
+        Whoever has it has it alone, until its descriptor is closed.
+        """
+
     def open(self, name: str) -> int:
         """The file `name`, never through a link: its descriptor, for reading."""
 
@@ -81,6 +87,29 @@ class HeldFolder:
     def create(self, name: str) -> int:
         """A new file."""
         return os.open(name, _CREATE, 0o600, dir_fd=self._fd)
+
+    def claim(self, name: str) -> int | None:
+        """By a lock; the file must be one that only we could have made."""
+        import fcntl  # where there are no descriptors of folders there is none of this either
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            fd = os.open(name, flags, 0o600, dir_fd=self._fd)
+        except OSError:
+            return None
+        try:
+            found = os.fstat(fd)
+            ours = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+            if ours:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                there = self.look(name)  # or who had it before has just removed it
+                ours = there is not None and there.st_ino == found.st_ino
+        except OSError:
+            ours = False
+        if not ours:
+            os.close(fd)
+            return None
+        return fd
 
     def open(self, name: str) -> int:
         """The file `name`."""
@@ -155,6 +184,10 @@ class NamedFolder:
     def create(self, name: str) -> int:
         """A new file."""
         return os.open(self._at(name), _CREATE, 0o600)
+
+    def claim(self, name: str) -> int | None:
+        """There are no such locks."""
+        return None
 
     def open(self, name: str) -> int:
         """The file `name`."""

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.client.api import Client, compared
+from homeftp.client.answers import compared
+from homeftp.client.api import Client
 from homeftp.client.cases import Case, Place, Tools, differing
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.exchange import IExchange, settled

@@ -10,14 +10,17 @@ a server calls its files. Everything here blocks and is called in a worker.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 from types import MappingProxyType
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from homeftp import tree
 from homeftp.client.draft import Arrival, Draft, Folders
+from homeftp.client.folder import Folder
+from homeftp.config import FRAGMENT_SECONDS, RESUMABLE
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.index import Index, Row
 from homeftp.syscalls import System
@@ -82,9 +85,16 @@ class Landing:
         self.note(zip(files, results, strict=True), begun)
         return results
 
-    def begin(self, arrival: Arrival) -> LargeArrival:
-        """Room for a large file, written piece by piece."""
-        return LargeArrival(self, self._folders(), arrival)
+    def begin(self, arrival: Arrival, key: str) -> LargeArrival:
+        """Room for a large file, written piece by piece, on from what an earlier one with that key has left."""
+        return LargeArrival(self, self._folders(), arrival, key)
+
+    def sweep(self, drafts: Iterable[str]) -> None:
+        """Remove drafts, by their names, that nobody has gone on with for a day."""
+        with self._folders() as folders:
+            for name in drafts:
+                with contextlib.suppress(OSError):
+                    _sweep(folders.at(name.rpartition("/")[0]), folders.last(name))
 
     def make_directories(self, names: Sequence[str]) -> list[tuple[str, OSError]]:
         """Make directories, and those above them; one that is there is left as it is. What failed, and how."""
@@ -153,17 +163,35 @@ class Landing:
 
 
 class LargeArrival:
-    """A large file on its way in."""
+    """A large file on its way in. Where its `size` is not 0 at first, `check` or `restart` comes before all else."""
 
-    def __init__(self, landing: Landing, folders: Folders, arrival: Arrival) -> None:
+    def __init__(self, landing: Landing, folders: Folders, arrival: Arrival, key: str) -> None:
         self._landing = landing
         self._folders = folders
         self._begun = time.time_ns()
         try:
-            self._draft = Draft(folders, arrival)
+            self._draft = Draft(folders, arrival, key)
         except BaseException:
             folders.close()
             raise
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there."""
+        return self._draft.size
+
+    @property
+    def hash(self) -> str:
+        """The hash of what is there, once it has been checked."""
+        return self._draft.hash
+
+    def check(self) -> Iterator[None]:
+        """Hash what an earlier try has left, in slices."""
+        return self._draft.check()
+
+    def restart(self) -> None:
+        """Forget what an earlier try has left."""
+        self._draft.restart()
 
     def write(self, data: bytes) -> None:
         """The next bytes."""
@@ -178,10 +206,21 @@ class LargeArrival:
         self._landing.note([(Small(arrival, b"", hash), found)], self._begun)
         return found
 
-    def close(self) -> None:
-        """Let go of it; unless it was committed, it leaves no trace. May be called twice."""
+    def close(self, *, keep: bool = False) -> None:
+        """Let go of it. Unless it was committed it leaves no trace, or with `keep` what has arrived so far."""
+        if keep and self.size >= RESUMABLE:
+            self._draft.keep()
         self._draft.abort()
         self._folders.close()
+
+
+def _sweep(folder: Folder, name: str) -> None:
+    found = folder.look(name)
+    if found is not None and time.time() - found.st_mtime >= FRAGMENT_SECONDS:
+        fd = folder.claim(name)
+        if fd is not None:
+            folder.remove(name)
+            os.close(fd)
 
 
 def _drafted(folders: Folders, file: Small, *, sync: bool) -> Draft | OSError | ContentMismatch:

@@ -18,6 +18,7 @@ from homeftp import tree
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.index import Index, Row
+from homeftp.values import Arrived
 from homeftp.wire.messages import HASH_BYTES, MetaData
 
 MODES = os.name == "posix"
@@ -87,6 +88,8 @@ class LocalTree:
     directories: dict[str, LocalFile] = attrs.field(factory=dict)
     skipped: list[tuple[str, str]] = attrs.field(factory=list)
     left_out: list[tuple[str, str]] = attrs.field(factory=list)
+    drafts: list[str] = attrs.field(factory=list)
+    """What is there of a get that was cut off, by its name."""
     spelled: dict[str, str] = attrs.field(factory=dict)
     """How the last part of a name is spelled here, where that is not in the composed form of the wire."""
 
@@ -124,6 +127,8 @@ class OpenFile:
         """Why what `read` gave is not the file's content."""
         self.hash: str | None = None
         """Its hash, once `digest` or `read` has made it."""
+        self.offset = 0
+        """Where `read` begins."""
         self._hasher = tree.Hasher()
         self._begun = time.time_ns()
         self._offset = 0
@@ -139,10 +144,23 @@ class OpenFile:
                 self._keep(found)
             yield found
 
+    def skip(self, arrived: Arrived) -> Iterator[bool | None]:
+        """Leave out what has arrived there already, if it is the beginning of this file.
+
+        Hashes that in slices: None after each, and at last whether it is so.
+        """
+        hasher = tree.Hasher()
+        if 0 < arrived.size <= self.file.size:
+            yield from tree.hash_slices(hasher, self._fd, 0, arrived.size)
+            if hasher.hash() == arrived.hash:
+                self.offset = self._offset = arrived.size
+                self._hasher = hasher
+        yield self.offset > 0
+
     @property
     def sent_size(self) -> int:
         """How many bytes `read` gives in all."""
-        return self.file.size + HASH_BYTES
+        return self.file.size - self.offset + HASH_BYTES
 
     def read(self) -> bytes:
         """The next piece of the content; behind it its hash, which is made meanwhile unless `digest` has made it.

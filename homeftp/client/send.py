@@ -8,14 +8,28 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.cases import Case, Choices, Item, Outcome, Place, Tools, Watch, differing, mtime_us, suspicious
+from homeftp.client.cases import (
+    Case,
+    Choices,
+    Item,
+    Outcome,
+    Place,
+    Tools,
+    Watch,
+    differing,
+    mtime_us,
+    suspicious,
+    undone,
+)
+from homeftp.client.errors import ConnectionFailed
 from homeftp.client.exchange import IExchange
 from homeftp.client.judge import Judge
 from homeftp.client.local import LocalFile, LocalTree, OpenFile
-from homeftp.errors import Refusal
-from homeftp.interfaces import IPayload, IWorkers
+from homeftp.client.outgoing import FilePayload, skip_arrived
+from homeftp.errors import Changed, Refusal, ShuttingDown
+from homeftp.interfaces import IPayload
 from homeftp.status import Status
-from homeftp.wire.messages import ABSENT, Entry, Response
+from homeftp.wire.messages import ABSENT, Entry, MetaData, Response
 
 WINDOW = 256
 """Files that are being read, compared or sent at once. More than the server works on, so that it never waits."""
@@ -49,7 +63,8 @@ class Send:
         """Send the files, then give the directories their metadata. Raises `ConnectionFailed`."""
         remote = self._remote.get
         try:
-            await self._judge.run(Case(name, file, remote(name)) for name, file in self._tree.files.items())
+            cases = (Case(name, file, remote(name)) for name, file in self._tree.files.items())
+            await self._judge.run(undone(cases, self._place, self._watch))
         finally:
             await self._judge.wind_up()
         await self._directories()
@@ -98,6 +113,32 @@ class Send:
             self._end(case, doubt)
 
     def _send(self, case: Case, outcome: Outcome) -> None:
+        if case.open is None:
+            self._push(case, outcome)
+        else:
+            self._judge.spawn(self._send_large(case, case.open, outcome))
+
+    async def _send_large(self, case: Case, file: OpenFile, outcome: Outcome) -> None:
+        """Send a large file, on from where an earlier try was cut off."""
+        endpoint = self._place(case.name)
+        if endpoint not in self._watch.from_start:
+            try:
+                meta_data: MetaData = [("size", file.file.size), *file.file.meta_data]
+                compared = await self._client.cmp(endpoint, meta_data=meta_data)
+            except Refusal as refused:
+                self._end(case, Outcome.REFUSED, refused.message)
+                return
+            try:
+                await skip_arrived(file, compared.arrived, self._tools.workers)
+            except (OSError, Changed) as failure:
+                self._fail(case, failure)
+                return
+        if file.offset:
+            self._watch.bytes(file.offset, moved=False)
+            self._watch.on_resumed(case.name, file.offset)
+        self._push(case, outcome)
+
+    def _push(self, case: Case, outcome: Outcome) -> None:
         content, remote = case.content, case.remote
         assert content is not None
         body: dict[str, Any] = {
@@ -109,6 +150,8 @@ class Send:
         payload: bytes | IPayload | None = content.data
         if case.open is not None:
             body["hash_trailer"] = True
+            if case.open.offset:
+                body["offset"] = case.open.offset
             payload = FilePayload(case.open, self._tools.workers, self._watch)
             case.closing = payload.close
         else:
@@ -125,7 +168,7 @@ class Send:
             self._fail(case, case.open.failure, moved=True)
             return
         if response.status != Status.OK:
-            self._end(case, Outcome.REFUSED, response.message, moved=True)
+            self._refused(case, response)
             return
         sent = case.open.hash if case.open is not None else case.content and case.content.hash
         if response.body.get("hash") != sent:
@@ -134,8 +177,19 @@ class Send:
         self._changed.add(case.name.rpartition("/")[0])
         self._end(case, outcome, moved=True)
 
+    def _refused(self, case: Case, response: Response) -> None:
+        endpoint = self._place(case.name)
+        if response.status == Status.SHUTTING_DOWN:
+            self.lost(ShuttingDown(response.message))
+        elif response.status == Status.CHANGED and case.open is not None and case.open.offset:
+            # What had arrived is of no use. The rest would still be read, and thrown away: better a new connection.
+            self._watch.from_start.add(endpoint)
+            self.lost(ConnectionFailed(f"{case.name or endpoint} has to be sent from its beginning"))
+        else:
+            self._end(case, Outcome.REFUSED, response.message, moved=True)
+
     def lost(self, reason: Exception) -> None:
-        """The connection has ended."""
+        """The connection has ended, or is of no use any more."""
         self._judge.fail(reason)
 
     def _fail(self, case: Case, failure: Exception, *, moved: bool = False) -> None:
@@ -146,7 +200,7 @@ class Send:
             self._end(case, Outcome.REFUSED if refused else Outcome.FAILED, str(failure), moved=moved)
 
     def _end(self, case: Case, outcome: Outcome, reason: str = "", *, moved: bool = False) -> None:
-        self._watch.item(self._item(case, outcome, reason))
+        self._watch.item(self._item(case, outcome, reason), self._place(case.name))
         if case.open is None or not moved:
             self._watch.bytes(case.local.size if case.local else 0, moved=moved)
         self._judge.release(case)
@@ -211,47 +265,3 @@ class _Sending:
     def failed(self, reason: Exception) -> None:
         """The connection has ended."""
         self._send.lost(reason)
-
-
-@implementer(IPayload)
-class FilePayload:
-    """A large file's content and the hash behind it, read one piece ahead."""
-
-    def __init__(self, file: OpenFile, workers: IWorkers, watch: Watch) -> None:
-        self.size = file.sent_size
-        self._content = file.file.size
-        self._file = file
-        self._run = workers.run
-        self._watch = watch
-        self._ahead: Deferred[bytes] | None = None
-        self._ended = False
-        self._unwanted = False
-
-    async def read(self) -> bytes:
-        """The next piece; b"" after the last."""
-        ahead = self._ahead or self._run(self._file.read)
-        self._ahead = None
-        data = b""
-        try:
-            data = await ahead
-        finally:
-            if not data:
-                self._ended = True
-                if self._unwanted:
-                    self._run(self._file.close)
-        if data:
-            self._ahead = self._run(self._file.read)
-            content = min(len(data), self._content)
-            self._content -= content
-            self._watch.bytes(content, moved=True)
-        return data
-
-    def close(self) -> None:
-        """Close the file, as soon as nothing of it is to be sent any more."""
-        self._unwanted = True
-        if self._ended:
-            self._run(self._file.close)
-
-    async def read_all(self, limit: int) -> bytes:
-        """Never asked for: large files are streamed."""
-        raise NotImplementedError

@@ -6,22 +6,23 @@ import os
 import shutil
 import sys
 import tempfile
-import time
+from functools import partial
 from typing import BinaryIO
 
 from homeftp import tree
-from homeftp.client.api import Client
-from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
+from homeftp.client.api import Client, Download
+from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch, mtime_us
 from homeftp.client.errors import Corrupted
+from homeftp.client.line import persist_transfer
 from homeftp.client.local import OpenFile
+from homeftp.client.outgoing import FilePayload, skip_arrived
 from homeftp.client.places import remote_place
-from homeftp.client.send import FilePayload
-from homeftp.errors import SetupError
-from homeftp.wire.messages import ABSENT, MetaData
+from homeftp.errors import Changed, SetupError
+from homeftp.wire.messages import ABSENT, Entry, MetaData
 
 
 async def push_stream(client: Client, tools: Tools, target: str, choices: Choices, watch: Watch) -> None:
-    """Send what standard input holds to the endpoint `target`.
+    """Send what standard input holds to the endpoint `target`, over a new connection when one breaks.
 
     It is kept in a temporary file first, for its size and hash come before
     it. What is at the target is replaced, being older than what comes now.
@@ -33,36 +34,39 @@ async def push_stream(client: Client, tools: Tools, target: str, choices: Choice
     run = tools.workers.run
     path = await run(_spool)
     try:
-        file = await run(OpenFile, path, None)
-        try:
-            await _push(client, tools, endpoint, file, choices, watch)
-        finally:
-            await run(file.close)
+        await persist_transfer(client, tools, watch, partial(_push, tools, endpoint, path, choices, watch))
     finally:
         await run(os.unlink, path)
 
 
-async def _push(client: Client, tools: Tools, endpoint: str, file: OpenFile, choices: Choices, watch: Watch) -> None:
+async def _push(tools: Tools, endpoint: str, path: str, choices: Choices, watch: Watch, client: Client) -> None:
     run = tools.workers.run
-    slices = file.digest()
-    digest = None
-    while digest is None:
-        digest = await run(next, slices)
-    size = file.file.size
-    watch.on_plan(1, size)
-    there = await client.cmp(endpoint, hash=digest)
-    remote = there.remote
-    if remote is not None and remote.hash == digest:
-        watch.item(Item(Outcome.SAME, endpoint, size))
-        return
-    if remote is not None and choices.new_only:
-        watch.item(Item(Outcome.EXISTS, endpoint, size))
-        return
-    if_hash = None if choices.force else ABSENT if remote is None else remote.hash
-    meta_data: MetaData = [("mtime_us", time.time_ns() // 1000)]
-    payload = FilePayload(file, tools.workers, watch)
-    await client.push(endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash)
-    watch.item(Item(Outcome.NEW if remote is None else Outcome.REPLACED, endpoint, size))
+    file = await run(OpenFile, path, tools.index)
+    try:
+        slices = file.digest()
+        digest = None
+        while digest is None:
+            digest = await run(next, slices)
+        size = file.file.size
+        meta_data: MetaData = [("mtime_us", file.file.mtime_us)]
+        watch.on_plan(1, size)
+        compared = await client.cmp(endpoint, hash=digest, meta_data=[*meta_data, ("size", size)])
+        remote = compared.remote
+        if remote is not None and remote.hash == digest:
+            watch.item(Item(Outcome.SAME, endpoint, size))
+            return
+        if remote is not None and choices.new_only:
+            watch.item(Item(Outcome.EXISTS, endpoint, size))
+            return
+        await skip_arrived(file, compared.arrived, tools.workers)
+        if_hash = None if choices.force else ABSENT if remote is None else remote.hash
+        payload = FilePayload(file, tools.workers, watch)
+        await client.push(
+            endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash, offset=file.offset
+        )
+        watch.item(Item(Outcome.NEW if remote is None else Outcome.REPLACED, endpoint, size))
+    finally:
+        await run(file.close)
 
 
 def _spool() -> str:
@@ -83,23 +87,58 @@ def _spool() -> str:
 
 
 async def get_stream(client: Client, tools: Tools, source: str, output: BinaryIO, watch: Watch) -> None:
-    """Write a file of the server to `output`, as it comes.
+    """Write a file of the server to `output`, as it comes, over a new connection when one breaks.
 
     Raises `Corrupted` at the end when it was not what the server says it
-    sent: what was written is worth nothing then.
+    sent, and `Changed` (44) when it is another file by the time that it can be
+    gone on with: what was written is worth nothing then.
     """
-    download = await client.get(str(remote_place(source).endpoint))
-    watch.on_plan(1, download.size)
-    hasher = tree.Hasher()
+    fetching = _Fetching(str(remote_place(source).endpoint), tools, output, watch)
+    await persist_transfer(client, tools, watch, fetching.run)
+    watch.item(Item(Outcome.NEW, source, fetching.written))
 
-    def write(data: bytes) -> None:
-        hasher.update(data)
-        output.write(data)
 
-    while data := await download.read():
-        await tools.workers.run(write, data)
-        watch.bytes(len(data), moved=True)
-    await tools.workers.run(output.flush)
-    if (await download.verdict()).hash != hasher.hash():
-        raise Corrupted
-    watch.item(Item(Outcome.NEW, source, download.size))
+class _Fetching:
+    """A file that is written to a place from which nothing can be taken back."""
+
+    def __init__(self, endpoint: str, tools: Tools, output: BinaryIO, watch: Watch) -> None:
+        self.written = 0
+        self._endpoint = endpoint
+        self._tools = tools
+        self._output = output
+        self._watch = watch
+        self._hasher = tree.Hasher()
+        self._entry: Entry | None = None
+
+    async def run(self, client: Client) -> None:
+        """Write what has not been written yet, and compare the whole with what the server says it was."""
+        run = self._tools.workers.run
+        download = await self._begin(client)
+        self._watch.on_plan(1, download.entry.size)
+        self._watch.bytes(self.written, moved=False)
+        while data := await download.read():
+            await run(self._write, data)
+            self._watch.bytes(len(data), moved=True)
+        await run(self._output.flush)
+        if (await download.verdict()).hash != self._hasher.hash():
+            raise Corrupted if download.entry is self._entry else _changed()
+
+    async def _begin(self, client: Client) -> Download:
+        if not self.written:
+            download = await client.get(self._endpoint)
+            self._entry = download.entry
+            return download
+        there = (await client.cmp(self._endpoint, hash=self._hasher.hash())).remote
+        before = self._entry
+        if there is None or before is None or (there.size, mtime_us(there)) != (before.size, mtime_us(before)):
+            raise _changed()
+        return await client.get(self._endpoint, offset=self.written, if_hash=there.hash)
+
+    def _write(self, data: bytes) -> None:
+        self._output.write(data)
+        self._hasher.update(data)
+        self.written += len(data)
+
+
+def _changed() -> Changed:
+    return Changed("it was changed there while it was being fetched: what was written is of no use")

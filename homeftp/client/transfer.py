@@ -22,6 +22,7 @@ from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch, below
 from homeftp.client.compare import Compare
 from homeftp.client.fetch import Fetch
 from homeftp.client.landing import Landing
+from homeftp.client.line import persist_transfer
 from homeftp.client.local import LocalFile, LocalTree
 from homeftp.client.places import (
     Listing,
@@ -49,8 +50,15 @@ async def push(
 ) -> None:
     """Send files, and directories where `choices.recursive`, to `target`.
 
-    Raises `SetupError` for what cannot be meant, before anything is sent.
+    Goes on over a new connection when one breaks and `tools.line` makes
+    another. Raises `SetupError` for what cannot be meant, before anything is sent.
     """
+    await persist_transfer(client, tools, watch, lambda client: _push(client, tools, sources, target, choices, watch))
+
+
+async def _push(
+    client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
+) -> None:
     place = remote_place(target)
     inside = place.inside or len(sources) > 1
     files: list[tuple[str, LocalFile]] = []
@@ -128,8 +136,15 @@ async def get(
 ) -> None:
     """Fetch files, and directories where `choices.recursive`, to the local path `target`.
 
-    Raises `NotFound` (40) and `SetupError` before anything is fetched.
+    Goes on over a new connection as `push` does. Raises `NotFound` (40) and
+    `SetupError` before anything is fetched.
     """
+    await persist_transfer(client, tools, watch, lambda client: _get(client, tools, sources, target, choices, watch))
+
+
+async def _get(
+    client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
+) -> None:
     place = local_place(target)
     inside = place.inside or len(sources) > 1
     found: list[tuple[Remote, Listing]] = []
@@ -186,8 +201,13 @@ async def _get_tree(
 async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watch, *, local_first: bool = True) -> None:
     """Compare a local file or directory with the server's; the second place is found as a transfer would find it.
 
-    Raises `SetupError` when there is nothing at the first place, `NotFound` (40) when that is the server's.
+    Goes on over a new connection as `push` does. Raises `SetupError` when there
+    is nothing at the first place, `NotFound` (40) when that is the server's.
     """
+    await persist_transfer(client, tools, watch, lambda client: _cmp(client, tools, local, remote, watch, local_first))
+
+
+async def _cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watch, local_first: bool) -> None:
     here, there = local_place(local), remote_place(remote)
     found = await _look_if_there(tools, local)
     if local_first and found is None:
@@ -264,6 +284,9 @@ def _plan_remote(there: Listing, watch: Watch) -> None:
 
 def _tell_missed(place: LocalTree | Listing, watch: Watch) -> None:
     """What of a place is not looked at."""
+    for name in place.drafts if isinstance(place, LocalTree) else ():
+        reason = "is what a get left that was cut off: get that again to finish it, or remove this"
+        watch.item(Item(Outcome.SKIPPED, name, 0, reason, kind="other"))
     for name, reason in place.skipped:
         watch.item(Item(Outcome.SKIPPED, name, 0, reason, kind="other"))
     for name, reason in place.left_out:

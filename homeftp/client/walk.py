@@ -9,6 +9,7 @@ not be the same.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -100,7 +101,7 @@ def _sort(found: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
         found.skipped.append((name, "is neither a file nor a directory"))
         return None
     if _DRAFT.fullmatch(wire_name):
-        found.skipped.append((name, "is left over from a get that was cut off: it may be removed"))
+        found.drafts.append(name)
         return None
     problem = name_problem(wire_name)
     if problem is not None:
@@ -122,6 +123,8 @@ def _sort(found: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
 def glimpse(folder: str, names: Sequence[str]) -> LocalTree:
     """What `names` are in a folder, as `scan` would have it, without looking further."""
     found = LocalTree(folder)
+    with contextlib.suppress(OSError):
+        found.drafts.extend(filter(_DRAFT.fullmatch, os.listdir(folder)))
     for name in names:
         local_name = spelled_in(folder, name)
         if local_name != name:

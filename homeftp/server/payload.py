@@ -82,7 +82,7 @@ class StreamPayload:
             self._wake()
 
     def fail(self, reason: Exception) -> None:
-        """No more will come: the reader gets `reason`."""
+        """No more will come: behind what has come the reader gets `reason`."""
         self._failure = self._failure or reason
         self._budget.leave(self)
         self._wake()
@@ -105,7 +105,7 @@ class StreamPayload:
         if not self.full and self._missing and self._failure is None:
             self._reader = Deferred()
             await self._reader
-        if self._failure is not None:
+        if self._failure is not None and not self._pieces:
             raise self._failure
         data = b"".join(self._pieces)
         self._pieces = []

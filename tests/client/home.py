@@ -40,7 +40,8 @@ class HomeCase(SynchronousTestCase):
         self.tools = Tools(InlineWorkers(), System())
         self.items: list[Item] = []
 
-    def connect(self) -> Wire:
+    def connect(self, kind: type[Wire] = Wire) -> Wire:
+        """A connection, not secured yet."""
         setup = Setup(
             clock=self.server.clock,
             services=self.server.services,
@@ -49,7 +50,7 @@ class HomeCase(SynchronousTestCase):
             gone=lambda protocol: None,
             identified=lambda protocol: None,
         )
-        return Wire(clock=self.server.clock, server=ServerProtocol(setup, "192.0.2.1:5"))
+        return kind(clock=self.server.clock, server=ServerProtocol(setup, "192.0.2.1:5"))
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
         """Let it go on until it waits for something that will not come by itself."""

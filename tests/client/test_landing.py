@@ -12,6 +12,7 @@ from homeftp import tree
 from homeftp.client.draft import Arrival
 from homeftp.client.folder import HeldFolder, NamedFolder, open_folder
 from homeftp.client.landing import Dress, Landing, Small
+from homeftp.config import RESUMABLE
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.index import Index
 from homeftp.syscalls import System
@@ -19,6 +20,9 @@ from tests.client.home import stamp
 from tests.client.home import tree as files
 
 MTIME = 1_600_000_000_000_000
+
+KEY = "0123456789abcdef" * 2
+BIG = os.urandom(2 * RESUMABLE)
 
 
 class Failing(System):
@@ -189,7 +193,7 @@ class LargeTests(LandingCase):
 
     def test_whole(self) -> None:
         """It appears at the end, with time and mode."""
-        incoming = self.landing.begin(self.arrival())
+        incoming = self.landing.begin(self.arrival(), KEY)
         incoming.write(b"con")
         incoming.write(b"tent")
         self.assertFalse(os.path.exists(f"{self.path}/x/big"))
@@ -201,14 +205,14 @@ class LargeTests(LandingCase):
 
     def test_dropped(self) -> None:
         """What is not committed leaves no trace."""
-        incoming = self.landing.begin(self.arrival())
+        incoming = self.landing.begin(self.arrival(), KEY)
         incoming.write(b"con")
         incoming.close()
         self.assertEqual(files(self.path), {})
 
     def test_wrong(self) -> None:
         """What does not have its hash is not committed."""
-        incoming = self.landing.begin(self.arrival())
+        incoming = self.landing.begin(self.arrival(), KEY)
         incoming.write(b"content")
         with self.assertRaises(ContentMismatch):
             incoming.commit(tree.hash_bytes(b"other"), self.arrival())
@@ -218,7 +222,7 @@ class LargeTests(LandingCase):
     def test_changed_meanwhile(self) -> None:
         """What was changed here while it arrived stays."""
         found = self.lay("x/big")
-        incoming = self.landing.begin(self.arrival(replaces=found))
+        incoming = self.landing.begin(self.arrival(replaces=found), KEY)
         incoming.write(b"content")
         self.lay("x/big", b"changed")
         with self.assertRaises(Changed):
@@ -230,7 +234,104 @@ class LargeTests(LandingCase):
         """A folder that cannot be made is told at the beginning."""
         self.lay("x")
         with self.assertRaises(OSError):
-            self.landing.begin(self.arrival())
+            self.landing.begin(self.arrival(), KEY)
+
+
+class ResumedTests(LandingCase):
+    """Large files that were cut off."""
+
+    def arrival(self) -> Arrival:
+        return self.small("x/big").arrival
+
+    def cut(self, size: int = RESUMABLE) -> str:
+        """What arrived before the cut is kept; the path of the draft."""
+        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming.write(BIG[:size])
+        incoming.close(keep=True)
+        return f"{self.path}/x/.homeftp-{KEY}"
+
+    def test_gone_on_with(self) -> None:
+        """The next one with the same key goes on from there, once it has hashed that; another one does not."""
+        draft = self.cut()
+        self.assertEqual(files(self.path), {f"x/.homeftp-{KEY}": BIG[:RESUMABLE]})
+        other = self.landing.begin(self.arrival(), "0" * 32)
+        self.assertEqual(other.size, 0)
+        other.close()
+        incoming = self.landing.begin(self.arrival(), KEY)
+        self.assertEqual(incoming.size, RESUMABLE)
+        list(incoming.check())
+        self.assertEqual(incoming.hash, tree.hash_bytes(BIG[:RESUMABLE]))
+        incoming.write(BIG[RESUMABLE:])
+        incoming.commit(tree.hash_bytes(BIG), self.arrival())
+        incoming.close()
+        self.assertEqual(files(self.path), {"x/big": BIG})
+        self.assertFalse(os.path.exists(draft))
+
+    def test_restarted(self) -> None:
+        """Or it forgets what is there."""
+        self.cut()
+        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming.restart()
+        incoming.write(b"content")
+        incoming.commit(tree.hash_bytes(b"content"), self.arrival())
+        incoming.close()
+        self.assertEqual(files(self.path), {"x/big": b"content"})
+
+    def test_damaged(self) -> None:
+        """What was changed meanwhile shows at the end: nothing appears, and nothing is left to go on from."""
+        with open(self.cut(), "r+b") as file:
+            file.write(b"x")
+        incoming = self.landing.begin(self.arrival(), KEY)
+        list(incoming.check())
+        incoming.write(BIG[RESUMABLE:])
+        with self.assertRaises(ContentMismatch):
+            incoming.commit(tree.hash_bytes(BIG), self.arrival())
+        incoming.close()
+        self.assertEqual(files(self.path), {})
+
+    def test_not_worth_it(self) -> None:
+        """Of what has hardly begun nothing is kept."""
+        self.cut(RESUMABLE - 1)
+        self.assertEqual(files(self.path), {})
+
+    def test_only_one_has_it(self) -> None:
+        """While one goes on with it another begins anew, under another name."""
+        self.cut()
+        first = self.landing.begin(self.arrival(), KEY)
+        second = self.landing.begin(self.arrival(), KEY)
+        self.assertEqual((first.size, second.size), (RESUMABLE, 0))
+        second.close()
+        first.close()
+        self.assertEqual(files(self.path), {})
+
+    def test_planted(self) -> None:
+        """What others put in its place is not written to: links, and files with a second name."""
+        draft = self.cut()
+        victim = os.path.abspath(f"{self.path}/victim")
+        for plant in (os.symlink, os.link):
+            os.unlink(draft)
+            self.lay("victim", BIG)
+            plant(victim, draft)
+            incoming = self.landing.begin(self.arrival(), KEY)
+            self.assertEqual(incoming.size, 0)
+            incoming.write(b"x")
+            incoming.close()
+            with open(victim, "rb") as file:
+                self.assertEqual(file.read(), BIG)
+
+    def test_swept(self) -> None:
+        """What nobody has gone on with for a day is removed, unless somebody does at this moment."""
+        draft = self.cut()
+        self.landing.sweep([f"x/.homeftp-{KEY}", "gone/too"])
+        self.assertTrue(os.path.exists(draft))
+        os.utime(draft, (0, 0))
+        busy = self.landing.begin(self.arrival(), KEY)
+        self.landing.sweep([f"x/.homeftp-{KEY}"])
+        self.assertTrue(os.path.exists(draft))
+        busy.close(keep=True)
+        os.utime(draft, (0, 0))
+        self.landing.sweep([f"x/.homeftp-{KEY}"])
+        self.assertEqual(files(self.path), {})
 
 
 class DressTests(LandingCase):
