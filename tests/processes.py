@@ -127,10 +127,10 @@ class ServerProcess:
         return os.path.join(self.root, *endpoint.split("/"))
 
 
-def add_remote(server: ServerProcess, home: str, name: str = "nas") -> None:
-    """Make `server` known to the client whose folder is `home`."""
+def add_remote(server: ServerProcess, home: str, name: str = "nas", *, port: int | None = None) -> None:
+    """Make `server` known to the client whose folder is `home`, at its own port or at another one that leads there."""
     added = run_homeftp(
-        *("remote", "add", name, f"127.0.0.1:{server.ports[0]}", "--user", "ann"),
+        *("remote", "add", name, f"127.0.0.1:{port or server.ports[0]}", "--user", "ann"),
         *("--fingerprint", server.fingerprint, "--password-stdin"),
         input=PASSWORD + "\n",
         HOMEFTP_HOME=home,

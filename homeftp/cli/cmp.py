@@ -49,6 +49,6 @@ def run(options: argparse.Namespace) -> int:
         async def compare(choices: Choices, watch: Watch) -> None:
             await cmp(client, tools, here.path, there.path, watch, local_first=local_first)
 
-        return await transfer(reactor, options, compare, options.first)
+        return await transfer(reactor, options, compare, options.first, tools.line)
 
     return with_remote(one_remote([there]), work)

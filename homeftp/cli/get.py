@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from homeftp.cli.completion import PLACES, completes
-from homeftp.cli.places import STANDARD, one_remote, operand
+from homeftp.cli.places import STANDARD, Operand, one_remote, operand, server_place
 from homeftp.cli.session import with_remote
 from homeftp.cli.transfers import add_transfer_arguments, transfer
 from homeftp.errors import SetupError
@@ -43,10 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Fetch."""
     places = [*options.places, *([options.target] if options.target is not None else [])]
     target = "." if operand(places[-1]).remote is not None else places.pop()
-    sources = [operand(place) for place in places]
-    for place, source in zip(places, sources, strict=True):
-        if source.remote is None:
-            raise SetupError(f"{place} is no place at a server: write NAME:path (homeftp remote list shows names)")
+    sources = [Operand(*server_place(place)) for place in places]
     if not sources:
         raise SetupError("say what to get: NAME:path")
     if target == STANDARD and len(sources) > 1:
@@ -66,6 +63,6 @@ def run(options: argparse.Namespace) -> int:
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await transfer(reactor, options, move, target)
+        return await transfer(reactor, options, move, target, tools.line)
 
     return with_remote(one_remote(sources), work)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from homeftp.cli import Exit
 from homeftp.cli.completion import SERVER_PLACES, completes
 from homeftp.cli.output import print_json, shown
-from homeftp.cli.places import operand
+from homeftp.cli.places import server_place
 from homeftp.cli.session import with_remote
-from homeftp.errors import SetupError
+from homeftp.cli.times import time_shown
 
 if TYPE_CHECKING:
     from homeftp.client import Client
@@ -30,15 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List."""
-    place = operand(options.place)
-    if place.remote is None:
-        raise SetupError(f"{options.place} is no place at a server: write NAME:path (homeftp remote list shows names)")
+    name, path = server_place(options.place)
 
     async def work(reactor: Any, client: Client, tools: Tools) -> int:
-        await _list(client, place.path, options)
+        await _list(client, path, options)
         return Exit.DONE
 
-    return with_remote(place.remote, work)
+    return with_remote(name, work)
 
 
 async def _list(client: Client, path: str, options: argparse.Namespace) -> None:
@@ -68,7 +66,9 @@ def _print(entry: Entry, name: str, options: argparse.Namespace) -> None:
         print(f"{shown(name)}{slash}")
         return
     found = dict(entry.meta_data)
-    print(f"{_mode(entry, found.get('mode'))} {entry.size:>14,} {_time(found.get('mtime_us'))} {shown(name)}{slash}")
+    print(
+        f"{_mode(entry, found.get('mode'))} {entry.size:>14,} {time_shown(found.get('mtime_us'))} {shown(name)}{slash}"
+    )
 
 
 def _mode(entry: Entry, mode: int | None) -> str:
@@ -77,14 +77,3 @@ def _mode(entry: Entry, mode: int | None) -> str:
     if mode is None:
         return "d---------" if entry.kind == "directory" else "----------"
     return stat.filemode((stat.S_IFDIR if entry.kind == "directory" else stat.S_IFREG) | mode & 0o777)
-
-
-def _time(mtime_us: int | None) -> str:
-    from datetime import datetime
-
-    if mtime_us is None:
-        return " " * 16
-    try:
-        return datetime.fromtimestamp(mtime_us / 1_000_000).strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError, OSError):
-        return "????-??-?? ??:??"

@@ -40,6 +40,8 @@ COMMANDS: Mapping[str, Command] = {
     "push": Command("homeftp.cli.push", "Send files to a server, except what is equal there."),
     "cmp": Command("homeftp.cli.cmp", "Tell whether files here and on a server are the same."),
     "ls": Command("homeftp.cli.ls", "List what is on a server."),
+    "versions": Command("homeftp.cli.versions", "List what was on a server before it was replaced or removed."),
+    "restore": Command("homeftp.cli.restore", "Put back on a server what was there before."),
     "raw": Command("homeftp.cli.raw", "Type requests to a server as JSON and see its answers."),
     "completion": Command("homeftp.cli.completion", "Print the completion script for a shell."),
 }

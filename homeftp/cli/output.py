@@ -48,6 +48,11 @@ def size_shown(size: float) -> str:
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
+def resumed(name: str, size: int) -> str:
+    """That a file is gone on with, in words."""
+    return f"going on with {shown(name)}: {size_shown(size)} of it are there already"
+
+
 def print_json(fields: dict[str, Any]) -> None:
     """One line of JSON."""
     sys.stdout.write(json.dumps(fields) + "\n")
@@ -90,6 +95,15 @@ class Report:
         if self.failure is None:
             try:
                 self._tell(item)
+            except (OSError, SetupError) as failure:
+                self.failure = failure
+                self._stop()
+
+    def note(self, words: str) -> None:
+        """Something that happened on the way, for a person. Raises nothing."""
+        if self.failure is None:
+            try:
+                print(f"homeftp: {shown(words)}", file=sys.stderr, flush=True)
             except (OSError, SetupError) as failure:
                 self.failure = failure
                 self._stop()

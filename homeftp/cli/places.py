@@ -26,6 +26,14 @@ def operand(text: str) -> Operand:
     return Operand(None, text) if found is None else Operand(found["name"], found["path"])
 
 
+def server_place(text: str) -> tuple[str, str]:
+    """The remote's name and the path of a place that must be at a server; raises `SetupError` for one that is here."""
+    place = operand(text)
+    if place.remote is None:
+        raise SetupError(f"{text} is no place at a server: write NAME:path (homeftp remote list shows names)")
+    return place.remote, place.path
+
+
 def one_remote(operands: Sequence[Operand]) -> str:
     """The remote that all of them are at; raises `SetupError` when they are not at one."""
     names = {each.remote for each in operands if each.remote is not None}

@@ -33,6 +33,10 @@ class Bar:
         """So much more is done."""
         self._done += size
 
+    def again(self) -> None:
+        """It is begun anew: all of it is planned once more."""
+        self._total = self._done = 0
+
     def hide(self) -> None:
         """Make room for a question, until `show`."""
         self._hidden = True

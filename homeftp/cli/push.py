@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from homeftp.cli.completion import PLACES, completes
-from homeftp.cli.places import STANDARD, one_remote, operand
+from homeftp.cli.places import STANDARD, operand, server_place
 from homeftp.cli.session import with_remote
 from homeftp.cli.transfers import add_transfer_arguments, transfer
 from homeftp.errors import SetupError
@@ -36,9 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send."""
-    target = operand(options.target)
-    if target.remote is None:
-        raise SetupError(f"{options.target} is no place at a server: write NAME:path (homeftp remote list shows names)")
+    name, target = server_place(options.target)
     for source in options.sources:
         if operand(source).remote is not None:
             raise SetupError(f"{source} is at a server: push sends what is here (write ./{source} if it is a file)")
@@ -51,10 +49,10 @@ def run(options: argparse.Namespace) -> int:
 
         async def move(choices: Choices, watch: Watch) -> None:
             if options.sources == [STANDARD]:
-                await push_stream(client, tools, target.path, choices, watch)
+                await push_stream(client, tools, target, choices, watch)
             else:
-                await push(client, tools, options.sources, target.path, choices, watch)
+                await push(client, tools, options.sources, target, choices, watch)
 
-        return await transfer(reactor, options, move, options.target)
+        return await transfer(reactor, options, move, options.target, tools.line)
 
-    return with_remote(one_remote([target]), work)
+    return with_remote(name, work)

@@ -33,7 +33,10 @@ def with_remote(name: str, work: Work) -> int:
     async def main(reactor: Any) -> int:
         from twisted.internet.defer import Deferred
 
-        coming = Deferred.fromCoroutine(_connect(reactor, remote))
+        from homeftp.client.line import Line
+
+        line = Line(reactor, lambda: _connect(reactor, remote))
+        coming = Deferred.fromCoroutine(line.connect())
         reactor.callLater(_MEANWHILE, importlib.import_module, "homeftp.client.transfer")
         client = await coming
 
@@ -50,11 +53,11 @@ def with_remote(name: str, work: Work) -> int:
         workers.start()
         index = Index(index_path(os.environ))
         try:
-            return await work(reactor, client, Tools(workers, System(), index))
+            return await work(reactor, client, Tools(workers, System(), index, line))
         finally:
             workers.stop()
             index.close()
-            await client.close()
+            await line.close()
 
     return run_reactor(main)
 

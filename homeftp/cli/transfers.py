@@ -7,10 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli import Exit
-from homeftp.cli.output import Report, add_output_arguments
+from homeftp.cli.output import Report, add_output_arguments, resumed
 
 if TYPE_CHECKING:
     from homeftp.client.cases import Choices, Watch
+    from homeftp.client.line import Line
 
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +26,15 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def transfer(
-    reactor: Any, options: argparse.Namespace, work: Callable[[Choices, Watch], Coroutine[Any, Any, None]], top: str
+    reactor: Any,
+    options: argparse.Namespace,
+    work: Callable[[Choices, Watch], Coroutine[Any, Any, None]],
+    top: str,
+    line: Line | None,
 ) -> Exit:
     """Do `work`, tell of it, and give the exit status; `top` is what to call the whole of it.
 
-    It ends early when what it tells cannot be written.
+    What `line` waits for is told as well. It ends early when what it tells cannot be written.
     """
     from twisted.internet.defer import CancelledError, Deferred
 
@@ -40,7 +45,16 @@ async def transfer(
     working: list[Deferred[None]] = []
     report = Report(options, stop=lambda: reactor.callLater(0, lambda: working[0].cancel()), top=top)
     bar = Bar(reactor, silent=options.quiet or options.json)
-    watch = Watch(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance)
+    watch = Watch(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance, on_again=bar.again)
+
+    def note(words: str) -> None:
+        bar.hide()
+        report.note(words)
+        bar.show()
+
+    watch.on_resumed = lambda name, size: None if options.quiet else note(resumed(name or top, size))
+    if line is not None:
+        line.say = note
     questions = Questions(reactor, bar.hide, bar.show)
     choices = Choices(
         recursive=getattr(options, "recursive", False),

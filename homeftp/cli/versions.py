@@ -1,0 +1,62 @@
+"""`homeftp versions`: list what was on a server before it was replaced or removed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, AsyncIterator
+
+from homeftp.cli import Exit
+from homeftp.cli.completion import SERVER_PLACES, completes
+from homeftp.cli.output import print_json, shown, size_shown
+from homeftp.cli.places import server_place
+from homeftp.cli.session import with_remote
+from homeftp.cli.times import moment_shown, time_shown
+
+if TYPE_CHECKING:
+    from homeftp.client import Client
+    from homeftp.client.cases import Tools
+    from homeftp.wire.messages import Version
+
+_EPILOG = """\
+Each line is a content that stood there until the time at its beginning (in this machine's time zone). That time, or as
+much of its beginning as no other version has, is what restore --at takes.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where."""
+    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    place = parser.add_argument(
+        "place", metavar="NAME:PATH", help="a file at the server, or a folder for all that is or was in it"
+    )
+    completes(place, SERVER_PLACES)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List."""
+    name, path = server_place(options.place)
+
+    async def work(reactor: Any, client: Client, tools: Tools) -> int:
+        from homeftp.client.places import remote_place
+
+        endpoint = str(remote_place(path).endpoint)
+        await _print_all(client.versions(endpoint), endpoint, options.json)
+        return Exit.DONE
+
+    return with_remote(name, work)
+
+
+async def _print_all(pages: AsyncIterator[Any], endpoint: str, as_json: bool) -> None:
+    async for page in pages:
+        for version in page:
+            _print(version, endpoint, as_json)
+
+
+def _print(version: Version, endpoint: str, as_json: bool) -> None:
+    name = version.name or endpoint.rpartition("/")[2]
+    if as_json:
+        print_json({**version.as_body(), "name": name})
+        return
+    changed = time_shown(dict(version.meta_data).get("mtime_us"))
+    print(f"{moment_shown(version.at)}  {size_shown(version.size):>9}  of {changed}  {shown(name)}")

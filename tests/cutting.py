@@ -1,0 +1,77 @@
+"""A network that breaks: what stands between a client and a server, and cuts them off when the test says so."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Callable
+
+
+class Cutter:
+    """Carries connections from `port` to a server's port on loopback; each breaks after so many bytes upwards.
+
+    `allowances` are those numbers, for one connection after the other; once
+    they are used up, connections last. `sent` counts what went upwards in all.
+    `cut` is called with the number of a connection that has been cut.
+    """
+
+    def __init__(
+        self,
+        server: int,
+        allowances: list[int],
+        *,
+        downwards: bool = False,
+        cut: Callable[[int], object] = lambda n: None,
+    ) -> None:
+        self.server = server
+        self.sent = 0
+        self.connections = 0
+        self._allowances = allowances
+        self._downwards = downwards
+        self._cut = cut
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Carry nothing any more."""
+        for each in (self._listening, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.create_connection(("127.0.0.1", self.server))
+                self._open += [near, far]
+                number, self.connections = self.connections, self.connections + 1
+                left = self._allowances[number] if number < len(self._allowances) else None
+                up, down = (None, left) if self._downwards else (left, None)
+                for source, target, allowed, counted in (
+                    (near, far, up, not self._downwards),
+                    (far, near, down, self._downwards),
+                ):
+                    threading.Thread(
+                        target=self._carry, args=(source, target, allowed, counted, number), daemon=True
+                    ).start()
+
+    def _carry(
+        self, source: socket.socket, target: socket.socket, left: int | None, counted: bool, number: int
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536 if left is None else min(65536, left)):
+                target.sendall(data)
+                if counted:
+                    self.sent += len(data)
+                if left is not None:
+                    left -= len(data)
+                    if not left:
+                        self._cut(number)
+                        break
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
