@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -84,6 +85,14 @@ class RawClient:
             content += part
             if not answer.get("more"):
                 return answer, content
+
+    def cut(self) -> None:
+        """Break the connection: everything that was sent arrives, and then nothing more."""
+        self.socket.shutdown(socket.SHUT_WR)  # of a TLS socket the socket beneath
+        with contextlib.suppress(OSError):
+            while self.socket.recv(1 << 16):
+                pass
+        self.socket.close()
 
     def at_end(self) -> bool:
         """Whether the server closes now, having said nothing more."""

@@ -22,6 +22,9 @@ SHARE = {
     "notes/b.txt": (b"one\n", 1714560000000000, 0o600),
 }
 
+ENDS = (("--", "closed"), ("--", "cut"))
+"""The steps that end a connection."""
+
 SENDS = ("->", ">>", ">*")
 """What a step begins with in which the client sends."""
 
@@ -40,7 +43,7 @@ class Session:
         steps: list[tuple[str, str]] = []
         for step in self.steps:
             steps.append(step)
-            if step == ("--", "closed"):
+            if step in ENDS:
                 yield steps
                 steps = []
         if steps:
@@ -122,6 +125,8 @@ def play(client: RawClient, steps: list[tuple[str, str]]) -> None:
             assert fits(response, json.loads(text)), f"\n{json.dumps(response)}\ninstead of\n{text}"
         elif text == "TLS":
             client.wrap()
+        elif text == "cut":
+            client.cut()
         else:
             assert (kind, text) == ("--", "closed"), (kind, text)
             assert client.at_end(), "the connection goes on"
@@ -141,7 +146,7 @@ class Player:
         try:
             for steps in session.connections():
                 play(self._client(session.phase), steps)
-                if session.phase != "member" or steps[-1] == ("--", "closed"):
+                if session.phase != "member" or steps[-1] in ENDS:
                     self.leave()
         except (AssertionError, OSError, EOFError) as error:
             self.leave()

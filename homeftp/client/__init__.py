@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from homeftp.client.connecting import Presented, connect, first_contact
     from homeftp.client.errors import ConnectionFailed, Corrupted, ProtocolViolation
     from homeftp.client.exchange import Answer, Part
+    from homeftp.client.line import Line
     from homeftp.client.transfer import cmp, get, push
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "connecting": ("Presented", "connect", "first_contact"),
     "errors": ("ConnectionFailed", "Corrupted", "ProtocolViolation"),
     "exchange": ("Answer", "Part"),
+    "line": ("Line",),
     "transfer": ("cmp", "get", "push"),
 }
 """The module of each public name."""
@@ -49,6 +51,7 @@ __all__ = [
     "Download",
     "Hello",
     "Item",
+    "Line",
     "Outcome",
     "Part",
     "Presented",
