@@ -54,6 +54,12 @@ class IPayload(Interface):
         """All of it; raises `TooLarge` (22), naming the limit, when `size` is over `limit`."""
 
 
+class IWholePayload(IPayload):
+    """One that is here already, as small ones are."""
+
+    content: bytes = Attribute("What of it has not been read.")
+
+
 class IRequest(Interface):
     """A request as its dispatcher gets it."""
 
@@ -250,6 +256,7 @@ __all__ = [
     "IRequest",
     "IResolution",
     "IShare",
+    "IWholePayload",
     "IWorkers",
     "Page",
     "Put",

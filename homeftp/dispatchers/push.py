@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Awaitable, Sequence
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
@@ -12,7 +13,16 @@ from homeftp.config import MIB, SMALL_FILE
 from homeftp.dispatchers.metadata import checked
 from homeftp.dispatchers.together import together_per_share
 from homeftp.errors import BadRequest, Busy, ContentMismatch, TimedOut
-from homeftp.interfaces import IClaiming, IDispatcher, IIncoming, IRequest, IResolution, IShare, IWorkers
+from homeftp.interfaces import (
+    IClaiming,
+    IDispatcher,
+    IIncoming,
+    IRequest,
+    IResolution,
+    IShare,
+    IWholePayload,
+    IWorkers,
+)
 from homeftp.status import Status
 from homeftp.values import Claim, Put
 from homeftp.wire.endpoint import parse
@@ -47,22 +57,35 @@ class PushDispatcher:
         """It changes its endpoint; raises `BadEndpoint` (41)."""
         return Claim(parse(body.rel_endpoint), changes=True)
 
-    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+    def dispatch(self, request: IRequest, resolution: IResolution) -> Awaitable[None]:
         """Store what the request brings."""
         body: Push = request.body
         put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES)
+        whole: Any = IWholePayload(request.payload, None)
+        if body.kind == "file" and put.size <= SMALL_FILE and whole is not None and not put.offset:
+            # There may be thousands of these at once: a coroutine for each would cost as much as the file.
+            return self._store(request, body, put, whole.content).addCallback(_answer, put, resolution)
+        return self._dispatch(request, body, put, resolution)
+
+    def _store(self, request: IRequest, body: Push, put: Put, content: bytes) -> Deferred[Entry]:
+        """A small file, together with others."""
+        if body.hash_trailer:
+            put = attrs.evolve(put, hash=_hash_in(content[put.size :]))
+        return self._put.run((request.account.share, (put, content[: put.size])))
+
+    async def _dispatch(self, request: IRequest, body: Push, put: Put, resolution: IResolution) -> None:
         if body.kind == "directory":
             entry = await request.workers.run(request.account.share.make_directory, put)
             resolution.resolve(Status.OK, f"made {put.endpoint}", entry.as_body())
-            return
-        if put.size <= SMALL_FILE and not put.offset:
-            data = await request.payload.read_all(SMALL_FILE + HASH_BYTES)
-            if body.hash_trailer:
-                put = attrs.evolve(put, hash=_hash_in(data[put.size :]))
-            entry = await self._put.run((request.account.share, (put, data[: put.size])))
+        elif put.size <= SMALL_FILE and not put.offset:
+            content = await request.payload.read_all(SMALL_FILE + HASH_BYTES)
+            _answer(await self._store(request, body, put, content), put, resolution)
         else:
-            entry = await _stream(request, put, resolution)
-        resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
+            _answer(await _stream(request, put, resolution), put, resolution)
+
+
+def _answer(entry: Entry, put: Put, resolution: IResolution) -> None:
+    resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
 
 
 def _checked(body: Push, size: int) -> Put:

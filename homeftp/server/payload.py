@@ -15,7 +15,7 @@ from zope.interface import implementer
 from homeftp.budget import Budget
 from homeftp.config import PIECE
 from homeftp.errors import TooLarge
-from homeftp.interfaces import IPayload
+from homeftp.interfaces import IPayload, IWholePayload
 
 
 def _check_limit(size: int, limit: int) -> None:
@@ -23,23 +23,23 @@ def _check_limit(size: int, limit: int) -> None:
         raise TooLarge(f"the payload has {size} bytes; at most {limit} are allowed here")
 
 
-@implementer(IPayload)
+@implementer(IWholePayload)
 class WholePayload:
     """A payload that has arrived already."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.size = len(data)
-        self._data = data
+        self.content = data
 
     async def read(self) -> bytes:
         """The next piece, of at most `config.PIECE` bytes; b"" after the last."""
-        piece, self._data = self._data[:PIECE], self._data[PIECE:]
+        piece, self.content = self.content[:PIECE], self.content[PIECE:]
         return piece
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
         _check_limit(self.size, limit)
-        data, self._data = self._data, b""
+        data, self.content = self.content, b""
         return data
 
 

@@ -34,6 +34,7 @@ from homeftp.status import Status
 from homeftp.tls import negotiated_ok
 from homeftp.wire.codec import decode_request, encode_response
 from homeftp.wire.conversation import Phase
+from homeftp.wire.framing import whole_request
 from homeftp.wire.messages import Identifier, Request
 
 
@@ -178,11 +179,30 @@ class ServerProtocol(LineReceiver):
         if self._stream is not None and not self.paused and not self._buffer and len(data) < self._missing:
             self._fill(self._stream, data)  # most of what ever comes; LineReceiver would only hand it on
             return
+        if self.line_mode and not self._busyReceiving and self._conversation.phase is Phase.MEMBER:
+            data = self._take_whole(data)
         super().dataReceived(data)
         if self._conversation.phase is not Phase.CLOSING:
             self._watch_input()
         elif self._deadlines.lingering and self._received - self._received_at_goodbye > GOODBYE_BYTES:
             self._expire("it goes on sending after the goodbye")
+
+    def _take_whole(self, data: bytes) -> bytes:
+        """Admit the requests that are there whole; gives the rest. LineReceiver would copy all of it for each."""
+        data, self._buffer = self._buffer + data, b""
+        start = 0
+        busy, self._busyReceiving = self._busyReceiving, True  # what is resumed meanwhile goes on here
+        try:
+            while not self.paused and self._conversation.phase is Phase.MEMBER:
+                taken = whole_request(data, start)
+                if taken is None:
+                    break
+                request, payload, start = taken
+                self._deadlines.input.end()
+                self._admit(request, WholePayload(payload), len(payload))
+        finally:
+            self._busyReceiving = busy
+        return data[start:]
 
     def lineReceived(self, line: bytes) -> None:
         """One request's line."""
@@ -252,7 +272,8 @@ class ServerProtocol(LineReceiver):
             self._admit(request, WholePayload(payload), len(payload))
         self._stream = None
         self.transport.bufferSize = READ_BUFFER
-        self.setLineMode(rest)
+        self.line_mode = 1
+        self.setLineMode(self._take_whole(rest))
 
     def _fill(self, stream: StreamPayload, data: bytes) -> None:
         """Bytes of a large payload."""
@@ -349,10 +370,12 @@ class ServerProtocol(LineReceiver):
         if ending and not len(self._pipeline) and self._stream is None:
             self._close()
             return
+        # Once there are too many it waits until half of them have been answered: to stop and go for each costs more.
+        few = 2 if self.paused else 1
         full = (
             self._conversation.phase is Phase.CLOSING  # nothing is looked at any more: it may wait for the goodbye
-            or len(self._pipeline) >= self._limits.in_flight
-            or self._pipeline.weight >= self._limits.buffered
+            or len(self._pipeline) * few >= self._limits.in_flight
+            or self._pipeline.weight * few >= self._limits.buffered
             or (self._stream is not None and self._stream.full)
         )
         if full and not self.paused:

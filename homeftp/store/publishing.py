@@ -137,10 +137,9 @@ class Publishing:
     def _prepare(self, arrival: Arrival, keeping: Keeping) -> _Standing:
         """Look whether it may have its name, and keep what has it now."""
         endpoint, place = arrival.endpoint, arrival.place
-        found = self.jail.look_in(place.fd, endpoint)
+        # That nothing is there need not be looked for: the rename itself finds out.
+        found = None if arrival.if_hash == ABSENT else self.jail.look_in(place.fd, endpoint)
         check_file(endpoint, found)
-        if arrival.if_hash == ABSENT and found is not None:
-            raise occupied(endpoint)
         if arrival.expected is not None and (found is None or signature(found) != arrival.expected):
             raise changed(endpoint)
         self.siblings.check(place, endpoint, new=found is None)

@@ -94,9 +94,11 @@ class Siblings:
         found = os.fstat(place.fd)
         key, stamp = (found.st_dev, found.st_ino), (found.st_mtime_ns, found.st_ctime_ns)
         directory = self._known.get(key)
-        if directory is None or directory.stamp != stamp:
-            names = _names(place)
-            directory = self._known[key] = _Directory(stamp, names, blind=_is_blind(place, names))
+        if directory is not None and directory.stamp == stamp:
+            self._known.move_to_end(key)
+            return directory
+        names = _names(place)
+        directory = self._known[key] = _Directory(stamp, names, blind=_is_blind(place, names))
         self._known.move_to_end(key)
         while len(self._known) > 1 and sum(map(len, self._known.values())) > self._kept:
             self._known.popitem(last=False)

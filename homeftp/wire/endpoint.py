@@ -10,6 +10,8 @@ and device names, trailing dot and space), UAX #15 (NFC).
 
 from __future__ import annotations
 
+import functools
+import re
 import unicodedata
 
 import attrs
@@ -33,7 +35,8 @@ _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_PLAIN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. +,()=-]*[A-Za-z0-9_+,()=-])?\Z")
+"""What most names look like; of these only length and devices are left to be looked at."""
 
 
 @attrs.frozen(order=True)
@@ -80,12 +83,14 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", once).casefold())
 
 
+def _is_device(name: str) -> bool:
+    return name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES
+
+
 def name_problem(name: str) -> str | None:
     """Why `name` cannot be one part of an endpoint, in words that follow "its name"; None if it can."""
-    if name and _PLAIN.issuperset(name) and len(name) <= MAX_NAME_BYTES:
-        if name.upper() in _DEVICES:
-            return "is a device's name on Windows"
-        return None
+    if _PLAIN.match(name) and len(name) <= MAX_NAME_BYTES:
+        return "is a device's name on Windows" if _is_device(name) else None
     if not name:
         return "is empty"
     if name in (".", ".."):
@@ -104,7 +109,7 @@ def name_problem(name: str) -> str | None:
         return "ends in a dot or a space"
     if not unicodedata.is_normalized("NFC", name):
         return "is not in Unicode's composed form (NFC)"
-    if name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES:
+    if _is_device(name):
         return "is a device's name on Windows"
     fold = folded(name)
     if fold == RESERVED or fold.startswith(RESERVED_PREFIX):
@@ -112,6 +117,7 @@ def name_problem(name: str) -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=256)
 def parse(rel_endpoint: str) -> Endpoint:
     """The endpoint of a string from the wire; "" is the root.
 
