@@ -189,6 +189,21 @@ class IShare(Interface):
         is no such version, `Changed` (44), `WrongKind` (43).
         """
 
+    def remove(endpoint: Endpoint, if_hash: str | None, recursive: bool) -> Iterator[int]:
+        """Remove a file, or a directory, durably in the end; after each step, which blocks, how many it removed.
+
+        Every file becomes a version. Raises `NotFound` (40), `Changed` (44), and
+        `WrongKind` (43) for a directory that is not empty, unless `recursive`,
+        or that holds what is not shared.
+        """
+
+    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+        """Give a file or a directory another name; a file that has it becomes a version. Durable on return.
+
+        Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), and `Forbidden`
+        (33) for what would have to go to another disk.
+        """
+
 
 class IOpenFile(Interface):
     """A file that is being read. Every method blocks."""

@@ -39,8 +39,10 @@ from homeftp.accounts.state import State
 from homeftp.budget import Budget
 from homeftp.config import HEAP_SLACK, Settings
 from homeftp.dispatchers.cmp import CmpDispatcher
+from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.enabled import enabled
 from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.table import Table
@@ -63,6 +65,8 @@ BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
     "GET": GetDispatcher,
     "CMP": CmpDispatcher,
     "PUSH": PushDispatcher,
+    "DELETE": lambda workers: DeleteDispatcher(),
+    "MOVE": lambda workers: MoveDispatcher(),
     "VERSIONS": lambda workers: VersionsDispatcher(),
     "RESTORE": lambda workers: RestoreDispatcher(),
 }

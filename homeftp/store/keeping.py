@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import time
+from typing import Iterator
 
 import attrs
 
@@ -111,14 +112,10 @@ class Keeping:
             raise
 
     def _link(self, place: Place, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> Kept:
-        names = tuple(map(raw, endpoint.parts[len(mount.parts) :]))
-        for _ in range(_MOMENTS):
-            folders, file = placed(names, self._versions.moment())
-            folder = self._folder(mount, folders, place.local)
-            spelled = self._versions.spelled(mount, folders)
-            self._touched[folder.fd] = folder
+        name = raw(endpoint.name)
+        for folder, file, spelled in self._slots(place, endpoint, mount):
             try:
-                self._system.link(names[-1], file, source_dir=place.fd, target_dir=folder.fd)
+                self._system.link(name, file, source_dir=place.fd, target_dir=folder.fd)
             except FileExistsError:
                 continue
             except OSError as error:
@@ -130,6 +127,35 @@ class Keeping:
                 os.unlink(file, dir_fd=folder.fd)
                 raise Changed(f"{shown(endpoint)} has changed on the server: compare again")
             return Kept(folder, file, spelled, mount, kept, linked=True)
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    def _slots(self, place: Place, endpoint: Endpoint, mount: Endpoint) -> Iterator[tuple[Place, bytes, str]]:
+        """Where a version of it may lie: the folder, the name in it, and the folder as the index has it."""
+        names = tuple(map(raw, endpoint.parts[len(mount.parts) :]))
+        for _ in range(_MOMENTS):
+            folders, file = placed(names, self._versions.moment())
+            folder = self._folder(mount, folders, place.local)
+            self._touched[folder.fd] = folder
+            yield folder, file, self._versions.spelled(mount, folders)
+
+    def take(self, place: Place, endpoint: Endpoint, found: os.stat_result) -> bool:
+        """Let what stands at `endpoint` be a version and nothing else; False where none is kept, and it is gone."""
+        mount = self._versions.mount(place, endpoint.parent)
+        if not self._versions.admit(mount, self._shelf(mount), found.st_size):
+            os.unlink(raw(endpoint.name), dir_fd=place.fd)
+            return False
+        try:
+            self._move(place, endpoint, mount)
+        except BaseException:
+            self._versions.dropped(mount, found.st_size)
+            raise
+        return True
+
+    def _move(self, place: Place, endpoint: Endpoint, mount: Endpoint) -> None:
+        for folder, file, _ in self._slots(place, endpoint, mount):
+            with contextlib.suppress(FileExistsError):
+                self._system.rename_new(raw(endpoint.name), file, source_dir=place.fd, target_dir=folder.fd)
+                return
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
     def undo(self, kept: Kept) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, Sequence
 
 import attrs
 
-from homeftp.errors import Forbidden, Internal
+from homeftp.errors import Forbidden, Internal, NotFound
 from homeftp.index import Index, Row
 from homeftp.store.conditions import changed, check_file, occupied
 from homeftp.store.faults import attempt, shown
@@ -46,6 +46,16 @@ class Source(Protocol):
 
 
 @attrs.frozen
+class Leaving:
+    """Something of the share that is to lose its name."""
+
+    place: Place
+    endpoint: Endpoint
+    expected: str | None
+    """The signature of what `if_hash` names, where that is given."""
+
+
+@attrs.frozen
 class Arrival:
     """A file that is durable under a name of our own, and is to have another."""
 
@@ -58,6 +68,8 @@ class Arrival:
     """The signature of what `if_hash` names, where it names a content."""
     hash: str | None
     """Of its own content; nothing is kept of an old one that is the same."""
+    leaves: Leaving | None = None
+    """What it is called now, where it is a file of the share."""
 
 
 class _Standing(NamedTuple):
@@ -137,12 +149,16 @@ class Publishing:
     def _prepare(self, arrival: Arrival, keeping: Keeping) -> _Standing:
         """Look whether it may have its name, and keep what has it now."""
         endpoint, place = arrival.endpoint, arrival.place
+        leaves = None
+        if arrival.leaves is not None:
+            self._look(arrival.leaves)
+            leaves = arrival.leaves.endpoint.name if arrival.leaves.endpoint.parent == endpoint.parent else None
         # That nothing is there need not be looked for: the rename itself finds out.
         found = None if arrival.if_hash == ABSENT else self.jail.look_in(place.fd, endpoint)
         check_file(endpoint, found)
         if arrival.expected is not None and (found is None or signature(found) != arrival.expected):
             raise changed(endpoint)
-        self.siblings.check(place, endpoint, new=found is None)
+        self.siblings.check(place, endpoint, new=found is None, leaves=leaves)
         if found is None:
             return _Standing(None, None)
         same = arrival.expected is not None and arrival.if_hash == arrival.hash
@@ -177,6 +193,53 @@ class Publishing:
             self.system.rename(source.name, name, source_dir=source.directory, target_dir=place.fd)
             if stood.kept is None:
                 self.usage.add(settled=-self.usage.cost(stood.found.st_size))
+
+    def _look(self, leaving: Leaving) -> os.stat_result:
+        """What is to lose its name, if it is what was meant."""
+        found = self.jail.look_in(leaving.place.fd, leaving.endpoint)
+        if found is None:
+            raise NotFound(f"{shown(leaving.endpoint)} does not exist")
+        if leaving.expected is not None and signature(found) != leaving.expected:
+            raise changed(leaving.endpoint)
+        return found
+
+    def remove(self, files: Sequence[Leaving]) -> list[os.stat_result | Exception]:
+        """Make each of these files a version, durably but for its old name; what it was, or why it is there still.
+
+        Raises nothing; the errors are `NotFound` (40), `Changed` (44),
+        `WrongKind` (43), OSError, and `Internal` (50) where it may come back.
+        """
+        with self._lock, Keeping(self.jail, self.system, self.versions) as keeping:
+            results = [attempt(self._remove, each, keeping) for each in files]
+            failure = keeping.make_durable(self.syncing)
+            self.siblings.settle({each.place for each in files})
+        if failure is None:
+            return results
+        return [
+            each if isinstance(each, Exception) else in_doubt(one.endpoint)
+            for each, one in zip(results, files, strict=True)
+        ]
+
+    def _remove(self, leaving: Leaving, keeping: Keeping) -> os.stat_result:
+        found = self._look(leaving)
+        check_file(leaving.endpoint, found)
+        if not keeping.take(leaving.place, leaving.endpoint, found):
+            self.usage.add(settled=-self.usage.cost(found.st_size))
+        return found
+
+    def move_directory(self, leaving: Leaving, place: Place, endpoint: Endpoint) -> None:
+        """Give a directory another name, where nothing is. Raises `Changed` (44), `BadEndpoint` (41), OSError."""
+        with self._lock:
+            self._look(leaving)
+            leaves = leaving.endpoint.name if leaving.endpoint.parent == endpoint.parent else None
+            self.siblings.check(place, endpoint, new=True, leaves=leaves)
+            try:
+                names = raw(leaving.endpoint.name), raw(endpoint.name)
+                self.system.rename_new(*names, source_dir=leaving.place.fd, target_dir=place.fd)
+            except FileExistsError:
+                raise occupied(endpoint) from None
+            finally:
+                self.siblings.settle([place])
 
     def _swap(self, arrival: Arrival, name: bytes, kept: Kept) -> None:
         """Both at once where the old file can have no second name; then it is moved to where it is kept."""

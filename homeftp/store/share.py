@@ -18,6 +18,7 @@ from homeftp.store.history import history
 from homeftp.store.incoming import Incoming, begin
 from homeftp.store.jail import Jail
 from homeftp.store.listing import Listing
+from homeftp.store.moving import move, remove
 from homeftp.store.own import Own, ReadOnly
 from homeftp.store.reading import OpenFile, Reading
 from homeftp.store.replacing import Replacing
@@ -139,6 +140,14 @@ class Share:
     def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
         """Put a version back."""
         return restore(self._writable(), endpoint, at_us, if_hash)
+
+    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool) -> Iterator[int]:
+        """Remove a file or a directory, step by step."""
+        return remove(self._writable(), self._listing, endpoint, if_hash, recursive)
+
+    def move(self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+        """Give a file or a directory another name."""
+        return move(self._writable(), endpoint, to, if_hash, if_to)
 
     # -- keeping house ---------------------------------------------------------------
 

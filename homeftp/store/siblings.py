@@ -62,18 +62,20 @@ class Siblings:
         self._kept = kept
         self._known: OrderedDict[tuple[int, int], _Directory] = OrderedDict()
 
-    def check(self, place: Place, endpoint: Endpoint, *, new: bool) -> None:
+    def check(self, place: Place, endpoint: Endpoint, *, new: bool, leaves: str | None = None) -> None:
         """Raise `BadEndpoint` (41) for a name in an open directory that is too much like another one there.
 
-        `new` is whether the directory says that it has no such name. Until
-        `settle` the name counts as one that is there. Raises OSError.
+        `new` is whether the directory says that it has no such name; `leaves`
+        a name that goes when this one comes. Until `settle` the name counts as
+        one that is there. Raises OSError.
         """
         if self._allowed:
             return
         directory = self._directory(place)
         fold = hash(folded(endpoint.name))
         if fold in directory and (new or directory.blind):
-            sibling = _like(endpoint.name, [*_names(place), *directory.coming.values()])
+            names = (name for name in (*_names(place), *directory.coming.values()) if name != leaves)
+            sibling = _like(endpoint.name, list(names))
             if sibling is not None:
                 raise BadEndpoint(
                     f"'{endpoint.name}' differs from '{sibling}' beside it only in case or in the form of its letters, "

@@ -130,6 +130,25 @@ class Push:
 
 
 @attrs.frozen
+class Delete:
+    """DELETE's body."""
+
+    rel_endpoint: str
+    if_hash: Hash | None = None
+    recursive: bool = False
+
+
+@attrs.frozen
+class Move:
+    """MOVE's body."""
+
+    rel_endpoint: str
+    to: str
+    if_hash: Hash | None = None
+    if_to: Precondition | None = None
+
+
+@attrs.frozen
 class Versions:
     """VERSIONS' body."""
 

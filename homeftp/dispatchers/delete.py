@@ -1,0 +1,33 @@
+"""DELETE: nothing is to stand at an endpoint any more."""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution
+from homeftp.status import Status
+from homeftp.values import Claim
+from homeftp.wire.endpoint import parse
+from homeftp.wire.messages import Delete
+
+
+@implementer(IDispatcher, IClaiming)
+class DeleteDispatcher:
+    """Removes a file, or a directory; every file becomes a version."""
+
+    request_type = "DELETE"
+    body_type = Delete
+
+    def claims(self, body: Delete) -> Claim:
+        """It changes its endpoint; raises `BadEndpoint` (41)."""
+        return Claim(parse(body.rel_endpoint), changes=True)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        """Remove it, step by step."""
+        body: Delete = request.body
+        endpoint = parse(body.rel_endpoint)
+        removing = request.account.share.remove(endpoint, body.if_hash, body.recursive)
+        total = 0
+        while (count := await request.workers.run(next, removing, None)) is not None:
+            total += count
+        resolution.resolve(Status.OK, f"removed {endpoint}", {"removed_total": total})

@@ -1,0 +1,207 @@
+"""What changes names, and no content: removing files and directories, and moving them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from typing import Iterable, Iterator, Sequence
+
+import attrs
+
+from homeftp.errors import BadRequest, NotFound, WrongKind
+from homeftp.index import Row
+from homeftp.store.entries import entry_of
+from homeftp.store.faults import refusal, shown
+from homeftp.store.jail import Place, kind_problem, raw
+from homeftp.store.listing import Listing
+from homeftp.store.publishing import Arrival, Leaving, in_doubt
+from homeftp.store.replacing import Replacing, close_all
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import ABSENT, Entry
+
+
+@attrs.define(eq=False)
+class _Named:
+    """A file of the share as something that is to have another name."""
+
+    directory: int
+    name: bytes
+
+    def renamed(self) -> None:
+        """It has."""
+
+
+@contextlib.contextmanager
+def _opened(replacing: Replacing, endpoint: Endpoint) -> Iterator[tuple[Place, os.stat_result]]:
+    """The directory that something is in, and what it is. Raises `NotFound` (40), `WrongKind` (43)."""
+    if not endpoint.parts:
+        raise BadRequest("the share's root stays where it is: name what is in it")
+    place = replacing.jail.place(endpoint.parent)
+    try:
+        found = replacing.jail.look_in(place.fd, endpoint)
+        if found is None:
+            raise NotFound(f"{shown(endpoint)} does not exist")
+        problem = kind_problem(found)
+        if problem is not None:
+            raise WrongKind(f"{shown(endpoint)} {problem}")
+        yield place, found
+    except OSError as error:
+        raise refusal(error, endpoint) from error
+    finally:
+        os.close(place.fd)
+
+
+def _leaving(replacing: Replacing, place: Place, endpoint: Endpoint, if_hash: str | None) -> Leaving:
+    """It, if it is what `if_hash` says; raises `Changed` (44)."""
+    replacing.filetypes.check(endpoint)
+    (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
+    if isinstance(expected, Exception):
+        raise expected
+    return Leaving(place, endpoint, expected)
+
+
+def remove(
+    replacing: Replacing, listing: Listing, endpoint: Endpoint, if_hash: str | None, recursive: bool
+) -> Iterator[int]:
+    """Remove a file, or a directory, with all that is in it where `recursive`; after each step, how many are gone.
+
+    Every file becomes a version. Raises `NotFound` (40), `Changed` (44), and
+    `WrongKind` (43) for a directory that is not empty, or holds what is not shared.
+    """
+    with _opened(replacing, endpoint) as (place, found):
+        if not stat.S_ISDIR(found.st_mode):
+            _raise_first(replacing.publishing.remove([_leaving(replacing, place, endpoint, if_hash)]))
+            _make_durable(replacing, [place], endpoint)
+            yield 1
+            return
+        if if_hash is not None:
+            raise WrongKind(f"{shown(endpoint)} is a directory, and has no hash: leave if_hash out")
+        if recursive:
+            yield from _empty(replacing, listing, endpoint)
+        with _not_empty(endpoint):
+            os.rmdir(raw(endpoint.name), dir_fd=place.fd)
+        _make_durable(replacing, [place], endpoint)
+        yield 1
+
+
+def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint) -> Iterator[int]:
+    """Remove what is in a directory: first what can be known to be possible, so that nothing is half done for that."""
+    entries: list[Entry] = []
+    for page in listing.pages(endpoint, True):
+        if page.skipped:
+            name, reason = page.skipped[0]
+            raise WrongKind(f"{shown(endpoint)} holds {name}, which {reason}: its owner has to remove that")
+        entries += page.entries
+        yield 0
+    names = [entry.name for entry in entries if entry.kind == "file"]
+    for start in range(0, len(names), _AT_ONCE):
+        _remove_files(
+            replacing, [Endpoint((*endpoint.parts, *name.split("/"))) for name in names[start : start + _AT_ONCE]]
+        )
+        yield len(names[start : start + _AT_ONCE])
+    folders = [entry.name.split("/") for entry in entries if entry.kind == "directory"]
+    for parts in sorted(folders, key=len, reverse=True):
+        below = Endpoint((*endpoint.parts, *parts))
+        with _opened(replacing, below) as (place, _), _not_empty(below):
+            os.rmdir(raw(below.name), dir_fd=place.fd)
+        yield 1
+
+
+_AT_ONCE = 256
+"""Files that become versions with one sync."""
+
+
+def _remove_files(replacing: Replacing, endpoints: Sequence[Endpoint]) -> None:
+    places: dict[Endpoint, Place] = {}
+    try:
+        for endpoint in endpoints:
+            if endpoint.parent not in places:
+                places[endpoint.parent] = replacing.jail.place(endpoint.parent)
+        leaving = [Leaving(places[endpoint.parent], endpoint, None) for endpoint in endpoints]
+        _raise_first(each for each in replacing.publishing.remove(leaving) if not isinstance(each, NotFound))
+        _make_durable(replacing, list(places.values()), endpoints[0])
+    finally:
+        close_all(places.values())
+
+
+@contextlib.contextmanager
+def _not_empty(endpoint: Endpoint) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise WrongKind(
+                f"{shown(endpoint)} is a directory that is not empty: with recursive all that is in it goes too"
+            ) from None
+        raise
+
+
+def _raise_first(results: Iterable[object]) -> None:
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _make_durable(replacing: Replacing, places: Sequence[Place], endpoint: Endpoint) -> None:
+    """The names of what is in these directories, and of what is not any more."""
+    failure = next(filter(None, replacing.syncing.directories(places)), None)
+    if failure is not None:
+        raise in_doubt(endpoint) from failure
+
+
+def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+    """Give something another name, durably; a file that has that name becomes a version.
+
+    Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `BadEndpoint` (41),
+    and `Forbidden` (33) for what would have to go to another disk.
+    """
+    if endpoint.parts == to.parts[: len(endpoint.parts)]:
+        raise BadRequest(f"{shown(endpoint)} cannot be moved to itself, or into itself")
+    if not to.parts:
+        raise WrongKind("the share's root is a directory")
+    with _opened(replacing, endpoint) as (source, found):
+        places = replacing.places({to.parent: True})
+        target = places[to.parent]
+        if isinstance(target, Exception):
+            raise target
+        try:
+            if stat.S_ISDIR(found.st_mode):
+                if if_hash is not None or if_to not in (None, ABSENT):
+                    raise WrongKind(f"{shown(endpoint)} is a directory, and has no hash: leave the conditions out")
+                replacing.publishing.move_directory(Leaving(source, endpoint, None), target, to)
+                known = None
+            else:
+                known = _move_file(replacing, source, endpoint, target, to, if_hash, if_to)
+            _make_durable(replacing, [target, source], to)
+            moved = replacing.jail.look_in(target.fd, to)
+            if moved is None:
+                raise in_doubt(to)
+            if known is not None:
+                row = Row(replacing.jail.spelled(to.parent), to.name, moved, known, time.time_ns())
+                replacing.index.record([row])
+            return entry_of(moved, known)
+        finally:
+            close_all([target])
+
+
+def _move_file(
+    replacing: Replacing,
+    source: Place,
+    endpoint: Endpoint,
+    target: Place,
+    to: Endpoint,
+    if_hash: str | None,
+    if_to: str | None,
+) -> str | None:
+    """Its hash, where that is known."""
+    replacing.filetypes.check(to)
+    leaving = _leaving(replacing, source, endpoint, if_hash)
+    (expected,) = replacing.conditions.expected([(target, to, if_to)])
+    if isinstance(expected, Exception):
+        raise expected
+    arrival = Arrival(_Named(source.fd, raw(endpoint.name)), target, to, if_to, expected, None, leaving)
+    _raise_first(replacing.publishing.publish([arrival]))
+    return if_hash
