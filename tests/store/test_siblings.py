@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from homeftp.config import MIB
-from homeftp.errors import BadEndpoint, Changed
+from homeftp.errors import BadEndpoint
 from homeftp.store.share import Share
 from homeftp.store.siblings import Siblings
 from homeftp.syscalls import System
@@ -162,7 +162,7 @@ class BlindDiskTests(ReplacingCase):
         other = "README.TXT" if name != "README.TXT" else "readme.txt"
         with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
             self.put(share, other, b"new")
-        with self.assertRaises(Changed):
+        with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
             self.put(share, other, b"new", if_hash=ABSENT)
         self.assertEqual(self.content(name), b"old")
         self.put(share, name, b"new")
