@@ -21,7 +21,6 @@ class FaultCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Start them."""
-        can_trace()
         folder = os.path.abspath(self.mktemp())
         os.mkdir(folder)
         self._free: SimpleQueue[Driver] = SimpleQueue()
@@ -29,6 +28,12 @@ class FaultCase(SynchronousTestCase):
             driver = Driver(os.path.join(folder, name))
             self.addCleanup(driver.close)
             self._free.put(driver)
+
+    def driver(self) -> Driver:
+        """One of them, for a test that needs no more."""
+        driver = self._free.get()
+        self._free.put(driver)
+        return driver
 
     def each(self, job: Callable[[Driver, T], list[str]], points: Iterable[T]) -> list[str]:
         """All that `job` finds wrong, each with a driver of its own."""
@@ -44,15 +49,13 @@ class FaultCase(SynchronousTestCase):
             return [wrong for found in pool.map(run, points) for wrong in found]
 
     def recorded(self, scenario: str, system: str) -> Outcome:
-        """What happens where nothing fails: all that is promised."""
-        driver = self._free.get()
-        try:
-            root = driver.root()
-            SCENARIOS[scenario].lay(root)
-            outcome = driver.run(scenario, root, system=system, inject="")
-            wrong = after_failure(SCENARIOS[scenario], outcome, root) + after_restart(root)
-            driver.forget(root)
-        finally:
-            self._free.put(driver)
+        """What happens where nothing fails: all that is promised. Needs strace."""
+        can_trace()
+        driver = self.driver()
+        root = driver.root()
+        SCENARIOS[scenario].lay(root)
+        outcome = driver.run(scenario, root, system=system, inject="")
+        wrong = after_failure(SCENARIOS[scenario], outcome, root) + after_restart(root)
+        driver.forget(root)
         self.assertEqual((wrong, outcome.refusals), ([], set()), f"{scenario}, {system}")
         return outcome

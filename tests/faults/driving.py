@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from typing import Any, ContextManager, Iterator
+from typing import Any, ContextManager, Iterator, Mapping
 
 import attrs
 
@@ -157,7 +157,7 @@ class Driver:
         system: str = "kernel",
         inject: str | None = None,
         condition: ContextManager[object] | None = None,
-        **limits: int,
+        limits: Mapping[str, int] | None = None,
     ) -> Outcome:
         """Carry out a scenario on a root that was laid; everything is over, and every descriptor closed, afterwards.
 
@@ -167,7 +167,7 @@ class Driver:
         """
         outcome = Outcome()
         self._control.send(
-            json.dumps({"scenario": scenario, "root": root, "system": system, "limits": limits}).encode()
+            json.dumps({"scenario": scenario, "root": root, "system": system, "limits": limits or {}}).encode()
         )
         ready = self._await("ready", outcome)
         if ready is None:

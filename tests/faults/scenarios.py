@@ -70,7 +70,7 @@ class Scenario:
 
     def lay(self, root: str) -> None:
         """Make the root, with what is there at first."""
-        os.makedirs(root)
+        os.makedirs(root, exist_ok=True)
         for name, content in self.before.items():
             path = os.path.join(root, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -9,7 +9,7 @@ import attrs
 from twisted.trial.unittest import FailTest
 
 from tests.faults.case import FaultCase
-from tests.faults.driving import NOT_THE_DISK, Call, Driver
+from tests.faults.driving import NOT_THE_DISK, Call, Driver, can_trace
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.systems import RIGHT
 from tests.faults.verdict import after_failure, after_restart
@@ -68,6 +68,11 @@ def kind(call: Call) -> str:
 
 class InjectionCase(FaultCase):
     """Something fails at one call, once."""
+
+    def setUp(self) -> None:
+        """Nothing is injected without strace."""
+        can_trace()
+        super().setUp()
 
     def injected_at(self, driver: Driver, point: Point) -> list[str]:
         """Let it fail there, and say what is wrong afterwards."""
