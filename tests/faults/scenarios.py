@@ -59,6 +59,12 @@ class Scenario:
         """Those of all answers, in order."""
         return [promise for asked in self.asked for promise in asked.promises]
 
+    @property
+    def writes(self) -> bool:
+        """Whether it brings content that was not there."""
+        known = {ABSENT, DIRECTORY, file(b""), *map(file, self.before.values())}
+        return any(state not in known for promise in self.promises for state in promise.values())
+
     def begun(self, answers: int) -> int:
         """How many promises may have been acted on when so many answers were given."""
         count = 0

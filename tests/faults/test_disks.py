@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import tempfile
 from typing import Callable, Iterator
 
 from twisted.trial.unittest import FailTest
@@ -14,7 +15,7 @@ from tests import needs
 from tests.faults.case import FaultCase
 from tests.faults.driver import AFTERWARDS
 from tests.faults.driving import Driver
-from tests.faults.scenarios import DIRECTORY, LARGE, OLD, SCENARIOS
+from tests.faults.scenarios import LARGE, OLD, SCENARIOS
 from tests.faults.verdict import after_failure, after_restart
 from tests.mounts import btrfs, memory, run
 from tests.store.sharing import ShareCase, put_of
@@ -26,6 +27,9 @@ TELLING = re.compile("it needs (.* are free|0 bytes$)")
 
 FITTING = [name for name, scenario in SCENARIOS.items() if name != "huge" and not scenario.starts]
 """The scenarios for which there is room on it, and a share that is open when it gets full."""
+
+WRITING = {name for name in FITTING if SCENARIOS[name].writes}
+"""Those that need more room than there was."""
 
 
 def free(path: str) -> tuple[int, int]:
@@ -121,16 +125,27 @@ class DiskTests(FaultCase):
         return unharmed
 
     def test_no_bytes(self) -> None:
-        """Full of bytes: 52, with what is needed and what is free; only a directory needs none."""
-        self.assertEqual(self.check(no_bytes, "NoSpace"), ["directory"])
+        """Full of bytes: 52 for new content, with what is needed and what is free."""
+        self.assertEqual(set(self.check(no_bytes, "NoSpace")) & WRITING, set())
 
     def test_no_names(self) -> None:
-        """Full of files: 52."""
-        self.assertEqual(self.check(no_names, "NoSpace"), [])
+        """Full of files: 52 for new content, and for a directory."""
+        self.assertEqual(set(self.check(no_names, "NoSpace")) & (WRITING | {"directory"}), set())
 
     def test_read_only(self) -> None:
         """Read-only: 33, for everything."""
         self.assertEqual(self.check(read_only, "Forbidden"), [])
+
+    def test_control(self) -> None:
+        """A file without a name takes its room from the others, and that is noticed."""
+        root = self.driver().root()
+        with memory(root, SMALL_DISK):
+            before = room(root)
+            with tempfile.TemporaryFile(dir=root) as file:
+                file.write(b"content")
+                file.flush()
+                self.assertEqual([was - now for was, now in zip(before, room(root), strict=True)], [4096, 1])
+            self.assertEqual(room(root), before)
 
 
 class QuotaTests(FaultCase):
@@ -179,16 +194,25 @@ class LimitTests(FaultCase):
         return not outcome.refusals
 
     def test_file_size(self) -> None:
-        """EFBIG, with SIGXFSZ ignored as every Python program ignores it: 52; smaller files are taken."""
+        """EFBIG, with SIGXFSZ ignored as every Python program ignores it: 52."""
         for name, scenario in SCENARIOS.items():
-            small = all(state == DIRECTORY for promise in scenario.promises for state in promise.values())
-            self.assertEqual(self.check(name, "NoSpace", RLIMIT_FSIZE=4500), small, name)
+            unharmed = self.check(name, "NoSpace", RLIMIT_FSIZE=0)
+            self.assertFalse(unharmed and scenario.writes, name)
 
     def test_descriptors(self) -> None:
         """EMFILE, at the first descriptor, at the second, and so on until there are enough: 51."""
         for name in SCENARIOS:
             enough = next(more for more in range(100) if self.check(name, "Busy", RLIMIT_NOFILE=more))
             self.assertGreater(enough, 1, name)
+
+    def test_control(self) -> None:
+        """A store that keeps what it gave up on open is caught by a real error as by one that was injected."""
+        driver = self.driver()
+        root = driver.root()
+        SCENARIOS["large"].lay(root)
+        outcome = driver.run("large", root, system="wasteful", limits={"RLIMIT_FSIZE": 0})
+        found = after_failure(SCENARIOS["large"], outcome, root)
+        self.assertTrue(any("still open: " in wrong for wrong in found), found)
 
 
 class MeanwhileTests(ShareCase):
