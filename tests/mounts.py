@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from typing import Iterator
+from typing import Iterator, TypeVar
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests import needs
 from tests.processes import WITHIN
 
 MIB = 2**20
+
+T = TypeVar("T")
 
 
 def run(program: str, *arguments: str) -> str:
@@ -52,12 +56,32 @@ def memory(path: str, options: str) -> contextlib.AbstractContextManager[str]:
 @contextlib.contextmanager
 def btrfs(path: str, size: int = 128 * MIB) -> Iterator[str]:
     """A btrfs in an image beside `path`; 128 MiB is about the smallest there is."""
+    needs.root()
     needs.device("/dev/loop-control")
     disk = image(f"{path}.img", size)
     run("mkfs.btrfs", "-q", disk)
     with contextlib.ExitStack() as stack:
         needs.require("a kernel that mounts btrfs", lambda: _entered(stack, mounted(path, "-o", "loop", disk)))
         yield path
+
+
+@contextlib.contextmanager
+def ntfs(path: str, *options: str) -> Iterator[str]:
+    """Windows's file system in an image beside `path`, by the driver that can refuse what Windows would."""
+    needs.root()
+    needs.device("/dev/fuse")
+    needs.program("lowntfs-3g")
+    disk = image(f"{path}.img", 16 * MIB)
+    run("mkfs.ntfs", "--fast", "--force", "--quiet", disk)
+    with mounted(path, "-t", "lowntfs-3g", *options, disk):
+        yield path
+
+
+def held(case: SynchronousTestCase, context: contextlib.AbstractContextManager[T]) -> T:
+    """Enter a context and stay in it until the test is over."""
+    stack = contextlib.ExitStack()
+    case.addCleanup(stack.close)
+    return stack.enter_context(context)
 
 
 def _entered(stack: contextlib.ExitStack, context: contextlib.AbstractContextManager[object]) -> bool:

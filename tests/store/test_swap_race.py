@@ -12,12 +12,13 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Callable, Mapping
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import Refusal, WrongKind
 from homeftp.index import Index
 from homeftp.store.share import Share
 from homeftp.syscalls import System
+from tests import needs
 from tests.needs import LONG
 from tests.processes import WITHIN, environment
 from tests.store.racing import (
@@ -170,8 +171,7 @@ class RaceTests(SwapCase):
 
     def test_kernel(self) -> None:
         """The kernel resolves, with openat2."""
-        if not System().has_openat2:
-            raise SkipTest("this kernel has no openat2")
+        needs.require("a kernel with openat2", lambda: System().has_openat2)
         self.check(Kernel())
 
     def test_walk(self) -> None:
