@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.faults.driving import Driver, Outcome, can_trace
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.systems import RIGHT
 from tests.faults.verdict import after_failure, after_restart
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class FaultCase(SynchronousTestCase):
             return [wrong for found in pool.map(run, points) for wrong in found]
 
     def recorded(self, scenario: str, system: str) -> Outcome:
-        """What happens where nothing fails: all that is promised. Needs strace."""
+        """What happens where nothing fails: on a right system all that is promised. Needs strace."""
         can_trace()
         driver = self.driver()
         root = driver.root()
@@ -57,5 +58,6 @@ class FaultCase(SynchronousTestCase):
         outcome = driver.run(scenario, root, system=system, inject="")
         wrong = after_failure(SCENARIOS[scenario], outcome, root) + after_restart(root)
         driver.forget(root)
-        self.assertEqual((wrong, outcome.refusals), ([], set()), f"{scenario}, {system}")
+        if system in RIGHT:
+            self.assertEqual((wrong, outcome.refusals), ([], set()), f"{scenario}, {system}")
         return outcome

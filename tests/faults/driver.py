@@ -1,6 +1,6 @@
 """The process that faults are put into: opens a share, carries out one scenario, and tells of each answer at once.
 
-By hand, with strace before it or not, on a root that is made if it is not there:
+By hand, with strace before it or not, on a root that is made if it is not there; the index lies beside it:
 
     python -m tests.faults.driver SCENARIO ROOT
 

@@ -1,4 +1,4 @@
-"""What is right after a fault: the one judgement that every test of faults is made by, and its own tests' subject."""
+"""What is right after a fault: the one judgement by which all tests of faults are made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tree(root: str) -> dict[str, str]:
     """The state of every path in a root, but for our own folder."""
     found = {}
     for directory, folders, names in os.walk(root):
-        if directory == root:
+        if directory == root and OURS in folders:
             folders.remove(OURS)
         for name in folders:
             found[os.path.relpath(os.path.join(directory, name), root)] = DIRECTORY
