@@ -216,7 +216,7 @@ class Driver:
         finally:
             process.terminate()
             process.stderr.close()
-            process.wait(WITHIN)
+            process.wait()
         with open(log, encoding="utf-8", errors="replace") as lines:
             found = [call for call in map(_CALL.match, lines) if call]
         outcome.calls = [Call(call[1], call[2], call[3], ours=root in call[2]) for call in found]

@@ -140,3 +140,6 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 """By name: the smallest set that reaches every system call of every verb that changes something."""
+
+NAMING = ("large new", "together", "together new")
+"""Those that are made of other calls where the kernel lacks some: links in place of renames, many fsyncs of one."""

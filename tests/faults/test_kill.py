@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Collection
+
 from tests.faults.case import FaultCase
 from tests.faults.driving import Driver
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import NAMING, SCENARIOS
 from tests.faults.verdict import after_restart, tree, unlawful
+from tests.needs import LONG
 
 Point = tuple[str, str, str]
 """A scenario, the system that it runs on, and the name of a system call."""
@@ -43,20 +46,20 @@ class KillTests(FaultCase):
         names = {call.name for call in self.recorded(scenario, system).calls}
         return [(scenario, system, name) for name in sorted(names)]
 
-    def check(self, system: str) -> None:
-        """All scenarios on one system."""
-        points = [point for scenario in SCENARIOS for point in self.points(scenario, system)]
+    def check(self, system: str, scenarios: Collection[str]) -> None:
+        """Scenarios on one system."""
+        points = [point for scenario in scenarios for point in self.points(scenario, system)]
         self.assertEqual(self.each(self.kill_at_each, points), [])
-        for name in SCENARIOS:
+        for name in scenarios:
             self.assertGreater(self.killed.count(name), 25, name)
 
     def test_kernel(self) -> None:
         """Old content or new, whole; what was answered stands; the next start leaves no orphan and changes nothing."""
-        self.check("kernel")
+        self.check("kernel", SCENARIOS)
 
     def test_walking(self) -> None:
         """The same where the kernel has no openat2, no syncfs and no renameat2."""
-        self.check("walking")
+        self.check("walking", SCENARIOS if LONG else NAMING)
 
     def test_in_place(self) -> None:
         """The control: a store that writes the new content over the old is caught half-way."""
