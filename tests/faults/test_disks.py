@@ -8,8 +8,6 @@ import re
 import tempfile
 from typing import Callable, Iterator
 
-from twisted.trial.unittest import FailTest
-
 from homeftp.errors import NoSpace
 from tests import needs
 from tests.faults.case import FaultCase
@@ -240,7 +238,7 @@ class MeanwhileTests(ShareCase):
 class ParentTests(ShareCase):
     """A disk that is full before a file's directory is made."""
 
-    todo = ([FailTest], "it needs 0 bytes, says the refusal of the directory, and not what is free")
+    todo = "it needs 0 bytes, says the refusal of the directory, and not what is free"
 
     def test_message(self) -> None:
         """It is the file that is refused, and the number of files that is used up."""

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Collection, Iterator, Sequence
 
 import attrs
-from twisted.trial.unittest import FailTest
 
 from tests.faults.case import FaultCase
 from tests.faults.driving import NOT_THE_DISK, Call, Driver, can_trace
@@ -161,7 +160,7 @@ class ErrorTests(ErrorCase):
 class OpenTests(ErrorCase):
     """What is open already fails: local disks never do that, but a file system in user space or a network's can."""
 
-    todo = ([FailTest], "what was renamed is answered with a plain failure, and descriptors are lost")
+    todo = "what was renamed is answered with a plain failure, and descriptors are lost"
 
     def test_stat(self) -> None:
         """The same for a file system that cannot even say what it has open."""
@@ -171,7 +170,7 @@ class OpenTests(ErrorCase):
 class CloseTests(ErrorCase):
     """The same."""
 
-    todo = ([FailTest], "a directory's failed close takes the answers of a whole batch with it")
+    todo = "a directory's failed close takes the answers of a whole batch with it"
 
     def test_close(self) -> None:
         """The same for a close that fails: of what was not written by then, fsync has told."""

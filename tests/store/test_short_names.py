@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import FailTest
-
 from homeftp.errors import Refusal
 from homeftp.wire.endpoint import parse
 from tests.mounts import held, ntfs
@@ -18,7 +16,7 @@ SHORT = "HOMEFT~1"
 class ShortNameTests(ShareCase):
     """B9: a share on a stick or a disk that Windows has written to."""
 
-    todo = ([FailTest], "the short name of our own folder is an endpoint: drafts are listed, the lock can be replaced")
+    todo = "the short name of our own folder is an endpoint: drafts are listed, the lock can be replaced"
 
     def setUp(self) -> None:
         """A root on NTFS, where our own folder has its short name."""
