@@ -30,6 +30,10 @@ RESERVED = ".homeftp"
 RESERVED_PREFIX = ".homeftp-"
 """Our own files elsewhere in the share: temporaries where another disk is mounted. Neither are these."""
 
+_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_SHORT = re.compile(r"ho(?:meft|[0-9a-f]{4})~[0-9]+\Z")
+"""What DOS, and Windows to this day, may call `.homeftp` and `.homeftp-…` besides."""
+
 _FORBIDDEN = frozenset('\\<>:"|?*')
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"]
@@ -75,12 +79,19 @@ def _shown(name: str) -> str:
 def folded(name: str) -> str:
     """What is the same for two names that some system holds as one: compatible forms and case do not count.
 
-    Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146).
+    Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146),
+    and without the letters that HFS+ leaves out (Apple, TN1150; CVE-2014-9390).
     """
     if name.isascii():
         return name.lower()
-    once = unicodedata.normalize("NFD", name).casefold()
+    once = unicodedata.normalize("NFD", _IGNORED.sub("", name)).casefold()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", once).casefold())
+
+
+def _may_be_ours(name: str) -> bool:
+    """Whether it is a name of our own, however it is spelled, or what DOS would call that (CVE-2019-1353)."""
+    fold = folded(name)
+    return fold == RESERVED or fold.startswith(RESERVED_PREFIX) or _SHORT.match(fold) is not None
 
 
 def _is_device(name: str) -> bool:
@@ -111,8 +122,7 @@ def name_problem(name: str) -> str | None:
         return "is not in Unicode's composed form (NFC)"
     if _is_device(name):
         return "is a device's name on Windows"
-    fold = folded(name)
-    if fold == RESERVED or fold.startswith(RESERVED_PREFIX):
+    if _may_be_ours(name):
         return "is reserved"
     return None
 

@@ -16,8 +16,6 @@ SHORT = "HOMEFT~1"
 class ShortNameTests(ShareCase):
     """B9: a share on a stick or a disk that Windows has written to."""
 
-    todo = "the short name of our own folder is an endpoint: drafts are listed, the lock can be replaced"
-
     def setUp(self) -> None:
         """A root on NTFS, where our own folder has its short name."""
         super().setUp()

@@ -73,14 +73,23 @@ def control(text: str) -> bool:
 
 
 def reserved(text: str) -> bool:
-    """A part that is our own folder's name or a temporary's, however it is spelled (Unicode: toNFKC_Casefold)."""
+    """A part that is our own folder's name or a temporary's, however it is spelled, or DOS's short name for one.
+
+    Unicode: toNFKC_Casefold; Apple, TN1150: HFS+ leaves out joiners, marks and the byte order mark.
+    """
     for part in parts(text):
-        folded = part
+        folded = "".join(letter for letter in part if not _is_left_out(letter))
         for _ in range(3):
             folded = unicodedata.normalize("NFKC", folded).casefold()
-        if re.match(r"\.homeftp(-|\Z)", folded):
+        if re.match(r"\.homeftp(-|\Z)", folded) or re.fullmatch(r"ho(meft|[0-9a-f]{4})~\d+", folded, re.ASCII):
             return True
     return False
+
+
+def _is_left_out(letter: str) -> bool:
+    number = ord(letter)
+    ranges = (range(0x200C, 0x2010), range(0x202A, 0x202F), range(0x206A, 0x2070), (0xFEFF,))
+    return any(number in each for each in ranges)
 
 
 RULES: dict[str, Callable[[str], bool]] = {
