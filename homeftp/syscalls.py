@@ -87,7 +87,8 @@ class System:
         except OSError:
             return False
         finally:
-            os.close(top)
+            with contextlib.suppress(OSError):
+                os.close(top)
         return True
 
     def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False) -> int:

@@ -17,7 +17,7 @@ from homeftp.store.drafts import Draft
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import FULL, attempt, refusal
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt
+from homeftp.store.publishing import Arrival, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
 from homeftp.tree import hash_bytes
 from homeftp.values import Put
@@ -133,7 +133,7 @@ class _Batch:
         directory = self._parents[number]
         place = self._places[directory]
         if isinstance(place, Exception):
-            raise place
+            raise self._replacing.no_place(place, put.endpoint, put.size)
         expected = self._expected[number]
         if isinstance(expected, Exception):
             raise expected
@@ -177,8 +177,12 @@ class _Batch:
             if refused is not None:
                 self._fail(number, refused)
                 continue
-            item.found = os.fstat(item.draft.fd)
             self._replacing.space.settle(self._claimed.pop(number))
+            found = attempt(stat_after, item.draft.fd, item.put.endpoint)
+            if isinstance(found, Exception):
+                self._fail(number, found)
+            else:
+                item.found = found
         return [(number, item) for number, item in durable if item.found is not None]
 
     def _finish(self, named: list[tuple[int, _Written]], began: int) -> None:

@@ -11,7 +11,7 @@ import attrs
 
 from homeftp.errors import Changed, WrongKind
 from homeftp.index import Index, Row
-from homeftp.store.faults import attempt, shown
+from homeftp.store.faults import attempt, let_go, shown
 from homeftp.store.jail import Jail, Place, kind_problem
 from homeftp.tree import digest, same_content, signature
 from homeftp.wire.endpoint import Endpoint
@@ -75,7 +75,7 @@ class Conditions:
                 content_hash = digest(fd, found.st_size)
                 before, found = found, os.fstat(fd)
             finally:
-                os.close(fd)
+                let_go(fd)
             if not same_content(before, found):
                 raise Changed(f"{shown(endpoint)} is changing at this moment")
             self.index.record([Row(self.jail.spelled(endpoint.parent), endpoint.name, found, content_hash, began)])

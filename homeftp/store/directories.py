@@ -7,7 +7,7 @@ import os
 from homeftp.errors import WrongKind
 from homeftp.store.conditions import occupied
 from homeftp.store.entries import entry_of
-from homeftp.store.faults import refusal, shown
+from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Place, set_mode
 from homeftp.store.replacing import Replacing, check_mtime, free_bytes
 from homeftp.values import Put
@@ -27,11 +27,11 @@ def make_directory(replacing: Replacing, put: Put) -> Entry:
         raise occupied(put.endpoint)
     place = replacing.places({put.endpoint: True})[put.endpoint]
     if isinstance(place, Exception):
-        raise place
+        raise replacing.no_place(place, put.endpoint, 0)
     try:
         return _finish(replacing, place, put)
     finally:
-        os.close(place.fd)
+        let_go(place.fd)
 
 
 def _finish(replacing: Replacing, place: Place, put: Put) -> Entry:

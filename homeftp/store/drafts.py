@@ -16,7 +16,7 @@ import os
 import stat
 
 from homeftp.errors import Internal, Refusal
-from homeftp.store.faults import shown
+from homeftp.store.faults import let_go, shown
 from homeftp.store.jail import Jail, Place, set_mode
 from homeftp.store.own import Own
 from homeftp.syscalls import System
@@ -80,14 +80,14 @@ class Draft:
             return
         fd, self.fd = self.fd, -1
         with contextlib.suppress(OSError):
-            os.close(fd)
+            let_go(fd)
         if not self._renamed:
             with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self.directory)
         if self._note is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._note[1], dir_fd=self._note[0])
-            os.close(self.directory)
+            let_go(self.directory)
 
 
 class Drafts:
@@ -120,7 +120,7 @@ class Drafts:
             os.unlink(note, dir_fd=self._incoming)
             raise
         finally:
-            os.close(noted)
+            let_go(noted)
         return Draft(self._system, fd, os.dup(place.fd), name, (self._incoming, note))
 
     def _sweep(self) -> None:
@@ -139,9 +139,9 @@ class Drafts:
             try:
                 directory = parse(os.read(fd, 2**16).decode())
             finally:
-                os.close(fd)
+                let_go(fd)
             place = self._jail.place(directory)
             try:
                 os.unlink(RESERVED_PREFIX.encode() + note[: -len(_NOTE)], dir_fd=place.fd)
             finally:
-                os.close(place.fd)
+                let_go(place.fd)

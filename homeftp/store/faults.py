@@ -6,7 +6,9 @@ not named here) becomes `Internal`, raised from the OSError for the log.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 from typing import Callable, ParamSpec, TypeVar
 
 from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, NotFound, Refusal, WrongKind
@@ -30,6 +32,12 @@ def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exce
         return step(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the one item's result
         return error
+
+
+def let_go(fd: int) -> None:
+    """Close what was only read, or is durable already: what goes wrong then is nobody's loss."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
 
 
 def shown(endpoint: Endpoint) -> str:

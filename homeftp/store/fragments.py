@@ -23,7 +23,7 @@ import attrs
 from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, RESUMABLE
 from homeftp.errors import Changed, Refusal
 from homeftp.store.drafts import NEW_FILE_MODE, Draft
-from homeftp.store.faults import shown
+from homeftp.store.faults import let_go, shown
 from homeftp.store.jail import Jail, Place
 from homeftp.store.note import SUFFIX, Note, further, read
 from homeftp.store.own import Own
@@ -112,7 +112,7 @@ class LargeDraft(Draft):
             if mine:
                 self._fragments.end(self.fragment, stored=self._renamed)
         if self.fragment.note.directory is not None:
-            os.close(self.directory)
+            let_go(self.directory)
 
     def _check(self) -> None:
         if self.fragment.holder is not self:
@@ -145,7 +145,7 @@ class Fragments:
         except OSError:
             self._clear(fragment)
             if not place.local:
-                os.close(folder)
+                let_go(folder)
             raise
         fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
         with self._lock:
@@ -176,13 +176,16 @@ class Fragments:
             except BaseException:
                 self._let_go(fragment, folder)
                 raise
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size < offset:
-                os.close(fd)
+            try:
+                found = os.fstat(fd)
+                if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size < offset:
+                    raise nothing_here(fragment.note.endpoint)
+                os.ftruncate(fd, offset)
+                os.lseek(fd, offset, os.SEEK_SET)
+            except BaseException:
+                let_go(fd)
                 self._let_go(fragment, folder)
-                raise nothing_here(fragment.note.endpoint)
-            os.ftruncate(fd, offset)
-            os.lseek(fd, offset, os.SEEK_SET)
+                raise
             fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
             return fragment.holder
 
@@ -193,7 +196,7 @@ class Fragments:
 
     def _let_go(self, fragment: Fragment, folder: int) -> None:
         if fragment.note.directory is not None:
-            os.close(folder)
+            let_go(folder)
 
     # -- what a draft says, holding its fragment's lock --------------------------------
 
@@ -213,7 +216,7 @@ class Fragments:
                 line = fragment.note.line() + line
             os.write(fd, line)
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def shrink(self, fragment: Fragment) -> None:
         """Nothing is coming at the moment: what has arrived is all that it counts for."""
@@ -305,7 +308,7 @@ class Fragments:
             try:
                 said, touched = read(fd), os.fstat(fd).st_mtime
             finally:
-                os.close(fd)
+                let_go(fd)
             if said is None:
                 return
             fragment = Fragment(name.removesuffix(SUFFIX), *said, touched=touched)

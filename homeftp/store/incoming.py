@@ -14,10 +14,10 @@ from homeftp.index import Row
 from homeftp.interfaces import IIncoming
 from homeftp.store.conditions import check_file, gone, occupied
 from homeftp.store.entries import entry_of
-from homeftp.store.faults import FULL, refusal, shown
+from homeftp.store.faults import FULL, let_go, refusal, shown
 from homeftp.store.fragments import LargeDraft, nothing_here
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt
+from homeftp.store.publishing import Arrival, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
 from homeftp.tree import Hasher, hash_slices
 from homeftp.values import Arrived, Put
@@ -33,7 +33,14 @@ class Incoming:
     """A large file on its way in; `begin` makes one. It owns `nearest`, the directory that was nearest to its place."""
 
     def __init__(
-        self, replacing: Replacing, put: Put, draft: LargeDraft, expected: str | None, nearest: Place, depth: int
+        self,
+        replacing: Replacing,
+        put: Put,
+        draft: LargeDraft,
+        expected: str | None,
+        nearest: Place,
+        depth: int,
+        device: int,
     ) -> None:
         self._replacing = replacing
         self._put = put
@@ -41,7 +48,7 @@ class Incoming:
         self._expected = expected
         self._nearest = nearest
         self._depth = depth
-        self._device = os.fstat(draft.fd).st_dev
+        self._device = device
         self._hasher = Hasher()
         self._hashed = 0
         self._size = put.offset
@@ -135,7 +142,7 @@ class Incoming:
         if not self._ended:
             self._ended = True
             self._replacing.space.promise(self._device, -self._promised)
-            os.close(self._nearest.fd)
+            let_go(self._nearest.fd)
 
     def _give_up(self, error: OSError) -> NoReturn:
         free = None if self._ended else free_bytes(self._nearest.fd)
@@ -158,13 +165,13 @@ class Incoming:
         directory = put.endpoint.parent
         place = replacing.places({directory: True})[directory]
         if isinstance(place, Exception):
-            raise place
+            raise replacing.no_place(place, put.endpoint, put.size)
         try:
             arrival = Arrival(draft, place, put.endpoint, put.if_hash, self._expected, content_hash)
             (refused,) = replacing.publishing.publish([arrival])
             if refused is not None:
                 raise refused
-            found = os.fstat(draft.fd)
+            found = stat_after(draft.fd, put.endpoint)
             (failure,) = replacing.syncing.directories([place])
         finally:
             close_all([place])
@@ -184,6 +191,7 @@ def begin(replacing: Replacing, put: Put) -> Incoming:
     directory = put.endpoint.parent
     nearest, depth = replacing.jail.nearest(directory)
     try:
+        device = os.fstat(nearest.fd).st_dev
         expected = None
         if depth == len(directory.parts):
             found = replacing.jail.look_in(nearest.fd, put.endpoint)
@@ -199,12 +207,12 @@ def begin(replacing: Replacing, put: Put) -> Incoming:
         draft = _draft(replacing, put, nearest, Endpoint(directory.parts[:depth]))
     except OSError as error:
         free = free_bytes(nearest.fd)
-        os.close(nearest.fd)
+        let_go(nearest.fd)
         raise refusal(error, put.endpoint, size=put.size, free=free) from error
     except BaseException:
-        os.close(nearest.fd)
+        let_go(nearest.fd)
         raise
-    return Incoming(replacing, put, draft, expected, nearest, depth)
+    return Incoming(replacing, put, draft, expected, nearest, depth, device)
 
 
 def _draft(replacing: Replacing, put: Put, nearest: Place, directory: Endpoint) -> LargeDraft:

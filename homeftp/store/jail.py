@@ -23,7 +23,7 @@ from typing import Iterator, Sequence
 import attrs
 
 from homeftp.errors import BadEndpoint, Changed, NotFound, SetupError, WrongKind
-from homeftp.store.faults import refusal, shown
+from homeftp.store.faults import let_go, refusal, shown
 from homeftp.syscalls import System
 from homeftp.tree import at_rest
 from homeftp.wire.endpoint import Endpoint
@@ -105,14 +105,14 @@ class Jail:
         try:
             self.device = os.stat(b".", dir_fd=self.root).st_dev
         except OSError as error:
-            os.close(self.root)
+            let_go(self.root)
             raise SetupError(f"cannot share {root}: {error.strerror}") from None
 
     def close(self) -> None:
         """Let go of the root. May be called twice."""
         root, self.root = self.root, -1
         if root >= 0:
-            os.close(root)
+            let_go(root)
 
     def spelled(self, directory: Endpoint) -> str:
         """A directory's path as the index has it. Nothing is ever opened by it."""
@@ -154,7 +154,7 @@ class Jail:
                 places.append(self._make_in(places[-1], raw(name)))
         except OSError as error:
             for place in places:
-                os.close(place.fd)
+                let_go(place.fd)
             raise refusal(error, endpoint) from error
         return places
 
@@ -165,8 +165,9 @@ class Jail:
         except FileExistsError:
             made = False
         fd = os.open(name, _DIRECTORY, dir_fd=parent.fd)
-        if made:
-            set_mode(fd, 0o755)
+        with _unless_it_fails(fd):
+            if made:
+                set_mode(fd, 0o755)
         return Place(fd, parent.local)
 
     def look(self, endpoint: Endpoint) -> os.stat_result | None:
@@ -183,7 +184,7 @@ class Jail:
         try:
             return self.look_in(parent, endpoint)
         finally:
-            os.close(parent)
+            let_go(parent)
 
     def way(self, endpoint: Endpoint) -> int:
         """The directory at `endpoint`, open to look up names in it and for nothing else.
@@ -216,7 +217,7 @@ class Jail:
         try:
             return self.file_in(parent, endpoint)
         finally:
-            os.close(parent)
+            let_go(parent)
 
     def file_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
         """`file`, from the parent directory's descriptor."""
@@ -226,17 +227,18 @@ class Jail:
             fd = os.open(raw(endpoint.name), _READ, dir_fd=directory)
         except OSError as error:
             raise refusal(error, endpoint) from error
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            os.close(fd)
-            if stat.S_ISDIR(found.st_mode):
-                raise WrongKind(f"{shown(endpoint)} is a directory")
-            raise WrongKind(f"{shown(endpoint)} {kind_problem(found)}")
-        try:
-            return fd, at_rest(fd, found)
-        except Changed:
-            os.close(fd)
-            raise Changed(f"{shown(endpoint)} is being written on the server at this moment: try again") from None
+        with _unless_it_fails(fd):
+            try:
+                found = os.fstat(fd)
+                if stat.S_ISDIR(found.st_mode):
+                    raise WrongKind(f"{shown(endpoint)} is a directory")
+                if not stat.S_ISREG(found.st_mode):
+                    raise WrongKind(f"{shown(endpoint)} {kind_problem(found)}")
+                return fd, at_rest(fd, found)
+            except OSError as error:
+                raise refusal(error, endpoint) from error
+            except Changed:
+                raise Changed(f"{shown(endpoint)} is being written on the server at this moment: try again") from None
 
     def create_in(self, directory: int, name: bytes, mode: int) -> int:
         """A new file of our own naming, open for writing; never one that is there. Raises OSError."""
@@ -250,7 +252,8 @@ class Jail:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent)
         fd = os.open(name, _DIRECTORY, dir_fd=parent)
-        set_mode(fd, 0o700)
+        with _unless_it_fails(fd):
+            set_mode(fd, 0o700)
         return fd
 
     def own_file(self, directory: int, name: bytes, *, writable: bool = False, make: bool = True) -> int:
@@ -268,7 +271,7 @@ class Jail:
         try:
             yield fd
         finally:
-            os.close(fd)
+            let_go(fd)
 
     def top_of_mount(self, endpoint: Endpoint) -> int:
         """How many parts lead to the first directory on the way to `endpoint` that is on the same mount. OSError."""
@@ -281,7 +284,7 @@ class Jail:
         above = self._directory(parent, _STEP)
         try:
             if not self._walks:
-                os.close(self._system.openat2(above, raw(name), _STEP & ~os.O_NOFOLLOW, one_mount=True))
+                let_go(self._system.openat2(above, raw(name), _STEP & ~os.O_NOFOLLOW, one_mount=True))
                 return True
             found = os.stat(raw(name), dir_fd=above, follow_symlinks=False)
             return found.st_dev == os.fstat(above).st_dev
@@ -290,7 +293,7 @@ class Jail:
                 raise
             return False
         finally:
-            os.close(above)
+            let_go(above)
 
     def _place(self, parts: Sequence[str]) -> Place:
         try:
@@ -299,7 +302,8 @@ class Jail:
             if error.errno != errno.EXDEV:
                 raise
             return Place(self._directory(parts, _DIRECTORY), local=False)
-        return Place(fd, local=os.fstat(fd).st_dev == self.device)
+        with _unless_it_fails(fd):
+            return Place(fd, local=os.fstat(fd).st_dev == self.device)
 
     def _directory(self, parts: Sequence[str], flags: int, *, one_mount: bool = False) -> int:
         """The one way to a directory; an OSError is the kernel's own, on either resolver."""
@@ -321,9 +325,19 @@ class Jail:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
                 raise
             finally:
-                os.close(directory)
+                let_go(directory)
             directory = below
         return directory
+
+
+@contextlib.contextmanager
+def _unless_it_fails(fd: int) -> Iterator[None]:
+    """What is done with an open file before somebody else has it: where it fails nobody will."""
+    try:
+        yield
+    except BaseException:
+        let_go(fd)
+        raise
 
 
 def _is_link(directory: int, name: bytes) -> bool:

@@ -18,7 +18,7 @@ import attrs
 from homeftp.config import KIB
 from homeftp.errors import Changed
 from homeftp.index import Row
-from homeftp.store.faults import FULL, shown
+from homeftp.store.faults import FULL, let_go, shown
 from homeftp.store.jail import Jail, Place, raw
 from homeftp.store.shelf import Names, Shelf, placed
 from homeftp.store.syncing import Syncing
@@ -68,6 +68,7 @@ class Keeping:
         self._opened = contextlib.ExitStack()
         self._shelves: dict[Endpoint, Shelf] = {}
         self._folders: dict[tuple[Endpoint, Names], Place] = {}
+        self._evictions = versions.evictions
         self._touched: dict[int, Place] = {}
 
     def __enter__(self) -> Keeping:
@@ -81,9 +82,13 @@ class Keeping:
         """Make the new names durable: before the old ones go. What went wrong, if something did."""
         made = self._versions.unsynced
         for mount, names in list(made):
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 folder = self._folder(mount, names, not mount.parts)
-                self._touched[folder.fd] = folder
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                return error
+            self._touched[folder.fd] = folder
         failures = filter(None, syncing.directories(list(self._touched.values())))
         failure = next(failures, None)
         if failure is None:
@@ -105,7 +110,6 @@ class Keeping:
             except OSError as error:
                 if error.errno not in FULL or not self._versions.evict(place, endpoint.parent, _ONE_FOLDER):
                     raise
-            self._folders.clear()  # one that was made for this may have gone with the others
             return self._link(place, endpoint, found, mount)
         except BaseException:
             self._versions.dropped(mount, found.st_size)
@@ -172,6 +176,9 @@ class Keeping:
 
     def _folder(self, mount: Endpoint, names: Names, local: bool) -> Place:
         """A folder of versions, made where it is missing; that its name lasts is still to be seen to."""
+        if self._evictions != self._versions.evictions:
+            self._evictions = self._versions.evictions
+            self._folders.clear()
         known = self._folders.get((mount, names))
         if known is not None:
             return known
@@ -182,6 +189,6 @@ class Keeping:
             above = self._folder(mount, names[:-1], local)
             self._versions.unsynced.add((mount, names[:-1]))
             fd = self._jail.own_folder(above.fd, names[-1])
-            self._opened.callback(os.close, fd)
+            self._opened.callback(let_go, fd)
         self._folders[mount, names] = Place(fd, local)
         return self._folders[mount, names]

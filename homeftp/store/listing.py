@@ -18,7 +18,7 @@ from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
 from homeftp.errors import Refusal
 from homeftp.index import Index
 from homeftp.store.entries import Filetypes, entry_of
-from homeftp.store.faults import refusal
+from homeftp.store.faults import let_go, refusal
 from homeftp.store.jail import Jail, kind_problem
 from homeftp.values import Page
 from homeftp.wire.endpoint import MAX_PATH_BYTES, RESERVED, RESERVED_PREFIX, Endpoint, name_problem
@@ -171,7 +171,8 @@ class Listing:
         if level.path_bytes + len(raw) > MAX_PATH_BYTES:
             return level.prefix + name, f"its path is longer than {MAX_PATH_BYTES} bytes"
         if isinstance(found, OSError):
-            return level.prefix + name, "the server's own user may not look at it"
+            below = Endpoint((*level.endpoint.parts, name))
+            return level.prefix + name, refusal(found, below).message
         problem = kind_problem(found)
         if problem is None and stat.S_ISREG(found.st_mode):
             problem = self._filetypes.problem(name)
@@ -192,7 +193,7 @@ class Listing:
             except OSError as error:
                 raise refusal(error, level.endpoint) from error
             finally:
-                os.close(place.fd)
+                let_go(place.fd)
         return True
 
     def _read_names(self, level: _Level, directory: int) -> None:

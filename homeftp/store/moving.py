@@ -14,10 +14,10 @@ import attrs
 from homeftp.errors import BadRequest, NotFound, WrongKind
 from homeftp.index import Row
 from homeftp.store.entries import entry_of
-from homeftp.store.faults import refusal, shown
+from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Place, kind_problem, raw
 from homeftp.store.listing import Listing
-from homeftp.store.publishing import Arrival, Leaving, in_doubt
+from homeftp.store.publishing import Arrival, Leaving, in_doubt, look_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry
@@ -51,7 +51,7 @@ def _opened(replacing: Replacing, endpoint: Endpoint) -> Iterator[tuple[Place, o
     except OSError as error:
         raise refusal(error, endpoint) from error
     finally:
-        os.close(place.fd)
+        let_go(place.fd)
 
 
 def _leaving(replacing: Replacing, place: Place, endpoint: Endpoint, if_hash: str | None) -> Leaving:
@@ -93,7 +93,7 @@ def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint) -> Iterat
     for page in listing.pages(endpoint, True):
         if page.skipped:
             name, reason = page.skipped[0]
-            raise WrongKind(f"{shown(endpoint)} holds {name}, which {reason}: its owner has to remove that")
+            raise WrongKind(f"{shown(endpoint)} stays as it is, for {name} in it is not shared: {reason}")
         entries += page.entries
         yield 0
     names = [entry.name for entry in entries if entry.kind == "file"]
@@ -166,7 +166,7 @@ def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | 
         places = replacing.places({to.parent: True})
         target = places[to.parent]
         if isinstance(target, Exception):
-            raise target
+            raise replacing.no_place(target, to, 0)
         try:
             if stat.S_ISDIR(found.st_mode):
                 if if_hash is not None or if_to not in (None, ABSENT):
@@ -176,9 +176,7 @@ def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | 
             else:
                 known = _move_file(replacing, source, endpoint, target, to, if_hash, if_to)
             _make_durable(replacing, [target, source], to)
-            moved = replacing.jail.look_in(target.fd, to)
-            if moved is None:
-                raise in_doubt(to)
+            moved = look_after(replacing.jail, target, to)
             if known is not None:
                 row = Row(replacing.jail.spelled(to.parent), to.name, moved, known, time.time_ns())
                 replacing.index.record([row])

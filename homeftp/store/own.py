@@ -12,6 +12,7 @@ import fcntl
 import os
 
 from homeftp.errors import SetupError
+from homeftp.store.faults import let_go
 from homeftp.store.jail import Jail
 from homeftp.wire.endpoint import RESERVED
 
@@ -40,7 +41,7 @@ class Own:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             with contextlib.ExitStack() as opened:
                 self.folder = jail.own_folder(jail.root, FOLDER)
-                opened.callback(os.close, self.folder)
+                opened.callback(let_go, self.folder)
                 self._lock(opened)
                 if os.fstat(self.folder).st_dev != jail.device:
                     raise SetupError(f"cannot share {root}: its folder {RESERVED} must not be on another disk")
@@ -61,7 +62,7 @@ class Own:
         """Have it alone, as long as the lock's file is open."""
         for writable in (False, True):
             lock = self._jail.own_file(self.folder, b"lock", writable=writable)
-            opened.callback(os.close, lock)
+            opened.callback(let_go, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
@@ -72,7 +73,7 @@ class Own:
 
     def _make(self, opened: contextlib.ExitStack, name: bytes) -> int:
         folder = self._jail.own_folder(self.folder, name)
-        opened.callback(os.close, folder)
+        opened.callback(let_go, folder)
         if os.fstat(folder).st_dev != self._jail.device:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return folder

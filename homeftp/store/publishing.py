@@ -19,7 +19,7 @@ import attrs
 from homeftp.errors import Forbidden, Internal, NotFound
 from homeftp.index import Index, Row
 from homeftp.store.conditions import changed, check_file, occupied
-from homeftp.store.faults import attempt, shown
+from homeftp.store.faults import FULL, attempt, shown
 from homeftp.store.jail import Jail, Place, raw
 from homeftp.store.keeping import Keeping, Kept
 from homeftp.store.siblings import Siblings
@@ -168,6 +168,8 @@ class Publishing:
         """Give it its name, unless what it replaces may not be kept for good."""
         try:
             if failure is not None and stood.kept is not None:
+                if failure.errno in FULL:
+                    raise failure
                 raise not_kept(arrival.endpoint) from failure
             self._name(arrival, stood, keeping)
         except BaseException:
@@ -271,6 +273,22 @@ def not_kept(endpoint: Endpoint) -> Internal:
 def in_doubt(endpoint: Endpoint) -> Internal:
     """The refusal after a rename that may not survive a power cut."""
     return Internal(f"the server's disk failed: whether {shown(endpoint)} has its new content for good is in doubt")
+
+
+def stat_after(fd: int, endpoint: Endpoint) -> os.stat_result:
+    """The stat of what has its name now. Raises `Internal` (50)."""
+    try:
+        return os.fstat(fd)
+    except OSError as error:
+        raise in_doubt(endpoint) from error
+
+
+def look_after(jail: Jail, place: Place, endpoint: Endpoint) -> os.stat_result:
+    """The stat of what has its name now, where nothing of it is open. Raises `Internal` (50)."""
+    found = attempt(jail.look_in, place.fd, endpoint)
+    if found is None or isinstance(found, Exception):
+        raise in_doubt(endpoint) from found
+    return found
 
 
 def _each_once(arrivals: dict[int, Arrival]) -> tuple[dict[int, Arrival], dict[int, Arrival]]:

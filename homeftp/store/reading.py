@@ -13,7 +13,7 @@ from homeftp.errors import Changed, WrongKind
 from homeftp.index import Index, Row
 from homeftp.interfaces import IOpenFile
 from homeftp.store.entries import Filetypes, entry_of
-from homeftp.store.faults import attempt, refusal, shown
+from homeftp.store.faults import attempt, let_go, refusal, shown
 from homeftp.store.jail import Jail, kind_problem
 from homeftp.tree import digest_slices, hash_bytes, read_at, same_content, signature
 from homeftp.wire.endpoint import Endpoint
@@ -92,7 +92,7 @@ class OpenFile:
         """Close it. May be called twice."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            os.close(fd)
+            let_go(fd)
 
     def take(self) -> Row | None:
         """Read all of it and close it; a row for the index where it was hashed for that."""
@@ -196,7 +196,7 @@ class Reading:
                     stats.setdefault(endpoint.parent, {})[endpoint.name] = one[1]
         finally:
             for way in ways.values():
-                os.close(way)
+                let_go(way)
         directories = {parent: self._jail.spelled(parent) for parent in stats}
         known = {parent: self._index.lookup(directories[parent], found) for parent, found in stats.items()}
         results: list[OpenFile | Exception] = []

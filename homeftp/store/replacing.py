@@ -10,12 +10,12 @@ from typing import Iterable, Mapping, Sequence
 import attrs
 
 from homeftp.config import Retention
-from homeftp.errors import BadRequest, ContentMismatch, TooLarge, WrongKind
+from homeftp.errors import BadRequest, ContentMismatch, NoSpace, TooLarge, WrongKind
 from homeftp.index import Index
 from homeftp.store.conditions import Conditions, gone
 from homeftp.store.drafts import Drafts
 from homeftp.store.entries import Filetypes
-from homeftp.store.faults import attempt, in_units, refusal, shown
+from homeftp.store.faults import attempt, in_units, let_go, no_space, refusal, shown
 from homeftp.store.fragments import Fragments
 from homeftp.store.jail import Jail, Place, raw
 from homeftp.store.own import Own
@@ -84,7 +84,7 @@ class Replacing:
             elif nearest[1] == len(endpoint.parts):
                 found[endpoint] = nearest[0]
             else:
-                os.close(nearest[0].fd)
+                let_go(nearest[0].fd)
                 found[endpoint] = gone(endpoint)
                 if make:
                     missing.append(endpoint)
@@ -105,7 +105,7 @@ class Replacing:
             results[endpoint] = chain.pop()
             for depth, place in enumerate(chain, len(endpoint.parts) - len(chain)):
                 if parents.setdefault(endpoint.parts[:depth], place) is not place:
-                    os.close(place.fd)
+                    let_go(place.fd)
                 made.append((parents[endpoint.parts[:depth]], endpoint.parts[depth]))
         failures = [error for error in self.syncing.directories(list(parents.values())) if error is not None]
         if failures:
@@ -123,11 +123,22 @@ class Replacing:
         try:
             if depth < len(endpoint.parts):
                 self.publishing.check_name(nearest, Endpoint(endpoint.parts[: depth + 1]))
+            try:
+                return self.jail.make(endpoint)
+            except NoSpace:
+                if not self.space.relieve(nearest, Endpoint(endpoint.parts[:depth]), 1):
+                    raise
+            return self.jail.make(endpoint)
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:
-            os.close(nearest.fd)
-        return self.jail.make(endpoint)
+            let_go(nearest.fd)
+
+    def no_place(self, error: Exception, endpoint: Endpoint, size: int) -> Exception:
+        """Why something of so many bytes cannot have its place, where that is why there is no directory for it."""
+        if isinstance(error, NoSpace):
+            return no_space(endpoint, size, free_bytes(self.jail.root))
+        return error
 
 
 def replacing(
@@ -168,7 +179,7 @@ def close_all(places: Iterable[Place | Exception]) -> None:
     """Close those of `places` that are open."""
     for place in places:
         if isinstance(place, Place):
-            os.close(place.fd)
+            let_go(place.fd)
 
 
 def free_bytes(fd: int) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import attrs
@@ -10,9 +9,9 @@ import attrs
 from homeftp.errors import WrongKind
 from homeftp.index import Row
 from homeftp.store.entries import entry_of
-from homeftp.store.faults import refusal
+from homeftp.store.faults import let_go, refusal
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt
+from homeftp.store.publishing import Arrival, in_doubt, look_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.store.versions import Shelved
 from homeftp.wire.endpoint import Endpoint
@@ -42,7 +41,7 @@ def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash
         with replacing.versions.one(endpoint, at_us) as version:
             place = replacing.places({endpoint.parent: True})[endpoint.parent]
             if isinstance(place, Exception):
-                raise place
+                raise replacing.no_place(place, endpoint, 0)
             try:
                 return _put_back(replacing, place, version, if_hash)
             finally:
@@ -63,9 +62,9 @@ def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str
         raise refused
     replacing.versions.dropped(version.mount, version.found.st_size)
     (failure,) = replacing.syncing.directories([place])
-    found = replacing.jail.look_in(place.fd, endpoint)
-    if failure is not None or found is None:
+    if failure is not None:
         raise in_doubt(endpoint) from failure
+    found = look_after(replacing.jail, place, endpoint)
     if version.hash is not None:
         row = Row(replacing.jail.spelled(endpoint.parent), endpoint.name, found, version.hash, time.time_ns())
         replacing.index.record([row])
@@ -78,6 +77,6 @@ def _make_durable(replacing: Replacing, place: Place, version: Shelved) -> None:
     try:
         (failure,) = replacing.syncing.files([(fd, place)])
     finally:
-        os.close(fd)
+        let_go(fd)
     if failure is not None:
         raise failure

@@ -129,7 +129,8 @@ class Shelf:
 
     def _days(self) -> list[bytes]:
         """The folders of the days, the oldest first."""
-        return sorted(name for name in map(os.fsencode, os.listdir(self.fd)) if _start(name) is not None)
+        with self._jail.opened(self.fd, ()) as anew:  # another thread may read it too, and each goes through it once
+            return sorted(name for name in map(os.fsencode, os.listdir(anew)) if _start(name) is not None)
 
     def _walk(self, top: Names) -> Iterator[Version]:
         todo = [top]

@@ -87,7 +87,11 @@ class Siblings:
     def settle(self, places: Iterable[Place]) -> None:
         """What was checked for these directories has its name by now, or will not get it."""
         for place in places:
-            found = os.fstat(place.fd)
+            try:
+                found = os.fstat(place.fd)
+            except OSError:
+                self._known.clear()  # what is known of it would not be true any more
+                continue
             directory = self._known.get((found.st_dev, found.st_ino))
             if directory is not None:
                 directory.settle((found.st_mtime_ns, found.st_ctime_ns))

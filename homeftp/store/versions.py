@@ -20,7 +20,7 @@ import attrs
 from homeftp.config import Retention
 from homeftp.errors import BadEndpoint, NotFound, Refusal
 from homeftp.index import Index
-from homeftp.store.faults import refusal, shown
+from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Jail, Place, raw
 from homeftp.store.own import FOLDER, Own
 from homeftp.store.shelf import Names, Shelf, Version
@@ -71,6 +71,8 @@ class Versions:
         self.lock = RLock()
         self.unsynced: set[tuple[Endpoint, Names]] = set()
         """Folders, by file system and names, in which one was made that may not survive a loss of power yet."""
+        self.evictions = 0
+        """How often some may have been thrown away, and with them the folders that held nothing else."""
 
     # -- where they are ------------------------------------------------------------
 
@@ -86,11 +88,11 @@ class Versions:
             return
         with contextlib.ExitStack() as opened:
             place = self._jail.place(mount)
-            opened.callback(os.close, place.fd)
+            opened.callback(let_go, place.fd)
             folder = place.fd
             for name in (FOLDER, _FOLDER) if make else ():
                 folder = self._jail.own_folder(folder, name)
-                opened.callback(os.close, folder)
+                opened.callback(let_go, folder)
             if make:
                 self._remember(mount)
             else:
@@ -110,7 +112,7 @@ class Versions:
             try:
                 lines = os.read(fd, 2**20).decode("utf-8", "replace").splitlines()
             finally:
-                os.close(fd)
+                let_go(fd)
             for line in lines:
                 with contextlib.suppress(BadEndpoint):
                     mounts.add(parse(line))
@@ -126,7 +128,7 @@ class Versions:
                 os.write(fd, f"\n{mount}\n".encode())
                 os.fsync(fd)
             finally:
-                os.close(fd)
+                let_go(fd)
             self._mounts.add(mount)
 
     # -- how many there may be -----------------------------------------------------
@@ -154,9 +156,11 @@ class Versions:
     def dropped(self, mount: Endpoint, size: int) -> None:
         """One of that size is none any more, but has not been thrown away."""
         with self.lock:
-            self._totals[mount] -= self._usage.cost(size)
+            if mount in self._totals:
+                self._totals[mount] -= self._usage.cost(size)
 
     def _evict(self, mount: Endpoint, shelf: Shelf, before_us: int, wanted: int, files: int = 0) -> int:
+        self.evictions += 1
         freed = shelf.evict(before_us, wanted, files, spared=+self._spared)
         if mount in self._totals:
             self._totals[mount] -= freed
@@ -255,7 +259,7 @@ class Versions:
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:
-            os.close(place.fd)
+            let_go(place.fd)
 
     def _shelved(self, mount: Endpoint, version: Version) -> Shelved:
         name = os.fsdecode(version.file)

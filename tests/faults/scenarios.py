@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from typing import Any, Callable, Mapping, Sequence
 
 import attrs
 
+from homeftp.store.note import Note, further
 from homeftp.store.share import Share
-from homeftp.values import Put
+from homeftp.values import Arrived, Put
 from homeftp.wire.endpoint import parse
 from homeftp.wire.messages import ABSENT as EXPECTED_ABSENT
 from homeftp.wire.messages import Entry
@@ -22,6 +24,8 @@ from tests.store.sharing import LONG_AGO, put_of, sha
 
 ABSENT = "absent"
 """The state of a path where nothing is."""
+
+VERSIONS, PARTIAL = ".homeftp/versions", ".homeftp/partial"
 
 DIRECTORY = "directory"
 """The state of a path where a directory is; a file's is its content's hash."""
@@ -31,6 +35,8 @@ OLD = _CHANCE.randbytes(70_000)
 LARGE = _CHANCE.randbytes(700_000)
 HUGE = _CHANCE.randbytes(8 * 2**20 + 1)
 """Past what is written at once before the disk is told to begin."""
+HUGE_CUT = 2**22
+"""Bytes of it that arrive before a cut."""
 SMALL = [_CHANCE.randbytes(size) for size in (5000, 1, 12_000, 0, 3000, 800)]
 
 
@@ -42,6 +48,8 @@ class Asked:
     """Gives or raises what the share does; an exception among the answers is a refusal."""
     promises: Sequence[Mapping[str, str]]
     """For each answer, in order: the state of the paths that it speaks of, from then on."""
+    in_steps: bool = False
+    """Whether some of it may have been done where it is refused."""
 
 
 @attrs.frozen
@@ -49,7 +57,7 @@ class Scenario:
     """A share that some things are asked of, one after the other."""
 
     before: Mapping[str, bytes]
-    """The files that are there at first. What lies in `.homeftp` is a crash's."""
+    """The files that are there at first. What lies in `.homeftp` is a version, or a crash's."""
     asked: Sequence[Asked]
     starts: bool = False
     """Whether faults are put into the start of the share as well."""
@@ -58,6 +66,16 @@ class Scenario:
     def promises(self) -> list[Mapping[str, str]]:
         """Those of all answers, in order."""
         return [promise for asked in self.asked for promise in asked.promises]
+
+    @property
+    def in_steps(self) -> list[bool]:
+        """Of each answer, whether some of what it promises may stand where it is a refusal."""
+        return [asked.in_steps for asked in self.asked for _ in asked.promises]
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether there is something that makes room for what is new."""
+        return any(name.startswith(VERSIONS) for name in self.before)
 
     @property
     def writes(self) -> bool:
@@ -82,7 +100,8 @@ class Scenario:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
-            os.utime(path, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
+            if not name.startswith(PARTIAL):  # which is gone after a day
+                os.utime(path, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
 
 
 def file(content: bytes) -> str:
@@ -96,8 +115,11 @@ def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
     def call(share: Share) -> list[Entry]:
         incoming = share.begin(put_of(name, content, **changes)[0])
         try:
-            size = -(-len(content) // pieces)
-            for start in range(0, len(content), size):
+            for _ in incoming.check():
+                pass
+            offset = changes.get("offset", 0)
+            size = -(-(len(content) - offset) // pieces)
+            for start in range(offset, len(content), size):
                 incoming.write(content[start : start + size])
             return [incoming.commit()]
         finally:
@@ -110,6 +132,42 @@ def together(files: Mapping[str, bytes], **changes: Any) -> Asked:
     """Small files, at once."""
     puts = [put_of(name, content, **changes) for name, content in files.items()]
     return Asked(lambda share: share.put_many(puts), [{name: file(content)} for name, content in files.items()])
+
+
+def version(name: str) -> str:
+    """Where a version of a file lies."""
+    folder, name = os.path.split(name)
+    return os.path.join(VERSIONS, time.strftime("%Y-%m-%d", time.gmtime()), folder, f".homeftp-00.00.00.000000-{name}")
+
+
+def fragment(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
+    """What an upload left that was cut off: the content, and the note of it."""
+    put = put_of(name, content)[0]
+    note = Note.of(put, None).line() + further(Arrived(size, sha(content[:size])))
+    return {f"{PARTIAL}/{'0' * 32}": content[:size], f"{PARTIAL}/{'0' * 32}.note": note}
+
+
+def restore(name: str, content: bytes) -> Asked:
+    """The newest version, put back."""
+    return Asked(lambda share: [share.restore(parse(name), None, None)], [{name: file(content)}])
+
+
+def remove(name: str, *below: str) -> Asked:
+    """What is to go, with all that is in it."""
+    gone = dict.fromkeys((name, *below), ABSENT)
+    return Asked(lambda share: [sum(share.remove(parse(name), None, bool(below)))], [gone], in_steps=bool(below))
+
+
+def move(name: str, content: bytes, to: str) -> Asked:
+    """A file that is to have another name."""
+    return Asked(lambda share: [share.move(parse(name), parse(to), None, None)], [{name: ABSENT, to: file(content)}])
+
+
+def move_directory(name: str, to: str, files: Mapping[str, bytes]) -> Asked:
+    """A directory that is to have another name, with the files that are in it."""
+    gone = dict.fromkeys((name, *files), ABSENT)
+    there = {to + path.removeprefix(name): file(content) for path, content in files.items()}
+    return Asked(lambda share: [share.move(parse(name), parse(to), None, None)], [{**gone, to: DIRECTORY, **there}])
 
 
 def make_directory(name: str, **changes: Any) -> Asked:
@@ -133,6 +191,19 @@ SCENARIOS: dict[str, Scenario] = {
         {"folder/kept": b"kept"},
         [make_directory("folder/new/er", mode=0o750, mtime_us=LONG_AGO), make_directory("folder", mode=0o700)],
     ),
+    "restore": Scenario(
+        {"folder/file": OLD, version("folder/file"): SMALL[0], version("new/gone"): SMALL[2]},
+        [restore("folder/file", SMALL[0]), restore("new/gone", SMALL[2])],
+    ),
+    "remove": Scenario(
+        {"file": OLD, "folder/sub/one": SMALL[2], "folder/two": SMALL[4]},
+        [remove("file"), remove("folder", "folder/sub", "folder/sub/one", "folder/two")],
+    ),
+    "move": Scenario(
+        {"file": OLD, "to/file": SMALL[2], "folder/one": SMALL[4]},
+        [move("file", OLD, "to/file"), move_directory("folder", "new/folder", {"folder/one": SMALL[4]})],
+    ),
+    "resume": Scenario({"file": OLD, **fragment("file", HUGE, HUGE_CUT)}, [stream("file", HUGE, 2, offset=HUGE_CUT)]),
     "start": Scenario(
         {"kept": OLD, ".homeftp/incoming/orphan": OLD, ".homeftp/incoming/another": b""},
         [together({"kept": SMALL[2]})],

@@ -76,6 +76,21 @@ class Littering(_Renaming):
         os.unlink(source, dir_fd=directories["source_dir"])
 
 
+class Forgetful(System):
+    """Wrong: lets go of the version again before what it is a version of."""
+
+    def link(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Keep a name of it for as long as it has the other one."""
+        super().link(source, target, **directories)
+        self._kept = target, os.dup(directories["target_dir"])
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Let the name go, now that nobody looks at it."""
+        name, directory = self._kept
+        os.unlink(name, dir_fd=directory)
+        super().rename(source, target, **directories)
+
+
 class Careless(System):
     """Wrong: takes a failed fsync for a good one."""
 
@@ -136,6 +151,7 @@ SYSTEMS: dict[str, type[System]] = {
     "in place": InPlace,
     "later": Later,
     "littering": Littering,
+    "forgetful": Forgetful,
     "careless": Careless,
     "stubborn": Stubborn,
     "trusting": Trusting,

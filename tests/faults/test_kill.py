@@ -8,7 +8,7 @@ from typing import Collection
 from tests.faults.case import FaultCase
 from tests.faults.driving import Driver
 from tests.faults.scenarios import NAMING, SCENARIOS
-from tests.faults.verdict import after_restart, tree, unlawful
+from tests.faults.verdict import after_restart, lost, tree, unlawful
 from tests.needs import LONG
 
 Point = tuple[str, str, str]
@@ -36,7 +36,7 @@ class KillTests(FaultCase):
             if not outcome.killed:
                 driver.forget(root)
                 break
-            wrong = unlawful(scenario, outcome.answers, tree(root)) + after_restart(root)
+            wrong = unlawful(scenario, outcome.answers, tree(root)) + lost(scenario, root) + after_restart(root)
             found += [f"{name}, {system}, {call} {number}: {one}" for one in wrong]
             self.killed[name] += 1
             if not wrong:
@@ -75,6 +75,11 @@ class KillTests(FaultCase):
         for scenario, name in (("large", "folder/file"), ("together new", "b/c")):
             found = self.each(self.kill_at_each, self.points(scenario, "later"))
             self.assertTrue(any(f" {name} is " in wrong and " or " not in wrong for wrong in found), found)
+
+    def test_forgetful(self) -> None:
+        """The control: a store that keeps no version of what it replaces is caught."""
+        found = self.each(self.kill_at_each, self.points("large", "forgetful"))
+        self.assertTrue(any("lost: the content of folder/file" in wrong for wrong in found), found)
 
     def test_littering(self) -> None:
         """The control: a store that leaves what it began under another name is caught, before the restart and after."""

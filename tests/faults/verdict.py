@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Iterator, Mapping, Sequence
 
 from homeftp.index import Index
@@ -10,7 +11,7 @@ from homeftp.store.share import Share
 from homeftp.wire.endpoint import parse
 from tests.faults.driver import AFTERWARDS, AFTERWARDS_CONTENT
 from tests.faults.driving import Answer, Call, Outcome
-from tests.faults.scenarios import ABSENT, DIRECTORY, Scenario, file
+from tests.faults.scenarios import ABSENT, DIRECTORY, VERSIONS, Scenario, file
 from tests.store.sharing import put_of
 
 OURS = ".homeftp"
@@ -48,14 +49,15 @@ def lawful(scenario: Scenario, answers: Mapping[int, Answer]) -> dict[str, set[s
 
     An answer that promises is true. Where there is none yet, it is the old
     state or the new one; after a refusal it is the old one, unless the refusal
-    says that there is doubt. A directory that was made on the way may stay,
-    as nothing is lost by it.
+    says that there is doubt, or it was of several steps. A directory that was
+    made on the way may stay, as nothing is lost by it.
     """
     states: dict[str, set[str]] = {}
     for name, content in scenario.before.items():
         if not name.startswith(f"{OURS}/"):
             states[name] = {file(content)}
             states.update((above, {DIRECTORY}) for above in _above(name))
+    in_steps = scenario.in_steps
     for number, promise in enumerate(scenario.promises[: scenario.begun(len(answers))]):
         answer = answers.get(number)
         made = {above: DIRECTORY for name, state in promise.items() if state != ABSENT for above in _above(name)}
@@ -63,7 +65,7 @@ def lawful(scenario: Scenario, answers: Mapping[int, Answer]) -> dict[str, set[s
             before = states.setdefault(name, {ABSENT})
             if answer is not None and not answer.refusal:
                 states[name] = {state}
-            elif answer is None or "in doubt" in answer.message or state == DIRECTORY:
+            elif answer is None or in_steps[number] or "in doubt" in answer.message or state == DIRECTORY:
                 before.add(state)
     return states
 
@@ -75,6 +77,16 @@ def unlawful(scenario: Scenario, answers: Mapping[int, Answer], found: Mapping[s
         f"{name} is {found.get(name, ABSENT)}, not {' or '.join(sorted(allowed.get(name, {ABSENT})))}"
         for name in sorted(allowed.keys() | found.keys())
         if found.get(name, ABSENT) not in allowed.get(name, {ABSENT})
+    ]
+
+
+def lost(scenario: Scenario, root: str) -> list[str]:
+    """Contents that were there, and are nowhere any more: what is replaced or removed is kept as a version."""
+    held = set(tree(root).values()) | set(tree(os.path.join(root, VERSIONS)).values())
+    return [
+        f"lost: the content of {name}"
+        for name, content in scenario.before.items()
+        if file(content) not in held and (name.startswith(VERSIONS) or not name.startswith(f"{OURS}/"))
     ]
 
 
@@ -140,11 +152,18 @@ def doubt(outcome: Outcome) -> list[str]:
     return found + synced_again([call for call in outcome.calls if call.ours])
 
 
+def _was_full(outcome: Outcome) -> bool:
+    """Whether there was no room: then versions make some."""
+    return outcome.refusals == {"NoSpace"} or re.search("ENOSPC|EDQUOT", str(outcome.hit)) is not None
+
+
 def after_failure(scenario: Scenario, outcome: Outcome, root: str) -> list[str]:
     """What is wrong in the same process, after some call has failed and one more file was put."""
     if outcome.status or outcome.afterwards is None:
         return [f"the process ended with status {outcome.status}"]
     stands = tree(root)
+    if scenario.starts and outcome.afterwards.refusal == "Forbidden":  # read-only until it is started again
+        return unlawful(scenario, outcome.answers, stands)
     found = [] if stands.pop(AFTERWARDS, ABSENT) == file(AFTERWARDS_CONTENT) else ["the next file is not there"]
     if outcome.afterwards.refusal:
         found.append(f"the next file was refused: {outcome.afterwards.message}")
@@ -155,6 +174,8 @@ def after_failure(scenario: Scenario, outcome: Outcome, root: str) -> list[str]:
     name = outcome.hit.name if outcome.hit else ""
     if not name.startswith("unlink"):
         found += litter(root)
+    if not _was_full(outcome):
+        found += lost(scenario, root)
     if name != "close":
         found += [f"still open: {path}" for path in outcome.kept]
     return found + doubt(outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from itertools import islice
 from typing import Callable, Iterable, Iterator
 
 import attrs
@@ -119,11 +120,34 @@ def make_directory(share: Share, position: Position) -> Iterable[object]:
     return [share.make_directory(Put(endpoint=parse(f"{position.directory}/made")))]
 
 
+def list_versions(share: Share, position: Position) -> Iterable[object]:
+    """What stood there before."""
+    return islice(share.versions(parse(position.directory)), 1)
+
+
+def restore(share: Share, position: Position) -> Iterable[object]:
+    """What stood there a moment ago, in the place of what does now."""
+    share.put_many(_put(position, position.file))
+    return [share.restore(parse(position.file), None, None)]
+
+
+def remove(share: Share, position: Position) -> Iterable[object]:
+    """A file that somebody else makes again and again."""
+    share.put_many(_put(position, f"{position.directory}/removed"))
+    return list(share.remove(parse(f"{position.directory}/removed"), None, False))
+
+
+def move(share: Share, position: Position) -> Iterable[object]:
+    """A file that is made under one name, and is to have another."""
+    share.put_many(_put(position, f"{position.directory}/moving"))
+    return [share.move(parse(f"{position.directory}/moving"), parse(f"{position.directory}/moved"), None, None)]
+
+
 Verb = Callable[[Share, Position], Iterable[object]]
 
-VERBS: dict[str, Verb] = {
-    verb.__name__: verb for verb in (look, read, read_many, list_tree, put_many, stream, make_directory)
-}
+READING: dict[str, Verb] = {verb.__name__: verb for verb in (look, read, read_many, list_tree, list_versions)}
+WRITING: dict[str, Verb] = {verb.__name__: verb for verb in (put_many, stream, make_directory, restore, remove, move)}
+VERBS = READING | WRITING
 """Each gives what it has seen, and raises what it is refused with."""
 
 
