@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 
@@ -27,7 +28,8 @@ def main() -> None:
             parser.add_argument(f"--{name}", type=int, default=field.default)
     parser.add_argument("--folder", help="where bad disks are kept")
     options = vars(parser.parse_args())
-    folder = options.pop("folder") or tempfile.mkdtemp()
+    folder = os.path.abspath(options.pop("folder") or tempfile.mkdtemp())
+    os.makedirs(folder, exist_ok=True)
     json.dump(attrs.asdict(attempt(Trial(**options), folder)), sys.stdout, indent=1)
 
 

@@ -73,10 +73,22 @@ class History:
     def issued_by(self, position: int) -> tuple[set[str], set[str]]:
         """The files, and the directories with all above them, that had been asked for by then."""
         files = {path for path, versions in self.files.items() if versions[0].issued_by(position)}
-        folders = {path for path, made in self.directories.items() if made.issued_by(position)}
-        above = {path[:end] for path in files | folders for end in range(len(path)) if path[end] == "/"}
-        return files, folders | above
+        made = {path for path, directory in self.directories.items() if directory.issued_by(position)}
+        return files, made | _above(files | made)
+
+    def under_way(self, position: int) -> set[str]:
+        """Files that were being put, and directories that were being made, at that moment."""
+        files, directories = self.issued_by(position)
+        made = {path for path, directory in self.directories.items() if directory.acknowledged_by(position)}
+        stored = {path for path in files if self.promised(path, position)}
+        at_rest = {path for path in stored if len(self.allowed(path, position)[1]) == 1}
+        return (files - at_rest) | (directories - made - _above(made | stored))
 
     def promised(self, path: str, position: int) -> list[Version]:
         """All versions that had been acknowledged at `path` by then, in order."""
         return [version for version in self.files[path] if version.acknowledged_by(position)]
+
+
+def _above(paths: set[str]) -> set[str]:
+    """All directories that these are in."""
+    return {path[:end] for path in paths for end in range(len(path)) if path[end] == "/"}

@@ -8,7 +8,8 @@ import random
 import shutil
 import subprocess
 import time
-from typing import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Iterator, Sequence
 
 import attrs
 
@@ -19,7 +20,7 @@ from tests.powercut.history import History
 from tests.powercut.log import Event
 from tests.powercut.recording import recording
 from tests.powercut.recovery import ROOT, Recovery
-from tests.powercut.states import Cuts, Images
+from tests.powercut.states import Cut, Cuts, Images
 from tests.powercut.stores import STORES
 from tests.powercut.workload import Workload
 
@@ -34,8 +35,8 @@ class Trial:
     system: str
     store: str = "right"
     seed: int = 1
-    steps: int = 60
-    """Of the workload."""
+    steps: int = 40
+    """Of each thread's workload."""
     states: int = 60
     enough: int | None = None
     """Bad states after which no more are tried."""
@@ -83,21 +84,11 @@ def attempt(trial: Trial, folder: str) -> Report:
         )
         if not report.flushes:
             raise AssertionError("the loop device does not pass flushes on")
-        cuts = Cuts(events, system.sector, chance)
-        images = Images(base, events, memory)
-        recovery = Recovery(system, memory, history, STORES[trial.store].promises)
-        state = os.path.join(memory, "state.img")
-        for number, cut in enumerate(cuts.choose(trial.states, history.acknowledgements()), 1):
-            images.make(cut, state)
-            faults = list(recovery.faults(state, cuts.position(cut)))
+        for number, cut, disk, faults in _states(trial, base, folder, history, events, chance):
             report.states += 1
             if faults:
                 report.bad += 1
-                disk = "not kept"
-                if report.bad <= _KEPT:
-                    disk = os.path.join(folder, f"{trial.system}-{trial.store}-{trial.seed}-{number}.img")
-                    images.make(cut, disk)
-                which = f"{trial.system}, {trial.store}, seed {trial.seed}, state {number} (disk: {disk})"
+                which = f"{trial.system}, {trial.store}, seed {trial.seed}, state {number}, {disk}"
                 report.faults.extend(f"{which}: {fault}; {cut}" for fault in faults)
             if report.bad == trial.enough:
                 break
@@ -129,8 +120,35 @@ def _record(
         store = opened.enter_context(contextlib.closing(STORES[trial.store].open(root, index, chance)))
         whole = os.open(disk.mounted, os.O_RDONLY)
         opened.callback(os.close, whole)
-        Workload(store, history, chance, lambda: calls.syncfs(whole)).run(trial.steps)
+        workloads = [
+            Workload(f"{number}", store, history, random.Random(chance.random()), lambda: calls.syncfs(whole))
+            for number in range(system.threads)
+        ]
+        pool = opened.enter_context(ThreadPoolExecutor(system.threads))
+        for done in [pool.submit(workload.run, trial.steps) for workload in workloads]:
+            done.result()
     return history, disk.log.events()
+
+
+def _states(
+    trial: Trial, base: str, folder: str, history: History, events: Sequence[Event], chance: random.Random
+) -> Iterator[tuple[int, Cut, str, list[str]]]:
+    """Each state with its number, where a bad one is kept, and its faults."""
+    system, memory = FILE_SYSTEMS[trial.system], os.path.dirname(base)
+    cuts = Cuts(events, system.sector, chance)
+    images = Images(base, events, memory)
+    recovery = Recovery(system, memory, history, STORES[trial.store].promises)
+    image = os.path.join(memory, "state.img")
+    kept = 0
+    for number, cut in enumerate(cuts.choose(trial.states, history.acknowledgements()), 1):
+        images.make(cut, image)
+        faults = list(recovery.faults(image, cuts.position(cut)))
+        disk = "not kept"
+        if faults and kept < _KEPT:
+            kept += 1
+            disk = os.path.join(folder, f"{trial.system}-{trial.store}-{trial.seed}-{number}.img")
+            images.make(cut, disk)
+        yield number, cut, disk, faults
 
 
 @contextlib.contextmanager

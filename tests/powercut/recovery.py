@@ -31,12 +31,15 @@ class Recovery:
     def faults(self, image: str, position: int) -> Iterator[str]:
         """What is not as it was promised on the disk in `image`. Changes it, as the start of a computer does."""
         root = os.path.join(self._point, ROOT)
-        crashed = Crashed(root, self._history, position, self._system.ordered)
+        excused = frozenset() if self._system.ordered else frozenset(self._history.under_way(position))
+        crashed = Crashed(root, self._history, position, excused)
         try:
             with self._system.started(image, self._point):
                 yield from self._in(crashed)
         except Unmountable as error:
             yield f"the disk cannot be mounted: {error}"
+        except OSError as error:
+            yield f"the disk cannot be read: {error}"
 
     def _in(self, crashed: Crashed) -> Iterator[str]:
         found = [fault for promise in self._promises for fault in promise(crashed)]

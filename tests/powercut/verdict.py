@@ -3,10 +3,11 @@
 A promise is a function from what there is to the faults that it finds. Here
 are those that hold for every share; a store may make more (stores.py).
 
-A file system without a journal does not keep its own changes in order, and
-that promises less: what was being replaced or made when the power went may be
-gone, and a directory that was being made may be something else. Content that
-is there is whole, and what nobody was changing is there: that holds everywhere.
+Of what was being put or made when the power went, a file system without a
+journal promises nothing. It may write a name before what the name stands for,
+and give the place of what it has just removed to something else, so a file that
+was being replaced can be gone, or be another file, or a directory. That is
+excused there. What nobody was changing is there, and whole.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ class Crashed:
     """What was put into it."""
     position: int
     """The log's length at the cut."""
-    ordered: bool
-    """Whether its file system keeps changes in order."""
+    excused: frozenset[str] = frozenset()
+    """Paths of which nothing was promised."""
+
+    def excuses(self, path: str) -> bool:
+        """Whether it is one of those, or below one."""
+        return any(f"{path}/".startswith(f"{each}/") for each in self.excused)
 
 
 Promise = Callable[[Crashed], Iterable[str]]
@@ -41,17 +46,15 @@ def contents(crashed: Crashed) -> Iterator[str]:
     """C1: each path holds what was acknowledged last, or what was put there since: whole, or it was never there."""
     history = crashed.history
     for path, versions in history.files.items():
+        if crashed.excuses(path):
+            continue
         must, allowed = history.allowed(path, crashed.position)
         try:
             found = _read(os.path.join(crashed.root, path))
         except OSError as error:
             yield f"{path}: cannot be read: {error.strerror}"
             continue
-        if found is None:
-            fault = must and (crashed.ordered or len(allowed) == 1)
-        else:
-            fault = found not in [version.content for version in allowed]
-        if fault:
+        if must if found is None else found not in [version.content for version in allowed]:
             numbers = " or ".join(str(versions.index(version) + 1) for version in allowed)
             expected = f"version {numbers} of {len(versions)}" if numbers else "nothing"
             yield f"{path}: expected {expected}, found {_describe(versions, found)}"
@@ -70,14 +73,10 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
     for folder, there, names in os.walk(crashed.root):
         if folder == crashed.root and RESERVED in there:
             there.remove(RESERVED)
-        for name in names:
+        for name in (*there, *names):
             path = os.path.relpath(os.path.join(folder, name), crashed.root)
-            if path not in files and (crashed.ordered or path not in folders):
-                yield f"{path}: nobody put this file"
-        for name in there:
-            path = os.path.relpath(os.path.join(folder, name), crashed.root)
-            if path not in folders:
-                yield f"{path}: nobody made this directory"
+            if path not in (folders if name in there else files) and not crashed.excuses(path):
+                yield f"{path}: nobody {'made this directory' if name in there else 'put this file'}"
 
 
 def swept(crashed: Crashed) -> Iterator[str]:

@@ -40,11 +40,17 @@ class Store(Protocol):
 class Workload:
     """Puts files into `store` as `chance` has it, and tells `history`.
 
-    `settle` makes the file system write all that it has in memory, as another
-    program's sync would, or time. It is done in the middle of large files.
+    Several can work at once, in threads: each puts files of its own `name`,
+    but all use, and make, the same directories. `settle` makes the file system
+    write all that it has in memory, as another program's sync would, or time.
+    It is done in the middle of large files.
     """
 
-    def __init__(self, store: Store, history: History, chance: random.Random, settle: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, store: Store, history: History, chance: random.Random, settle: Callable[[], None]
+    ) -> None:
+        self._paths = [f"{path}{name}" for path in _PATHS]
+        self._name = name
         self._store = store
         self._history = history
         self._chance = chance
@@ -64,7 +70,7 @@ class Workload:
 
     def _batch(self) -> None:
         """A few small files together."""
-        paths = self._paths(self._chance.choice([1, 1, 2, 3, 6]))
+        paths = self._choose(self._chance.choice([1, 1, 2, 3, 6]))
         puts, versions = [], []
         for path in paths:
             put, content = self._put(path, self._chance.choice(_SMALL))
@@ -80,7 +86,7 @@ class Workload:
     def _begin(self) -> None:
         """A large file; two at most are under way."""
         if len(self._large) < 2:
-            (path,) = self._paths(1)
+            (path,) = self._choose(1)
             self._large[path] = self._slowly(path)
         self._go_on()
 
@@ -122,17 +128,20 @@ class Workload:
         self._store.make_directory(Put(endpoint=parse(path)))
         self._history.acknowledge(directory)
 
-    def _paths(self, count: int) -> list[str]:
+    def _choose(self, count: int) -> list[str]:
         """So many different paths that nothing is under way to."""
-        free = [path for path in _PATHS if path not in self._large]
+        free = [path for path in self._paths if path not in self._large]
         paths = self._chance.sample(free, min(count, len(free)))
         if self._chance.random() < 0.3:
             self._new += 1
-            paths[0] = f"new{self._new // 3}/{self._new}/file"
+            paths[0] = f"new{self._new // 3}/{self._new}/{self._name}"
         return paths
 
     def _put(self, path: str, size: int) -> tuple[Put, bytes]:
-        """A content unlike every other in each of its sectors."""
+        """A content unlike every other in each of its sectors; half of them on the condition that holds."""
         content = self._chance.randbytes(size)
-        condition = ABSENT if path.startswith("new") and self._chance.random() < 0.5 else None
+        standing = self._history.files.get(path, [])
+        condition = None
+        if self._chance.random() < 0.5 and all(version.acknowledged is not None for version in standing[-1:]):
+            condition = hash_bytes(standing[-1].content) if standing else ABSENT
         return Put(endpoint=parse(path), size=size, hash=hash_bytes(content), if_hash=condition), content
