@@ -42,27 +42,27 @@ class PowerCutTests(SynchronousTestCase):
             needs.program(program)
         needs.require("the FUSE library", lambda: ctypes.util.find_library("fuse3") or ctypes.util.find_library("fuse"))
 
-    def attempt(self, system: str, store: str, seed: int, states: int, *options: str) -> Report:
-        """Run it in a process and a mount namespace of its own: when they end, however they do, nothing is mounted."""
-        folder = os.path.abspath(self.mktemp())
-        os.makedirs(folder)
+    def attempts(self, *runs: tuple[str, str, int, int], options: Sequence[str] = ()) -> list[Report]:
+        """Power cuts: system, store, seed and states of each. Two at a time, since much of it is waiting for mounts."""
+        folders = [os.path.abspath(self.mktemp()) for _ in runs]
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda folder, run: self.attempt(folder, run, options), folders, runs))
+
+    def attempt(self, folder: str, run: tuple[str, str, int, int], options: Sequence[str]) -> Report:
+        """One, in a process and a mount namespace of its own: when they end, however they do, nothing is mounted."""
         own = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount"]
-        run = [sys.executable, "-m", "tests.powercut", system, store, f"--seed={seed}", f"--states={states}", *options]
+        system, store, seed, states = run
+        given = [system, store, f"--seed={seed}", f"--states={states}", f"--folder={folder}", *options]
         done = subprocess.run(
-            [*own, *run, f"--folder={folder}"],
+            [*own, sys.executable, "-m", "tests.powercut", *given],
             capture_output=True,
             text=True,
             timeout=_WITHIN,
             env=environment(),
             check=False,
         )
-        self.assertEqual((done.returncode, done.stderr), (0, ""), run)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), given)
         return Report(**json.loads(done.stdout))
-
-    def attempts(self, *runs: tuple[str, str, int, int], options: Sequence[str] = ()) -> list[Report]:
-        """Several, two at a time: most of it is waiting for mounts."""
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda run: self.attempt(*run, *options), runs))
 
     def holds(self, system: str) -> None:
         """The share, on this file system."""
