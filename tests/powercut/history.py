@@ -1,0 +1,94 @@
+"""What was put where, what was acknowledged, and between which two events of the disk."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Version:
+    """One content that was put at one path; a directory is one without content."""
+
+    content: bytes
+    issued: int
+    """The log's length when it was asked for; of a large file that was when all of it was there."""
+    acknowledged: int | None = None
+    """The log's length when its answer was there; None: it never was."""
+
+    def issued_by(self, position: int) -> bool:
+        """Whether it had been asked for when the log was that long."""
+        return self.issued <= position
+
+    def acknowledged_by(self, position: int) -> bool:
+        """Whether its answer was there when the log was that long."""
+        return self.acknowledged is not None and self.acknowledged <= position
+
+
+class History:
+    """Of one workload; `length` gives the log's length now. One path has one put under way at a time."""
+
+    def __init__(self, length: Callable[[], int]) -> None:
+        self.files: dict[str, list[Version]] = {}
+        """Each path's versions, in order."""
+        self.directories: dict[str, Version] = {}
+        self.refusals: list[str] = []
+        """Answers that say that something was not stored."""
+        self._length = length
+
+    def file(self, path: str, content: bytes) -> Version:
+        """A file is about to be put."""
+        version = Version(content, self._length())
+        self.files.setdefault(path, []).append(version)
+        return version
+
+    def directory(self, path: str) -> Version:
+        """A directory is about to be made."""
+        return self.directories.setdefault(path, Version(b"", self._length()))
+
+    def acknowledge(self, version: Version) -> None:
+        """The answer is there."""
+        if version.acknowledged is None:
+            version.acknowledged = self._length()
+
+    def refuse(self, path: str, reason: Exception) -> None:
+        """The answer is that it was not stored."""
+        self.refusals.append(f"{path}: {reason}")
+
+    def acknowledgements(self) -> list[int]:
+        """The log's lengths at all answers."""
+        versions = [*self.directories.values(), *(version for each in self.files.values() for version in each)]
+        return sorted(version.acknowledged for version in versions if version.acknowledged is not None)
+
+    def allowed(self, path: str, position: int) -> tuple[bool, list[Version]]:
+        """Whether a file must be at `path` after a cut there, and which versions it may hold.
+
+        The one that was acknowledged last, or any that was asked for since.
+        """
+        versions = [version for version in self.files[path] if version.issued_by(position)]
+        last = max((n for n, version in enumerate(versions) if version.acknowledged_by(position)), default=None)
+        return last is not None, versions[last or 0 :]
+
+    def issued_by(self, position: int) -> tuple[set[str], set[str]]:
+        """The files, and the directories with all above them, that had been asked for by then."""
+        files = {path for path, versions in self.files.items() if versions[0].issued_by(position)}
+        made = {path for path, directory in self.directories.items() if directory.issued_by(position)}
+        return files, made | _above(files | made)
+
+    def under_way(self, position: int) -> set[str]:
+        """Files that were being put, and directories that were being made, at that moment."""
+        files, directories = self.issued_by(position)
+        made = {path for path, directory in self.directories.items() if directory.acknowledged_by(position)}
+        stored = {path for path in files if self.promised(path, position)}
+        at_rest = {path for path in stored if len(self.allowed(path, position)[1]) == 1}
+        return (files - at_rest) | (directories - made - _above(made | stored))
+
+    def promised(self, path: str, position: int) -> list[Version]:
+        """All versions that had been acknowledged at `path` by then, in order."""
+        return [version for version in self.files[path] if version.acknowledged_by(position)]
+
+
+def _above(paths: set[str]) -> set[str]:
+    """All directories that these are in."""
+    return {path[:end] for path in paths for end in range(len(path)) if path[end] == "/"}

@@ -1,0 +1,56 @@
+"""The computer starts again after a power cut: its disk is mounted, the share is started, and both are judged."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Iterator, Sequence
+
+from homeftp.errors import Refusal, SetupError
+from homeftp.index import Index
+from homeftp.store.share import Share
+from tests.powercut.filesystems import FileSystem, Unmountable
+from tests.powercut.history import History
+from tests.powercut.verdict import Crashed, Promise, swept
+
+ROOT = "share"
+"""The share's folder in the file system."""
+
+
+class Recovery:
+    """Starts disks with this file system; `folder` is for the mount point and for the share's index."""
+
+    def __init__(self, system: FileSystem, folder: str, history: History, promises: Sequence[Promise]) -> None:
+        self._system = system
+        self._history = history
+        self._promises = promises
+        self._index = os.path.join(folder, "restarted.sqlite")
+        self._point = os.path.join(folder, "restarted")
+        os.mkdir(self._point)
+
+    def faults(self, image: str, position: int) -> Iterator[str]:
+        """What is not as it was promised on the disk in `image`. Changes it, as the start of a computer does."""
+        root = os.path.join(self._point, ROOT)
+        excused = frozenset() if self._system.ordered else frozenset(self._history.under_way(position))
+        crashed = Crashed(root, self._history, position, excused)
+        try:
+            with self._system.started(image, self._point):
+                yield from self._in(crashed)
+        except Unmountable as error:
+            yield f"the disk cannot be mounted: {error}"
+        except OSError as error:
+            yield f"the disk cannot be read: {error}"
+
+    def _in(self, crashed: Crashed) -> Iterator[str]:
+        found = [fault for promise in self._promises for fault in promise(crashed)]
+        yield from found
+        try:
+            with contextlib.closing(Index(self._index)) as index:
+                Share(crashed.root, index).close()
+        except (OSError, Refusal, SetupError) as error:
+            yield f"the share does not start: {error}"
+            return
+        finally:
+            os.unlink(self._index)
+        for promise in (swept, *self._promises):
+            yield from (f"{fault}, after a start of the share" for fault in promise(crashed) if fault not in found)

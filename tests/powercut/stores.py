@@ -1,0 +1,158 @@
+"""Stores to cut the power under: the right one, and wrong ones, each of which breaks the promise in its own way."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+from typing import Callable, Sequence
+
+import attrs
+
+from homeftp.index import Index
+from homeftp.store.batch import put_together
+from homeftp.store.drafts import Draft, Drafts
+from homeftp.store.entries import Filetypes
+from homeftp.store.incoming import Incoming, begin, make_directory
+from homeftp.store.jail import Jail, Place
+from homeftp.store.replacing import Replacing
+from homeftp.store.share import Share
+from homeftp.syscalls import System
+from homeftp.values import Put
+from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.messages import Entry
+from tests.powercut.verdict import PROMISES, Promise
+from tests.powercut.workload import Store
+
+
+class Restless(System):
+    """The right calls, on a computer that writes what it has in memory when it likes."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self._chance = chance
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Write, and let the disk begin with it or not."""
+        taken = super().write(fd, data)
+        if self._chance.random() < 0.5:
+            self.start_writeback(fd, 0, 0)
+        return taken
+
+
+class NoFileSync(Restless):
+    """Wrong: content is not made durable before it gets its name."""
+
+    def syncs_whole(self, fd: int) -> bool:
+        """Have every sync come to `fsync`."""
+        return False
+
+    def fsync(self, fd: int) -> None:
+        """Nothing but directories."""
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            super().fsync(fd)
+
+
+class NoDirectorySync(Restless):
+    """Wrong: names are not made durable."""
+
+    def syncs_whole(self, fd: int) -> bool:
+        """Have every sync come to `fsync_directory`."""
+        return False
+
+    def fsync_directory(self, fd: int) -> None:
+        """Do nothing."""
+
+
+class InPlace(Restless):
+    """Wrong: the file that stands is overwritten piece by piece; and then it is made durable."""
+
+    def rename(
+        self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
+    ) -> None:
+        """Copy the draft over the target."""
+        draft = os.open(source, os.O_RDONLY, dir_fd=source_dir)
+        standing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
+        while piece := os.read(draft, 40_000):
+            os.write(standing, piece)
+            self.syncfs(standing)
+        self.fsync(standing)
+        os.close(standing)
+        os.close(draft)
+        os.unlink(source, dir_fd=source_dir)
+
+
+class SharedName(Drafts):
+    """Wrong: all drafts have the same name."""
+
+    def new(self, token: str, place: Place, directory: Endpoint, mode: int | None) -> Draft:
+        """A draft that another may be writing too."""
+        draft = super().new(token, place, directory, mode)
+        os.unlink(draft.name, dir_fd=draft.directory)
+        draft.name = b"shared"
+        fd = os.open(draft.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=draft.directory)
+        os.dup2(fd, draft.fd)
+        os.close(fd)
+        return draft
+
+
+class SharedNameStore:
+    """What Share is, with drafts of a wrong kind."""
+
+    def __init__(self, root: str, index: Index, system: System) -> None:
+        jail = Jail(root, system)
+        drafts = SharedName(jail, system, root)
+        self._replacing = Replacing(
+            jail=jail,
+            drafts=drafts,
+            index=index,
+            system=system,
+            filetypes=Filetypes(()),
+            file_size=None,
+            whole=True,
+        )
+
+    def put_many(self, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
+        """Small files."""
+        return put_together(self._replacing, puts)
+
+    def begin(self, put: Put) -> Incoming:
+        """A large file."""
+        return begin(self._replacing, put)
+
+    def make_directory(self, put: Put) -> Entry:
+        """A directory."""
+        return make_directory(self._replacing, put)
+
+    def close(self) -> None:
+        """The end."""
+        self._replacing.drafts.close()
+        self._replacing.jail.close()
+
+
+@attrs.frozen
+class Kind:
+    """A kind of store."""
+
+    open: Callable[[str, Index, random.Random], Store]
+    """Opens one over a share's root; what is left to chance is as the third argument has it."""
+    promises: tuple[Promise, ...] = PROMISES
+    """What it must keep, whenever the power goes."""
+
+
+def _over(system: Callable[[random.Random], System]) -> Kind:
+    """The share itself, over these system calls."""
+    return Kind(lambda root, index, chance: Share(root, index, system=system(chance)))
+
+
+STORES = {
+    "right": _over(Restless),
+    "no-file-sync": _over(NoFileSync),
+    "no-directory-sync": _over(NoDirectorySync),
+    "in-place": _over(InPlace),
+    "shared-name": Kind(lambda root, index, chance: SharedNameStore(root, index, Restless(chance))),
+}
+"""Each by its name."""
+
+WRONG = tuple(name for name in STORES if name != "right")
+"""Those that must be found out."""
