@@ -37,9 +37,12 @@ _NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _RETRIES = 128
 """openat2(2): EAGAIN means that a rename raced with RESOLVE_BENEATH, and to try again."""
 
+_EXT = 0xEF53
+"""ext2, ext3, ext4: statfs(2) does not tell them apart."""
+
 _SYNCED_WHOLE = frozenset(
     {
-        0xEF53,  # ext2, ext3, ext4
+        _EXT,
         0x58465342,  # XFS
         0x9123683E,  # btrfs
         0xF2F52010,  # F2FS
@@ -144,21 +147,43 @@ class System:
 
         Linux before 5.8 keeps write errors from syncfs(2).
         """
-        buffer = ctypes.create_string_buffer(512)
-        if self._syncfs is None or self._fstatfs is None or self._fstatfs(fd, buffer) != 0:
+        return self._syncfs is not None and self._kind(fd) in _SYNCED_WHOLE
+
+    def keeps_order(self, fd: int) -> bool:
+        """Whether what is removed is so on the disk before its place there is given to something else.
+
+        ext2, and ext4 without a journal, do not; nor is one seen where /sys
+        and /proc are hidden.
+        """
+        if self._kind(fd) != _EXT:
+            return True
+        try:
+            device = os.fstat(fd).st_dev
+            disk = os.path.basename(os.readlink(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}"))
+            return any(name.startswith(f"{disk}-") for name in os.listdir("/proc/fs/jbd2"))
+        except OSError:
             return False
+
+    def _kind(self, fd: int) -> int | None:
+        """The statfs(2) type of a file system; None where it does not say."""
+        buffer = ctypes.create_string_buffer(512)
+        if self._fstatfs is None or self._fstatfs(fd, buffer) != 0:
+            return None
         kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
-        return kind in _SYNCED_WHOLE
+        return kind
 
     def syncfs(self, fd: int) -> None:
         """Make all of `fd`'s file system durable; only where `syncs_whole`.
 
         An error is reported for whatever failed since `fd` was opened, so it
-        must have been opened before the writes that count.
+        must have been opened before the writes that count. The fsync is for
+        ext4 without a journal: its syncfs writes inodes behind its last flush
+        of the disk's cache, as a log of the disk's writes shows.
         """
         if self._syncfs(fd) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
+        self.fsync(fd)
 
     def start_writeback(self, fd: int, offset: int, length: int) -> None:
         """Let the disk begin with these bytes, so that the fsync at the end finds little to do; a hint."""

@@ -79,8 +79,7 @@ class Draft:
         if self.fd < 0:
             return
         fd, self.fd = self.fd, -1
-        with contextlib.suppress(OSError):
-            let_go(fd)
+        let_go(fd)
         if not self._renamed:
             with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self.directory)

@@ -47,6 +47,13 @@ class Replacing:
     conditions: Conditions
     publishing: Publishing
     versions: Versions
+    unordered: Sequence[Place]
+    """Folders of our own, where a directory may be made only once what was removed from them is so on the disk too.
+
+    Without a journal the inode of a removed file can be a new directory's
+    while the file's name is still on the disk; after a power cut e2fsck takes
+    one name from it, and may take the right one.
+    """
     filetypes: Filetypes
     file_size: int | None
     """Bytes of the largest file that is taken."""
@@ -89,31 +96,36 @@ class Replacing:
                 if make:
                     missing.append(endpoint)
         with self._making:
-            found.update(self._make(missing))
+            failure = next(filter(None, self.syncing.directories(self.unordered)), None) if missing else None
+            found.update(self._make(missing) if failure is None else _all_refused(missing, failure))
         return found
 
     def _make(self, missing: Sequence[Endpoint]) -> dict[Endpoint, Place | Exception]:
         """Make these directories; where one of them cannot be made durable, none is there afterwards."""
         results: dict[Endpoint, Place | Exception] = {}
         parents: dict[tuple[str, ...], Place] = {}
+        leaves: list[Place] = []
         made: list[tuple[Place, str]] = []
         for endpoint in missing:
             chain = attempt(self._make_one, endpoint)
             if isinstance(chain, Exception):
                 results[endpoint] = chain
                 continue
-            results[endpoint] = chain.pop()
+            results[endpoint] = leaf = chain.pop()
+            leaves.append(leaf)
             for depth, place in enumerate(chain, len(endpoint.parts) - len(chain)):
                 if parents.setdefault(endpoint.parts[:depth], place) is not place:
                     let_go(place.fd)
                 made.append((parents[endpoint.parts[:depth]], endpoint.parts[depth]))
-        failures = [error for error in self.syncing.directories(list(parents.values())) if error is not None]
+        # The deepest first: without a journal a name can be durable before what it is the name of.
+        new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
+        failures = [error for error in self.syncing.directories(new) if error is not None]
         if failures:
             for parent, name in reversed(made):
                 with contextlib.suppress(OSError):
                     os.rmdir(raw(name), dir_fd=parent.fd)
             close_all(results.values())
-            results = {endpoint: refusal(failures[0], endpoint) for endpoint in results}
+            results = _all_refused(missing, failures[0])
         close_all(parents.values())
         return results
 
@@ -170,9 +182,14 @@ def replacing(
         conditions=Conditions(jail, index),
         publishing=Publishing(jail, system, syncing, versions, Siblings(allowed=similar_names), index, usage),
         versions=versions,
+        unordered=() if system.keeps_order(jail.root) else (Place(own.incoming, True), Place(own.partial, True)),
         filetypes=filetypes,
         file_size=file_size,
     )
+
+
+def _all_refused(endpoints: Sequence[Endpoint], error: OSError) -> dict[Endpoint, Place | Exception]:
+    return {endpoint: refusal(error, endpoint) for endpoint in endpoints}
 
 
 def close_all(places: Iterable[Place | Exception]) -> None:

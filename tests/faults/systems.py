@@ -79,15 +79,21 @@ class Littering(_Renaming):
 class Forgetful(System):
     """Wrong: lets go of the version again before what it is a version of."""
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._kept: list[tuple[bytes, int]] = []
+
     def link(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """Keep a name of it for as long as it has the other one."""
+        """Keep it for as long as somebody looks."""
         super().link(source, target, **directories)
-        self._kept = target, os.dup(directories["target_dir"])
+        self._kept.append((target, os.dup(directories["target_dir"])))
 
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """Let the name go, now that nobody looks at it."""
-        name, directory = self._kept
-        os.unlink(name, dir_fd=directory)
+        """Nobody looks any more."""
+        for name, folder in self._kept:
+            os.unlink(name, dir_fd=folder)
+            os.close(folder)
+        self._kept.clear()
         super().rename(source, target, **directories)
 
 

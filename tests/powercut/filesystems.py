@@ -32,10 +32,8 @@ class FileSystem:
     size: int
     """Bytes of the disk."""
     options: str = "defaults"
-    ordered: bool = True
-    """Whether it keeps its own changes in order; without a journal it does not."""
-    threads: int = 2
-    """How many put files at once."""
+    journaled: bool = True
+    """Whether it keeps its own changes in order; otherwise it is checked before it is mounted."""
     sector: int = 512
     """Bytes that the disk must write as a whole: 512, or the 4096 of today's disks."""
 
@@ -63,7 +61,7 @@ class FileSystem:
         kernel that goes through the journal, as it is with disks that
         /etc/fstab does not have checked.
         """
-        if not self.ordered:
+        if not self.journaled:
             _check(image)
         try:
             self._mount(image, point)
@@ -95,10 +93,7 @@ FILE_SYSTEMS = {
             type="ext4",
             make_command=(*_EXT4, "-O", "^has_journal"),
             size=160 * _MIB,
-            ordered=False,
-            # With more, what is at rest is not safe either. A directory that one thread makes can get the place of
-            # a file that the other is replacing; of two names for one directory e2fsck removes the wrong one.
-            threads=1,
+            journaled=False,
         ),
         # Neither survives it when a disk tears 4096 bytes that are the file system's own. A checksum is wrong then:
         # of a directory's block while XFS goes through its log, of the only superblock that btrfs mounts by.

@@ -9,13 +9,16 @@ import attrs
 
 @attrs.define(eq=False)
 class Version:
-    """One content that was put at one path; a directory is one without content."""
+    """One content that was put at one path, or its removal; or a directory that was made."""
 
-    content: bytes
+    content: bytes | None
+    """None: nothing is there any more."""
     issued: int
     """The log's length when it was asked for; of a large file that was when all of it was there."""
     acknowledged: int | None = None
     """The log's length when its answer was there; None: it never was."""
+    moves: bool = False
+    """Whether a file that has another name gets this one, or loses it: by a rename from one directory to another."""
 
     def issued_by(self, position: int) -> bool:
         """Whether it had been asked for when the log was that long."""
@@ -26,6 +29,10 @@ class Version:
         return self.acknowledged is not None and self.acknowledged <= position
 
 
+_NEVER = Version(None, -1, -1)
+"""Nothing, which is there from the beginning."""
+
+
 class History:
     """Of one workload; `length` gives the log's length now. One path has one put under way at a time."""
 
@@ -33,15 +40,21 @@ class History:
         self.files: dict[str, list[Version]] = {}
         """Each path's versions, in order."""
         self.directories: dict[str, Version] = {}
+        self.uploads: list[tuple[int, str, bytes]] = []
+        """Large files that can be gone on with, each with the log's length when it began."""
         self.refusals: list[str] = []
         """Answers that say that something was not stored."""
         self._length = length
 
-    def file(self, path: str, content: bytes) -> Version:
-        """A file is about to be put."""
-        version = Version(content, self._length())
+    def file(self, path: str, content: bytes | None, *, moves: bool = False) -> Version:
+        """A file is about to be put, or removed."""
+        version = Version(content, self._length(), moves=moves)
         self.files.setdefault(path, []).append(version)
         return version
+
+    def upload(self, path: str, content: bytes) -> None:
+        """A large file begins to arrive."""
+        self.uploads.append((self._length(), path, content))
 
     def directory(self, path: str) -> Version:
         """A directory is about to be made."""
@@ -61,14 +74,11 @@ class History:
         versions = [*self.directories.values(), *(version for each in self.files.values() for version in each)]
         return sorted(version.acknowledged for version in versions if version.acknowledged is not None)
 
-    def allowed(self, path: str, position: int) -> tuple[bool, list[Version]]:
-        """Whether a file must be at `path` after a cut there, and which versions it may hold.
-
-        The one that was acknowledged last, or any that was asked for since.
-        """
-        versions = [version for version in self.files[path] if version.issued_by(position)]
-        last = max((n for n, version in enumerate(versions) if version.acknowledged_by(position)), default=None)
-        return last is not None, versions[last or 0 :]
+    def allowed(self, path: str, position: int) -> list[Version]:
+        """What may be at `path` after a cut there: what was acknowledged last, or anything that was asked for since."""
+        versions = [_NEVER, *(version for version in self.files[path] if version.issued_by(position))]
+        last = max((n for n, version in enumerate(versions) if version.acknowledged_by(position)), default=0)
+        return versions[last:]
 
     def issued_by(self, position: int) -> tuple[set[str], set[str]]:
         """The files, and the directories with all above them, that had been asked for by then."""
@@ -76,13 +86,13 @@ class History:
         made = {path for path, directory in self.directories.items() if directory.issued_by(position)}
         return files, made | _above(files | made)
 
-    def under_way(self, position: int) -> set[str]:
-        """Files that were being put, and directories that were being made, at that moment."""
-        files, directories = self.issued_by(position)
-        made = {path for path, directory in self.directories.items() if directory.acknowledged_by(position)}
-        stored = {path for path in files if self.promised(path, position)}
-        at_rest = {path for path in stored if len(self.allowed(path, position)[1]) == 1}
-        return (files - at_rest) | (directories - made - _above(made | stored))
+    def moving(self, position: int) -> set[str]:
+        """Files whose old names were being given to others, or taken, at that moment."""
+        return {
+            path
+            for path, versions in self.files.items()
+            if any(each.moves and each.issued_by(position) and not each.acknowledged_by(position) for each in versions)
+        }
 
     def promised(self, path: str, position: int) -> list[Version]:
         """All versions that had been acknowledged at `path` by then, in order."""

@@ -24,6 +24,9 @@ from tests.powercut.states import Cut, Cuts, Images
 from tests.powercut.stores import STORES
 from tests.powercut.workload import Workload
 
+_THREADS = 2
+"""How many put files at once."""
+
 _KEPT = 3
 """Bad disks that are kept for a person to look at: the first ones."""
 
@@ -122,9 +125,9 @@ def _record(
         opened.callback(os.close, whole)
         workloads = [
             Workload(f"{number}", store, history, random.Random(chance.random()), lambda: calls.syncfs(whole))
-            for number in range(system.threads)
+            for number in range(_THREADS)
         ]
-        pool = opened.enter_context(ThreadPoolExecutor(system.threads))
+        pool = opened.enter_context(ThreadPoolExecutor(_THREADS))
         for done in [pool.submit(workload.run, trial.steps) for workload in workloads]:
             done.result()
     return history, disk.log.events()

@@ -11,7 +11,7 @@ from homeftp.index import Index
 from homeftp.store.share import Share
 from tests.powercut.filesystems import FileSystem, Unmountable
 from tests.powercut.history import History
-from tests.powercut.verdict import Crashed, Promise, swept
+from tests.powercut.verdict import Crashed, Promise, resumed, swept
 
 ROOT = "share"
 """The share's folder in the file system."""
@@ -31,7 +31,7 @@ class Recovery:
     def faults(self, image: str, position: int) -> Iterator[str]:
         """What is not as it was promised on the disk in `image`. Changes it, as the start of a computer does."""
         root = os.path.join(self._point, ROOT)
-        excused = frozenset() if self._system.ordered else frozenset(self._history.under_way(position))
+        excused = frozenset() if self._system.journaled else frozenset(self._history.moving(position))
         crashed = Crashed(root, self._history, position, excused)
         try:
             with self._system.started(image, self._point):
@@ -45,12 +45,14 @@ class Recovery:
         found = [fault for promise in self._promises for fault in promise(crashed)]
         yield from found
         try:
-            with contextlib.closing(Index(self._index)) as index:
-                Share(crashed.root, index).close()
+            with contextlib.ExitStack() as opened:
+                index = opened.enter_context(contextlib.closing(Index(self._index)))
+                share = opened.enter_context(contextlib.closing(Share(crashed.root, index)))
+                for promise in (swept, *self._promises):
+                    again = (fault for fault in promise(crashed) if fault not in found)
+                    yield from (f"{fault}, after a start of the share" for fault in again)
+                yield from resumed(crashed, share)
         except (OSError, Refusal, SetupError) as error:
-            yield f"the share does not start: {error}"
-            return
+            yield f"the share does not start, or does not go on: {error}"
         finally:
             os.unlink(self._index)
-        for promise in (swept, *self._promises):
-            yield from (f"{fault}, after a start of the share" for fault in promise(crashed) if fault not in found)

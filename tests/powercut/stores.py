@@ -5,24 +5,18 @@ from __future__ import annotations
 import os
 import random
 import stat
-from typing import Callable, Sequence
+from typing import Any, Callable
 
 import attrs
 
 from homeftp.index import Index
-from homeftp.store.batch import put_together
 from homeftp.store.drafts import Draft, Drafts
-from homeftp.store.entries import Filetypes
-from homeftp.store.incoming import Incoming, begin, make_directory
-from homeftp.store.jail import Jail, Place
-from homeftp.store.replacing import Replacing
+from homeftp.store.jail import Place
 from homeftp.store.share import Share
 from homeftp.syscalls import System
-from homeftp.values import Put
 from homeftp.wire.endpoint import Endpoint
-from homeftp.wire.messages import Entry
+from tests.faults.systems import Forgetful
 from tests.powercut.verdict import PROMISES, Promise
-from tests.powercut.workload import Store
 
 
 class Restless(System):
@@ -67,10 +61,9 @@ class NoDirectorySync(Restless):
 class InPlace(Restless):
     """Wrong: the file that stands is overwritten piece by piece; and then it is made durable."""
 
-    def rename(
-        self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
-    ) -> None:
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Copy the draft over the target."""
+        source_dir, target_dir = directories["source_dir"], directories["target_dir"]
         draft = os.open(source, os.O_RDONLY, dir_fd=source_dir)
         standing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
         while piece := os.read(draft, 40_000):
@@ -82,12 +75,19 @@ class InPlace(Restless):
         os.unlink(source, dir_fd=source_dir)
 
 
+class RestlessForgetful(Forgetful, Restless):
+    """Wrong: a version loses its name again before what it is a version of."""
+
+
 class SharedName(Drafts):
     """Wrong: all drafts have the same name."""
 
+    def __init__(self, right: Drafts) -> None:
+        self._right = right
+
     def new(self, token: str, place: Place, directory: Endpoint, mode: int | None) -> Draft:
         """A draft that another may be writing too."""
-        draft = super().new(token, place, directory, mode)
+        draft = self._right.new(token, place, directory, mode)
         os.unlink(draft.name, dir_fd=draft.directory)
         draft.name = b"shared"
         fd = os.open(draft.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=draft.directory)
@@ -96,45 +96,20 @@ class SharedName(Drafts):
         return draft
 
 
-class SharedNameStore:
+class SharedNameShare(Share):
     """What Share is, with drafts of a wrong kind."""
 
     def __init__(self, root: str, index: Index, system: System) -> None:
-        jail = Jail(root, system)
-        drafts = SharedName(jail, system, root)
-        self._replacing = Replacing(
-            jail=jail,
-            drafts=drafts,
-            index=index,
-            system=system,
-            filetypes=Filetypes(()),
-            file_size=None,
-            whole=True,
-        )
-
-    def put_many(self, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
-        """Small files."""
-        return put_together(self._replacing, puts)
-
-    def begin(self, put: Put) -> Incoming:
-        """A large file."""
-        return begin(self._replacing, put)
-
-    def make_directory(self, put: Put) -> Entry:
-        """A directory."""
-        return make_directory(self._replacing, put)
-
-    def close(self) -> None:
-        """The end."""
-        self._replacing.drafts.close()
-        self._replacing.jail.close()
+        super().__init__(root, index, system=system)
+        right = self._writable()
+        self._replacing = attrs.evolve(right, drafts=SharedName(right.drafts))
 
 
 @attrs.frozen
 class Kind:
     """A kind of store."""
 
-    open: Callable[[str, Index, random.Random], Store]
+    open: Callable[[str, Index, random.Random], Share]
     """Opens one over a share's root; what is left to chance is as the third argument has it."""
     promises: tuple[Promise, ...] = PROMISES
     """What it must keep, whenever the power goes."""
@@ -150,7 +125,8 @@ STORES = {
     "no-file-sync": _over(NoFileSync),
     "no-directory-sync": _over(NoDirectorySync),
     "in-place": _over(InPlace),
-    "shared-name": Kind(lambda root, index, chance: SharedNameStore(root, index, Restless(chance))),
+    "forgetful": _over(RestlessForgetful),
+    "shared-name": Kind(lambda root, index, chance: SharedNameShare(root, index, Restless(chance))),
 }
 """Each by its name."""
 

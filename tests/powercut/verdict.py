@@ -3,21 +3,26 @@
 A promise is a function from what there is to the faults that it finds. Here
 are those that hold for every share; a store may make more (stores.py).
 
-Of what was being put or made when the power went, a file system without a
-journal promises nothing. It may write a name before what the name stands for,
-and give the place of what it has just removed to something else, so a file that
-was being replaced can be gone, or be another file, or a directory. That is
-excused there. What nobody was changing is there, and whole.
+Without a journal a file system writes the two directories of a rename one
+after the other, in any order, and between them the file can have no name. So
+of what was being removed, moved or put back there nothing is promised, until
+it is answered. What is put replaces a file that has another name by then, its
+version's, and nothing is excused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
-from homeftp.wire.endpoint import RESERVED
+from homeftp.errors import Changed
+from homeftp.store.share import Share
+from homeftp.tree import hash_bytes
+from homeftp.values import Put
+from homeftp.wire.endpoint import RESERVED, parse
 from tests.powercut.history import History, Version
 
 
@@ -48,16 +53,34 @@ def contents(crashed: Crashed) -> Iterator[str]:
     for path, versions in history.files.items():
         if crashed.excuses(path):
             continue
-        must, allowed = history.allowed(path, crashed.position)
+        allowed = history.allowed(path, crashed.position)
         try:
             found = _read(os.path.join(crashed.root, path))
         except OSError as error:
             yield f"{path}: cannot be read: {error.strerror}"
             continue
-        if must if found is None else found not in [version.content for version in allowed]:
-            numbers = " or ".join(str(versions.index(version) + 1) for version in allowed)
-            expected = f"version {numbers} of {len(versions)}" if numbers else "nothing"
-            yield f"{path}: expected {expected}, found {_describe(versions, found)}"
+        if found not in [version.content for version in allowed]:
+            expected = " or ".join(
+                "nothing" if version.content is None else f"version {versions.index(version) + 1}"
+                for version in allowed
+            )
+            yield f"{path}: expected {expected} of {len(versions)}, found {_describe(versions, found)}"
+
+
+def kept(crashed: Crashed) -> Iterator[str]:
+    """What was acknowledged is somewhere: where it was put, or as a version of what was replaced or removed."""
+    there = set(_contents(crashed.root))
+    for path, versions in crashed.history.files.items():
+        for version in crashed.history.promised(path, crashed.position):
+            if version.content is not None and version.content not in there and not crashed.excuses(path):
+                yield f"{path}: version {versions.index(version) + 1} of {len(versions)} is lost"
+
+
+def _contents(folder: str) -> Iterator[bytes]:
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield _read(os.path.join(above, name)) or b""
 
 
 def directories(crashed: Crashed) -> Iterator[str]:
@@ -79,13 +102,37 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
                 yield f"{path}: nobody {'made this directory' if name in there else 'put this file'}"
 
 
+def resumed(crashed: Crashed, share: Share) -> Iterator[str]:
+    """What the share has of an upload that was cut off is the beginning of it, and goes on to be all of it.
+
+    To be asked last: it puts files.
+    """
+    for began, path, content in crashed.history.uploads:
+        if began > crashed.position:
+            continue
+        put = Put(endpoint=parse(path), size=len(content), hash=hash_bytes(content))
+        arrived = share.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+        if arrived is None:
+            continue
+        try:
+            incoming = share.begin(attrs.evolve(put, offset=arrived.size))
+            for _ in incoming.check():
+                pass
+        except Changed:
+            continue  # the disk has not kept it, and it says so
+        incoming.write(content[arrived.size :])
+        incoming.commit()
+        if _read(os.path.join(crashed.root, path)) != content:
+            yield f"{path}: going on after {arrived.size} bytes made another file of it"
+
+
 def swept(crashed: Crashed) -> Iterator[str]:
     """After a start of the share nothing is left of what was under way."""
     for name in sorted(os.listdir(os.path.join(crashed.root, RESERVED, "incoming"))):
         yield f"{RESERVED}/incoming/{name}: was left"
 
 
-PROMISES: tuple[Promise, ...] = (contents, directories, nothing_else)
+PROMISES: tuple[Promise, ...] = (contents, kept, directories, nothing_else)
 """What holds as soon as the disk is mounted, and still when the share has been started."""
 
 
@@ -106,9 +153,10 @@ def _describe(versions: Sequence[Version], found: bytes | None) -> str:
             return f"version {number}"
     if not found:
         return "an empty file"
-    alike, number = max((_alike(version.content, found), number) for number, version in enumerate(versions, 1))
+    contents = [version.content or b"" for version in versions]
+    alike, number = max((_alike(content, found), number) for number, content in enumerate(contents, 1))
     rest = "something else" if any(found[alike:]) else "zeros"
-    size = len(versions[number - 1].content)
+    size = len(contents[number - 1])
     return f"{len(found)} bytes: the first {alike} of the {size} of version {number}, and then {rest}"
 
 

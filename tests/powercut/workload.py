@@ -1,53 +1,41 @@
-"""What a store is given to do: files replaced again and again, small ones together, large ones slowly; directories."""
+"""What a store is given to do: files that are put, removed, moved and put back, large ones slowly; directories."""
 
 from __future__ import annotations
 
 import random
-from typing import Callable, Iterator, Protocol, Sequence
+from typing import Callable, Iterator
 
+import attrs
+
+from homeftp.config import MIB
 from homeftp.errors import Refusal
-from homeftp.interfaces import IIncoming
+from homeftp.store.share import Share
 from homeftp.tree import hash_bytes
 from homeftp.values import Put
 from homeftp.wire.endpoint import parse
-from homeftp.wire.messages import ABSENT, Entry
-from tests.powercut.history import History
+from homeftp.wire.messages import ABSENT
+from tests.powercut.history import History, Version
 
 _PATHS = ("a", "b", "c", "near/a", "near/b", "far/away/a", "far/away/b", "far/off")
 """Where files are put again and again. What is put only once goes into new directories."""
 
-_SMALL = (0, 1, 300, 4096, 5000, 20000)
-_LARGE = (150_000, 150_000, 300_000)
+_SMALL = (0, 8, 300, 4096, 5000, 20000)
+_LARGE = (150_000, 150_000, 300_000, MIB + 150_000)
+"""The last one can be gone on with where it was cut off."""
 _PIECE = 40_000
 
 
-class Store(Protocol):
-    """The part of IShare that writes."""
-
-    def put_many(self, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
-        """Small files."""
-
-    def begin(self, put: Put) -> IIncoming:
-        """A large file."""
-
-    def make_directory(self, put: Put) -> Entry:
-        """A directory."""
-
-    def close(self) -> None:
-        """The end."""
-
-
 class Workload:
-    """Puts files into `store` as `chance` has it, and tells `history`.
+    """Lets `store` change files as `chance` has it, and tells `history`.
 
-    Several can work at once, in threads: each puts files of its own `name`,
+    Several can work at once, in threads: each has files of its own `name`,
     but all use, and make, the same directories. `settle` makes the file system
     write all that it has in memory, as another program's sync would, or time.
     It is done in the middle of large files.
     """
 
     def __init__(
-        self, name: str, store: Store, history: History, chance: random.Random, settle: Callable[[], None]
+        self, name: str, store: Share, history: History, chance: random.Random, settle: Callable[[], None]
     ) -> None:
         self._paths = [f"{path}{name}" for path in _PATHS]
         self._name = name
@@ -57,12 +45,20 @@ class Workload:
         self._settle = settle
         self._new = 0
         self._large: dict[str, Iterator[None]] = {}
+        self._standing: dict[str, bytes] = {}
+        self._replaced: dict[str, list[bytes]] = {}
+        """The versions of each path, the newest last."""
 
     def run(self, steps: int) -> None:
         """So many steps, and then what is needed to finish the large files that have been begun."""
+        steps_of = [self._batch, self._batch, self._begin, self._go_on, self._go_on, self._make]
+        others = [self._remove, self._restore, self._move]
         for _ in range(steps):
-            step = self._chance.choice([self._batch, self._batch, self._begin, self._go_on, self._go_on, self._make])
-            step()
+            step = self._chance.choice(steps_of if self._chance.random() < 0.75 else others)
+            try:
+                step()
+            except Refusal as refusal:
+                self._history.refuse(step.__name__, refusal)
             if self._chance.random() < 0.2:
                 self._settle()
         while self._large:
@@ -81,7 +77,7 @@ class Workload:
             if isinstance(result, Exception):
                 self._history.refuse(path, result)
             else:
-                self._history.acknowledge(version)
+                self._stands(path, version)
 
     def _begin(self) -> None:
         """A large file; two at most are under way."""
@@ -104,8 +100,9 @@ class Workload:
             del self._large[path]
 
     def _slowly(self, path: str) -> Iterator[None]:
-        """It, piece by piece; some are given up when all of it is there."""
+        """It, piece by piece; some are given up when all of it is there, and what can be is gone on with."""
         put, content = self._put(path, self._chance.choice(_LARGE))
+        self._history.upload(path, content)
         incoming = self._store.begin(put)
         try:
             for start in range(0, len(content), _PIECE):
@@ -113,11 +110,19 @@ class Workload:
                 if self._chance.random() < 0.3:
                     self._settle()
                 yield
+                if start + _PIECE > MIB and self._chance.random() < 0.5:
+                    incoming.suspend()
+                    yield
+                    arrived = self._store.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+                    assert arrived is not None
+                    incoming = self._store.begin(attrs.evolve(put, offset=arrived.size))
+                    for _ in incoming.check():
+                        pass
             if self._chance.random() < 0.1:
                 return
             version = self._history.file(path, content)
             incoming.commit()
-            self._history.acknowledge(version)
+            self._stands(path, version)
         finally:
             incoming.abort()
 
@@ -127,6 +132,48 @@ class Workload:
         directory = self._history.directory(path)
         self._store.make_directory(Put(endpoint=parse(path)))
         self._history.acknowledge(directory)
+
+    def _remove(self) -> None:
+        """A file."""
+        for path in self._some(self._standing):
+            version = self._history.file(path, None, moves=True)
+            for _ in self._store.remove(parse(path), None, False):
+                pass
+            self._stands(path, version)
+
+    def _restore(self) -> None:
+        """The version of a file that was replaced or removed last."""
+        for path in self._some(self._replaced):
+            content = self._replaced[path].pop()
+            if not self._replaced[path]:
+                del self._replaced[path]
+            version = self._history.file(path, content, moves=True)
+            self._store.restore(parse(path), None, None)
+            self._stands(path, version)
+
+    def _move(self) -> None:
+        """A file, to a name that is free or not."""
+        for path in self._some(self._standing):
+            (to,) = self._choose(1)
+            if to != path:
+                content = self._standing.pop(path)
+                versions = [self._history.file(name, held, moves=True) for name, held in ((to, content), (path, None))]
+                self._store.move(parse(path), parse(to), None, None)
+                self._stands(to, versions[0])
+                self._stands(path, versions[1])
+
+    def _stands(self, path: str, version: Version) -> None:
+        """It was answered; what stood there before, if something did, is a version now."""
+        self._history.acknowledge(version)
+        if path in self._standing:
+            self._replaced.setdefault(path, []).append(self._standing.pop(path))
+        if version.content is not None:
+            self._standing[path] = version.content
+
+    def _some(self, paths: dict[str, bytes] | dict[str, list[bytes]]) -> list[str]:
+        """One of these to which nothing is under way, if there is one."""
+        free = [path for path in paths if path not in self._large]
+        return [self._chance.choice(free)] if free else []
 
     def _choose(self, count: int) -> list[str]:
         """So many different paths that nothing is under way to."""
@@ -139,9 +186,9 @@ class Workload:
 
     def _put(self, path: str, size: int) -> tuple[Put, bytes]:
         """A content unlike every other in each of its sectors; half of them on the condition that holds."""
-        content = self._chance.randbytes(size)
-        standing = self._history.files.get(path, [])
+        standing = self._standing.get(path)
+        content = self._chance.randbytes(8 if standing == b"" else size)
         condition = None
-        if self._chance.random() < 0.5 and all(version.acknowledged is not None for version in standing[-1:]):
-            condition = hash_bytes(standing[-1].content) if standing else ABSENT
-        return Put(endpoint=parse(path), size=size, hash=hash_bytes(content), if_hash=condition), content
+        if self._chance.random() < 0.5:
+            condition = ABSENT if standing is None else hash_bytes(standing)
+        return Put(endpoint=parse(path), size=len(content), hash=hash_bytes(content), if_hash=condition), content

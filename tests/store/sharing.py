@@ -57,6 +57,13 @@ class Remembering(System):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple[str, Any]] = []
+        self.written: dict[int, int] = {}
+        """How many of these there were before a file's last write, by its inode."""
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Write, and remember when."""
+        self.written[os.fstat(fd).st_ino] = len(self.calls)
+        return super().write(fd, data)
 
     def fsync(self, fd: int) -> None:
         """Remember the file by its inode."""

@@ -63,7 +63,7 @@ class BatchTests(ReplacingCase):
         system = Remembering()
         self.together(self.replacing(system, whole=False), *(put_of(f"d{number}/f", b"") for number in range(5)))
         waits = [name for name, _ in system.calls if name != "rename"]
-        self.assertEqual(waits, ["fsync_directory"] + ["fsync"] * 5 + ["fsync_directory"] * 5)
+        self.assertEqual(waits, ["fsync_directory"] * 6 + ["fsync"] * 5 + ["fsync_directory"] * 5)
 
     def test_each_for_itself(self) -> None:
         """A bad item is refused with its own reason, and its neighbours are stored."""

@@ -194,10 +194,10 @@ class DirectoryTests(ShareCase):
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
     def test_durable(self) -> None:
-        """The directory, and the parent of each that was made, are on the disk before the answer."""
+        """The directory, the parent of each that was made, and its metadata are on the disk before the answer."""
         system = Remembering()
         self.share(system).make_directory(Put(endpoint=parse("a/b")))
-        inodes = [os.stat(self.path(name)).st_ino for name in ("", "a", "a/b")]
+        inodes = [os.stat(self.path(name)).st_ino for name in ("a/b", "a", "", "a/b")]
         self.assertEqual(system.calls[1:], [("fsync_directory", inode) for inode in inodes])
 
     def test_race(self) -> None:

@@ -87,7 +87,7 @@ class PowerCutTests(SynchronousTestCase):
         self.holds("ext4-writeback")
 
     def test_ext4_no_journal(self) -> None:
-        """Without a journal that holds for what was not being replaced: see verdict.py."""
+        """Without a journal that holds for all but what is being moved at that moment: see verdict.py."""
         self.holds("ext4-no-journal")
 
     def test_xfs(self) -> None:
@@ -107,11 +107,12 @@ class PowerCutTests(SynchronousTestCase):
         self.notices("no-directory-sync")
 
     def test_control_in_place(self) -> None:
-        """A file that is overwritten slowly is noticed, though it is made durable at the end.
+        """A file that is overwritten slowly is noticed, though it is made durable at the end."""
+        self.notices("in-place")
 
-        Only where something is promised of a file that is being replaced.
-        """
-        self.notices("in-place", [name for name, system in FILE_SYSTEMS.items() if system.ordered])
+    def test_control_versions(self) -> None:
+        """A version that does not outlast what replaces it is noticed."""
+        self.notices("forgetful")
 
     def test_control_shared_name(self) -> None:
         """Drafts that share one name are noticed."""
@@ -123,7 +124,7 @@ class EachTests(SynchronousTestCase):
 
     def test_each(self) -> None:
         """There is no file system without a test, and no wrong store that is not shown to be noticed."""
-        self.assertEqual(set(WRONG), {"no-file-sync", "no-directory-sync", "in-place", "shared-name"})
+        self.assertEqual(set(WRONG), {"no-file-sync", "no-directory-sync", "in-place", "forgetful", "shared-name"})
         self.assertEqual(set(FILE_SYSTEMS), {"ext4", "ext4-writeback", "ext4-no-journal", "xfs", "btrfs"})
 
 
@@ -150,39 +151,69 @@ class VerdictTests(SynchronousTestCase):
         with open(path, "wb") as file:
             file.write(content)
 
-    def faults(self, position: int, *, ordered: bool = True) -> list[str]:
+    def faults(self, position: int, *, journaled: bool = True) -> list[str]:
         """What it says, of a cut at this length of the log."""
-        excused = frozenset() if ordered else frozenset(self.history.under_way(position))
+        excused = frozenset() if journaled else frozenset(self.history.moving(position))
         crashed = Crashed(self.root, self.history, position, excused)
         return [fault for promise in (*PROMISES, swept) for fault in promise(crashed)]
 
     def test_absent(self) -> None:
         """What was never acknowledged may be absent; what was may not."""
         self.assertEqual(self.faults(4), [])
-        self.assertEqual(self.faults(5), ["in/a: expected version 1 of 3, found nothing"])
-        self.assertEqual(self.faults(20), ["in/a: expected version 2 or 3 of 3, found nothing"])
-
-    def test_unordered(self) -> None:
-        """Without a journal, what was being replaced may be anything; what nobody was replacing may not."""
-        self.assertEqual(self.faults(4, ordered=False), [])
-        self.assertEqual(self.faults(5, ordered=False), ["in/a: expected version 1 of 3, found nothing"])
-        self.lay("in/a", b"torn")
-        self.assertEqual(self.faults(20, ordered=False), [])
-        self.assertEqual(len(self.faults(19, ordered=False)), 1)
-        self.lay("in/b", b"")
-        self.assertEqual(self.faults(20, ordered=False), ["in/b: nobody put this file"])
+        self.assertEqual(
+            self.faults(5), ["in/a: expected version 1 of 3, found nothing", "in/a: version 1 of 3 is lost"]
+        )
+        self.assertEqual(
+            self.faults(20),
+            [
+                "in/a: expected version 2 or version 3 of 3, found nothing",
+                "in/a: version 1 of 3 is lost",
+                "in/a: version 2 of 3 is lost",
+            ],
+        )
 
     def test_versions(self) -> None:
-        """There is the last one acknowledged, or one that was put since; an older one is lost content."""
+        """There is the last one acknowledged, or one that was put since; those before are versions, or lost content."""
         self.lay("in/a", b"first")
         self.assertEqual([self.faults(position) for position in (0, 5, 10, 14)], [[], [], [], []])
-        self.assertEqual(self.faults(15), ["in/a: expected version 2 of 3, found version 1"])
+        self.assertEqual(
+            self.faults(15), ["in/a: expected version 2 of 3, found version 1", "in/a: version 2 of 3 is lost"]
+        )
         self.lay("in/a", b"third")
-        self.assertEqual(self.faults(19), ["in/a: expected version 2 of 3, found version 3"])
+        self.lay(".homeftp/versions/one", b"first")
+        self.assertEqual(
+            self.faults(19), ["in/a: expected version 2 of 3, found version 3", "in/a: version 2 of 3 is lost"]
+        )
+        self.lay(".homeftp/versions/two", b"second")
         self.assertEqual(self.faults(20), [])
+        os.unlink(os.path.join(self.root, ".homeftp/versions/one"))
+        self.assertEqual(self.faults(20), ["in/a: version 1 of 3 is lost"])
+
+    def test_removed(self) -> None:
+        """What was removed may be there until that is acknowledged, and then may not; it is a version."""
+        self.lay("in/a", b"third")
+        self.lay(".homeftp/versions/one", b"first")
+        self.lay(".homeftp/versions/two", b"second")
+        self.length = 30
+        self.history.acknowledge(self.history.files["in/a"][-1])
+        self.length = 32
+        removed = self.history.file("in/a", None, moves=True)
+        self.length = 34
+        self.history.acknowledge(removed)
+        self.assertEqual([self.faults(31), self.faults(33)], [[], []])
+        self.assertEqual(self.faults(34), ["in/a: expected nothing of 4, found version 3"])
+        os.rename(os.path.join(self.root, "in/a"), os.path.join(self.root, ".homeftp/versions/three"))
+        self.assertEqual([self.faults(33), self.faults(34)], [[], []])
+        self.assertEqual(self.faults(31), ["in/a: expected version 3 of 4, found nothing"])
+        os.unlink(os.path.join(self.root, ".homeftp/versions/three"))
+        self.assertEqual(self.faults(33), ["in/a: version 3 of 4 is lost"])
+        self.assertEqual(self.faults(33, journaled=False), [])
+        self.assertEqual(self.faults(34, journaled=False), ["in/a: version 3 of 4 is lost"])
 
     def test_torn(self) -> None:
         """A version in part, or mixed with another, is told apart from all versions."""
+        self.lay(".homeftp/versions/one", b"first")
+        self.lay(".homeftp/versions/two", b"second")
         self.lay("in/a", b"second"[:3] + b"\0\0\0")
         says = "in/a: expected version 2 of 3, found 6 bytes: the first 3 of the 6 of version 2, and then "
         self.assertEqual(self.faults(15), [says + "zeros"])
@@ -195,7 +226,7 @@ class VerdictTests(SynchronousTestCase):
         self.lay("in/b", b"")
         self.lay("out/c", b"")
         self.lay(".homeftp/incoming/draft", b"")
-        self.lay(".homeftp/other", b"")
+        self.lay(".homeftp/other", b"first")
         found = [
             "in/b: nobody put this file",
             "out/c: nobody put this file",
@@ -207,6 +238,7 @@ class VerdictTests(SynchronousTestCase):
     def test_directories(self) -> None:
         """A directory that was acknowledged is there, and was not before it was asked for."""
         self.lay("in/a", b"second")
+        self.lay(".homeftp/versions/one", b"first")
         self.length = 16
         made = self.history.directory("made/here")
         self.length = 18
