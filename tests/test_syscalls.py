@@ -11,6 +11,7 @@ from typing import Any
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from homeftp.syscalls import System
+from tests.mounts import ext4, memory
 
 
 class NoCallSystem(System):
@@ -184,6 +185,19 @@ class SyncTests(SyscallCase):
             proc = os.open("/proc", os.O_RDONLY)
             self.addCleanup(os.close, proc)
             self.assertFalse(system.syncs_whole(proc))
+
+    def test_order(self) -> None:
+        """A journal is found where there is one, and only there."""
+        for disk, expected in (
+            (ext4(os.path.abspath(self.mktemp())), True),
+            (ext4(os.path.abspath(self.mktemp()), "-O", "^has_journal"), False),
+            (memory(os.path.abspath(self.mktemp()), "size=1m"), True),
+        ):
+            with disk as path:
+                fd = os.open(path, os.O_RDONLY)
+                found = System().keeps_order(fd)
+                os.close(fd)
+            self.assertEqual(found, expected)
 
     def test_writeback(self) -> None:
         """A hint to the disk is only a hint: it never fails."""

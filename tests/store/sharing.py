@@ -51,7 +51,15 @@ def snapshot(folder: str) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-class Remembering(System):
+class Journaled(System):
+    """Whatever the test's own disk is like, it has a journal."""
+
+    def keeps_order(self, fd: int) -> bool:
+        """Say so."""
+        return True
+
+
+class Remembering(Journaled):
     """Does nothing durable in earnest, and remembers in which order it was asked to."""
 
     def __init__(self) -> None:
@@ -98,7 +106,7 @@ class Remembering(System):
         self.calls.append(("rename", (inode, os.fstat(directories["target_dir"]).st_ino)))
 
 
-class Failing(System):
+class Failing(Journaled):
     """Fails once, at the call number `at` of those that durability hangs on, counted from 1."""
 
     def __init__(self, at: int, number: int = errno.EIO) -> None:

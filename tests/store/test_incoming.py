@@ -200,6 +200,18 @@ class DirectoryTests(ShareCase):
         inodes = [os.stat(self.path(name)).st_ino for name in ("a/b", "a", "", "a/b")]
         self.assertEqual(system.calls[1:], [("fsync_directory", inode) for inode in inodes])
 
+    def test_without_a_journal(self) -> None:
+        """First of all what was removed from our own folders is: a new directory may have its place on the disk."""
+
+        class Unordered(Remembering):
+            def keeps_order(self, fd: int) -> bool:
+                return False
+
+        system = Unordered()
+        self.share(system).make_directory(Put(endpoint=parse("a")))
+        inodes = [os.stat(self.path(f".homeftp/{name}")).st_ino for name in ("incoming", "partial")]
+        self.assertEqual(system.calls[1:3], [("fsync_directory", inode) for inode in inodes])
+
     def test_race(self) -> None:
         """Many make the same directories at once, and all succeed."""
         share = self.share(System())
