@@ -163,16 +163,13 @@ class Fetch:
         """Whether that settled it: what was here may have been the beginning of another content."""
         assert case.remote is not None
         run = self._tools.workers.run
-        try:
-            key = draft_key(self._place(case.name), case.remote)
-            incoming = await run(self._landing.begin, self._arrival(case, case.remote), key)
-        except OSError as error:
-            self.fail(case, error)
-            return True
+        key = draft_key(self._place(case.name), case.remote)
+        incoming = self._landing.arriving(self._arrival(case, case.remote), key)
         keep = False
         offset = 0
         download = None
         try:
+            await run(incoming.begin)
             offset = await self._offset(case, incoming) if resume else 0
             if incoming.size != offset:
                 await run(incoming.restart)

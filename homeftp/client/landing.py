@@ -14,8 +14,11 @@ import contextlib
 import os
 import stat
 import time
+from threading import Lock
 from types import MappingProxyType
 from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
+
+from twisted.internet.defer import CancelledError
 
 from homeftp import tree
 from homeftp.client.draft import Arrival, Draft, Folders
@@ -46,6 +49,8 @@ class Dress(NamedTuple):
     mode: int | None
 
 
+_NO_MORE = object()
+
 Result = os.stat_result | Exception
 
 
@@ -72,7 +77,7 @@ class Landing:
     def place_many(self, files: Sequence[Small]) -> list[Result]:
         """Put small files in their places, durably; one result for each, in order."""
         begun = time.time_ns()
-        with self._folders() as folders:
+        with self.folders() as folders:
             whole = len(files) >= _WORTH_ONE_SYNC and folders.top.syncs_whole
             drafts = [_drafted(folders, file, sync=not whole) for file in files]
             failure: OSError | None = None
@@ -85,13 +90,13 @@ class Landing:
         self.note(zip(files, results, strict=True), begun)
         return results
 
-    def begin(self, arrival: Arrival, key: str) -> LargeArrival:
-        """Room for a large file, written piece by piece, on from what an earlier one with that key has left."""
-        return LargeArrival(self, self._folders(), arrival, key)
+    def arriving(self, arrival: Arrival, key: str) -> LargeArrival:
+        """A large file, written piece by piece, on from what an earlier one with that key has left. Does not block."""
+        return LargeArrival(self, arrival, key)
 
     def sweep(self, drafts: Iterable[str]) -> None:
         """Remove drafts, by their names, that nobody has gone on with for a day."""
-        with self._folders() as folders:
+        with self.folders() as folders:
             for name in drafts:
                 with contextlib.suppress(OSError):
                     _sweep(folders.at(name.rpartition("/")[0]), folders.last(name))
@@ -99,7 +104,7 @@ class Landing:
     def make_directories(self, names: Sequence[str]) -> list[tuple[str, OSError]]:
         """Make directories, and those above them; one that is there is left as it is. What failed, and how."""
         failed = []
-        with self._folders() as folders:
+        with self.folders() as folders:
             for name in names:
                 try:
                     folders.at(name)
@@ -112,7 +117,7 @@ class Landing:
     def dress_directories(self, dresses: Sequence[Dress]) -> list[tuple[str, OSError]]:
         """Give directories their metadata, in the order given: what is deepest first. What failed, and how."""
         failed: list[tuple[str, OSError]] = []
-        with self._folders() as folders:
+        with self.folders() as folders:
             for dress in dresses:
                 try:
                     folders.at(dress.name).dress(None, "", dress.mtime_us, dress.mode)
@@ -123,7 +128,7 @@ class Landing:
 
     def dress_files(self, dresses: Sequence[tuple[Dress, os.stat_result]]) -> list[Result]:
         """Give files that hold the right content already the right metadata, unless they were changed meanwhile."""
-        with self._folders() as folders:
+        with self.folders() as folders:
             return [_dressed(folders, dress, compared) for dress, compared in dresses]
 
     def finish(self) -> None:
@@ -131,7 +136,7 @@ class Landing:
         touched, self._touched = self._touched, set()
         if not touched:
             return
-        with self._folders() as folders:
+        with self.folders() as folders:
             if len(touched) >= _WORTH_ONE_SYNC and folders.top.syncs_whole:
                 folders.top.sync_whole()
                 return
@@ -158,60 +163,99 @@ class Landing:
             return parts
         return [self._spelled.get("/".join(parts[: depth + 1]), part) for depth, part in enumerate(parts)]
 
-    def _folders(self) -> Folders:
+    def folders(self) -> Folders:
+        """Those that one job works in."""
         return Folders(self.path, self._system, self._spelled)
 
 
 class LargeArrival:
-    """A large file on its way in. Where its `size` is not 0 at first, `check` or `restart` comes before all else."""
+    """A large file on its way in. Where its `size` is not 0 after `begin`, `check` or `restart` comes before all else.
 
-    def __init__(self, landing: Landing, folders: Folders, arrival: Arrival, key: str) -> None:
+    It can be closed at any time: whoever waited for a job may have been
+    cancelled, and the job goes on without him. Then `close` waits for the job;
+    one that comes later raises `CancelledError`.
+    """
+
+    def __init__(self, landing: Landing, arrival: Arrival, key: str) -> None:
         self._landing = landing
-        self._folders = folders
+        self._arrival = arrival
+        self._key = key
         self._begun = time.time_ns()
-        try:
-            self._draft = Draft(folders, arrival, key)
-        except BaseException:
-            folders.close()
-            raise
+        self._lock = Lock()
+        self._is_closed = False
+        self._opened: tuple[Folders, Draft] | None = None
 
     @property
     def size(self) -> int:
         """Bytes that are there."""
-        return self._draft.size
+        return 0 if self._opened is None else self._opened[1].size
 
     @property
     def hash(self) -> str:
         """The hash of what is there, once it has been checked."""
-        return self._draft.hash
+        return "" if self._opened is None else self._opened[1].hash
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Draft]:
+        """The draft, while nobody closes it. The first time it is made."""
+        with self._lock:
+            if self._is_closed:
+                raise CancelledError
+            if self._opened is None:
+                folders = self._landing.folders()
+                try:
+                    self._opened = folders, Draft(folders, self._arrival, self._key)
+                except BaseException:
+                    folders.close()
+                    raise
+            yield self._opened[1]
+
+    def begin(self) -> None:
+        """Make room, or have what an earlier one has left."""
+        with self._alone():
+            pass
 
     def check(self) -> Iterator[None]:
         """Hash what an earlier try has left, in slices."""
-        return self._draft.check()
+        with self._alone() as draft:
+            checking = draft.check()
+        while True:
+            with self._alone():
+                if next(checking, _NO_MORE) is _NO_MORE:
+                    return
+            yield
 
     def restart(self) -> None:
         """Forget what an earlier try has left."""
-        self._draft.restart()
+        with self._alone() as draft:
+            draft.restart()
 
     def write(self, data: bytes) -> None:
         """The next bytes."""
-        self._draft.write(data)
-        self._draft.start_writeback(len(data))
+        with self._alone() as draft:
+            draft.write(data)
+            draft.start_writeback(len(data))
 
     def commit(self, hash: str, arrival: Arrival) -> os.stat_result:
         """Check it against `hash`, make it durable, and put it in its place with the metadata of `arrival`."""
-        self._draft.arrival = arrival
-        self._draft.finish(hash, sync=True)
-        found = self._draft.settle()
+        with self._alone() as draft:
+            draft.arrival = arrival
+            draft.finish(hash, sync=True)
+            found = draft.settle()
         self._landing.note([(Small(arrival, b"", hash), found)], self._begun)
         return found
 
     def close(self, *, keep: bool = False) -> None:
         """Let go of it. Unless it was committed it leaves no trace, or with `keep` what has arrived so far."""
-        if keep and self.size >= RESUMABLE:
-            self._draft.keep()
-        self._draft.abort()
-        self._folders.close()
+        with self._lock:
+            self._is_closed = True
+            if self._opened is None:
+                return
+            folders, draft = self._opened
+            if keep and draft.size >= RESUMABLE:
+                draft.keep()
+            draft.abort()
+            folders.close()
 
 
 def _sweep(folder: Folder, name: str) -> None:

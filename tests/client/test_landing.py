@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from threading import Event
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import tree
 from homeftp.client.draft import Arrival
 from homeftp.client.folder import HeldFolder, NamedFolder, open_folder
-from homeftp.client.landing import Dress, Landing, Small
+from homeftp.client.landing import Dress, Landing, LargeArrival, Small
 from homeftp.config import RESUMABLE
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.index import Index
@@ -185,7 +189,17 @@ class SmallTests(LandingCase):
         self.assertEqual(known, {"a": tree.hash_bytes(b"content")})
 
 
-class LargeTests(LandingCase):
+class LargeCase(LandingCase):
+    """What the tests of large files share."""
+
+    def begin(self, arrival: Arrival, key: str = KEY) -> LargeArrival:
+        """A large file that has begun to arrive."""
+        incoming = self.landing.arriving(arrival, key)
+        incoming.begin()
+        return incoming
+
+
+class LargeTests(LargeCase):
     """Large files, piece by piece."""
 
     def arrival(self, **fields: Any) -> Arrival:
@@ -193,7 +207,7 @@ class LargeTests(LandingCase):
 
     def test_whole(self) -> None:
         """It appears at the end, with time and mode."""
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         incoming.write(b"con")
         incoming.write(b"tent")
         self.assertFalse(os.path.exists(f"{self.path}/x/big"))
@@ -205,14 +219,50 @@ class LargeTests(LandingCase):
 
     def test_dropped(self) -> None:
         """What is not committed leaves no trace."""
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         incoming.write(b"con")
         incoming.close()
         self.assertEqual(files(self.path), {})
 
+    def test_left_alone(self) -> None:
+        """A job that comes after its end, because nobody waited for it any more, does nothing."""
+        incoming = self.landing.arriving(self.arrival(), KEY)
+        incoming.close()
+        hashed = tree.hash_bytes(b"")
+        for job in (incoming.begin, incoming.restart, partial(incoming.write, b""), lambda: list(incoming.check())):
+            self.assertRaises(CancelledError, job)
+        self.assertRaises(CancelledError, incoming.commit, hashed, self.arrival())
+        self.assertFalse(os.path.exists(f"{self.path}/x"))
+
+    def test_closed_meanwhile(self) -> None:
+        """The end waits for the job that is under way, and then leaves no trace of that either."""
+        incoming = self.begin(self.arrival())
+        checking = incoming.check()
+        incoming.close()
+        self.assertRaises(CancelledError, next, checking)
+        self.assertEqual(files(self.path), {})
+        reached, go_on = Event(), Event()
+
+        class Slow(System):
+            def write(self, fd: int, data: bytes | memoryview) -> int:
+                reached.set()
+                go_on.wait(10)
+                return super().write(fd, data)
+
+        incoming = Landing(self.path, Slow()).arriving(self.arrival(), KEY)
+        with ThreadPoolExecutor(2) as pool:
+            writing = pool.submit(incoming.write, b"content")
+            reached.wait(10)
+            closing = pool.submit(incoming.close)
+            self.assertFalse(wait([closing], 0.05).done)
+            go_on.set()
+            writing.result()
+            closing.result()
+        self.assertEqual(files(self.path), {})
+
     def test_wrong(self) -> None:
         """What does not have its hash is not committed."""
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         incoming.write(b"content")
         with self.assertRaises(ContentMismatch):
             incoming.commit(tree.hash_bytes(b"other"), self.arrival())
@@ -222,7 +272,7 @@ class LargeTests(LandingCase):
     def test_changed_meanwhile(self) -> None:
         """What was changed here while it arrived stays."""
         found = self.lay("x/big")
-        incoming = self.landing.begin(self.arrival(replaces=found), KEY)
+        incoming = self.begin(self.arrival(replaces=found))
         incoming.write(b"content")
         self.lay("x/big", b"changed")
         with self.assertRaises(Changed):
@@ -234,10 +284,10 @@ class LargeTests(LandingCase):
         """A folder that cannot be made is told at the beginning."""
         self.lay("x")
         with self.assertRaises(OSError):
-            self.landing.begin(self.arrival(), KEY)
+            self.begin(self.arrival())
 
 
-class ResumedTests(LandingCase):
+class ResumedTests(LargeCase):
     """Large files that were cut off."""
 
     def arrival(self) -> Arrival:
@@ -245,7 +295,7 @@ class ResumedTests(LandingCase):
 
     def cut(self, size: int = RESUMABLE) -> str:
         """What arrived before the cut is kept; the path of the draft."""
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         incoming.write(BIG[:size])
         incoming.close(keep=True)
         return f"{self.path}/x/.homeftp-{KEY}"
@@ -254,10 +304,10 @@ class ResumedTests(LandingCase):
         """The next one with the same key goes on from there, once it has hashed that; another one does not."""
         draft = self.cut()
         self.assertEqual(files(self.path), {f"x/.homeftp-{KEY}": BIG[:RESUMABLE]})
-        other = self.landing.begin(self.arrival(), "0" * 32)
+        other = self.begin(self.arrival(), "0" * 32)
         self.assertEqual(other.size, 0)
         other.close()
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         self.assertEqual(incoming.size, RESUMABLE)
         list(incoming.check())
         self.assertEqual(incoming.hash, tree.hash_bytes(BIG[:RESUMABLE]))
@@ -270,7 +320,7 @@ class ResumedTests(LandingCase):
     def test_restarted(self) -> None:
         """Or it forgets what is there."""
         self.cut()
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         incoming.restart()
         incoming.write(b"content")
         incoming.commit(tree.hash_bytes(b"content"), self.arrival())
@@ -281,7 +331,7 @@ class ResumedTests(LandingCase):
         """What was changed meanwhile shows at the end: nothing appears, and nothing is left to go on from."""
         with open(self.cut(), "r+b") as file:
             file.write(b"x")
-        incoming = self.landing.begin(self.arrival(), KEY)
+        incoming = self.begin(self.arrival())
         list(incoming.check())
         incoming.write(BIG[RESUMABLE:])
         with self.assertRaises(ContentMismatch):
@@ -297,8 +347,8 @@ class ResumedTests(LandingCase):
     def test_only_one_has_it(self) -> None:
         """While one goes on with it another begins anew, under another name."""
         self.cut()
-        first = self.landing.begin(self.arrival(), KEY)
-        second = self.landing.begin(self.arrival(), KEY)
+        first = self.begin(self.arrival())
+        second = self.begin(self.arrival())
         self.assertEqual((first.size, second.size), (RESUMABLE, 0))
         second.close()
         first.close()
@@ -312,7 +362,7 @@ class ResumedTests(LandingCase):
             os.unlink(draft)
             self.lay("victim", BIG)
             plant(victim, draft)
-            incoming = self.landing.begin(self.arrival(), KEY)
+            incoming = self.begin(self.arrival())
             self.assertEqual(incoming.size, 0)
             incoming.write(b"x")
             incoming.close()
@@ -325,7 +375,7 @@ class ResumedTests(LandingCase):
         self.landing.sweep([f"x/.homeftp-{KEY}", "gone/too"])
         self.assertTrue(os.path.exists(draft))
         os.utime(draft, (0, 0))
-        busy = self.landing.begin(self.arrival(), KEY)
+        busy = self.begin(self.arrival())
         self.landing.sweep([f"x/.homeftp-{KEY}"])
         self.assertTrue(os.path.exists(draft))
         busy.close(keep=True)
