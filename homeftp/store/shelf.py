@@ -20,7 +20,7 @@ import os
 import re
 import stat
 from datetime import date, datetime, timedelta, timezone
-from typing import Callable, Container, Iterator, NamedTuple
+from typing import Callable, Container, Iterable, Iterator, NamedTuple
 
 from homeftp.store.jail import Jail
 from homeftp.wire.endpoint import MAX_NAME_BYTES, RESERVED_PREFIX
@@ -73,6 +73,10 @@ def _start(day: bytes) -> int | None:
         return None
 
 
+def _newest_first(versions: Iterable[Version]) -> list[Version]:
+    return sorted(versions, key=lambda version: version.at_us, reverse=True)
+
+
 @contextlib.contextmanager
 def _unless_gone() -> Iterator[None]:
     """What was thrown away meanwhile, or is no folder of ours, is left out."""
@@ -92,13 +96,12 @@ class Shelf:
         self.fd = fd
 
     def of(self, names: Names, *, below: bool) -> Iterator[Version]:
-        """The versions of what is called so, the newest first; `below` also those of all beneath it, day by day."""
+        """The versions of what is called so, the newest first; `below` also those of all beneath it, by folder."""
         for day in reversed(self._days()):
             found = [each for folder in {names[:-1], names} for each in self._read((day, *folder))]
-            own = sorted((each for each in found if each.names == names), reverse=True)
-            yield from own
+            yield from _newest_first(each for each in found if each.names == names)
             if below:
-                yield from (each for each in self._walk((day, *names)) if each.names != names)
+                yield from (each for each in self._walk((day, *names), _newest_first) if each.names != names)
 
     def total(self) -> int:
         """The bytes that all of them take up."""
@@ -129,14 +132,15 @@ class Shelf:
 
     def _days(self) -> list[bytes]:
         """The folders of the days, the oldest first."""
-        with self._jail.opened(self.fd, ()) as anew:  # another thread may read it too, and each goes through it once
-            return sorted(name for name in map(os.fsencode, os.listdir(anew)) if _start(name) is not None)
+        # Opened anew: another thread may read it too, and each goes through it once.
+        with self._jail.opened(self.fd, ()) as directory:
+            return sorted(name for name in map(os.fsencode, os.listdir(directory)) if _start(name) is not None)
 
-    def _walk(self, top: Names) -> Iterator[Version]:
+    def _walk(self, top: Names, order: Callable[[Iterator[Version]], Iterable[Version]] = iter) -> Iterator[Version]:
         todo = [top]
         while todo:
             folders: list[Names] = []
-            yield from self._read(todo.pop(), folders)
+            yield from order(self._read(todo.pop(), folders))
             todo += folders
 
     def _read(self, folder: Names, folders: list[Names] | None = None) -> Iterator[Version]:

@@ -50,11 +50,14 @@ class VersionsTests(ServedCase):
     def test_restored_at(self) -> None:
         """--at takes a time as it was printed, as much of its beginning as is clear, or a script's number."""
         self.push("one", "two", "three")
-        two, one = self.at()
-        common = "".join(a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(two, one, strict=True)))
+        _, one = self.at()
         place = f"nas:{self.there}/file.txt"
         self.assertEqual(self.homeftp("restore", place, "--at", one).returncode, 0)
         self.assertEqual(self.read_there("file.txt"), b"one")
+        three, two = self.at()
+        common = "".join(
+            a for a, b in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(three, two, strict=True))
+        )
         unclear = self.homeftp("restore", place, "--at", common)
         self.assertEqual(unclear.returncode, 2)
         self.assertIn("2 versions of", unclear.stderr)

@@ -77,16 +77,18 @@ class KeepingTests(VersionsCase):
         self.assertRegex(path, rf"\A{today}/a/b/\.homeftp-\d\d\.\d\d\.\d\d\.\d{{6}}-photo\.jpg\Z")
 
     def test_newest_first(self) -> None:
-        """Those of one file are sorted, also when the clock is set back meanwhile."""
+        """Those of one file are sorted, in the list of its folder too, also when the clock is set back meanwhile."""
         share = self.share()
         now = time.time_ns()
         for number in range(10):
             with mock.patch("time.time_ns", return_value=now - number * 1_000_000_000):
-                self.put(share, "file.txt", b"%d" % number)
-        found = self.versions(share, "file.txt")
+                self.put(share, "a/file.txt", b"%d" % number)
+        found = self.versions(share, "a/file.txt")
         self.assertEqual([version.hash for version in found], [None] * 9, "nothing was expected, so nothing was hashed")
         self.assertEqual([version.at for version in found], sorted({version.at for version in found}, reverse=True))
         self.assertEqual(len(found), 9)
+        for folder in ("a", ""):
+            self.assertEqual([version.at for version in self.versions(share, folder)], [each.at for each in found])
 
     def test_same_content(self) -> None:
         """A content that is replaced by the same one, to give it another time, is no version."""
