@@ -1,7 +1,7 @@
 """The shell around one connection: bytes in, bytes out, no policy and no disk.
 
-A line goes, decoded, to the session; the bytes behind it go to its payload.
-Nothing here knows what a request means but STARTTLS, which must be answered
+Requests come out of receiving.py and go, by the session's word, into the
+pipeline. Nothing here knows what one means but STARTTLS, which must be answered
 on the spot: between its line and the handshake there must be nothing at all.
 The transport is written to by `Outlet.write` and, before TLS, by `_say`;
 nowhere else.
@@ -15,26 +15,25 @@ import attrs
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
-from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE, SOCKET_WRITE
-from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired, TooLarge
+from homeftp.config import GOODBYE_BYTES, READ_BUFFER, SOCKET_WRITE
+from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
 from homeftp.server.deadlines import Deadlines
 from homeftp.server.exchange import Exchange
 from homeftp.server.overdue import Overdue
-from homeftp.server.payload import StreamPayload, WholePayload
+from homeftp.server.payload import WholePayload
 from homeftp.server.pipeline import Pipeline
+from homeftp.server.receiving import Buffering, RequestReceiver
 from homeftp.server.resolution import Outlet, Resolution
 from homeftp.server.session import Route, Services, Session, refuse
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok
-from homeftp.wire.codec import decode_request, encode_response
+from homeftp.wire.codec import encode_response
 from homeftp.wire.conversation import Phase
-from homeftp.wire.framing import whole_request
 from homeftp.wire.messages import Identifier, Request
 
 
@@ -54,10 +53,9 @@ class Setup:
     """Called when a client has logged in."""
 
 
-class _Transport(Protocol):
+class _Transport(Buffering, Protocol):
     """What the shell needs of its transport: TCP or a local socket, with TLS to come or there already."""
 
-    bufferSize: int
     SEND_LIMIT: int
 
     def write(self, data: bytes) -> None: ...
@@ -70,27 +68,20 @@ class _Transport(Protocol):
 
 
 @implementer(IHandshakeListener)
-class ServerProtocol(LineReceiver):
+class ServerProtocol(RequestReceiver):
     """One connection of the server."""
 
-    transport: _Transport  # type: ignore[assignment]
-    delimiter = b"\n"
-    MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may stand before the LF
+    transport: _Transport
     _log = Logger()
 
     def __init__(self, setup: Setup, peer: str) -> None:
-        self._setup = setup
-        self._limits = setup.services.limits
-        self.peer = peer
         phase = Phase.HANDSHAKE if setup.immediate_tls else Phase.PLAIN
         self.session = Session(setup.services, self, phase, peer)
-        self._conversation = self.session.conversation
+        super().__init__(self.session.conversation, setup.services.budget, peer)
+        self._setup = setup
+        self._limits = setup.services.limits
         self._received = 0
         self._received_at_goodbye = 0
-        self._request: Request | None = None
-        self._gathered: list[bytes] = []
-        self._missing = 0
-        self._stream: StreamPayload | None = None
         self._lost = False
         self._aborted = False
 
@@ -169,118 +160,38 @@ class ServerProtocol(LineReceiver):
         move_records_together(self.transport)
         self._outlet.attach()
 
-    # -- lines ---------------------------------------------------------------
+    # -- bytes ---------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
         if self._aborted:
             return  # TLS hands on the rest of what had been read
         self._received += len(data)
-        if self._stream is not None and not self.paused and not self._buffer and len(data) < self._missing:
-            self._fill(self._stream, data)  # most of what ever comes; LineReceiver would only hand it on
-            return
-        if self.line_mode and not self._busyReceiving and self._conversation.phase is Phase.MEMBER:
-            data = self._take_whole(data)
         super().dataReceived(data)
         if self._conversation.phase is not Phase.CLOSING:
             self._watch_input()
         elif self._deadlines.lingering and self._received - self._received_at_goodbye > GOODBYE_BYTES:
             self._expire("it goes on sending after the goodbye")
 
-    def _take_whole(self, data: bytes) -> bytes:
-        """Admit the requests that are there whole; gives the rest. LineReceiver would copy all of it for each."""
-        data, self._buffer = self._buffer + data, b""
-        start = 0
-        busy, self._busyReceiving = self._busyReceiving, True  # what is resumed meanwhile goes on here
-        try:
-            while not self.paused and self._conversation.phase is Phase.MEMBER:
-                taken = whole_request(data, start)
-                if taken is None:
-                    break
-                request, payload, start = taken
-                self._deadlines.input.end()
-                self._admit(request, WholePayload(payload), len(payload))
-        finally:
-            self._busyReceiving = busy
-        return data[start:]
-
     def lineReceived(self, line: bytes) -> None:
         """One request's line."""
-        phase = self._conversation.phase
-        if phase is Phase.CLOSING:
-            return
-        self._deadlines.input.end()
-        if phase is Phase.HANDSHAKE:
+        if self._conversation.phase is Phase.HANDSHAKE:
             # Behind a wrapper handshakeCompleted is not called; a delivered line is proof as well.
             self.handshakeCompleted()
-            if self._conversation.phase is Phase.CLOSING:
-                return
-        try:
-            line = line.removesuffix(b"\r")
-            if len(line) > MAX_REQUEST_LINE:
-                raise TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes")
-            request = decode_request(line)
-        except Refusal as refusal:
-            # Never the line itself: it may be a LOGIN with a comma too many.
-            self._log.info(
-                "bad line of {size} bytes from {peer}: {fault}", size=len(line), peer=self.peer, fault=refusal.message
-            )
-            self._fault(refusal)
-            return
-        if phase is Phase.PLAIN:
-            refused = self._conversation.refusal(request.request_type)
-            if refused is not None or request.content_length:
-                self._fault(refused or BadRequest("STARTTLS has no payload"))
-            else:
-                self._starttls(request.id)
-            return
-        self._missing = request.content_length
-        if self._missing == 0:
-            self._admit(request, WholePayload())
-        elif self._missing <= SMALL_FILE:
-            self._request = request
-            self.setRawMode()
-        else:
-            self._stream = StreamPayload(self._missing, self._adjust, self._setup.services.budget)
-            self.transport.bufferSize = max(READ_BUFFER, self._setup.services.budget.piece // 2)
-            self.setRawMode()
-            self._admit(request, self._stream)
+        super().lineReceived(line)
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """A line without end: the stream cannot be trusted any more."""
-        self.clearLineBuffer()
-        if self._conversation.phase is not Phase.CLOSING:
-            self._log.info("endless line from {peer}", peer=self.peer)
-            self._fault(TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes"))
-
-    def rawDataReceived(self, data: bytes) -> None:
-        """Bytes of a payload, and perhaps of what follows it."""
-        if self._conversation.phase is Phase.CLOSING and self._stream is None:
+    def _begin(self, request: Request) -> None:
+        if self._conversation.phase is not Phase.PLAIN:
+            super()._begin(request)
             return
-        mine, rest = data[: self._missing], data[self._missing :]
-        if self._stream is not None:
-            self._fill(self._stream, mine)
+        refused = self._conversation.refusal(request.request_type)
+        if refused is not None or request.content_length:
+            self._fault(refused or BadRequest("STARTTLS has no payload"))
         else:
-            self._missing -= len(mine)
-            self._gathered.append(mine)
-        if self._missing:
-            return
+            self._starttls(request.id)
+
+    def _came_whole(self) -> None:
         self._deadlines.input.end()
-        request, self._request = self._request, None
-        if request is not None:
-            payload, self._gathered = b"".join(self._gathered), []
-            self._admit(request, WholePayload(payload), len(payload))
-        self._stream = None
-        self.transport.bufferSize = READ_BUFFER
-        self.line_mode = 1
-        self.setLineMode(self._take_whole(rest))
-
-    def _fill(self, stream: StreamPayload, data: bytes) -> None:
-        """Bytes of a large payload."""
-        self._missing -= len(data)
-        stream.deliver(data)
-        if stream.full:
-            self._adjust()
 
     # -- requests ------------------------------------------------------------
 
