@@ -35,7 +35,7 @@ _NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What renameat2(2) says where the kernel, or the file system, does not know the flag."""
 
 _RETRIES = 128
-"""openat2(2): EAGAIN means that a rename raced with RESOLVE_BENEATH, and to try again."""
+"""openat2(2): EAGAIN, and EXDEV at the end, mean that a rename raced with RESOLVE_BENEATH, and to try again."""
 
 _EXT = 0xEF53
 """ext2, ext3, ext4: statfs(2) does not tell them apart."""
@@ -94,22 +94,27 @@ class System:
                 os.close(top)
         return True
 
-    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False) -> int:
+    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
         """Open `path` beneath `directory`, following no symbolic link anywhere: openat2(2).
 
         A link on the way or at the end is ELOOP. With `one_mount`, crossing
-        into another mount is EXDEV. Only where `has_openat2`.
+        into another mount is EXDEV; but so is a directory that is moved out at
+        this moment, unless `beneath` is given up, which a single name can.
+        Only where `has_openat2`.
         """
-        resolve = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
+        resolve = _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
+        if beneath:
+            resolve |= _RESOLVE_BENEATH
         if one_mount:
             resolve |= _RESOLVE_NO_XDEV
+        again = (errno.EAGAIN, errno.EINTR) if one_mount else (errno.EAGAIN, errno.EINTR, errno.EXDEV)
         how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
         for _ in range(_RETRIES):
             fd: int = self._openat2(_SYS_OPENAT2, directory, path, how, len(how))
             if fd >= 0:
                 return fd
             number = ctypes.get_errno()
-            if number not in (errno.EAGAIN, errno.EINTR):
+            if number not in again:
                 break
         raise OSError(number, os.strerror(number))
 

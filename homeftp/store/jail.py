@@ -284,7 +284,8 @@ class Jail:
         above = self._directory(parent, _STEP)
         try:
             if not self._walks:
-                let_go(self._system.openat2(above, raw(name), _STEP & ~os.O_NOFOLLOW, one_mount=True))
+                flags = _STEP & ~os.O_NOFOLLOW
+                let_go(self._system.openat2(above, raw(name), flags, one_mount=True, beneath=False))
                 return True
             found = os.stat(raw(name), dir_fd=above, follow_symlinks=False)
             return found.st_dev == os.fstat(above).st_dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -223,6 +224,29 @@ class KeepingTests(VersionsCase):
         today = time.strftime("%Y-%m-%d", time.gmtime())
         for folder in (".homeftp/versions", *(f".homeftp/versions/{today}{each}" for each in ("", "/a", "/a/b"))):
             self.assertIn(os.stat(self.path(folder)).st_ino, system.synced, folder)
+
+
+class Moving(System):
+    """Somebody moves every directory out and in again as it is looked for: the kernel cannot tell that from a mount."""
+
+    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
+        """See above."""
+        if one_mount and beneath:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return super().openat2(directory, path, flags, one_mount=one_mount, beneath=beneath)
+
+
+class MovingTests(VersionsCase):
+    """What only looks as if it were another disk."""
+
+    def test_no_mount(self) -> None:
+        """A directory that is moved while something in it is replaced gets no folder of ours."""
+        share = self.share(system=Moving())
+        for content in (b"one", b"two"):
+            self.put(share, "a/b/file.txt", content)
+        self.assertEqual(self.held(), [b"one"])
+        self.assertEqual(os.listdir(self.path("a")), ["b"])
+        self.assertEqual(os.listdir(self.path("a/b")), ["file.txt"])
 
 
 class NoLinks(System):
