@@ -19,6 +19,7 @@ import heapq
 import os
 import re
 import stat
+from collections import deque
 from datetime import date, datetime, timedelta, timezone
 from typing import Callable, Container, Iterable, Iterator, NamedTuple
 
@@ -107,28 +108,36 @@ class Shelf:
         """The bytes that all of them take up."""
         return sum(self._cost(each.found.st_size) for day in self._days() for each in self._walk((day,)))
 
-    def evict(self, before_us: int, wanted: int, files: int = 0, *, spared: Container[int] = ()) -> int:
+    def evict(
+        self, oldest: deque[Version], before_us: int, wanted: int, files: int = 0, *, spared: Container[int] = ()
+    ) -> int:
         """Throw away the versions from before then, the oldest first: `files` of them, and more until `wanted` bytes.
 
-        Those whose inodes are `spared` stay. Gives the bytes that were freed.
+        `oldest` is left for the next time: those that were found to be the
+        oldest, for new ones are newer. Those whose inodes are `spared` stay.
+        Gives the bytes that were freed.
         """
         freed = count = 0
-        for day in self._days():
-            if (_start(day) or 0) >= before_us:
+        while freed < wanted or count < files:
+            if not oldest:
+                oldest.extend(self._oldest(spared))
+            if not oldest or oldest[0].at_us >= before_us:
                 break
-            removed = True
-            while removed:
-                removed = False
-                older = (each for each in self._walk((day,)) if each.at_us < before_us)
-                for version in heapq.nsmallest(_AT_ONCE, older):
-                    if freed >= wanted and count >= files:
-                        return freed
-                    if version.found.st_ino not in spared and self._remove(version):
-                        removed = True
-                        count += 1
-                        freed += self._cost(version.found.st_size)
-            self._clear((day,))
+            version = oldest.popleft()
+            if version.found.st_ino not in spared and self._remove(version):
+                count += 1
+                freed += self._cost(version.found.st_size)
         return freed
+
+    def _oldest(self, spared: Container[int]) -> list[Version]:
+        """Some of the oldest that may go; of the days before theirs nothing is left."""
+        for day in self._days():
+            candidates = (each for each in self._walk((day,)) if each.found.st_ino not in spared)
+            found = heapq.nsmallest(_AT_ONCE, candidates, key=lambda version: version.at_us)
+            if found:
+                return found
+            self._clear((day,))
+        return []
 
     def _days(self) -> list[bytes]:
         """The folders of the days, the oldest first."""

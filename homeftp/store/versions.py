@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from threading import RLock
 from typing import Iterator
 
@@ -66,6 +66,7 @@ class Versions:
         self._usage = usage
         self._last_us = 0
         self._totals: dict[Endpoint, int] = {}
+        self._oldest: dict[Endpoint, deque[Version]] = {}
         self._mounts = self._read_mounts()
         self._spared: Counter[int] = Counter()
         self.lock = RLock()
@@ -161,7 +162,8 @@ class Versions:
 
     def _evict(self, mount: Endpoint, shelf: Shelf, before_us: int, wanted: int, files: int = 0) -> int:
         self.evictions += 1
-        freed = shelf.evict(before_us, wanted, files, spared=+self._spared)
+        oldest = self._oldest.setdefault(mount, deque())
+        freed = shelf.evict(oldest, before_us, wanted, files, spared=+self._spared)
         if mount in self._totals:
             self._totals[mount] -= freed
         self._usage.add(settled=-freed)
