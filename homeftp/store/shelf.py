@@ -118,13 +118,16 @@ class Shelf:
         Gives the bytes that were freed.
         """
         freed = count = 0
+        removed = True
         while freed < wanted or count < files:
-            if not oldest:
+            if not oldest and removed:  # else what cannot be removed would be found again, for ever
                 oldest.extend(self._oldest(spared))
+                removed = False
             if not oldest or oldest[0].at_us >= before_us:
                 break
             version = oldest.popleft()
             if version.found.st_ino not in spared and self._remove(version):
+                removed = True
                 count += 1
                 freed += self._cost(version.found.st_size)
         return freed

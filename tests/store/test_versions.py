@@ -397,6 +397,19 @@ class AgeTests(VersionsCase):
             share.tidy()
         self.assertEqual(self.held(), [b"from 1", b"from 12", b"from 8"], "the one from 20 was replaced 12 ago")
 
+    def test_younger_goes_first(self) -> None:
+        """The oldest, where it is being put back, is left out, and those of later days go in its place."""
+        share = self.share(retention=Retention(percent=None, size=3 * 4096))
+        for content in (b"old", b"new" * 2000):
+            self.put(share, "file.txt", content)
+        self.age(3)
+        for content in (b"other", b"another"):
+            self.put(share, "other.txt", content)
+        self.assertEqual(self.held(), [b"old", b"other"])
+        share.restore(parse("file.txt"), None, None)
+        self.assertEqual(self.content("file.txt"), b"old")
+        self.assertEqual(self.held(), [b"new" * 2000])
+
     def test_what_is_not_ours(self) -> None:
         """What an owner puts among them stays, and does no harm."""
         share = self.share()
