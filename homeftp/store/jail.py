@@ -33,6 +33,8 @@ _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: a FIFO would wait for its writer. O_NOCTTY: a terminal would become ours."""
 
+_HOLD = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_NOFOLLOW
+
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 _KERNEL_PATH_MAX = 4096
@@ -239,6 +241,13 @@ class Jail:
                 raise refusal(error, endpoint) from error
             except Changed:
                 raise Changed(f"{shown(endpoint)} is being written on the server at this moment: try again") from None
+
+    def held_in(self, directory: int, name: bytes) -> int:
+        """Whatever has that name in an open directory, to be told apart from what has it later. Raises OSError.
+
+        It need not be readable; where the system has no O_PATH it must be.
+        """
+        return os.open(name, _HOLD, dir_fd=directory)
 
     def create_in(self, directory: int, name: bytes, mode: int) -> int:
         """A new file of our own naming, open for writing; never one that is there. Raises OSError."""

@@ -17,8 +17,9 @@ from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Place, kind_problem, raw
 from homeftp.store.listing import Listing
-from homeftp.store.publishing import Arrival, Leaving, in_doubt, look_after
+from homeftp.store.publishing import Arrival, Leaving, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
+from homeftp.tree import same_content
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry
 
@@ -162,26 +163,30 @@ def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | 
         raise BadRequest(f"{shown(endpoint)} cannot be moved to itself, or into itself")
     if not to.parts:
         raise WrongKind("the share's root is a directory")
-    with _opened(replacing, endpoint) as (source, found):
+    with _opened(replacing, endpoint) as (source, _):
         places = replacing.places({to.parent: True})
         target = places[to.parent]
         if isinstance(target, Exception):
             raise replacing.no_place(target, to, 0)
+        held = -1
         try:
+            held = replacing.jail.held_in(source.fd, raw(endpoint.name))
+            found = os.fstat(held)
             if stat.S_ISDIR(found.st_mode):
                 if if_hash is not None or if_to not in (None, ABSENT):
                     raise WrongKind(f"{shown(endpoint)} is a directory, and has no hash: leave the conditions out")
-                replacing.publishing.move_directory(Leaving(source, endpoint, None), target, to)
-                known = None
+                replacing.publishing.move_directory(Leaving(source, endpoint, None, found.st_ino), target, to)
             else:
-                known = _move_file(replacing, source, endpoint, target, to, if_hash, if_to)
+                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found.st_ino)
+            # By the descriptor: what has the name by now may be another's.
+            moved = stat_after(held, to)
             _make_durable(replacing, [target, source], to)
-            moved = look_after(replacing.jail, target, to)
-            if known is not None:
-                row = Row(replacing.jail.spelled(to.parent), to.name, moved, known, time.time_ns())
-                replacing.index.record([row])
-            return entry_of(moved, known)
+            if if_hash is None or not same_content(found, moved):
+                return entry_of(moved)
+            replacing.index.record([Row(replacing.jail.spelled(to.parent), to.name, moved, if_hash, time.time_ns())])
+            return entry_of(moved, if_hash)
         finally:
+            let_go(held)
             close_all([target])
 
 
@@ -193,13 +198,12 @@ def _move_file(
     to: Endpoint,
     if_hash: str | None,
     if_to: str | None,
-) -> str | None:
-    """Its hash, where that is known."""
+    inode: int,
+) -> None:
     replacing.filetypes.check(to)
-    leaving = _leaving(replacing, source, endpoint, if_hash)
+    leaving = attrs.evolve(_leaving(replacing, source, endpoint, if_hash), inode=inode)
     (expected,) = replacing.conditions.expected([(target, to, if_to)])
     if isinstance(expected, Exception):
         raise expected
     arrival = Arrival(_Named(source.fd, raw(endpoint.name)), target, to, if_to, expected, None, leaving)
     _raise_first(replacing.publishing.publish([arrival]))
-    return if_hash

@@ -53,6 +53,8 @@ class Leaving:
     endpoint: Endpoint
     expected: str | None
     """The signature of what `if_hash` names, where that is given."""
+    inode: int | None = None
+    """Its number, where it must be the one that was looked at."""
 
 
 @attrs.frozen
@@ -201,7 +203,7 @@ class Publishing:
         found = self.jail.look_in(leaving.place.fd, leaving.endpoint)
         if found is None:
             raise NotFound(f"{shown(leaving.endpoint)} does not exist")
-        if leaving.expected is not None and signature(found) != leaving.expected:
+        if leaving.inode not in (None, found.st_ino) or leaving.expected not in (None, signature(found)):
             raise changed(leaving.endpoint)
         return found
 
@@ -281,14 +283,6 @@ def stat_after(fd: int, endpoint: Endpoint) -> os.stat_result:
         return os.fstat(fd)
     except OSError as error:
         raise in_doubt(endpoint) from error
-
-
-def look_after(jail: Jail, place: Place, endpoint: Endpoint) -> os.stat_result:
-    """The stat of what has its name now, where nothing of it is open. Raises `Internal` (50)."""
-    found = attempt(jail.look_in, place.fd, endpoint)
-    if found is None or isinstance(found, Exception):
-        raise in_doubt(endpoint) from found
-    return found
 
 
 def _each_once(arrivals: dict[int, Arrival]) -> tuple[dict[int, Arrival], dict[int, Arrival]]:

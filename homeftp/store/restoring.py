@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import attrs
@@ -11,9 +12,10 @@ from homeftp.index import Row
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt, look_after
+from homeftp.store.publishing import Arrival, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.store.versions import Shelved
+from homeftp.tree import same_content
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import Entry
 
@@ -55,25 +57,36 @@ def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str
     (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
     if isinstance(expected, Exception):
         raise expected
-    _make_durable(replacing, place, version)
-    source = _Version(version.folder, version.file)
-    (refused,) = replacing.publishing.publish([Arrival(source, place, endpoint, if_hash, expected, version.hash)])
-    if refused is not None:
-        raise refused
-    replacing.versions.dropped(version.mount, version.found.st_size)
+    held = replacing.jail.held_in(version.folder, version.file)
+    try:
+        before = os.fstat(held)
+        known = version.hash if same_content(version.found, before) else None
+        _make_durable(replacing, place, version)
+        source = _Version(version.folder, version.file)
+        (refused,) = replacing.publishing.publish([Arrival(source, place, endpoint, if_hash, expected, known)])
+        if refused is not None:
+            raise refused
+        replacing.versions.dropped(version.mount, version.found.st_size)
+        # By the descriptor: what has the name by now may be another's.
+        found = stat_after(held, endpoint)
+    finally:
+        let_go(held)
     (failure,) = replacing.syncing.directories([place])
     if failure is not None:
         raise in_doubt(endpoint) from failure
-    found = look_after(replacing.jail, place, endpoint)
-    if version.hash is not None:
-        row = Row(replacing.jail.spelled(endpoint.parent), endpoint.name, found, version.hash, time.time_ns())
-        replacing.index.record([row])
-    return entry_of(found, version.hash)
+    if known is None or not same_content(before, found):
+        return entry_of(found)
+    replacing.index.record([Row(replacing.jail.spelled(endpoint.parent), endpoint.name, found, known, time.time_ns())])
+    return entry_of(found, known)
 
 
 def _make_durable(replacing: Replacing, place: Place, version: Shelved) -> None:
     """It may have been written by another program, and never have reached the disk."""
-    fd = replacing.jail.own_file(version.folder, version.file, make=False)
+    try:
+        fd = replacing.jail.own_file(version.folder, version.file, make=False)
+    except PermissionError:
+        replacing.system.syncfs(version.folder)  # one that may not be read may still be put back
+        return
     try:
         (failure,) = replacing.syncing.files([(fd, place)])
     finally:
