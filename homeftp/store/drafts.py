@@ -14,6 +14,7 @@ import contextlib
 import errno
 import os
 import stat
+import time
 
 from homeftp.errors import Internal, Refusal
 from homeftp.store.faults import let_go, shown
@@ -27,6 +28,9 @@ NEW_FILE_MODE = 0o644
 """Of files that were pushed without one; set, whatever the umask is."""
 
 _NOTE = b".elsewhere"
+
+AWAY_SECONDS = 30 * 24 * 60 * 60
+"""For so long it is remembered what may lie on a disk that is not mounted."""
 
 
 class Draft:
@@ -126,21 +130,30 @@ class Drafts:
         """Remove what a crash left. The lock says that none of it is anyone's."""
         for name in os.listdir(self._incoming):
             left = os.fsencode(name)
-            if left.endswith(_NOTE):
-                self._sweep_elsewhere(left)
+            if left.endswith(_NOTE) and self._sweep_elsewhere(left):
+                continue
             with contextlib.suppress(IsADirectoryError):
                 os.unlink(left, dir_fd=self._incoming)
 
-    def _sweep_elsewhere(self, note: bytes) -> None:
-        """What a note names may be gone, or be no endpoint at all after a power cut."""
-        with contextlib.suppress(OSError, Refusal, UnicodeError):
-            fd = self._jail.own_file(self._incoming, note)
+    def _sweep_elsewhere(self, note: bytes) -> bool:
+        """Remove what a note names; whether its disk may be away. It may be no endpoint at all after a power cut."""
+        try:
+            fd = self._jail.own_file(self._incoming, note, make=False)
             try:
                 directory = parse(os.read(fd, 2**16).decode())
+                age = time.time() - os.fstat(fd).st_mtime
             finally:
                 let_go(fd)
+        except (OSError, Refusal, UnicodeError):
+            return False
+        try:
             place = self._jail.place(directory)
-            try:
-                os.unlink(RESERVED_PREFIX.encode() + note[: -len(_NOTE)], dir_fd=place.fd)
-            finally:
-                let_go(place.fd)
+        except Refusal:
+            return age < AWAY_SECONDS
+        try:
+            os.unlink(RESERVED_PREFIX.encode() + note[: -len(_NOTE)], dir_fd=place.fd)
+        except OSError:
+            return place.local and age < AWAY_SECONDS  # it was another disk's directory
+        finally:
+            let_go(place.fd)
+        return False

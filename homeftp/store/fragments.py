@@ -13,6 +13,7 @@ alone, and an upload that had it until then has lost it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -22,7 +23,7 @@ import attrs
 
 from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, RESUMABLE
 from homeftp.errors import Changed, Refusal
-from homeftp.store.drafts import NEW_FILE_MODE, Draft
+from homeftp.store.drafts import AWAY_SECONDS, Draft
 from homeftp.store.faults import let_go, shown
 from homeftp.store.jail import Jail, Place
 from homeftp.store.note import SUFFIX, Note, further, read
@@ -35,6 +36,12 @@ from homeftp.wire.endpoint import RESERVED_PREFIX, Endpoint
 
 MOST = 1000
 """Fragments that are kept at once; then the oldest go."""
+
+_MODE = 0o600
+"""Of a file that is not whole: it must be opened again to be gone on with, whatever its mode is to be."""
+
+_USELESS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
+"""Why one cannot be opened to be gone on with, now or ever."""
 
 
 @attrs.define(eq=False)
@@ -141,7 +148,7 @@ class Fragments:
         try:
             if not place.local:
                 self._write_note(fragment)  # or nobody would find it there after a crash
-            fd = self._jail.create_in(folder, fragment.name, NEW_FILE_MODE if put.mode is None else put.mode)
+            fd = self._jail.create_in(folder, fragment.name, _MODE)
         except OSError:
             self._clear(fragment)
             if not place.local:
@@ -170,24 +177,37 @@ class Fragments:
             with self._lock:
                 if fragment.token not in self._all:
                     raise nothing_here(fragment.note.endpoint)
-            folder = self._folder_of(fragment)
             try:
-                fd = self._jail.own_file(folder, fragment.name, writable=True, make=False)
-            except BaseException:
-                self._let_go(fragment, folder)
-                raise
-            try:
-                found = os.fstat(fd)
-                if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size < offset:
-                    raise nothing_here(fragment.note.endpoint)
-                os.ftruncate(fd, offset)
-                os.lseek(fd, offset, os.SEEK_SET)
-            except BaseException:
-                let_go(fd)
-                self._let_go(fragment, folder)
+                fd, folder = self._open(fragment, offset)
+            except Changed:
+                if fragment.holder is None:  # or it would be offered again
+                    self._unlink(fragment)
+                    self.end(fragment, stored=False)
                 raise
             fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
             return fragment.holder
+
+    def _open(self, fragment: Fragment, offset: int) -> tuple[int, int]:
+        """Its file, to write on from `offset`, and its folder. Raises `Changed` (44) for one of no use, and OSError."""
+        with contextlib.ExitStack() as opened:
+            try:
+                folder = self._folder_of(fragment)
+                opened.callback(self._let_go, fragment, folder)
+                fd = self._jail.own_file(folder, fragment.name, writable=True, make=False)
+            except Refusal:
+                raise nothing_here(fragment.note.endpoint) from None
+            except OSError as error:
+                if error.errno not in _USELESS:
+                    raise
+                raise nothing_here(fragment.note.endpoint) from error
+            opened.callback(let_go, fd)
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size < offset:
+                raise nothing_here(fragment.note.endpoint)
+            os.ftruncate(fd, offset)
+            os.lseek(fd, offset, os.SEEK_SET)
+            opened.pop_all()
+            return fd, folder
 
     def _folder_of(self, fragment: Fragment) -> int:
         """The folder that its file is in; one that is not our own is opened, and to be let go of."""
@@ -294,36 +314,53 @@ class Fragments:
     def _load(self) -> None:
         """Find what a server before this one left, and remove what is of no use."""
         names = {os.fsencode(name) for name in os.listdir(self._folder)}
+        kept = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX) and self._load_one(name)}
         for name in names:
-            if name.endswith(SUFFIX):
-                self._load_one(name)
-        for name in names:
-            if name.removesuffix(SUFFIX) not in self._all:
+            if name.removesuffix(SUFFIX) not in kept:
                 with contextlib.suppress(IsADirectoryError, FileNotFoundError):
                     os.unlink(name, dir_fd=self._folder)
 
-    def _load_one(self, name: bytes) -> None:
-        with contextlib.suppress(OSError, Refusal):
+    def _load_one(self, name: bytes) -> bool:
+        """Whether the note is to be kept."""
+        try:
             fd = self._jail.own_file(self._folder, name, make=False)
             try:
                 said, touched = read(fd), os.fstat(fd).st_mtime
             finally:
                 let_go(fd)
-            if said is None:
-                return
-            fragment = Fragment(name.removesuffix(SUFFIX), *said, touched=touched)
+        except OSError:
+            return False
+        if said is None:
+            return False
+        fragment = Fragment(name.removesuffix(SUFFIX), *said, touched=touched)
+        age = time.time() - touched
+        try:
             folder = self._folder_of(fragment)
             try:
                 found = os.stat(fragment.name, dir_fd=folder, follow_symlinks=False)
             finally:
                 self._let_go(fragment, folder)
-            fragment.arrived = [each for each in fragment.arrived if each.size <= found.st_size]
-            if not fragment.arrived or time.time() - touched >= FRAGMENT_SECONDS:
-                self._unlink(fragment)
-                return
-            fragment.claimed = self._usage.cost(found.st_size)
-            self._usage.add(claimed=fragment.claimed)
-            self._all[fragment.token] = fragment
+        except (OSError, Refusal):
+            return self._away(fragment) and age < AWAY_SECONDS
+        fragment.arrived = [each for each in fragment.arrived if each.size <= found.st_size]
+        if not fragment.arrived or age >= FRAGMENT_SECONDS:
+            self._unlink(fragment)
+            return False
+        fragment.claimed = self._usage.cost(found.st_size)
+        self._usage.add(claimed=fragment.claimed)
+        self._all[fragment.token] = fragment
+        return True
+
+    def _away(self, fragment: Fragment) -> bool:
+        """Whether its disk is not mounted: its directory is not there, or one of the root's own disk."""
+        if fragment.note.directory is None:
+            return False
+        try:
+            place = self._jail.place(fragment.note.directory)
+        except Refusal:
+            return True
+        let_go(place.fd)
+        return place.local
 
 
 def nothing_here(endpoint: Endpoint) -> Changed:

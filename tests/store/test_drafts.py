@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from homeftp.errors import BadEndpoint
 from homeftp.syscalls import System
@@ -92,6 +93,26 @@ class ElsewhereTests(ReplacingCase):
             (result,) = putting(self.tools, put_of("disk/a/file.txt", b"content", hash="sha256:" + "0" * 64))
             self.assertIsInstance(result, Exception)
             self.assertEqual((self.left(), os.listdir(self.path("disk/a"))), ([], []))
+
+    def test_disk_is_away(self) -> None:
+        """What a crash left on a disk that is not mounted is thrown away at the first start with it."""
+        self.end(self.tools)
+        disk = self.path("disk")
+        for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
+            tools = self.replacing(System())
+            tools.jail.device += 1
+            place = tools.jail.place(parse("disk/a"))
+            tools.drafts.new(TOKEN, place, parse("disk/a"), None)
+            os.close(place.fd)
+            self.end(tools)
+            os.rename(disk, self.outside + "/disk")
+            away()
+            self.end(self.replacing(System()))
+            self.assertEqual(len(self.left()), 1)
+            shutil.rmtree(disk, ignore_errors=True)
+            os.rename(self.outside + "/disk", disk)
+            self.end(self.replacing(System()))
+            self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
     def test_sweep(self) -> None:
         """What a crash left there is gone after the next start; a note that makes no sense does no harm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -67,6 +68,15 @@ class ResumeTests(FragmentCase):
         self.assertEqual((self.content("a/file"), entry.hash), (CONTENT, sha(CONTENT)))
         self.assertEqual((self.left(), self.arrived(share, put)), ([], None))
         self.assertEqual(dict(entry.meta_data), {"mtime_us": LONG_AGO, "mode": 0o644})
+
+    def test_private(self) -> None:
+        """Whatever its mode is to be, only the server's own user can use it until it is whole, and that one always."""
+        share = self.share()
+        for mode in (0o444, 0o000, 0o666):
+            self.cut(share, mode=mode)
+            self.assertEqual(os.stat(self.file()).st_mode & 0o777, 0o600)
+            self.go_on(share, HALF, mode=mode).commit()
+            self.assertEqual(os.stat(self.path("a/file")).st_mode & 0o777, mode)
 
     def test_from_earlier_on(self) -> None:
         """A client may go on from any byte before."""
@@ -201,12 +211,16 @@ class WrongTests(FragmentCase):
         self.assertEqual(again.commit().hash, sha(content))
 
     def test_shorter(self) -> None:
-        """A file that got shorter is none to go on with."""
-        share = self.share()
-        self.cut(share)
-        os.truncate(self.file(), HALF - 1)
-        with self.assertRaises(Changed):
-            self.go_on(share, HALF)
+        """A file that got shorter, or is gone, is none to go on with, and is not offered again."""
+        for spoil in (lambda path: os.truncate(path, HALF - 1), os.unlink):
+            share = self.share()
+            put = self.cut(share)
+            spoil(self.file())
+            with self.assertRaises(Changed):
+                self.go_on(share, HALF)
+            self.assertIsNone(self.arrived(share, put))
+            self.assertEqual(self.left(), [])
+            share.close()
 
     def test_planted(self) -> None:
         """A link, hard or symbolic, in a fragment's place is not written through."""
@@ -224,10 +238,8 @@ class WrongTests(FragmentCase):
                 self.go_on(share, HALF)
             with open(victim, "rb") as file:
                 self.assertEqual(file.read(), before)
-            share.close()
-            os.unlink(path)
-            self.share().close()
             self.assertEqual(self.left(), [])
+            share.close()
 
     def test_spoiled_notes(self) -> None:
         """A note that says nothing of use is swept away with its file, whatever stands in it; nothing else is."""
@@ -396,6 +408,32 @@ class LifeTests(FragmentCase):
         incoming.write(CONTENT[HALF:])
         incoming.commit()
         self.assertEqual((os.listdir(self.path("disk/a")), self.left()), (["file"], []))
+
+    def test_disk_is_away(self) -> None:
+        """What lies on a disk that is not mounted is remembered until it is, and gone on with or thrown away then."""
+        for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
+            os.makedirs(self.path("disk/a"), exist_ok=True)
+            tools = self.replacing(System())
+            tools.jail.device += 1
+            incoming = begin(tools, put_of("disk/a/file", CONTENT)[0])
+            incoming.write(CONTENT[:HALF])
+            incoming.suspend()
+            self.end(tools)
+            disk = self.path("disk")
+            os.rename(disk, self.outside + "/disk")
+            away()
+            self.end(self.replacing(System()))
+            self.assertEqual(len(self.left()), 1)
+            shutil.rmtree(disk, ignore_errors=True)
+            os.rename(self.outside + "/disk", disk)
+            tools = self.replacing(System())
+            tools.jail.device += 1
+            self.assertIsNotNone(tools.fragments.find(parse("disk/a/file"), sha(CONTENT), None, None))
+            self.end(tools)
+            (note,) = self.left()
+            os.utime(self.path(f".homeftp/partial/{note}"), (1, 1))
+            self.end(self.replacing(System()))
+            self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
     def test_given_up(self) -> None:
         """What nobody has gone on with goes before something new is refused."""
