@@ -19,7 +19,7 @@ import time
 from homeftp.errors import Internal, Refusal
 from homeftp.store.faults import let_go, shown
 from homeftp.store.jail import Jail, Place, set_mode
-from homeftp.store.own import Own
+from homeftp.store.own import Own, own_folder
 from homeftp.syscalls import System
 from homeftp.values import Put
 from homeftp.wire.endpoint import RESERVED_PREFIX, Endpoint, parse
@@ -111,10 +111,12 @@ class Drafts:
         mode = NEW_FILE_MODE if mode is None else mode
         name = token.encode()
         if place.local:
-            fd = self._jail.create_in(self._incoming, name, mode)
+            with own_folder():
+                fd = self._jail.create_in(self._incoming, name, mode)
             return Draft(self._system, fd, self._incoming, name, None)
         note = name + _NOTE
-        noted = self._jail.create_in(self._incoming, note, 0o600)
+        with own_folder():
+            noted = self._jail.create_in(self._incoming, note, 0o600)
         try:
             self._system.write(noted, str(directory).encode())
             name = RESERVED_PREFIX.encode() + name

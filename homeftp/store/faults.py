@@ -23,7 +23,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL = FULL | {errno.EFBIG}
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
 _UNNAMEABLE = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.ETXTBSY})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ETXTBSY})
 
 
 def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
@@ -90,6 +90,8 @@ def _refusal(number: int | None, endpoint: Endpoint, size: int, free: int | None
         return Forbidden(f"the server's own user may not do that to {where}: its owner has to allow it on the server")
     if number == errno.EXDEV:
         return Forbidden(f"{where} lies on another disk of the server, where a file cannot be put in place at once")
+    if number == errno.EBUSY:
+        return Forbidden(f"{where} is where another disk of the server is mounted: it stays where it is")
     if number in _UNNAMEABLE:
         return BadEndpoint(f"the server's disk cannot hold the name of {where}: use a shorter or plainer one")
     if number in _EXHAUSTED:

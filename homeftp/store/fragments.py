@@ -22,12 +22,12 @@ from threading import Lock
 import attrs
 
 from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, RESUMABLE
-from homeftp.errors import Changed, Refusal
+from homeftp.errors import Changed, Internal, Refusal
 from homeftp.store.drafts import AWAY_SECONDS, Draft
 from homeftp.store.faults import let_go, shown
 from homeftp.store.jail import Jail, Place
 from homeftp.store.note import SUFFIX, Note, further, read
-from homeftp.store.own import Own
+from homeftp.store.own import Own, own_folder
 from homeftp.store.usage import Usage
 from homeftp.syscalls import System
 from homeftp.tree import Hasher
@@ -147,9 +147,11 @@ class Fragments:
         folder = self._folder if place.local else os.dup(place.fd)
         try:
             if not place.local:
-                self._write_note(fragment)  # or nobody would find it there after a crash
-            fd = self._jail.create_in(folder, fragment.name, _MODE)
-        except OSError:
+                with own_folder():
+                    self._write_note(fragment)  # or nobody would find it there after a crash
+            with own_folder() if place.local else contextlib.nullcontext():
+                fd = self._jail.create_in(folder, fragment.name, _MODE)
+        except (OSError, Internal):
             self._clear(fragment)
             if not place.local:
                 let_go(folder)

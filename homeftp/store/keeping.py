@@ -68,7 +68,6 @@ class Keeping:
         self._opened = contextlib.ExitStack()
         self._shelves: dict[Endpoint, Shelf] = {}
         self._folders: dict[tuple[Endpoint, Names], Place] = {}
-        self._evictions = versions.evictions
         self._touched: dict[int, Place] = {}
 
     def __enter__(self) -> Keeping:
@@ -171,24 +170,38 @@ class Keeping:
 
     def _shelf(self, mount: Endpoint) -> Shelf:
         if mount not in self._shelves:
-            self._shelves[mount] = self._opened.enter_context(self._versions.shelf(mount, make=True))
+            self._shelves[mount] = self._opened.enter_context(
+                self._versions.shelf(mount, make=self._system.fsync_directory)
+            )
         return self._shelves[mount]
 
     def _folder(self, mount: Endpoint, names: Names, local: bool) -> Place:
         """A folder of versions, made where it is missing; that its name lasts is still to be seen to."""
-        if self._evictions != self._versions.evictions:
-            self._evictions = self._versions.evictions
-            self._folders.clear()
-        known = self._folders.get((mount, names))
-        if known is not None:
-            return known
-        shelf = self._shelf(mount).fd
-        try:
-            fd = self._opened.enter_context(self._jail.opened(shelf, names))
-        except FileNotFoundError:
-            above = self._folder(mount, names[:-1], local)
-            self._versions.unsynced.add((mount, names[:-1]))
-            fd = self._jail.own_folder(above.fd, names[-1])
-            self._opened.callback(let_go, fd)
-        self._folders[mount, names] = Place(fd, local)
+        if (mount, names) not in self._folders:
+            shelf = self._shelf(mount).fd
+            try:
+                fd = self._opened.enter_context(self._jail.opened(shelf, names))
+            except FileNotFoundError:
+                fd = self._make(mount, shelf, names)
+                self._opened.callback(let_go, fd)
+            self._folders[mount, names] = Place(fd, local)
         return self._folders[mount, names]
+
+    def _make(self, mount: Endpoint, shelf: int, names: Names) -> int:
+        """A folder, open, and those above it."""
+        fd = os.dup(shelf)
+        for depth in range(len(names)):
+            above = fd
+            try:
+                fd = self._make_in(above, mount, names[: depth + 1])
+            finally:
+                let_go(above)
+        return fd
+
+    def _make_in(self, above: int, mount: Endpoint, names: Names) -> int:
+        """One folder, in another that is open."""
+        try:
+            os.stat(names[-1], dir_fd=above, follow_symlinks=False)
+        except FileNotFoundError:
+            self._versions.unsynced.add((mount, names[:-1]))
+        return self._jail.own_folder(above, names[-1])

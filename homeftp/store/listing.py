@@ -163,7 +163,7 @@ class Listing:
             name = raw.decode()
         except UnicodeDecodeError:
             return level.prefix + printable(raw), "its name is not UTF-8"
-        if name == RESERVED or name.startswith(RESERVED_PREFIX):
+        if is_hidden(name):
             return None
         problem = name_problem(name)
         if problem is not None:
@@ -220,6 +220,11 @@ class Listing:
                 files[os.fsdecode(name)] = found
         known = self._index.lookup(self._jail.spelled(level.endpoint), files)
         level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in looked]
+
+
+def is_hidden(name: str) -> bool:
+    """Whether it is a name of our own, or of our client's, that no list ever has."""
+    return name == RESERVED or name.startswith(RESERVED_PREFIX)
 
 
 def printable(name: bytes) -> str:

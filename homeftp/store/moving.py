@@ -16,7 +16,7 @@ from homeftp.index import Row
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Place, kind_problem, raw
-from homeftp.store.listing import Listing
+from homeftp.store.listing import Listing, is_hidden
 from homeftp.store.publishing import Arrival, Leaving, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.tree import same_content
@@ -97,18 +97,43 @@ def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint) -> Iterat
             raise WrongKind(f"{shown(endpoint)} stays as it is, for {name} in it is not shared: {reason}")
         entries += page.entries
         yield 0
+    folders = [entry.name.split("/") for entry in entries if entry.kind == "directory"]
+    for parts in ([], *folders):
+        _check_removable(replacing, Endpoint((*endpoint.parts, *parts)), endpoint)
+        yield 0
     names = [entry.name for entry in entries if entry.kind == "file"]
     for start in range(0, len(names), _AT_ONCE):
         _remove_files(
             replacing, [Endpoint((*endpoint.parts, *name.split("/"))) for name in names[start : start + _AT_ONCE]]
         )
         yield len(names[start : start + _AT_ONCE])
-    folders = [entry.name.split("/") for entry in entries if entry.kind == "directory"]
     for parts in sorted(folders, key=len, reverse=True):
         below = Endpoint((*endpoint.parts, *parts))
         with _opened(replacing, below) as (place, _), _not_empty(below):
             os.rmdir(raw(below.name), dir_fd=place.fd)
         yield 1
+
+
+def _check_removable(replacing: Replacing, directory: Endpoint, endpoint: Endpoint) -> None:
+    """Raise `WrongKind` (43) where a directory could not be removed though all that is listed were."""
+    jail = replacing.jail
+    try:
+        place = jail.place(directory)
+    except NotFound:
+        return
+    try:
+        hidden = [name for name in os.listdir(place.fd) if is_hidden(name)]
+        if not place.local and jail.top_of_mount(directory) == len(directory.parts):
+            problem = f"another disk is mounted at {shown(directory)}: unmount it on the server first"
+        elif hidden:
+            problem = f"{shown(directory)} holds {hidden[0]}, of an upload or a download that was begun"
+        else:
+            return
+    except OSError as error:
+        raise refusal(error, directory) from error
+    finally:
+        let_go(place.fd)
+    raise WrongKind(f"{shown(endpoint)} stays as it is, for {problem}")
 
 
 _AT_ONCE = 256
@@ -177,7 +202,7 @@ def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | 
                     raise WrongKind(f"{shown(endpoint)} is a directory, and has no hash: leave the conditions out")
                 replacing.publishing.move_directory(Leaving(source, endpoint, None, found.st_ino), target, to)
             else:
-                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found.st_ino)
+                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found)
             # By the descriptor: what has the name by now may be another's.
             moved = stat_after(held, to)
             _make_durable(replacing, [target, source], to)
@@ -198,12 +223,13 @@ def _move_file(
     to: Endpoint,
     if_hash: str | None,
     if_to: str | None,
-    inode: int,
+    found: os.stat_result,
 ) -> None:
     replacing.filetypes.check(to)
-    leaving = attrs.evolve(_leaving(replacing, source, endpoint, if_hash), inode=inode)
+    leaving = attrs.evolve(_leaving(replacing, source, endpoint, if_hash), inode=found.st_ino)
     (expected,) = replacing.conditions.expected([(target, to, if_to)])
     if isinstance(expected, Exception):
         raise expected
-    arrival = Arrival(_Named(source.fd, raw(endpoint.name)), target, to, if_to, expected, None, leaving)
+    replacing.make_durable(source.fd, raw(endpoint.name), source)
+    arrival = Arrival(_Named(source.fd, raw(endpoint.name)), target, to, if_to, expected, None, leaving, found.st_size)
     _raise_first(replacing.publishing.publish([arrival]))

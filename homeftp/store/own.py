@@ -10,8 +10,9 @@ import contextlib
 import errno
 import fcntl
 import os
+from typing import Iterator
 
-from homeftp.errors import SetupError
+from homeftp.errors import Internal, SetupError
 from homeftp.store.faults import let_go
 from homeftp.store.jail import Jail
 from homeftp.wire.endpoint import RESERVED
@@ -24,6 +25,17 @@ _READ_ONLY = {
     errno.EPERM: "the server's user may not write in it: give it the folder with chown, and start again",
 }
 """Why a root can only be read, and what its owner can do about it."""
+
+
+@contextlib.contextmanager
+def own_folder() -> Iterator[None]:
+    """What makes something in our own folder: that it is not there any more is nobody's endpoint."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Internal(
+            f"the server's own folder {RESERVED} was removed from the share while it ran: start the server again"
+        ) from error
 
 
 class ReadOnly(Exception):
@@ -77,6 +89,16 @@ class Own:
         if os.fstat(folder).st_dev != self._jail.device:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return folder
+
+    def versions_there(self) -> int:
+        """The folder of versions, open, made again where an owner has removed it. For one thread at a time; OSError.
+
+        Raises `Internal` (50) when all of our own folder was removed.
+        """
+        if not os.fstat(self.versions).st_nlink:
+            with own_folder():
+                self.versions = self._make(self._opened, b"versions")
+        return self.versions
 
     def close(self) -> None:
         """Let another server have the share. May be called twice."""

@@ -72,6 +72,8 @@ class Arrival:
     """Of its own content; nothing is kept of an old one that is the same."""
     leaves: Leaving | None = None
     """What it is called now, where it is a file of the share."""
+    settled: int | None = None
+    """Its bytes, where it is one that the share had already."""
 
 
 class _Standing(NamedTuple):
@@ -183,6 +185,7 @@ class Publishing:
     def _name(self, arrival: Arrival, stood: _Standing, keeping: Keeping) -> None:
         source, place = arrival.source, arrival.place
         name = raw(arrival.endpoint.name)
+        mark = self.usage.mark()
         if stood.found is None:
             try:
                 self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=place.fd)
@@ -195,8 +198,16 @@ class Publishing:
             self._swap(arrival, name, stood.kept)
         else:
             self.system.rename(source.name, name, source_dir=source.directory, target_dir=place.fd)
-            if stood.kept is None:
-                self.usage.add(settled=-self.usage.cost(stood.found.st_size))
+        self._account(stood.found, stood.kept is not None, mark)
+        if arrival.settled is not None:
+            self.usage.moved(self.usage.cost(arrival.settled), mark)
+
+    def _account(self, found: os.stat_result | None, kept: bool, mark: int) -> None:
+        """What had a name is gone, unless it is kept as a version or has other names."""
+        if found is not None and kept:
+            self.usage.moved(self.usage.cost(found.st_size), mark)
+        elif found is not None and found.st_nlink == 1:
+            self.usage.removed(self.usage.cost(found.st_size), mark)
 
     def _look(self, leaving: Leaving) -> os.stat_result:
         """What is to lose its name, if it is what was meant."""
@@ -227,8 +238,8 @@ class Publishing:
     def _remove(self, leaving: Leaving, keeping: Keeping) -> os.stat_result:
         found = self._look(leaving)
         check_file(leaving.endpoint, found)
-        if not keeping.take(leaving.place, leaving.endpoint, found):
-            self.usage.add(settled=-self.usage.cost(found.st_size))
+        mark = self.usage.mark()
+        self._account(found, keeping.take(leaving.place, leaving.endpoint, found), mark)
         return found
 
     def move_directory(self, leaving: Leaving, place: Place, endpoint: Endpoint) -> None:
@@ -237,9 +248,11 @@ class Publishing:
             self._look(leaving)
             leaves = leaving.endpoint.name if leaving.endpoint.parent == endpoint.parent else None
             self.siblings.check(place, endpoint, new=True, leaves=leaves)
+            mark = self.usage.mark()
             try:
                 names = raw(leaving.endpoint.name), raw(endpoint.name)
                 self.system.rename_new(*names, source_dir=leaving.place.fd, target_dir=place.fd)
+                self.usage.moved(None, mark)
             except FileExistsError:
                 raise occupied(endpoint) from None
             finally:

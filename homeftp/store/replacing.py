@@ -100,6 +100,25 @@ class Replacing:
             found.update(self._make(missing) if failure is None else _all_refused(missing, failure))
         return found
 
+    def make_durable(self, directory: int, name: bytes, place: Place) -> None:
+        """A file that is to have another name: another program may have written it, and nobody told the disk. OSError.
+
+        `place` is on the same file system.
+        """
+        try:
+            fd = self.jail.own_file(directory, name, make=False)
+        except PermissionError:
+            if not (self.syncing.whole and place.local):
+                raise
+            self.system.syncfs(directory)  # one that may not be read may still be moved
+            return
+        try:
+            (failure,) = self.syncing.files([(fd, place)])
+        finally:
+            let_go(fd)
+        if failure is not None:
+            raise failure
+
     def _make(self, missing: Sequence[Endpoint]) -> dict[Endpoint, Place | Exception]:
         """Make these directories; where one of them cannot be made durable, none is there afterwards."""
         results: dict[Endpoint, Place | Exception] = {}

@@ -61,9 +61,10 @@ def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str
     try:
         before = os.fstat(held)
         known = version.hash if same_content(version.found, before) else None
-        _make_durable(replacing, place, version)
+        replacing.make_durable(version.folder, version.file, place)
         source = _Version(version.folder, version.file)
-        (refused,) = replacing.publishing.publish([Arrival(source, place, endpoint, if_hash, expected, known)])
+        arrival = Arrival(source, place, endpoint, if_hash, expected, known, settled=before.st_size)
+        (refused,) = replacing.publishing.publish([arrival])
         if refused is not None:
             raise refused
         replacing.versions.dropped(version.mount, version.found.st_size)
@@ -78,18 +79,3 @@ def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str
         return entry_of(found)
     replacing.index.record([Row(replacing.jail.spelled(endpoint.parent), endpoint.name, found, known, time.time_ns())])
     return entry_of(found, known)
-
-
-def _make_durable(replacing: Replacing, place: Place, version: Shelved) -> None:
-    """It may have been written by another program, and never have reached the disk."""
-    try:
-        fd = replacing.jail.own_file(version.folder, version.file, make=False)
-    except PermissionError:
-        replacing.system.syncfs(version.folder)  # one that may not be read may still be put back
-        return
-    try:
-        (failure,) = replacing.syncing.files([(fd, place)])
-    finally:
-        let_go(fd)
-    if failure is not None:
-        raise failure

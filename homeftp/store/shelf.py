@@ -55,6 +55,14 @@ class Version(NamedTuple):
     found: os.stat_result
 
 
+class Evicted(NamedTuple):
+    """What was thrown away, in bytes."""
+
+    size: int
+    freed: int
+    """Of files that had no other name."""
+
+
 def placed(names: Names, at_us: int) -> tuple[Names, bytes]:
     """The folders and the name for what stood at `names` until `at_us`."""
     at = _EPOCH + timedelta(microseconds=at_us)
@@ -110,14 +118,13 @@ class Shelf:
 
     def evict(
         self, oldest: deque[Version], before_us: int, wanted: int, files: int = 0, *, spared: Container[int] = ()
-    ) -> int:
+    ) -> Evicted:
         """Throw away the versions from before then, the oldest first: `files` of them, and more until `wanted` bytes.
 
         `oldest` is left for the next time: those that were found to be the
         oldest, for new ones are newer. Those whose inodes are `spared` stay.
-        Gives the bytes that were freed.
         """
-        freed = count = 0
+        count = size = freed = 0
         removed = True
         while freed < wanted or count < files:
             if not oldest and removed:  # else what cannot be removed would be found again, for ever
@@ -126,20 +133,24 @@ class Shelf:
             if not oldest or oldest[0].at_us >= before_us:
                 break
             version = oldest.popleft()
-            if version.found.st_ino not in spared and self._remove(version):
+            if version.found.st_ino in spared:
+                continue
+            alone = self._remove(version)
+            if alone is not None:
                 removed = True
                 count += 1
-                freed += self._cost(version.found.st_size)
-        return freed
+                cost = self._cost(version.found.st_size)
+                size += cost
+                freed += cost if alone else 0
+        return Evicted(size, freed)
 
     def _oldest(self, spared: Container[int]) -> list[Version]:
-        """Some of the oldest that may go; of the days before theirs nothing is left."""
+        """Some of the oldest that may go."""
         for day in self._days():
             candidates = (each for each in self._walk((day,)) if each.found.st_ino not in spared)
             found = heapq.nsmallest(_AT_ONCE, candidates, key=lambda version: version.at_us)
             if found:
                 return found
-            self._clear((day,))
         return []
 
     def _days(self) -> list[bytes]:
@@ -175,12 +186,19 @@ class Shelf:
                         last = () if parsed[5] is None else (parsed[5],)
                         yield Version(at_us, (*folder[1:], *last), folder, name, found)
 
-    def _remove(self, version: Version) -> bool:
-        removed = False
+    def _remove(self, version: Version) -> bool | None:
+        """Whether it had no other name; None where it is gone already."""
+        alone = None
         with _unless_gone(), self._jail.opened(self.fd, version.folder) as directory:
+            links = os.stat(version.file, dir_fd=directory, follow_symlinks=False).st_nlink
             os.unlink(version.file, dir_fd=directory)
-            removed = True
-        return removed
+            alone = links == 1
+        return alone
+
+    def clear(self) -> None:
+        """Remove the folders that hold nothing any more. Nobody may be about to put something into one."""
+        for day in self._days():
+            self._clear((day,))
 
     def _clear(self, top: Names) -> None:
         """Remove the folders that hold nothing any more, beneath `top` and itself."""

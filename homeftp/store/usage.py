@@ -24,6 +24,8 @@ _DRAFT = RESERVED_PREFIX.encode()
 
 _DAY = 24 * 60 * 60
 
+_TRIES = 5
+
 _PAUSE = 10
 """Times as long as a count took, before another one is made for a refusal."""
 
@@ -42,6 +44,9 @@ class Usage:
         self._counted_at = self._again = 0.0
         self._settled = 0
         self._since = 0
+        self._counts = 0
+        """Of beginnings and ends."""
+        self._rearranged = False
         self._claimed = 0
 
     def cost(self, size: int) -> int:
@@ -50,40 +55,72 @@ class Usage:
 
     def left(self) -> int | None:
         """How many bytes the quota has left; below 0 where others have used more. None without a quota."""
+        with self._lock:
+            return self._left()
+
+    def _left(self) -> int | None:
         if self.quota is None:
             return None
-        with self._lock:
-            if not self._counted:
-                raise Busy("the server still counts what the share holds, for its quota: try again in a while")
-            return self.quota - self._settled - self._claimed
+        if not self._counted:
+            raise Busy("the server still counts what the share holds, for its quota: try again in a while")
+        return self.quota - self._settled - self._claimed
 
     def claim(self, size: int) -> bool:
         """Set `size` bytes aside for a file that comes, unless there are fewer left; whether it was done."""
-        left = self.left()
-        if left is not None and size > left:
-            return False
-        self.add(claimed=size)
-        return True
+        with self._lock:
+            left = self._left()
+            if left is not None and size > left:
+                return False
+            self._claimed += size
+            return True
 
     def add(self, *, claimed: int = 0, settled: int = 0) -> None:
-        """So many bytes more are set aside, or are there for good; fewer where below 0."""
+        """So many bytes more are set aside, or are there for good; fewer are set aside where below 0."""
         with self._lock:
             self._claimed += claimed
             self._settled += settled
-            self._since += max(0, settled)
+            self._since += settled
+
+    def mark(self) -> int:
+        """To be asked for before something is removed or moved: whether a count was under way, or is since."""
+        with self._lock:
+            return self._counts
+
+    def removed(self, size: int, mark: int) -> None:
+        """So many bytes were removed since the `mark`; a count may have left them out already."""
+        with self._lock:
+            if mark == self._counts:
+                self._settled -= size
+
+    def moved(self, size: int | None, mark: int) -> None:
+        """So many bytes have another place since the `mark`, None: any number; a count may have missed them."""
+        with self._lock:
+            self._since += size or 0
+            self._rearranged = self._rearranged or size is None
+            if mark != self._counts:
+                self._settled += size or 0
 
     def count(self) -> None:
-        """Count anew. What comes while it counts may count twice, until it is counted again: never too little."""
+        """Count anew. What comes or moves while it counts may count twice, until it is counted again: never too little.
+
+        Where whole directories are moved all the time it gives up after a few attempts.
+        """
         if self.quota is None:
             return
         with self._counting:
-            with self._lock:
-                self._since = 0
             begun = time.monotonic()
-            found = self._count()
-            with self._lock:
-                self._settled = found + self._since
-                self._counted = True
+            for _ in range(_TRIES):
+                with self._lock:
+                    self._since = 0
+                    self._counts += 1
+                    self._rearranged = False
+                found = self._count()
+                with self._lock:
+                    self._settled = found + self._since
+                    self._counted = True
+                    self._counts += 1
+                    if not self._rearranged:
+                        break
             ended = time.monotonic()
             self._again = ended + _PAUSE * (ended - begun)
             self._counted_at = ended

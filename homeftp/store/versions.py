@@ -13,12 +13,12 @@ import os
 import time
 from collections import Counter, deque
 from threading import RLock
-from typing import Iterator
+from typing import Callable, Iterator
 
 import attrs
 
 from homeftp.config import Retention
-from homeftp.errors import BadEndpoint, NotFound, Refusal
+from homeftp.errors import BadEndpoint, NotFound, Refusal, WrongKind
 from homeftp.index import Index
 from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Jail, Place, raw
@@ -72,8 +72,6 @@ class Versions:
         self.lock = RLock()
         self.unsynced: set[tuple[Endpoint, Names]] = set()
         """Folders, by file system and names, in which one was made that may not survive a loss of power yet."""
-        self.evictions = 0
-        """How often some may have been thrown away, and with them the folders that held nothing else."""
 
     # -- where they are ------------------------------------------------------------
 
@@ -82,23 +80,36 @@ class Versions:
         return ROOT if place.local else Endpoint(directory.parts[: self._jail.top_of_mount(directory)])
 
     @contextlib.contextmanager
-    def shelf(self, mount: Endpoint, *, make: bool = False) -> Iterator[Shelf]:
-        """The versions of one file system. Raises OSError where there are none, and none may be made."""
+    def shelf(self, mount: Endpoint, *, make: Callable[[int], None] | None = None) -> Iterator[Shelf]:
+        """The versions of one file system. Raises OSError where there are none, unless with `make`.
+
+        That makes the names in an open directory durable.
+        """
         if not mount.parts:
-            yield Shelf(self._jail, self._own.versions, self._usage.cost)
+            with self.lock:
+                folder = self._own.versions_there()
+            yield Shelf(self._jail, folder, self._usage.cost)
             return
         with contextlib.ExitStack() as opened:
             place = self._jail.place(mount)
             opened.callback(let_go, place.fd)
-            folder = place.fd
-            for name in (FOLDER, _FOLDER) if make else ():
-                folder = self._jail.own_folder(folder, name)
-                opened.callback(let_go, folder)
-            if make:
-                self._remember(mount)
+            if make is None:
+                folder = opened.enter_context(self._jail.opened(place.fd, (FOLDER, _FOLDER)))
             else:
-                folder = opened.enter_context(self._jail.opened(folder, (FOLDER, _FOLDER)))
+                folder = self._make(mount, place.fd, make, opened)
             yield Shelf(self._jail, folder, self._usage.cost)
+
+    def _make(self, mount: Endpoint, folder: int, durable: Callable[[int], None], opened: contextlib.ExitStack) -> int:
+        """The folder of versions of a file system whose top is open, and that it is one for the next start to know."""
+        known = mount in self._mounts
+        for name in (FOLDER, _FOLDER):
+            above = folder
+            folder = self._jail.own_folder(above, name)
+            opened.callback(let_go, folder)
+            if not known:
+                durable(above)
+        self._remember(mount)
+        return folder
 
     def spelled(self, mount: Endpoint, folder: Names) -> str:
         """A folder of versions as the index has it."""
@@ -161,13 +172,13 @@ class Versions:
                 self._totals[mount] -= self._usage.cost(size)
 
     def _evict(self, mount: Endpoint, shelf: Shelf, before_us: int, wanted: int, files: int = 0) -> int:
-        self.evictions += 1
+        mark = self._usage.mark()
         oldest = self._oldest.setdefault(mount, deque())
-        freed = shelf.evict(oldest, before_us, wanted, files, spared=+self._spared)
+        evicted = shelf.evict(oldest, before_us, wanted, files, spared=+self._spared)
         if mount in self._totals:
-            self._totals[mount] -= freed
-        self._usage.add(settled=-freed)
-        return freed
+            self._totals[mount] -= evicted.size
+        self._usage.removed(evicted.freed, mark)
+        return evicted.freed
 
     def _there(self, place: Place | None, directory: Endpoint) -> list[Endpoint]:
         """The file system of an open directory, or all of the share's."""
@@ -202,12 +213,14 @@ class Versions:
         return self._totals[mount]
 
     def expire(self) -> None:
-        """Throw away those that have been kept for long enough. Raises OSError."""
+        """Throw away those that have been kept for long enough, and folders without any. Raises OSError."""
         before_us = time.time_ns() // 1000 - int(self._retention.seconds * 1_000_000)
         for mount in (ROOT, *sorted(self._mounts)):
             with self.lock, self._if_there(mount) as shelf:
+                self._totals.pop(mount, None)  # an owner may have removed some
                 if shelf is not None:
                     self._evict(mount, shelf, before_us, _EVER)
+                    shelf.clear()
 
     @contextlib.contextmanager
     def _if_there(self, mount: Endpoint) -> Iterator[Shelf | None]:
@@ -255,9 +268,16 @@ class Versions:
                 self._spared[version.found.st_ino] -= 1
 
     def _mount_of(self, endpoint: Endpoint) -> Endpoint:
-        place, depth = self._jail.nearest(endpoint.parent)
+        """Where it stood; what is no directory any more does not count."""
+        above = endpoint.parent
+        while True:
+            try:
+                place, depth = self._jail.nearest(above)
+                break
+            except WrongKind:
+                above = above.parent
         try:
-            return self.mount(place, Endpoint(endpoint.parts[:depth]))
+            return self.mount(place, Endpoint(above.parts[:depth]))
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:

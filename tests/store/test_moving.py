@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import Any
 
 from homeftp.config import Retention
-from homeftp.errors import BadEndpoint, BadRequest, Changed, FiletypeNotAllowed, Internal, NotFound, Refusal, WrongKind
+from homeftp.errors import (
+    BadEndpoint,
+    BadRequest,
+    Changed,
+    FiletypeNotAllowed,
+    Forbidden,
+    Internal,
+    NotFound,
+    Refusal,
+    WrongKind,
+)
 from homeftp.store.share import Share
 from homeftp.wire.endpoint import ROOT, parse
 from homeftp.wire.messages import ABSENT
+from tests import needs
 from tests.store.sharing import LONG_AGO, Failing, Remembering, ShareCase, sha, snapshot
 
 
@@ -95,6 +107,37 @@ class RemoveTests(MovingCase):
             sum(share.remove(ROOT, None, True))
         self.assertEqual({k: v[-1] for k, v in snapshot(self.root).items()}, {k: v[-1] for k, v in before.items()})
         self.assertEqual(snapshot(self.outside), outside)
+
+    def test_hidden(self) -> None:
+        """A directory that holds what no list has stays whole: nothing of it is removed."""
+        self.lay("d/e/file.txt")
+        self.lay("d/f/.homeftp-something")
+        share = self.share()
+        with self.assertRaisesRegex(WrongKind, "d/f holds .homeftp-something"):
+            self.remove(share, "d", recursive=True)
+        self.assertEqual((self.versions(share), self.content("d/e/file.txt")), ([], b"old"))
+        os.unlink(self.path("d/f/.homeftp-something"))
+        self.assertEqual(self.remove(share, "d", recursive=True), 4, "the control")
+
+    def test_mounted(self) -> None:
+        """So does one in which another disk is mounted; and the mounted one itself, and what is to be moved."""
+        needs.root()
+        self.lay("d/e/file.txt")
+        os.mkdir(self.path("d/disk"))
+        where = self.path("d/disk")
+        subprocess.run([needs.program("mount"), "-t", "tmpfs", "tmpfs", where], check=True)
+        self.addCleanup(subprocess.run, [needs.program("umount"), "--lazy", where], check=True)
+        self.lay("d/disk/there.txt")
+        share = self.share()
+        for name in ("d", "d/disk"):
+            with self.assertRaisesRegex(WrongKind, "another disk is mounted at d/disk"):
+                self.remove(share, name, recursive=True)
+        with self.assertRaisesRegex(Forbidden, "another disk"):
+            self.move(share, "d/disk", "elsewhere")
+        self.assertEqual((self.versions(share), self.content("d/disk/there.txt")), ([], b"old"))
+        self.remove(share, "d/disk/there.txt")
+        with self.assertRaisesRegex(Forbidden, "another disk"):
+            self.remove(share, "d/disk")
 
     def test_durable(self) -> None:
         """The version's name is on the disk before that of the file is not."""

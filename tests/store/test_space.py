@@ -6,12 +6,17 @@ import errno
 import os
 import subprocess
 import time
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
 from unittest import mock
+from unittest.mock import patch
 
-from homeftp.config import MIB, Retention
+from homeftp.config import KIB, MIB, Retention
 from homeftp.errors import Busy, NoSpace
+from homeftp.store.faults import attempt
+from homeftp.store.jail import Jail
 from homeftp.store.share import Share
+from homeftp.store.usage import Usage
 from homeftp.syscalls import System
 from homeftp.values import Put
 from homeftp.wire.endpoint import parse
@@ -150,6 +155,93 @@ class QuotaTests(SpaceCase):
             share.begin(put_of("b", bytes(6 * MIB))[0])
         first.abort()
         share.begin(put_of("b", bytes(6 * MIB))[0]).abort()
+
+    def test_many_at_once(self) -> None:
+        """However many put and remove at once, and make it count anew, there is never more than the quota."""
+        quota = MIB
+        share = self.counted(quota)
+        refused = 0
+
+        def put(number: int) -> bool:
+            return isinstance(share.put_many([put_of(f"{number}", bytes([number]) * 100 * KIB)])[0], NoSpace)
+
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(15):
+                refused += sum(pool.map(put, range(16)))
+                self.assertLessEqual(self.used(), quota)
+                list(pool.map(lambda number: attempt(list, share.remove(parse(f"{number}"), None, False)), range(16)))
+        self.assertGreater(refused, 15, "the control: there was not room for all")
+
+    def test_other_names(self) -> None:
+        """A file that has another name takes up as much as before when one of them goes."""
+        share = self.counted(8 * 4096, retention=Retention(seconds=0))
+        self.put(share, "a", bytes(5 * 4096))
+        os.link(self.path("a"), self.path("b"))
+        self.put(share, "a", b"small")
+        with self.assertRaises(NoSpace):
+            self.put(share, "c", bytes(3 * 4096))
+        self.put(share, "c", bytes(2 * 4096))
+        self.assertEqual(self.used(), 8 * 4096)
+
+
+class CountTests(SpaceCase):
+    """What happens while it is counted: it may count too much, and never too little."""
+
+    def counting(self, meanwhile: Callable[[Usage], object]) -> int:
+        """What is left of 100 blocks, where something happens at the end of a count that has found 10."""
+        jail = Jail(self.root, System())
+        self.addCleanup(jail.close)
+        self.usage = usage = Usage(jail, 100 * 4096)
+
+        def count(counter: Usage) -> int:
+            meanwhile(counter)
+            return 10 * 4096
+
+        with patch.object(Usage, "_count", count):
+            usage.count()
+        return (usage.left() or 0) // 4096
+
+    def test_removed(self) -> None:
+        """What was removed before it was counted is not taken away again; what is removed later is."""
+        usage = Usage(Jail(self.root, System()), 100 * 4096)
+        before = usage.mark()
+        usage.count()
+        left = usage.left()
+        usage.removed(4096, before)
+        self.assertEqual(usage.left(), left)
+        usage.moved(4096, before)
+        self.assertEqual(usage.left(), (left or 0) - 4096)
+        usage.removed(4096, usage.mark())
+        usage.moved(4096, usage.mark())
+        self.assertEqual(usage.left(), left, "the control")
+
+    def test_removed_meanwhile(self) -> None:
+        """The same of what is removed while it is counted, and told of later."""
+        marks: list[int] = []
+        self.assertEqual(self.counting(lambda usage: marks.append(usage.mark())), 90)
+        (mark,) = marks
+        before = self.usage.left()
+        self.usage.removed(4096, mark)
+        self.assertEqual(self.usage.left(), before)
+        self.usage.moved(4096, mark)
+        self.assertEqual(self.usage.left(), (before or 0) - 4096)
+
+    def test_moved(self) -> None:
+        """What has another place by the end may have been seen at neither."""
+        self.assertEqual(self.counting(lambda usage: usage.moved(3 * 4096, usage.mark())), 87)
+        self.assertEqual(self.counting(lambda usage: usage.add(settled=3 * 4096)), 87)
+        self.assertEqual(self.counting(lambda _: None), 90, "the control")
+
+    def test_directory_moved(self) -> None:
+        """Where a whole directory was moved it is counted again."""
+        times = []
+
+        def once(usage: Usage) -> None:
+            times.append(1)
+            if len(times) < 3:
+                usage.moved(None, usage.mark())
+
+        self.assertEqual((self.counting(once), len(times)), (90, 3))
 
 
 class DiskTests(SpaceCase):

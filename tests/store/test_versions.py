@@ -6,12 +6,14 @@ import errno
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from typing import Any
 from unittest import mock
 
 from homeftp.config import Retention
 from homeftp.errors import Changed, Forbidden, Internal, NoSpace, NotFound, WrongKind
+from homeftp.store.jail import Jail
 from homeftp.store.share import Share
 from homeftp.syscalls import System
 from homeftp.wire.endpoint import ROOT, parse
@@ -146,6 +148,34 @@ class KeepingTests(VersionsCase):
             directory = below
         return directory
 
+    def test_deep(self) -> None:
+        """A path of many levels has versions as any other has, and they are found."""
+        self.root = tempfile.mkdtemp()  # elsewhere: what removes the folders of tests cannot remove these
+        self.addCleanup(subprocess.run, ["rm", "-r", self.root], check=True)
+        share = self.share()
+        deep = "d/" * 1500 + "file"
+        for content in (b"one", b"two"):
+            self.put(share, deep, content)
+        self.assertEqual([version.name for version in self.versions(share, deep)], [""])
+        share.restore(parse(deep), None, None)
+        self.assertEqual(sum(share.remove(parse("d"), None, True)), 1501)
+
+    def test_cleared_by_the_owner(self) -> None:
+        """An owner may remove versions, or all of them with their folder, while the server runs."""
+        share = self.share(retention=Retention(percent=None, size=4 * 4096))
+        for number in range(5):
+            self.put(share, "a/file.txt", b"%d" % number)
+        for folder in ("versions", "versions/" + time.strftime("%Y-%m-%d", time.gmtime())):
+            shutil.rmtree(self.path(f".homeftp/{folder}"))
+            self.assertEqual(self.versions(share), [])
+            share.tidy()
+            for number in range(5, 10):
+                self.put(share, "a/file.txt", b"%d" % number)
+            self.assertEqual(len(self.versions(share, "a/file.txt")), 4)
+        shutil.rmtree(self.path(".homeftp"))
+        with self.assertRaisesRegex(Internal, "start the server again"):
+            self.put(share, "a/file.txt", b"new")
+
     def test_file_then_directory(self) -> None:
         """What was a file once, and is a directory now, has both kinds of versions, each under its own name."""
         share = self.share()
@@ -278,6 +308,20 @@ class NoLinkTests(VersionsCase):
         self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
         self.assertEqual(self.left(), [])
 
+    def test_full_of_versions(self) -> None:
+        """Those that go for others of the same job leave the folders that these are to be moved to.
+
+        As they are moved after that, there may be too many until the next job.
+        """
+        share = self.share(NoLinks(), retention=Retention(percent=None, size=2 * 4096))
+        for round in range(3):
+            puts = [put_of(f"a/{number}", b"%d %d" % (round, number)) for number in range(12)]
+            for result in share.put_many(puts):
+                self.assertNotIsInstance(result, Exception)
+        self.assertEqual(len(self.held()), 12)
+        self.put(share, "a/0", b"new")
+        self.assertEqual(self.held(), [b"1 11", b"2 0"])
+
     def test_not_at_all(self) -> None:
         """Where that cannot be either, nothing is replaced, and the owner is told what to do; new files are taken."""
         share = self.share(NeitherWay())
@@ -315,6 +359,34 @@ class RestoreTests(VersionsCase):
         share.restore(parse("a/b/file.txt"), None, ABSENT)
         self.assertEqual((self.content("a/b/file.txt"), self.held()), (b"one", []))
 
+    def test_another_kind_by_now(self) -> None:
+        """What stood beneath a directory is listed, by its name too, when a file has the directory's."""
+        share = self.share()
+        for content in (b"one", b"two"):
+            self.put(share, "a/b/file.txt", content)
+        shutil.rmtree(self.path("a"))
+        self.lay("a")
+        self.assertEqual([version.name for version in self.versions(share, "a")], ["b/file.txt"])
+        self.assertEqual([version.name for version in self.versions(share, "a/b/file.txt")], [""])
+
+    def test_unreadable(self) -> None:
+        """What the server may not read it can still put back."""
+
+        class Unreadable(Jail):
+            """Of a user who is not root."""
+
+            def own_file(self, directory: int, name: bytes, **how: bool) -> int:
+                if name.endswith(b"-file.txt"):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                return super().own_file(directory, name, **how)
+
+        with mock.patch("homeftp.store.share.Jail", Unreadable):
+            share = self.share()
+        for content in (b"one", b"two"):
+            self.put(share, "file.txt", content, mode=0)
+        share.restore(parse("file.txt"), None, None)
+        self.assertEqual(self.content("file.txt"), b"one")
+
     def test_refused(self) -> None:
         """On a condition that does not hold, of what has no version, at what is none: nothing happens."""
         share = self.share()
@@ -329,7 +401,7 @@ class RestoreTests(VersionsCase):
             ("file.txt", at + 1, None, NotFound),
             ("other.txt", None, None, NotFound),
             ("folder", None, None, NotFound),
-            ("file.txt/below", None, None, WrongKind),
+            ("file.txt/below", None, None, NotFound),
         ):
             with self.assertRaises(refusal, msg=name):
                 share.restore(parse(name), when, condition)
