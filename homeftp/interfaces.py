@@ -179,7 +179,8 @@ class IShare(Interface):
     def versions(endpoint: Endpoint) -> Iterator[Sequence[Version]]:
         """What stood there, and at all beneath it, until it was replaced or removed, page by page; each step blocks.
 
-        Those of one file are sorted, the newest first. Names are relative to `endpoint`.
+        Those of one file are sorted, the newest first. Names are relative to
+        `endpoint`. Raises `Forbidden` (33) for a share that is read-only.
         """
 
     def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any, AsyncIterator
 
 from homeftp.cli import Exit
@@ -41,16 +42,21 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.client.places import remote_place
 
         endpoint = str(remote_place(path).endpoint)
-        await _print_all(client.versions(endpoint), endpoint, options.json)
+        if not await _print_all(client.versions(endpoint), endpoint, options.json):
+            print(f"there is no version of {shown(endpoint) or 'anything there'}", file=sys.stderr)
         return Exit.DONE
 
     return with_remote(name, work)
 
 
-async def _print_all(pages: AsyncIterator[Any], endpoint: str, as_json: bool) -> None:
+async def _print_all(pages: AsyncIterator[Any], endpoint: str, as_json: bool) -> int:
+    """How many there were."""
+    count = 0
     async for page in pages:
         for version in page:
             _print(version, endpoint, as_json)
+        count += len(page)
+    return count
 
 
 def _print(version: Version, endpoint: str, as_json: bool) -> None:

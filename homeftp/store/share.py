@@ -26,7 +26,7 @@ from homeftp.store.replacing import replacing as make_replacing
 from homeftp.store.restoring import restore
 from homeftp.syscalls import System
 from homeftp.values import Arrived, Page, Put
-from homeftp.wire.endpoint import Endpoint
+from homeftp.wire.endpoint import RESERVED, Endpoint
 from homeftp.wire.messages import Entry, Version
 
 
@@ -109,7 +109,12 @@ class Share:
 
     def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
         """The versions of what stood there, and of all beneath it, page by page."""
-        return iter(()) if self._replacing is None else history(self._replacing, endpoint)
+        if self._replacing is None:
+            raise Forbidden(
+                f"the share is read-only, and the versions in its folder {RESERVED}/versions are not listed: "
+                f"{self.read_only}"
+            )
+        return history(self._replacing, endpoint)
 
     def arrived(self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> Arrived | None:
         """How much of a content for that endpoint has arrived; None where nothing can be gone on with."""

@@ -10,6 +10,7 @@ other's name is refused as well (CVE-2014-9390 of Git: what comes of such pairs)
 from __future__ import annotations
 
 import os
+import unicodedata
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
@@ -77,8 +78,10 @@ class Siblings:
             names = (name for name in (*_names(place), *directory.coming.values()) if name != leaves)
             sibling = _like(endpoint.name, list(names))
             if sibling is not None:
+                # In another form it looks the same: then its letters are spelled out.
+                looks = sibling if unicodedata.is_normalized("NFC", sibling) else ascii(sibling)[1:-1]
                 raise BadEndpoint(
-                    f"'{endpoint.name}' differs from '{sibling}' beside it only in case or in the form of its letters, "
+                    f"'{endpoint.name}' differs from '{looks}' beside it only in case or in the form of its letters, "
                     "and some systems cannot hold both: use that name, or quite another one"
                 )
         if new:

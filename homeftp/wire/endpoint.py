@@ -98,6 +98,14 @@ def _is_device(name: str) -> bool:
     return name.split(".", 1)[0].rstrip(" ").upper() in _DEVICES
 
 
+def _first_other(name: str) -> str:
+    """The letter by which a name departs from its composed form, as Unicode writes letters."""
+    composed = unicodedata.normalize("NFC", name)
+    at = next((at for at, (one, other) in enumerate(zip(name, composed, strict=False)) if one != other), len(composed))
+    marks = (letter for letter in name[at + 1 : at + 2] if unicodedata.combining(letter))
+    return f"U+{ord(next(marks, name[min(at, len(name) - 1)])):04X}"
+
+
 def name_problem(name: str) -> str | None:
     """Why `name` cannot be one part of an endpoint, in words that follow "its name"; None if it can."""
     if _PLAIN.match(name) and len(name) <= MAX_NAME_BYTES:
@@ -119,7 +127,7 @@ def name_problem(name: str) -> str | None:
     if name[-1] in ". ":
         return "ends in a dot or a space"
     if not unicodedata.is_normalized("NFC", name):
-        return "is not in Unicode's composed form (NFC)"
+        return f"is not in Unicode's composed form (NFC), from {_first_other(name)} on"
     if _is_device(name):
         return "is a device's name on Windows"
     if _may_be_ours(name):
