@@ -182,20 +182,27 @@ class Keeping:
             try:
                 fd = self._opened.enter_context(self._jail.opened(shelf, names))
             except FileNotFoundError:
-                fd = self._make(mount, shelf, names)
+                fd = self._make(mount, shelf, names, local)
                 self._opened.callback(let_go, fd)
             self._folders[mount, names] = Place(fd, local)
         return self._folders[mount, names]
 
-    def _make(self, mount: Endpoint, shelf: int, names: Names) -> int:
-        """A folder, open, and those above it."""
+    def _make(self, mount: Endpoint, shelf: int, names: Names, local: bool) -> int:
+        """A folder, open, and those above it. In which one was made stays open, to be made durable."""
         fd = os.dup(shelf)
         for depth in range(len(names)):
             above = fd
+            made = len(self._versions.unsynced)
             try:
                 fd = self._make_in(above, mount, names[: depth + 1])
-            finally:
+            except BaseException:
                 let_go(above)
+                raise
+            if len(self._versions.unsynced) == made or (mount, names[:depth]) in self._folders:
+                let_go(above)
+            else:
+                self._opened.callback(let_go, above)
+                self._folders[mount, names[:depth]] = Place(above, local)
         return fd
 
     def _make_in(self, above: int, mount: Endpoint, names: Names) -> int:
