@@ -221,6 +221,12 @@ class IOpenFile(Interface):
         Raises `Changed` (44) when the file changed meanwhile.
         """
 
+    def touched() -> bool:
+        """Whether something was done to it since it was opened that need not show in its size and mtime.
+
+        It may only have another name, or somebody has set its mtime back: to hash it again will tell.
+        """
+
     def settle(digest: str | None) -> Entry:
         """Close it and give its entry; `digest`, a hash of all that was read, goes to the index.
 

@@ -64,7 +64,8 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     """Whether an open file's content was left alone between two fstats of it.
 
     Not by the ctime, which moves as well when another file takes its name: a
-    reader keeps what it has opened.
+    reader keeps what it has opened. But where the ctime has moved, whoever has
+    set the mtime back may have changed the content: it is to be read again.
     """
     return before.st_size == after.st_size and before.st_mtime_ns == after.st_mtime_ns
 

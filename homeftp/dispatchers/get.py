@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from homeftp.budget import Budget
 from homeftp.config import PIECE, SMALL_FILE
-from homeftp.dispatchers.digest import known_hash
+from homeftp.dispatchers.digest import check_again, known_hash
 from homeftp.dispatchers.together import together_per_share
 from homeftp.errors import BadRequest, Changed, TooLarge, WrongKind
 from homeftp.interfaces import IClaiming, IDispatcher, IOpenFile, IPayload, IRequest, IResolution, IShare, IWorkers
@@ -84,6 +84,8 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, bud
             await resolution.send(file.entry.as_body(), payload=content)
         finally:
             await content.rest()
+        if content.digest is not None and await request.workers.run(file.touched):
+            await check_again(file, content.digest, request.workers)
         entry = await request.workers.run(file.settle, content.digest)
     resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 

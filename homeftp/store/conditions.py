@@ -13,7 +13,7 @@ from homeftp.errors import Changed, WrongKind
 from homeftp.index import Index, Row
 from homeftp.store.faults import attempt, let_go, shown
 from homeftp.store.jail import Jail, Place, kind_problem
-from homeftp.tree import digest, same_content, signature
+from homeftp.tree import digest, signature
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT
 
@@ -76,7 +76,7 @@ class Conditions:
                 before, found = found, os.fstat(fd)
             finally:
                 let_go(fd)
-            if not same_content(before, found):
+            if signature(before) != signature(found):
                 raise Changed(f"{shown(endpoint)} is changing at this moment")
             self.index.record([Row(self.jail.spelled(endpoint.parent), endpoint.name, found, content_hash, began)])
         if content_hash != if_hash:

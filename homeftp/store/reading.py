@@ -63,13 +63,26 @@ class OpenFile:
         if self.content is not None:
             yield self.entry.hash
             return
+        hashes: list[str] = []
         try:
-            for found in digest_slices(self._fd, self.entry.size):
-                if found is None:
-                    self._check()
-                else:
-                    self._keep(found)
-                yield found
+            while not hashes or (len(hashes) == 1 and self.touched()):
+                for found in digest_slices(self._fd, self.entry.size):
+                    if found is None:
+                        self._check()
+                        yield None
+                    else:
+                        hashes.append(found)
+            if len(set(hashes)) > 1:
+                raise self._changed()
+            self._keep(hashes[0])
+        except OSError as error:
+            raise refusal(error, self._endpoint) from error
+        yield hashes[0]
+
+    def touched(self) -> bool:
+        """Whether it may have changed though size and mtime have not: what is read once more will tell."""
+        try:
+            return self.content is None and self._found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
         except OSError as error:
             raise refusal(error, self._endpoint) from error
 
@@ -100,6 +113,8 @@ class OpenFile:
         try:
             content = read_at(self._fd, 0, size + 1)
             found = self._check()
+            if self.touched() and content != read_at(self._fd, 0, size + 1):
+                raise self._changed()
         except OSError as error:
             raise refusal(error, self._endpoint) from error
         finally:

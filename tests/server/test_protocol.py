@@ -551,6 +551,26 @@ class PaceTests(SynchronousTestCase):
             self.assertEqual([r.status for r in self.connection.responses()], [Status.OK, status])
             self.assertFalse(self.connection.transport.aborted)
 
+    def test_file_changes_unseen(self) -> None:
+        """Nor does it help to set its time back, as programs do that copy over a file; a new name is no change."""
+        for change, status in ((False, Status.OK), (True, Status.CHANGED)):
+            self.begin_get()
+            path = os.path.join(self.server.root, "big")
+            before = os.stat(path)
+            if change:
+                with open(path, "r+b") as file:
+                    for place in (0, 2_900_000):  # of which the first has been sent
+                        file.seek(place)
+                        file.write(b"new")
+            else:
+                os.link(path, path + ".link")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            self.work()
+            *_, verdict = self.connection.responses()
+            self.assertEqual(verdict.status, status)
+            if not change:
+                self.assertIn("hash", verdict.body)
+
     def test_stop(self) -> None:
         """A stopping server finishes what is in flight, refuses what comes, and closes."""
         self.connection.send("PUSH", {"rel_endpoint": "a"}, b"x")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from typing import Iterator
+from unittest import mock
 
 from zope.interface.verify import verifyObject
 
@@ -62,6 +64,27 @@ class OpenTests(ReadingCase):
             file.read(0, 10)
         with self.assertRaises(Changed):
             list(file.digest())
+
+    def test_set_back(self) -> None:
+        """Changed while it is hashed, and its time set back: what is told is refused, or the hash of what is there."""
+
+        def slices(fd: int, size: int) -> Iterator[str | None]:
+            first = os.pread(fd, 5, 0)
+            if not edits:
+                edits.append(self.path("file.txt"))
+                before = os.stat(edits[0])
+                with open(edits[0], "r+b") as file:
+                    file.write(b"X" * len(CONTENT))
+                os.utime(edits[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+            yield None
+            yield sha(first + os.pread(fd, size - 5, 5))
+
+        edits: list[str] = []
+        with mock.patch("homeftp.store.reading.digest_slices", slices), self.assertRaises(Changed):
+            list(self.open().digest())
+        self.assertEqual(len(edits), 1)
+        self.assertIsNone(self.known())
+        self.assertEqual(list(self.open().digest())[-1], sha(b"X" * len(CONTENT)), "the control")
 
     def test_settle(self) -> None:
         """Left alone: its entry has the hash of what was read, and whoever opens it next knows it."""
