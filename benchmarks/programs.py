@@ -80,15 +80,15 @@ def sftp(config: Path, server: int) -> Program:
     return Program("sftp", server, command)
 
 
-def rsync(config: Path, server: int) -> Program:
+def rsync(config: Path, server: int, *options: str) -> Program:
     """rsync over ssh, keeping times as the others do."""
 
     def command(upwards: bool, source: Path, target: Path) -> list[str]:
         slash = "/" if source.is_dir() else ""
         ends = [f"{source}{slash}", f"nas:{target}{slash}"] if upwards else [f"nas:{source}{slash}", f"{target}{slash}"]
-        return ["rsync", "-a", "-e", f"ssh -F {config}", *ends]
+        return ["rsync", "-a", *options, "-e", f"ssh -F {config}", *ends]
 
-    return Program("rsync", server, command)
+    return Program(" ".join(("rsync", *options)), server, command)
 
 
 def free_port() -> int:

@@ -5,7 +5,8 @@
 One big file and many small ones, up and down, several times, the programs
 taking turns. For each: the time it took, and the processor time that both
 ends used. homeftp verifies what it carries and makes it durable before it
-answers; sftp and rsync, as they come, do neither. Afterwards: the memory of
+answers; sftp and rsync, as they come, do neither, and rsync --fsync the
+second. Afterwards: the memory of
 homeftp's server, and what an idle connection costs it.
 
 The interpreter must be one that homeftp is installed for. sftp and rsync are
@@ -117,7 +118,9 @@ def measure(programs: list[Program], folder: Path, sources: dict[str, Path], run
             for turn in range(len(programs)):
                 program = programs[(turn + number) % len(programs)]
                 upwards = direction == "up"
-                target = folder / ("share" if upwards else "fetched") / f"{kind}-{program.name}-{number}"
+                target = (
+                    folder / ("share" if upwards else "fetched") / f"{kind}-{program.name.replace(' ', '')}-{number}"
+                )
                 target.parent.mkdir(exist_ok=True)
                 shutil.rmtree(folder / "client" / "cache", ignore_errors=True)  # no hash is known beforehand
                 source = sources[kind] if upwards else shared[kind]
@@ -172,14 +175,14 @@ def start_seconds() -> float:
 
 def show(costs: dict[tuple[str, str], Cost], programs: list[Program]) -> None:
     """The table: medians, and homeftp's time as a multiple of each other program's."""
-    print(f"\n{'':12}{'program':10}{'wall s':>8}{'client s':>10}{'server s':>10}{'homeftp is':>14}")
+    print(f"\n{'':12}{'program':15}{'wall s':>8}{'client s':>10}{'server s':>10}{'homeftp is':>14}")
     for operation in OPERATIONS:
         ours = costs[operation, programs[0].name]
         for program in programs:
             cost = costs[operation, program.name]
             ratio = "" if program is programs[0] else f"{ours.wall / cost.wall:.2f} times"
             figures = f"{cost.wall:8.2f}{cost.client:10.2f}{cost.server:10.2f}"
-            print(f"{operation:12}{program.name:10}{figures}{ratio:>14}")
+            print(f"{operation:12}{program.name:15}{figures}{ratio:>14}")
 
 
 def main() -> None:
@@ -208,7 +211,7 @@ def main() -> None:
                 config, sshd = servers.enter_context(ssh_server(folder / "ssh"))
                 programs.append(sftp(config, sshd))
                 if shutil.which("rsync"):
-                    programs.append(rsync(config, sshd))
+                    programs += [rsync(config, sshd), rsync(config, sshd, "--fsync")]
             costs = measure(programs, folder, sources, options.runs)
             peak = memory_kib(server, "VmHWM")
         show(costs, programs)
