@@ -186,6 +186,8 @@ class Fragments:
                     self._unlink(fragment)
                     self.end(fragment, stored=False)
                 raise
+            # What is cut off here was written by an upload that has lost it, and may not be offered before it is again.
+            fragment.arrived = [each for each in fragment.arrived if each.size <= offset]
             fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
             return fragment.holder
 
@@ -224,9 +226,8 @@ class Fragments:
 
     def say(self, fragment: Fragment, arrived: Arrived) -> None:
         """Note what has arrived. Where that fails the note says less, and less is there after a crash: no harm."""
-        while fragment.arrived and fragment.arrived[-1].size >= arrived.size:
-            fragment.arrived.pop()
-        fragment.arrived.append(arrived)
+        # At once: `find` may look at any moment.
+        fragment.arrived = [*(each for each in fragment.arrived if each.size < arrived.size), arrived]
         fragment.touched = time.time()
         with contextlib.suppress(OSError):
             self._write_note(fragment, further(arrived))

@@ -292,6 +292,23 @@ class HoldTests(FragmentCase):
         self.assertEqual(new.commit().hash, sha(content))
         self.assertEqual(self.left(), [])
 
+    def test_offered_from_where_it_is(self) -> None:
+        """What is gone on with from earlier on is offered from there on, while it is written to, and no later."""
+        share = self.share()
+        put = self.cut(share)
+        self.assertEqual(self.arrived(share, put), Arrived(HALF, sha(CONTENT[:HALF])), "the control")
+        first = share.begin(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
+        self.assertIsNone(self.arrived(share, put))
+        for _ in first.check():
+            pass
+        first.write(CONTENT[RESUMABLE : RESUMABLE + 10])
+        first.suspend()
+        there = self.arrived(share, put)
+        assert there is not None
+        self.assertEqual(there.size, RESUMABLE + 10)
+        self.go_on(share, there.size).commit()
+        self.assertEqual(self.content("a/file"), CONTENT)
+
     def test_too_late(self) -> None:
         """One that is whole is nobody else's any more."""
         share = self.share()
