@@ -149,8 +149,8 @@ class Watch:
     """Bytes of content that crossed the wire."""
     done: set[str] = attrs.field(factory=set)
     """The endpoints of the files that are done with."""
-    from_start: set[str] = attrs.field(factory=set)
-    """The endpoints of files of which what is there is of no use: to be moved from their beginning."""
+    useless: Counter[str] = attrs.field(factory=Counter)
+    """The endpoints of files of which the server could not use what had arrived, and how often that was so."""
     _told: set[tuple[str, str, Outcome]] = attrs.field(factory=set)
     _told_before: frozenset[tuple[str, str, Outcome]] = frozenset()
 

@@ -31,6 +31,9 @@ from homeftp.interfaces import IPayload
 from homeftp.status import Status
 from homeftp.wire.messages import ABSENT, Entry, MetaData, Response
 
+TRIES = 3
+"""So often a file is gone on with though the server could not use what had arrived; then it is sent whole."""
+
 WINDOW = 256
 """Files that are being read, compared or sent at once. More than the server works on, so that it never waits."""
 
@@ -121,7 +124,7 @@ class Send:
     async def _send_large(self, case: Case, file: OpenFile, outcome: Outcome) -> None:
         """Send a large file, on from where an earlier try was cut off."""
         endpoint = self._place(case.name)
-        if endpoint not in self._watch.from_start:
+        if self._watch.useless[endpoint] < TRIES:
             try:
                 meta_data: MetaData = [("size", file.file.size), *file.file.meta_data]
                 compared = await self._client.cmp(endpoint, meta_data=meta_data)
@@ -182,9 +185,9 @@ class Send:
         if response.status == Status.SHUTTING_DOWN:
             self.lost(ShuttingDown(response.message))
         elif response.status == Status.CHANGED and case.open is not None and case.open.offset:
-            # What had arrived is of no use. The rest would still be read, and thrown away: better a new connection.
-            self._watch.from_start.add(endpoint)
-            self.lost(ConnectionFailed(f"{case.name or endpoint} has to be sent from its beginning"))
+            # The rest would still be read, and thrown away: better a new connection, and to ask what is left.
+            self._watch.useless[endpoint] += 1
+            self.lost(ConnectionFailed(f"what had arrived of {case.name or endpoint} is not as it should be"))
         else:
             self._end(case, Outcome.REFUSED, response.message, moved=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any, Coroutine, TypeVar
+from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -11,10 +12,12 @@ from twisted.python.failure import Failure
 from homeftp.client import Client, ConnectionFailed, Outcome, ProtocolViolation, Tools, Watch
 from homeftp.client.cases import Choices
 from homeftp.client.line import Line
+from homeftp.client.send import TRIES
 from homeftp.client.streams import get_stream
 from homeftp.client.transfer import push
 from homeftp.config import MIB
 from homeftp.errors import Busy, Changed, LoginFailed, NotTrusted, ShuttingDown
+from homeftp.store.fragments import Fragments
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.client.home import HomeCase, tree
@@ -158,6 +161,37 @@ class PushTests(LineCase):
         path = self.lay("big", BIG)
         self.cuts = [{"upwards": 3 * MIB}]
         self.break_after()
+        self.damage(0)
+        self.push(path, "big")
+        self.assertEqual((self.there(), self.outcomes()), ({"big": BIG}, {"big": Outcome.NEW}))
+        self.assertTrue(any("is not as it should be" in words for words in self.said), self.said)
+        self.assertEqual(len(self.resumed), 1)
+
+    def test_damaged_later(self) -> None:
+        """Where it has kept the beginning that is not sent again, neither then nor after the next cut."""
+        path = self.lay("big", BIG)
+        self.cuts = [{"upwards": 3 * MIB}, {}, {"upwards": MIB}]
+        self.break_after()
+        self.damage(MIB + MIB // 2)
+        self.push(path, "big")
+        self.assertEqual(self.there(), {"big": BIG})
+        offsets = [size for _, size in self.resumed]
+        self.assertEqual(len(offsets), 3)
+        self.assertGreater(offsets[1], MIB - 1)
+        self.assertGreater(offsets[2], offsets[1])
+
+    def test_of_no_use(self) -> None:
+        """A server that refuses again and again to go on with what it offers gets the file whole."""
+        path = self.lay("big", BIG)
+        self.cuts = [{"upwards": 3 * MIB}]
+        self.break_after()
+        with mock.patch.object(Fragments, "go_on", side_effect=Changed("not this one")) as refusing:
+            self.push(path, "big")
+        self.assertEqual(self.there(), {"big": BIG})
+        self.assertEqual((refusing.call_count, len(self.resumed)), (TRIES, TRIES))
+
+    def damage(self, offset: int) -> None:
+        """Let the server's disk spoil what has arrived, while the client waits for its next connection."""
         line, folder = self.line, os.path.join(self.server.root, ".homeftp", "partial")
         again = line.again
 
@@ -165,13 +199,11 @@ class PushTests(LineCase):
             for name in os.listdir(folder):
                 if not name.endswith(".note") and not self.said:
                     with open(os.path.join(folder, name), "r+b") as file:
+                        file.seek(offset)
                         file.write(b"damage")
             return again(reason)
 
         line.again = damaging  # type: ignore[method-assign]
-        self.push(path, "big")
-        self.assertEqual((self.there(), self.outcomes()), ({"big": BIG}, {"big": Outcome.NEW}))
-        self.assertTrue(any("from its beginning" in words for words in self.said), self.said)
 
     def test_many(self) -> None:
         """Of many files those that are done are neither sent nor told again, and all of them arrive."""
