@@ -52,6 +52,12 @@ def _bytes(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def _quota(text: str) -> int:
+    if not (size := _bytes(text)):
+        raise ValueError("bytes, such as 500G: 0 would let nothing in, and without --quota the disk alone decides")
+    return size
+
+
 def _days(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
         raise ValueError("days, 0 for none")
@@ -93,7 +99,7 @@ _SINGLE: dict[str, Callable[[str], Any]] = {
     "state": os.path.abspath,
     "pool-size": _count,
     "tls-minimum": _tls_version,
-    "quota": _bytes,
+    "quota": _quota,
 }
 _RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": _days, "versions-max": _portion}
 _FLAGS = ("similar-names",)

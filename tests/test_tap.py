@@ -107,6 +107,8 @@ class OptionsTests(SynchronousTestCase):
             (["a", "--pool-size", "0"], "--pool-size"),
             (["a", "--pool-size", "many"], "--pool-size"),
             (["a", "--pool-size", "-1"], "--pool-size"),
+            (["a", "--quota", "0"], "--quota"),
+            (["a", "--quota", "much"], "--quota"),
             (["a", "--max-file-size", "5 apples"], "--max-file-size"),
             (["a", "--stall-timeout", "nan"], "--stall-timeout"),
             (["a", "--stall-timeout", "0"], "--stall-timeout"),

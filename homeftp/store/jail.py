@@ -125,11 +125,12 @@ class Jail:
         try:
             return self._place(endpoint.parts)
         except OSError as error:
-            if error.errno == errno.ENOTDIR and self.look(endpoint) is None:
+            if error.errno != errno.ENOTDIR:
+                raise refusal(error, endpoint) from error
+            found = self.look(endpoint)
+            if found is None:
                 raise NotFound(f"{shown(endpoint)} does not exist") from None
-            if error.errno == errno.ENOTDIR:
-                raise WrongKind(f"{shown(endpoint)} is not a directory") from None
-            raise refusal(error, endpoint) from error
+            raise WrongKind(f"{shown(endpoint)} {kind_problem(found) or 'is not a directory'}") from None
 
     def nearest(self, endpoint: Endpoint) -> tuple[Place, int]:
         """The last directory on the way to `endpoint` that is there, and how many parts lead to it."""

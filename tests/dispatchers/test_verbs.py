@@ -309,11 +309,12 @@ class GetTests(VerbTestCase):
             file.write("secret")
         os.symlink(outside, os.path.join(self.server.root, "link"))
         os.mkfifo(os.path.join(self.server.root, "pipe"))
-        for name in ("link", "pipe"):
+        for name, fault in (("link", "is or leads through a symbolic link"), ("pipe", "is neither a file nor a directory")):
             self.connection.send("GET", {"rel_endpoint": name})
             answers = self.connection.answers()
             self.assertNotIn(b"secret", b"".join(data for _, data in answers))
-            self.assertTrue(Status(answers[-1][0].status).refused, name)
+            self.assertEqual(answers[-1][0].status, Status.WRONG_KIND)
+            self.assertIn(f"{name} {fault}", answers[-1][0].message)
 
 
 class CmpTests(VerbTestCase):
