@@ -309,7 +309,10 @@ class GetTests(VerbTestCase):
             file.write("secret")
         os.symlink(outside, os.path.join(self.server.root, "link"))
         os.mkfifo(os.path.join(self.server.root, "pipe"))
-        for name, fault in (("link", "is or leads through a symbolic link"), ("pipe", "is neither a file nor a directory")):
+        for name, fault in (
+            ("link", "is or leads through a symbolic link"),
+            ("pipe", "is neither a file nor a directory"),
+        ):
             self.connection.send("GET", {"rel_endpoint": name})
             answers = self.connection.answers()
             self.assertNotIn(b"secret", b"".join(data for _, data in answers))

@@ -65,6 +65,11 @@ class Disk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-if __name__ == "__main__":
+def mount(disk: Disk, point: str) -> None:
+    """Be the disk, until it is unmounted."""
     # direct_io: the page cache would keep writes from us, and merge them.
-    mfusepy.FUSE(Disk(sys.argv[1], sys.argv[2]), sys.argv[3], foreground=True, nothreads=True, direct_io=True)
+    mfusepy.FUSE(disk, point, foreground=True, nothreads=True, direct_io=True)
+
+
+if __name__ == "__main__":
+    mount(Disk(sys.argv[1], sys.argv[2]), sys.argv[3])

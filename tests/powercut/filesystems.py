@@ -11,7 +11,7 @@ import attrs
 
 _MIB = 2**20
 
-_EXT4 = ("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0")
+EXT4 = ("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0")
 """Lazily, the kernel would go on making it while the workload runs."""
 
 PROGRAMS = ("mkfs.ext4", "e2fsck", "mkfs.xfs", "mkfs.btrfs", "mount", "umount")
@@ -86,12 +86,12 @@ FILE_SYSTEMS = {
     each.name: each
     for each in (
         # Large enough for a second superblock: without one nothing helps when the first is torn.
-        FileSystem(name="ext4", type="ext4", make_command=_EXT4, size=160 * _MIB),
-        FileSystem(name="ext4-writeback", type="ext4", make_command=_EXT4, size=160 * _MIB, options="data=writeback"),
+        FileSystem(name="ext4", type="ext4", make_command=EXT4, size=160 * _MIB),
+        FileSystem(name="ext4-writeback", type="ext4", make_command=EXT4, size=160 * _MIB, options="data=writeback"),
         FileSystem(
             name="ext4-no-journal",
             type="ext4",
-            make_command=(*_EXT4, "-O", "^has_journal"),
+            make_command=(*EXT4, "-O", "^has_journal"),
             size=160 * _MIB,
             journaled=False,
         ),
