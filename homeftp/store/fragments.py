@@ -19,20 +19,18 @@ import stat
 import time
 from threading import Lock
 
-import attrs
-
-from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, RESUMABLE
+from homeftp.config import FRAGMENT_SECONDS
 from homeftp.errors import Changed, Internal, Refusal
-from homeftp.store.drafts import AWAY_SECONDS, Draft
-from homeftp.store.faults import let_go, shown
+from homeftp.store.drafts import AWAY_SECONDS
+from homeftp.store.faults import let_go
+from homeftp.store.fragment import Fragment, LargeDraft, Notes, nothing_here
 from homeftp.store.jail import Jail, Place
-from homeftp.store.note import SUFFIX, Note, further, read
+from homeftp.store.note import SUFFIX, Note, read
 from homeftp.store.own import Own, own_folder
 from homeftp.store.usage import Usage
 from homeftp.syscalls import System
-from homeftp.tree import Hasher
-from homeftp.values import Arrived, Put
-from homeftp.wire.endpoint import RESERVED_PREFIX, Endpoint
+from homeftp.values import Put
+from homeftp.wire.endpoint import Endpoint
 
 MOST = 1000
 """Fragments that are kept at once; then the oldest go."""
@@ -44,88 +42,6 @@ _USELESS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, er
 """Why one cannot be opened to be gone on with, now or ever."""
 
 
-@attrs.define(eq=False)
-class Fragment:
-    """A large file that is not whole."""
-
-    token: bytes
-    note: Note
-    arrived: list[Arrived] = attrs.field(factory=list)
-    """What is known to have arrived, growing; each with what the file hashed to up to there."""
-    claimed: int = 0
-    """The room that is set aside for it."""
-    touched: float = attrs.field(factory=time.time)
-    """When something was last done with it: seconds since 1970."""
-    holder: LargeDraft | None = None
-    """Who writes to it, and must have the lock to do so."""
-    lock: Lock = attrs.field(factory=Lock)
-
-    @property
-    def name(self) -> bytes:
-        """What its file is called."""
-        return self.token if self.note.directory is None else RESERVED_PREFIX.encode() + self.token
-
-
-class LargeDraft(Draft):
-    """A large file that is being written. Closing it removes it, unless it was renamed, suspended or lost."""
-
-    def __init__(self, fragments: Fragments, fragment: Fragment, system: System, fd: int, directory: int) -> None:
-        super().__init__(system, fd, directory, fragment.name, None)
-        self.fragment = fragment
-        self._fragments = fragments
-        self._sealed = False
-
-    def write(self, data: bytes) -> None:
-        """All of `data`. Raises OSError, and `Changed` (44) when another upload goes on with it."""
-        with self.fragment.lock:
-            self._check()
-            super().write(data)
-
-    def checkpoint(self, size: int, hasher: Hasher) -> None:
-        """So much has been written: every so often that is noted."""
-        noted = self.fragment.arrived[-1].size if self.fragment.arrived else 0
-        if size - noted >= (CHECKPOINT if noted else RESUMABLE):
-            with self.fragment.lock:
-                self._check()
-                self._fragments.say(self.fragment, Arrived(size, hasher.hash()))
-
-    def suspend(self, arrived: Arrived) -> None:
-        """Nothing more comes: so much is kept for whoever goes on with it, if it is worth that."""
-        with self.fragment.lock:
-            if self.fd < 0 or self._sealed or self.fragment.holder is not self or arrived.size < RESUMABLE:
-                return
-            if self.fragment.arrived[-1:] != [arrived]:
-                self._fragments.say(self.fragment, arrived)
-            self._fragments.shrink(self.fragment)
-            self.fragment.holder = None
-        self.close()
-
-    def seal(self) -> None:
-        """It is whole: from here on nobody can go on with it. Raises `Changed` (44) when somebody does already."""
-        with self.fragment.lock:
-            self._check()
-            self._sealed = True
-            self._fragments.forget(self.fragment)
-
-    def close(self) -> None:
-        """Let go of it. May be called twice."""
-        if self.fd < 0:
-            return
-        with self.fragment.lock:
-            mine = self._sealed or self.fragment.holder is self
-            if not mine:
-                self._renamed = True  # what is there is not ours to remove
-            super().close()
-            if mine:
-                self._fragments.end(self.fragment, stored=self._renamed)
-        if self.fragment.note.directory is not None:
-            let_go(self.directory)
-
-    def _check(self) -> None:
-        if self.fragment.holder is not self:
-            raise Changed(f"another upload goes on with {shown(self.fragment.note.endpoint)}: this one is over")
-
-
 class Fragments:
     """All of one share. Safe in several threads."""
 
@@ -133,6 +49,7 @@ class Fragments:
         self._jail = jail
         self._system = system
         self._folder = own.partial
+        self._notes = Notes(jail, own.partial)
         self._usage = usage
         self._lock = Lock()
         self._all: dict[bytes, Fragment] = {}
@@ -143,16 +60,16 @@ class Fragments:
     def begin(self, put: Put, place: Place, directory: Endpoint, claimed: int) -> LargeDraft:
         """A new draft for somewhere in or beneath the open directory, for which so much room is set aside. OSError."""
         token = os.urandom(16).hex().encode()
-        fragment = Fragment(token, Note.of(put, None if place.local else directory), claimed=claimed)
+        fragment = Fragment(token, Note.of(put, None if place.local else directory), self._notes, claimed=claimed)
         folder = self._folder if place.local else os.dup(place.fd)
         try:
             if not place.local:
                 with own_folder():
-                    self._write_note(fragment)  # or nobody would find it there after a crash
+                    self._notes.write(fragment)  # or nobody would find it there after a crash
             with own_folder() if place.local else contextlib.nullcontext():
                 fd = self._jail.create_in(folder, fragment.name, _MODE)
         except (OSError, Internal):
-            self._clear(fragment)
+            self._notes.remove(fragment)
             if not place.local:
                 let_go(folder)
             raise
@@ -174,7 +91,11 @@ class Fragments:
         return max(fitting, key=lambda each: each.arrived[-1].size, default=None)
 
     def go_on(self, fragment: Fragment, offset: int) -> LargeDraft:
-        """Have it, to write on from `offset`. Raises `Changed` (44) where that cannot be, and OSError."""
+        """Have it, to write on from `offset` after `start_at`. Raises `Changed` (44) where that cannot be, and OSError.
+
+        Until then it is what it was: should the client go away while it is
+        read again, nothing is lost.
+        """
         with fragment.lock:
             with self._lock:
                 if fragment.token not in self._all:
@@ -186,13 +107,11 @@ class Fragments:
                     self._unlink(fragment)
                     self.end(fragment, stored=False)
                 raise
-            # What is cut off here was written by an upload that has lost it, and may not be offered before it is again.
-            fragment.arrived = [each for each in fragment.arrived if each.size <= offset]
             fragment.holder = LargeDraft(self, fragment, self._system, fd, folder)
             return fragment.holder
 
     def _open(self, fragment: Fragment, offset: int) -> tuple[int, int]:
-        """Its file, to write on from `offset`, and its folder. Raises `Changed` (44) for one of no use, and OSError."""
+        """Its file, of `offset` bytes or more, and its folder. Raises `Changed` (44) for one of no use, and OSError."""
         with contextlib.ExitStack() as opened:
             try:
                 folder = self._folder_of(fragment)
@@ -208,8 +127,6 @@ class Fragments:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size < offset:
                 raise nothing_here(fragment.note.endpoint)
-            os.ftruncate(fd, offset)
-            os.lseek(fd, offset, os.SEEK_SET)
             opened.pop_all()
             return fd, folder
 
@@ -222,24 +139,7 @@ class Fragments:
         if fragment.note.directory is not None:
             let_go(folder)
 
-    # -- what a draft says, holding its fragment's lock --------------------------------
-
-    def say(self, fragment: Fragment, arrived: Arrived) -> None:
-        """Note what has arrived. Where that fails the note says less, and less is there after a crash: no harm."""
-        # At once: `find` may look at any moment.
-        fragment.arrived = [*(each for each in fragment.arrived if each.size < arrived.size), arrived]
-        fragment.touched = time.time()
-        with contextlib.suppress(OSError):
-            self._write_note(fragment, further(arrived))
-
-    def _write_note(self, fragment: Fragment, line: bytes = b"") -> None:
-        fd = self._jail.own_file(self._folder, fragment.token + SUFFIX, writable=True)
-        try:
-            if not os.lseek(fd, 0, os.SEEK_END):
-                line = fragment.note.line() + line
-            os.write(fd, line)
-        finally:
-            let_go(fd)
+    # -- what a draft tells, holding its fragment's lock --------------------------------
 
     def shrink(self, fragment: Fragment) -> None:
         """Nothing is coming at the moment: what has arrived is all that it counts for."""
@@ -255,12 +155,8 @@ class Fragments:
     def end(self, fragment: Fragment, *, stored: bool) -> None:
         """Its file has its place, or is removed."""
         self.forget(fragment)
-        self._clear(fragment)
+        self._notes.remove(fragment)
         self._usage.add(claimed=-fragment.claimed, settled=fragment.claimed if stored else 0)
-
-    def _clear(self, fragment: Fragment) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(fragment.token + SUFFIX, dir_fd=self._folder)
 
     # -- throwing away -----------------------------------------------------------------
 
@@ -335,7 +231,8 @@ class Fragments:
             return False
         if said is None:
             return False
-        fragment = Fragment(name.removesuffix(SUFFIX), *said, touched=touched)
+        note, arrived = said
+        fragment = Fragment(name.removesuffix(SUFFIX), note, self._notes, arrived, touched=touched)
         age = time.time() - touched
         try:
             folder = self._folder_of(fragment)
@@ -349,6 +246,7 @@ class Fragments:
         if not fragment.arrived or age >= FRAGMENT_SECONDS:
             self._unlink(fragment)
             return False
+        fragment.noted = fragment.arrived[-1].size
         fragment.claimed = self._usage.cost(found.st_size)
         self._usage.add(claimed=fragment.claimed)
         self._all[fragment.token] = fragment
@@ -364,8 +262,3 @@ class Fragments:
             return True
         let_go(place.fd)
         return place.local
-
-
-def nothing_here(endpoint: Endpoint) -> Changed:
-    """The refusal to go on with what is not here."""
-    return Changed(f"nothing of this content of {shown(endpoint)} is here to go on from: send it from offset 0")

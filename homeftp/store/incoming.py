@@ -15,7 +15,7 @@ from homeftp.interfaces import IIncoming
 from homeftp.store.conditions import check_file, gone, occupied
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import FULL, let_go, refusal, shown
-from homeftp.store.fragments import LargeDraft, nothing_here
+from homeftp.store.fragment import LargeDraft, nothing_here
 from homeftp.store.jail import Place
 from homeftp.store.publishing import Arrival, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
@@ -55,13 +55,15 @@ class Incoming:
         self._started = put.offset
         self._began = time.time_ns()
         self._promised = put.size - put.offset
+        self._checked = not put.offset
         self._ended = False
         replacing.space.promise(self._device, self._promised)
 
     def check(self) -> Iterator[int]:
         """Hash what had arrived; all of it, before anything is written. After each slice, how many bytes were.
 
-        Raises `Changed` (44) where the disk has not kept it: then less is left to go on from, or nothing.
+        Raises `Changed` (44) where the disk has not kept it: then less is left to go on from, or nothing. Also
+        where another upload goes on with it meanwhile.
         """
         noted = [each for each in self._draft.fragment.arrived if each.size <= self._put.offset]
         good = None
@@ -81,6 +83,11 @@ class Incoming:
             ) from None
         except OSError as error:
             self._give_up(error)
+        try:
+            self._draft.start_at(Arrived(self._hashed, self._hasher.hash()))
+            self._checked = True
+        except OSError as error:
+            self._give_up(error)
 
     def _hash_up_to(self, end: int) -> Iterator[int]:
         for _ in hash_slices(self._hasher, self._draft.fd, self._hashed, end):
@@ -98,7 +105,7 @@ class Incoming:
         except OSError as error:
             self._give_up(error)
         self._hasher.update(data)
-        self._size = self._hashed = self._size + len(data)
+        self._size += len(data)
         self._promised -= len(data)
         self._replacing.space.promise(self._device, -len(data))
         if self._size - self._started >= _WRITEBACK:
@@ -129,11 +136,7 @@ class Incoming:
 
     def suspend(self) -> None:
         """Nothing more comes. What has arrived is kept for a day, where it is worth that."""
-        arrived = [each for each in self._draft.fragment.arrived if each.size <= self._size]
-        if self._hashed == self._size:
-            arrived.append(Arrived(self._size, self._hasher.hash()))
-        if arrived:
-            self._draft.suspend(arrived[-1])
+        self._draft.suspend(Arrived(self._size, self._hasher.hash()) if self._checked else None)
         self.abort()
 
     def abort(self) -> None:
@@ -235,9 +238,7 @@ def _draft(replacing: Replacing, put: Put, nearest: Place, directory: Endpoint) 
         space.claim(nearest, directory, put.endpoint, missing)
         fragment.claimed = cost
     except BaseException:
-        arrived = [each for each in fragment.arrived if each.size <= put.offset]
-        if arrived:
-            draft.suspend(arrived[-1])
+        draft.suspend()
         draft.close()
         raise
     return draft

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from threading import Lock
 from unittest import mock
+
+import attrs
 
 from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, MIB, RESUMABLE
 from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
@@ -293,14 +297,15 @@ class HoldTests(FragmentCase):
         self.assertEqual(self.left(), [])
 
     def test_offered_from_where_it_is(self) -> None:
-        """What is gone on with from earlier on is offered from there on, while it is written to, and no later."""
+        """What is gone on with from earlier on is offered from there on, once it is known to be good, and no later."""
         share = self.share()
         put = self.cut(share)
-        self.assertEqual(self.arrived(share, put), Arrived(HALF, sha(CONTENT[:HALF])), "the control")
+        whole = Arrived(HALF, sha(CONTENT[:HALF]))
         first = share.begin(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
-        self.assertIsNone(self.arrived(share, put))
+        self.assertEqual(self.arrived(share, put), whole)
         for _ in first.check():
-            pass
+            self.assertEqual(self.arrived(share, put), whole)
+        self.assertEqual(self.arrived(share, put), Arrived(RESUMABLE, sha(CONTENT[:RESUMABLE])))
         first.write(CONTENT[RESUMABLE : RESUMABLE + 10])
         first.suspend()
         there = self.arrived(share, put)
@@ -308,6 +313,35 @@ class HoldTests(FragmentCase):
         self.assertEqual(there.size, RESUMABLE + 10)
         self.go_on(share, there.size).commit()
         self.assertEqual(self.content("a/file"), CONTENT)
+
+    def test_cut_while_read_again(self) -> None:
+        """A client that goes away before all of it has been read again has lost nothing, wherever it went on from."""
+        for offset in (RESUMABLE + 5, HALF):
+            share = self.share()
+            put = self.cut(share)
+            again = share.begin(put_of("a/file", CONTENT, offset=offset)[0])
+            next(again.check())
+            again.suspend()
+            self.assertEqual(self.arrived(share, put), Arrived(HALF, sha(CONTENT[:HALF])))
+            with open(self.file(), "rb") as file:
+                self.assertEqual(file.read(), CONTENT[:HALF])
+            self.go_on(share, HALF).commit()
+            self.assertEqual((self.content("a/file"), self.left()), (CONTENT, []))
+            share.close()
+
+    def test_newest(self) -> None:
+        """All that is written may be gone on with at once; it is noted, for after a crash, every so often."""
+        share = self.share()
+        put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
+        old = share.begin(put)
+        self.addCleanup(old.abort)
+        sizes = []
+        for start in range(0, CHECKPOINT + 2 * MIB, MIB):
+            old.write(content[start : start + MIB])
+            self.assertEqual(self.arrived(share, put), Arrived(start + MIB, sha(content[: start + MIB])))
+            with open(self.file() + SUFFIX.decode()) as note:
+                sizes.append(json.loads(note.readlines()[-1])["size"])
+        self.assertEqual(sorted(set(sizes)), [MIB, CHECKPOINT + MIB])
 
     def test_too_late(self) -> None:
         """One that is whole is nobody else's any more."""
@@ -399,7 +433,7 @@ class LifeTests(FragmentCase):
         fragment = share._writable().fragments.find(put.endpoint, put.hash, None, None)
         assert fragment is not None
         fragments = share._writable().fragments
-        first, second = (type(fragment)(b"%d" % n, fragment.note, fragment.arrived, touched=n) for n in range(2))
+        first, second = (attrs.evolve(fragment, token=b"%d" % n, touched=n, lock=Lock()) for n in range(2))
         fragments._all.update({first.token: first, second.token: second})
         with mock.patch("homeftp.store.fragments.MOST", 2), mock.patch("time.time", return_value=5.0):
             share.tidy()
