@@ -277,7 +277,7 @@ class HoldTests(FragmentCase):
     """Who has it."""
 
     def test_taken_over(self) -> None:
-        """A client whose old connection is not known to be dead goes on from its last checkpoint; that one is over."""
+        """A client whose old connection is not known to be dead goes on from what it wrote; that one is over."""
         share = self.share()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
         old = share.begin(put)
