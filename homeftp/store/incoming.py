@@ -65,6 +65,8 @@ class Incoming:
         Raises `Changed` (44) where the disk has not kept it: then less is left to go on from, or nothing. Also
         where another upload goes on with it meanwhile.
         """
+        if self._checked:
+            return
         noted = [each for each in self._draft.fragment.arrived if each.size <= self._put.offset]
         good = None
         try:
