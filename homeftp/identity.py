@@ -4,7 +4,7 @@ Here is what the certificates say, where they are kept and when they are
 renewed. A home is known by its CA alone: the name that a server's certificate
 bears is derived from the CA's key, not from an address, so that a client that
 knows the CA knows the server wherever it is found. How TLS uses all this is
-tls.py's.
+tls.py's; the devices' certificates are devicecert.py's.
 
 Where the choices come from: RFC 5280 (extensions), RFC 8375, RFC 6762 and
 ICANN's resolution of 2024-07-29 (names that exist only inside a home),
@@ -125,7 +125,7 @@ def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
     if not os.path.lexists(folder):
         _make_home(state, folder, now())
     private_folder(folder)
-    ca, ca_key = _load_ca(folder)
+    ca, ca_key = load_ca(folder)
     server = _load_server(folder, ca)
     if server is None or not server.certificate.not_valid_before_utc <= now() < _renewal(server.certificate):
         server = _make_server(folder, ca, ca_key, now())
@@ -141,7 +141,7 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp home")])
     certificate = (
-        _certificate(name, name, key.public_key(), now, CA_LIFE)
+        certificate_builder(name, name, key.public_key(), now, CA_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(key_usage(certificates=True), critical=True)
         .add_extension(x509.NameConstraints([x509.DNSName(name) for name in HOME_DOMAINS], None), critical=True)
@@ -150,7 +150,7 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
     try:
         aside = tempfile.mkdtemp(prefix=".new-identity-", dir=state)  # mkdtemp makes it 0700
         try:
-            write_private(os.path.join(aside, "ca.key"), _key_pem(key))
+            write_private(os.path.join(aside, "ca.key"), key_pem(key))
             write_private(os.path.join(aside, "ca.crt"), certificate.public_bytes(Encoding.PEM))
             os.rename(aside, folder)
         finally:
@@ -165,7 +165,7 @@ def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePriv
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp server")])
     certificate = (
-        _certificate(name, ca.subject, key.public_key(), now, SERVER_LIFE)
+        certificate_builder(name, ca.subject, key.public_key(), now, SERVER_LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -173,15 +173,15 @@ def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePriv
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    write_private(os.path.join(folder, "server.key"), _key_pem(key))
+    write_private(os.path.join(folder, "server.key"), key_pem(key))
     write_private(os.path.join(folder, "server.crt"), certificate.public_bytes(Encoding.PEM))
     return Identity(ca, certificate, key)
 
 
-def _certificate(
+def certificate_builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
 ) -> x509.CertificateBuilder:
-    """What the CA's and the server's certificate have in common."""
+    """What all certificates of the home have in common."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -209,7 +209,8 @@ def key_usage(*, certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _load_ca(folder: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def load_ca(folder: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """The CA and its key, as kept in the folder of the identity. Raises `SetupError`."""
     pair = _load_pair(folder, "ca")
     if pair is None:
         raise SetupError(
@@ -246,5 +247,6 @@ def _load_pair(folder: str, name: str) -> tuple[x509.Certificate, ec.EllipticCur
     return certificate, key
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key as it is kept."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 import attrs
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
@@ -23,8 +26,10 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from homeftp.config import ALPN
+from homeftp.devicecert import device_id
 from homeftp.errors import NotTrusted
 from homeftp.identity import Identity, server_name
+from homeftp.pairing import BINDING_BYTES, EXPORTER
 from homeftp.records import whole_writes
 
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -43,9 +48,10 @@ class Secured(Protocol):
 def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateOptions:
     """The server's end, for `startTLS` and for `TLSMemoryBIOFactory`; `minimum` is "1.3" or "1.2".
 
-    One object serves all connections. A client that offers other application
-    protocols only is refused; one that offers none is not (see
-    `negotiated_ok`).
+    A client may show a certificate, and need not; one that shows a wrong one
+    (of another CA, expired, for another use) is refused. One object serves
+    all connections. A client that offers other application protocols only is
+    refused; one that offers none is not (see `negotiated_ok`).
     """
     # Twisted's annotations still name pyOpenSSL's deprecated classes; it takes cryptography's.
     own: dict[str, Any] = {
@@ -54,10 +60,21 @@ def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateO
         "extraCertChain": list(identity.chain[1:]),
     }
     options = ssl.CertificateOptions(**own, acceptableProtocols=[ALPN], **_common(minimum))
-    options.getContext().set_options(SSL.OP_NO_RENEGOTIATION)
-    whole_writes(options.getContext())
-    options.getContext().set_alpn_select_callback(_ours)
+    context = options.getContext()
+    # Twisted offers "from this CA" and "if you like" only apart from each other.
+    store = context.get_cert_store()
+    assert store is not None
+    store.add_cert(X509.from_cryptography(identity.ca))
+    context.set_verify(SSL.VERIFY_PEER, _fits)
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
+    whole_writes(context)
+    context.set_alpn_select_callback(_ours)
     return options
+
+
+def _fits(connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_fits: int) -> bool:
+    """OpenSSL's verdict on each certificate of a client's chain is the verdict."""
+    return bool(chain_fits)
 
 
 def _ours(connection: SSL.Connection, offered: list[bytes]) -> bytes:
@@ -72,8 +89,31 @@ def _ours(connection: SSL.Connection, offered: list[bytes]) -> bytes:
     return ALPN
 
 
-def client_options(ca_pem: bytes, *, minimum: str = "1.3") -> IOpenSSLClientConnectionCreator:
+@attrs.frozen
+class Own:
+    """What a device proves itself with."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey = attrs.field(repr=False)
+
+
+def own_certificate(certificate_pem: bytes, key_pem: bytes) -> Own:
+    """A device's certificate and its key; raises `NotTrusted` when they are damaged."""
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        key = load_pem_private_key(key_pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise NotTrusted("this device's certificate is damaged: pair again") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise NotTrusted("this device's certificate is damaged: pair again")
+    return Own(certificate, key)
+
+
+def client_options(ca_pem: bytes, *, minimum: str = "1.3", own: Own | None = None) -> IOpenSSLClientConnectionCreator:
     """The client's end: only a server of the home whose CA this is will do, whatever its address.
+
+    With `own` the client proves who it is as well; that is sent to nobody
+    who has not proven himself first.
 
     The name is not sent (no SNI): the server needs none, and it would let
     every network on the way recognise the home. Raises `NotTrusted` when
@@ -84,7 +124,8 @@ def client_options(ca_pem: bytes, *, minimum: str = "1.3") -> IOpenSSLClientConn
     except ValueError as error:
         raise NotTrusted("the server's pinned certificate is damaged: add the server again") from error
     trust = ssl.trustRootFromCertificates([ssl.Certificate.loadPEM(ca_pem)])
-    options = ssl.CertificateOptions(trustRoot=trust, acceptableProtocols=[ALPN], **_common(minimum))
+    proof: dict[str, Any] = {} if own is None else {"privateKey": own.key, "certificate": own.certificate}
+    options = ssl.CertificateOptions(trustRoot=trust, acceptableProtocols=[ALPN], **proof, **_common(minimum))
     whole_writes(options.getContext())
     return _OneName(options, DNS_ID(server_name(ca)))
 
@@ -152,6 +193,22 @@ def presented_ca(transport: Secured) -> x509.Certificate:
         ) from error
     authority: x509.Certificate = ca
     return authority
+
+
+def presented_device(transport: Secured, ca: x509.Certificate) -> str | None:
+    """The id of the device at the other end, which TLS has verified; None when it showed no certificate."""
+    connection = transport.getHandle()
+    certificate = None if connection is None else connection.get_peer_certificate(as_cryptography=True)
+    return None if certificate is None else device_id(certificate, ca)
+
+
+def pairing_secret(transport: Secured) -> bytes:
+    """What both ends of this TLS session know, and nobody else: the binding of a pairing. b"" where there is none."""
+    connection = transport.getHandle()
+    if connection is None:
+        return b""
+    secret: bytes = connection.export_keying_material(EXPORTER, BINDING_BYTES)
+    return secret
 
 
 def negotiated_ok(transport: Secured, *, required: bool = False) -> bool:

@@ -1,7 +1,8 @@
 """What the server keeps about people: a small SQLite database in the state folder, and where that folder is.
 
 Every call opens the database anew and is one transaction, so the command line
-and a running server may use it at the same time, from any thread. What a
+and a running server may use it at the same time, from any thread. Here are
+the accounts; devices and invitations have modules of their own. What a
 password's text means is passwords.py's; keys and certificates are
 identity.py's. Everything here blocks.
 """
@@ -23,7 +24,18 @@ FILE = "state.sqlite"
 BUSY_SECONDS = 5.0
 """How long to wait while another process writes."""
 
-_SCHEMA = ("CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",)
+_SCHEMA = (
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",
+    # An account whose people come in by their devices alone has no password.
+    "CREATE TABLE new_accounts (name TEXT PRIMARY KEY, password TEXT)",
+    "INSERT INTO new_accounts SELECT name, password FROM accounts",
+    "DROP TABLE accounts",
+    "ALTER TABLE new_accounts RENAME TO accounts",
+    "CREATE TABLE devices (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL,"
+    " paired REAL NOT NULL)",
+    "CREATE TABLE invitations (number INTEGER PRIMARY KEY, words TEXT NOT NULL, account TEXT NOT NULL,"
+    " ends REAL NOT NULL, misses INTEGER NOT NULL DEFAULT 0, device TEXT)",
+)
 """Each entry brings the database from the version that is its index to the next; none is ever changed."""
 
 
@@ -46,7 +58,7 @@ class State:
     def __init__(self, folder: str) -> None:
         # SQLite itself would make the file as open as the umask allows.
         self._path = private_file(os.path.join(private_folder(folder), FILE))
-        with self._connection() as connection:
+        with self.connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -59,18 +71,23 @@ class State:
 
     def account_names(self) -> list[str]:
         """Every account, sorted."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             return [name for (name,) in connection.execute("SELECT name FROM accounts ORDER BY name")]
 
     def password(self, name: str) -> str | None:
-        """The hashed password of an account; None when there is no such account."""
-        with self._connection() as connection:
+        """The hashed password of an account; None when there is no such account, or when it has none."""
+        with self.connection() as connection:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None or row[0] is None else str(row[0])
+
+    def has_account(self, name: str) -> bool:
+        """Whether there is an account of that name."""
+        with self.connection() as connection:
+            return connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone() is not None
 
     def add_account(self, name: str, password: str) -> None:
         """A new account with this hashed password. Raises `SetupError` when the name is taken."""
-        with self._connection() as connection:
+        with self.connection() as connection:
             added = connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, ?)", (name, password)).rowcount
         if not added:
             raise SetupError(
@@ -82,7 +99,7 @@ class State:
 
         Gives whether it was done.
         """
-        with self._connection() as connection:
+        with self.connection() as connection:
             changed = connection.execute(
                 "UPDATE accounts SET password = :new WHERE name = :name AND (:old IS NULL OR password = :old)",
                 {"new": password, "name": name, "old": instead_of},
@@ -90,12 +107,27 @@ class State:
             return changed.rowcount > 0
 
     def remove_account(self, name: str) -> bool:
-        """Forget an account; gives whether there was one."""
-        with self._connection() as connection:
+        """Forget an account, its devices and its invitations; gives whether there was one."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM devices WHERE account = ?", (name,))
+            connection.execute("DELETE FROM invitations WHERE account = ?", (name,))
             return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which all statements of the block are one transaction; nothing of it stays if it raises."""
+        with self.connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:  # some errors have ended it already
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection on which every statement is a transaction by itself."""
         try:
             # mode=rw: a file that vanished is an error, not an empty database.

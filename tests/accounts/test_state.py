@@ -62,7 +62,7 @@ class StateTests(SynchronousTestCase):
     def test_modes(self) -> None:
         """The file, and SQLite's files beside it, are the owner's alone, whatever the umask."""
         self.state.add_account("anna", "x")
-        with self.state._connection() as connection:
+        with self.state.connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             modes = {
                 name: stat.S_IMODE(os.stat(os.path.join(self.folder, name)).st_mode) for name in os.listdir(self.folder)

@@ -1,0 +1,131 @@
+"""Invitations: codes that let one device in, once, for a while; and what becomes of them.
+
+A code ends with its time, with the device that it let in, and with the third
+wrong try, whatever connections those came over. All of that is decided in
+transactions, so that two who come at once cannot both have it.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+import sqlite3
+import time
+from typing import Callable
+
+import attrs
+
+from homeftp.accounts.devices import Device, add_device
+from homeftp.accounts.state import State
+from homeftp.errors import SetupError
+from homeftp.pairing import Code, new_words
+
+TRIES = 3
+"""Wrong ones after which a code is burnt."""
+
+MOST = 99
+"""That are open at once: the number of each is said aloud."""
+
+_KEPT_SECONDS = 24 * 60 * 60
+"""For how long it is known what became of a code."""
+
+
+class Fate(enum.Enum):
+    """What has become of an invitation."""
+
+    OPEN = "open"
+    USED = "used"
+    BURNT = "burnt"
+    ENDED = "ended"
+
+
+@attrs.frozen
+class Invitation:
+    """A code, and whom it lets in."""
+
+    code: Code
+    account: str
+    ends: float
+    """Seconds since 1970 UTC."""
+    fate: Fate = Fate.OPEN
+    device: str = ""
+    """The name of the device that it let in."""
+
+
+@attrs.frozen
+class Invitations:
+    """The table. All methods block; they raise `SetupError` as `State` does."""
+
+    state: State
+    clock: Callable[[], float] = time.time
+    """Seconds since 1970 UTC: an invitation outlives a restart."""
+
+    def make(self, account: str, seconds: float) -> Invitation:
+        """A new code for an account, which is made if there is none of that name."""
+        now = self.clock()
+        with self.state.transaction() as connection:
+            connection.execute("DELETE FROM invitations WHERE ends < ?", (now - _KEPT_SECONDS,))
+            taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
+            free = [number for number in range(1, MOST + 1) if number not in taken]
+            if not free:  # those that came to nothing would be kept for a day: not at this price
+                connection.execute(
+                    "DELETE FROM invitations WHERE ends < ? OR misses >= ? OR device IS NOT NULL", (now, TRIES)
+                )
+                taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
+                free = [number for number in range(1, MOST + 1) if number not in taken]
+            if not free:
+                raise SetupError(f"{MOST} codes are open already: wait until some of them have ended")
+            number = random.SystemRandom().choice(free[:9])
+            invitation = Invitation(Code(number, new_words()), account, now + seconds)
+            connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, NULL)", (account,))
+            connection.execute(
+                "INSERT INTO invitations (number, words, account, ends) VALUES (?, ?, ?, ?)",
+                (number, invitation.code.words, account, invitation.ends),
+            )
+        return invitation
+
+    def look(self, number: int) -> Invitation | None:
+        """The invitation of that number, whatever has become of it; None where there is none."""
+        with self.state.connection() as connection:
+            return self._look(connection, number)
+
+    def open_code(self, number: int) -> Code | None:
+        """The code of that number, if it is open."""
+        found = self.look(number)
+        return found.code if found is not None and found.fate is Fate.OPEN else None
+
+    def miss(self, code: Code) -> bool:
+        """Count a wrong try; whether that was the one that burnt the code."""
+        with self.state.transaction() as connection:
+            found = self._look(connection, code.number)
+            if found is None or found.code != code or found.fate is not Fate.OPEN:
+                return False
+            connection.execute("UPDATE invitations SET misses = misses + 1 WHERE number = ?", (code.number,))
+            burnt = self._look(connection, code.number)
+            return burnt is not None and burnt.fate is Fate.BURNT
+
+    def use(self, code: Code, id: str, said: str) -> Device | None:
+        """Let the device with this id in, which calls itself `said`; None where the code is not open any more."""
+        with self.state.transaction() as connection:
+            found = self._look(connection, code.number)
+            if found is None or found.code != code or found.fate is not Fate.OPEN:
+                return None
+            device = add_device(connection, id, found.account, said, self.clock())
+            connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
+        return device
+
+    def _look(self, connection: sqlite3.Connection, number: int) -> Invitation | None:
+        row = connection.execute(
+            "SELECT words, account, ends, misses, device FROM invitations WHERE number = ?", (number,)
+        ).fetchone()
+        if row is None:
+            return None
+        words, account, ends, misses, device = row
+        fate = Fate.OPEN
+        if device is not None:
+            fate = Fate.USED
+        elif misses >= TRIES:
+            fate = Fate.BURNT
+        elif ends <= self.clock():
+            fate = Fate.ENDED
+        return Invitation(Code(number, words), account, ends, fate, device or "")
