@@ -89,6 +89,11 @@ class Limits:
     """Bytes of payload or of unsent answers that one connection may keep in memory before it is paused."""
     file_size: int | None = None
     """Bytes of the largest file that may be pushed; None: only the disk decides."""
+    guesses: int = 20
+    """Wrong passwords, and wrong codes of pairings, from one address within `guess_seconds`, over all connections."""
+    guess_seconds: float = 600.0
+    pairings: int = 100
+    """Wrong codes of pairings within `guess_seconds`, from all addresses together."""
     login_attempts: int = 3
     """Failed logins on one connection before it is closed."""
     tls_seconds: float = 10.0

@@ -16,7 +16,9 @@ PACKAGE = Path(homeftp.__file__).parent
 
 GROUND = frozenset({"config", "errors", "status"})
 CONTRACTS = GROUND | {"wire", "values", "interfaces"}
-TOOLS = frozenset("budget devicecert identity index pairing private records syscalls tls tree words workers".split())
+TOOLS = frozenset(
+    "budget devicecert identity index machine pairing private records syscalls tls tree words workers".split()
+)
 SHARED = CONTRACTS | TOOLS
 
 MAY_IMPORT: dict[str, frozenset[str]] = {

@@ -34,7 +34,12 @@ class Command(NamedTuple):
 
 COMMANDS: Mapping[str, Command] = {
     "serve": Command("homeftp.cli.serve", "Share a folder: run the server in the foreground.", raw=True),
+    "invite": Command("homeftp.cli.invite", "Make a code with which one device may pair with this machine's server."),
+    "device": Command(
+        "homeftp.cli.device", "List, rename and revoke the devices that are paired with the server here."
+    ),
     "account": Command("homeftp.cli.account", "Add, list and remove who may log in to this machine's server."),
+    "pair": Command("homeftp.cli.pair", "Get to know a server, by a code that was made there."),
     "remote": Command("homeftp.cli.remote", "Add, list and remove the servers that this machine knows."),
     "get": Command("homeftp.cli.get", "Fetch files from a server."),
     "push": Command("homeftp.cli.push", "Send files to a server, except what is equal there."),

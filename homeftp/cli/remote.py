@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     for name in remotes.names():
         remote = remotes.load(name)
         fields = {"name": name, "address": str(remote.address), "user": remote.user}
-        _say(options, f"{name:20} {remote.address} as {shown(remote.user)}", fields)
+        device = f", by the name of {shown(remote.device)}" if remote.device else ""
+        fields |= {"device": remote.device} if remote.device else {}
+        _say(options, f"{name:20} {remote.address} as {shown(remote.user)}{device}", fields)
     return Exit.DONE
 
 

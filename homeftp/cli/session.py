@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -12,7 +13,8 @@ from homeftp.cli.running import run_reactor
 if TYPE_CHECKING:
     from homeftp.client import Client
     from homeftp.client.cases import Tools
-    from homeftp.client.remotes import Remote
+    from homeftp.client.remotes import Remote, Remotes
+    from homeftp.tls import Own
 
 _GARBAGE_AFTER = 20_000
 """New objects between two collections: a transfer has many for each file, and makes no cycles of them."""
@@ -28,14 +30,15 @@ def with_remote(name: str, work: Work) -> int:
     """Connect to the remote called `name`, do `work`, and end the connection; gives the exit status."""
     from homeftp.client.remotes import Remotes, client_home
 
-    remote = Remotes(client_home(os.environ)).load(name)
+    remotes = Remotes(client_home(os.environ))
+    remote = remotes.load(name)
 
     async def main(reactor: Any) -> int:
         from twisted.internet.defer import Deferred
 
         from homeftp.client.line import Line
 
-        line = Line(reactor, lambda: _connect(reactor, remote))
+        line = Line(reactor, lambda: _connect(reactor, remotes, remote))
         coming = Deferred.fromCoroutine(line.connect())
         reactor.callLater(_MEANWHILE, importlib.import_module, "homeftp.client.transfer")
         client = await coming
@@ -62,14 +65,50 @@ def with_remote(name: str, work: Work) -> int:
     return run_reactor(main)
 
 
-async def _connect(reactor: Any, remote: Remote) -> Client:
+async def _connect(reactor: Any, remotes: Remotes, remote: Remote) -> Client:
     from homeftp.client import connect
     from homeftp.errors import NotTrusted
+    from homeftp.tls import own_certificate
 
+    own = own_certificate(remote.certificate, remote.key) if remote.key else None
+    if own is not None and _ended(own):
+        raise NotTrusted(
+            f"this device was not at {remote.name} for so long that its certificate has ended: ask for a code at the "
+            "server, homeftp invite, and pair again"
+        )
     try:
-        return await connect(reactor, remote.address, ca=remote.ca, username=remote.user, password=remote.password)
+        client = await connect(
+            reactor, remote.address, ca=remote.ca, username=remote.user, password=remote.password, own=own
+        )
     except NotTrusted as reason:
         raise await _explained(reactor, remote, reason) from None
+    if own is not None:
+        await _renew(client, remotes, remote, own)
+    return client
+
+
+def _ended(own: Own) -> bool:
+    from datetime import datetime, timezone
+
+    return datetime.now(timezone.utc) > own.certificate.not_valid_after_utc
+
+
+async def _renew(client: Client, remotes: Remotes, remote: Remote, own: Own) -> None:
+    """Have the device's certificate renewed, long before it ends. Where that fails there will be another time."""
+    from datetime import datetime, timezone
+
+    from homeftp.devicecert import may_be_renewed
+
+    if not may_be_renewed(own.certificate, datetime.now(timezone.utc)):
+        return
+    import attrs
+
+    from homeftp.client.pairing import renew
+    from homeftp.errors import NotTrusted, Refusal, SetupError
+
+    with contextlib.suppress(Refusal, NotTrusted, SetupError):
+        certificate, key = await renew(client, remote.ca)
+        remotes.save(attrs.evolve(remote, certificate=certificate, key=key))
 
 
 async def _explained(reactor: Any, remote: Remote, reason: Exception) -> Exception:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from homeftp.client.errors import ConnectionFailed, Corrupted, ProtocolViolation
     from homeftp.client.exchange import Answer, Part
     from homeftp.client.line import Line
+    from homeftp.client.pairing import Paired, pair
     from homeftp.client.transfer import cmp, get, push
 
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "errors": ("ConnectionFailed", "Corrupted", "ProtocolViolation"),
     "exchange": ("Answer", "Part"),
     "line": ("Line",),
+    "pairing": ("Paired", "pair"),
     "transfer": ("cmp", "get", "push"),
 }
 """The module of each public name."""
@@ -53,6 +55,7 @@ __all__ = [
     "Item",
     "Line",
     "Outcome",
+    "Paired",
     "Part",
     "Presented",
     "ProtocolViolation",
@@ -64,6 +67,7 @@ __all__ = [
     "connect",
     "first_contact",
     "get",
+    "pair",
     "parse_address",
     "push",
 ]

@@ -20,6 +20,7 @@ from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.protocol import ClientProtocol
 from homeftp.config import Patience
+from homeftp.errors import LoginFailed
 
 Where = IStreamClientEndpoint | Address | str
 """A server's place: an endpoint, an address, or a client endpoint's description such as `tcp:nas.local:8421`."""
@@ -36,18 +37,30 @@ class Presented:
 
 
 async def connect(
-    reactor: Any, endpoint: Where, *, ca: bytes, username: str, password: str, patience: Patience | None = None
+    reactor: Any,
+    endpoint: Where,
+    *,
+    ca: bytes,
+    username: str = "",
+    password: str = "",
+    own: tls.Own | None = None,
+    patience: Patience | None = None,
 ) -> Client:
-    """Connect to the server of the home whose CA `ca` (PEM) is, and log in.
+    """Connect to the server of the home whose CA `ca` (PEM) is, and log in: as the device `own`, or with a password.
 
     Raises `ConnectionFailed`, `homeftp.errors.NotTrusted` before anything was
     sent to a server of another home, and `LoginFailed` (32). A server that is
     full says so before TLS, where it could be anybody: `ConnectionFailed`.
     """
-    protocol = await _secure(reactor, endpoint, tls.client_options(ca), patience or Patience())
+    protocol = await secure(reactor, endpoint, tls.client_options(ca, own=own), patience or Patience())
     client = Client(protocol)
     try:
-        await client.login(username, password)
+        if own is None:
+            await client.login(username, password)
+        elif (await client.hello()).account is None:
+            raise LoginFailed(
+                "this device is not paired any more: ask for a code at the server, homeftp invite, and pair again"
+            )
     except BaseException:
         await client.close()
         raise
@@ -60,7 +73,7 @@ async def first_contact(reactor: Any, endpoint: Where, *, patience: Patience | N
     Raises `ConnectionFailed`, and `homeftp.errors.NotTrusted` for what is no
     homeftp server.
     """
-    protocol = await _secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
+    protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
     try:
         ca: x509.Certificate = tls.presented_ca(protocol.transport)
     finally:
@@ -68,8 +81,8 @@ async def first_contact(reactor: Any, endpoint: Where, *, patience: Patience | N
     return Presented(ca.public_bytes(Encoding.PEM), identity.fingerprint(ca))
 
 
-async def _secure(reactor: Any, where: Where, options: Any, patience: Patience) -> ClientProtocol:
-    """A connection on which TLS is up."""
+async def secure(reactor: Any, where: Where, options: Any, patience: Patience) -> ClientProtocol:
+    """A connection on which TLS is up. Raises `ConnectionFailed` and `NotTrusted`."""
     if isinstance(where, Address):
         endpoint = where.endpoint(reactor, patience.connect_seconds)
         shown = str(where)

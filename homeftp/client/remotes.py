@@ -1,7 +1,7 @@
 """The servers that this machine knows: where each is, who to log in as, and whom to trust.
 
 One file for each in `remotes/` of the client's folder, readable by its owner
-only: it holds the password and the pinned CA.
+only: it holds the pinned CA, and the device's key or a password.
 """
 
 from __future__ import annotations
@@ -31,9 +31,16 @@ class Remote:
     name: str
     address: Address
     user: str
+    """The account."""
     password: str = attrs.field(repr=False)
+    """Empty where the machine is paired."""
     ca: bytes = attrs.field(repr=False)
     """The CA's certificate, PEM."""
+    device: str = ""
+    """What this machine is called there, where it is paired."""
+    certificate: bytes = attrs.field(default=b"", repr=False)
+    """PEM, as the key is; both empty where it is not paired."""
+    key: bytes = attrs.field(default=b"", repr=False)
 
 
 def check_name(name: str) -> str:
@@ -69,7 +76,11 @@ class Remotes:
         data = read_private(path)
         if data is None:
             known = ", ".join(self.names())
-            hint = f"known are {known}" if known else f"add it with: homeftp remote add {name} HOST --user USER"
+            hint = (
+                f"known are {known}"
+                if known
+                else "ask for a code at the server, homeftp invite, and: homeftp pair HOST CODE"
+            )
             raise SetupError(f"there is no remote called {name}: {hint}")
         try:
             fields = json.loads(data)
@@ -77,8 +88,11 @@ class Remotes:
                 name,
                 parse_address(fields["address"]),
                 str(fields["user"]),
-                str(fields["password"]),
+                str(fields.get("password", "")),
                 fields["ca"].encode("ascii"),
+                str(fields.get("device", "")),
+                fields.get("certificate", "").encode("ascii"),
+                fields.get("key", "").encode("ascii"),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SetupError(f"{path} is damaged: remove it, and add the remote again") from None
@@ -89,9 +103,14 @@ class Remotes:
         fields = {
             "address": str(remote.address),
             "user": remote.user,
-            "password": remote.password,
             "ca": remote.ca.decode("ascii"),
         }
+        if remote.key:
+            fields["device"] = remote.device
+            fields["certificate"] = remote.certificate.decode("ascii")
+            fields["key"] = remote.key.decode("ascii")
+        else:
+            fields["password"] = remote.password
         write_private(self._path(remote.name), json.dumps(fields, indent=1).encode())
 
     def remove(self, name: str) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-import socket
 from typing import Sequence
 
 import attrs
 
 from homeftp.accounts.state import default_state
 from homeftp.config import DEFAULT_PORT, Settings
+from homeftp.machine import own_address, own_name
 
 
 @attrs.frozen(kw_only=True)
@@ -44,21 +43,6 @@ class Listened:
         return host if port == DEFAULT_PORT else f"{host}:{port}"
 
 
-def own_address() -> str:
-    """This machine's address in its network, or its name where it has none. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that is nobody's
-        except OSError:
-            return socket.gethostname()
-        address: str = probe.getsockname()[0]
-        return address
-
-
-def _remote_name() -> str:
-    return re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-") or "nas"
-
-
 def announcement(
     settings: Settings,
     listened: Sequence[Listened],
@@ -82,6 +66,6 @@ def announcement(
     user = accounts[0] if accounts else "NAME"
     plain = next((one for one in listened if not one.immediate_tls), None)
     if plain is not None:
-        remote = f"{_remote_name()} {plain.reachable()} --user {user} --fingerprint {fingerprint}"
+        remote = f"{own_name()} {plain.reachable()} --user {user} --fingerprint {fingerprint}"
         lines += ["on another machine:", f"  homeftp remote add {remote}"]
     return lines

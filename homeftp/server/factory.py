@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Callable
+from typing import Callable, Collection
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from homeftp.config import Limits
 from homeftp.server.protocol import ServerProtocol, Setup
-from homeftp.server.session import Services
+from homeftp.server.session import Services, Session
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
 
@@ -64,6 +64,16 @@ class Connections:
         if self._emptied is not None and not self._all:
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)
+
+    def members(self) -> list[Session]:
+        """The sessions of those who have logged in."""
+        return [connection.session for connection in self._all if connection.session.account is not None]
+
+    def revoke(self, sessions: Collection[Session]) -> None:
+        """End these sessions at once, and what they are doing."""
+        for connection in list(self._all):
+            if connection.session in sessions:
+                connection.revoke()
 
     def stop(self) -> Deferred[None]:
         """Let each finish what is in flight; fires when all have ended."""

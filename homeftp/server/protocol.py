@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Callable, Protocol
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
 from twisted.logger import Logger
@@ -19,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.config import GOODBYE_BYTES, READ_BUFFER, SOCKET_WRITE
-from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired
+from homeftp.errors import BadRequest, Forbidden, Refusal, TimedOut, TLSRequired
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
 from homeftp.server.deadlines import Deadlines
@@ -31,7 +32,7 @@ from homeftp.server.receiving import Buffering, RequestReceiver
 from homeftp.server.resolution import Outlet, Resolution
 from homeftp.server.session import Route, Services, Session, refuse
 from homeftp.status import Status
-from homeftp.tls import negotiated_ok
+from homeftp.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.wire.codec import encode_response
 from homeftp.wire.conversation import Phase
 from homeftp.wire.messages import Identifier, Request
@@ -76,7 +77,7 @@ class ServerProtocol(RequestReceiver):
 
     def __init__(self, setup: Setup, peer: str) -> None:
         phase = Phase.HANDSHAKE if setup.immediate_tls else Phase.PLAIN
-        self.session = Session(setup.services, self, phase, peer)
+        self.session = Session(setup.services, self, phase, peer, peer.rpartition(":")[0] or peer)
         super().__init__(self.session.conversation, setup.services.budget, peer)
         self._setup = setup
         self._limits = setup.services.limits
@@ -84,6 +85,7 @@ class ServerProtocol(RequestReceiver):
         self._received_at_goodbye = 0
         self._lost = False
         self._aborted = False
+        self._identifying = False
 
     # -- the connection ------------------------------------------------------
 
@@ -159,6 +161,20 @@ class ServerProtocol(RequestReceiver):
         self._conversation.advance(Phase.STRANGER)
         move_records_together(self.transport)
         self._outlet.attach()
+        device = presented_device(self.transport, self._setup.services.ca)
+        if device is not None:
+            self._identifying = True
+            self._adjust()
+            Deferred.fromCoroutine(self.session.identify(device)).addCallback(self._identified)
+
+    def _identified(self, _: None) -> None:
+        """It is known who the device is; until now nothing was looked at."""
+        self._identifying = False
+        self._adjust()
+
+    def secret(self) -> bytes:
+        """What only the two ends of this TLS session know."""
+        return pairing_secret(self.transport)
 
     # -- bytes ---------------------------------------------------------------
 
@@ -229,6 +245,14 @@ class ServerProtocol(RequestReceiver):
         self._deadlines.login.met()
         self._setup.identified(self)
 
+    def revoke(self) -> None:
+        """Who came in here may not any more: end it at once, and keep nothing of what is under way."""
+        self._log.warn("{peer} is cut off: its device or account was removed", peer=self.peer)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.fail(Forbidden("this device may not come in any more"))
+        self.abort()
+
     def stop(self) -> None:
         """The server is stopping: finish what is in flight, and close."""
         self.session.stopping = True
@@ -284,7 +308,8 @@ class ServerProtocol(RequestReceiver):
         # Once there are too many it waits until half of them have been answered: to stop and go for each costs more.
         few = 2 if self.paused else 1
         full = (
-            self._conversation.phase is Phase.CLOSING  # nothing is looked at any more: it may wait for the goodbye
+            self._identifying
+            or self._conversation.phase is Phase.CLOSING  # nothing is looked at any more: it may wait for the goodbye
             or len(self._pipeline) * few >= self._limits.in_flight
             or self._pipeline.weight * few >= self._limits.buffered
             or (self._stream is not None and self._stream.full)

@@ -33,11 +33,16 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.accounts.devicelogin import DeviceChecker
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
 from homeftp.accounts.state import State
+from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
 from homeftp.config import HEAP_SLACK, Settings
+from homeftp.devicecert import certify_device
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.enabled import enabled
@@ -51,10 +56,13 @@ from homeftp.errors import SetupError
 from homeftp.identity import Identity, open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.machine import own_name
 from homeftp.private import private_folder
 from homeftp.server.announcement import Listened, announcement
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
+from homeftp.server.pairing import Pairings
+from homeftp.server.revocation import Revocation
 from homeftp.server.session import Services
 from homeftp.store.share import Share
 from homeftp.syscalls import System
@@ -166,6 +174,7 @@ class HomeFTPService(MultiService):
         self._plugins = enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN)
         self._open: _Open | None = None
         self._services: Services | None = None
+        self._revocation: Revocation | None = None
         self._renewal = LoopingCall(self.renew)
         self._renewal.clock = reactor
         self._tidying = LoopingCall(self.tidy)
@@ -208,6 +217,8 @@ class HomeFTPService(MultiService):
         signal.signal(signal.SIGHUP, self._hangup)
         self._renewal.start(RENEWAL_SECONDS, now=False)
         self._tidying.start(TIDY_SECONDS)
+        assert self._revocation is not None
+        self._revocation.start()
         self._announce(identity)
 
     def _start(self) -> Identity:
@@ -232,16 +243,32 @@ class HomeFTPService(MultiService):
         self._open = _Open(workers, auth, index, share, state)
         self._services = Services(
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
-            portal=portal(share, self._checkers or [PasswordChecker(state, auth)]),
+            portal=portal(
+                share, [*(self._checkers or [PasswordChecker(state, auth)]), DeviceChecker(Devices(state), workers)]
+            ),
             workers=workers,
             budget=Budget(),
             limits=settings.limits,
             server_name=identity.server_name,
             filetypes=settings.filetypes,
+            guesses=self._throttle(total=None),
+            pairings=Pairings(
+                invitations=Invitations(state),
+                throttle=self._throttle(total=settings.limits.pairings),
+                workers=auth,
+                certify=lambda request, id: certify_device(settings.state, request, id, now=now),
+                host=own_name(),
+            ),
+            ca=identity.ca,
         )
+        self._revocation = Revocation(self._reactor, self._connections, state, workers, own_accounts=not self._checkers)
         workers.start()
         auth.start()
         return identity
+
+    def _throttle(self, total: int | None) -> Throttle:
+        limits = self._settings.limits
+        return Throttle(self._reactor, most=limits.guesses, seconds=limits.guess_seconds, total=total)
 
     def _announce(self, identity: Identity) -> None:
         assert self._open is not None
@@ -306,6 +333,8 @@ class HomeFTPService(MultiService):
         for call in (self._renewal, self._tidying):
             if call.running:
                 call.stop()
+        if self._revocation is not None:
+            self._revocation.stop()
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         await maybeDeferred(super().stopService)
         ended = self._connections.stop()

@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, Callable, Protocol
 
 import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
@@ -17,17 +19,21 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 import homeftp
+from homeftp.accounts.devicelogin import DeviceCertificate
+from homeftp.accounts.devices import Device
+from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE, Limits
 from homeftp.dispatchers.table import EVERYTHING, Request, Table
-from homeftp.errors import LoginFailed, Refusal, ShuttingDown
+from homeftp.errors import BadRequest, LoginFailed, Refusal, ShuttingDown
 from homeftp.interfaces import IAccount, IDispatcher, IPayload, IResolution, IWorkers
+from homeftp.server.pairing import Pairing, Pairings
 from homeftp.status import Status
 from homeftp.values import Claim
 from homeftp.wire import conversation
 from homeftp.wire.codec import decode_body
 from homeftp.wire.conversation import Conversation, Phase
-from homeftp.wire.messages import Login, NoBody
+from homeftp.wire.messages import Login, NoBody, Pair, Renew
 from homeftp.wire.messages import Request as Envelope
 
 
@@ -42,6 +48,11 @@ class Services:
     limits: Limits
     server_name: str
     filetypes: tuple[str, ...]
+    guesses: Throttle
+    """Of passwords."""
+    pairings: Pairings
+    ca: x509.Certificate
+    """The home's: devices are of it."""
 
 
 class IEnds(Protocol):
@@ -52,6 +63,9 @@ class IEnds(Protocol):
 
     def logged_in(self) -> None:
         """The client is somebody now."""
+
+    def secret(self) -> bytes:
+        """What only the two ends of this TLS session know."""
 
 
 @attrs.frozen
@@ -76,17 +90,23 @@ class Session:
 
     _log = Logger()
 
-    def __init__(self, services: Services, connection: IEnds, phase: Phase, peer: str) -> None:
+    def __init__(self, services: Services, connection: IEnds, phase: Phase, peer: str, address: str) -> None:
         self._services = services
         self._connection = connection
         self._peer = peer
+        self._address = address
+        self._pairing = Pairing(services.pairings, connection.secret, address)
         self._failed_logins = 0
         self.conversation = Conversation(phase)
         self.account: IAccount | None = None
+        self.device: Device | None = None
+        """With which the client came in."""
         self.stopping = False
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
             conversation.HELLO: (NoBody, self._hello),
             conversation.LOGIN: (Login, self._login),
+            conversation.PAIR: (Pair, self._pair),
+            conversation.RENEW: (Renew, self._renew),
             conversation.QUIT: (NoBody, self._quit),
         }
 
@@ -187,13 +207,12 @@ class Session:
             resolution.resolve(Status.BAD_REQUEST, "logged in already: another account needs another connection")
             return
         try:
+            self._services.guesses.take(self._address)
             credentials = UsernamePassword(body.username.encode(), body.password.encode())
             _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
         except UnauthorizedLogin:
             self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
-            self._failed_logins += 1
-            if self._failed_logins >= self._services.limits.login_attempts:
-                self._connection.finish()
+            self._count_failure()
             failed = LoginFailed("the user name or the password is wrong")
             resolution.resolve(failed.status, failed.message)
         except Refusal as refusal:
@@ -202,12 +221,72 @@ class Session:
             self._log.failure("a login could not be checked")
             resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
         else:
+            self._services.guesses.give_back(self._address)
             account: IAccount = IAccount(avatar)
-            if self.conversation.phase is Phase.STRANGER:
-                self.account = account
-                self.conversation.advance(Phase.MEMBER)
-                self._connection.logged_in()
+            self._enter(account)
             resolution.resolve(Status.OK, f"logged in as {account.name}", {"account": account.name})
+
+    def _count_failure(self) -> None:
+        self._failed_logins += 1
+        if self._failed_logins >= self._services.limits.login_attempts:
+            self._connection.finish()
+
+    def _enter(self, account: IAccount) -> None:
+        if self.conversation.phase is Phase.STRANGER:
+            self.account = account
+            self.conversation.advance(Phase.MEMBER)
+            self._connection.logged_in()
+
+    async def identify(self, id: str) -> None:
+        """TLS has verified the device with this id: it is logged in, unless it is paired no more."""
+        credentials = DeviceCertificate(id)
+        try:
+            _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
+        except UnauthorizedLogin:
+            self._log.info("a device that is not paired any more, from {peer}", peer=self._peer)
+        except Exception:  # noqa: BLE001 (it stays a stranger; the log tells)
+            self._log.failure("a device could not be looked up")
+        else:
+            self.device = credentials.device
+            self._enter(IAccount(avatar))
+
+    def _pair(self, body: Pair, resolution: IResolution) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._pair_step(body, resolution))
+
+    async def _pair_step(self, body: Pair, resolution: IResolution) -> None:
+        try:
+            if self.account is not None:
+                raise BadRequest("this connection is logged in: pairing needs one that is not")
+            answer = await self._pairing.step(body)
+        except LoginFailed as refusal:
+            self._count_failure()
+            resolution.resolve(refusal.status, refusal.message)
+        except Refusal as refusal:
+            resolution.resolve(refusal.status, refusal.message)
+        except Exception:  # noqa: BLE001 (the disk, say: it is logged, and answered)
+            self._log.failure("a pairing failed")
+            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        else:
+            resolution.resolve(Status.OK, "go on" if "certificate" not in answer else "paired", answer)
+
+    def _renew(self, body: Renew, resolution: IResolution) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._renew_certificate(body, resolution))
+
+    async def _renew_certificate(self, body: Renew, resolution: IResolution) -> None:
+        """RENEW: a device gets its next certificate."""
+        try:
+            if self.device is None:
+                raise BadRequest("only a device that came in by its certificate can have it renewed")
+            certify = self._services.pairings.certify
+            made = await self._services.workers.run(certify, body.request.encode(), self.device.id)
+        except Refusal as refusal:
+            resolution.resolve(refusal.status, refusal.message)
+        except Exception:  # noqa: BLE001 (the disk, say: it is logged, and answered)
+            self._log.failure("a certificate could not be renewed")
+            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        else:
+            pem = made.public_bytes(Encoding.PEM).decode("ascii")
+            resolution.resolve(Status.OK, "renewed", {"certificate": pem})
 
     def _quit(self, body: NoBody, resolution: IResolution) -> None:
         self._connection.finish()

@@ -1,6 +1,6 @@
 """What is legal when, on a server's connection: the phases, as a table.
 
-    PLAIN --STARTTLS--> HANDSHAKE --TLS is up--> STRANGER --LOGIN--> MEMBER
+    PLAIN --STARTTLS--> HANDSHAKE --TLS is up--> STRANGER --LOGIN, or a device's certificate--> MEMBER
       any of them --QUIT, or a fault after which the stream cannot be trusted--> CLOSING
 
 A connection to an endpoint that is TLS from the first byte begins in
@@ -30,15 +30,16 @@ STARTTLS = "STARTTLS"
 HELLO = "HELLO"
 LOGIN = "LOGIN"
 PAIR = "PAIR"
+RENEW = "RENEW"
 QUIT = "QUIT"
 
-RESERVED_TYPES = frozenset({STARTTLS, HELLO, LOGIN, PAIR, QUIT})
+RESERVED_TYPES = frozenset({STARTTLS, HELLO, LOGIN, PAIR, RENEW, QUIT})
 """The request types of the session itself; no dispatcher may claim one."""
 
 _LEGAL: dict[Phase, frozenset[str] | None] = {
     Phase.PLAIN: frozenset({STARTTLS}),
     Phase.HANDSHAKE: frozenset(),
-    Phase.STRANGER: frozenset({HELLO, LOGIN, QUIT}),
+    Phase.STRANGER: frozenset({HELLO, LOGIN, PAIR, QUIT}),
     Phase.MEMBER: None,
     Phase.CLOSING: frozenset(),
 }
@@ -79,5 +80,7 @@ class Conversation:
         if self.phase is Phase.STRANGER and request_type == STARTTLS:
             return BadRequest("TLS is up already: STARTTLS comes first and once")
         if self.phase is Phase.STRANGER:
-            return LoginRequired("log in first: LOGIN with username and password")
+            return LoginRequired(
+                "log in first: LOGIN with username and password, or with the certificate of a paired device"
+            )
         return BadRequest("the connection takes no request now")

@@ -34,7 +34,12 @@ HASH_BYTES = 71
 Precondition = Annotated[str, Meta(pattern=_PRECONDITION)]
 """What must be at an endpoint: a content's hash, or `absent`."""
 
+_MESSAGE = r"\A[0-9a-f]{66}\Z"
+_PROOF = r"\A[0-9a-f]{64}\Z"
+
 PATTERNS = {
+    _MESSAGE: "66 hexadecimal digits in small letters",
+    _PROOF: "64 hexadecimal digits in small letters",
     _HASH: "`sha256:` and 64 hexadecimal digits in small letters",
     _PRECONDITION: "`absent`, or `sha256:` and 64 hexadecimal digits in small letters",
 }
@@ -94,6 +99,24 @@ class Login:
 
     username: Annotated[str, Meta(max_length=256)]
     password: Annotated[str, Meta(max_length=1024)] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Pair:
+    """PAIR's body: one of its steps, each with parameters of its own."""
+
+    invitation: Annotated[int, Meta(ge=0, le=9999)] | None = None
+    message: Annotated[str, Meta(pattern=_MESSAGE)] | None = None
+    proof: Annotated[str, Meta(pattern=_PROOF)] | None = None
+    request: Annotated[str, Meta(max_length=4096)] | None = None
+    device: Name | None = None
+
+
+@attrs.frozen
+class Renew:
+    """RENEW's body."""
+
+    request: Annotated[str, Meta(max_length=4096)]
 
 
 @attrs.frozen

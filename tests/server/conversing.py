@@ -15,23 +15,33 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from homeftp.accounts.devicelogin import DeviceChecker
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.realm import portal
+from homeftp.accounts.state import State
+from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
 from homeftp.config import Limits
+from homeftp.devicecert import certify_device
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.table import Table
+from homeftp.identity import open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.server.pairing import Pairings
 from homeftp.server.protocol import ServerProtocol, Setup
 from homeftp.server.session import Services
 from homeftp.store.share import Share
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
 from homeftp.workers import InlineWorkers
+from tests.handshakes import now
 
 PASSWORD = "correct horse"
+SESSION_SECRET = bytes(range(32))
 
 
 class _Handle:
@@ -39,6 +49,12 @@ class _Handle:
 
     def get_alpn_proto_negotiated(self) -> bytes:
         return b""
+
+    def get_peer_certificate(self, as_cryptography: bool) -> None:
+        return None
+
+    def export_keying_material(self, label: bytes, size: int) -> bytes:
+        return SESSION_SECRET[:size]
 
 
 class FakeTransport(StringTransport):
@@ -83,19 +99,30 @@ class Server:
         os.mkdir(root)
         limits = limits or Limits()
         workers = workers or InlineWorkers()
+        clock = Clock()
+        state = State(folder)
         index = Index(os.path.join(folder, "index.sqlite"))
         share = Share(root, index, filetypes=filetypes, file_size=limits.file_size)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
         services = Services(
             table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
-            portal=portal(share, [checker]),
+            portal=portal(share, [checker, DeviceChecker(Devices(state), workers)]),
             workers=workers,
             budget=Budget(),
             limits=limits,
             server_name="server.test",
             filetypes=filetypes,
+            guesses=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
+            pairings=Pairings(
+                invitations=Invitations(state),
+                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings),
+                workers=workers,
+                certify=lambda request, id: certify_device(folder, request, id, now=now),
+                host="nas",
+            ),
+            ca=open_identity(folder, now=now).ca,
         )
-        return cls(folder, share, index, services, Clock())
+        return cls(folder, share, index, services, clock)
 
     @property
     def root(self) -> str:

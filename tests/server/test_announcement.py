@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.state import default_state
 from homeftp.config import Settings
-from homeftp.server.announcement import Listened, announcement, own_address
+from homeftp.machine import own_address
+from homeftp.server.announcement import Listened, announcement
 
 FINGERPRINT = "SHA256:" + "ab" * 32
 

@@ -1,0 +1,105 @@
+"""`homeftp invite`: a code with which one device may pair with this machine's server, within a while, once.
+
+Works on the state folder itself: the server may run or not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from homeftp.cli import Exit
+from homeftp.cli.output import print_json
+from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.accounts.invitations import Invitation, Invitations
+
+_UNITS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
+_LONGEST = 7 * 24 * 60 * 60
+
+_LOOK_SECONDS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """For whom, and for how long."""
+    parser.add_argument("--account", metavar="NAME", help="whose device it will be; made if there is none of that name")
+    parser.add_argument(
+        "--for", dest="time", metavar="TIME", default="10m", help="how long it is good for (default 10m)"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="do not wait to see what becomes of it")
+    parser.add_argument("--state", metavar="DIR", help="the server's state folder (default: as the server's)")
+    parser.add_argument("--json", action="store_true", help="print a JSON object, for scripts; does not wait")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make it, show it, and wait for what becomes of it where a person looks on."""
+    from homeftp.accounts.invitations import Invitations
+    from homeftp.accounts.passwords import account_name
+    from homeftp.accounts.state import State, default_state
+
+    seconds = _seconds(options.time)
+    state = State(os.path.abspath(options.state or default_state(os.environ)))
+    account = account_name(options.account) if options.account else _only(state.account_names())
+    invitations = Invitations(state)
+    made = invitations.make(account, seconds)
+    if options.json:
+        print_json({"code": str(made.code), "account": account, "seconds": seconds})
+        return Exit.DONE
+    print(f"on the other machine, within {options.time}, once:   homeftp pair {_host()} {made.code}", flush=True)
+    if options.no_wait or not sys.stdout.isatty():
+        return Exit.DONE
+    return _wait(invitations, made)
+
+
+def _wait(invitations: Invitations, made: Invitation) -> int:
+    from homeftp.accounts.invitations import Fate
+
+    while True:
+        found = invitations.look(made.code.number)
+        if found is None or found.code != made.code:
+            raise SetupError("the invitation is gone")
+        if found.fate is Fate.USED:
+            print(f"paired with {found.device}, a device of {found.account}")
+            return Exit.DONE
+        if found.fate is Fate.BURNT:
+            raise SetupError(
+                "the code is burnt: it was tried three times and was wrong. If that was not you, somebody guesses. "
+                "homeftp invite makes a new one"
+            )
+        if found.fate is Fate.ENDED:
+            raise SetupError("the time of the code is over, and nobody used it: homeftp invite makes a new one")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip().lower())
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < seconds <= _LONGEST:
+        raise SetupError("--for takes a time such as 90s, 10m or 2h: 7d at most")
+    return seconds
+
+
+def _only(accounts: list[str]) -> str:
+    """The account that is meant where none was said: the only one, or at first one named after who sits here."""
+    if len(accounts) == 1:
+        return accounts[0]
+    if accounts:
+        raise SetupError(f"say whose device it will be: --account {' or --account '.join(accounts[:5])}")
+    import getpass
+
+    try:
+        user = re.sub(r"[^a-z0-9._-]+", "-", getpass.getuser().lower()).strip("-._")[:64]
+    except (OSError, KeyError):
+        user = ""
+    return user if user and user != "root" else "home"
+
+
+def _host() -> str:
+    from homeftp.machine import own_name
+
+    return f"{own_name()}.local"

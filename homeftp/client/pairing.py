@@ -1,0 +1,124 @@
+"""Pairing with a server: from a short code to a certificate of its home, and the next one in time.
+
+Nothing is believed and nothing is told before the server has proven that it
+knows the code, in this very TLS session; then it gets a signing request. The
+key never leaves this machine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Meta
+
+from homeftp import identity, tls
+from homeftp.client.answers import understood
+from homeftp.client.api import Client
+from homeftp.client.connecting import Where, secure
+from homeftp.config import Patience
+from homeftp.devicecert import belongs, new_request
+from homeftp.errors import NotTrusted
+from homeftp.pairing import Code, Half, proves
+
+
+@attrs.frozen
+class Paired:
+    """What a pairing gives."""
+
+    host: str
+    """What the server's machine is called there: a suggestion for its name here."""
+    account: str
+    device: str
+    """What this device is called there."""
+    fingerprint: str
+    """The CA's."""
+    ca: bytes
+    """The CA's certificate, PEM; this and the next two are what `connect` takes."""
+    certificate: bytes
+    key: bytes = attrs.field(repr=False)
+
+
+_Short = Annotated[str, Meta(max_length=256)]
+
+
+@attrs.frozen
+class _Message:
+    message: Annotated[str, Meta(pattern=r"\A[0-9a-f]{66}\Z")]
+
+
+@attrs.frozen
+class _Proof:
+    proof: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    host: _Short = ""
+
+
+@attrs.frozen
+class _Certificate:
+    certificate: Annotated[str, Meta(max_length=8192)]
+    device: _Short
+    account: _Short
+
+
+@attrs.frozen
+class _Renewed:
+    certificate: Annotated[str, Meta(max_length=8192)]
+
+
+async def pair(reactor: Any, endpoint: Where, code: Code, *, device: str, patience: Patience | None = None) -> Paired:
+    """Pair with the server at `endpoint`, which knows the code; `device` is what this machine calls itself.
+
+    Raises `ConnectionFailed`, `LoginFailed` (32) for a code that is wrong or
+    not valid any more, `Busy` (51), and `NotTrusted` for a server that does
+    not know the code, or with somebody between.
+    """
+    protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
+    client = Client(protocol)
+    try:
+        ca = tls.presented_ca(protocol.transport)
+        half = Half(code, is_server=False)
+        theirs = await _step(client, _Message, invitation=code.number, message=half.message.hex())
+        proofs = half.finish(bytes.fromhex(theirs.message), tls.pairing_secret(protocol.transport))
+        proven = await _step(client, _Proof, proof=proofs.device.hex())
+        if not proves(bytes.fromhex(proven.proof), proofs.server):
+            raise NotTrusted("the server does not know the code, or somebody is between: do not use the code again")
+        key, request = new_request()
+        made = await _step(client, _Certificate, request=request.decode("ascii"), device=device[:256])
+    finally:
+        await protocol.close()
+    certificate = made.certificate.encode()
+    _check(certificate, key, ca)
+    return Paired(
+        proven.host,
+        made.account,
+        made.device,
+        identity.fingerprint(ca),
+        ca.public_bytes(Encoding.PEM),
+        certificate,
+        key,
+    )
+
+
+async def renew(client: Client, ca_pem: bytes) -> tuple[bytes, bytes]:
+    """The next certificate of a device that is logged in by one, and its key; both PEM."""
+    key, request = new_request()
+    part = await client.request("RENEW", {"request": request.decode("ascii")}).last()
+    certificate = understood(part.body, _Renewed, "the answer to RENEW").certificate.encode()
+    _check(certificate, key, x509.load_pem_x509_certificate(ca_pem))
+    return certificate, key
+
+
+async def _step(client: Client, kind: Any, **body: Any) -> Any:
+    part = await client.request("PAIR", body).last()
+    return understood(part.body, kind, "the answer to PAIR")
+
+
+def _check(certificate: bytes, key: bytes, ca: x509.Certificate) -> None:
+    try:
+        good = belongs(x509.load_pem_x509_certificate(certificate), key, ca)
+    except ValueError:
+        good = False
+    if not good:
+        raise NotTrusted("the certificate that the server made for this device is none of its home: pair again")

@@ -1,0 +1,69 @@
+"""Cutting off who was removed: every two seconds it is looked whether those who are connected may still be."""
+
+from __future__ import annotations
+
+from typing import Any, Collection
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.state import State
+from homeftp.interfaces import IWorkers
+from homeftp.server.factory import Connections
+from homeftp.server.session import Session
+
+LOOK_SECONDS = 2.0
+"""A revoked device is to be out within 5."""
+
+
+class Revocation:
+    """Looks at the connections of one server. `own_accounts`: whether the accounts are those in `state`."""
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, connections: Connections, state: State, workers: IWorkers, *, own_accounts: bool
+    ) -> None:
+        self._connections = connections
+        self._state = state
+        self._workers = workers
+        self._own_accounts = own_accounts
+        self._call = LoopingCall(self.look)
+        self._call.clock = reactor
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._call.start(LOOK_SECONDS, now=False)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._call.running:
+            self._call.stop()
+
+    def look(self) -> Deferred[None]:
+        """Cut off those that are not to be here."""
+        return Deferred.fromCoroutine(self._look())
+
+    async def _look(self) -> None:
+        sessions = self._connections.members()
+        if not sessions:
+            return
+        try:
+            gone = await self._workers.finish(self._gone, sessions)
+        except Exception:  # noqa: BLE001 (the disk may fail: the log tells, and it is tried again)
+            self._log.failure("it could not be looked who was removed")
+        else:
+            self._connections.revoke(gone)
+
+    def _gone(self, sessions: Collection[Session]) -> list[Session]:
+        """In a worker: those whose device or account is not there any more."""
+        devices = {device.id for device in Devices(self._state).all()}
+        accounts = set(self._state.account_names())
+        return [session for session in sessions if not self._stands(session, devices, accounts)]
+
+    def _stands(self, session: Session, devices: Collection[str], accounts: Collection[str]) -> bool:
+        if session.device is not None:
+            return session.device.id in devices
+        return not self._own_accounts or session.account is None or session.account.name in accounts
