@@ -34,14 +34,16 @@ class Throttle:
         now = self._clock.seconds()
         place = _place(address)
         times = self._by_place.pop(place, None) or deque()
-        self._by_place[place] = times  # the newest last
         self._forget(times, now)
+        if times:
+            self._by_place[place] = times  # the newest last
         self._forget(self._all, now)
         if len(times) >= self._most:
             raise self._busy("from your address", times[0], now)
         if self._total is not None and len(self._all) >= self._total:
             raise self._busy("in all", self._all[0], now)
         times.append(now)
+        self._by_place[place] = times
         if self._total is not None:
             self._all.append(now)
         while len(self._by_place) > MOST_ADDRESSES:

@@ -20,7 +20,7 @@ from homeftp.client.api import Client
 from homeftp.client.connecting import Where, secure
 from homeftp.config import Patience
 from homeftp.devicecert import belongs, new_request
-from homeftp.errors import NotTrusted
+from homeftp.errors import BadRequest, NotTrusted
 from homeftp.pairing import Code, Half, proves
 
 
@@ -75,19 +75,27 @@ async def pair(reactor: Any, endpoint: Where, code: Code, *, device: str, patien
     not know the code, or with somebody between.
     """
     protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
-    client = Client(protocol)
     try:
-        ca = tls.presented_ca(protocol.transport)
-        half = Half(code, is_server=False)
-        theirs = await _step(client, _Message, invitation=code.number, message=half.message.hex())
-        proofs = half.finish(bytes.fromhex(theirs.message), tls.pairing_secret(protocol.transport))
-        proven = await _step(client, _Proof, proof=proofs.device.hex())
-        if not proves(bytes.fromhex(proven.proof), proofs.server):
-            raise NotTrusted("the server does not know the code, or somebody is between: do not use the code again")
-        key, request = new_request()
-        made = await _step(client, _Certificate, request=request.decode("ascii"), device=device[:256])
+        return await pair_over(Client(protocol), code, device)
     finally:
         await protocol.close()
+
+
+async def pair_over(client: Client, code: Code, device: str) -> Paired:
+    """`pair`, over a connection on which TLS is up and nothing has been believed yet."""
+    transport = client.protocol.transport
+    ca = tls.presented_ca(transport)
+    half = Half(code, is_server=False)
+    theirs = await _step(client, _Message, invitation=code.number, message=half.message.hex())
+    try:
+        proofs = half.finish(bytes.fromhex(theirs.message), tls.pairing_secret(transport))
+    except BadRequest as error:
+        raise _in_between() from error
+    proven = await _step(client, _Proof, proof=proofs.device.hex())
+    if not proves(bytes.fromhex(proven.proof), proofs.server):
+        raise _in_between()
+    key, request = new_request()
+    made = await _step(client, _Certificate, request=request.decode("ascii"), device=device[:256])
     certificate = made.certificate.encode()
     _check(certificate, key, ca)
     return Paired(
@@ -108,6 +116,10 @@ async def renew(client: Client, ca_pem: bytes) -> tuple[bytes, bytes]:
     certificate = understood(part.body, _Renewed, "the answer to RENEW").certificate.encode()
     _check(certificate, key, x509.load_pem_x509_certificate(ca_pem))
     return certificate, key
+
+
+def _in_between() -> NotTrusted:
+    return NotTrusted("the server does not know the code, or somebody is between: do not use this code again")
 
 
 async def _step(client: Client, kind: Any, **body: Any) -> Any:

@@ -176,10 +176,12 @@ class Wire:
         patience: Patience | None = None,
         clock: Clock | None = None,
         server: Any = None,
+        options: Any = None,
     ) -> None:
         self.clock = clock or Clock()
         self.identity = identity(presented)
-        self.client = ClientProtocol(tls.client_options(identity(pinned).ca_pem), self.clock, patience or Patience())
+        options = options or tls.client_options(identity(pinned).ca_pem)
+        self.client = ClientProtocol(options, self.clock, patience or Patience())
         self.server = server or EvilServer()
         self.near = End(self.client, self.clock, client=True)
         self.far = End(self.server, self.clock, client=False)

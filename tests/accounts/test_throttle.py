@@ -1,0 +1,80 @@
+"""Guessing: so often from one address, and no more; whoever is somewhere else is not held up."""
+
+from __future__ import annotations
+
+import contextlib
+from unittest import mock
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.throttle import Throttle
+from homeftp.errors import Busy
+
+
+class ThrottleTests(SynchronousTestCase):
+    """Three within a minute."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.throttle = Throttle(self.clock, most=3, seconds=60, total=7)
+
+    def taken(self, address: str, times: int = 100) -> int:
+        """How many of so many guesses may be made."""
+        count = 0
+        for _ in range(times):
+            with contextlib.suppress(Busy):
+                self.throttle.take(address)
+                count += 1
+        return count
+
+    def test_most(self) -> None:
+        """The fourth within a minute has to wait until the first is a minute old."""
+        self.assertEqual(self.taken("192.0.2.1", 1), 1)
+        self.clock.advance(30)
+        self.assertEqual(self.taken("192.0.2.1"), 2)
+        with self.assertRaisesRegex(Busy, "from your address: try again in 1 minutes"):
+            self.throttle.take("192.0.2.1")
+        self.clock.advance(29)
+        self.assertEqual(self.taken("192.0.2.1"), 0)
+        self.clock.advance(1)
+        self.assertEqual(self.taken("192.0.2.1"), 1)
+
+    def test_others(self) -> None:
+        """Somebody else is not held up, however often it is tried in vain, until the total is reached."""
+        self.assertEqual(self.taken("192.0.2.1", 10_000), 3)
+        self.assertEqual(self.taken("192.0.2.2"), 3)
+        self.assertEqual(self.taken("192.0.2.3"), 1)
+        with self.assertRaisesRegex(Busy, "in all"):
+            self.throttle.take("192.0.2.4")
+        self.clock.advance(60)
+        self.assertEqual(self.taken("192.0.2.4"), 3)
+
+    def test_right(self) -> None:
+        """What was right does not count."""
+        for _ in range(20):
+            self.throttle.take("192.0.2.1")
+            self.throttle.give_back("192.0.2.1")
+        self.assertEqual(self.taken("192.0.2.1"), 3)
+
+    def test_same_place(self) -> None:
+        """A household's IPv6 addresses are one, as are the two spellings of an IPv4 address."""
+        for one, other in (
+            ("2001:db8::1", "2001:db8::ffff:1"),
+            ("[2001:db8:1::1]", "2001:db8:1::2"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("a local socket", "a local socket"),
+        ):
+            self.setUp()
+            self.assertEqual((self.taken(one), self.taken(other)), (3, 0), one)
+        self.setUp()
+        self.assertEqual((self.taken("2001:db8:0:1::1"), self.taken("2001:db8:0:2::1")), (3, 3))
+
+    def test_memory(self) -> None:
+        """A flood of addresses costs no more than so much."""
+        self.throttle = Throttle(self.clock, most=3, seconds=60)
+        with mock.patch("homeftp.accounts.throttle.MOST_ADDRESSES", 10):
+            for number in range(1000):
+                self.taken(f"198.51.100.{number}", 1)
+        self.assertLessEqual(len(self.throttle._by_place), 10)
