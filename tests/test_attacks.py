@@ -24,8 +24,9 @@ from homeftp.config import Limits
 from homeftp.identity import open_identity
 from homeftp.server import factory
 from homeftp.server.factory import Connections, Listener
+from homeftp.server.listening import RenewableOptions
 from homeftp.server.protocol import ServerProtocol
-from homeftp.server.service import RenewableOptions, now
+from homeftp.server.service import now
 from tests.processes import PASSWORD as PROCESS_PASSWORD
 from tests.processes import WITHIN, ServerProcess
 from tests.rawclient import RawClient, context

@@ -8,10 +8,12 @@ transactions, so that two who come at once cannot both have it.
 from __future__ import annotations
 
 import enum
+import getpass
 import random
+import re
 import sqlite3
 import time
-from typing import Callable
+from typing import Callable, Sequence
 
 import attrs
 
@@ -50,6 +52,22 @@ class Invitation:
     fate: Fate = Fate.OPEN
     device: str = ""
     """The name of the device that it let in."""
+
+
+def default_account(accounts: Sequence[str]) -> str:
+    """Whose device is meant where nobody says it: the only account's; at first, of who runs this.
+
+    Raises `SetupError` where there are several.
+    """
+    if len(accounts) == 1:
+        return accounts[0]
+    if accounts:
+        raise SetupError(f"say whose device it will be: --account {' or --account '.join(accounts[:5])}")
+    try:
+        user = re.sub(r"[^a-z0-9._-]+", "-", getpass.getuser().lower()).strip("-._")[:64]
+    except (OSError, KeyError):
+        user = ""
+    return user if user and user != "root" else "home"
 
 
 @attrs.frozen

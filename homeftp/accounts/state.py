@@ -69,10 +69,11 @@ class State:
             connection.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
             connection.execute("COMMIT")
 
-    def account_names(self) -> list[str]:
-        """Every account, sorted."""
+    def account_names(self, *, with_password: bool = False) -> list[str]:
+        """Every account, or those that have a password; sorted."""
         with self.connection() as connection:
-            return [name for (name,) in connection.execute("SELECT name FROM accounts ORDER BY name")]
+            rows = connection.execute("SELECT name, password FROM accounts ORDER BY name")
+            return [name for name, password in rows if password is not None or not with_password]
 
     def password(self, name: str) -> str | None:
         """The hashed password of an account; None when there is no such account, or when it has none."""

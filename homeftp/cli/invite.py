@@ -38,13 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make it, show it, and wait for what becomes of it where a person looks on."""
-    from homeftp.accounts.invitations import Invitations
+    from homeftp.accounts.invitations import Invitations, default_account
     from homeftp.accounts.passwords import account_name
     from homeftp.accounts.state import State, default_state
 
     seconds = _seconds(options.time)
     state = State(os.path.abspath(options.state or default_state(os.environ)))
-    account = account_name(options.account) if options.account else _only(state.account_names())
+    account = account_name(options.account) if options.account else default_account(state.account_names())
     invitations = Invitations(state)
     made = invitations.make(account, seconds)
     if options.json:
@@ -82,21 +82,6 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= _LONGEST:
         raise SetupError("--for takes a time such as 90s, 10m or 2h: 7d at most")
     return seconds
-
-
-def _only(accounts: list[str]) -> str:
-    """The account that is meant where none was said: the only one, or at first one named after who sits here."""
-    if len(accounts) == 1:
-        return accounts[0]
-    if accounts:
-        raise SetupError(f"say whose device it will be: --account {' or --account '.join(accounts[:5])}")
-    import getpass
-
-    try:
-        user = re.sub(r"[^a-z0-9._-]+", "-", getpass.getuser().lower()).strip("-._")[:64]
-    except (OSError, KeyError):
-        user = ""
-    return user if user and user != "root" else "home"
 
 
 def _host() -> str:

@@ -12,6 +12,9 @@ from homeftp.accounts.state import default_state
 from homeftp.config import DEFAULT_PORT, Settings
 from homeftp.machine import own_address, own_name
 
+FIRST_SECONDS = 600
+"""For so long the code is good that the very first start makes."""
+
 
 @attrs.frozen(kw_only=True)
 class Listened:
@@ -43,29 +46,40 @@ class Listened:
         return host if port == DEFAULT_PORT else f"{host}:{port}"
 
 
+@attrs.frozen(kw_only=True)
+class Known:
+    """Who may come in."""
+
+    accounts: Sequence[str] | None
+    """Our own; None when others check who comes in."""
+    password: str | None
+    """One of those that have a password."""
+    code: str | None
+    """A code with which the first device may pair."""
+
+
 def announcement(
-    settings: Settings,
-    listened: Sequence[Listened],
-    *,
-    accounts: Sequence[str] | None,
-    fingerprint: str,
-    read_only: str | None,
+    settings: Settings, listened: Sequence[Listened], known: Known, *, fingerprint: str, read_only: str | None
 ) -> list[str]:
-    """The lines. `accounts` are our own, None when others check who comes in; `read_only` is why nothing can change."""
+    """The lines. `read_only` is why nothing can change."""
     only = f" (only {', '.join(settings.filetypes)})" if settings.filetypes else ""
     lines = [f"sharing    {settings.root}{only}", *(one.line() for one in listened), f"identity   {fingerprint}"]
     if read_only is not None:
         lines.insert(1, f"read-only  {read_only}")
-    if accounts is None:
+    if known.accounts is None:
         lines.append("accounts   those of --auth")
-    elif accounts:
-        lines.append(f"accounts   {', '.join(accounts)}")
+    else:
+        lines.append(f"accounts   {', '.join(known.accounts) or 'none yet'}")
+    plain = next((one for one in listened if not one.immediate_tls), None)
+    if plain is None:
+        return lines
+    if known.code is not None:
+        minutes = FIRST_SECONDS // 60
+        lines.append(f"To add a device within {minutes} minutes, once:   homeftp pair {plain.reachable()} {known.code}")
     else:
         state = "" if settings.state == default_state(os.environ) else f" --state {shlex.quote(settings.state)}"
-        lines.append(f"accounts   none yet; to add one, also while this runs:  homeftp account add NAME{state}")
-    user = accounts[0] if accounts else "NAME"
-    plain = next((one for one in listened if not one.immediate_tls), None)
-    if plain is not None:
-        remote = f"{own_name()} {plain.reachable()} --user {user} --fingerprint {fingerprint}"
-        lines += ["on another machine:", f"  homeftp remote add {remote}"]
+        lines.append(f"To add a device, also while this runs:   homeftp invite{state}")
+    if known.password is not None:
+        remote = f"{own_name()} {plain.reachable()} --user {known.password} --fingerprint {fingerprint}"
+        lines += ["With a password, on another machine:", f"  homeftp remote add {remote}"]
     return lines

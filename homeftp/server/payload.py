@@ -70,7 +70,10 @@ class StreamPayload:
         return self._held >= self._budget.piece
 
     def deliver(self, data: bytes) -> None:
-        """The next bytes from the client; never more than are missing."""
+        """The next bytes from the client; never more than are missing.
+
+        LineReceiver hands on an empty piece whenever it is resumed.
+        """
         self._missing -= len(data)
         if not self._missing:
             self._budget.leave(self)
@@ -105,8 +108,8 @@ class StreamPayload:
         if not self.full and self._missing and self._failure is None:
             self._reader = Deferred()
             await self._reader
-        if self._failure is not None and not self._pieces:
-            raise self._failure
+        if self._failure is not None and not self._held:
+            raise self._failure  # and never nothing, which would be taken for the end
         data = b"".join(self._pieces)
         self._pieces = []
         self._held = 0

@@ -15,27 +15,18 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import attrs
-from OpenSSL import SSL
-from twisted.application.service import MultiService, Service
+from twisted.application.service import MultiService
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import (
-    IAddress,
-    IListeningPort,
-    IOpenSSLServerConnectionCreator,
-    IProtocolFactory,
-    IStreamServerEndpoint,
-)
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
-from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.invitations import Invitations, default_account
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
 from homeftp.accounts.state import State
@@ -58,15 +49,15 @@ from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.machine import own_name
 from homeftp.private import private_folder
-from homeftp.server.announcement import Listened, announcement
+from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
+from homeftp.server.listening import Listening, RenewableOptions
 from homeftp.server.pairing import Pairings
 from homeftp.server.revocation import Revocation
 from homeftp.server.session import Services
 from homeftp.store.share import Share
 from homeftp.syscalls import System
-from homeftp.tls import server_options
 from homeftp.workers import ThreadWorkers
 
 BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
@@ -85,64 +76,6 @@ TIDY_SECONDS = 60 * 60
 
 RENEWAL_SECONDS = 24 * 60 * 60
 """How often the server's certificate is looked at; it is renewed long before it ends."""
-
-
-@implementer(IOpenSSLServerConnectionCreator)
-class RenewableOptions:
-    """The server's TLS options, which may change under new connections while old ones go on."""
-
-    def __init__(self, minimum: str) -> None:
-        self._minimum = minimum
-        self._context: SSL.Context | None = None
-
-    def renew(self, identity: Identity) -> None:
-        """Use these certificates from the next connection on."""
-        self._context = server_options(identity, self._minimum).getContext()
-
-    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """The OpenSSL end of one new connection."""
-        assert self._context is not None
-        return SSL.Connection(self._context, None)
-
-
-class Listening(Service):
-    """One endpoint that is listened on. A taken port fails the start, where Twisted's own service only logs it."""
-
-    def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, description: str) -> None:
-        self._endpoint = endpoint
-        self._factory = factory
-        self.description = description
-        self._port: IListeningPort | None = None
-
-    @property
-    def address(self) -> IAddress | None:
-        """What is really listened on: the port that "0" became."""
-        return None if self._port is None else self._port.getHost()
-
-    def privilegedStartService(self) -> None:
-        """Listen; raises `SetupError` when that cannot be."""
-        failures: list[Failure] = []
-        self._endpoint.listen(self._factory).addCallbacks(self._bound, failures.append)
-        if failures:
-            reason = failures[0].value
-            reason = getattr(reason, "socketError", reason)
-            raise SetupError(f"cannot listen on {self.description}: {getattr(reason, 'strerror', None) or reason}")
-
-    def _bound(self, port: IListeningPort) -> None:
-        self._port = port
-
-    def startService(self) -> None:
-        """Listen, unless that was done with privileges."""
-        super().startService()
-        if self._port is None:
-            self.privilegedStartService()
-
-    def stopService(self) -> Deferred[None]:
-        """Listen no more."""
-        super().stopService()
-        port, self._port = self._port, None
-        stopping = None if port is None else port.stopListening()
-        return succeed(None) if stopping is None else stopping
 
 
 @attrs.frozen(eq=False)
@@ -276,15 +209,26 @@ class HomeFTPService(MultiService):
             Listened(description=one.description, address=one.address, immediate_tls=one in self._tls)
             for one in (*self._plain, *self._tls)
         ]
-        accounts = None if self._checkers else self._open.state.account_names()
         for line in announcement(
             self._settings,
             listened,
-            accounts=accounts,
+            self._known(),
             fingerprint=identity.fingerprint,
             read_only=self._open.share.read_only,
         ):
             self._log.info("{line}", line=line)
+
+    def _known(self) -> Known:
+        """Who may come in; while that is nobody, a code for the first device."""
+        assert self._open is not None
+        state = self._open.state
+        if self._checkers:
+            return Known(accounts=None, password=None, code=None)
+        password = next(iter(state.account_names(with_password=True)), None)
+        code = None
+        if password is None and not Devices(state).all():
+            code = str(Invitations(state).make(default_account(state.account_names()), FIRST_SECONDS).code)
+        return Known(accounts=state.account_names(), password=password, code=code)
 
     # -- running ---------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class RemotesTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """One that is not there is named, with what to do."""
-        with self.assertRaisesRegex(SetupError, "remote add nas"):
+        with self.assertRaisesRegex(SetupError, "homeftp pair HOST CODE"):
             self.remotes.load("nas")
         with self.assertRaises(SetupError):
             self.remotes.remove("nas")

@@ -18,7 +18,7 @@ from twisted.internet.testing import StringTransport
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
-from homeftp.accounts.realm import portal
+from homeftp.accounts.realm import Account, portal
 from homeftp.accounts.state import State
 from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
@@ -128,6 +128,10 @@ class Server:
     def root(self) -> str:
         """The folder that is shared."""
         return os.path.join(self.folder, "share")
+
+    def account(self, name: str) -> Account:
+        """An account, as the portal gives it."""
+        return Account(name, self.share)
 
     def put(self, endpoint: str, content: bytes) -> str:
         """Lay a file in the share, behind the server's back; gives its path."""

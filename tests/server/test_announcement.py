@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.state import default_state
 from homeftp.config import Settings
 from homeftp.machine import own_address
-from homeftp.server.announcement import Listened, announcement
+from homeftp.server.announcement import Known, Listened, announcement
 
 FINGERPRINT = "SHA256:" + "ab" * 32
 
@@ -19,12 +19,19 @@ class AnnouncementTests(SynchronousTestCase):
     """The lines for the owner, and the one for the other machine."""
 
     def lines(
-        self, *addresses: object, accounts: list[str] | None = None, tls: bool = False, **settings: object
+        self,
+        *addresses: object,
+        accounts: list[str] | None = None,
+        password: str | None = None,
+        code: str | None = None,
+        tls: bool = False,
+        **settings: object,
     ) -> str:
         values: dict[str, object] = {"root": "/srv/share", "state": "/var/state", **settings}
         listened = [Listened(description="tcp:1", address=one, immediate_tls=tls) for one in addresses]
         made = Settings(**values)  # type: ignore[arg-type]
-        return "\n".join(announcement(made, listened, accounts=accounts, read_only=None, fingerprint=FINGERPRINT))
+        known = Known(accounts=accounts, password=password, code=code)
+        return "\n".join(announcement(made, listened, known, read_only=None, fingerprint=FINGERPRINT))
 
     def test_addresses(self) -> None:
         """The line to type names an address that can be reached, and the real port unless it is the usual one."""
@@ -36,15 +43,27 @@ class AnnouncementTests(SynchronousTestCase):
             (IPv6Address("TCP", "::", 8421), f"{own_address()} "),
             (UNIXAddress("/run/x"), "unix:/run/x "),
         ):
-            text = self.lines(address, accounts=["ann"])
+            text = self.lines(address, accounts=["ann"], password="ann")
             self.assertRegex(text, r"homeftp remote add [a-z0-9-]+ ")
             self.assertIn(f" {typed}--user ann --fingerprint {FINGERPRINT}", text)
 
     def test_accounts(self) -> None:
-        """It says who may come in, and how to let the first one in; --state only where it is not the usual one."""
-        self.assertIn("accounts   ann, bob", self.lines(accounts=["ann", "bob"]))
-        self.assertIn("homeftp account add NAME --state /var/state", self.lines(accounts=[]))
-        self.assertNotIn("--state", self.lines(accounts=[], state=default_state(os.environ)))
+        """It says who may come in, and how to let the next one in; --state only where it is not the usual one."""
+        address = IPv4Address("TCP", "192.0.2.7", 8421)
+        text = self.lines(address, accounts=["ann", "bob"])
+        self.assertIn("accounts   ann, bob", text)
+        self.assertIn("To add a device, also while this runs:   homeftp invite --state /var/state", text)
+        self.assertNotIn("remote add", text)
+        self.assertNotIn("--state", self.lines(address, accounts=["ann"], state=default_state(os.environ)))
+
+    def test_first(self) -> None:
+        """At the very first start it shows what to type on the other machine, whole."""
+        text = self.lines(IPv4Address("TCP", "192.0.2.7", 8421), accounts=["ann"], code="7-guitar-pine")
+        self.assertIn("To add a device within 10 minutes, once:   homeftp pair 192.0.2.7 7-guitar-pine", text)
+        self.assertNotIn("homeftp invite", text)
+
+    def test_others(self) -> None:
+        """Where others check who comes in it says that."""
         self.assertIn("--auth", self.lines(accounts=None))
 
     def test_filetypes(self) -> None:

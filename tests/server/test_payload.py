@@ -106,6 +106,23 @@ class StreamPayloadTests(SynchronousTestCase):
         self.failureResultOf(reading, TimedOut)
         self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
 
+    def test_failure_behind_nothing(self) -> None:
+        """Nothing, as a connection that is resumed hands it on, is not taken for the end of the stream."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(payload.read()))), PIECE)
+        payload.deliver(b"")
+        payload.fail(TimedOut("late"))
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_last_bytes(self) -> None:
+        """What came before the end is given first, however little it is."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(b"last")
+        payload.fail(TimedOut("late"))
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), b"last")
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
     def test_discard(self) -> None:
         """What nobody wants is counted and not kept."""
         payload = self.stream(10 * PIECE)

@@ -10,7 +10,7 @@ from typing import Any, Callable, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, execute, fail
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,7 +19,7 @@ from zope.interface import provider
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.accounts.realm import portal
 from homeftp.accounts.state import State
-from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, SMALL_FILE, STREAM_PIECE, Limits
+from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.errors import Busy
 from homeftp.status import Status
 from homeftp.workers import InlineWorkers
@@ -88,8 +88,8 @@ class PhaseTests(ServerTestCase):
             self.assertTrue(connection.transport.disconnecting)
 
     def test_nothing_before_login(self) -> None:
-        """A stranger gets 31 for anything but HELLO, LOGIN and QUIT, known or not, and the connection is closed."""
-        for request_type in ("GET", "PUSH", "NONSENSE", "PAIR"):
+        """A stranger gets 31 for all but HELLO, LOGIN, PAIR and QUIT, known or not, and the connection is closed."""
+        for request_type in ("GET", "PUSH", "NONSENSE", "RENEW"):
             connection = Connection(self.server, login=False)
             connection.send(request_type, {"rel_endpoint": "a"})
             connection.send("HELLO")
@@ -374,6 +374,25 @@ class FramingTests(ServerTestCase):
         responses = self.connection.responses()
         self.assertEqual([r.id for r in responses], list(range(1000)))
         self.assertEqual([r.status for r in responses], statuses)
+
+    def test_cut_when_resumed(self) -> None:
+        """A connection that breaks right after it was resumed leaves what it had brought, to go on from."""
+        content = os.urandom(3 * MIB)
+        head = f'{{"request_type": "PUSH", "body": {{"rel_endpoint": "a"}}, "content_length": {len(content) + 1}}}\n'
+        for resumed in (False, True):
+            server = Server.make()
+            self.addCleanup(server.close)
+            connection = Connection(server)
+            connection.send_raw(head.encode() + content)
+            if resumed:
+                connection.protocol.pauseProducing()
+                connection.protocol.resumeProducing()
+            connection.protocol.connectionLost(Failure(ConnectionLost()))
+            partial = os.path.join(server.root, ".homeftp", "partial")
+            sizes = [
+                os.path.getsize(os.path.join(partial, name)) for name in os.listdir(partial) if ".note" not in name
+            ]
+            self.assertEqual(sizes, [len(content)], f"resumed: {resumed}")
 
 
 class LaterWorkers:

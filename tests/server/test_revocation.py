@@ -1,0 +1,105 @@
+"""Who is removed is cut off, in the middle of what they do, and nothing of that stays."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.devices import Device, Devices, add_device
+from homeftp.config import MIB, Limits
+from homeftp.server.factory import Connections
+from homeftp.server.revocation import Revocation
+from homeftp.workers import InlineWorkers
+from tests.server.conversing import Connection, Server
+
+
+class RevocationTests(SynchronousTestCase):
+    """A device that is connected."""
+
+    def setUp(self) -> None:
+        self.server = Server.make()
+        self.addCleanup(self.server.close)
+        self.state = self.server.services.pairings.invitations.state
+        self.devices = Devices(self.state)
+        self.connections = Connections(Limits())
+        self.revocation = Revocation(
+            self.server.clock, self.connections, self.state, InlineWorkers(), own_accounts=True
+        )
+        self.revocation.start()
+        self.addCleanup(self.revocation.stop)
+        self.state.add_account("ann", "x")
+        self.laptop = self.member("1" * 32, "laptop")
+        self.phone = self.member("2" * 32, "phone")
+
+    def member(self, id: str, name: str) -> Connection:
+        """A device that is paired and connected."""
+        with self.state.transaction() as connection:
+            add_device(connection, id, "ann", name, 0.0)
+        return self.enter(Connection(self.server, login=False), self.devices.find(id))
+
+    def enter(self, made: Connection, device: Device | None) -> Connection:
+        self.connections.add(made.protocol, None)
+        if device is not None:
+            made.protocol.session._enter(self.server.account("ann"))
+            made.protocol.session.device = device
+        return made
+
+    def aborted(self) -> list[bool]:
+        """Who is cut off after five seconds."""
+        for _ in range(5):
+            self.server.clock.advance(1)
+        return [each.transport.aborted for each in (self.laptop, self.phone)]
+
+    def test_revoked(self) -> None:
+        """A device that is revoked is out within five seconds, and only that one."""
+        self.assertEqual(self.aborted(), [False, False])
+        self.devices.rename("ann-laptop", "ann-old")
+        self.assertEqual(self.aborted(), [False, False])
+        self.devices.revoke("ann-old")
+        self.assertEqual(self.aborted(), [True, False])
+
+    def test_large_push(self) -> None:
+        """Nothing stays of what it was storing, though it would have been kept to be gone on with."""
+        content = os.urandom(8 * MIB)
+        for connection, name in ((self.laptop, "a"), (self.phone, "b")):
+            connection.send("PUSH", {"rel_endpoint": name}, content)
+        for connection, name in ((self.laptop, "c"), (self.phone, "d")):
+            body = (
+                f'{{"request_type": "PUSH", "body": {{"rel_endpoint": "{name}"}}, "content_length": {len(content)}}}\n'
+            )
+            connection.send_raw(body.encode() + content[: 6 * MIB])
+        self.devices.revoke("ann-laptop")
+        self.assertEqual(self.aborted(), [True, False])
+        partial = os.path.join(self.server.root, ".homeftp", "partial")
+        self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), 1)
+        self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "a", "b"])
+
+    def test_account_removed(self) -> None:
+        """With the account all of its devices are out, and who came in with its password."""
+        password = self.enter(Connection(self.server), None)
+        self.assertEqual(self.aborted(), [False, False])
+        self.assertFalse(password.transport.aborted)
+        self.state.remove_account("ann")
+        self.assertEqual(self.aborted(), [True, True])
+        self.assertTrue(password.transport.aborted)
+
+    def test_others_accounts(self) -> None:
+        """Accounts that are not our own stay as they are; their devices are ours."""
+        other = Revocation(self.server.clock, self.connections, self.state, InlineWorkers(), own_accounts=False)
+        self.revocation.stop()
+        password = self.enter(Connection(self.server), None)
+        self.state.remove_account("ann")
+        self.successResultOf(other.look())
+        self.assertFalse(password.transport.aborted)
+        self.assertTrue(self.laptop.transport.aborted)
+
+    def test_disk(self) -> None:
+        """A disk that fails cuts nobody off; it is told, and looked again."""
+        path = self.state._path
+        os.rename(path, path + ".away")
+        self.assertEqual(self.aborted(), [False, False])
+        self.assertGreater(len(self.flushLoggedErrors()), 0)
+        os.rename(path + ".away", path)
+        self.devices.revoke("ann-laptop")
+        self.assertEqual(self.aborted(), [True, False])
