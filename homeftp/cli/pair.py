@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import socket
+import sys
 from typing import Any
 
 from homeftp.cli import Exit
@@ -16,7 +17,9 @@ from homeftp.errors import SetupError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and the code."""
     parser.add_argument("address", metavar="HOST[:PORT]", help="where the server is; also [IPV6]:PORT or unix:/path")
-    parser.add_argument("code", metavar="CODE", nargs="+", help="the code that homeftp invite shows there")
+    parser.add_argument(
+        "code", metavar="CODE", nargs="*", help="the code that homeftp invite shows there; else asked for"
+    )
     parser.add_argument("--name", metavar="NAME", help="what to call the server here (default: as it calls itself)")
     parser.add_argument("--device", metavar="NAME", help="what to call this machine there (default: its own name)")
     parser.add_argument("--json", action="store_true", help="print a JSON object, for scripts")
@@ -32,11 +35,11 @@ def run(options: argparse.Namespace) -> int:
 
     remotes = Remotes(client_home(os.environ))
     address = parse_address(options.address)
-    code = parse_code(" ".join(options.code))
     if options.name is not None:
         check_name(options.name)
         if options.name in remotes.names():
             raise SetupError(f"there is a remote called {options.name} already: homeftp remote remove {options.name}")
+    code = parse_code(" ".join(options.code) or _asked())
 
     async def main(reactor: Any) -> int:
         paired = await pair(reactor, address, code, device=options.device or socket.gethostname())
@@ -53,6 +56,13 @@ def run(options: argparse.Namespace) -> int:
         return Exit.DONE
 
     return run_reactor(main)
+
+
+def _asked() -> str:
+    """The code, from standard input: there it is in no list of processes."""
+    if sys.stdin.isatty():
+        print("code: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline(256)
 
 
 def _free(host: str, taken: list[str]) -> str:

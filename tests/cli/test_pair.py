@@ -1,0 +1,312 @@
+"""Pairing as people do it: real processes, a real server, and somebody in between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from homeftp.config import MIB
+from tests.cutting import Cutter
+from tests.processes import WITHIN, ServerProcess, environment, run_homeftp
+
+
+class PairCase(TestCase):
+    """A server that nobody knows yet."""
+
+    def setUp(self) -> None:
+        self.server = ServerProcess(account=False)
+        self.addCleanup(self.server.end)
+        self.home = os.path.abspath(self.mktemp())
+
+    def homeftp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command at the device."""
+        return run_homeftp(*arguments, HOMEFTP_HOME=self.home)
+
+    def at_server(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command at the server."""
+        return run_homeftp(*arguments, "--state", self.server.state)
+
+    def invite(self, *arguments: str) -> str:
+        """A new code."""
+        made = self.at_server("invite", "--json", *arguments)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        code: str = json.loads(made.stdout)["code"]
+        return code
+
+    def pair(self, code: str, *arguments: str, port: int | None = None) -> subprocess.CompletedProcess[str]:
+        return self.homeftp("pair", f"127.0.0.1:{port or self.server.ports[0]}", code, *arguments)
+
+    def paired(self, *arguments: str) -> None:
+        """Pair, as nas."""
+        done = self.pair(self.invite("--account", "ann"), "--name", "nas", "--device", "laptop", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class PairTests(PairCase):
+    """From the first start to the last file."""
+
+    def test_first_start(self) -> None:
+        """What the first start prints is all that is needed: pair, list, push; there is no password anywhere."""
+        match = re.search(r"To add a device within 10 minutes, once:   homeftp (pair \S+ \S+)", self.server.output())
+        assert match is not None, self.server.output()
+        done = self.homeftp(*match[1].split(), "--name", "nas")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(
+            done.stdout, r"\Apaired with nas \(SHA256:[0-9a-f]{8}\.\.\.\); this device is \S+; try: homeftp ls nas:\n"
+        )
+        path = os.path.join(self.home, "file")
+        with open(path, "w") as file:
+            file.write("content")
+        self.assertEqual(self.homeftp("push", path, "nas:").returncode, 0)
+        self.assertEqual(self.homeftp("ls", "nas:").stdout, "file\n")
+        again = self.homeftp(*match[1].split(), "--name", "other")
+        self.assertEqual((again.returncode, again.stdout), (3, ""))
+        self.assertIn("ask for a new one", again.stderr)
+
+    def test_kept(self) -> None:
+        """What the device keeps is for its owner's eyes alone."""
+        self.paired()
+        path = os.path.join(self.home, "remotes", "nas.json")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        with open(path) as file:
+            kept = json.load(file)
+        self.assertEqual(sorted(kept), ["address", "ca", "certificate", "device", "key", "user"])
+        self.assertIn("as ann, by the name of ann-laptop", self.homeftp("remote", "list").stdout)
+
+    def test_refused(self) -> None:
+        """What cannot be is said before anything is sent."""
+        self.paired()
+        for arguments, words in (
+            (("7-guitar",), "a number and two words"),
+            (("7-gitar-pine",), "is it guitar?"),
+            (("7-guitar-pine", "--name", "nas"), "a remote called nas already"),
+        ):
+            done = self.pair(*arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+
+    def test_names(self) -> None:
+        """A second server of the same name gets another one, and typed in capitals the code is the same."""
+        done = [self.pair(self.invite().upper().replace("-", " ")) for _ in range(2)]
+        self.assertEqual([each.returncode for each in done], [0, 0], done)
+        names = [match[1] for each in done for match in [re.match(r"paired with (\S+) ", each.stdout)] if match]
+        self.assertEqual(names[1], f"{names[0]}-2")
+
+    def test_no_secrets(self) -> None:
+        """A code that is typed in when it is asked for is nowhere: in no list of processes, and in no log."""
+        code = self.invite("--account", "ann")
+        words = code.partition("-")[2]
+        seen: list[bytes] = []
+        stop = threading.Event()
+
+        def look() -> None:
+            while not stop.is_set():
+                for name in os.listdir("/proc"):
+                    for shows in ("cmdline", "environ") if name.isdigit() else ():
+                        with contextlib.suppress(OSError), open(f"/proc/{name}/{shows}", "rb") as file:
+                            seen.append(file.read())
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        address = f"127.0.0.1:{self.server.ports[0]}"
+        done = run_homeftp("pair", address, "--name", "nas", input=code + "\n", HOMEFTP_HOME=self.home)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        stop.set()
+        looking.join()
+        self.assertTrue(any(address.encode() in each for each in seen), "the control")
+        self.assertFalse(any(words.encode() in each for each in seen))
+        self.assertNotIn(words, self.server.output())
+        self.assertNotIn("PRIVATE", self.server.output())
+
+
+class InviteTests(PairCase):
+    """At the server."""
+
+    def test_invite(self) -> None:
+        """It prints the line to type, and ends at once where nobody looks on."""
+        made = self.at_server("invite", "--account", "ann")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        self.assertRegex(made.stdout, r"within 10m, once:   homeftp pair \S+\.local [0-9]+-[a-z]+-[a-z]+\n\Z")
+
+    def test_refused(self) -> None:
+        """A time that is none, a name that is none, and several accounts to choose from."""
+        self.invite("--account", "ann")
+        self.invite("--account", "bob")
+        for arguments in (("--for", "soon"), ("--for", "8d"), ("--for", "0s"), ("--account", "A B"), ()):
+            made = self.at_server("invite", *arguments)
+            self.assertEqual((made.returncode, made.stdout), (2, ""), arguments)
+            self.assertEqual(len(made.stderr.splitlines()), 1)
+
+    def test_time_over(self) -> None:
+        """A code whose time is over is refused as a wrong one is."""
+        code = self.invite("--for", "1s", "--account", "ann")
+        time.sleep(1.1)
+        done = self.pair(code)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("not valid any more", done.stderr)
+
+    def test_burnt(self) -> None:
+        """Three wrong tries, and the owner is told."""
+        number = self.invite("--account", "ann").partition("-")[0]
+        for _ in range(3):
+            self.assertEqual(self.pair(f"{number}-acorn-acorn").returncode, 3)
+        self.assertIn(f"the code {number}-... is burnt", self.server.output())
+
+
+class Slow(Cutter):
+    """Carries the first 8 MiB quickly, and then a mebibyte in a second or so."""
+
+    def _carry(self, source: socket.socket, target: socket.socket, *how: Any) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+                self.sent += len(data)
+                if self.sent > 8 * MIB:
+                    time.sleep(0.05)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+class DeviceTests(PairCase):
+    """Devices, at the server."""
+
+    def test_list(self) -> None:
+        """They are listed, renamed and revoked; JSON for scripts."""
+        self.assertIn("no device is paired yet", self.at_server("device", "list").stdout)
+        self.paired()
+        self.assertRegex(self.at_server("device", "list").stdout, r"\Aann-laptop +ann +paired [0-9-]{10} [0-9:]{5}\n\Z")
+        self.assertEqual(self.at_server("device", "rename", "ann-laptop", "ann-old").returncode, 0)
+        self.assertEqual(self.homeftp("ls", "nas:").returncode, 0)
+        listed: dict[str, str] = json.loads(self.at_server("device", "list", "--json").stdout)
+        self.assertEqual((listed["name"], listed["account"]), ("ann-old", "ann"))
+        revoked: dict[str, str] = json.loads(self.at_server("device", "revoke", "ann-old", "--json").stdout)
+        self.assertEqual(revoked, {"revoked": "ann-old", "account": "ann"})
+        for arguments in (("device", "revoke", "ann-old"), ("device", "rename", "ann-old", "x")):
+            self.assertEqual(self.at_server(*arguments).returncode, 2)
+
+    def test_revoked(self) -> None:
+        """In the middle of a push, too: it is out within five seconds, and nothing of that stays."""
+        path = os.path.join(self.here(), "big")
+        with open(path, "wb") as file:
+            file.write(os.urandom(64 * MIB))
+        slow = Slow(self.server.ports[0], [])
+        self.addCleanup(slow.close)
+        done = self.pair(self.invite("--account", "ann"), "--name", "nas", "--device", "laptop", port=slow.port)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        partial = self.server.path(".homeftp/partial")
+        pushing = subprocess.Popen(
+            [sys.executable, "-m", "homeftp", "push", path, "nas:big"],
+            env=environment(HOMEFTP_HOME=self.home),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(pushing.kill)
+        deadline = time.monotonic() + WITHIN
+        while not any(os.path.getsize(os.path.join(partial, name)) > 4 * MIB for name in os.listdir(partial)):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        self.assertEqual(self.at_server("device", "revoke", "ann-laptop").returncode, 0)
+        began = time.monotonic()
+        while os.listdir(partial):
+            self.assertLess(time.monotonic() - began, 5)
+            time.sleep(0.01)
+        _, said = pushing.communicate(timeout=WITHIN)
+        self.assertEqual(pushing.returncode, 3, said)
+        self.assertIn("not paired any more", said)
+        self.assertFalse(os.path.exists(self.server.path("big")))
+        self.assertEqual(self.homeftp("ls", "nas:").returncode, 3)
+
+    def here(self) -> str:
+        folder: str = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        return folder
+
+
+class Between(threading.Thread):
+    """Ends TLS itself, with a home of its own, and hands every line on over a TLS session to the server."""
+
+    def __init__(self, home: ServerProcess, server: int) -> None:
+        super().__init__(daemon=True)
+        self.server = server
+        self.heard: list[bytes] = []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listening.getsockname()[1]
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        chain = os.path.join(home.folder, "chain.pem")
+        with open(chain, "w") as file:
+            for name in ("server.crt", "ca.crt"):
+                with open(os.path.join(home.state, "identity", name)) as part:
+                    file.write(part.read())
+        self.context.load_cert_chain(chain, os.path.join(home.state, "identity", "server.key"))
+        self.context.set_alpn_protocols(["homeftp/1"])
+        self.start()
+
+    def run(self) -> None:
+        """One victim after the other."""
+        while True:
+            try:
+                near, _ = self.listening.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError, EOFError):
+                self.serve(near)
+            near.close()
+
+    def serve(self, near: socket.socket) -> None:
+        """Both handshakes, then line for line."""
+        self.line(near)
+        near.sendall(b'{"status": 0, "message": "go ahead"}\n')
+        plain = socket.create_connection(("127.0.0.1", self.server))
+        plain.sendall(b'{"request_type": "STARTTLS"}\n')
+        self.line(plain)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["homeftp/1"])
+        with self.context.wrap_socket(near, server_side=True) as victim, context.wrap_socket(plain) as upstream:
+            while True:
+                asked = self.line(victim)
+                self.heard.append(asked)
+                upstream.sendall(asked)
+                victim.sendall(self.line(upstream))
+
+    def line(self, end: socket.socket) -> bytes:
+        """The next line, and no byte more."""
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = end.recv(1)
+            if not byte:
+                raise EOFError
+            line += byte
+        return line
+
+
+class BetweenTests(PairCase):
+    """A man in the middle of the TLS, who has a home of his own and passes on everything."""
+
+    def test_relayed(self) -> None:
+        """The right code gets neither end to trust him; straight to the server it is good."""
+        his = ServerProcess(account=False)
+        self.addCleanup(his.end)
+        between = Between(his, self.server.ports[0])
+        self.addCleanup(between.listening.close)
+        code = self.invite("--account", "ann")
+        done = self.pair(code, "--device", "laptop", port=between.port)
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertEqual(len(between.heard), 2, "he has passed on both steps")
+        self.assertNotIn(b"laptop", b"".join(between.heard))
+        self.assertIn("no device is paired", self.at_server("device", "list").stdout)
+        self.assertEqual(self.pair(code).returncode, 0, "the control")
