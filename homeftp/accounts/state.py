@@ -60,14 +60,20 @@ class State:
         self._path = private_file(os.path.join(private_folder(folder), FILE))
         with self.connection() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            if self._version(connection) == len(_SCHEMA):
+                return
             connection.execute("BEGIN IMMEDIATE")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(_SCHEMA):
-                raise SetupError(f"{self._path} was made by a newer homeftp: upgrade this one")
+            version = self._version(connection)  # another process may have been first
             for statement in _SCHEMA[version:]:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
             connection.execute("COMMIT")
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(_SCHEMA):
+            raise SetupError(f"{self._path} was made by a newer homeftp: upgrade this one")
+        return version
 
     def account_names(self, *, with_password: bool = False) -> list[str]:
         """Every account, or those that have a password; sorted."""

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Command] = {
     "device": Command(
         "homeftp.cli.device", "List, rename and revoke the devices that are paired with the server here."
     ),
+    "state": Command("homeftp.cli.state", "Back up what this machine's server knows of people, and bring it back."),
     "account": Command("homeftp.cli.account", "Add, list and remove who may log in to this machine's server."),
     "pair": Command("homeftp.cli.pair", "Get to know a server, by a code that was made there."),
     "remote": Command("homeftp.cli.remote", "Add, list and remove the servers that this machine knows."),
