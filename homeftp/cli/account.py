@@ -74,9 +74,9 @@ def _set_password(state: State, options: argparse.Namespace, folder: str) -> Non
     new = options.action == "add"
     if new:
         account_name(name)
-        if state.password(name) is not None:
+        if state.has_account(name):
             raise SetupError(f"there is an account {name} already: homeftp account password {name}")
-    elif state.password(name) is None:
+    elif not state.has_account(name):
         raise _absent(options, folder)
     typed = read_password(options.password_stdin, f"new password for {name}: ", check=new_password)
     password = hash_password(typed)

@@ -50,10 +50,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"code": str(made.code), "account": account, "seconds": seconds})
         return Exit.DONE
-    print(f"on the other machine, within {options.time}, once:   homeftp pair {_host()} {made.code}", flush=True)
-    if options.no_wait or not sys.stdout.isatty():
+    command = f"homeftp pair {_host()} {made.code}"
+    print(f"on the other machine, within {options.time}, once:   {command}", flush=True)
+    if not sys.stdout.isatty():
         return Exit.DONE
-    return _wait(invitations, made)
+    _show(command)
+    return Exit.DONE if options.no_wait else _wait(invitations, made)
+
+
+def _show(text: str) -> None:
+    """The text as a QR code, for a camera in front of the terminal."""
+    import segno
+
+    segno.make(text).terminal(compact=True)
+    sys.stdout.flush()
 
 
 def _wait(invitations: Invitations, made: Invitation) -> int:

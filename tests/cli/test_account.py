@@ -13,6 +13,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import verify_password
 from homeftp.accounts.state import State
 from homeftp.cli import Exit
@@ -67,6 +68,14 @@ class AccountTests(SynchronousTestCase):
         self.add("anna")
         self.assertEqual(self.add("anna", "another horse"), Exit.USAGE)
         self.assertIn("homeftp account password anna", self.err.getvalue())
+        self.assertTrue(verify_password(SECRET, State(self.folder).password("anna") or ""))
+
+    def test_without_password(self) -> None:
+        """An account whose people come in by their devices alone gets a password as any other changes its own."""
+        Invitations(State(self.folder)).make("anna", 600)
+        self.assertEqual(self.add("anna"), Exit.USAGE)
+        self.assertIn("homeftp account password anna", self.err.getvalue())
+        self.assertEqual(self.run_with(f"{SECRET}\n".encode(), "password", "anna", "--password-stdin"), Exit.DONE)
         self.assertTrue(verify_password(SECRET, State(self.folder).password("anna") or ""))
 
     def test_password(self) -> None:

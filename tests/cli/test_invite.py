@@ -1,0 +1,87 @@
+"""`homeftp invite` at a terminal: it shows a code, and waits to see what becomes of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Callable
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.state import State
+from homeftp.cli import Exit
+from homeftp.cli.main import main
+from homeftp.pairing import Code, parse_code
+
+
+class Terminal(io.StringIO):
+    """Standard output that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class InviteTests(SynchronousTestCase):
+    """The command in this process."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        self.out, self.err = Terminal(), io.StringIO()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+
+    def invite(self, *arguments: str, meanwhile: Callable[[Code], object] = lambda code: None) -> int:
+        """Its exit status; `meanwhile` is what happens to the code while it waits for the first time."""
+        happened: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            if not happened:
+                meanwhile(self.code())
+            happened.append(seconds)
+            self.assertLess(len(happened), 3, "it waits for something that has happened")
+
+        with mock.patch("time.sleep", sleep):
+            return main(["invite", *arguments, "--state", self.folder])
+
+    def code(self) -> Code:
+        return parse_code(self.out.getvalue().splitlines()[0].split()[-1])
+
+    def test_picture(self) -> None:
+        """At a terminal there is a QR code as well."""
+        self.assertEqual(self.invite("--no-wait"), Exit.DONE)
+        lines = self.out.getvalue().splitlines()
+        self.assertGreater(len(lines), 10)
+        self.assertTrue(any("\N{LOWER HALF BLOCK}" in line for line in lines))
+
+    def test_used(self) -> None:
+        """The device that used it is named."""
+        done = self.invite(
+            "--account", "ann", meanwhile=lambda code: Invitations(State(self.folder)).use(code, "1" * 32, "laptop")
+        )
+        self.assertEqual(done, Exit.DONE)
+        self.assertTrue(self.out.getvalue().endswith("paired with ann-laptop, a device of ann\n"))
+
+    def test_burnt(self) -> None:
+        """A code that is burnt says so to the owner, and what that means."""
+        done = self.invite(meanwhile=lambda code: [Invitations(State(self.folder)).miss(code) for _ in range(3)])
+        self.assertEqual(done, Exit.USAGE)
+        self.assertIn("somebody guesses", self.err.getvalue())
+
+    def test_over(self) -> None:
+        """A code that nobody used ends."""
+
+        def later(code: Code) -> None:
+            with State(self.folder).transaction() as connection:
+                connection.execute("UPDATE invitations SET ends = 0")
+
+        self.assertEqual(self.invite(meanwhile=later), Exit.USAGE)
+        self.assertIn("nobody used it", self.err.getvalue())
+
+    def test_gone(self) -> None:
+        """One whose account was removed is gone."""
+        done = self.invite("--account", "ann", meanwhile=lambda code: State(self.folder).remove_account("ann"))
+        self.assertEqual(done, Exit.USAGE)
+        self.assertIn("the invitation is gone", self.err.getvalue())
