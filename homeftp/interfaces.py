@@ -125,6 +125,7 @@ class IAccount(Interface):
     """Who is logged in: the avatar of the portal."""
 
     name: str = Attribute("The account's name, for people and logs.")
+    rights: frozenset[str] = Attribute("What it may do at all: some of read, add, replace and delete.")
     share: IShare = Attribute("What the account sees of the files.")
 
 

@@ -95,7 +95,7 @@ class Invitations:
                 raise SetupError(f"{MOST} codes are open already: wait until some of them have ended")
             number = random.SystemRandom().choice(free[:9])
             invitation = Invitation(Code(number, new_words()), account, now + seconds)
-            connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, NULL)", (account,))
+            connection.execute("INSERT OR IGNORE INTO accounts (name) VALUES (?)", (account,))
             connection.execute(
                 "INSERT INTO invitations (number, words, account, ends) VALUES (?, ?, ?, ?)",
                 (number, invitation.code.words, account, invitation.ends),

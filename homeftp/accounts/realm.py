@@ -7,9 +7,15 @@ from typing import Callable, Sequence
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import IRealm, Portal
+from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
-from homeftp.interfaces import IAccount, IShare
+from homeftp.accounts.access import Access, Accesses
+from homeftp.accounts.view import View
+from homeftp.interfaces import IAccount, IShare, IWorkers
+from homeftp.values import Put
+
+Avatar = tuple[type[Interface], object, Callable[[], None]]
 
 
 @implementer(IAccount)
@@ -19,18 +25,27 @@ class Account:
 
     name: str
     share: IShare
+    access: Access | None = None
+    """As it was at the login; None for one that is not our own."""
+
+    @property
+    def rights(self) -> frozenset[str]:
+        """What it may do where no folder leaves something out."""
+        return (self.access or Access()).rights.everywhere
 
 
 @implementer(IRealm)
 @attrs.frozen
 class Realm:
-    """Gives every account the one share."""
+    """Gives every account its part of the one share: by `accesses`, looked up in `workers`, or else all of it."""
 
     share: IShare
+    accesses: Accesses | None
+    workers: IWorkers
 
     def requestAvatar(
         self, avatarId: bytes | tuple[()], mind: object, *interfaces: type[Interface]
-    ) -> tuple[type[Interface], Account, Callable[[], None]]:
+    ) -> Deferred[Avatar]:
         """The account of that name.
 
         Raises NotImplementedError for another interface than `IAccount`, and
@@ -38,9 +53,21 @@ class Realm:
         """
         if IAccount not in interfaces or not avatarId:
             raise NotImplementedError("only accounts with a name log in here")
-        return IAccount, Account(avatarId.decode("utf-8", "backslashreplace"), self.share), lambda: None
+        return self.workers.run(self._avatar, avatarId.decode("utf-8", "backslashreplace"))
+
+    def _avatar(self, name: str) -> Avatar:
+        """In a worker; makes the account's home if it is not there."""
+        access = None if self.accesses is None else self.accesses.find(name)
+        share = self.share
+        if access is not None and not access.whole:
+            share = View(self.share, access.home, access.rights)
+            if access.home.parts and self.share.look(access.home) is None and self.share.read_only is None:
+                self.share.make_directory(Put(endpoint=access.home))
+        return IAccount, Account(name, share, access), lambda: None
 
 
-def portal(share: IShare, checkers: Sequence[ICredentialsChecker]) -> Portal:
-    """Where logins go: `checkers`, each for its kind of credentials, and behind them the share."""
-    return Portal(Realm(share), checkers)
+def portal(
+    share: IShare, checkers: Sequence[ICredentialsChecker], workers: IWorkers, accesses: Accesses | None = None
+) -> Portal:
+    """Where logins go: `checkers`, each for its kind of credentials, and behind them what each account sees."""
+    return Portal(Realm(share, accesses, workers), checkers)

@@ -35,6 +35,10 @@ _SCHEMA = (
     " paired REAL NOT NULL)",
     "CREATE TABLE invitations (number INTEGER PRIMARY KEY, words TEXT NOT NULL, account TEXT NOT NULL,"
     " ends REAL NOT NULL, misses INTEGER NOT NULL DEFAULT 0, device TEXT)",
+    "ALTER TABLE accounts ADD COLUMN home TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE accounts ADD COLUMN rights TEXT NOT NULL DEFAULT 'read,add,replace,delete'",
+    "CREATE TABLE grants (account TEXT NOT NULL, path TEXT NOT NULL, rights TEXT NOT NULL,"
+    " PRIMARY KEY (account, path))",
 )
 """Each entry brings the database from the version that is its index to the next; none is ever changed."""
 
@@ -92,10 +96,12 @@ class State:
         with self.connection() as connection:
             return connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone() is not None
 
-    def add_account(self, name: str, password: str) -> None:
-        """A new account with this hashed password. Raises `SetupError` when the name is taken."""
+    def add_account(self, name: str, password: str | None) -> None:
+        """A new account with this hashed password, or with none. Raises `SetupError` when the name is taken."""
         with self.connection() as connection:
-            added = connection.execute("INSERT OR IGNORE INTO accounts VALUES (?, ?)", (name, password)).rowcount
+            added = connection.execute(
+                "INSERT OR IGNORE INTO accounts (name, password) VALUES (?, ?)", (name, password)
+            ).rowcount
         if not added:
             raise SetupError(
                 f"there is an account {name} already: `homeftp account password {name}` changes its password"
@@ -114,10 +120,11 @@ class State:
             return changed.rowcount > 0
 
     def remove_account(self, name: str) -> bool:
-        """Forget an account, its devices and its invitations; gives whether there was one."""
+        """Forget an account, its devices, invitations and grants; gives whether there was one."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM devices WHERE account = ?", (name,))
             connection.execute("DELETE FROM invitations WHERE account = ?", (name,))
+            connection.execute("DELETE FROM grants WHERE account = ?", (name,))
             return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
 
     @contextmanager

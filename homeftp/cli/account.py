@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("list", "List the accounts."),
         ("remove", "Remove an account; its files stay."),
         ("password", "Change an account's password."),
+        ("change", "Change what an account sees and may do."),
     ):
         action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "list":
@@ -33,6 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name in ("add", "password"):
             action.add_argument(
                 "--password-stdin", action="store_true", help="read the password from standard input, for scripts"
+            )
+        if name in ("add", "change"):
+            action.add_argument(
+                "--home", metavar="FOLDER", help="the part of the share that it sees, as if that were all"
+            )
+            action.add_argument(
+                "--rights", metavar="RIGHTS", help="some of read,add,replace,delete; or none (default: all)"
+            )
+        if name == "add":
+            action.add_argument(
+                "--no-password", action="store_true", help="for devices alone: homeftp invite lets them in"
             )
         action.add_argument("--state", metavar="DIR", help="the server's state folder (default: as the server's)")
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -46,6 +58,9 @@ def run(options: argparse.Namespace) -> int:
     state = State(folder)
     if options.action == "list":
         _list(state, options, folder)
+    elif options.action == "change":
+        _change(state, options)
+        _report(options, "changed", f"{_summary(state, options.name)}; who is connected connects anew by that")
     elif options.action == "remove":
         if not state.remove_account(options.name):
             raise _absent(options, folder)
@@ -55,12 +70,39 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
+def _change(state: State, options: argparse.Namespace) -> None:
+    """Set home and rights, as far as they are said."""
+    from homeftp.accounts.access import Accesses, folder
+    from homeftp.accounts.rights import parse_rights
+
+    home = None if options.home is None else folder(options.home)
+    rights = None if options.rights is None else parse_rights(options.rights)
+    if options.action == "change" and home is None and rights is None:
+        raise SetupError("say what is to change: --home FOLDER, --rights RIGHTS")
+    if home is not None:
+        Accesses(state).set_home(options.name, home)
+    if rights is not None:
+        Accesses(state).set_rights(options.name, rights)
+
+
+def _summary(state: State, name: str) -> str:
+    """What an account sees and may do, in one line."""
+    from homeftp.accounts.access import Access, Accesses
+    from homeftp.accounts.rights import rights_shown
+
+    access = Accesses(state).find(name) or Access()
+    line = f"{name} sees {access.home.whole or 'all'}, and may {rights_shown(access.rights.everywhere)}"
+    for parts, rights in access.rights.grants:
+        line += f"; in {'/'.join(parts)} at most {rights_shown(rights)}"
+    return line
+
+
 def _list(state: State, options: argparse.Namespace, folder: str) -> None:
     names = state.account_names()
     if options.json:
         print(json.dumps({"accounts": names}))
     elif names:
-        print("\n".join(names))
+        print("\n".join(_summary(state, name) for name in names))
     else:
         print(f"no account yet in {folder}: homeftp account add NAME")
 
@@ -74,20 +116,37 @@ def _set_password(state: State, options: argparse.Namespace, folder: str) -> Non
     new = options.action == "add"
     if new:
         account_name(name)
+        _check(options)
         if state.has_account(name):
             raise SetupError(f"there is an account {name} already: homeftp account password {name}")
     elif not state.has_account(name):
         raise _absent(options, folder)
+    if new and options.no_password:
+        state.add_account(name, None)
+        _change(state, options)
+        return _report(
+            options, "added", f"{_summary(state, name)}; for each of its devices: homeftp invite --account {name}"
+        )
     typed = read_password(options.password_stdin, f"new password for {name}: ", check=new_password)
     password = hash_password(typed)
     if new:
         state.add_account(name, password)
+        _change(state, options)
         step = f"now, on another machine: homeftp remote add NAME HOST --user {name}"
         _report(options, "added", f"added the account {name} in {folder}; {step}")
     elif state.set_password(name, password):
         _report(options, "changed", f"changed the password of {name} in {folder}")
     else:
         raise _absent(options, folder)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """That home and rights can be meant, before anything is made."""
+    from homeftp.accounts.access import folder
+    from homeftp.accounts.rights import parse_rights
+
+    folder(options.home or "")
+    parse_rights(options.rights or "none")
 
 
 def _absent(options: argparse.Namespace, folder: str) -> SetupError:

@@ -44,6 +44,8 @@ class Hello:
     filetypes: list[str] = attrs.field(factory=list)
     limits: ServerLimits = ServerLimits()
     account: str | None = None
+    rights: list[str] = attrs.field(factory=list)
+    """What the account may do: some of read, add, replace and delete."""
 
 
 @attrs.frozen

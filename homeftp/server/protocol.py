@@ -247,7 +247,9 @@ class ServerProtocol(RequestReceiver):
 
     def revoke(self) -> None:
         """Who came in here may not any more: end it at once, and keep nothing of what is under way."""
-        self._log.warn("{peer} is cut off: its device or account was removed", peer=self.peer)
+        self._log.warn(
+            "{peer} is cut off: its device or account was removed, or its rights were changed", peer=self.peer
+        )
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.fail(Forbidden("this device may not come in any more"))

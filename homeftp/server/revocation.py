@@ -1,14 +1,16 @@
-"""Cutting off who was removed: every two seconds it is looked whether those who are connected may still be."""
+"""Cutting off who was removed, or may do less: every two seconds those who are connected are looked at."""
 
 from __future__ import annotations
 
-from typing import Any, Collection
+from typing import Any, Collection, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from homeftp.accounts.access import Access, Accesses
 from homeftp.accounts.devices import Devices
+from homeftp.accounts.realm import Account
 from homeftp.accounts.state import State
 from homeftp.interfaces import IWorkers
 from homeftp.server.factory import Connections
@@ -58,12 +60,15 @@ class Revocation:
             self._connections.revoke(gone)
 
     def _gone(self, sessions: Collection[Session]) -> list[Session]:
-        """In a worker: those whose device or account is not there any more."""
-        devices = {device.id for device in Devices(self._state).all()}
-        accounts = set(self._state.account_names())
-        return [session for session in sessions if not self._stands(session, devices, accounts)]
+        """In a worker: those whose device or account is not there any more, or may do something else by now."""
+        devices = {device.id: device.account for device in Devices(self._state).all()}
+        accesses = {name: Accesses(self._state).find(name) for name in self._state.account_names()}
+        return [session for session in sessions if not self._stands(session, devices, accesses)]
 
-    def _stands(self, session: Session, devices: Collection[str], accounts: Collection[str]) -> bool:
-        if session.device is not None:
-            return session.device.id in devices
-        return not self._own_accounts or session.account is None or session.account.name in accounts
+    def _stands(self, session: Session, devices: Mapping[str, str], accesses: Mapping[str, Access | None]) -> bool:
+        account = session.account
+        if account is None or (session.device is not None and devices.get(session.device.id) != account.name):
+            return account is None
+        if session.device is None and not self._own_accounts:
+            return True
+        return account.name in accesses and isinstance(account, Account) and accesses[account.name] == account.access

@@ -24,6 +24,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from homeftp.accounts.access import Accesses
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations, default_account
@@ -177,7 +178,10 @@ class HomeFTPService(MultiService):
         self._services = Services(
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
             portal=portal(
-                share, [*(self._checkers or [PasswordChecker(state, auth)]), DeviceChecker(Devices(state), workers)]
+                share,
+                [*(self._checkers or [PasswordChecker(state, auth)]), DeviceChecker(Devices(state), workers)],
+                workers,
+                Accesses(state),
             ),
             workers=workers,
             budget=Budget(),

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 import homeftp
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Device
+from homeftp.accounts.rights import ORDER
 from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE, Limits
@@ -188,6 +189,7 @@ class Session:
             answer["account"] = self.account.name
             answer["request_types"] += self._services.table.request_types
             answer["filetypes"] = self._services.filetypes
+            answer["rights"] = [right for right in ORDER if right in self.account.rights]
             answer["read_only"] = self.account.share.read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,

@@ -118,7 +118,7 @@ class Drafts:
         with own_folder():
             noted = self._jail.create_in(self._incoming, note, 0o600)
         try:
-            self._system.write(noted, str(directory).encode())
+            self._system.write(noted, directory.whole.encode())
             name = RESERVED_PREFIX.encode() + name
             fd = self._jail.create_in(place.fd, name, mode)
         except OSError:

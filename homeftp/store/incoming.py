@@ -120,7 +120,7 @@ class Incoming:
         try:
             self._draft.write(data)
         except OSError as error:
-            directory = Endpoint(self._put.endpoint.parts[: self._depth])
+            directory = self._put.endpoint.first(self._depth)
             missing = self._put.size - self._size
             if error.errno not in FULL or not self._replacing.space.relieve(self._nearest, directory, missing):
                 raise
@@ -209,7 +209,7 @@ def begin(replacing: Replacing, put: Put) -> Incoming:
             expected = standing
         elif put.if_hash not in (None, ABSENT):
             raise gone(put.endpoint)
-        draft = _draft(replacing, put, nearest, Endpoint(directory.parts[:depth]))
+        draft = _draft(replacing, put, nearest, directory.first(depth))
     except OSError as error:
         free = free_bytes(nearest.fd)
         let_go(nearest.fd)

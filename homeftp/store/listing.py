@@ -141,7 +141,7 @@ class Listing:
             if item is not None:
                 yield item
             if recursive and isinstance(item, Entry) and item.kind == "directory":
-                below = Endpoint((*level.endpoint.parts, name.decode()))
+                below = level.endpoint.beneath(name.decode())
                 levels.append(_Level(below, f"{item.name}/"))
                 self._forget_some(levels)
 
@@ -171,7 +171,7 @@ class Listing:
         if level.path_bytes + len(raw) > MAX_PATH_BYTES:
             return level.prefix + name, f"its path is longer than {MAX_PATH_BYTES} bytes"
         if isinstance(found, OSError):
-            below = Endpoint((*level.endpoint.parts, name))
+            below = level.endpoint.beneath(name)
             return level.prefix + name, refusal(found, below).message
         problem = kind_problem(found)
         if problem is None and stat.S_ISREG(found.st_mode):

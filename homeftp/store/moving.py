@@ -99,16 +99,14 @@ def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint) -> Iterat
         yield 0
     folders = [entry.name.split("/") for entry in entries if entry.kind == "directory"]
     for parts in ([], *folders):
-        _check_removable(replacing, Endpoint((*endpoint.parts, *parts)), endpoint)
+        _check_removable(replacing, endpoint.beneath(*parts), endpoint)
         yield 0
     names = [entry.name for entry in entries if entry.kind == "file"]
     for start in range(0, len(names), _AT_ONCE):
-        _remove_files(
-            replacing, [Endpoint((*endpoint.parts, *name.split("/"))) for name in names[start : start + _AT_ONCE]]
-        )
+        _remove_files(replacing, [endpoint.beneath(*name.split("/")) for name in names[start : start + _AT_ONCE]])
         yield len(names[start : start + _AT_ONCE])
     for parts in sorted(folders, key=len, reverse=True):
-        below = Endpoint((*endpoint.parts, *parts))
+        below = endpoint.beneath(*parts)
         with _opened(replacing, below) as (place, _), _not_empty(below):
             os.rmdir(raw(below.name), dir_fd=place.fd)
         yield 1

@@ -68,8 +68,8 @@ class Note:
 
     def line(self) -> bytes:
         """The first line."""
-        directory = None if self.directory is None else str(self.directory)
-        return msgspec.json.encode(_Line(str(self.endpoint), self.size, self.hash, self.mtime_us, directory)) + b"\n"
+        directory = None if self.directory is None else self.directory.whole
+        return msgspec.json.encode(_Line(self.endpoint.whole, self.size, self.hash, self.mtime_us, directory)) + b"\n"
 
 
 def further(arrived: Arrived) -> bytes:

@@ -153,11 +153,11 @@ class Replacing:
         nearest, depth = self.jail.nearest(endpoint)
         try:
             if depth < len(endpoint.parts):
-                self.publishing.check_name(nearest, Endpoint(endpoint.parts[: depth + 1]))
+                self.publishing.check_name(nearest, endpoint.first(depth + 1))
             try:
                 return self.jail.make(endpoint)
             except NoSpace:
-                if not self.space.relieve(nearest, Endpoint(endpoint.parts[:depth]), 1):
+                if not self.space.relieve(nearest, endpoint.first(depth), 1):
                     raise
             return self.jail.make(endpoint)
         except OSError as error:

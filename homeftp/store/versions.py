@@ -77,7 +77,7 @@ class Versions:
 
     def mount(self, place: Place, directory: Endpoint) -> Endpoint:
         """The top of the file system of a directory that is open: the root, or where another disk is mounted."""
-        return ROOT if place.local else Endpoint(directory.parts[: self._jail.top_of_mount(directory)])
+        return ROOT if place.local else directory.first(self._jail.top_of_mount(directory))
 
     @contextlib.contextmanager
     def shelf(self, mount: Endpoint, *, make: Callable[[int], None] | None = None) -> Iterator[Shelf]:
@@ -277,7 +277,7 @@ class Versions:
             except WrongKind:
                 above = above.parent
         try:
-            return self.mount(place, Endpoint(above.parts[:depth]))
+            return self.mount(place, above.first(depth))
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:

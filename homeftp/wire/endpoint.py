@@ -48,8 +48,15 @@ class Endpoint:
     """A path inside the share that has passed every rule. `parts` is empty for the root."""
 
     parts: tuple[str, ...]
+    home: int = attrs.field(default=0, eq=False, order=False, repr=False)
+    """So many of the first parts are the account's home: whoever is in it does not see them."""
 
     def __str__(self) -> str:
+        return "/".join(self.parts[self.home :])
+
+    @property
+    def whole(self) -> str:
+        """From the share's root, whatever its account sees of that: for what is kept."""
         return "/".join(self.parts)
 
     @property
@@ -60,7 +67,15 @@ class Endpoint:
     @property
     def parent(self) -> Endpoint:
         """The directory that holds it; the root's is the root."""
-        return Endpoint(self.parts[:-1])
+        return Endpoint(self.parts[:-1], self.home)
+
+    def first(self, depth: int) -> Endpoint:
+        """The directory on the way to it, or it itself, that so many parts lead to."""
+        return Endpoint(self.parts[:depth], self.home)
+
+    def beneath(self, *names: str) -> Endpoint:
+        """What lies beneath it, by names that have been looked at already."""
+        return Endpoint((*self.parts, *names), self.home)
 
     def child(self, name: str) -> Endpoint:
         """The endpoint called `name` inside this one; raises `BadEndpoint` as `parse` does."""

@@ -14,8 +14,10 @@ from zope.interface.verify import verifyObject
 
 from homeftp.accounts.realm import Account, Realm, portal
 from homeftp.interfaces import IAccount, IShare
+from homeftp.workers import InlineWorkers
 
 SHARE = cast(IShare, object())
+REALM = Realm(SHARE, None, InlineWorkers())
 
 
 class RealmTests(SynchronousTestCase):
@@ -23,25 +25,25 @@ class RealmTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """Realm and account are what the interfaces say."""
-        verifyObject(IRealm, Realm(SHARE))
+        verifyObject(IRealm, REALM)
         verifyObject(IAccount, Account("anna", SHARE))
 
     def test_account(self) -> None:
         """A name gives the account of that name, with the share."""
-        interface, account, logout = Realm(SHARE).requestAvatar(b"anna", None, Interface, IAccount)
+        interface, account, logout = self.successResultOf(REALM.requestAvatar(b"anna", None, Interface, IAccount))
         self.assertEqual((interface, account), (IAccount, Account("anna", SHARE)))
         logout()
 
     def test_others(self) -> None:
         """Nobody's avatar and other interfaces are not given."""
-        self.assertRaises(NotImplementedError, Realm(SHARE).requestAvatar, (), None, IAccount)
-        self.assertRaises(NotImplementedError, Realm(SHARE).requestAvatar, b"", None, IAccount)
-        self.assertRaises(NotImplementedError, Realm(SHARE).requestAvatar, b"anna", None, Interface)
+        self.assertRaises(NotImplementedError, REALM.requestAvatar, (), None, IAccount)
+        self.assertRaises(NotImplementedError, REALM.requestAvatar, b"", None, IAccount)
+        self.assertRaises(NotImplementedError, REALM.requestAvatar, b"anna", None, Interface)
 
     def test_portal(self) -> None:
         """Any checker for names and passwords leads through the portal to an account; no other credentials do."""
         checker = InMemoryUsernamePasswordDatabaseDontUse(anna=b"correct horse")
-        door = portal(SHARE, [checker])
+        door = portal(SHARE, [checker], InlineWorkers())
         login = door.login(UsernamePassword(b"anna", b"correct horse"), None, IAccount)
         self.assertEqual(self.successResultOf(login)[1], Account("anna", SHARE))
         self.failureResultOf(door.login(UsernamePassword(b"anna", b"x"), None, IAccount), UnauthorizedLogin)

@@ -13,16 +13,20 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.access import Access, Accesses
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import verify_password
+from homeftp.accounts.rights import Rights
 from homeftp.accounts.state import State
 from homeftp.cli import Exit
 from homeftp.cli.main import main
 from homeftp.cli.prompt import read_password
 from homeftp.errors import SetupError
+from homeftp.wire.endpoint import parse
 from tests.cli.test_main import process
 
 SECRET = "correct horse"
+READ_ADD = frozenset({"read", "add"})
 
 
 class Input(io.TextIOWrapper):
@@ -78,6 +82,31 @@ class AccountTests(SynchronousTestCase):
         self.assertEqual(self.run_with(f"{SECRET}\n".encode(), "password", "anna", "--password-stdin"), Exit.DONE)
         self.assertTrue(verify_password(SECRET, State(self.folder).password("anna") or ""))
 
+    def test_access(self) -> None:
+        """Home, rights and grants: said when it is added, changed later, shown in the list."""
+        self.assertEqual(self.run_with(b"", "add", "anna", "--no-password", "--home", "people/anna/"), Exit.DONE)
+        self.assertIn("homeftp invite --account anna", self.out.getvalue())
+        self.assertEqual(self.run_with(b"", "change", "anna", "--rights", "read,add"), Exit.DONE)
+        self.assertEqual(main(["grant", "anna", "tax", "read", "--state", self.folder]), Exit.DONE)
+        self.run_with(b"", "list")
+        self.assertEqual(self.out.getvalue(), "anna sees people/anna, and may read,add; in tax at most read\n")
+        self.assertEqual(main(["grant", "anna", "tax", "--remove", "--state", self.folder]), Exit.DONE)
+        self.assertEqual(Accesses(State(self.folder)).find("anna"), Access(parse("people/anna"), Rights(READ_ADD)))
+
+    def test_access_refused(self) -> None:
+        """What cannot be meant changes nothing, and no account is made by it."""
+        for arguments in (
+            ("add", "anna", "--no-password", "--home", "../up"),
+            ("add", "anna", "--no-password", "--rights", "everything"),
+            ("change", "anna", "--rights", "read"),
+        ):
+            self.assertEqual(self.run_with(b"", *arguments), Exit.USAGE, arguments)
+        self.assertEqual(State(self.folder).account_names(), [])
+        self.add("anna")
+        self.assertEqual(self.run_with(b"", "change", "anna"), Exit.USAGE)
+        for line in ("anna tax", "anna tax read --remove", "zoe tax read"):
+            self.assertEqual(main(["grant", *line.split(), "--state", self.folder]), Exit.USAGE)
+
     def test_password(self) -> None:
         """A changed password is the only one that counts."""
         self.add("anna")
@@ -100,7 +129,8 @@ class AccountTests(SynchronousTestCase):
         self.add("zoe")
         self.add("anna")
         self.run_with(b"", "list")
-        self.assertEqual(self.out.getvalue(), "anna\nzoe\n")
+        self.assertEqual([line.split()[0] for line in self.out.getvalue().splitlines()], ["anna", "zoe"])
+        self.assertIn("anna sees all, and may read,add,replace,delete", self.out.getvalue())
 
     def test_json(self) -> None:
         """With --json each says in JSON what it did."""

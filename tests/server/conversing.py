@@ -15,6 +15,7 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from homeftp.accounts.access import Access, Accesses
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
@@ -106,7 +107,7 @@ class Server:
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
         services = Services(
             table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
-            portal=portal(share, [checker, DeviceChecker(Devices(state), workers)]),
+            portal=portal(share, [checker, DeviceChecker(Devices(state), workers)], InlineWorkers(), Accesses(state)),
             workers=workers,
             budget=Budget(),
             limits=limits,
@@ -131,7 +132,7 @@ class Server:
 
     def account(self, name: str) -> Account:
         """An account, as the portal gives it."""
-        return Account(name, self.share)
+        return Account(name, self.share, Access())
 
     def put(self, endpoint: str, content: bytes) -> str:
         """Lay a file in the share, behind the server's back; gives its path."""

@@ -143,7 +143,7 @@ class PhaseTests(ServerTestCase):
 
         state = State(tempfile.mkdtemp(dir=os.getcwd()))
         state.add_account("ann", hash_password(PASSWORD, Cost(n=2, r=1, p=1)))
-        checked = portal(self.server.share, [PasswordChecker(state, Full())])
+        checked = portal(self.server.share, [PasswordChecker(state, Full())], InlineWorkers())
         self.server.services = attrs.evolve(self.server.services, portal=checked)
         connection = Connection(self.server, login=False)
         for _ in range(self.limits.login_attempts + 1):

@@ -6,6 +6,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.access import Accesses
 from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.config import MIB, Limits
 from homeftp.server.factory import Connections
@@ -83,6 +84,12 @@ class RevocationTests(SynchronousTestCase):
         self.state.remove_account("ann")
         self.assertEqual(self.aborted(), [True, True])
         self.assertTrue(password.transport.aborted)
+
+    def test_less(self) -> None:
+        """Whose rights are changed connects anew, by what they are now."""
+        self.assertEqual(self.aborted(), [False, False])
+        Accesses(self.state).set_rights("ann", frozenset({"read"}))
+        self.assertEqual(self.aborted(), [True, True])
 
     def test_others_accounts(self) -> None:
         """Accounts that are not our own stay as they are; their devices are ours."""

@@ -1,0 +1,58 @@
+"""What an account may do, and where: rights for all that it sees, and narrower ones for some folders.
+
+A grant only ever narrows: what an account may do at a place is what it may do
+at all, less what each folder on the way there leaves out.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+import attrs
+
+from homeftp.errors import SetupError
+
+READ, ADD, REPLACE, DELETE = ORDER = ("read", "add", "replace", "delete")
+"""To see and fetch; to store what is new; to change what is there; to remove it."""
+
+ALL = frozenset(ORDER)
+
+
+def parse_rights(text: str) -> frozenset[str]:
+    """Rights as a person writes them: `read,add`; "none" for none. Raises `SetupError`."""
+    if text.strip().lower() == "none":
+        return frozenset()
+    rights = frozenset(word.strip().lower() for word in text.split(","))
+    if not rights <= ALL:
+        raise SetupError(f"rights are some of {', '.join(ORDER)}, with commas between, or none")
+    return rights
+
+
+def rights_shown(rights: Iterable[str]) -> str:
+    """Rights as a person reads them, and as they are kept."""
+    return ",".join(right for right in ORDER if right in set(rights)) or "none"
+
+
+@attrs.frozen
+class Rights:
+    """Of one account."""
+
+    everywhere: frozenset[str] = ALL
+    grants: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = ()
+    """Folders, by the parts of their endpoints as the account sees them, and what may be done at most in each."""
+
+    def at(self, parts: tuple[str, ...]) -> frozenset[str]:
+        """What may be done at that endpoint."""
+        rights = self.everywhere
+        for folder, most in self.grants:
+            if parts[: len(folder)] == folder:
+                rights &= most
+        return rights
+
+    def in_all_of(self, parts: tuple[str, ...]) -> frozenset[str]:
+        """What may be done at that endpoint and at everything that may lie beneath it."""
+        rights = self.at(parts)
+        for folder, most in self.grants:
+            if folder[: len(parts)] == parts:
+                rights &= most
+        return rights
