@@ -68,6 +68,8 @@ class IRequest(Interface):
     payload: IPayload = Attribute("The bytes that followed the request's line; of size 0 when there are none.")
     account: IAccount = Attribute("Who asks.")
     workers: IWorkers = Attribute("The pool for whatever blocks.")
+    gone: bool = Attribute("Whether nobody waits for the answer any more: long work may end.")
+    revoked: bool = Attribute("Whether who asked was cut off, and may not come in any more: nothing may come of it.")
 
     def read_file(rel_endpoint: str, limit: int) -> Awaitable[bytes]:
         """All of a file of the share, where it is small enough to be held in memory.

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import attrs
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import verification
@@ -102,7 +101,7 @@ def own_certificate(certificate_pem: bytes, key_pem: bytes) -> Own:
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         key = load_pem_private_key(key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except Exception:  # noqa: BLE001 - whatever is wrong with it
         raise NotTrusted("this device's certificate is damaged: pair again") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         raise NotTrusted("this device's certificate is damaged: pair again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime, timedelta, timezone
 
 from cryptography import x509
@@ -86,7 +87,16 @@ class DeviceCertificateTests(SynchronousTestCase):
         der = bytearray(x509.load_pem_x509_csr(self.request).public_bytes(Encoding.DER))
         der[-1] ^= 1
         forged = x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM)
-        for wrong in (b"x", b"-----BEGIN", forged, *(each.public_bytes(Encoding.PEM) for each in other)):
+        # The version, 0 in every request, stands right behind the headers of the two outer sequences.
+        version = bytearray(x509.load_pem_x509_csr(self.request).public_bytes(Encoding.DER))
+        at = version.index(b"\x02\x01\x00")
+        version[at + 2] = 7
+        odd = (
+            b"-----BEGIN CERTIFICATE REQUEST-----\n"
+            + base64.encodebytes(version)
+            + b"-----END CERTIFICATE REQUEST-----\n"
+        )
+        for wrong in (b"x", b"-----BEGIN", forged, odd, *(each.public_bytes(Encoding.PEM) for each in other)):
             with self.assertRaises(BadRequest):
                 self.make(wrong)
 

@@ -53,25 +53,28 @@ def back_up(folder: str, path: str) -> None:
 def bring_back(path: str, folder: str) -> None:
     """Make the state folder `folder` of what `back_up` wrote. It appears whole, or not at all.
 
-    Raises `SetupError` when there is a state already, or `path` is no such
-    file; nothing is changed then.
+    Raises `SetupError` when there is something in it already, or `path` is no
+    such file; nothing is changed then.
     """
     folder = os.path.abspath(folder)
-    if os.path.lexists(os.path.join(folder, FILE)) or os.path.lexists(os.path.join(folder, FOLDER)):
-        raise SetupError(f"there is a state in {folder}: stop the server, move the folder away, and try again")
+    if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        raise SetupError(f"{folder} is not empty: stop the server, move it away, and try again")
     members = _members(path)
-    private_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=".restored-", dir=folder) as aside:  # mkdtemp makes it 0700
-        private_folder(os.path.join(aside, FOLDER))
-        for name, data in members.items():
-            write_private(os.path.join(aside, name), data)
-        _check(aside, path)
-        try:
-            os.rename(os.path.join(aside, FILE), os.path.join(folder, FILE))
-            os.rename(os.path.join(aside, FOLDER), os.path.join(folder, FOLDER))
-            sync_folder(folder)
-        except OSError as error:
-            raise SetupError(f"cannot write in {folder}: {error.strerror}") from error
+    above = os.path.dirname(folder)
+    try:
+        os.makedirs(above, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".restored-", dir=above) as aside:  # mkdtemp makes it 0700
+            whole = private_folder(os.path.join(aside, "state"))
+            private_folder(os.path.join(whole, FOLDER))
+            for name, data in members.items():
+                write_private(os.path.join(whole, name), data)
+            _check(whole, path)
+            if os.path.isdir(folder):
+                os.rmdir(folder)
+            os.rename(whole, folder)
+        sync_folder(above)
+    except OSError as error:
+        raise SetupError(f"cannot make {folder}: {error.strerror}") from error
 
 
 def _read(folder: str, member: str) -> bytes | None:
@@ -104,7 +107,7 @@ def _members(path: str) -> dict[str, bytes]:
                 file = tar.extractfile(info)
                 assert file is not None
                 found[info.name] = file.read()
-    except (tarfile.TarError, EOFError, ValueError) as error:
+    except (tarfile.TarError, EOFError, ValueError, MemoryError, OverflowError) as error:
         raise SetupError(f"{path} is no backup of a state: {error}") from error
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror}") from error
@@ -115,14 +118,17 @@ def _members(path: str) -> dict[str, bytes]:
 
 
 def _check(folder: str, path: str) -> None:
-    """That a server could start with it."""
+    """That a server could start with it, and find in it what it expects."""
     try:
-        State(folder)
+        with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+        if not version or verdict != "ok":
+            raise SetupError(verdict if version else "it has no accounts")
+        state = State(folder)
+        state.check()
         with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")  # or there would be files beside it
-            (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
-        if verdict != "ok":
-            raise SetupError(verdict)
         open_identity(folder, now=lambda: datetime.now(timezone.utc))
     except (SetupError, sqlite3.Error) as error:
         raise SetupError(f"{path} is damaged: {error}") from error

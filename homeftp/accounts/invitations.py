@@ -112,15 +112,25 @@ class Invitations:
         found = self.look(number)
         return found.code if found is not None and found.fate is Fate.OPEN else None
 
-    def miss(self, code: Code) -> bool:
-        """Count a wrong try; whether that was the one that burnt the code."""
+    def reserve(self, code: Code) -> bool:
+        """Count a try, before anybody knows whether it is right; whether the code is open.
+
+        It writes, and takes as long, for a code that there is not.
+        """
         with self.state.transaction() as connection:
             found = self._look(connection, code.number)
-            if found is None or found.code != code or found.fate is not Fate.OPEN:
-                return False
-            connection.execute("UPDATE invitations SET misses = misses + 1 WHERE number = ?", (code.number,))
-            burnt = self._look(connection, code.number)
-            return burnt is not None and burnt.fate is Fate.BURNT
+            is_open = found is not None and found.code == code and found.fate is Fate.OPEN
+            number = code.number if is_open else -1
+            connection.execute("UPDATE invitations SET misses = misses + 1 WHERE number = ?", (number,))
+            connection.execute("UPDATE tries SET count = count + 1")
+        return is_open
+
+    def give_back(self, code: Code) -> None:
+        """The try was right: it does not count."""
+        with self.state.transaction() as connection:
+            connection.execute(
+                "UPDATE invitations SET misses = misses - 1 WHERE number = ? AND words = ?", (code.number, code.words)
+            )
 
     def use(self, code: Code, id: str, said: str) -> Device | None:
         """Let the device with this id in, which calls itself `said`; None where the code is not open any more."""

@@ -35,12 +35,24 @@ _SCHEMA = (
     " paired REAL NOT NULL)",
     "CREATE TABLE invitations (number INTEGER PRIMARY KEY, words TEXT NOT NULL, account TEXT NOT NULL,"
     " ends REAL NOT NULL, misses INTEGER NOT NULL DEFAULT 0, device TEXT)",
+    "CREATE TABLE tries (count INTEGER NOT NULL)",
+    "INSERT INTO tries VALUES (0)",
     "ALTER TABLE accounts ADD COLUMN home TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE accounts ADD COLUMN rights TEXT NOT NULL DEFAULT 'read,add,replace,delete'",
     "CREATE TABLE grants (account TEXT NOT NULL, path TEXT NOT NULL, rights TEXT NOT NULL,"
     " PRIMARY KEY (account, path))",
 )
 """Each entry brings the database from the version that is its index to the next; none is ever changed."""
+
+_TEXT, _MAYBE, _NUMBER = "'text'", "'text', 'null'", "'integer', 'real'"
+_KINDS = {
+    "accounts": {"name": _TEXT, "password": _MAYBE, "home": _TEXT, "rights": _TEXT},
+    "devices": {"id": _TEXT, "name": _TEXT, "account": _TEXT, "paired": _NUMBER},
+    "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
+    "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
+    "tries": {"count": _NUMBER},
+}
+"""The kinds that SQLite may have in each column; by itself it minds none."""
 
 
 def default_state(environ: Mapping[str, str]) -> str:
@@ -126,6 +138,14 @@ class State:
             connection.execute("DELETE FROM invitations WHERE account = ?", (name,))
             connection.execute("DELETE FROM grants WHERE account = ?", (name,))
             return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
+
+    def check(self) -> None:
+        """Raise `SetupError` where the tables, or the kinds of what is in them, are not those of this version."""
+        with self.connection() as connection:
+            for table, columns in _KINDS.items():
+                wrong = " OR ".join(f"typeof({column}) NOT IN ({kinds})" for column, kinds in columns.items())
+                if connection.execute(f"SELECT count(*) FROM {table} WHERE {wrong}").fetchone()[0]:
+                    raise SetupError(f"in {self._path}, {table}, something is of the wrong kind")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -12,6 +12,9 @@ from homeftp.errors import Busy
 MOST_ADDRESSES = 10_000
 """That are remembered; then the one that guessed longest ago is forgotten."""
 
+_PRIVATE = ipaddress.ip_network("fc00::/7")
+"""RFC 4193: addresses that are good inside a home alone."""
+
 
 class Throttle:
     """Counts guesses. Each is taken before it is looked at, and given back when it was right.
@@ -65,7 +68,7 @@ class Throttle:
 
 
 def _place(address: str) -> str:
-    """What counts as one address: of IPv6 the network of 64 bits, which each household has whole."""
+    """What counts as one address: of IPv6 the network of 64 bits, which each household elsewhere has whole."""
     try:
         parsed = ipaddress.ip_address(address.strip("[]").partition("%")[0])
     except ValueError:
@@ -73,5 +76,7 @@ def _place(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
+        if parsed.is_link_local or parsed in _PRIVATE:
+            return str(parsed)  # a machine in this very home
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)

@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         if options.name in remotes.names():
             raise SetupError(f"there is a remote called {options.name} already: homeftp remote remove {options.name}")
     code = parse_code(" ".join(options.code) or _asked())
+    remotes.prepare()
 
     async def main(reactor: Any) -> int:
         paired = await pair(reactor, address, code, device=options.device or socket.gethostname())

@@ -95,7 +95,7 @@ async def pair_over(client: Client, code: Code, device: str) -> Paired:
     if not proves(bytes.fromhex(proven.proof), proofs.server):
         raise _in_between()
     key, request = new_request()
-    made = await _step(client, _Certificate, request=request.decode("ascii"), device=device[:256])
+    made = await _step(client, _Certificate, request=request.decode("ascii"), device=_plain(device))
     certificate = made.certificate.encode()
     _check(certificate, key, ca)
     return Paired(
@@ -118,6 +118,11 @@ async def renew(client: Client, ca_pem: bytes) -> tuple[bytes, bytes]:
     return certificate, key
 
 
+def _plain(name: str) -> str:
+    """What a machine calls itself, as far as it can be sent."""
+    return name.encode("utf-8", "replace").decode("utf-8")[:256]
+
+
 def _in_between() -> NotTrusted:
     return NotTrusted("the server does not know the code, or somebody is between: do not use this code again")
 
@@ -130,7 +135,7 @@ async def _step(client: Client, kind: Any, **body: Any) -> Any:
 def _check(certificate: bytes, key: bytes, ca: x509.Certificate) -> None:
     try:
         good = belongs(x509.load_pem_x509_certificate(certificate), key, ca)
-    except ValueError:
+    except Exception:  # noqa: BLE001 - a hostile server's certificate may trip over anything
         good = False
     if not good:
         raise NotTrusted("the certificate that the server made for this device is none of its home: pair again")

@@ -97,6 +97,13 @@ class Remotes:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SetupError(f"{path} is damaged: remove it, and add the remote again") from None
 
+    def prepare(self) -> None:
+        """Make sure that one can be kept, before anything is done that cannot be done again."""
+        private_folder(self._folder)
+        probe = os.path.join(self._folder, ".probe")
+        write_private(probe, bytes(16 * 1024))
+        os.unlink(probe)
+
     def save(self, remote: Remote) -> None:
         """Keep a remote, in the place of one of the same name."""
         private_folder(self._folder)

@@ -93,7 +93,7 @@ class CmpDispatcher:
             return
         differs = []
         if body.hash is not None:
-            remote_hash, entry = await _hash(share, endpoint, entry, request.workers)
+            remote_hash, entry = await _hash(endpoint, entry, request)
             if remote_hash != body.hash:
                 differs.append("hash")
         differs += _differing(wanted, entry)
@@ -109,15 +109,16 @@ def _to_resume(arrived: Arrived | None) -> dict[str, Any]:
     return {} if arrived is None else {"resume_from": arrived.size, "resume_hash": arrived.hash}
 
 
-async def _hash(share: IShare, endpoint: Endpoint, entry: Entry, workers: IWorkers) -> tuple[str, Entry]:
+async def _hash(endpoint: Endpoint, entry: Entry, request: IRequest) -> tuple[str, Entry]:
     """The hash that stands there, read where the index does not know it, and the entry that goes with it."""
     if entry.kind != "file":
         raise WrongKind(f"{endpoint} is a directory; GET lists it")
     if entry.hash is not None:
         return entry.hash, entry
-    file = await workers.run(share.open, endpoint)
+    workers = request.workers
+    file = await workers.run(request.account.share.open, endpoint)
     try:
-        digest = await known_hash(file, workers)
+        digest = await known_hash(file, request)
         entry = await workers.run(file.settle, digest)
         return digest, entry
     finally:

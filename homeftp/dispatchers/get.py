@@ -71,7 +71,7 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, bud
     if body.offset > size:
         raise BadRequest(f"offset {body.offset} is past the end: the file has {size} bytes")
     length = size - body.offset if body.length is None else min(body.length, size - body.offset)
-    if body.if_hash is not None and await known_hash(file, request.workers) != body.if_hash:
+    if body.if_hash is not None and await known_hash(file, request) != body.if_hash:
         raise Changed("the file is not the one that if_hash names: compare again")
     if file.content is not None:
         await resolution.send(file.entry.as_body(), payload=file.content[body.offset : body.offset + length])
@@ -85,7 +85,7 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, bud
         finally:
             await content.rest()
         if content.digest is not None and await request.workers.run(file.touched):
-            await check_again(file, content.digest, request.workers)
+            await check_again(file, content.digest, request)
         entry = await request.workers.run(file.settle, content.digest)
     resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 

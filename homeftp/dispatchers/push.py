@@ -12,7 +12,7 @@ from zope.interface import implementer
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.dispatchers.metadata import checked
 from homeftp.dispatchers.together import together_per_share
-from homeftp.errors import BadRequest, Busy, ContentMismatch, TimedOut
+from homeftp.errors import BadRequest, Busy, ContentMismatch, Forbidden, TimedOut
 from homeftp.interfaces import (
     IClaiming,
     IDispatcher,
@@ -128,12 +128,20 @@ async def _stream(request: IRequest, put: Put, resolution: IResolution) -> Entry
             missing -= len(piece)
             if piece:
                 await run(incoming.write, piece)
+        _check_still(request)
         return await run(incoming.commit, _hash_in(trailer) if trailer else None)
     except (ConnectionLost, TimedOut, Busy):
+        _check_still(request)
         await request.workers.finish(incoming.suspend)
         raise
     finally:
         await request.workers.finish(incoming.abort)
+
+
+def _check_still(request: IRequest) -> None:
+    """Nothing is kept of what somebody sends who was cut off because they may not come in any more."""
+    if request.revoked:
+        raise Forbidden("who sent this may not come in any more")
 
 
 async def _check(incoming: IIncoming, put: Put, request: IRequest, resolution: IResolution) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable
+from typing import Any, Iterable, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -29,6 +29,13 @@ EVERYTHING = Claim(ROOT, changes=True)
 """The claim of a request that overlaps no other."""
 
 
+class Client(Protocol):
+    """Whom a request is from."""
+
+    gone: bool
+    revoked: bool
+
+
 @implementer(IRequest)
 @attrs.frozen(eq=False)
 class Request:
@@ -39,6 +46,17 @@ class Request:
     payload: IPayload
     account: IAccount
     workers: IWorkers
+    _client: Client | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._client is not None and self._client.gone
+
+    @property
+    def revoked(self) -> bool:
+        """Whether who asked may not come in any more."""
+        return self._client is not None and self._client.revoked
 
     async def read_file(self, rel_endpoint: str, limit: int) -> bytes:
         """All of a file of the share, of at most `limit` bytes."""

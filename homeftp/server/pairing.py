@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
 from homeftp.accounts.devices import Device
-from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.invitations import Fate, Invitations
 from homeftp.accounts.throttle import Throttle
 from homeftp.errors import BadRequest, LoginFailed
 from homeftp.interfaces import IWorkers
@@ -34,7 +34,10 @@ class Pairings:
     """What the pairings of one server share."""
 
     invitations: Invitations
+    begun: Throttle
+    """Of pairings that are begun: each costs some arithmetic."""
     throttle: Throttle
+    """Of codes that are tried."""
     workers: IWorkers
     """Those that check passwords: guessing must not hold up files."""
     certify: Callable[[bytes, str], x509.Certificate]
@@ -77,39 +80,44 @@ class Pairing:
 
     async def _begin(self, number: int, message: bytes) -> dict[str, Any]:
         self._code, self._proofs, self._proven = None, None, False
-        self._shared.throttle.take(self._address)
+        self._shared.begun.take(self._address)
         code, half, proofs = await self._shared.workers.run(self._compute, number, message, self._secret())
         self._code, self._proofs = code, proofs
         return {"message": half.message.hex()}
 
-    def _compute(self, number: int, message: bytes, secret: bytes) -> tuple[Code | None, Half, Proofs]:
+    def _compute(self, number: int, message: bytes, secret: bytes) -> tuple[Code, Half, Proofs]:
         """In a worker."""
-        code = self._shared.invitations.open_code(number)
-        half = Half(code or Code(number, new_words()), is_server=True)
+        code = self._shared.invitations.open_code(number) or Code(number, new_words())
+        half = Half(code, is_server=True)
         return code, half, half.finish(message, secret)
 
     async def _prove(self, proof: bytes) -> dict[str, Any]:
-        if self._proofs is None or self._proven:
+        if self._proofs is None or self._code is None:
             raise BadRequest("PAIR begins with invitation and message")
-        proofs, self._proofs = self._proofs, None
-        if not proves(proof, proofs.device) or self._code is None:
-            await self._shared.workers.run(self._miss)
+        self._shared.throttle.take(self._address)
+        (code, proofs), self._proofs, self._code = (self._code, self._proofs), None, None
+        if not await self._shared.workers.finish(self._judge, code, proofs, proof):
             raise _wrong()
         self._shared.throttle.give_back(self._address)
-        self._proven = True
+        self._code, self._proven = code, True
         return {"proof": proofs.server.hex(), "host": self._shared.host}
 
-    def _miss(self) -> None:
-        """In a worker."""
-        code, self._code = self._code, None
+    def _judge(self, code: Code, proofs: Proofs, proof: bytes) -> bool:
+        """In a worker: the try is counted first; where that fails nobody learns whether it was right."""
+        is_open = self._shared.invitations.reserve(code)
+        if proves(proof, proofs.device) and is_open:
+            self._shared.invitations.give_back(code)
+            return True
         self._log.info("a wrong code for a pairing, from {address}", address=self._address)
-        if code is not None and self._shared.invitations.miss(code):
+        found = self._shared.invitations.look(code.number)
+        if is_open and found is not None and found.code == code and found.fate is Fate.BURNT:
             self._log.warn(
                 "the code {number}-... is burnt: it was tried three times and was wrong, the last time from {address}. "
                 "If that was not one of yours, somebody guesses. A new one: homeftp invite",
                 number=code.number,
                 address=self._address,
             )
+        return False
 
     async def _certify(self, request: bytes, said: str) -> dict[str, Any]:
         if not self._proven or self._code is None:

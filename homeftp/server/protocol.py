@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.config import GOODBYE_BYTES, READ_BUFFER, SOCKET_WRITE
-from homeftp.errors import BadRequest, Forbidden, Refusal, TimedOut, TLSRequired
+from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired
 from homeftp.interfaces import IPayload
 from homeftp.records import move_records_together
 from homeftp.server.deadlines import Deadlines
@@ -108,7 +108,7 @@ class ServerProtocol(RequestReceiver):
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""
-        self._lost = True
+        self._lost = self.session.gone = True
         self._close_phase()
         self._deadlines.stop()
         self._overdue.stop()
@@ -250,9 +250,10 @@ class ServerProtocol(RequestReceiver):
         self._log.warn(
             "{peer} is cut off: its device or account was removed, or its rights were changed", peer=self.peer
         )
+        self.session.revoked = True
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.fail(Forbidden("this device may not come in any more"))
+            stream.fail(ConnectionLost("the client was cut off"))
         self.abort()
 
     def stop(self) -> None:

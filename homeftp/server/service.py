@@ -109,6 +109,9 @@ class HomeFTPService(MultiService):
         self._open: _Open | None = None
         self._services: Services | None = None
         self._revocation: Revocation | None = None
+        # A thread of its own: a device that keeps all others busy must not put off that it is cut off.
+        self._revoking = ThreadWorkers(reactor, size=1, queue=1, name="revoking")
+        self._who = Known(accounts=None, password=None, code=None)
         self._renewal = LoopingCall(self.renew)
         self._renewal.clock = reactor
         self._tidying = LoopingCall(self.tidy)
@@ -191,6 +194,7 @@ class HomeFTPService(MultiService):
             guesses=self._throttle(total=None),
             pairings=Pairings(
                 invitations=Invitations(state),
+                begun=self._throttle(total=None, times=5),
                 throttle=self._throttle(total=settings.limits.pairings),
                 workers=auth,
                 certify=lambda request, id: certify_device(settings.state, request, id, now=now),
@@ -198,14 +202,18 @@ class HomeFTPService(MultiService):
             ),
             ca=identity.ca,
         )
-        self._revocation = Revocation(self._reactor, self._connections, state, workers, own_accounts=not self._checkers)
+        self._revocation = Revocation(
+            self._reactor, self._connections, state, self._revoking, own_accounts=not self._checkers
+        )
+        self._who = self._known(state)  # what fails here must not leave threads
         workers.start()
         auth.start()
+        self._revoking.start()
         return identity
 
-    def _throttle(self, total: int | None) -> Throttle:
+    def _throttle(self, total: int | None, times: int = 1) -> Throttle:
         limits = self._settings.limits
-        return Throttle(self._reactor, most=limits.guesses, seconds=limits.guess_seconds, total=total)
+        return Throttle(self._reactor, most=times * limits.guesses, seconds=limits.guess_seconds, total=total)
 
     def _announce(self, identity: Identity) -> None:
         assert self._open is not None
@@ -216,22 +224,21 @@ class HomeFTPService(MultiService):
         for line in announcement(
             self._settings,
             listened,
-            self._known(),
+            self._who,
             fingerprint=identity.fingerprint,
             read_only=self._open.share.read_only,
         ):
             self._log.info("{line}", line=line)
 
-    def _known(self) -> Known:
-        """Who may come in; while that is nobody, a code for the first device."""
-        assert self._open is not None
-        state = self._open.state
+    def _known(self, state: State) -> Known:
+        """Who may come in; while that is nobody, a code for the first device, if it is clear whose that is."""
         if self._checkers:
             return Known(accounts=None, password=None, code=None)
         password = next(iter(state.account_names(with_password=True)), None)
+        accounts = state.account_names()
         code = None
-        if password is None and not Devices(state).all():
-            code = str(Invitations(state).make(default_account(state.account_names()), FIRST_SECONDS).code)
+        if password is None and not Devices(state).all() and len(accounts) <= 1 and self._plain:
+            code = str(Invitations(state).make(default_account(accounts), FIRST_SECONDS).code)
         return Known(accounts=state.account_names(), password=password, code=code)
 
     # -- running ---------------------------------------------------------------
@@ -293,6 +300,7 @@ class HomeFTPService(MultiService):
             await self._open.workers.idle()
             self._open.workers.stop()
             self._open.auth_workers.stop()
+            self._revoking.stop()
             self._open.share.close()
             self._open.index.close()
 

@@ -26,7 +26,7 @@ from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE, Limits
 from homeftp.dispatchers.table import EVERYTHING, Request, Table
-from homeftp.errors import BadRequest, LoginFailed, Refusal, ShuttingDown
+from homeftp.errors import BadRequest, Busy, LoginFailed, Refusal, ShuttingDown
 from homeftp.interfaces import IAccount, IDispatcher, IPayload, IResolution, IWorkers
 from homeftp.server.pairing import Pairing, Pairings
 from homeftp.status import Status
@@ -64,6 +64,9 @@ class IEnds(Protocol):
 
     def logged_in(self) -> None:
         """The client is somebody now."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
 
     def secret(self) -> bytes:
         """What only the two ends of this TLS session know."""
@@ -103,6 +106,10 @@ class Session:
         self.device: Device | None = None
         """With which the client came in."""
         self.stopping = False
+        self.revoked = False
+        """Whether who came in may not any more."""
+        self.gone = False
+        """Whether nobody is there any more."""
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
             conversation.HELLO: (NoBody, self._hello),
             conversation.LOGIN: (Login, self._login),
@@ -172,7 +179,7 @@ class Session:
         self, dispatcher: IDispatcher, body: Any, payload: IPayload, resolution: IResolution
     ) -> Deferred[None]:
         assert self.account is not None
-        request = Request(dispatcher.request_type, body, payload, self.account, self._services.workers)
+        request = Request(dispatcher.request_type, body, payload, self.account, self._services.workers, self)
         return self._services.table.dispatch(dispatcher, request, resolution)
 
     def _hello(self, body: NoBody, resolution: IResolution) -> None:
@@ -209,9 +216,7 @@ class Session:
             resolution.resolve(Status.BAD_REQUEST, "logged in already: another account needs another connection")
             return
         try:
-            self._services.guesses.take(self._address)
-            credentials = UsernamePassword(body.username.encode(), body.password.encode())
-            _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
+            avatar = await self._checked(body)
         except UnauthorizedLogin:
             self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
             self._count_failure()
@@ -223,10 +228,23 @@ class Session:
             self._log.failure("a login could not be checked")
             resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
         else:
-            self._services.guesses.give_back(self._address)
             account: IAccount = IAccount(avatar)
             self._enter(account)
             resolution.resolve(Status.OK, f"logged in as {account.name}", {"account": account.name})
+
+    async def _checked(self, body: Login) -> object:
+        """The avatar; what is neither right nor wrong is no guess."""
+        self._services.guesses.take(self._address)
+        try:
+            credentials = UsernamePassword(body.username.encode(), body.password.encode())
+            _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
+        except UnauthorizedLogin:
+            raise
+        except BaseException:
+            self._services.guesses.give_back(self._address)
+            raise
+        self._services.guesses.give_back(self._address)
+        return avatar
 
     def _count_failure(self) -> None:
         self._failed_logins += 1
@@ -240,14 +258,20 @@ class Session:
             self._connection.logged_in()
 
     async def identify(self, id: str) -> None:
-        """TLS has verified the device with this id: it is logged in, unless it is paired no more."""
+        """TLS has verified the device with this id: it is logged in, unless it is paired no more.
+
+        Where that cannot be found out the connection ends: the device may try again.
+        """
         credentials = DeviceCertificate(id)
         try:
             _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
         except UnauthorizedLogin:
             self._log.info("a device that is not paired any more, from {peer}", peer=self._peer)
-        except Exception:  # noqa: BLE001 (it stays a stranger; the log tells)
+        except Busy:
+            self._connection.abort()
+        except Exception:  # noqa: BLE001 (the disk, say: the log tells)
             self._log.failure("a device could not be looked up")
+            self._connection.abort()
         else:
             self.device = credentials.device
             self._enter(IAccount(avatar))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import sqlite3
 import stat
 import tarfile
 import threading
+from contextlib import closing
 from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -93,7 +96,7 @@ class BackupTests(SynchronousTestCase):
         back_up(self.folder, self.path)
         for wrong, words in (
             (lambda: back_up(self.folder, self.path), "is there already"),
-            (lambda: bring_back(self.path, self.folder), "there is a state in"),
+            (lambda: bring_back(self.path, self.folder), "is not empty"),
             (lambda: back_up(self.mktemp(), self.mktemp()), "there is no state"),
             (lambda: bring_back(self.mktemp(), self.mktemp()), "cannot read"),
         ):
@@ -103,6 +106,8 @@ class BackupTests(SynchronousTestCase):
     def test_damaged(self) -> None:
         """What is no backup, or not whole, or holds something else, is refused, and leaves no state."""
         back_up(self.folder, self.path)
+        self.good = self.path + ".good"
+        shutil.copy(self.path, self.good)
         with open(self.path, "rb") as file:
             good = file.read()
         with tarfile.open(self.path) as tar:
@@ -135,6 +140,9 @@ class BackupTests(SynchronousTestCase):
             archive(lambda members: members.update({"../outside": b"x"})),
             archive(lambda members: members.update({"/etc/x": b"x"})),
             archive(lambda members: members.update({FILE: b"no database" * 100})),
+            archive(lambda members: members.update({FILE: b""})),
+            archive(lambda members: members.update({FILE: self.changed("DROP TABLE devices")})),
+            archive(lambda members: members.update({FILE: self.changed("UPDATE devices SET paired = 'x'")})),
             archive(lambda members: members.update({"identity/ca.key": b"no key"})),
             archive(lambda members: members.update({"identity/ca.crt": content["identity/server.crt"]})),
             link.getvalue(),
@@ -144,6 +152,26 @@ class BackupTests(SynchronousTestCase):
             with self.assertRaises(SetupError):
                 bring_back(self.path, folder)
             self.assertEqual(os.listdir(folder) if os.path.exists(folder) else [], [], wrong[:40])
+
+    def test_leftovers(self) -> None:
+        """What an earlier state left beside itself is not taken for part of this one."""
+        back_up(self.folder, self.path)
+        folder = self.mktemp()
+        os.makedirs(folder, mode=0o700)
+        with open(os.path.join(folder, FILE + "-wal"), "wb") as file:
+            file.write(b"left")
+        with self.assertRaisesRegex(SetupError, "is not empty"):
+            bring_back(self.path, folder)
+
+    def changed(self, statement: str) -> bytes:
+        """The database, after a statement."""
+        folder = self.mktemp()
+        bring_back(self.good, folder)
+        with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
+            connection.execute(statement)
+            connection.commit()
+        with open(os.path.join(folder, FILE), "rb") as file:
+            return file.read()
 
     def write(self, data: bytes) -> None:
         with open(self.path, "wb") as file:

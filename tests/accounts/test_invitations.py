@@ -63,15 +63,22 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(Devices(self.state).all(), [])
 
     def test_burnt(self) -> None:
-        """The third wrong try burns it, and is told; after that even the right device stays out."""
-        self.assertEqual([self.invitations.miss(self.code) for _ in range(TRIES + 1)], [False, False, True, False])
+        """The third wrong try burns it; after that even the right device stays out."""
+        self.assertEqual([self.invitations.reserve(self.code) for _ in range(TRIES + 1)], [True, True, True, False])
         self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (Fate.BURNT, None))
         self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
+
+    def test_right(self) -> None:
+        """A try that was right does not count."""
+        for _ in range(10):
+            self.assertTrue(self.invitations.reserve(self.code))
+            self.invitations.give_back(self.code)
+        self.assertEqual(self.fate(), Fate.OPEN)
 
     def test_other_code(self) -> None:
         """Who had the code of an earlier invitation with that number cannot do anything to this one."""
         earlier = Code(self.code.number, "guitar-pine")
-        self.assertFalse(any(self.invitations.miss(earlier) for _ in range(5)))
+        self.assertFalse(any(self.invitations.reserve(earlier) for _ in range(5)))
         self.assertIsNone(self.invitations.use(earlier, "1" * 32, "laptop"))
         self.assertEqual(self.fate(), Fate.OPEN)
 

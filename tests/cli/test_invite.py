@@ -66,7 +66,7 @@ class InviteTests(SynchronousTestCase):
 
     def test_burnt(self) -> None:
         """A code that is burnt says so to the owner, and what that means."""
-        done = self.invite(meanwhile=lambda code: [Invitations(State(self.folder)).miss(code) for _ in range(3)])
+        done = self.invite(meanwhile=lambda code: [Invitations(State(self.folder)).reserve(code) for _ in range(3)])
         self.assertEqual(done, Exit.USAGE)
         self.assertIn("somebody guesses", self.err.getvalue())
 

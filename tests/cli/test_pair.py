@@ -97,6 +97,17 @@ class PairTests(PairCase):
             self.assertEqual(done.returncode, 2)
             self.assertIn(words, done.stderr)
 
+    def test_cannot_keep(self) -> None:
+        """Where this machine could not keep what it gets, the code is not used up."""
+        os.makedirs(os.path.join(self.home, "remotes"))
+        os.chmod(os.path.join(self.home, "remotes"), 0o755)
+        code = self.invite("--account", "ann")
+        done = self.pair(code, "--name", "nas")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("others may look into", done.stderr)
+        os.chmod(os.path.join(self.home, "remotes"), 0o700)
+        self.assertEqual(self.pair(code, "--name", "nas", "--device", os.fsdecode(b"lap\xfftop")).returncode, 0)
+
     def test_names(self) -> None:
         """A second server of the same name gets another one, and typed in capitals the code is the same."""
         done = [self.pair(self.invite().upper().replace("-", " ")) for _ in range(2)]

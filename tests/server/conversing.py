@@ -116,6 +116,7 @@ class Server:
             guesses=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
             pairings=Pairings(
                 invitations=Invitations(state),
+                begun=Throttle(clock, most=100, seconds=limits.guess_seconds),
                 throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings),
                 workers=workers,
                 certify=lambda request, id: certify_device(folder, request, id, now=now),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
+from twisted.internet.defer import fail
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
@@ -13,6 +14,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Fate, Invitations
 from homeftp.config import Limits
 from homeftp.devicecert import new_request
+from homeftp.errors import Busy
 from homeftp.pairing import Code, Half, Proofs
 from homeftp.status import Status
 from homeftp.wire.messages import Response
@@ -156,6 +158,17 @@ class PairTests(PairCase):
         answer = self.ask({"proof": "00" * 32}, Connection(self.server))
         self.assertEqual(answer.status, Status.BAD_REQUEST)
 
+    def test_not_counted(self) -> None:
+        """Where a try cannot be counted nobody learns whether it was right: neither a right one nor a wrong one."""
+        for code in (self.code, Code(self.code.number, "acorn-acorn")):
+            proofs = self.begin(code)
+            with mock.patch.object(Invitations, "reserve", side_effect=OSError(5, "the disk")):
+                answer = self.ask({"proof": proofs.device.hex()})
+            self.assertEqual((answer.status, answer.body), (Status.INTERNAL, {}))
+            self.assertEqual(self.ask({"request": REQUEST, "device": "x"}).status, Status.BAD_REQUEST)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
+        self.assertEqual(self.try_code(self.code).status, Status.OK)
+
     def test_disk(self) -> None:
         """A disk that fails is the server's fault: it says so, and the log says why."""
         with mock.patch.object(Invitations, "open_code", side_effect=OSError(5, "the disk")):
@@ -175,13 +188,26 @@ class ThrottleTests(PairCase):
         for number in range(20):
             answer = self.try_code(Code(1000 + number, "acorn-acorn"))
             self.assertEqual(answer.status, Status.LOGIN_FAILED)
-        half = Half(self.code, is_server=False)
-        first = {"invitation": self.code.number, "message": half.message.hex()}
-        answer = self.ask(first)
+        answer = self.try_code(self.code)
         self.assertEqual(answer.status, Status.BUSY)
         self.assertIn("try again in 10 minutes", answer.message)
         self.server.clock.advance(601)
         self.assertEqual(self.try_code(self.code, connection=self.stranger()).status, Status.OK)
+
+    def test_begun(self) -> None:
+        """What is begun and not tried is no guess; but it costs the server something, and has a bound of its own."""
+        half = Half(self.code, is_server=False)
+        first = {"invitation": self.code.number, "message": half.message.hex()}
+        statuses = [self.ask(first).status for _ in range(101)]
+        self.assertEqual(statuses, [Status.OK] * 100 + [Status.BUSY])
+
+    def test_not_looked_at(self) -> None:
+        """A login that was not looked at, the server having too much to do, is no guess."""
+        with mock.patch.object(self.server.services.portal, "login", return_value=fail(Busy("too much to do"))):
+            for _ in range(50):
+                answer = self.connection.ask("LOGIN", {"username": "ann", "password": "wrong"})
+                self.assertIn("too much to do", answer.message)
+        self.assertEqual(self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.OK)
 
     def test_login(self) -> None:
         """The same for passwords; right ones do not count."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from unittest import mock
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import Accesses
@@ -50,6 +52,9 @@ class RevocationTests(SynchronousTestCase):
         """Who is cut off after five seconds."""
         for _ in range(5):
             self.server.clock.advance(1)
+        for each in (self.laptop, self.phone):
+            if each.transport.aborted and not each.ended:
+                each.protocol.connectionLost()
         return [each.transport.aborted for each in (self.laptop, self.phone)]
 
     def test_revoked(self) -> None:
@@ -75,6 +80,25 @@ class RevocationTests(SynchronousTestCase):
         partial = os.path.join(self.server.root, ".homeftp", "partial")
         self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), 1)
         self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "a", "b"])
+
+    def test_whole_already(self) -> None:
+        """A PUSH of which all has come, and which is being worked on, is not stored after the device was cut off."""
+        content = os.urandom(3 * MIB)
+        waiting: list[Deferred[None]] = []
+
+        async def check(*_: object) -> None:
+            waiting.append(Deferred())
+            await waiting[-1]
+
+        with mock.patch("homeftp.dispatchers.push._check", check):
+            self.laptop.send("PUSH", {"rel_endpoint": "a"}, content)
+            self.phone.send("PUSH", {"rel_endpoint": "b"}, content)
+            self.devices.revoke("ann-laptop")
+            self.assertEqual(self.aborted(), [True, False])
+            for each in waiting:
+                each.callback(None)
+        self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "b"])
+        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "partial")), [])
 
     def test_account_removed(self) -> None:
         """With the account all of its devices are out, and who came in with its password."""
