@@ -172,6 +172,8 @@ class Settings:
     """What is kept of what is replaced."""
     quota: int | None = None
     """Bytes that the root may hold, versions among them; None: only the disk decides."""
+    attended: bool = False
+    """Whether a person sees what the server says when it starts, and not a log that others may read."""
     similar_names: bool = False
     """Whether a new name may differ from one beside it in case or compatible form alone."""
     limits: Limits = attrs.field(factory=Limits)

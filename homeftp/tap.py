@@ -299,6 +299,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
+            attended=sys.argv[0] == "homeftp" or sys.stdout.isatty(),
             **flags,
             limits=Limits(**limits),
         )

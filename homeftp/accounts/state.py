@@ -21,6 +21,9 @@ from homeftp.private import private_file, private_folder
 FILE = "state.sqlite"
 """Inside the state folder."""
 
+REACHABLE = "reachable"
+"""Beside it: the address that a server which was started with this state could be reached at."""
+
 BUSY_SECONDS = 5.0
 """How long to wait while another process writes."""
 

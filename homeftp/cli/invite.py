@@ -43,14 +43,15 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.accounts.state import State, default_state
 
     seconds = _seconds(options.time)
-    state = State(os.path.abspath(options.state or default_state(os.environ)))
+    folder = os.path.abspath(options.state or default_state(os.environ))
+    state = State(folder)
     account = account_name(options.account) if options.account else default_account(state.account_names())
     invitations = Invitations(state)
     made = invitations.make(account, seconds)
     if options.json:
         print_json({"code": str(made.code), "account": account, "seconds": seconds})
         return Exit.DONE
-    command = f"homeftp pair {_host()} {made.code}"
+    command = f"homeftp pair {_address(folder)} {made.code}"
     print(f"on the other machine, within {options.time}, once:   {command}", flush=True)
     if not sys.stdout.isatty():
         return Exit.DONE
@@ -94,7 +95,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _host() -> str:
+def _address(folder: str) -> str:
+    """Where the server said that it is when it started last."""
+    from homeftp.accounts.state import REACHABLE
     from homeftp.machine import own_name
+    from homeftp.private import read_private
 
-    return f"{own_name()}.local"
+    said = read_private(os.path.join(folder, REACHABLE)) or b""
+    return said.decode("utf-8", "replace") or f"{own_name()}.local"

@@ -46,6 +46,12 @@ class Listened:
         return host if port == DEFAULT_PORT else f"{host}:{port}"
 
 
+def reachable(listened: Sequence[Listened]) -> str:
+    """What to type on another machine to reach the server; "" where that takes more than an address."""
+    plain = next((one for one in listened if not one.immediate_tls), None)
+    return "" if plain is None else plain.reachable()
+
+
 @attrs.frozen(kw_only=True)
 class Known:
     """Who may come in."""
@@ -70,16 +76,16 @@ def announcement(
         lines.append("accounts   those of --auth")
     else:
         lines.append(f"accounts   {', '.join(known.accounts) or 'none yet'}")
-    plain = next((one for one in listened if not one.immediate_tls), None)
-    if plain is None:
+    address = reachable(listened)
+    if not address:
         return lines
     if known.code is not None:
         minutes = FIRST_SECONDS // 60
-        lines.append(f"To add a device within {minutes} minutes, once:   homeftp pair {plain.reachable()} {known.code}")
+        lines.append(f"To add a device within {minutes} minutes, once:   homeftp pair {address} {known.code}")
     else:
         state = "" if settings.state == default_state(os.environ) else f" --state {shlex.quote(settings.state)}"
         lines.append(f"To add a device, also while this runs:   homeftp invite{state}")
     if known.password is not None:
-        remote = f"{own_name()} {plain.reachable()} --user {known.password} --fingerprint {fingerprint}"
+        remote = f"{own_name()} {address} --user {known.password} --fingerprint {fingerprint}"
         lines += ["With a password, on another machine:", f"  homeftp remote add {remote}"]
     return lines

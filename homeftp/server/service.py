@@ -30,7 +30,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations, default_account
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
-from homeftp.accounts.state import State
+from homeftp.accounts.state import REACHABLE, State
 from homeftp.accounts.throttle import Throttle
 from homeftp.budget import Budget
 from homeftp.config import HEAP_SLACK, Settings
@@ -49,8 +49,8 @@ from homeftp.identity import Identity, open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.machine import own_name
-from homeftp.private import private_folder
-from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement
+from homeftp.private import private_folder, write_private
+from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement, reachable
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
 from homeftp.server.listening import Listening, RenewableOptions
@@ -221,6 +221,7 @@ class HomeFTPService(MultiService):
             Listened(description=one.description, address=one.address, immediate_tls=one in self._tls)
             for one in (*self._plain, *self._tls)
         ]
+        write_private(os.path.join(self._settings.state, REACHABLE), reachable(listened).encode())
         for line in announcement(
             self._settings,
             listened,
@@ -237,7 +238,13 @@ class HomeFTPService(MultiService):
         password = next(iter(state.account_names(with_password=True)), None)
         accounts = state.account_names()
         code = None
-        if password is None and not Devices(state).all() and len(accounts) <= 1 and self._plain:
+        if (
+            password is None
+            and not Devices(state).all()
+            and len(accounts) <= 1
+            and self._plain
+            and self._settings.attended
+        ):
             code = str(Invitations(state).make(default_account(accounts), FIRST_SECONDS).code)
         return Known(accounts=state.account_names(), password=password, code=code)
 

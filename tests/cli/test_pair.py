@@ -25,9 +25,11 @@ from tests.processes import WITHIN, ServerProcess, environment, run_homeftp
 class PairCase(TestCase):
     """A server that nobody knows yet."""
 
+    command = (sys.executable, "-m", "homeftp", "serve")
+
     def setUp(self) -> None:
-        self.server = ServerProcess(account=False)
-        self.addCleanup(self.server.end)
+        self.server = ServerProcess(account=False, command=self.command)
+        self.addCleanup(lambda: self.server.end())
         self.home = os.path.abspath(self.mktemp())
 
     def homeftp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -142,6 +144,25 @@ class PairTests(PairCase):
         self.assertNotIn("PRIVATE", self.server.output())
 
 
+class DaemonTests(PairCase):
+    """A server whose words go to a log."""
+
+    command = (os.path.join(os.path.dirname(sys.executable), "twistd"), "-n", "--pidfile=", "homeftp")
+
+    def test_no_code(self) -> None:
+        """It makes no code at its start: others may read a log."""
+        self.assertNotIn("homeftp pair", self.server.output())
+        self.assertIn("homeftp invite --state", self.server.output())
+
+    def test_whose(self) -> None:
+        """Where nobody knows whose the first device will be it starts all the same."""
+        self.server.end()
+        for name in ("ann", "bob"):
+            self.invite("--account", name)
+        self.server = ServerProcess(account=False, folder=self.server.folder, command=PairCase.command)
+        self.assertIn("homeftp invite --state", self.server.output())
+
+
 class InviteTests(PairCase):
     """At the server."""
 
@@ -149,7 +170,8 @@ class InviteTests(PairCase):
         """It prints the line to type, and ends at once where nobody looks on."""
         made = self.at_server("invite", "--account", "ann")
         self.assertEqual(made.returncode, 0, made.stderr)
-        self.assertRegex(made.stdout, r"within 10m, once:   homeftp pair \S+\.local [0-9]+-[a-z]+-[a-z]+\n\Z")
+        address = re.escape(f"127.0.0.1:{self.server.ports[0]}")
+        self.assertRegex(made.stdout, rf"within 10m, once:   homeftp pair {address} [0-9]+-[a-z]+-[a-z]+\n\Z")
 
     def test_refused(self) -> None:
         """A time that is none, a name that is none, and several accounts to choose from."""
