@@ -33,6 +33,11 @@ _DEFAULTS = Settings(root="", state="")
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 
 
+def _attended() -> bool:
+    """Whether what is said goes to whoever started the server, and neither to a log nor to systemd's journal."""
+    return sys.stdout.isatty() or (sys.argv[0] == "homeftp" and "JOURNAL_STREAM" not in os.environ)
+
+
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ValueError("a whole number from 1")
@@ -299,7 +304,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
-            attended=sys.argv[0] == "homeftp" or sys.stdout.isatty(),
+            attended=_attended(),
             **flags,
             limits=Limits(**limits),
         )
