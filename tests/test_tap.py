@@ -135,7 +135,7 @@ class OptionsTests(SynchronousTestCase):
         self.fault("a", "--auth", "memory:ann:secret", *loopback, "--listen", "tcp:2")
 
     def test_attended(self) -> None:
-        """The first code is for a person: `homeftp serve` shows it, but not in systemd's journal, nor twistd in a log."""
+        """The first code is for a person: `homeftp serve` shows it, not in systemd's journal, nor twistd in a log."""
         cases: tuple[tuple[str, dict[str, str], bool], ...] = (
             ("homeftp", {}, True),
             ("homeftp", {"JOURNAL_STREAM": "8:1"}, False),
