@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import redirect_stderr
 from typing import Callable
 from unittest import mock
 
@@ -14,6 +15,8 @@ from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.state import State
 from homeftp.cli import Exit
 from homeftp.cli.main import main
+from homeftp.client.address import Address
+from homeftp.client.remotes import Remote, Remotes
 from homeftp.pairing import Code, parse_code
 
 
@@ -85,3 +88,32 @@ class InviteTests(SynchronousTestCase):
         done = self.invite("--account", "ann", meanwhile=lambda code: State(self.folder).remove_account("ann"))
         self.assertEqual(done, Exit.USAGE)
         self.assertIn("the invitation is gone", self.err.getvalue())
+
+    def test_refused(self) -> None:
+        """A time that is none, a name that is none, and several accounts to choose from: one line each, and no code."""
+        Invitations(State(self.folder)).make("ann", 600)
+        Invitations(State(self.folder)).make("bob", 600)
+        for line in ("--for soon", "--for 8d", "--for 0s", "--account A.B", ""):
+            self.err.truncate(0)
+            self.assertEqual(self.invite(*line.split()), Exit.USAGE, line)
+            self.assertEqual(len(self.err.getvalue().splitlines()), 1)
+        self.assertEqual(self.out.getvalue(), "")
+
+
+class PairTests(SynchronousTestCase):
+    """`homeftp pair` before it connects."""
+
+    def test_refused(self) -> None:
+        """What cannot be meant is said before anything is sent."""
+        home = os.path.abspath(self.mktemp())
+        Remotes(home).save(Remote("nas", Address("127.0.0.1", 1), "ann", "secret", b"ca"))
+        for words, fault in (
+            ("7-guitar", "a number and two words"),
+            ("7-gitar-pine", "is it guitar?"),
+            ("7-guitar-pine --name nas", "a remote called nas already"),
+            ("7-guitar-pine --name x", "cannot be a remote's name"),
+        ):
+            said = io.StringIO()
+            with mock.patch.dict(os.environ, {"HOMEFTP_HOME": home}), redirect_stderr(said):
+                self.assertEqual(main(["pair", "127.0.0.1:1", *words.split()]), Exit.USAGE)
+            self.assertIn(fault, said.getvalue())

@@ -87,18 +87,6 @@ class PairTests(PairCase):
         self.assertEqual(sorted(kept), ["address", "ca", "certificate", "device", "key", "user"])
         self.assertIn("as ann, by the name of ann-laptop", self.homeftp("remote", "list").stdout)
 
-    def test_refused(self) -> None:
-        """What cannot be is said before anything is sent."""
-        self.paired()
-        for arguments, words in (
-            (("7-guitar",), "a number and two words"),
-            (("7-gitar-pine",), "is it guitar?"),
-            (("7-guitar-pine", "--name", "nas"), "a remote called nas already"),
-        ):
-            done = self.pair(*arguments)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn(words, done.stderr)
-
     def test_cannot_keep(self) -> None:
         """Where this machine could not keep what it gets, the code is not used up."""
         os.makedirs(os.path.join(self.home, "remotes"))
@@ -172,30 +160,6 @@ class InviteTests(PairCase):
         self.assertEqual(made.returncode, 0, made.stderr)
         address = re.escape(f"127.0.0.1:{self.server.ports[0]}")
         self.assertRegex(made.stdout, rf"within 10m, once:   homeftp pair {address} [0-9]+-[a-z]+-[a-z]+\n\Z")
-
-    def test_refused(self) -> None:
-        """A time that is none, a name that is none, and several accounts to choose from."""
-        self.invite("--account", "ann")
-        self.invite("--account", "bob")
-        for arguments in (("--for", "soon"), ("--for", "8d"), ("--for", "0s"), ("--account", "A B"), ()):
-            made = self.at_server("invite", *arguments)
-            self.assertEqual((made.returncode, made.stdout), (2, ""), arguments)
-            self.assertEqual(len(made.stderr.splitlines()), 1)
-
-    def test_time_over(self) -> None:
-        """A code whose time is over is refused as a wrong one is."""
-        code = self.invite("--for", "1s", "--account", "ann")
-        time.sleep(1.1)
-        done = self.pair(code)
-        self.assertEqual(done.returncode, 3)
-        self.assertIn("not valid any more", done.stderr)
-
-    def test_burnt(self) -> None:
-        """Three wrong tries, and the owner is told."""
-        number = self.invite("--account", "ann").partition("-")[0]
-        for _ in range(3):
-            self.assertEqual(self.pair(f"{number}-acorn-acorn").returncode, 3)
-        self.assertIn(f"the code {number}-... is burnt", self.server.output())
 
 
 class Slow(Cutter):
