@@ -25,7 +25,7 @@ from homeftp.pairing import Code, new_words
 TRIES = 3
 """Wrong ones after which a code is burnt."""
 
-MOST = 99
+MOST = 999
 """That are open at once: the number of each is said aloud."""
 
 _KEPT_SECONDS = 24 * 60 * 60
