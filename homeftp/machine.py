@@ -1,9 +1,15 @@
-"""What this machine is called, and where it is in its network."""
+"""What this machine is called, where it is in its network, and what time it is."""
 
 from __future__ import annotations
 
 import re
 import socket
+from datetime import datetime, timezone
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(timezone.utc)
 
 
 def own_address() -> str:

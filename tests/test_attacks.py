@@ -22,11 +22,11 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.config import Limits
 from homeftp.identity import open_identity
+from homeftp.machine import now
 from homeftp.server import factory
 from homeftp.server.factory import Connections, Listener
 from homeftp.server.listening import RenewableOptions
 from homeftp.server.protocol import ServerProtocol
-from homeftp.server.service import now
 from tests.processes import PASSWORD as PROCESS_PASSWORD
 from tests.processes import WITHIN, ServerProcess
 from tests.rawclient import RawClient, context

@@ -26,7 +26,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from homeftp.client import ConnectionFailed, connect
 from homeftp.config import ALPN
 from homeftp.identity import open_identity
-from homeftp.server.service import now
+from homeftp.machine import now
 from tests.processes import PASSWORD, WITHIN, run_homeftp
 
 T = TypeVar("T")

@@ -13,12 +13,12 @@ import sqlite3
 import tarfile
 import tempfile
 from contextlib import closing
-from datetime import datetime, timezone
 from pathlib import Path
 
 from homeftp.accounts.state import FILE, State
 from homeftp.errors import SetupError
 from homeftp.identity import FOLDER, open_identity
+from homeftp.machine import now
 from homeftp.private import private_folder, read_private, sync_folder, write_private
 
 _IDENTITY = ("ca.crt", "ca.key", "server.crt", "server.key")
@@ -42,7 +42,8 @@ def back_up(folder: str, path: str) -> None:
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for member in _MEMBERS:
-                data = _database(os.path.join(folder, FILE)) if member == FILE else _read(folder, member)
+                source = os.path.join(folder, member)
+                data = _database(source) if member == FILE else read_private(source)
                 if data is not None:
                     info = tarfile.TarInfo(member)
                     info.size, info.mode = len(data), 0o600
@@ -75,10 +76,6 @@ def bring_back(path: str, folder: str) -> None:
         sync_folder(above)
     except OSError as error:
         raise SetupError(f"cannot make {folder}: {error.strerror}") from error
-
-
-def _read(folder: str, member: str) -> bytes | None:
-    return read_private(os.path.join(folder, member))
 
 
 def _database(path: str) -> bytes:
@@ -129,6 +126,6 @@ def _check(folder: str, path: str) -> None:
         state.check()
         with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")  # or there would be files beside it
-        open_identity(folder, now=lambda: datetime.now(timezone.utc))
+        open_identity(folder, now=now)
     except (SetupError, sqlite3.Error) as error:
         raise SetupError(f"{path} is damaged: {error}") from error

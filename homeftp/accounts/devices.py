@@ -13,6 +13,7 @@ import unicodedata
 
 import attrs
 
+from homeftp.accounts.names import plain_name
 from homeftp.accounts.state import State
 from homeftp.errors import SetupError
 
@@ -33,12 +34,7 @@ class Device:
 
 def device_name(text: str) -> str:
     """A name that a device may have. Raises `SetupError` for one that it may not."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", text):
-        raise SetupError(
-            f"{text!a} cannot be a device's name: up to {LONGEST} lower-case letters a-z, digits, '.', '_' and '-', "
-            "the first a letter or a digit"
-        )
-    return text
+    return plain_name(text, "a device's", LONGEST)
 
 
 def suggested(account: str, said: str) -> str:

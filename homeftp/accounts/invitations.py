@@ -83,14 +83,12 @@ class Invitations:
         now = self.clock()
         with self.state.transaction() as connection:
             connection.execute("DELETE FROM invitations WHERE ends < ?", (now - _KEPT_SECONDS,))
-            taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
-            free = [number for number in range(1, MOST + 1) if number not in taken]
+            free = _free(connection)
             if not free:  # those that came to nothing would be kept for a day: not at this price
                 connection.execute(
                     "DELETE FROM invitations WHERE ends < ? OR misses >= ? OR device IS NOT NULL", (now, TRIES)
                 )
-                taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
-                free = [number for number in range(1, MOST + 1) if number not in taken]
+                free = _free(connection)
             if not free:
                 raise SetupError(f"{MOST} codes are open already: wait until some of them have ended")
             number = random.SystemRandom().choice(free[:9])
@@ -157,3 +155,9 @@ class Invitations:
         elif ends <= self.clock():
             fate = Fate.ENDED
         return Invitation(Code(number, words), account, ends, fate, device or "")
+
+
+def _free(connection: sqlite3.Connection) -> list[int]:
+    """The numbers that no invitation has."""
+    taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
+    return [number for number in range(1, MOST + 1) if number not in taken]

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import hmac
 import os
-import re
 import unicodedata
 from contextlib import suppress
 from typing import ClassVar, Sequence
@@ -24,6 +23,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
+from homeftp.accounts.names import plain_name
 from homeftp.accounts.state import State
 from homeftp.errors import SetupError
 from homeftp.interfaces import IWorkers
@@ -66,12 +66,7 @@ _MOST_MEMORY = 2**30
 
 def account_name(text: str) -> str:
     """A name that an account may have. Raises `SetupError` for one that it may not."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", text):
-        raise SetupError(
-            f"{text!a} cannot be an account's name: up to 64 lower-case letters a-z, digits, '.', '_' and '-', "
-            "the first a letter or a digit"
-        )
-    return text
+    return plain_name(text, "an account's", 64)
 
 
 def new_password(text: str) -> str:

@@ -7,7 +7,7 @@ nothing, whether something is there or not.
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence, TypeVar
 
 import attrs
 from zope.interface import implementer
@@ -18,6 +18,8 @@ from homeftp.interfaces import IIncoming, IOpenFile, IShare
 from homeftp.values import Arrived, Page, Put
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry, Version
+
+T = TypeVar("T")
 
 _TELLING = (BadEndpoint, Changed, NotFound, WrongKind)
 """What tells of what is there."""
@@ -95,16 +97,7 @@ class View:
 
     def begin(self, put: Put) -> IIncoming:
         """Room for a large file."""
-        allowed = self._allowed(put)
-        if isinstance(allowed, Forbidden):
-            raise allowed
-        try:
-            return self.share.begin(allowed)
-        except Refusal as refused:
-            told = self._veiled(refused, put, allowed)
-            if told is refused:
-                raise
-            raise told from None
+        return self._stored(put, self.share.begin)
 
     def put_many(self, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
@@ -121,11 +114,15 @@ class View:
 
     def make_directory(self, put: Put) -> Entry:
         """Make a directory, and its parents."""
+        return self._stored(put, self.share.make_directory)
+
+    def _stored(self, put: Put, store: Callable[[Put], T]) -> T:
+        """What `store` gives, as far as it may be done; raises what may be told of why it could not."""
         allowed = self._allowed(put)
         if isinstance(allowed, Forbidden):
             raise allowed
         try:
-            return self.share.make_directory(allowed)
+            return store(allowed)
         except Refusal as refused:
             told = self._veiled(refused, put, allowed)
             if told is refused:

@@ -16,6 +16,7 @@ from homeftp.errors import SetupError
 
 if TYPE_CHECKING:
     from homeftp.accounts.state import State
+    from homeftp.wire.endpoint import Endpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,30 +60,38 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "list":
         _list(state, options, folder)
     elif options.action == "change":
-        _change(state, options)
+        home, rights = _asked(options)
+        if home is None and rights is None:
+            raise SetupError("say what is to change: --home FOLDER, --rights RIGHTS")
+        _change(state, options.name, home, rights)
         _report(options, "changed", f"{_summary(state, options.name)}; who is connected connects anew by that")
     elif options.action == "remove":
         if not state.remove_account(options.name):
             raise _absent(options, folder)
         _report(options, "removed", f"removed the account {options.name} from {folder}; its files stay")
+    elif options.action == "add":
+        _add(state, options, folder)
     else:
         _set_password(state, options, folder)
     return Exit.DONE
 
 
-def _change(state: State, options: argparse.Namespace) -> None:
-    """Set home and rights, as far as they are said."""
-    from homeftp.accounts.access import Accesses, folder
+def _asked(options: argparse.Namespace) -> tuple[Endpoint | None, frozenset[str] | None]:
+    """Home and rights, as far as they are said."""
+    from homeftp.accounts.access import folder
     from homeftp.accounts.rights import parse_rights
 
     home = None if options.home is None else folder(options.home)
-    rights = None if options.rights is None else parse_rights(options.rights)
-    if options.action == "change" and home is None and rights is None:
-        raise SetupError("say what is to change: --home FOLDER, --rights RIGHTS")
+    return home, None if options.rights is None else parse_rights(options.rights)
+
+
+def _change(state: State, name: str, home: Endpoint | None, rights: frozenset[str] | None) -> None:
+    from homeftp.accounts.access import Accesses
+
     if home is not None:
-        Accesses(state).set_home(options.name, home)
+        Accesses(state).set_home(name, home)
     if rights is not None:
-        Accesses(state).set_rights(options.name, rights)
+        Accesses(state).set_rights(name, rights)
 
 
 def _summary(state: State, name: str) -> str:
@@ -107,46 +116,40 @@ def _list(state: State, options: argparse.Namespace, folder: str) -> None:
         print(f"no account yet in {folder}: homeftp account add NAME")
 
 
+def _add(state: State, options: argparse.Namespace, folder: str) -> None:
+    """Add an account; what cannot be done is said before a password is asked for."""
+    from homeftp.accounts.passwords import account_name
+
+    name = account_name(options.name)
+    home, rights = _asked(options)
+    if state.has_account(name):
+        raise SetupError(f"there is an account {name} already: homeftp account password {name}")
+    state.add_account(name, None if options.no_password else _password(options))
+    _change(state, name, home, rights)
+    if options.no_password:
+        line = f"{_summary(state, name)}; for each of its devices: homeftp invite --account {name}"
+    else:
+        line = (
+            f"added the account {name} in {folder}; now, on another machine: homeftp remote add NAME HOST --user {name}"
+        )
+    _report(options, "added", line)
+
+
 def _set_password(state: State, options: argparse.Namespace, folder: str) -> None:
-    """Add the account or change its password; what cannot be done is said before a password is asked for."""
-    from homeftp.accounts.passwords import account_name, hash_password, new_password
+    """Change an account's password, or give it its first."""
+    if not state.has_account(options.name) or not state.set_password(options.name, _password(options)):
+        raise _absent(options, folder)
+    _report(options, "changed", f"changed the password of {options.name} in {folder}")
+
+
+def _password(options: argparse.Namespace) -> str:
+    """A password that is asked for, hashed."""
+    from homeftp.accounts.passwords import hash_password, new_password
     from homeftp.cli.prompt import read_password
 
-    name = options.name
-    new = options.action == "add"
-    if new:
-        account_name(name)
-        _check(options)
-        if state.has_account(name):
-            raise SetupError(f"there is an account {name} already: homeftp account password {name}")
-    elif not state.has_account(name):
-        raise _absent(options, folder)
-    if new and options.no_password:
-        state.add_account(name, None)
-        _change(state, options)
-        return _report(
-            options, "added", f"{_summary(state, name)}; for each of its devices: homeftp invite --account {name}"
-        )
-    typed = read_password(options.password_stdin, f"new password for {name}: ", check=new_password)
-    password = hash_password(typed)
-    if new:
-        state.add_account(name, password)
-        _change(state, options)
-        step = f"now, on another machine: homeftp remote add NAME HOST --user {name}"
-        _report(options, "added", f"added the account {name} in {folder}; {step}")
-    elif state.set_password(name, password):
-        _report(options, "changed", f"changed the password of {name} in {folder}")
-    else:
-        raise _absent(options, folder)
-
-
-def _check(options: argparse.Namespace) -> None:
-    """That home and rights can be meant, before anything is made."""
-    from homeftp.accounts.access import folder
-    from homeftp.accounts.rights import parse_rights
-
-    folder(options.home or "")
-    parse_rights(options.rights or "none")
+    return hash_password(
+        read_password(options.password_stdin, f"new password for {options.name}: ", check=new_password)
+    )
 
 
 def _absent(options: argparse.Namespace, folder: str) -> SetupError:

@@ -88,18 +88,17 @@ async def _connect(reactor: Any, remotes: Remotes, remote: Remote) -> Client:
 
 
 def _ended(own: Own) -> bool:
-    from datetime import datetime, timezone
+    from homeftp.machine import now
 
-    return datetime.now(timezone.utc) > own.certificate.not_valid_after_utc
+    return now() > own.certificate.not_valid_after_utc
 
 
 async def _renew(client: Client, remotes: Remotes, remote: Remote, own: Own) -> None:
     """Have the device's certificate renewed, long before it ends. Where that fails there will be another time."""
-    from datetime import datetime, timezone
-
     from homeftp.devicecert import may_be_renewed
+    from homeftp.machine import now
 
-    if not may_be_renewed(own.certificate, datetime.now(timezone.utc)):
+    if not may_be_renewed(own.certificate, now()):
         return
     import attrs
 

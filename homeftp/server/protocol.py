@@ -83,7 +83,6 @@ class ServerProtocol(RequestReceiver):
         self._limits = setup.services.limits
         self._received = 0
         self._received_at_goodbye = 0
-        self._lost = False
         self._aborted = False
         self._identifying = False
 
@@ -108,7 +107,7 @@ class ServerProtocol(RequestReceiver):
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""
-        self._lost = self.session.gone = True
+        self.session.gone = True
         self._close_phase()
         self._deadlines.stop()
         self._overdue.stop()
@@ -302,7 +301,7 @@ class ServerProtocol(RequestReceiver):
 
     def _adjust(self) -> None:
         """Stop or go on reading, and close when all is done: what follows from the state of the moment."""
-        if self._lost:
+        if self.session.gone:
             return
         ending = self.session.stopping or self._conversation.phase is Phase.CLOSING
         if ending and not len(self._pipeline) and self._stream is None:

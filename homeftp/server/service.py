@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 import attrs
@@ -48,7 +47,7 @@ from homeftp.errors import SetupError
 from homeftp.identity import Identity, open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
-from homeftp.machine import own_name
+from homeftp.machine import now, own_name
 from homeftp.private import private_folder, write_private
 from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement, reachable
 from homeftp.server.deadlines import Deadline
@@ -88,6 +87,8 @@ class _Open:
     index: Index
     share: Share
     state: State
+    known: Known
+    """As it was at the start."""
 
 
 class HomeFTPService(MultiService):
@@ -111,7 +112,6 @@ class HomeFTPService(MultiService):
         self._revocation: Revocation | None = None
         # A thread of its own: a device that keeps all others busy must not put off that it is cut off.
         self._revoking = ThreadWorkers(reactor, size=1, queue=1, name="revoking")
-        self._who = Known(accounts=None, password=None, code=None)
         self._renewal = LoopingCall(self.renew)
         self._renewal.clock = reactor
         self._tidying = LoopingCall(self.tidy)
@@ -177,7 +177,8 @@ class HomeFTPService(MultiService):
         workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
         auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
         state = State(settings.state)
-        self._open = _Open(workers, auth, index, share, state)
+        known = self._known(state)  # before there are threads: what fails here must end the process
+        self._open = _Open(workers, auth, index, share, state, known)
         self._services = Services(
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
             portal=portal(
@@ -205,7 +206,6 @@ class HomeFTPService(MultiService):
         self._revocation = Revocation(
             self._reactor, self._connections, state, self._revoking, own_accounts=not self._checkers
         )
-        self._who = self._known(state)  # what fails here must not leave threads
         workers.start()
         auth.start()
         self._revoking.start()
@@ -225,7 +225,7 @@ class HomeFTPService(MultiService):
         for line in announcement(
             self._settings,
             listened,
-            self._who,
+            self._open.known,
             fingerprint=identity.fingerprint,
             read_only=self._open.share.read_only,
         ):
@@ -333,8 +333,3 @@ def one_line() -> Iterator[None]:
 def monotonic(reactor: Any) -> None:
     """Let the reactor's timers follow the monotonic clock: by itself it follows the wall clock, which may be set."""
     reactor.seconds = time.monotonic
-
-
-def now() -> datetime:
-    """This moment, in UTC."""
-    return datetime.now(timezone.utc)

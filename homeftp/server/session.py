@@ -17,6 +17,7 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 import homeftp
 from homeftp.accounts.devicelogin import DeviceCertificate
@@ -222,11 +223,8 @@ class Session:
             self._count_failure()
             failed = LoginFailed("the user name or the password is wrong")
             resolution.resolve(failed.status, failed.message)
-        except Refusal as refusal:
-            resolution.resolve(refusal.status, refusal.message)
-        except Exception:  # noqa: BLE001 (a checker may raise anything: it is logged, and answered)
-            self._log.failure("a login could not be checked")
-            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        except Exception as error:  # noqa: BLE001 (a checker may raise anything)
+            self._failed(error, resolution, "a login could not be checked")
         else:
             account: IAccount = IAccount(avatar)
             self._enter(account)
@@ -245,6 +243,14 @@ class Session:
             raise
         self._services.guesses.give_back(self._address)
         return avatar
+
+    def _failed(self, error: Exception, resolution: IResolution, what: str) -> None:
+        """Answer with a refusal; anything else is logged, and answered without detail."""
+        if isinstance(error, Refusal):
+            resolution.resolve(error.status, error.message)
+        else:
+            self._log.failure(what, Failure(error))
+            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
 
     def _count_failure(self) -> None:
         self._failed_logins += 1
@@ -284,14 +290,10 @@ class Session:
             if self.account is not None:
                 raise BadRequest("this connection is logged in: pairing needs one that is not")
             answer = await self._pairing.step(body)
-        except LoginFailed as refusal:
-            self._count_failure()
-            resolution.resolve(refusal.status, refusal.message)
-        except Refusal as refusal:
-            resolution.resolve(refusal.status, refusal.message)
-        except Exception:  # noqa: BLE001 (the disk, say: it is logged, and answered)
-            self._log.failure("a pairing failed")
-            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        except Exception as error:  # noqa: BLE001 (the disk may fail)
+            if isinstance(error, LoginFailed):
+                self._count_failure()
+            self._failed(error, resolution, "a pairing failed")
         else:
             resolution.resolve(Status.OK, "go on" if "certificate" not in answer else "paired", answer)
 
@@ -305,11 +307,8 @@ class Session:
                 raise BadRequest("only a device that came in by its certificate can have it renewed")
             certify = self._services.pairings.certify
             made = await self._services.workers.run(certify, body.request.encode(), self.device.id)
-        except Refusal as refusal:
-            resolution.resolve(refusal.status, refusal.message)
-        except Exception:  # noqa: BLE001 (the disk, say: it is logged, and answered)
-            self._log.failure("a certificate could not be renewed")
-            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        except Exception as error:  # noqa: BLE001 (the disk may fail)
+            self._failed(error, resolution, "a certificate could not be renewed")
         else:
             pem = made.public_bytes(Encoding.PEM).decode("ascii")
             resolution.resolve(Status.OK, "renewed", {"certificate": pem})

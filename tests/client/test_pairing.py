@@ -113,7 +113,7 @@ class PairTests(PairingCase):
                 hello = Deferred.fromCoroutine(client.hello())
                 wire.pump()
             self.failureResultOf(hello, ConnectionFailed)
-        self.flushLoggedErrors(OSError)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_secret(self) -> None:
         """Neither the code nor the key is in what is shown of a pairing."""
