@@ -22,6 +22,7 @@ from homeftp.config import Patience
 from homeftp.devicecert import belongs, new_request
 from homeftp.errors import BadRequest, NotTrusted
 from homeftp.pairing import Code, Half, proves
+from homeftp.wire.messages import Proof, SpakeMessage
 
 
 @attrs.frozen
@@ -46,12 +47,12 @@ _Short = Annotated[str, Meta(max_length=256)]
 
 @attrs.frozen
 class _Message:
-    message: Annotated[str, Meta(pattern=r"\A[0-9a-f]{66}\Z")]
+    message: SpakeMessage
 
 
 @attrs.frozen
 class _Proof:
-    proof: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+    proof: Proof
     host: _Short = ""
 
 

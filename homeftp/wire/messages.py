@@ -37,6 +37,12 @@ Precondition = Annotated[str, Meta(pattern=_PRECONDITION)]
 _MESSAGE = r"\A[0-9a-f]{66}\Z"
 _PROOF = r"\A[0-9a-f]{64}\Z"
 
+SpakeMessage = Annotated[str, Meta(pattern=_MESSAGE)]
+"""What one end of a pairing sends first: 33 bytes, in hexadecimal digits."""
+
+Proof = Annotated[str, Meta(pattern=_PROOF)]
+"""What one end of a pairing shows to the other: 32 bytes, in hexadecimal digits."""
+
 PATTERNS = {
     _MESSAGE: "66 hexadecimal digits in small letters",
     _PROOF: "64 hexadecimal digits in small letters",
@@ -106,8 +112,8 @@ class Pair:
     """PAIR's body: one of its steps, each with parameters of its own."""
 
     invitation: Annotated[int, Meta(ge=0, le=9999)] | None = None
-    message: Annotated[str, Meta(pattern=_MESSAGE)] | None = None
-    proof: Annotated[str, Meta(pattern=_PROOF)] | None = None
+    message: SpakeMessage | None = None
+    proof: Proof | None = None
     request: Annotated[str, Meta(max_length=4096)] | None = None
     device: Name | None = None
 
