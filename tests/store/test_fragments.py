@@ -23,7 +23,8 @@ from homeftp.values import Arrived, Put
 from homeftp.wire.endpoint import parse
 from tests.store.sharing import LONG_AGO, ReplacingCase, put_of, sha
 
-CONTENT = os.urandom(3 * MIB)
+CONTENT = os.urandom(3 * MIB - 1) + b"."
+"""Ends with what chance must not choose: with an x for its last byte it is another file."""
 HALF = 2 * MIB
 
 
