@@ -170,6 +170,10 @@ class Settings:
     """Folders with single-file dispatchers."""
     retention: Retention = Retention()
     """What is kept of what is replaced."""
+    audit_size: int = 16 * MIB
+    """Bytes of the audit log after which a new file is begun: some sixty thousand lines."""
+    audit_files: int = 20
+    """Files of the audit log that are kept, at least 2: with the one that is written."""
     quota: int | None = None
     """Bytes that the root may hold, versions among them; None: only the disk decides."""
     attended: bool = False

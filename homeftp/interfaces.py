@@ -14,7 +14,7 @@ from typing import Any, Awaitable, Callable, Iterator, Sequence, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from homeftp.values import Arrived, Claim, Page, Put
+from homeftp.values import NOBODY, Arrived, By, Claim, Page, Put
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import Entry, Version
 
@@ -67,6 +67,7 @@ class IRequest(Interface):
     body: Any = Attribute("An instance of the dispatcher's `body_type`.")
     payload: IPayload = Attribute("The bytes that followed the request's line; of size 0 when there are none.")
     account: IAccount = Attribute("Who asks.")
+    by: By = Attribute("The same, and from where and by what request, as the audit log has it.")
     workers: IWorkers = Attribute("The pool for whatever blocks.")
     gone: bool = Attribute("Whether nobody waits for the answer any more: long work may end.")
     revoked: bool = Attribute("Whether who asked was cut off, and may not come in any more: nothing may come of it.")
@@ -136,6 +137,7 @@ class IShare(Interface):
 
     All raise `FiletypeNotAllowed` (42) for a file whose type is not shared,
     and those that change something `Forbidden` (33) where the share is `read_only`.
+    `by`, and `Put.by`, is for the audit log: the share of `IRequest.account` fills it in.
     """
 
     read_only: str | None = Attribute("Why nothing can be changed, where it is so.")
@@ -186,14 +188,14 @@ class IShare(Interface):
         `endpoint`. Raises `Forbidden` (33) for a share that is read-only.
         """
 
-    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: By = NOBODY) -> Entry:
         """Put the version from `at_us` (microseconds since 1970) in its place, or the newest. Durable on return.
 
         What stands there becomes a version. Raises `NotFound` (40) where there
         is no such version, `Changed` (44), `WrongKind` (43).
         """
 
-    def remove(endpoint: Endpoint, if_hash: str | None, recursive: bool) -> Iterator[int]:
+    def remove(endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Iterator[int]:
         """Remove a file, or a directory, durably in the end; after each step, which blocks, how many it removed.
 
         Every file becomes a version. Raises `NotFound` (40), `Changed` (44), and
@@ -201,7 +203,7 @@ class IShare(Interface):
         or that holds what is not shared.
         """
 
-    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: By = NOBODY) -> Entry:
         """Give a file or a directory another name; a file that has it becomes a version. Durable on return.
 
         Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), and `Forbidden`

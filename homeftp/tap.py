@@ -63,6 +63,18 @@ def _quota(text: str) -> int:
     return size
 
 
+def _log_size(text: str) -> int:
+    if (size := _bytes(text)) < 64 * KIB:
+        raise ValueError("bytes, at least 64K, such as 16M")
+    return size
+
+
+def _log_files(text: str) -> int:
+    if (count := _count(text)) < 2:
+        raise ValueError("a number of 2 or more: one that is written, and one that was")
+    return count
+
+
 def _days(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
         raise ValueError("days, 0 for none")
@@ -105,6 +117,8 @@ _SINGLE: dict[str, Callable[[str], Any]] = {
     "pool-size": _count,
     "tls-minimum": _tls_version,
     "quota": _quota,
+    "audit-size": _log_size,
+    "audit-files": _log_files,
 }
 _RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": _days, "versions-max": _portion}
 _FLAGS = ("similar-names",)
@@ -170,6 +184,13 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             f"[default: {_DEFAULTS.retention.percent:g}%]",
         ],
         ["quota", None, None, "What the folder may hold in all, versions too, such as 500G. [default: none]"],
+        [
+            "audit-size",
+            None,
+            None,
+            f"What a file of the audit log may hold until the next is begun. [default: {_DEFAULTS.audit_size // MIB}M]",
+        ],
+        ["audit-files", None, None, f"Files of the audit log that are kept. [default: {_DEFAULTS.audit_files}]"],
         ["max-connections", None, None, f"Connections at once. {_default('max-connections')}"],
         [
             "max-connections-per-address",

@@ -20,6 +20,44 @@ class Claim:
     changes: bool
 
 
+@attrs.frozen
+class By:
+    """Who asks for something, from where, and by what request: what the audit log says of it."""
+
+    account: str | None = None
+    device: str | None = None
+    """What the device is called that came in by its certificate; None: a password was given."""
+    address: str | None = None
+    request: str | None = None
+    """The request_type."""
+
+
+NOBODY = By()
+"""The server itself."""
+
+
+@attrs.frozen
+class Change:
+    """One thing that was changed in the share."""
+
+    what: str
+    """One of "add", "replace", "delete", "move" and "metadata"."""
+    kind: str
+    """ "file" or "directory"."""
+    endpoint: Endpoint
+    by: By
+    to: Endpoint | None = None
+    """Where it is now, if it was moved."""
+    size: int | None = None
+    """Bytes that are there now."""
+    hash: str | None = None
+    """Of what is there now, where it is known."""
+    old_size: int | None = None
+    """Bytes that were there before, at what is named last."""
+    old_hash: str | None = None
+    """Of what was there before, where it is known."""
+
+
 @attrs.frozen(kw_only=True)
 class Put:
     """What is to stand at an endpoint, and on what condition. Checked already, never raw from the wire."""
@@ -37,6 +75,8 @@ class Put:
     """The hash that must be there, or "absent"; None: whatever is there is replaced."""
     offset: int = 0
     """Bytes of the content that have arrived earlier: what comes now goes behind them."""
+    by: By = NOBODY
+    """Who asks for it; the share that an account sees fills that in where it is not said."""
 
 
 @attrs.frozen

@@ -13,7 +13,7 @@ from zope.interface import Interface, implementer
 from homeftp.accounts.access import Access, Accesses
 from homeftp.accounts.view import View
 from homeftp.interfaces import IAccount, IShare, IWorkers
-from homeftp.values import Put
+from homeftp.values import NOBODY, By, Put
 
 Avatar = tuple[type[Interface], object, Callable[[], None]]
 
@@ -24,14 +24,27 @@ class Account:
     """Who is logged in, and what they see."""
 
     name: str
-    share: IShare
+    _whole: IShare
     access: Access | None = None
     """As it was at the login; None for one that is not our own."""
+    by: By = attrs.field(default=NOBODY, eq=False)
+    """What its changes are put down to."""
+    share: View = attrs.field(init=False, eq=False)
+    """What it sees."""
+
+    @share.default
+    def _view(self) -> View:
+        access = self.access or Access()
+        return View(self._whole, access.home, access.rights, self.by)
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do where no folder leaves something out."""
         return (self.access or Access()).rights.everywhere
+
+    def known_as(self, by: By) -> Account:
+        """The same, where what is changed is put down to `by`."""
+        return attrs.evolve(self, by=by)
 
 
 @implementer(IRealm)
@@ -58,12 +71,11 @@ class Realm:
     def _avatar(self, name: str) -> Avatar:
         """In a worker; makes the account's home if it is not there."""
         access = None if self.accesses is None else self.accesses.find(name)
-        share = self.share
-        if access is not None and not access.whole:
-            share = View(self.share, access.home, access.rights)
-            if access.home.parts and self.share.look(access.home) is None and self.share.read_only is None:
-                self.share.make_directory(Put(endpoint=access.home))
-        return IAccount, Account(name, share, access), lambda: None
+        account = Account(name, self.share, access)
+        home = account.share.home
+        if home.parts and self.share.look(home) is None and self.share.read_only is None:
+            self.share.make_directory(Put(endpoint=home, by=By(name)))
+        return IAccount, account, lambda: None
 
 
 def portal(

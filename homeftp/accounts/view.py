@@ -15,7 +15,7 @@ from zope.interface import implementer
 from homeftp.accounts.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.interfaces import IIncoming, IOpenFile, IShare
-from homeftp.values import Arrived, Page, Put
+from homeftp.values import NOBODY, Arrived, By, Page, Put
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry, Version
 
@@ -33,6 +33,8 @@ class View:
     share: IShare
     home: Endpoint
     rights: Rights
+    by: By = attrs.field(default=NOBODY, eq=False)
+    """Who sees it, and asks for what is changed, unless it is said."""
 
     @property
     def read_only(self) -> str | None:
@@ -42,6 +44,9 @@ class View:
     def _whole(self, endpoint: Endpoint) -> Endpoint:
         """Where that is in the share."""
         return Endpoint((*self.home.parts, *endpoint.parts), len(self.home.parts))
+
+    def _who(self, by: By) -> By:
+        return self.by if by == NOBODY else by
 
     def _may(self, right: str, endpoint: Endpoint) -> bool:
         return right in self.rights.at(endpoint.parts)
@@ -74,7 +79,10 @@ class View:
 
     def pages(self, endpoint: Endpoint, recursive: bool) -> Iterator[Page]:
         """A directory's entries, without those that may not be seen."""
-        for page in self.share.pages(self._visible(endpoint), recursive):
+        pages = self.share.pages(self._visible(endpoint), recursive)
+        if self.rights == Rights():
+            yield from pages  # there may be a million entries
+        for page in pages:
             entries = (entry for entry in page.entries if self._sees(endpoint, entry.name))
             skipped = (each for each in page.skipped if self._sees(endpoint, each[0]))
             yield Page(tuple(entries), tuple(skipped))
@@ -132,7 +140,7 @@ class View:
     def _allowed(self, put: Put) -> Put | Forbidden:
         """It, where it is in the share, with the condition that makes of it what may be done."""
         rights = self.rights.at(put.endpoint.parts)
-        whole = attrs.evolve(put, endpoint=self._whole(put.endpoint))
+        whole = attrs.evolve(put, endpoint=self._whole(put.endpoint), by=self._who(put.by))
         if ADD in rights and REPLACE in rights:
             return whole
         if ADD in rights and put.if_hash in (None, ABSENT):
@@ -149,21 +157,21 @@ class View:
             return self._forbidden(put.endpoint, "store this")
         return refused
 
-    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: By = NOBODY) -> Entry:
         """Put a version in its place."""
         whole = self._visible(endpoint)
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
             raise self._forbidden(endpoint, "put back what was there")
-        return self.share.restore(whole, at_us, if_hash)
+        return self.share.restore(whole, at_us, if_hash, self._who(by))
 
-    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool) -> Iterator[int]:
+    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Iterator[int]:
         """Remove a file, or a directory where all that may be in it may be removed."""
         whole = self._visible(endpoint)
         if DELETE not in (self.rights.in_all_of(endpoint.parts) if recursive else self.rights.at(endpoint.parts)):
             raise self._forbidden(endpoint, "remove this")
-        yield from self.share.remove(whole, if_hash, recursive)
+        yield from self.share.remove(whole, if_hash, recursive, self._who(by))
 
-    def move(self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+    def move(self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: By = NOBODY) -> Entry:
         """Give a file or a directory another name, where all of it may be removed here and stored there."""
         whole = self._visible(endpoint)
         if not {READ, DELETE} <= self.rights.in_all_of(endpoint.parts):
@@ -173,7 +181,7 @@ class View:
             raise self._forbidden(to, "store this")
         asked = if_to if REPLACE in there else ABSENT
         try:
-            return self.share.move(whole, self._whole(to), if_hash, asked)
+            return self.share.move(whole, self._whole(to), if_hash, asked, self._who(by))
         except Changed as refused:
             if asked == if_to or self.share.look(self._whole(to)) is None:
                 raise

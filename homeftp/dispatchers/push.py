@@ -24,7 +24,7 @@ from homeftp.interfaces import (
     IWorkers,
 )
 from homeftp.status import Status
-from homeftp.values import Claim, Put
+from homeftp.values import By, Claim, Put
 from homeftp.wire.endpoint import parse
 from homeftp.wire.messages import HASH_BYTES, Entry, Push
 
@@ -60,7 +60,7 @@ class PushDispatcher:
     def dispatch(self, request: IRequest, resolution: IResolution) -> Awaitable[None]:
         """Store what the request brings."""
         body: Push = request.body
-        put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES)
+        put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES, request.by)
         whole: Any = IWholePayload(request.payload, None)
         if body.kind == "file" and put.size <= SMALL_FILE and whole is not None and not put.offset:
             # There may be thousands of these at once: a coroutine for each would cost as much as the file.
@@ -88,7 +88,7 @@ def _answer(entry: Entry, put: Put, resolution: IResolution) -> None:
     resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
 
 
-def _checked(body: Push, size: int) -> Put:
+def _checked(body: Push, size: int, by: By) -> Put:
     """The request as a `Put`; what the body's types cannot say is said here."""
     endpoint = parse(body.rel_endpoint)
     if not endpoint.parts and body.kind == "file":
@@ -111,6 +111,7 @@ def _checked(body: Push, size: int) -> Put:
         mode=meta.get("mode"),
         if_hash=body.if_hash,
         offset=body.offset,
+        by=by,
     )
 
 

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from homeftp.errors import Internal, Refusal, SetupError, TooLarge, UnknownRequestType
 from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
-from homeftp.values import Claim
+from homeftp.values import NOBODY, By, Claim
 from homeftp.wire.codec import decode_body
 from homeftp.wire.conversation import RESERVED_TYPES
 from homeftp.wire.endpoint import ROOT, Endpoint, parse
@@ -46,6 +46,7 @@ class Request:
     payload: IPayload
     account: IAccount
     workers: IWorkers
+    by: By = NOBODY
     _client: Client | None = None
 
     @property

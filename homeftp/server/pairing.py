@@ -23,9 +23,13 @@ from twisted.logger import Logger
 from homeftp.accounts.devices import Device
 from homeftp.accounts.invitations import Fate, Invitations
 from homeftp.accounts.throttle import Throttle
+from homeftp.audit import Audit
 from homeftp.errors import BadRequest, LoginFailed
 from homeftp.interfaces import IWorkers
 from homeftp.pairing import Code, Half, Proofs, new_words, proves
+from homeftp.status import Status
+from homeftp.values import By
+from homeftp.wire import conversation
 from homeftp.wire.messages import Pair
 
 
@@ -44,6 +48,7 @@ class Pairings:
     """A certificate, from a signing request (PEM) and an id. Blocks; raises `BadRequest`."""
     host: str
     """What this machine is called, for the other's list of servers."""
+    audit: Audit
 
 
 class Pairing:
@@ -109,6 +114,7 @@ class Pairing:
             self._shared.invitations.give_back(code)
             return True
         self._log.info("a wrong code for a pairing, from {address}", address=self._address)
+        self._shared.audit.note("pairing", self._by(), Status.LOGIN_FAILED, invitation=code.number)
         found = self._shared.invitations.look(code.number)
         if is_open and found is not None and found.code == code and found.fate is Fate.BURNT:
             self._log.warn(
@@ -139,7 +145,13 @@ class Pairing:
         """In a worker: the certificate first, for then nothing can go wrong any more but that the code is over."""
         id = secrets.token_hex(16)
         certificate = self._shared.certify(request, id)
-        return certificate, self._shared.invitations.use(code, id, said)
+        device = self._shared.invitations.use(code, id, said)
+        if device is not None:
+            self._shared.audit.note("pairing", self._by(device.account, device.name), invitation=code.number)
+        return certificate, device
+
+    def _by(self, account: str | None = None, device: str | None = None) -> By:
+        return By(account, device, self._address, conversation.PAIR)
 
 
 def _wrong() -> LoginFailed:

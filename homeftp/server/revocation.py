@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Mapping, cast
+from typing import Any, Collection, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -10,11 +10,12 @@ from twisted.logger import Logger
 
 from homeftp.accounts.access import Access, Accesses
 from homeftp.accounts.devices import Devices
-from homeftp.accounts.realm import Account
 from homeftp.accounts.state import State
+from homeftp.audit import Audit
 from homeftp.interfaces import IWorkers
 from homeftp.server.factory import Connections
 from homeftp.server.session import Session
+from homeftp.status import Status
 
 LOOK_SECONDS = 2.0
 """A revoked device is to be out within 5."""
@@ -26,11 +27,19 @@ class Revocation:
     _log = Logger()
 
     def __init__(
-        self, reactor: Any, connections: Connections, state: State, workers: IWorkers, *, own_accounts: bool
+        self,
+        reactor: Any,
+        connections: Connections,
+        state: State,
+        workers: IWorkers,
+        audit: Audit,
+        *,
+        own_accounts: bool,
     ) -> None:
         self._connections = connections
         self._state = state
         self._workers = workers
+        self._audit = audit
         self._own_accounts = own_accounts
         self._call = LoopingCall(self.look)
         self._call.clock = reactor
@@ -58,6 +67,7 @@ class Revocation:
             self._log.failure("it could not be looked who was removed")
         else:
             self._connections.revoke(gone)
+            await self._workers.finish(self._note, gone)
 
     def _gone(self, sessions: Collection[Session]) -> list[Session]:
         """In a worker: those whose device or account is not there any more, or may do something else by now."""
@@ -65,8 +75,17 @@ class Revocation:
         accesses = {name: Accesses(self._state).find(name) for name in self._state.account_names()}
         return [session for session in sessions if not self._stands(session, devices, accesses)]
 
+    def _note(self, gone: Collection[Session]) -> None:
+        """In a worker: tell the audit log of those who were cut off; nothing waits for that."""
+        try:
+            for session in gone:
+                self._audit.note("cut", session.by(), Status.FORBIDDEN)
+        except OSError:
+            self._log.failure("that somebody was cut off could not be written to the audit log")
+
     def _stands(self, session: Session, devices: Mapping[str, str], accesses: Mapping[str, Access | None]) -> bool:
-        account = cast(Account, session.account)  # members have one, and the realm gives no other
+        account = session.account
+        assert account is not None  # members have one
         if session.device is not None and devices.get(session.device.id) != account.name:
             return False
         if session.device is None and not self._own_accounts:

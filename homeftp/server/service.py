@@ -31,6 +31,7 @@ from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
 from homeftp.accounts.state import REACHABLE, State
 from homeftp.accounts.throttle import Throttle
+from homeftp.audit import Audit
 from homeftp.budget import Budget
 from homeftp.config import HEAP_SLACK, Settings
 from homeftp.devicecert import certify_device
@@ -89,6 +90,7 @@ class _Open:
     state: State
     known: Known
     """As it was at the start."""
+    audit: Audit
 
 
 class HomeFTPService(MultiService):
@@ -164,6 +166,7 @@ class HomeFTPService(MultiService):
         private_folder(settings.state)
         identity = open_identity(settings.state, now=now)
         self._options.renew(identity)
+        audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
         index = Index(os.path.join(settings.state, "index.sqlite"))
         share = Share(
             settings.root,
@@ -173,12 +176,13 @@ class HomeFTPService(MultiService):
             retention=settings.retention,
             quota=settings.quota,
             similar_names=settings.similar_names,
+            record=audit.changed,
         )
         workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
         auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
         state = State(settings.state)
         known = self._known(state)  # before there are threads: what fails here must end the process
-        self._open = _Open(workers, auth, index, share, state, known)
+        self._open = _Open(workers, auth, index, share, state, known, audit)
         self._services = Services(
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
             portal=portal(
@@ -200,11 +204,13 @@ class HomeFTPService(MultiService):
                 workers=auth,
                 certify=lambda request, id: certify_device(settings.state, request, id, now=now),
                 host=own_name(),
+                audit=audit,
             ),
             ca=identity.ca,
+            audit=audit,
         )
         self._revocation = Revocation(
-            self._reactor, self._connections, state, self._revoking, own_accounts=not self._checkers
+            self._reactor, self._connections, state, self._revoking, audit, own_accounts=not self._checkers
         )
         workers.start()
         auth.start()
@@ -310,6 +316,7 @@ class HomeFTPService(MultiService):
             self._revoking.stop()
             self._open.share.close()
             self._open.index.close()
+            self._open.audit.close()
 
 
 class StartFailed(SystemExit, Exception):

@@ -7,12 +7,12 @@ payloads and carries its answers. It holds the account once there is one.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Protocol, cast
 
 import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.cred.credentials import UsernamePassword
+from twisted.cred.credentials import ICredentials, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
@@ -22,16 +22,19 @@ from twisted.python.failure import Failure
 import homeftp
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Device
+from homeftp.accounts.realm import Account
 from homeftp.accounts.rights import ORDER
 from homeftp.accounts.throttle import Throttle
+from homeftp.audit import Audit
 from homeftp.budget import Budget
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE, Limits
 from homeftp.dispatchers.table import EVERYTHING, Request, Table
 from homeftp.errors import BadRequest, Busy, LoginFailed, Refusal, ShuttingDown
 from homeftp.interfaces import IAccount, IDispatcher, IPayload, IResolution, IWorkers
+from homeftp.server.auditing import Auditing
 from homeftp.server.pairing import Pairing, Pairings
 from homeftp.status import Status
-from homeftp.values import Claim
+from homeftp.values import By, Claim
 from homeftp.wire import conversation
 from homeftp.wire.codec import decode_body
 from homeftp.wire.conversation import Conversation, Phase
@@ -55,6 +58,7 @@ class Services:
     pairings: Pairings
     ca: x509.Certificate
     """The home's: devices are of it."""
+    audit: Audit
 
 
 class IEnds(Protocol):
@@ -81,11 +85,11 @@ class Route:
     begin: Callable[[IPayload, IResolution], Deferred[None] | None]
 
 
-def refuse(refusal: Refusal) -> Route:
-    """The way of a request that is answered with `refusal`, after all before it."""
+def refuse(refusal: Refusal, recorded: Callable[[IResolution], IResolution] = lambda resolution: resolution) -> Route:
+    """The way of a request that is answered with `refusal`, after all before it, through what `recorded` gives."""
 
     def begin(payload: IPayload, resolution: IResolution) -> None:
-        resolution.resolve(refusal.status, refusal.message)
+        recorded(resolution).resolve(refusal.status, refusal.message)
 
     return Route(EVERYTHING, begin)
 
@@ -101,9 +105,11 @@ class Session:
         self._peer = peer
         self._address = address
         self._pairing = Pairing(services.pairings, connection.secret, address)
+        self._auditing = Auditing(services.audit, services.workers)
+        self._accounts: dict[str, Account] = {}
         self._failed_logins = 0
         self.conversation = Conversation(phase)
-        self.account: IAccount | None = None
+        self.account: Account | None = None
         self.device: Device | None = None
         """With which the client came in."""
         self.stopping = False
@@ -128,7 +134,7 @@ class Session:
         try:
             return self._route(envelope)
         except Refusal as refusal:
-            return refuse(refusal)
+            return refuse(refusal, partial(self._refused, envelope))
 
     def _route(self, envelope: Envelope) -> Route:
         own = self._own.get(envelope.request_type)
@@ -143,7 +149,7 @@ class Session:
         if self.account is None or envelope.request_type in conversation.RESERVED_TYPES:
             return Route(EVERYTHING, self._guarded(envelope, partial(self._late, envelope)))
         dispatcher, body, claim = self._services.table.decode(envelope)
-        return Route(claim, self._guarded(envelope, partial(self._dispatch, dispatcher, body)))
+        return Route(claim, self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, claim)))
 
     def _guarded(
         self, envelope: Envelope, begin: Callable[[IPayload, IResolution], Deferred[None] | None]
@@ -173,15 +179,45 @@ class Session:
 
     def _late(self, envelope: Envelope, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
         """A request that came behind a LOGIN, and whose dispatcher is looked up only after it."""
-        dispatcher, body, _ = self._services.table.decode(envelope)
-        return self._dispatch(dispatcher, body, payload, resolution)
+        try:
+            dispatcher, body, claim = self._services.table.decode(envelope)
+        except Refusal as refusal:
+            self._refused(envelope, resolution).resolve(refusal.status, refusal.message)
+            return None
+        return self._dispatch(envelope, dispatcher, body, claim, payload, resolution)
 
     def _dispatch(
-        self, dispatcher: IDispatcher, body: Any, payload: IPayload, resolution: IResolution
+        self,
+        envelope: Envelope,
+        dispatcher: IDispatcher,
+        body: Any,
+        claim: Claim,
+        payload: IPayload,
+        resolution: IResolution,
     ) -> Deferred[None]:
-        assert self.account is not None
-        request = Request(dispatcher.request_type, body, payload, self.account, self._services.workers, self)
+        if claim.changes:
+            resolution = self._refused(envelope, resolution)
+        account = self._as(dispatcher.request_type)
+        request = Request(dispatcher.request_type, body, payload, account, self._services.workers, account.by, self)
         return self._services.table.dispatch(dispatcher, request, resolution)
+
+    def _refused(self, envelope: Envelope, resolution: IResolution) -> IResolution:
+        """The resolution of a request of somebody who is logged in, that may be refused: the audit log tells of it."""
+        if self.account is None:
+            return resolution
+        return self._auditing.refused(envelope, self.by(envelope.request_type), self.account.share.home, resolution)
+
+    def _as(self, request_type: str) -> Account:
+        """Who is logged in, as the audit log is to have it of what this request type changes."""
+        assert self.account is not None
+        if request_type not in self._accounts:
+            self._accounts[request_type] = self.account.known_as(self.by(request_type))
+        return self._accounts[request_type]
+
+    def by(self, request_type: str | None = None) -> By:
+        """Who asks, as the audit log has it."""
+        account = None if self.account is None else self.account.name
+        return By(account, None if self.device is None else self.device.name, self._address, request_type)
 
     def _hello(self, body: NoBody, resolution: IResolution) -> None:
         """What this server is and may be asked; a stranger learns no more than a client needs to log in."""
@@ -217,32 +253,39 @@ class Session:
             resolution.resolve(Status.BAD_REQUEST, "logged in already: another account needs another connection")
             return
         try:
-            avatar = await self._checked(body)
-        except UnauthorizedLogin:
-            self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
-            self._count_failure()
-            failed = LoginFailed("the user name or the password is wrong")
-            resolution.resolve(failed.status, failed.message)
+            try:
+                account = await self._checked(body)
+            except UnauthorizedLogin:
+                self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
+                by = self.by(conversation.LOGIN)
+                await self._auditing.note("login", by, Status.LOGIN_FAILED, user=body.username[:64])
+                self._count_failure()
+                raise LoginFailed("the user name or the password is wrong") from None
+            await self._auditing.note("login", attrs.evolve(self.by(conversation.LOGIN), account=account.name))
         except Exception as error:  # noqa: BLE001 (a checker may raise anything)
             self._failed(error, resolution, "a login could not be checked")
         else:
-            account: IAccount = IAccount(avatar)
             self._enter(account)
             resolution.resolve(Status.OK, f"logged in as {account.name}", {"account": account.name})
 
-    async def _checked(self, body: Login) -> object:
+    async def _checked(self, body: Login) -> Account:
         """The avatar; what is neither right nor wrong is no guess."""
         self._services.guesses.take(self._address)
         try:
             credentials = UsernamePassword(body.username.encode(), body.password.encode())
-            _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
+            account = await self._avatar(credentials)
         except UnauthorizedLogin:
             raise
         except BaseException:
             self._services.guesses.give_back(self._address)
             raise
         self._services.guesses.give_back(self._address)
-        return avatar
+        return account
+
+    async def _avatar(self, credentials: ICredentials) -> Account:
+        """The account that the portal gives; raises UnauthorizedLogin, and what a checker does."""
+        _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
+        return cast(Account, avatar)  # the realm gives no other
 
     def _failed(self, error: Exception, resolution: IResolution, what: str) -> None:
         """Answer with a refusal; anything else is logged, and answered without detail."""
@@ -257,7 +300,7 @@ class Session:
         if self._failed_logins >= self._services.limits.login_attempts:
             self._connection.finish()
 
-    def _enter(self, account: IAccount) -> None:
+    def _enter(self, account: Account) -> None:
         if self.conversation.phase is Phase.STRANGER:
             self.account = account
             self.conversation.advance(Phase.MEMBER)
@@ -270,17 +313,21 @@ class Session:
         """
         credentials = DeviceCertificate(id)
         try:
-            _, avatar, _ = await self._services.portal.login(credentials, None, IAccount)
-        except UnauthorizedLogin:
-            self._log.info("a device that is not paired any more, from {peer}", peer=self._peer)
+            try:
+                account = await self._avatar(credentials)
+            except UnauthorizedLogin:
+                self._log.info("a device that is not paired any more, from {peer}", peer=self._peer)
+                await self._auditing.note("login", self.by(), Status.LOGIN_FAILED, certificate=id)
+                return
+            self.device = credentials.device
+            await self._auditing.note("login", attrs.evolve(self.by(), account=account.name))
         except Busy:
             self._connection.abort()
         except Exception:  # noqa: BLE001 (the disk, say: the log tells)
             self._log.failure("a device could not be looked up")
             self._connection.abort()
         else:
-            self.device = credentials.device
-            self._enter(IAccount(avatar))
+            self._enter(account)
 
     def _pair(self, body: Pair, resolution: IResolution) -> Deferred[None]:
         return Deferred.fromCoroutine(self._pair_step(body, resolution))
@@ -307,6 +354,7 @@ class Session:
                 raise BadRequest("only a device that came in by its certificate can have it renewed")
             certify = self._services.pairings.certify
             made = await self._services.workers.run(certify, body.request.encode(), self.device.id)
+            await self._auditing.note("renewal", self.by(conversation.RENEW))
         except Exception as error:  # noqa: BLE001 (the disk may fail)
             self._failed(error, resolution, "a certificate could not be renewed")
         else:

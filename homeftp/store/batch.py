@@ -20,7 +20,7 @@ from homeftp.store.jail import Place
 from homeftp.store.publishing import Arrival, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
 from homeftp.tree import hash_bytes
-from homeftp.values import Put
+from homeftp.values import By, Put
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry
 
@@ -113,10 +113,10 @@ class _Batch:
 
     def _open_places(self, numbers: Sequence[int]) -> None:
         """Open the directories; made is only what one item at least does not expect to be there."""
-        make: dict[Endpoint, bool] = {}
+        make: dict[Endpoint, By | None] = {}
         for number in numbers:
-            parent = self._parents[number]
-            make[parent] = make.get(parent, False) or self._puts[number][0].if_hash in (None, ABSENT)
+            parent, put = self._parents[number], self._puts[number][0]
+            make[parent] = make.get(parent) or (put.by if put.if_hash in (None, ABSENT) else None)
         self._places = self._replacing.places(make)
 
     def _expect(self, numbers: Sequence[int]) -> None:
@@ -170,7 +170,16 @@ class _Batch:
     def _publish(self, durable: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
         """Those that have their own name. Their stat is the descriptor's: what has the name next is another's."""
         arrivals = [
-            Arrival(item.draft, item.place, item.put.endpoint, item.put.if_hash, item.expected, item.hash)
+            Arrival(
+                source=item.draft,
+                place=item.place,
+                endpoint=item.put.endpoint,
+                if_hash=item.put.if_hash,
+                expected=item.expected,
+                hash=item.hash,
+                size=item.put.size,
+                by=item.put.by,
+            )
             for _, item in durable
         ]
         for (number, item), refused in zip(durable, self._replacing.publishing.publish(arrivals), strict=True):

@@ -10,7 +10,7 @@ from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Place, set_mode
 from homeftp.store.replacing import Replacing, check_mtime, free_bytes
-from homeftp.values import Put
+from homeftp.values import Change, Put
 from homeftp.wire.messages import ABSENT, Entry
 
 
@@ -25,7 +25,7 @@ def make_directory(replacing: Replacing, put: Put) -> Entry:
         raise WrongKind(f"{shown(put.endpoint)}: directories have no hash yet, so there can be none to expect")
     if put.if_hash == ABSENT and replacing.jail.look(put.endpoint) is not None:
         raise occupied(put.endpoint)
-    place = replacing.places({put.endpoint: True})[put.endpoint]
+    place = replacing.places({put.endpoint: put.by})[put.endpoint]
     if isinstance(place, Exception):
         raise replacing.no_place(place, put.endpoint, 0)
     try:
@@ -36,10 +36,14 @@ def make_directory(replacing: Replacing, put: Put) -> Entry:
 
 def _finish(replacing: Replacing, place: Place, put: Put) -> Entry:
     try:
-        if put.mode is not None:
-            set_mode(place.fd, put.mode)
-        if put.mtime_us is not None:
-            os.utime(place.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
+        if put.mode is not None or put.mtime_us is not None:
+            replacing.trail.settle()
+            with replacing.trail.changing() as changed:
+                if put.mode is not None:
+                    set_mode(place.fd, put.mode)
+                if put.mtime_us is not None:
+                    os.utime(place.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
+                changed(Change("metadata", "directory", put.endpoint, put.by))
         (failure,) = replacing.syncing.directories([place])
         if failure is not None:
             raise failure

@@ -168,11 +168,20 @@ class Incoming:
         if failure is not None:
             raise failure
         directory = put.endpoint.parent
-        place = replacing.places({directory: True})[directory]
+        place = replacing.places({directory: put.by})[directory]
         if isinstance(place, Exception):
             raise replacing.no_place(place, put.endpoint, put.size)
         try:
-            arrival = Arrival(draft, place, put.endpoint, put.if_hash, self._expected, content_hash)
+            arrival = Arrival(
+                source=draft,
+                place=place,
+                endpoint=put.endpoint,
+                if_hash=put.if_hash,
+                expected=self._expected,
+                hash=content_hash,
+                size=put.size,
+                by=put.by,
+            )
             (refused,) = replacing.publishing.publish([arrival])
             if refused is not None:
                 raise refused

@@ -18,7 +18,7 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import attrs
 
@@ -143,8 +143,8 @@ class Jail:
                     raise refusal(error, endpoint) from error
             depth -= 1
 
-    def make(self, endpoint: Endpoint) -> list[Place]:
-        """Make the directory at `endpoint`, and its parents, with mode 0755.
+    def make(self, endpoint: Endpoint, made: Callable[[Endpoint], None] = lambda _: None) -> list[Place]:
+        """Make the directory at `endpoint`, and its parents, with mode 0755; `made` is told of each.
 
         Gives the last directory that was there and all that follow, to be
         made durable and closed by the caller. What another made meanwhile is
@@ -153,25 +153,35 @@ class Jail:
         nearest, depth = self.nearest(endpoint)
         places = [nearest]
         try:
-            for name in endpoint.parts[depth:]:
-                places.append(self._make_in(places[-1], raw(name)))
+            for length in range(depth + 1, len(endpoint.parts) + 1):
+                places.append(self._make_in(places[-1], endpoint.first(length), made))
         except OSError as error:
             for place in places:
                 let_go(place.fd)
             raise refusal(error, endpoint) from error
         return places
 
-    def _make_in(self, parent: Place, name: bytes) -> Place:
+    def _make_in(self, parent: Place, endpoint: Endpoint, made: Callable[[Endpoint], None]) -> Place:
+        name = raw(endpoint.name)
         try:
             os.mkdir(name, 0o755, dir_fd=parent.fd)
-            made = True
+            is_new = True
+            made(endpoint)
         except FileExistsError:
-            made = False
+            is_new = False
         fd = os.open(name, _DIRECTORY, dir_fd=parent.fd)
         with _unless_it_fails(fd):
-            if made:
+            if is_new:
                 set_mode(fd, 0o755)
         return Place(fd, parent.local)
+
+    def stands(self, place: Place, endpoint: Endpoint) -> bool:
+        """Whether the open directory is still the one at `endpoint`: it may have been moved meanwhile. OSError."""
+        try:
+            found = self.look(endpoint)
+        except WrongKind:
+            return False
+        return found is not None and os.path.samestat(found, os.fstat(place.fd))
 
     def look(self, endpoint: Endpoint) -> os.stat_result | None:
         """The stat of what stands at `endpoint`, a symbolic link's own; None when nothing does.

@@ -20,6 +20,7 @@ from homeftp.store.listing import Listing, is_hidden
 from homeftp.store.publishing import Arrival, Leaving, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.tree import same_content
+from homeftp.values import By
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT, Entry
 
@@ -61,11 +62,11 @@ def _leaving(replacing: Replacing, place: Place, endpoint: Endpoint, if_hash: st
     (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
     if isinstance(expected, Exception):
         raise expected
-    return Leaving(place, endpoint, expected)
+    return Leaving(place, endpoint, expected, if_hash)
 
 
 def remove(
-    replacing: Replacing, listing: Listing, endpoint: Endpoint, if_hash: str | None, recursive: bool
+    replacing: Replacing, listing: Listing, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By
 ) -> Iterator[int]:
     """Remove a file, or a directory, with all that is in it where `recursive`; after each step, how many are gone.
 
@@ -74,21 +75,20 @@ def remove(
     """
     with _opened(replacing, endpoint) as (place, found):
         if not stat.S_ISDIR(found.st_mode):
-            _raise_first(replacing.publishing.remove([_leaving(replacing, place, endpoint, if_hash)]))
+            _raise_first(replacing.publishing.remove([_leaving(replacing, place, endpoint, if_hash)], by))
             _make_durable(replacing, [place], endpoint)
             yield 1
             return
         if if_hash is not None:
             raise WrongKind(f"{shown(endpoint)} is a directory, and has no hash: leave if_hash out")
         if recursive:
-            yield from _empty(replacing, listing, endpoint)
-        with _not_empty(endpoint):
-            os.rmdir(raw(endpoint.name), dir_fd=place.fd)
+            yield from _empty(replacing, listing, endpoint, by)
+        _remove_directory(replacing, place, endpoint, by)
         _make_durable(replacing, [place], endpoint)
         yield 1
 
 
-def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint) -> Iterator[int]:
+def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint, by: By) -> Iterator[int]:
     """Remove what is in a directory: first what can be known to be possible, so that nothing is half done for that."""
     entries: list[Entry] = []
     for page in listing.pages(endpoint, True):
@@ -103,12 +103,12 @@ def _empty(replacing: Replacing, listing: Listing, endpoint: Endpoint) -> Iterat
         yield 0
     names = [entry.name for entry in entries if entry.kind == "file"]
     for start in range(0, len(names), _AT_ONCE):
-        _remove_files(replacing, [endpoint.beneath(*name.split("/")) for name in names[start : start + _AT_ONCE]])
+        _remove_files(replacing, [endpoint.beneath(*name.split("/")) for name in names[start : start + _AT_ONCE]], by)
         yield len(names[start : start + _AT_ONCE])
     for parts in sorted(folders, key=len, reverse=True):
         below = endpoint.beneath(*parts)
-        with _opened(replacing, below) as (place, _), _not_empty(below):
-            os.rmdir(raw(below.name), dir_fd=place.fd)
+        with _opened(replacing, below) as (place, _):
+            _remove_directory(replacing, place, below, by)
         yield 1
 
 
@@ -138,23 +138,23 @@ _AT_ONCE = 256
 """Files that become versions with one sync."""
 
 
-def _remove_files(replacing: Replacing, endpoints: Sequence[Endpoint]) -> None:
+def _remove_files(replacing: Replacing, endpoints: Sequence[Endpoint], by: By) -> None:
     places: dict[Endpoint, Place] = {}
     try:
         for endpoint in endpoints:
             if endpoint.parent not in places:
                 places[endpoint.parent] = replacing.jail.place(endpoint.parent)
         leaving = [Leaving(places[endpoint.parent], endpoint, None) for endpoint in endpoints]
-        _raise_first(each for each in replacing.publishing.remove(leaving) if not isinstance(each, NotFound))
+        _raise_first(each for each in replacing.publishing.remove(leaving, by) if not isinstance(each, NotFound))
         _make_durable(replacing, list(places.values()), endpoints[0])
     finally:
         close_all(places.values())
 
 
-@contextlib.contextmanager
-def _not_empty(endpoint: Endpoint) -> Iterator[None]:
+def _remove_directory(replacing: Replacing, place: Place, endpoint: Endpoint, by: By) -> None:
+    replacing.trail.settle()
     try:
-        yield
+        replacing.remove_directory(place, endpoint, by)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise WrongKind(
@@ -176,7 +176,9 @@ def _make_durable(replacing: Replacing, places: Sequence[Place], endpoint: Endpo
         raise in_doubt(endpoint) from failure
 
 
-def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+def move(
+    replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: By
+) -> Entry:
     """Give something another name, durably; a file that has that name becomes a version.
 
     Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `BadEndpoint` (41),
@@ -187,7 +189,7 @@ def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | 
     if not to.parts:
         raise WrongKind("the share's root is a directory")
     with _opened(replacing, endpoint) as (source, _):
-        places = replacing.places({to.parent: True})
+        places = replacing.places({to.parent: by})
         target = places[to.parent]
         if isinstance(target, Exception):
             raise replacing.no_place(target, to, 0)
@@ -198,9 +200,10 @@ def move(replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | 
             if stat.S_ISDIR(found.st_mode):
                 if if_hash is not None or if_to not in (None, ABSENT):
                     raise WrongKind(f"{shown(endpoint)} is a directory, and has no hash: leave the conditions out")
-                replacing.publishing.move_directory(Leaving(source, endpoint, None, found.st_ino), target, to)
+                leaving = Leaving(source, endpoint, None, inode=found.st_ino)
+                replacing.publishing.move_directory(leaving, target, to, by)
             else:
-                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found)
+                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found, by)
             # By the descriptor: what has the name by now may be another's.
             moved = stat_after(held, to)
             _make_durable(replacing, [target, source], to)
@@ -222,6 +225,7 @@ def _move_file(
     if_hash: str | None,
     if_to: str | None,
     found: os.stat_result,
+    by: By,
 ) -> None:
     replacing.filetypes.check(to)
     leaving = attrs.evolve(_leaving(replacing, source, endpoint, if_hash), inode=found.st_ino)
@@ -229,5 +233,16 @@ def _move_file(
     if isinstance(expected, Exception):
         raise expected
     replacing.make_durable(source.fd, raw(endpoint.name), source)
-    arrival = Arrival(_Named(source.fd, raw(endpoint.name)), target, to, if_to, expected, None, leaving, found.st_size)
+    arrival = Arrival(
+        source=_Named(source.fd, raw(endpoint.name)),
+        place=target,
+        endpoint=to,
+        if_hash=if_to,
+        expected=expected,
+        hash=None,
+        size=found.st_size,
+        by=by,
+        leaves=leaving,
+        counted=True,
+    )
     _raise_first(replacing.publishing.publish([arrival]))

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, Sequence
 
 import attrs
 
-from homeftp.errors import Forbidden, Internal, NotFound
+from homeftp.errors import Changed, Forbidden, Internal, NotFound, Refusal
 from homeftp.index import Index, Row
 from homeftp.store.conditions import changed, check_file, occupied
 from homeftp.store.faults import FULL, attempt, shown
@@ -24,15 +24,21 @@ from homeftp.store.jail import Jail, Place, raw
 from homeftp.store.keeping import Keeping, Kept
 from homeftp.store.siblings import Siblings
 from homeftp.store.syncing import Syncing
+from homeftp.store.trail import Trail
 from homeftp.store.usage import Usage
 from homeftp.store.versions import Versions
 from homeftp.syscalls import System
 from homeftp.tree import signature
+from homeftp.values import By, Change
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import ABSENT
 
 _TRIES = 5
 """Times that it is tried anew when something appears where nothing was, as other programs may have it."""
+
+
+Checked = dict[Place, bool]
+"""Open directories, and whether each stands where it was opened."""
 
 
 class Source(Protocol):
@@ -52,12 +58,14 @@ class Leaving:
     place: Place
     endpoint: Endpoint
     expected: str | None
-    """The signature of what `if_hash` names, where that is given."""
+    """The signature of what `hash` names, where that is given."""
+    hash: str | None = None
+    """What it must have, where that is asked for."""
     inode: int | None = None
     """Its number, where it must be the one that was looked at."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Arrival:
     """A file that is durable under a name of our own, and is to have another."""
 
@@ -70,10 +78,14 @@ class Arrival:
     """The signature of what `if_hash` names, where it names a content."""
     hash: str | None
     """Of its own content; nothing is kept of an old one that is the same."""
+    size: int
+    """Its own bytes."""
+    by: By
+    """Who asks for it."""
     leaves: Leaving | None = None
     """What it is called now, where it is a file of the share."""
-    settled: int | None = None
-    """Its bytes, where it is one that the share had already."""
+    counted: bool = False
+    """Whether its bytes were the share's already."""
 
 
 class _Standing(NamedTuple):
@@ -102,6 +114,7 @@ class Publishing:
     siblings: Siblings
     index: Index
     usage: Usage
+    trail: Trail
     _lock: Lock = attrs.field(factory=Lock, init=False)
 
     def check_name(self, place: Place, endpoint: Endpoint) -> None:
@@ -135,26 +148,52 @@ class Publishing:
         """The same, for arrivals of which no two are for the same endpoint."""
         results: list[Exception | None] = []
         rows: list[Row] = []
+        try:
+            self.trail.settle()
+        except Refusal as refused:
+            return [refused] * len(arrivals)
         with Keeping(self.jail, self.system, self.versions) as keeping:
-            standing = [attempt(self._prepare, each, keeping) for each in arrivals]
+            checked: Checked = {}
+            standing = [attempt(self._prepare, each, keeping, checked) for each in arrivals]
             failure = keeping.make_durable(self.syncing)
-            for arrival, stood in zip(arrivals, standing, strict=True):
-                if isinstance(stood, Exception):
-                    results.append(stood)
-                    continue
-                results.append(attempt(self._settle, arrival, stood, keeping, failure))
-                if results[-1] is None and stood.kept is not None and arrival.expected is not None:
+            try:
+                with self.trail.changing() as changed:
+                    for arrival, stood in zip(arrivals, standing, strict=True):
+                        if isinstance(stood, Exception):
+                            results.append(stood)
+                            continue
+                        results.append(attempt(self._settle, arrival, stood, keeping, failure))
+                        if results[-1] is None:
+                            changed(_told(arrival, stood))
+            except Refusal as refused:
+                results = [refused if result is None else result for result in results]
+            for arrival, stood, result in zip(arrivals, standing, results, strict=True):
+                if result is None and not isinstance(stood, Exception) and stood.kept and arrival.expected:
                     with contextlib.suppress(OSError):  # then its hash is not known, and that is all
                         rows.append(stood.kept.row(str(arrival.if_hash)))
         self.siblings.settle({arrival.place for arrival in arrivals})
         self.index.record(rows)
         return results
 
-    def _prepare(self, arrival: Arrival, keeping: Keeping) -> _Standing:
+    def check_places(self, checked: Checked, *where: tuple[Place, Endpoint]) -> None:
+        """Raise `Changed` (44) where something's directory is not where it was when it was opened. OSError.
+
+        A name that is given or taken there would be another one than was
+        asked for. Nothing of ours moves a directory while this is held to.
+        """
+        for place, endpoint in where:
+            if place not in checked:
+                checked[place] = self.jail.stands(place, endpoint.parent)
+            if not checked[place]:
+                raise Changed(f"the directory of {shown(endpoint)} was moved meanwhile: compare again")
+
+    def _prepare(self, arrival: Arrival, keeping: Keeping, checked: Checked) -> _Standing:
         """Look whether it may have its name, and keep what has it now."""
         endpoint, place = arrival.endpoint, arrival.place
+        self.check_places(checked, (place, endpoint))
         leaves = None
         if arrival.leaves is not None:
+            self.check_places(checked, (arrival.leaves.place, arrival.leaves.endpoint))
             self._look(arrival.leaves)
             leaves = arrival.leaves.endpoint.name if arrival.leaves.endpoint.parent == endpoint.parent else None
         # That nothing is there need not be looked for: the rename itself finds out.
@@ -199,8 +238,8 @@ class Publishing:
         else:
             self.system.rename(source.name, name, source_dir=source.directory, target_dir=place.fd)
         self._account(stood.found, stood.kept is not None, mark)
-        if arrival.settled is not None:
-            self.usage.moved(self.usage.cost(arrival.settled), mark)
+        if arrival.counted:
+            self.usage.moved(self.usage.cost(arrival.size), mark)
 
     def _account(self, found: os.stat_result | None, kept: bool, mark: int) -> None:
         """What had a name is gone, unless it is kept as a version or has other names."""
@@ -218,14 +257,28 @@ class Publishing:
             raise changed(leaving.endpoint)
         return found
 
-    def remove(self, files: Sequence[Leaving]) -> list[os.stat_result | Exception]:
+    def remove(self, files: Sequence[Leaving], by: By) -> list[os.stat_result | Exception]:
         """Make each of these files a version, durably but for its old name; what it was, or why it is there still.
 
         Raises nothing; the errors are `NotFound` (40), `Changed` (44),
         `WrongKind` (43), OSError, and `Internal` (50) where it may come back.
         """
+        try:
+            self.trail.settle()
+        except Refusal as refused:
+            return [refused] * len(files)
+        results: list[os.stat_result | Exception] = []
+        checked: Checked = {}
         with self._lock, Keeping(self.jail, self.system, self.versions) as keeping:
-            results = [attempt(self._remove, each, keeping) for each in files]
+            try:
+                with self.trail.changing() as changed:
+                    for leaving in files:
+                        removed = attempt(self._remove, leaving, keeping, checked)
+                        results.append(removed)
+                        if not isinstance(removed, Exception):
+                            changed(_gone(leaving, removed, by))
+            except Refusal as refused:
+                results = [result if isinstance(result, Exception) else refused for result in results]
             failure = keeping.make_durable(self.syncing)
             self.siblings.settle({each.place for each in files})
         if failure is None:
@@ -235,24 +288,29 @@ class Publishing:
             for each, one in zip(results, files, strict=True)
         ]
 
-    def _remove(self, leaving: Leaving, keeping: Keeping) -> os.stat_result:
+    def _remove(self, leaving: Leaving, keeping: Keeping, checked: Checked) -> os.stat_result:
+        self.check_places(checked, (leaving.place, leaving.endpoint))
         found = self._look(leaving)
         check_file(leaving.endpoint, found)
         mark = self.usage.mark()
         self._account(found, keeping.take(leaving.place, leaving.endpoint, found), mark)
         return found
 
-    def move_directory(self, leaving: Leaving, place: Place, endpoint: Endpoint) -> None:
+    def move_directory(self, leaving: Leaving, place: Place, endpoint: Endpoint, by: By) -> None:
         """Give a directory another name, where nothing is. Raises `Changed` (44), `BadEndpoint` (41), OSError."""
+        self.trail.settle()
         with self._lock:
+            self.check_places({}, (leaving.place, leaving.endpoint), (place, endpoint))
             self._look(leaving)
             leaves = leaving.endpoint.name if leaving.endpoint.parent == endpoint.parent else None
             self.siblings.check(place, endpoint, new=True, leaves=leaves)
             mark = self.usage.mark()
             try:
                 names = raw(leaving.endpoint.name), raw(endpoint.name)
-                self.system.rename_new(*names, source_dir=leaving.place.fd, target_dir=place.fd)
-                self.usage.moved(None, mark)
+                with self.trail.changing() as changed:
+                    self.system.rename_new(*names, source_dir=leaving.place.fd, target_dir=place.fd)
+                    self.usage.moved(None, mark)
+                    changed(Change("move", "directory", leaving.endpoint, by, endpoint))
             except FileExistsError:
                 raise occupied(endpoint) from None
             finally:
@@ -278,6 +336,31 @@ class Publishing:
         (failure,) = self.syncing.directories([kept.place])
         if failure is not None:
             raise in_doubt(arrival.endpoint) from failure
+
+
+def _told(arrival: Arrival, stood: _Standing) -> Change:
+    """What has been done."""
+    if arrival.leaves is not None:
+        what, endpoint, to, content_hash = "move", arrival.leaves.endpoint, arrival.endpoint, arrival.leaves.hash
+    else:
+        what, endpoint, to, content_hash = "add", arrival.endpoint, None, arrival.hash
+    if stood.found is None:
+        return Change(what, "file", endpoint, arrival.by, to, arrival.size, content_hash)
+    return Change(
+        "replace" if to is None else what,
+        "file",
+        endpoint,
+        arrival.by,
+        to,
+        arrival.size,
+        content_hash,
+        stood.found.st_size,
+        arrival.if_hash,
+    )
+
+
+def _gone(leaving: Leaving, found: os.stat_result, by: By) -> Change:
+    return Change("delete", "file", leaving.endpoint, by, old_size=found.st_size, old_hash=leaving.hash)
 
 
 def not_kept(endpoint: Endpoint) -> Internal:

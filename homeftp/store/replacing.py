@@ -10,7 +10,7 @@ from typing import Iterable, Mapping, Sequence
 import attrs
 
 from homeftp.config import Retention
-from homeftp.errors import BadRequest, ContentMismatch, NoSpace, TooLarge, WrongKind
+from homeftp.errors import BadRequest, ContentMismatch, NoSpace, Refusal, TooLarge, WrongKind
 from homeftp.index import Index
 from homeftp.store.conditions import Conditions, gone
 from homeftp.store.drafts import Drafts
@@ -23,10 +23,11 @@ from homeftp.store.publishing import Publishing
 from homeftp.store.siblings import Siblings
 from homeftp.store.space import Space
 from homeftp.store.syncing import Syncing
+from homeftp.store.trail import Trail
 from homeftp.store.usage import Usage
 from homeftp.store.versions import Versions
 from homeftp.syscalls import System
-from homeftp.values import Put
+from homeftp.values import By, Change, Put
 from homeftp.wire.endpoint import Endpoint
 
 _MTIME_US = 2**63 // 1000
@@ -47,6 +48,7 @@ class Replacing:
     conditions: Conditions
     publishing: Publishing
     versions: Versions
+    trail: Trail
     unordered: Sequence[Place]
     """Folders of our own, where a directory may be made only once what was removed from them is so on the disk too.
 
@@ -75,16 +77,16 @@ class Replacing:
             raise TooLarge(f"{shown(put.endpoint)} is too large: files of up to {limit} are taken here")
         check_mtime(put)
 
-    def places(self, endpoints: Mapping[Endpoint, bool]) -> dict[Endpoint, Place | Exception]:
-        """These directories, open; made durably where they are missing and may be made. The caller closes them.
+    def places(self, endpoints: Mapping[Endpoint, By | None]) -> dict[Endpoint, Place | Exception]:
+        """These directories, open; made durably for whom is said where they are missing. The caller closes them.
 
         A directory that was found may be one that another thread has just
         made: it counts only when that thread has made it durable, hence the
         lock.
         """
         found: dict[Endpoint, Place | Exception] = {}
-        missing = []
-        for endpoint, make in endpoints.items():
+        missing: dict[Endpoint, By] = {}
+        for endpoint, by in endpoints.items():
             nearest = attempt(self.jail.nearest, endpoint)
             if isinstance(nearest, Exception):
                 found[endpoint] = nearest
@@ -93,8 +95,8 @@ class Replacing:
             else:
                 let_go(nearest[0].fd)
                 found[endpoint] = gone(endpoint)
-                if make:
-                    missing.append(endpoint)
+                if by is not None:
+                    missing[endpoint] = by
         with self._making:
             failure = next(filter(None, self.syncing.directories(self.unordered)), None) if missing else None
             found.update(self._make(missing) if failure is None else _all_refused(missing, failure))
@@ -119,14 +121,14 @@ class Replacing:
         if failure is not None:
             raise failure
 
-    def _make(self, missing: Sequence[Endpoint]) -> dict[Endpoint, Place | Exception]:
+    def _make(self, missing: Mapping[Endpoint, By]) -> dict[Endpoint, Place | Exception]:
         """Make these directories; where one of them cannot be made durable, none is there afterwards."""
         results: dict[Endpoint, Place | Exception] = {}
         parents: dict[tuple[str, ...], Place] = {}
         leaves: list[Place] = []
-        made: list[tuple[Place, str]] = []
-        for endpoint in missing:
-            chain = attempt(self._make_one, endpoint)
+        made: list[tuple[Place, Endpoint, By]] = []
+        for endpoint, by in missing.items():
+            chain = attempt(self._make_one, endpoint, by)
             if isinstance(chain, Exception):
                 results[endpoint] = chain
                 continue
@@ -135,31 +137,43 @@ class Replacing:
             for depth, place in enumerate(chain, len(endpoint.parts) - len(chain)):
                 if parents.setdefault(endpoint.parts[:depth], place) is not place:
                     let_go(place.fd)
-                made.append((parents[endpoint.parts[:depth]], endpoint.parts[depth]))
+                made.append((parents[endpoint.parts[:depth]], endpoint.first(depth + 1), by))
         # The deepest first: without a journal a name can be durable before what it is the name of.
         new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
         failures = [error for error in self.syncing.directories(new) if error is not None]
         if failures:
-            for parent, name in reversed(made):
-                with contextlib.suppress(OSError):
-                    os.rmdir(raw(name), dir_fd=parent.fd)
+            for parent, endpoint, by in reversed(made):
+                with contextlib.suppress(OSError, Refusal):
+                    self.remove_directory(parent, endpoint, by)
             close_all(results.values())
             results = _all_refused(missing, failures[0])
         close_all(parents.values())
         return results
 
-    def _make_one(self, endpoint: Endpoint) -> list[Place]:
+    def remove_directory(self, parent: Place, endpoint: Endpoint, by: By) -> None:
+        """Remove an empty directory from an open one. Raises `Changed` (44), OSError."""
+        with self.trail.changing() as changed:
+            self.publishing.check_places({}, (parent, endpoint))
+            os.rmdir(raw(endpoint.name), dir_fd=parent.fd)
+            changed(Change("delete", "directory", endpoint, by))
+
+    def _make_chain(self, endpoint: Endpoint, by: By) -> list[Place]:
+        with self.trail.changing() as changed:
+            return self.jail.make(endpoint, lambda made: changed(Change("add", "directory", made, by)))
+
+    def _make_one(self, endpoint: Endpoint, by: By) -> list[Place]:
         """`Jail.make`, unless the first of the new directories is too much like one that is there."""
+        self.trail.settle()
         nearest, depth = self.jail.nearest(endpoint)
         try:
             if depth < len(endpoint.parts):
                 self.publishing.check_name(nearest, endpoint.first(depth + 1))
             try:
-                return self.jail.make(endpoint)
+                return self._make_chain(endpoint, by)
             except NoSpace:
                 if not self.space.relieve(nearest, endpoint.first(depth), 1):
                     raise
-            return self.jail.make(endpoint)
+            return self._make_chain(endpoint, by)
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:
@@ -184,12 +198,14 @@ def replacing(
     quota: int | None,
     similar_names: bool,
     syncing: Syncing | None = None,
+    trail: Trail | None = None,
 ) -> Replacing:
     """The tools for a root whose own folder is open. Raises OSError."""
     usage = Usage(jail, quota)
     syncing = syncing or Syncing(system, system.syncs_whole(jail.root))
     fragments = Fragments(jail, system, own, usage)
     versions = Versions(jail, own, index, retention, usage)
+    trail = trail or Trail(lambda changes: None)
     return Replacing(
         jail=jail,
         system=system,
@@ -199,15 +215,16 @@ def replacing(
         space=Space(usage, versions, fragments),
         syncing=syncing,
         conditions=Conditions(jail, index),
-        publishing=Publishing(jail, system, syncing, versions, Siblings(allowed=similar_names), index, usage),
+        publishing=Publishing(jail, system, syncing, versions, Siblings(allowed=similar_names), index, usage, trail),
         versions=versions,
+        trail=trail,
         unordered=() if system.keeps_order(jail.root) else (Place(own.incoming, True), Place(own.partial, True)),
         filetypes=filetypes,
         file_size=file_size,
     )
 
 
-def _all_refused(endpoints: Sequence[Endpoint], error: OSError) -> dict[Endpoint, Place | Exception]:
+def _all_refused(endpoints: Iterable[Endpoint], error: OSError) -> dict[Endpoint, Place | Exception]:
     return {endpoint: refusal(error, endpoint) for endpoint in endpoints}
 
 

@@ -7,7 +7,7 @@ import time
 
 import attrs
 
-from homeftp.errors import WrongKind
+from homeftp.errors import Changed, WrongKind
 from homeftp.index import Row
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal
@@ -15,7 +15,8 @@ from homeftp.store.jail import Place
 from homeftp.store.publishing import Arrival, in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.store.versions import Shelved
-from homeftp.tree import same_content
+from homeftp.tree import digest_slices, same_content
+from homeftp.values import By
 from homeftp.wire.endpoint import Endpoint
 from homeftp.wire.messages import Entry
 
@@ -31,7 +32,7 @@ class _Version:
         """It is none any more."""
 
 
-def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: By) -> Entry:
     """Put the version from that time, or the newest, in its place, durably.
 
     Raises `NotFound` (40) where there is none, and what a replacement does.
@@ -41,18 +42,33 @@ def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash
     replacing.filetypes.check(endpoint)
     try:
         with replacing.versions.one(endpoint, at_us) as version:
-            place = replacing.places({endpoint.parent: True})[endpoint.parent]
+            place = replacing.places({endpoint.parent: by})[endpoint.parent]
             if isinstance(place, Exception):
                 raise replacing.no_place(place, endpoint, 0)
             try:
-                return _put_back(replacing, place, version, if_hash)
+                return _put_back(replacing, place, version, if_hash, by)
             finally:
                 close_all([place])
     except OSError as error:
         raise refusal(error, endpoint) from error
 
 
-def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str | None) -> Entry:
+def _hashed(replacing: Replacing, version: Shelved, before: os.stat_result) -> str | None:
+    """Its hash, where nobody knew it yet; None where it cannot be read, or is written meanwhile."""
+    try:
+        fd = replacing.jail.own_file(version.folder, version.file, make=False)
+    except PermissionError:
+        return None
+    try:
+        (content_hash,) = filter(None, digest_slices(fd, before.st_size))
+        return content_hash if same_content(before, os.fstat(fd)) else None
+    except Changed:
+        return None
+    finally:
+        let_go(fd)
+
+
+def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str | None, by: By) -> Entry:
     endpoint = version.endpoint
     (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
     if isinstance(expected, Exception):
@@ -61,9 +77,20 @@ def _put_back(replacing: Replacing, place: Place, version: Shelved, if_hash: str
     try:
         before = os.fstat(held)
         known = version.hash if same_content(version.found, before) else None
+        known = known or _hashed(replacing, version, before)
         replacing.make_durable(version.folder, version.file, place)
         source = _Version(version.folder, version.file)
-        arrival = Arrival(source, place, endpoint, if_hash, expected, known, settled=before.st_size)
+        arrival = Arrival(
+            source=source,
+            place=place,
+            endpoint=endpoint,
+            if_hash=if_hash,
+            expected=expected,
+            hash=known,
+            size=before.st_size,
+            by=by,
+            counted=True,
+        )
         (refused,) = replacing.publishing.publish([arrival])
         if refused is not None:
             raise refused

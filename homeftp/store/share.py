@@ -24,8 +24,9 @@ from homeftp.store.reading import OpenFile, Reading
 from homeftp.store.replacing import Replacing
 from homeftp.store.replacing import replacing as make_replacing
 from homeftp.store.restoring import restore
+from homeftp.store.trail import Trail, Write
 from homeftp.syscalls import System
-from homeftp.values import Arrived, Page, Put
+from homeftp.values import NOBODY, Arrived, By, Page, Put
 from homeftp.wire.endpoint import RESERVED, Endpoint
 from homeftp.wire.messages import Entry, Version
 
@@ -36,9 +37,10 @@ class Share:
 
     `filetypes` are the suffixes that files must have, none: any; `file_size`
     is the largest that is taken, and `quota` what there may be of all, in
-    bytes. The caller closes `index`. Raises `SetupError` for a root that is
-    missing, is no directory, cannot be used, or is shared by another server
-    already; one that cannot be written is `read_only`.
+    bytes. `record` is told of every change, in their order. The caller closes
+    `index`. Raises `SetupError` for a root that is missing, is no directory,
+    cannot be used, or is shared by another server already; one that cannot be
+    written is `read_only`.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Share:
         quota: int | None = None,
         similar_names: bool = False,
         system: System | None = None,
+        record: Write = lambda changes: None,
     ) -> None:
         system = System() if system is None else system
         allowed = Filetypes(filetypes)
@@ -76,6 +79,7 @@ class Share:
                     retention=retention,
                     quota=quota,
                     similar_names=similar_names,
+                    trail=Trail(record),
                 )
             except ReadOnly as reason:
                 self.read_only = str(reason)
@@ -142,17 +146,17 @@ class Share:
         """Make a directory, and its parents."""
         return make_directory(self._writable(), put)
 
-    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None) -> Entry:
+    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: By = NOBODY) -> Entry:
         """Put a version back."""
-        return restore(self._writable(), endpoint, at_us, if_hash)
+        return restore(self._writable(), endpoint, at_us, if_hash, by)
 
-    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool) -> Iterator[int]:
+    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Iterator[int]:
         """Remove a file or a directory, step by step."""
-        return remove(self._writable(), self._listing, endpoint, if_hash, recursive)
+        return remove(self._writable(), self._listing, endpoint, if_hash, recursive, by)
 
-    def move(self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None) -> Entry:
+    def move(self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: By = NOBODY) -> Entry:
         """Give a file or a directory another name."""
-        return move(self._writable(), endpoint, to, if_hash, if_to)
+        return move(self._writable(), endpoint, to, if_hash, if_to, by)
 
     # -- keeping house ---------------------------------------------------------------
 

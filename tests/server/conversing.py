@@ -22,6 +22,7 @@ from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.realm import Account, portal
 from homeftp.accounts.state import State
 from homeftp.accounts.throttle import Throttle
+from homeftp.audit import Audit
 from homeftp.budget import Budget
 from homeftp.config import Limits
 from homeftp.devicecert import certify_device
@@ -103,7 +104,8 @@ class Server:
         clock = Clock()
         state = State(folder)
         index = Index(os.path.join(folder, "index.sqlite"))
-        share = Share(root, index, filetypes=filetypes, file_size=limits.file_size)
+        audit = Audit(folder)
+        share = Share(root, index, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
         services = Services(
             table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
@@ -121,8 +123,10 @@ class Server:
                 workers=workers,
                 certify=lambda request, id: certify_device(folder, request, id, now=now),
                 host="nas",
+                audit=audit,
             ),
             ca=open_identity(folder, now=now).ca,
+            audit=audit,
         )
         return cls(folder, share, index, services, clock)
 
@@ -152,6 +156,7 @@ class Server:
         """Close what is open."""
         self.share.close()
         self.index.close()
+        self.services.audit.close()
 
 
 class Connection:

@@ -425,7 +425,10 @@ class PaceTests(SynchronousTestCase):
         self.workers = LaterWorkers()
         self.server = Server.make(workers=self.workers)  # type: ignore[arg-type]
         self.addCleanup(self.server.close)
-        self.connection = Connection(self.server)
+        self.connection = Connection(self.server, login=False)
+        self.connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.work()
+        self.assertEqual([response.status for response in self.connection.responses()], [0])
 
     def work(self) -> None:
         while self.workers.work():

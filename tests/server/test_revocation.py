@@ -27,7 +27,12 @@ class RevocationTests(SynchronousTestCase):
         self.devices = Devices(self.state)
         self.connections = Connections(Limits())
         self.revocation = Revocation(
-            self.server.clock, self.connections, self.state, InlineWorkers(), own_accounts=True
+            self.server.clock,
+            self.connections,
+            self.state,
+            InlineWorkers(),
+            self.server.services.audit,
+            own_accounts=True,
         )
         self.revocation.start()
         self.addCleanup(self.revocation.stop)
@@ -117,7 +122,8 @@ class RevocationTests(SynchronousTestCase):
 
     def test_others_accounts(self) -> None:
         """Accounts that are not our own stay as they are; their devices are ours."""
-        other = Revocation(self.server.clock, self.connections, self.state, InlineWorkers(), own_accounts=False)
+        audit = self.server.services.audit
+        other = Revocation(self.server.clock, self.connections, self.state, InlineWorkers(), audit, own_accounts=False)
         self.revocation.stop()
         password = self.enter(Connection(self.server), None)
         self.state.remove_account("ann")

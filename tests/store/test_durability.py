@@ -13,7 +13,7 @@ from homeftp.store.jail import Place
 from homeftp.store.publishing import Arrival
 from homeftp.store.syncing import Syncing
 from homeftp.syscalls import System
-from homeftp.values import Put
+from homeftp.values import NOBODY, Put
 from homeftp.wire.messages import ABSENT, Entry
 from tests.store.sharing import Failing, Lying, Remembering, ReplacingCase, put_of, sha
 
@@ -243,7 +243,17 @@ class LyingDiskTests(ReplacingCase):
         place = replacing.jail.place(put.endpoint.parent)
         draft = replacing.drafts.new("0" * 32, place, put.endpoint.parent, None)
         draft.write(content)
-        replacing.publishing.publish([Arrival(draft, place, put.endpoint, None, None, None)])
+        arrival = Arrival(
+            source=draft,
+            place=place,
+            endpoint=put.endpoint,
+            if_hash=None,
+            expected=None,
+            hash=None,
+            size=put.size,
+            by=NOBODY,
+        )
+        replacing.publishing.publish([arrival])
         draft.close()
         os.close(place.fd)
         self.assertEqual(self.content("old.txt"), b"ne")
