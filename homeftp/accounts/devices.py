@@ -65,13 +65,17 @@ class Devices:
             row = connection.execute("SELECT id, name, account, paired FROM devices WHERE id = ?", (id,)).fetchone()
         return None if row is None else Device(*row)
 
-    def rename(self, name: str, new: str) -> None:
-        """Call a device something else. Raises `SetupError` when there is none of that name, or one of the new."""
+    def rename(self, name: str, new: str) -> Device:
+        """Call a device something else; gives it under its new name.
+
+        Raises `SetupError` when there is none of that name, or one of the new.
+        """
         device_name(new)
         try:
             with self.state.transaction() as connection:
-                if not connection.execute("UPDATE devices SET name = ? WHERE name = ?", (new, name)).rowcount:
-                    raise _absent(name)
+                device = _called(connection, name)
+                connection.execute("UPDATE devices SET name = ? WHERE id = ?", (new, device.id))
+                return attrs.evolve(device, name=new)
         except SetupError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
                 raise SetupError(f"there is a device called {new} already: homeftp device list shows them") from None
@@ -80,11 +84,9 @@ class Devices:
     def revoke(self, name: str) -> Device:
         """Forget a device: it does not come in any more, and a running server cuts its connections within seconds."""
         with self.state.transaction() as connection:
-            row = connection.execute("SELECT id, name, account, paired FROM devices WHERE name = ?", (name,)).fetchone()
-            if row is None:
-                raise _absent(name)
-            connection.execute("DELETE FROM devices WHERE id = ?", (row[0],))
-        return Device(*row)
+            device = _called(connection, name)
+            connection.execute("DELETE FROM devices WHERE id = ?", (device.id,))
+        return device
 
 
 def add_device(connection: sqlite3.Connection, id: str, account: str, said: str, now: float) -> Device:
@@ -98,5 +100,8 @@ def add_device(connection: sqlite3.Connection, id: str, account: str, said: str,
     return Device(id, name, account, now)
 
 
-def _absent(name: str) -> SetupError:
-    return SetupError(f"there is no device called {name!a}: homeftp device list shows them")
+def _called(connection: sqlite3.Connection, name: str) -> Device:
+    row = connection.execute("SELECT id, name, account, paired FROM devices WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise SetupError(f"there is no device called {name!a}: homeftp device list shows them")
+    return Device(*row)

@@ -18,6 +18,7 @@ from typing import Callable, Sequence
 import attrs
 
 from homeftp.accounts.devices import Device, add_device
+from homeftp.accounts.rights import ALL, rights_shown
 from homeftp.accounts.state import State
 from homeftp.errors import SetupError
 from homeftp.pairing import Code, new_words
@@ -78,8 +79,11 @@ class Invitations:
     clock: Callable[[], float] = time.time
     """Seconds since 1970 UTC: an invitation outlives a restart."""
 
-    def make(self, account: str, seconds: float) -> Invitation:
-        """A new code for an account, which is made if there is none of that name."""
+    def make(self, account: str, seconds: float, rights: frozenset[str] | None = None) -> Invitation:
+        """A new code for an account, which is made if there is none of that name, with these rights or all.
+
+        Raises `SetupError` where there is one that has others.
+        """
         now = self.clock()
         with self.state.transaction() as connection:
             connection.execute("DELETE FROM invitations WHERE ends < ?", (now - _KEPT_SECONDS,))
@@ -93,7 +97,14 @@ class Invitations:
                 raise SetupError(f"{MOST} codes are open already: wait until some of them have ended")
             number = random.SystemRandom().choice(free[:9])
             invitation = Invitation(Code(number, new_words()), account, now + seconds)
-            connection.execute("INSERT OR IGNORE INTO accounts (name) VALUES (?)", (account,))
+            made = account, rights_shown(ALL if rights is None else rights)
+            connection.execute("INSERT OR IGNORE INTO accounts (name, rights) VALUES (?, ?)", made)
+            (has,) = connection.execute("SELECT rights FROM accounts WHERE name = ?", (account,)).fetchone()
+            if rights is not None and has != made[1]:
+                raise SetupError(
+                    f"{account} is there already, and may {has}: name a new account, or change that for all devices of "
+                    f"this one: homeftp account change {account} --rights {made[1]}"
+                )
             connection.execute(
                 "INSERT INTO invitations (number, words, account, ends) VALUES (?, ?, ?, ?)",
                 (number, invitation.code.words, account, invitation.ends),

@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from homeftp.cli import Exit
+from homeftp.cli.audited import note
 from homeftp.cli.output import print_json
 from homeftp.cli.times import time_shown
 
@@ -40,12 +41,15 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.accounts.devices import Devices
     from homeftp.accounts.state import State, default_state
 
-    devices = Devices(State(os.path.abspath(options.state or default_state(os.environ))))
+    folder = os.path.abspath(options.state or default_state(os.environ))
+    devices = Devices(State(folder))
     if options.action == "rename":
-        devices.rename(options.name, options.new)
+        device = devices.rename(options.name, options.new)
+        note(folder, "rename", "device rename", device.account, device.name, old_device=options.name)
         line, fields = f"{options.name} is {options.new} from now on", {"renamed": options.name, "name": options.new}
     elif options.action == "revoke":
         device = devices.revoke(options.name)
+        note(folder, "revocation", "device revoke", device.account, device.name)
         line = f"{device.name} may not come in any more; what it stored stays"
         fields = {"revoked": device.name, "account": device.account}
     else:

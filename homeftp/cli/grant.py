@@ -6,6 +6,7 @@ import argparse
 import os
 
 from homeftp.cli import Exit
+from homeftp.cli.audited import note
 from homeftp.cli.output import print_json
 from homeftp.errors import SetupError
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out on the state folder."""
-    from homeftp.accounts.access import Accesses, folder
+    from homeftp.accounts.access import Access, Accesses, folder
     from homeftp.accounts.rights import parse_rights, rights_shown
     from homeftp.accounts.state import State, default_state
 
@@ -32,9 +33,13 @@ def run(options: argparse.Namespace) -> int:
         raise SetupError("say either what may be done there, such as read, or --remove")
     rights = None if options.remove else parse_rights(options.rights)
     path = folder(options.path)
-    accesses = Accesses(State(os.path.abspath(options.state or default_state(os.environ))))
+    state = os.path.abspath(options.state or default_state(os.environ))
+    accesses = Accesses(State(state))
     accesses.grant(options.name, path, rights)
     shown = None if rights is None else rights_shown(rights)
+    access = accesses.find(options.name) or Access()
+    whole = "/".join((*access.home.parts, *path.parts))
+    note(state, "account", "grant", options.name, endpoint=whole, rights=shown or "as elsewhere")
     if options.json:
         print_json({"account": options.name, "path": path.whole, "rights": shown})
     elif shown is None:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from homeftp.cli import Exit
+from homeftp.cli.audited import note
 from homeftp.cli.output import print_json
 from homeftp.errors import SetupError
 
@@ -29,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """For whom, and for how long."""
     parser.add_argument("--account", metavar="NAME", help="whose device it will be; made if there is none of that name")
     parser.add_argument(
+        "--rights", metavar="RIGHTS", help="what an account that is made may do: some of read,add,replace,delete"
+    )
+    parser.add_argument(
         "--for", dest="time", metavar="TIME", default="10m", help="how long it is good for (default 10m)"
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait to see what becomes of it")
@@ -40,14 +44,17 @@ def run(options: argparse.Namespace) -> int:
     """Make it, show it, and wait for what becomes of it where a person looks on."""
     from homeftp.accounts.invitations import Invitations, default_account
     from homeftp.accounts.passwords import account_name
+    from homeftp.accounts.rights import parse_rights
     from homeftp.accounts.state import State, default_state
 
     seconds = _seconds(options.time)
+    rights = None if options.rights is None else parse_rights(options.rights)
     folder = os.path.abspath(options.state or default_state(os.environ))
     state = State(folder)
     account = account_name(options.account) if options.account else default_account(state.account_names())
     invitations = Invitations(state)
-    made = invitations.make(account, seconds)
+    made = invitations.make(account, seconds, rights)
+    note(folder, "invitation", "invite", account, invitation=made.code.number)
     if options.json:
         print_json({"code": str(made.code), "account": account, "seconds": seconds})
         return Exit.DONE

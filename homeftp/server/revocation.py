@@ -58,7 +58,7 @@ class Revocation:
         return Deferred.fromCoroutine(self._look())
 
     async def _look(self) -> None:
-        sessions = self._connections.members()
+        sessions = [session for session in self._connections.members() if not session.revoked]
         if not sessions:
             return
         try:

@@ -59,6 +59,7 @@ from homeftp.server.revocation import Revocation
 from homeftp.server.session import Services
 from homeftp.store.share import Share
 from homeftp.syscalls import System
+from homeftp.values import By
 from homeftp.workers import ThreadWorkers
 
 BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
@@ -181,7 +182,7 @@ class HomeFTPService(MultiService):
         workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
         auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
         state = State(settings.state)
-        known = self._known(state)  # before there are threads: what fails here must end the process
+        known = self._known(state, audit)  # before there are threads: what fails here must end the process
         self._open = _Open(workers, auth, index, share, state, known, audit)
         self._services = Services(
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
@@ -237,7 +238,7 @@ class HomeFTPService(MultiService):
         ):
             self._log.info("{line}", line=line)
 
-    def _known(self, state: State) -> Known:
+    def _known(self, state: State, audit: Audit) -> Known:
         """Who may come in; while that is nobody, a code for the first device, if it is clear whose that is."""
         if self._checkers:
             return Known(accounts=None, password=None, code=None)
@@ -251,7 +252,9 @@ class HomeFTPService(MultiService):
             and self._plain
             and self._settings.attended
         ):
-            code = str(Invitations(state).make(default_account(accounts), FIRST_SECONDS).code)
+            made = Invitations(state).make(default_account(accounts), FIRST_SECONDS)
+            audit.note("invitation", By(made.account), invitation=made.code.number)
+            code = str(made.code)
         return Known(accounts=state.account_names(), password=password, code=code)
 
     # -- running ---------------------------------------------------------------

@@ -11,7 +11,9 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.access import Accesses
 from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.rights import rights_shown
 from homeftp.accounts.state import State
 from homeftp.cli import Exit
 from homeftp.cli.main import main
@@ -51,6 +53,17 @@ class InviteTests(SynchronousTestCase):
 
     def code(self) -> Code:
         return parse_code(self.out.getvalue().splitlines()[0].split()[-1])
+
+    def test_rights(self) -> None:
+        """An account that is made for it may do what is said, none perhaps; one that is there must fit."""
+        for name, rights, kept in (("kid", "read", "read"), ("box", "add", "add"), ("off", "none", "none")):
+            self.assertEqual(self.invite("--account", name, "--rights", rights, "--json"), Exit.DONE)
+            access = Accesses(State(self.folder)).find(name)
+            self.assertEqual(rights_shown(access.rights.everywhere) if access else "", kept)
+            self.assertEqual(self.invite("--account", name, "--rights", rights, "--json"), Exit.DONE)
+        self.assertEqual(self.invite("--account", "kid", "--json"), Exit.DONE)
+        self.assertEqual(self.invite("--account", "kid", "--rights", "read,add", "--json"), Exit.USAGE)
+        self.assertIn("homeftp account change kid --rights read,add", self.err.getvalue())
 
     def test_picture(self) -> None:
         """At a terminal there is a QR code as well."""

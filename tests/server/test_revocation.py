@@ -10,10 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import Accesses
 from homeftp.accounts.devices import Device, Devices, add_device
+from homeftp.audit import Audit
 from homeftp.config import MIB, Limits
 from homeftp.server.factory import Connections
 from homeftp.server.revocation import Revocation
 from homeftp.workers import InlineWorkers
+from tests import replay
 from tests.server.conversing import Connection, Server
 
 
@@ -69,6 +71,8 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(self.aborted(), [False, False])
         self.devices.revoke("ann-old")
         self.assertEqual(self.aborted(), [True, False])
+        told = [(line["event"], line["account"], line["device"]) for line in replay.lines(self.server.folder)]
+        self.assertEqual(told, [("cut", "ann", "ann-laptop")])
 
     def test_large_push(self) -> None:
         """Nothing stays of what it was storing, though it would have been kept to be gone on with."""
@@ -130,6 +134,13 @@ class RevocationTests(SynchronousTestCase):
         self.successResultOf(other.look())
         self.assertFalse(password.transport.aborted)
         self.assertTrue(self.laptop.transport.aborted)
+
+    def test_log(self) -> None:
+        """Where the audit log cannot be written a device is cut off all the same."""
+        self.devices.revoke("ann-laptop")
+        with mock.patch.object(Audit, "note", side_effect=OSError(28, "full")):
+            self.assertEqual(self.aborted(), [True, False])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_disk(self) -> None:
         """A disk that fails cuts nobody off; it is told, and looked again."""
