@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
 import shlex
@@ -144,6 +145,18 @@ class TableTests(SynchronousTestCase):
         stated = re.findall(r"--([a-z-]+)=[^-]*?\[default:\s+([0-9.]+)\]", str(options))
         self.assertTrue(stated)
         self.assertEqual({name: documented[name] for name, _ in stated}, dict(stated))
+
+    def test_audit_events(self) -> None:
+        """The page of the audit log has each event that the code writes down, and no other."""
+        page = (DOCS / "owner" / "audit.rst").read_text(encoding="utf-8")
+        documented = set(re.findall(r"^   \* - ``([a-z]+)``$", page.split("- Means")[1], re.MULTILINE))
+        written: set[str] = set()
+        for path in (CHECKOUT / "homeftp").rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("note", "_line")):
+                    words = [each.value for each in node.args[:3] if isinstance(each, ast.Constant)]
+                    written.update(word for word in words[:1] if isinstance(word, str))
+        self.assertEqual(documented, written)
 
     def test_hangup(self) -> None:
         """What SIGHUP does is said in the same words wherever it is said."""
