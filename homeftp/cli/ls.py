@@ -43,6 +43,7 @@ async def _list(client: Client, path: str, options: argparse.Namespace) -> None:
     from homeftp.client.places import remote_place
     from homeftp.errors import NotFound
 
+    client.need("to list", "read")
     endpoint = str(remote_place(path).endpoint)
     there = (await client.cmp(endpoint)).remote
     if there is None:

@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
         endpoint = str(remote_place(path).endpoint)
         if not endpoint:
             raise SetupError("name the file that is to be put back: NAME:path")
+        for right in ("read", "add", "replace"):
+            client.need("to restore", right)
         version = await _chosen(client, endpoint, options.at)
         there = (await client.cmp(endpoint)).remote
         if there is not None and there.kind != "file":

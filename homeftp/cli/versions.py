@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     async def work(reactor: Any, client: Client, tools: Tools) -> int:
         from homeftp.client.places import remote_place
 
+        client.need("to list versions", "read")
         endpoint = str(remote_place(path).endpoint)
         if not await _print_all(client.versions(endpoint), endpoint, options.json):
             print(f"there is no version of {shown(endpoint) or 'anything there'}", file=sys.stderr)

@@ -44,8 +44,8 @@ class Hello:
     filetypes: list[str] = attrs.field(factory=list)
     limits: ServerLimits = ServerLimits()
     account: str | None = None
-    rights: list[str] = attrs.field(factory=list)
-    """What the account may do: some of read, add, replace and delete."""
+    rights: list[str] | None = None
+    """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
 
 
 @attrs.frozen

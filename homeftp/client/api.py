@@ -28,7 +28,7 @@ from homeftp.client.answers import (
 from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.client.exchange import Answer
 from homeftp.client.protocol import ClientProtocol
-from homeftp.errors import WrongKind
+from homeftp.errors import Forbidden, WrongKind
 from homeftp.interfaces import IPayload
 from homeftp.values import Page
 from homeftp.wire.messages import Entry, MetaData, Version
@@ -92,6 +92,19 @@ class Client:
         part = await self.request("HELLO").last()
         self.about = understood(part.body, Hello, "the answer to HELLO")
         return self.about
+
+    def need(self, doing: str, *rights: str) -> None:
+        """Raise `Forbidden` (33), before anything is read or sent, where the account has none of these rights.
+
+        With one of them it may still be refused: in some folders an account may do less.
+        """
+        has = self.about.rights
+        if has is not None and not set(rights) & set(has):
+            may = " and ".join([", ".join(has[:-1]), has[-1]] if len(has) > 1 else has) or "nothing"
+            raise Forbidden(
+                f"your account, {self.about.account}, may {may} at this server, and {doing} takes "
+                f"{' or '.join(rights)}: the server's owner decides that"
+            )
 
     def request(
         self, request_type: str, body: dict[str, Any] | None = None, payload: bytes | IPayload | None = None

@@ -189,7 +189,10 @@ class Send:
             self._watch.useless[endpoint] += 1
             self.lost(ConnectionFailed(f"what had arrived of {case.name or endpoint} is not as it should be"))
         else:
-            self._end(case, Outcome.REFUSED, response.message, moved=True)
+            reason = response.message
+            if response.status == Status.FORBIDDEN and "read" not in (self._client.about.rights or ["read"]):
+                reason += "; perhaps something of that name is there already, which it may not see"
+            self._end(case, Outcome.REFUSED, reason, moved=True)
 
     def lost(self, reason: Exception) -> None:
         """The connection has ended, or is of no use any more."""

@@ -27,6 +27,7 @@ async def push_stream(client: Client, tools: Tools, target: str, choices: Choice
     It is kept in a temporary file first, for its size and hash come before
     it. What is at the target is replaced, being older than what comes now.
     """
+    client.need("to push", "add", "replace")
     place = remote_place(target)
     if place.inside:
         raise SetupError("standard input has no name of its own: name the file, as in nas:notes.txt")
@@ -93,6 +94,7 @@ async def get_stream(client: Client, tools: Tools, source: str, output: BinaryIO
     sent, and `Changed` (44) when it is another file by the time that it can be
     gone on with: what was written is worth nothing then.
     """
+    client.need("to get", "read")
     fetching = _Fetching(str(remote_place(source).endpoint), tools, output, watch)
     await persist_transfer(client, tools, watch, fetching.run)
     watch.item(Item(Outcome.NEW, source, fetching.written))

@@ -59,6 +59,7 @@ async def push(
 async def _push(
     client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
 ) -> None:
+    client.need("to push", "add", "replace")
     place = remote_place(target)
     inside = place.inside or len(sources) > 1
     files: list[tuple[str, LocalFile]] = []
@@ -145,6 +146,7 @@ async def get(
 async def _get(
     client: Client, tools: Tools, sources: Sequence[str], target: str, choices: Choices, watch: Watch
 ) -> None:
+    client.need("to get", "read")
     place = local_place(target)
     inside = place.inside or len(sources) > 1
     found: list[tuple[Remote, Listing]] = []
@@ -208,6 +210,7 @@ async def cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watc
 
 
 async def _cmp(client: Client, tools: Tools, local: str, remote: str, watch: Watch, local_first: bool) -> None:
+    client.need("to compare", "read")
     here, there = local_place(local), remote_place(remote)
     found = await _look_if_there(tools, local)
     if local_first and found is None:

@@ -1,0 +1,80 @@
+"""What an account may not do at all is said before anything is read or sent."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Callable
+from unittest import mock
+
+from homeftp.accounts.access import Accesses
+from homeftp.accounts.rights import parse_rights
+from homeftp.client import Choices, Client, Outcome
+from homeftp.client.answers import Hello
+from homeftp.client.streams import get_stream, push_stream
+from homeftp.errors import Forbidden, NotFound
+from tests.client.home import HomeCase
+from tests.server.conversing import PASSWORD
+
+
+class RightsTests(HomeCase):
+    """Accounts that may do less."""
+
+    def enter(self, rights: str) -> None:
+        """Come in anew, with these rights."""
+        state = self.server.services.pairings.invitations.state
+        if not state.has_account("ann"):
+            state.add_account("ann", None)
+        Accesses(state).set_rights("ann", parse_rights(rights))
+        self.wire = self.connect()
+        self.client = Client(self.wire.client)
+        self.wire.pump()
+        self.run_it(self.client.login("ann", PASSWORD))
+
+    def test_refused(self) -> None:
+        """Each command that takes a right that the account has not got, in words that name both."""
+        path = self.lay("file", b"content")
+        reading: dict[str, Callable[[], object]] = {
+            "get": lambda: self.get("file", self.here),
+            "compare": lambda: self.cmp(path, "file"),
+            "stream": lambda: self.run_it(get_stream(self.client, self.tools, "file", io.BytesIO(), self.watch())),
+        }
+        storing: dict[str, Callable[[], object]] = {
+            "push": lambda: self.push(path, "file"),
+            "stream": lambda: self.run_it(push_stream(self.client, self.tools, "file", Choices(), self.watch())),
+        }
+        for rights, refused, takes in (
+            ("add", reading, "may add at this server, and to "),
+            ("read", storing, "takes add or replace"),
+            ("read,delete", storing, "may read and delete at"),
+            ("none", {**reading, **storing}, "may nothing at"),
+        ):
+            self.enter(rights)
+            with mock.patch.object(self.client.protocol, "ask") as asked:
+                for name, work in refused.items():
+                    words = str(self.assertRaises(Forbidden, work))
+                    self.assertIn(takes, words, name)
+                    self.assertTrue(words.startswith("your account, ann, may "), words)
+            asked.assert_not_called()
+
+    def test_drop_box(self) -> None:
+        """Who may only add can push, and what is there already is refused by the server, file by file."""
+        path = self.lay("file", b"content")
+        self.enter("add")
+        self.push(path, "file")
+        self.assertEqual(self.outcomes(), {"file": Outcome.NEW})
+        self.push(path, "file")
+        (item,) = self.items
+        self.assertEqual(item.outcome, Outcome.REFUSED)
+        self.assertIn("your account may not store this at file", item.reason)
+        self.assertIn("perhaps something of that name is there already", item.reason)
+        self.enter("read")
+        self.get("file", os.path.join(self.here, "back"))
+        self.assertEqual(self.outcomes(), {"back": Outcome.NEW})
+        self.assertRaises(NotFound, self.get, "nothing", self.here)
+
+    def test_not_said(self) -> None:
+        """A server that does not say is asked."""
+        self.client.about = Hello(protocol=1)
+        self.push(self.lay("file", b"content"), "file")
+        self.assertEqual(self.outcomes(), {"file": Outcome.NEW})
