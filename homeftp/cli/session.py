@@ -67,12 +67,12 @@ def with_remote(name: str, work: Work) -> int:
 
 async def _connect(reactor: Any, remotes: Remotes, remote: Remote) -> Client:
     from homeftp.client import connect
-    from homeftp.errors import NotTrusted
+    from homeftp.errors import LoginFailed, NotTrusted
     from homeftp.tls import own_certificate
 
     own = own_certificate(remote.certificate, remote.key) if remote.key else None
     if own is not None and _ended(own):
-        raise NotTrusted(
+        raise LoginFailed(
             f"this device was not at {remote.name} for so long that its certificate has ended: ask for a code at the "
             "server, homeftp invite, and pair again"
         )
