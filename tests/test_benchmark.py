@@ -46,3 +46,8 @@ class BenchmarkTests(SynchronousTestCase):
             needs.program(name)
         lines = ("1.0 ms  homeftp ", "1.0 ms  rsync --fsync ", "of the time of rsync --fsync")
         self.check("flushing.py", "--files=3", "--file-size=100", "--milliseconds=1", prints=lines)
+
+    def test_telling_apart(self) -> None:
+        """It asks by every request type, for what there is and what there is not, and shows that it would notice."""
+        kinds = ("GET ", "CMP ", "PUSH ", "DELETE ", "MOVE ", "VERSIONS ", "RESTORE ")
+        self.check("telling_apart.py", "--samples=2", prints=(*kinds, "a forbidden folder", "its own (control)"))

@@ -1,0 +1,127 @@
+"""Whether an account can tell by the time of an answer what there is that it may not see.
+
+    python benchmarks/telling_apart.py --samples 1000
+
+Two accounts with homes of their own, and a folder in which one of them may do
+nothing. It asks, by every request type, for names that exist in the other's
+home or in that folder, and for names that do not, by turns. Printed is the
+median of both, and how often an answer about what exists takes longer than
+one about what does not: 50 % is no difference. The last line is the control,
+where there is something to be told: a large file of its own that is compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.processes import PASSWORD, ServerProcess, run_homeftp
+from tests.rawclient import RawClient
+
+NAMES = 50
+OTHER = "sha256:" + "0" * 64
+
+
+class Kind(NamedTuple):
+    """A request type, with what its body has besides the endpoint."""
+
+    request_type: str
+    body: dict[str, Any]
+    payload: bytes = b""
+
+
+KINDS = (
+    Kind("GET", {}),
+    Kind("CMP", {"hash": OTHER}),
+    Kind("PUSH", {"if_hash": OTHER}, b"x"),
+    Kind("DELETE", {}),
+    Kind("MOVE", {"to": "elsewhere"}),
+    Kind("VERSIONS", {}),
+    Kind("RESTORE", {}),
+)
+
+
+def sample(
+    client: RawClient, kind: Kind, samples: int, name: Callable[[bool, int], str]
+) -> tuple[list[float], list[float]]:
+    """Seconds of the answers about what exists, and about what does not; both must read alike."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(samples):
+        answers = []
+        for exists in (True, False) if number % 2 else (False, True):
+            endpoint = name(exists, number % NAMES)
+            began = time.perf_counter()
+            answer, payload = client.ask(kind.request_type, {"rel_endpoint": endpoint, **kind.body}, kind.payload)
+            times[not exists].append(time.perf_counter() - began)
+            answers.append((str(answer).replace(endpoint, "*"), payload))
+        if answers[0] != answers[1]:
+            sys.exit(f"{kind.request_type} is answered differently: {answers}")
+    return times
+
+
+def show(what: str, exists: list[float], absent: list[float]) -> None:
+    """One line."""
+    longer = sum(one > other for one in exists for other in absent) / (len(exists) * len(absent))
+    medians = [statistics.median(times) * 1e6 for times in (exists, absent)]
+    print(
+        f"{what:26} exists {medians[0]:7.0f} us   does not {medians[1]:7.0f} us   takes longer {longer:6.1%}",
+        flush=True,
+    )
+
+
+def account(state: str, *arguments: str) -> None:
+    """A command on the accounts."""
+    done = run_homeftp(*arguments, "--state", state, input=f"{PASSWORD}\n")
+    if done.returncode:
+        sys.exit(done.stderr)
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--samples", type=int, default=1000, metavar="N", help="of each")
+    parser.add_argument("--folder", metavar="DIR", help="where to work")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        server = ServerProcess(folder=folder)
+        try:
+            account(server.state, "account", "add", "bob", "--password-stdin", "--home", "people/bob")
+            account(server.state, "account", "change", "ann", "--home", "people/ann")
+            account(server.state, "grant", "bob", "hidden", "none")
+            for home in ("people/ann", "people/bob/hidden"):
+                Path(server.path(home)).mkdir(parents=True)
+                for number in range(NAMES):
+                    Path(server.path(f"{home}/exists{number:02}")).write_bytes(b"content")
+            Path(server.path("people/bob/large")).write_bytes(bytes(10_000_000))
+            with RawClient(server.ports[0], server.ca_file) as client:
+                client.start_tls().login("bob", PASSWORD)
+                for where, prefix in (("another's home", ""), ("a forbidden folder", "hidden/")):
+                    for kind in KINDS:
+                        times = sample(
+                            client,
+                            kind,
+                            options.samples,
+                            lambda exists, number, prefix=prefix: (
+                                f"{prefix}{'exists' if exists else 'absent'}{number:02}"
+                            ),
+                        )
+                        show(f"{kind.request_type:8} {where}", *times)
+                control: tuple[list[float], list[float]] = ([], [])
+                for number in range(options.samples):
+                    for place, name in enumerate(("large", "absent")):
+                        began = time.perf_counter()
+                        client.ask("CMP", {"rel_endpoint": name, "hash": OTHER})
+                        control[place].append(time.perf_counter() - began)
+                show("CMP      its own (control)", *control)
+        finally:
+            server.end()
+
+
+if __name__ == "__main__":
+    main()
