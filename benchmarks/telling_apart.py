@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.processes import PASSWORD, ServerProcess, run_homeftp
@@ -47,15 +47,13 @@ KINDS = (
 )
 
 
-def sample(
-    client: RawClient, kind: Kind, samples: int, name: Callable[[bool, int], str]
-) -> tuple[list[float], list[float]]:
+def sample(client: RawClient, kind: Kind, samples: int, prefix: str) -> tuple[list[float], list[float]]:
     """Seconds of the answers about what exists, and about what does not; both must read alike."""
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(samples):
         answers = []
         for exists in (True, False) if number % 2 else (False, True):
-            endpoint = name(exists, number % NAMES)
+            endpoint = f"{prefix}{'exists' if exists else 'absent'}{number % NAMES:02}"
             began = time.perf_counter()
             answer, payload = client.ask(kind.request_type, {"rel_endpoint": endpoint, **kind.body}, kind.payload)
             times[not exists].append(time.perf_counter() - began)
@@ -103,17 +101,10 @@ def main() -> None:
                 client.start_tls().login("bob", PASSWORD)
                 for where, prefix in (("another's home", ""), ("a forbidden folder", "hidden/")):
                     for kind in KINDS:
-                        times = sample(
-                            client,
-                            kind,
-                            options.samples,
-                            lambda exists, number, prefix=prefix: (
-                                f"{prefix}{'exists' if exists else 'absent'}{number:02}"
-                            ),
-                        )
+                        times = sample(client, kind, options.samples, prefix)
                         show(f"{kind.request_type:8} {where}", *times)
                 control: tuple[list[float], list[float]] = ([], [])
-                for number in range(options.samples):
+                for _ in range(options.samples):
                     for place, name in enumerate(("large", "absent")):
                         began = time.perf_counter()
                         client.ask("CMP", {"rel_endpoint": name, "hash": OTHER})
