@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import Retention
 from homeftp.errors import Refusal, WrongKind
 from homeftp.index import Index
+from homeftp.store.publishing import Publishing
 from homeftp.store.share import Share
 from homeftp.syscalls import System
 from tests import needs
@@ -239,6 +240,8 @@ class ControlTests(SwapCase):
             race = self.race(Naive(self.root), reading, position, lambda race: len(race.escaped) == 2)
             self.assertEqual(race.escaped, {("read", place), ("list_tree", place)})
         self.assertEqual(snapshot(self.outside), self.before)
+        # The store looks again before it gives a name, which hides most of it; here the first look is what counts.
+        self.patch(Publishing, "check_places", lambda *_: None)
         for place in ("root's child", "parent", "root"):
             self.race(Naive(self.root), {"put_many": VERBS["put_many"]}, {place: POSITIONS[place]}, self.harmed)
             self.assertTrue(self.harmed(), place)
