@@ -297,11 +297,15 @@ class BuggyDispatcherTests(SynchronousTestCase):
     def test_long_answer(self) -> None:
         """An answer whose line no client has to take is answered 50 in its place."""
 
-        def dispatch(request: IRequest, resolution: IResolution) -> None:
-            resolution.resolve(0, "too much", {"x": "x" * MAX_RESPONSE_LINE})
+        for status in (0, 44):
 
-        self.assertEqual(self.connection(dispatch=dispatch).ask("UPPER").status, 50)
-        self.flushLoggedErrors()
+            def dispatch(request: IRequest, resolution: IResolution, status: int = status) -> None:
+                resolution.resolve(status, "too much", {"x": "x" * MAX_RESPONSE_LINE})
+
+            connection = self.connection(dispatch=dispatch)
+            self.assertEqual(connection.ask("UPPER").status, 50)
+            self.assertEqual(connection.ask("HELLO").status, 0)
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_body_type(self) -> None:
         """One whose body_type cannot be decoded into stops the start: no request finds out."""

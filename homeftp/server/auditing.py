@@ -77,6 +77,8 @@ def _whole(text: str, home: Endpoint) -> str:
 class _Recorded:
     """A resolution that waits, for a refusal, until `record` has written down its status; that never fails."""
 
+    _log = Logger()
+
     def __init__(self, resolution: IResolution, record: Callable[[int], Deferred[None]]) -> None:
         self._resolution = resolution
         self._record = record
@@ -93,9 +95,16 @@ class _Recorded:
         """The answer."""
         if self.resolved:
             raise RuntimeError("the request has been answered already")
-        self.resolved = True
         if not Status(status).refused:
             self._resolution.resolve(status, message, body, payload)
+            self.resolved = True
             return
+        self.resolved = True
         recorded = self._record(status)
         recorded.addCallback(lambda _: self._resolution.resolve(status, message, body, payload))
+        recorded.addErrback(self._unfit)
+
+    def _unfit(self, failure: Failure) -> None:
+        """A dispatcher's refusal that is none, being too long perhaps."""
+        self._log.failure("a dispatcher's refusal cannot be sent", failure)
+        self._resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
