@@ -155,6 +155,11 @@ class HomeFTPService(MultiService):
             super().startService()  # first: what cannot listen has no threads that would keep the process alive
             identity = self._start()
         signal.signal(signal.SIGHUP, self._hangup)
+        if os.geteuid() == 0:
+            self._log.warn(
+                "the server runs as root: whoever breaks into it has the whole machine. Start it as another user, or "
+                "let twistd become one: twistd --uid NAME --gid NAME homeftp ..."
+            )
         self._renewal.start(RENEWAL_SECONDS, now=False)
         self._tidying.start(TIDY_SECONDS)
         assert self._revocation is not None
@@ -163,6 +168,7 @@ class HomeFTPService(MultiService):
 
     def _start(self) -> Identity:
         settings = self._settings
+        os.umask(0o077)  # what is shared has the modes that it is to have, whatever this is
         System().give_back_memory(HEAP_SLACK)
         private_folder(settings.state)
         identity = open_identity(settings.state, now=now)
