@@ -13,7 +13,8 @@ from twisted.logger import Logger
 
 from homeftp.config import Limits
 from homeftp.server.protocol import ServerProtocol, Setup
-from homeftp.server.session import Services, Session
+from homeftp.server.services import Services
+from homeftp.server.session import Session
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
 

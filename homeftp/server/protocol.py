@@ -30,7 +30,8 @@ from homeftp.server.payload import WholePayload
 from homeftp.server.pipeline import Pipeline
 from homeftp.server.receiving import Buffering, RequestReceiver
 from homeftp.server.resolution import Outlet, Resolution
-from homeftp.server.session import Route, Services, Session, refuse
+from homeftp.server.services import Services
+from homeftp.server.session import Route, Session, refuse
 from homeftp.status import Status
 from homeftp.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.wire.codec import encode_response
@@ -164,7 +165,7 @@ class ServerProtocol(RequestReceiver):
         if device is not None:
             self._identifying = True
             self._adjust()
-            Deferred.fromCoroutine(self.session.identify(device)).addCallback(self._identified)
+            Deferred.fromCoroutine(self.session.entrance.identify(device)).addCallback(self._identified)
 
     def _identified(self, _: None) -> None:
         """It is known who the device is; until now nothing was looked at."""

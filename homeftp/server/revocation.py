@@ -79,15 +79,15 @@ class Revocation:
         """In a worker: tell the audit log of those who were cut off; nothing waits for that."""
         try:
             for session in gone:
-                self._audit.note("cut", session.by(), Status.FORBIDDEN)
+                self._audit.note("cut", session.entrance.by(), Status.FORBIDDEN)
         except OSError:
             self._log.failure("that somebody was cut off could not be written to the audit log")
 
     def _stands(self, session: Session, devices: Mapping[str, str], accesses: Mapping[str, Access | None]) -> bool:
-        account = session.account
+        account, device = session.entrance.account, session.entrance.device
         assert account is not None  # members have one
-        if session.device is not None and devices.get(session.device.id) != account.name:
+        if device is not None and devices.get(device.id) != account.name:
             return False
-        if session.device is None and not self._own_accounts:
+        if device is None and not self._own_accounts:
             return True
         return account.name in accesses and accesses[account.name] == account.access

@@ -56,7 +56,7 @@ from homeftp.server.factory import Connections, Listener
 from homeftp.server.listening import Listening, RenewableOptions
 from homeftp.server.pairing import Pairings
 from homeftp.server.revocation import Revocation
-from homeftp.server.session import Services
+from homeftp.server.services import Services
 from homeftp.store.share import Share
 from homeftp.syscalls import System
 from homeftp.values import By

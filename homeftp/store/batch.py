@@ -13,11 +13,12 @@ from typing import Callable, Iterable, Sequence, TypeVar
 import attrs
 
 from homeftp.index import Row
+from homeftp.store.arrival import Arrival
 from homeftp.store.drafts import Draft
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import FULL, attempt, refusal
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt, stat_after
+from homeftp.store.publishing import in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
 from homeftp.tree import hash_bytes
 from homeftp.values import By, Put

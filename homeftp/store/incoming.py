@@ -12,12 +12,13 @@ from homeftp.config import MIB
 from homeftp.errors import Changed
 from homeftp.index import Row
 from homeftp.interfaces import IIncoming
+from homeftp.store.arrival import Arrival
 from homeftp.store.conditions import check_file, gone, occupied
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import FULL, let_go, refusal, shown
 from homeftp.store.fragment import LargeDraft, nothing_here
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt, stat_after
+from homeftp.store.publishing import in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
 from homeftp.tree import Hasher, hash_slices
 from homeftp.values import Arrived, Put

@@ -13,11 +13,12 @@ import attrs
 
 from homeftp.errors import BadRequest, NotFound, WrongKind
 from homeftp.index import Row
+from homeftp.store.arrival import Arrival, Leaving
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal, shown
 from homeftp.store.jail import Place, kind_problem, raw
 from homeftp.store.listing import Listing, is_hidden
-from homeftp.store.publishing import Arrival, Leaving, in_doubt, stat_after
+from homeftp.store.publishing import in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.tree import same_content
 from homeftp.values import By

@@ -12,12 +12,13 @@ import contextlib
 import errno
 import os
 from threading import Lock
-from typing import NamedTuple, Protocol, Sequence
+from typing import Sequence
 
 import attrs
 
 from homeftp.errors import Changed, Forbidden, Internal, NotFound, Refusal
 from homeftp.index import Index, Row
+from homeftp.store.arrival import Arrival, Leaving, Standing, named, removed
 from homeftp.store.conditions import changed, check_file, occupied
 from homeftp.store.faults import FULL, attempt, shown
 from homeftp.store.jail import Jail, Place, raw
@@ -39,60 +40,6 @@ _TRIES = 5
 
 Checked = dict[Place, bool]
 """Open directories, and whether each stands where it was opened."""
-
-
-class Source(Protocol):
-    """A file under a name of our own."""
-
-    directory: int
-    name: bytes
-
-    def renamed(self) -> None:
-        """It has another name now."""
-
-
-@attrs.frozen
-class Leaving:
-    """Something of the share that is to lose its name."""
-
-    place: Place
-    endpoint: Endpoint
-    expected: str | None
-    """The signature of what `hash` names, where that is given."""
-    hash: str | None = None
-    """What it must have, where that is asked for."""
-    inode: int | None = None
-    """Its number, where it must be the one that was looked at."""
-
-
-@attrs.frozen(kw_only=True)
-class Arrival:
-    """A file that is durable under a name of our own, and is to have another."""
-
-    source: Source
-    place: Place
-    """The directory that it is to be in."""
-    endpoint: Endpoint
-    if_hash: str | None
-    expected: str | None
-    """The signature of what `if_hash` names, where it names a content."""
-    hash: str | None
-    """Of its own content; nothing is kept of an old one that is the same."""
-    size: int
-    """Its own bytes."""
-    by: By
-    """Who asks for it."""
-    leaves: Leaving | None = None
-    """What it is called now, where it is a file of the share."""
-    counted: bool = False
-    """Whether its bytes were the share's already."""
-
-
-class _Standing(NamedTuple):
-    """What has a name that something else is to have."""
-
-    found: os.stat_result | None
-    kept: Kept | None
 
 
 class _Appeared(Exception):
@@ -164,7 +111,7 @@ class Publishing:
                             continue
                         results.append(attempt(self._settle, arrival, stood, keeping, failure))
                         if results[-1] is None:
-                            changed(_told(arrival, stood))
+                            changed(named(arrival, stood))
             except Refusal as refused:
                 results = [refused if result is None else result for result in results]
             for arrival, stood, result in zip(arrivals, standing, results, strict=True):
@@ -187,7 +134,7 @@ class Publishing:
             if not checked[place]:
                 raise Changed(f"the directory of {shown(endpoint)} was moved meanwhile: compare again")
 
-    def _prepare(self, arrival: Arrival, keeping: Keeping, checked: Checked) -> _Standing:
+    def _prepare(self, arrival: Arrival, keeping: Keeping, checked: Checked) -> Standing:
         """Look whether it may have its name, and keep what has it now."""
         endpoint, place = arrival.endpoint, arrival.place
         self.check_places(checked, (place, endpoint))
@@ -203,11 +150,11 @@ class Publishing:
             raise changed(endpoint)
         self.siblings.check(place, endpoint, new=found is None, leaves=leaves)
         if found is None:
-            return _Standing(None, None)
+            return Standing(None, None)
         same = arrival.expected is not None and arrival.if_hash == arrival.hash
-        return _Standing(found, None if same else keeping.keep(place, endpoint, found))
+        return Standing(found, None if same else keeping.keep(place, endpoint, found))
 
-    def _settle(self, arrival: Arrival, stood: _Standing, keeping: Keeping, failure: OSError | None) -> None:
+    def _settle(self, arrival: Arrival, stood: Standing, keeping: Keeping, failure: OSError | None) -> None:
         """Give it its name, unless what it replaces may not be kept for good."""
         try:
             if failure is not None and stood.kept is not None:
@@ -221,7 +168,7 @@ class Publishing:
             raise
         arrival.source.renamed()
 
-    def _name(self, arrival: Arrival, stood: _Standing, keeping: Keeping) -> None:
+    def _name(self, arrival: Arrival, stood: Standing, keeping: Keeping) -> None:
         source, place = arrival.source, arrival.place
         name = raw(arrival.endpoint.name)
         mark = self.usage.mark()
@@ -273,10 +220,10 @@ class Publishing:
             try:
                 with self.trail.changing() as changed:
                     for leaving in files:
-                        removed = attempt(self._remove, leaving, keeping, checked)
-                        results.append(removed)
-                        if not isinstance(removed, Exception):
-                            changed(_gone(leaving, removed, by))
+                        gone = attempt(self._remove, leaving, keeping, checked)
+                        results.append(gone)
+                        if not isinstance(gone, Exception):
+                            changed(removed(leaving, gone, by))
             except Refusal as refused:
                 results = [result if isinstance(result, Exception) else refused for result in results]
             failure = keeping.make_durable(self.syncing)
@@ -336,31 +283,6 @@ class Publishing:
         (failure,) = self.syncing.directories([kept.place])
         if failure is not None:
             raise in_doubt(arrival.endpoint) from failure
-
-
-def _told(arrival: Arrival, stood: _Standing) -> Change:
-    """What has been done."""
-    if arrival.leaves is not None:
-        what, endpoint, to, content_hash = "move", arrival.leaves.endpoint, arrival.endpoint, arrival.leaves.hash
-    else:
-        what, endpoint, to, content_hash = "add", arrival.endpoint, None, arrival.hash
-    if stood.found is None:
-        return Change(what, "file", endpoint, arrival.by, to, arrival.size, content_hash)
-    return Change(
-        "replace" if to is None else what,
-        "file",
-        endpoint,
-        arrival.by,
-        to,
-        arrival.size,
-        content_hash,
-        stood.found.st_size,
-        arrival.if_hash,
-    )
-
-
-def _gone(leaving: Leaving, found: os.stat_result, by: By) -> Change:
-    return Change("delete", "file", leaving.endpoint, by, old_size=found.st_size, old_hash=leaving.hash)
 
 
 def not_kept(endpoint: Endpoint) -> Internal:

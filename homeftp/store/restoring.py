@@ -9,10 +9,11 @@ import attrs
 
 from homeftp.errors import Changed, WrongKind
 from homeftp.index import Row
+from homeftp.store.arrival import Arrival
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import let_go, refusal
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival, in_doubt, stat_after
+from homeftp.store.publishing import in_doubt, stat_after
 from homeftp.store.replacing import Replacing, close_all
 from homeftp.store.versions import Shelved
 from homeftp.tree import digest_slices, same_content

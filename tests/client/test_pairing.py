@@ -87,7 +87,7 @@ class PairTests(PairingCase):
         wire, client = self.member(paired)
         self.assertEqual(self.run_it(wire, client.hello()).account, "ann")
         self.assertEqual(self.run_it(wire, client.cmp("nothing")).remote, None)
-        device = cast(ServerProtocol, wire.server).session.device
+        device = cast(ServerProtocol, wire.server).session.entrance.device
         self.assertEqual(device and device.name, "ann-laptop")
 
     def test_pipelined(self) -> None:

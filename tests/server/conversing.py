@@ -35,7 +35,7 @@ from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.server.pairing import Pairings
 from homeftp.server.protocol import ServerProtocol, Setup
-from homeftp.server.session import Services
+from homeftp.server.services import Services
 from homeftp.store.share import Share
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response

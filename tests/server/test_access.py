@@ -51,7 +51,7 @@ class AccessCase(SynchronousTestCase):
         connection = Connection(self.server, login=False)
         realm: Any = self.server.services.portal.realm
         _, account, _ = self.successResultOf(realm.requestAvatar(name.encode(), None, IAccount))
-        connection.protocol.session._enter(account)
+        connection.protocol.session.entrance.enter(account)
         return connection
 
     def ask(self, connection: Connection, request_type: str, payload: bytes = b"", **body: Any) -> Response:

@@ -167,7 +167,7 @@ class GroupTests(AccessCase):
         connections = []
         for number in range(4):
             connections.append(Connection(server, login=False))
-            connections[-1].protocol.session._address = f"192.0.2.{number}"
+            connections[-1].protocol.session.entrance._address = f"192.0.2.{number}"
             connections[-1].send("LOGIN", {"username": "ann", "password": PASSWORD})
         self.work(workers)
         for number, connection in enumerate(connections):
@@ -228,4 +228,4 @@ class LoginTests(PairCase):
         self.assertEqual(self.last(), {"event": "login", **self.who(None, None, None, 32), "certificate": "f" * 32})
 
     def identify(self, connection: Connection, id: str) -> Any:
-        return Deferred.fromCoroutine(connection.protocol.session.identify(id))
+        return Deferred.fromCoroutine(connection.protocol.session.entrance.identify(id))

@@ -51,8 +51,8 @@ class RevocationTests(SynchronousTestCase):
     def enter(self, made: Connection, device: Device | None) -> Connection:
         self.connections.add(made.protocol, None)
         if device is not None:
-            made.protocol.session._enter(self.server.account("ann"))
-            made.protocol.session.device = device
+            made.protocol.session.entrance.enter(self.server.account("ann"))
+            made.protocol.session.entrance.device = device
         return made
 
     def aborted(self) -> list[bool]:

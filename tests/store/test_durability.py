@@ -9,8 +9,8 @@ from typing import Callable, Sequence
 import attrs
 
 from homeftp.errors import Internal
+from homeftp.store.arrival import Arrival
 from homeftp.store.jail import Place
-from homeftp.store.publishing import Arrival
 from homeftp.store.syncing import Syncing
 from homeftp.syscalls import System
 from homeftp.values import NOBODY, Put
