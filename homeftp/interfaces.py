@@ -9,7 +9,7 @@ reactor's thread.
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, Iterator, Sequence, TypeVar
+from typing import Any, Awaitable, Callable, Generator, Iterator, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
@@ -195,8 +195,10 @@ class IShare(Interface):
         is no such version, `Changed` (44), `WrongKind` (43).
         """
 
-    def remove(endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Iterator[int]:
+    def remove(endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Generator[int, None, None]:
         """Remove a file, or a directory, durably in the end; after each step, which blocks, how many it removed.
+
+        To end it early, close it, which blocks too.
 
         Every file becomes a version. Raises `NotFound` (40), `Changed` (44), and
         `WrongKind` (43) for a directory that is not empty, unless `recursive`,

@@ -7,7 +7,7 @@ nothing, whether something is there or not.
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Sequence, TypeVar
+from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 import attrs
 from zope.interface import implementer
@@ -164,7 +164,9 @@ class View:
             raise self._forbidden(endpoint, "put back what was there")
         return self.share.restore(whole, at_us, if_hash, self._who(by))
 
-    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Iterator[int]:
+    def remove(
+        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY
+    ) -> Generator[int, None, None]:
         """Remove a file, or a directory where all that may be in it may be removed."""
         whole = self._visible(endpoint)
         if DELETE not in (self.rights.in_all_of(endpoint.parts) if recursive else self.rights.at(endpoint.parts)):

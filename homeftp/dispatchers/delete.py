@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
+from homeftp.errors import Forbidden
 from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution
 from homeftp.status import Status
 from homeftp.values import Claim
@@ -28,6 +29,11 @@ class DeleteDispatcher:
         endpoint = parse(body.rel_endpoint)
         removing = request.account.share.remove(endpoint, body.if_hash, body.recursive)
         total = 0
-        while (count := await request.workers.run(next, removing, None)) is not None:
-            total += count
+        try:
+            while (count := await request.workers.run(next, removing, None)) is not None:
+                total += count
+                if request.revoked:
+                    raise Forbidden("who asked for this may not come in any more")
+        finally:
+            await request.workers.finish(removing.close)
         resolution.resolve(Status.OK, f"removed {endpoint}", {"removed_total": total})

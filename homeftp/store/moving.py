@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import time
-from typing import Iterable, Iterator, Sequence
+from typing import Generator, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -68,7 +68,7 @@ def _leaving(replacing: Replacing, place: Place, endpoint: Endpoint, if_hash: st
 
 def remove(
     replacing: Replacing, listing: Listing, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Remove a file, or a directory, with all that is in it where `recursive`; after each step, how many are gone.
 
     Every file becomes a version. Raises `NotFound` (40), `Changed` (44), and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator, Sequence
+from typing import Generator, Iterator, Sequence
 
 from zope.interface import implementer
 
@@ -150,7 +150,9 @@ class Share:
         """Put a version back."""
         return restore(self._writable(), endpoint, at_us, if_hash, by)
 
-    def remove(self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Iterator[int]:
+    def remove(
+        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY
+    ) -> Generator[int, None, None]:
         """Remove a file or a directory, step by step."""
         return remove(self._writable(), self._listing, endpoint, if_hash, recursive, by)
 

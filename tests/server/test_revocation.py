@@ -12,11 +12,13 @@ from homeftp.accounts.access import Accesses
 from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.audit import Audit
 from homeftp.config import MIB, Limits
+from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.server.factory import Connections
 from homeftp.server.revocation import Revocation
 from homeftp.workers import InlineWorkers
 from tests import replay
 from tests.server.conversing import Connection, Server
+from tests.server.test_protocol import LaterWorkers
 
 
 class RevocationTests(SynchronousTestCase):
@@ -108,6 +110,27 @@ class RevocationTests(SynchronousTestCase):
                 each.callback(None)
         self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "b"])
         self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "partial")), [])
+
+    def test_delete(self) -> None:
+        """A directory of which something is being removed keeps what is left when the device is cut off."""
+        workers = LaterWorkers()
+        server = Server.make(workers=workers, extra=[DeleteDispatcher()])  # type: ignore[arg-type]
+        self.addCleanup(server.close)
+        connection = Connection(server, login=False)
+        connection.protocol.session.entrance.enter(server.account("ann"))
+        for cut in (True, False):
+            for number in range(600):
+                server.put(f"d/f{number}", b"content")
+            connection.protocol.session.revoked = False
+            connection.send("DELETE", {"rel_endpoint": "d", "recursive": True})
+            while len(os.listdir(os.path.join(server.root, "d"))) == 600:
+                self.assertGreater(workers.work(), 0)
+            connection.protocol.session.revoked = cut
+            while workers.work():
+                pass
+            self.assertEqual(os.path.exists(os.path.join(server.root, "d")), cut, "the control" if not cut else "")
+            if cut:
+                self.assertNotEqual(os.listdir(os.path.join(server.root, "d")), [])
 
     def test_account_removed(self) -> None:
         """With the account all of its devices are out, and who came in with its password."""
