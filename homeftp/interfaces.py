@@ -72,6 +72,9 @@ class IRequest(Interface):
     gone: bool = Attribute("Whether nobody waits for the answer any more: long work may end.")
     revoked: bool = Attribute("Whether who asked was cut off, and may not come in any more: nothing may come of it.")
 
+    def welcome() -> bool:
+        """Whether who asked may still come in: `revoked`, looked up now. Blocks; raises `SetupError`."""
+
     def read_file(rel_endpoint: str, limit: int) -> Awaitable[bytes]:
         """All of a file of the share, where it is small enough to be held in memory.
 

@@ -133,6 +133,8 @@ async def _stream(request: IRequest, put: Put, resolution: IResolution) -> Entry
         return await run(incoming.commit, _hash_in(trailer) if trailer else None)
     except (ConnectionLost, TimedOut, Busy):
         _check_still(request)
+        if not await request.workers.finish(request.welcome):
+            raise _unwelcome() from None
         await request.workers.finish(incoming.suspend)
         raise
     finally:
@@ -142,7 +144,11 @@ async def _stream(request: IRequest, put: Put, resolution: IResolution) -> Entry
 def _check_still(request: IRequest) -> None:
     """Nothing is kept of what somebody sends who was cut off because they may not come in any more."""
     if request.revoked:
-        raise Forbidden("who sent this may not come in any more")
+        raise _unwelcome()
+
+
+def _unwelcome() -> Forbidden:
+    return Forbidden("who sent this may not come in any more")
 
 
 async def _check(incoming: IIncoming, put: Put, request: IRequest, resolution: IResolution) -> None:

@@ -35,6 +35,9 @@ class Client(Protocol):
     gone: bool
     revoked: bool
 
+    def welcome(self) -> bool:
+        """Whether they may still come in."""
+
 
 @implementer(IRequest)
 @attrs.frozen(eq=False)
@@ -58,6 +61,10 @@ class Request:
     def revoked(self) -> bool:
         """Whether who asked may not come in any more."""
         return self._client is not None and self._client.revoked
+
+    def welcome(self) -> bool:
+        """Whether who asked may still come in. Blocks."""
+        return self._client is None or self._client.welcome()
 
     async def read_file(self, rel_endpoint: str, limit: int) -> bytes:
         """All of a file of the share, of at most `limit` bytes."""

@@ -65,6 +65,11 @@ class Entrance:
             self._accounts[request_type] = self.account.known_as(self.by(request_type))
         return self._accounts[request_type]
 
+    def came_in(self) -> tuple[Account, Device | None]:
+        """Who did, and with which device."""
+        assert self.account is not None
+        return self.account, self.device
+
     def by(self, request_type: str | None = None) -> By:
         """Who asks, as the audit log has it."""
         account = None if self.account is None else self.account.name

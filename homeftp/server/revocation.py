@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Collection, Mapping
+from typing import Any, Collection
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from homeftp.accounts.access import Access, Accesses
-from homeftp.accounts.devices import Devices
-from homeftp.accounts.state import State
+from homeftp.accounts.standing import Standing
 from homeftp.audit import Audit
 from homeftp.interfaces import IWorkers
 from homeftp.server.factory import Connections
@@ -22,7 +20,7 @@ LOOK_SECONDS = 2.0
 
 
 class Revocation:
-    """Looks at the connections of one server. `own_accounts`: whether the accounts are those in `state`."""
+    """Looks at the connections of one server."""
 
     _log = Logger()
 
@@ -30,17 +28,14 @@ class Revocation:
         self,
         reactor: Any,
         connections: Connections,
-        state: State,
+        standing: Standing,
         workers: IWorkers,
         audit: Audit,
-        *,
-        own_accounts: bool,
     ) -> None:
         self._connections = connections
-        self._state = state
+        self._standing = standing
         self._workers = workers
         self._audit = audit
-        self._own_accounts = own_accounts
         self._call = LoopingCall(self.look)
         self._call.clock = reactor
 
@@ -71,9 +66,8 @@ class Revocation:
 
     def _gone(self, sessions: Collection[Session]) -> list[Session]:
         """In a worker: those whose device or account is not there any more, or may do something else by now."""
-        devices = {device.id: device.account for device in Devices(self._state).all()}
-        accesses = {name: Accesses(self._state).find(name) for name in self._state.account_names()}
-        return [session for session in sessions if not self._stands(session, devices, accesses)]
+        came_in = [session.entrance.came_in() for session in sessions]
+        return [session for session, stands in zip(sessions, self._standing.of(came_in), strict=True) if not stands]
 
     def _note(self, gone: Collection[Session]) -> None:
         """In a worker: tell the audit log of those who were cut off; nothing waits for that."""
@@ -82,12 +76,3 @@ class Revocation:
                 self._audit.note("cut", session.entrance.by(), Status.FORBIDDEN)
         except OSError:
             self._log.failure("that somebody was cut off could not be written to the audit log")
-
-    def _stands(self, session: Session, devices: Mapping[str, str], accesses: Mapping[str, Access | None]) -> bool:
-        account, device = session.entrance.account, session.entrance.device
-        assert account is not None  # members have one
-        if device is not None and devices.get(device.id) != account.name:
-            return False
-        if device is None and not self._own_accounts:
-            return True
-        return account.name in accesses and accesses[account.name] == account.access

@@ -29,6 +29,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations, default_account
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
+from homeftp.accounts.standing import Standing
 from homeftp.accounts.state import REACHABLE, State
 from homeftp.accounts.throttle import Throttle
 from homeftp.audit import Audit
@@ -215,10 +216,9 @@ class HomeFTPService(MultiService):
             ),
             ca=identity.ca,
             audit=audit,
+            standing=Standing(state, own_accounts=not self._checkers),
         )
-        self._revocation = Revocation(
-            self._reactor, self._connections, state, self._revoking, audit, own_accounts=not self._checkers
-        )
+        self._revocation = Revocation(self._reactor, self._connections, self._services.standing, self._revoking, audit)
         workers.start()
         auth.start()
         self._revoking.start()

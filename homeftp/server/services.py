@@ -8,6 +8,7 @@ import attrs
 from cryptography import x509
 from twisted.cred.portal import Portal
 
+from homeftp.accounts.standing import Standing
 from homeftp.accounts.throttle import Throttle
 from homeftp.audit import Audit
 from homeftp.budget import Budget
@@ -34,6 +35,7 @@ class Services:
     ca: x509.Certificate
     """The home's: devices are of it."""
     audit: Audit
+    standing: Standing
 
 
 class IEnds(Protocol):

@@ -75,6 +75,11 @@ class Session:
         """Who is logged in."""
         return self.entrance.account
 
+    def welcome(self) -> bool:
+        """Whether who is logged in may still be here. Blocks."""
+        (stands,) = self._services.standing.of([self.entrance.came_in()])
+        return stands
+
     def route(self, envelope: Envelope) -> Route:
         """Where a request goes; one that goes nowhere is refused at its turn.
 

@@ -20,6 +20,7 @@ from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.realm import Account, portal
+from homeftp.accounts.standing import Standing
 from homeftp.accounts.state import State
 from homeftp.accounts.throttle import Throttle
 from homeftp.audit import Audit
@@ -127,6 +128,7 @@ class Server:
             ),
             ca=open_identity(folder, now=now).ca,
             audit=audit,
+            standing=Standing(state, own_accounts=False),
         )
         return cls(folder, share, index, services, clock)
 

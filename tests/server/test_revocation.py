@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import Accesses
 from homeftp.accounts.devices import Device, Devices, add_device
+from homeftp.accounts.standing import Standing
 from homeftp.audit import Audit
 from homeftp.config import MIB, Limits
 from homeftp.dispatchers.delete import DeleteDispatcher
@@ -33,10 +34,9 @@ class RevocationTests(SynchronousTestCase):
         self.revocation = Revocation(
             self.server.clock,
             self.connections,
-            self.state,
+            Standing(self.state, own_accounts=True),
             InlineWorkers(),
             self.server.services.audit,
-            own_accounts=True,
         )
         self.revocation.start()
         self.addCleanup(self.revocation.stop)
@@ -91,6 +91,21 @@ class RevocationTests(SynchronousTestCase):
         partial = os.path.join(self.server.root, ".homeftp", "partial")
         self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), 1)
         self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "a", "b"])
+
+    def test_hangs_up(self) -> None:
+        """Nor does anything stay of a device that hangs up itself once it is revoked, before that was looked at."""
+        content = os.urandom(8 * MIB)
+        for connection, name in ((self.laptop, "a"), (self.phone, "b")):
+            body = (
+                f'{{"request_type": "PUSH", "body": {{"rel_endpoint": "{name}"}}, "content_length": {len(content)}}}\n'
+            )
+            connection.send_raw(body.encode() + content[: 6 * MIB])
+        self.devices.revoke("ann-laptop")
+        partial = os.path.join(self.server.root, ".homeftp", "partial")
+        for connection, left in ((self.laptop, 1), (self.phone, 1)):
+            connection.protocol.connectionLost()
+            self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), left)
+        self.assertFalse(self.laptop.protocol.session.revoked, "the control: nobody has looked")
 
     def test_whole_already(self) -> None:
         """A PUSH of which all has come, and which is being worked on, is not stored after the device was cut off."""
@@ -150,7 +165,8 @@ class RevocationTests(SynchronousTestCase):
     def test_others_accounts(self) -> None:
         """Accounts that are not our own stay as they are; their devices are ours."""
         audit = self.server.services.audit
-        other = Revocation(self.server.clock, self.connections, self.state, InlineWorkers(), audit, own_accounts=False)
+        standing = Standing(self.state, own_accounts=False)
+        other = Revocation(self.server.clock, self.connections, standing, InlineWorkers(), audit)
         self.revocation.stop()
         password = self.enter(Connection(self.server), None)
         self.state.remove_account("ann")
