@@ -69,6 +69,9 @@ SOCKET_WRITE = 1 * MIB
 """Bytes given to a socket at once; Twisted's 128 KiB measured a sixth slower: each write takes a turn of its own."""
 
 
+MAX_ADDRESSES = 8
+"""Addresses of one server that a client remembers; the one that worked longest ago makes way."""
+
 CLIENT_THREADS = 4
 """Threads of the command line's pool, which reads, hashes and writes local files."""
 
@@ -130,6 +133,8 @@ class Patience:
 
     connect_seconds: float = 30.0
     """For the connection itself, all of a host's addresses together."""
+    attempt_seconds: float = 0.25
+    """From the attempt at one of a server's addresses to that at the next (RFC 8305, section 8)."""
     tls_seconds: float = 10.0
     """From the connection to the end of the TLS handshake."""
     stall_seconds: float = 60.0

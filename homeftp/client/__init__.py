@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from homeftp.client.api import Client, Download
     from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
     from homeftp.client.connecting import Presented, connect, first_contact
-    from homeftp.client.errors import ConnectionFailed, Corrupted, ProtocolViolation
+    from homeftp.client.errors import ConnectionFailed, Corrupted, NotReached, OthersAnswered, ProtocolViolation
     from homeftp.client.exchange import Answer, Part
     from homeftp.client.line import Line
     from homeftp.client.pairing import Paired, pair
@@ -34,7 +34,7 @@ _HOMES = {
     "api": ("Client", "Download"),
     "cases": ("Choices", "Item", "Outcome", "Tools", "Watch"),
     "connecting": ("Presented", "connect", "first_contact"),
-    "errors": ("ConnectionFailed", "Corrupted", "ProtocolViolation"),
+    "errors": ("ConnectionFailed", "Corrupted", "NotReached", "OthersAnswered", "ProtocolViolation"),
     "exchange": ("Answer", "Part"),
     "line": ("Line",),
     "pairing": ("Paired", "pair"),
@@ -54,6 +54,8 @@ __all__ = [
     "Hello",
     "Item",
     "Line",
+    "NotReached",
+    "OthersAnswered",
     "Outcome",
     "Paired",
     "Part",

@@ -75,9 +75,11 @@ class Download:
 class Client:
     """One connection to a server. `homeftp.client.connect` makes one."""
 
-    def __init__(self, protocol: ClientProtocol) -> None:
+    def __init__(self, protocol: ClientProtocol, where: object = None) -> None:
         self.protocol = protocol
         """The connection underneath; for the transfers."""
+        self.where = where
+        """Which of the places that `connect` was given the server was reached at."""
         self.about = Hello(protocol=0)
         """What the server said of itself at the login."""
 

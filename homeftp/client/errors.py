@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from homeftp.errors import ContentMismatch, NotTrusted
 from homeftp.wire.conversation import Phase
 
@@ -12,6 +14,38 @@ class ConnectionFailed(Exception):
     Every request that waits for its answer fails with it. Whether the server
     has carried out such a request is not known.
     """
+
+    def __init__(self, message: str, brief: str | None = None) -> None:
+        super().__init__(message)
+        self.brief = brief or message
+        """The same in short, for beside the address that it happened at."""
+
+
+class NotReached(ConnectionFailed):
+    """The server is at none of several addresses: the message names each, and why."""
+
+    def __init__(self, failures: Sequence[tuple[str, Exception]]) -> None:
+        told = "; ".join(f"{where}: {_brief(reason)}" for where, reason in failures)
+        super().__init__(f"the server is at none of its addresses: {told}")
+        self.failures = failures
+        """Each address as it is shown, and what happened there."""
+
+
+class OthersAnswered(NotReached, NotTrusted):
+    """The same, and at one address at least answers somebody who is not the server: he has been told nothing."""
+
+
+def not_reached(failures: Sequence[tuple[str, Exception]]) -> NotReached:
+    """Why there is no connection to a server with several addresses; those at which somebody else answers come first."""
+    others = [each for each in failures if isinstance(each[1], NotTrusted)]
+    rest = [each for each in failures if not isinstance(each[1], NotTrusted)]
+    return (OthersAnswered if others else NotReached)([*others, *rest])
+
+
+def _brief(reason: Exception) -> str:
+    if isinstance(reason, NotTrusted):
+        return "another server answers, or one that cannot prove that it is the right one"
+    return reason.brief if isinstance(reason, ConnectionFailed) else str(reason)
 
 
 class ProtocolViolation(ConnectionFailed):

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 
 from homeftp.client.api import Client
 from homeftp.client.cases import Tools, Watch
-from homeftp.client.errors import ConnectionFailed, ProtocolViolation
+from homeftp.client.errors import ConnectionFailed, NotReached, ProtocolViolation
 from homeftp.config import Patience
 from homeftp.errors import Busy, ShuttingDown
 
@@ -25,7 +25,9 @@ _PASSING = (ConnectionFailed, ShuttingDown, Busy)
 
 
 def passes(reason: Exception) -> bool:
-    """Whether it may be otherwise in a while."""
+    """Whether it may be otherwise in a while; of a server with several addresses, at one of them."""
+    if isinstance(reason, NotReached):
+        return any(passes(each) for _, each in reason.failures)
     return isinstance(reason, _PASSING) and not isinstance(reason, ProtocolViolation)
 
 
