@@ -7,11 +7,15 @@ import os
 import re
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeftp.cli import Exit
 from homeftp.cli.output import print_json, shown
 from homeftp.errors import SetupError
+
+if TYPE_CHECKING:
+    from homeftp.client import Address, Paired
+    from homeftp.client.remotes import Remotes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.cli.running import run_reactor
     from homeftp.client import parse_address
     from homeftp.client.pairing import pair
-    from homeftp.client.remotes import Remote, Remotes, check_name, client_home
+    from homeftp.client.remotes import Remotes, check_name, client_home
     from homeftp.pairing import parse_code
 
     remotes = Remotes(client_home(os.environ))
@@ -43,11 +47,10 @@ def run(options: argparse.Namespace) -> int:
     remotes.prepare()
 
     async def main(reactor: Any) -> int:
+        from twisted.internet.threads import deferToThread
+
         paired = await pair(reactor, address, code, device=options.device or socket.gethostname())
-        name = options.name or _free(paired.host, remotes.names())
-        remotes.save(
-            Remote(name, address, paired.account, "", paired.ca, paired.device, paired.certificate, paired.key)
-        )
+        name = await deferToThread(_keep, remotes, paired, address, options.name)
         if options.json:
             fields = {"paired": name, "address": str(address), "fingerprint": paired.fingerprint}
             print_json({**fields, "device": paired.device, "account": paired.account})
@@ -64,6 +67,27 @@ def _asked() -> str:
     if sys.stdin.isatty():
         print("code: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline(256)
+
+
+def _keep(remotes: Remotes, paired: Paired, address: Address, given: str | None) -> str:
+    """Keep what the pairing gave; gives the server's name here.
+
+    A server that is known already, to the same account, keeps its name: it is
+    the same one at one more address, with a newer certificate.
+    """
+    import attrs
+
+    from homeftp.client.remotes import Remote
+
+    known = remotes.all() if given is None else []
+    same = [remote for remote in known if (remote.ca, remote.user) == (paired.ca, paired.account)]
+    own: dict[str, Any] = {"device": paired.device, "certificate": paired.certificate, "key": paired.key}
+    for remote in sorted(same, key=lambda each: address not in each.addresses):
+        if remotes.update(remote, lambda found: attrs.evolve(found.reached_at(address), password="", **own)):
+            return remote.name
+    name = given or _free(paired.host, remotes.names())
+    remotes.save(Remote(name, [address], paired.account, "", paired.ca, **own))
+    return name
 
 
 def _free(host: str, taken: list[str]) -> str:

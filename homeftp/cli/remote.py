@@ -31,10 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--user", metavar="USER", required=True, help="whom to log in as")
     add.add_argument("--fingerprint", metavar="F", help="the fingerprint that the server prints at its start")
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input, for scripts")
+    addresses = [
+        actions.add_parser("add-address", help="Say where else a known server may be.", allow_abbrev=False),
+        actions.add_parser("remove-address", help="Look for a known server there no more.", allow_abbrev=False),
+    ]
+    for action in addresses:
+        completes(action.add_argument("name", metavar="NAME", help="what it is called here"), SERVERS)
+        action.add_argument("address", metavar="HOST[:PORT]", help="the address; also [IPV6]:PORT or unix:/path")
     shown_list = actions.add_parser("list", help="List the known servers.", allow_abbrev=False)
     remove = actions.add_parser("remove", help="Forget a server.", allow_abbrev=False)
     completes(remove.add_argument("name", metavar="NAME", help="what it is called here"), SERVERS)
-    for action in (add, shown_list, remove):
+    for action in (add, *addresses, shown_list, remove):
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
@@ -49,12 +56,55 @@ def run(options: argparse.Namespace) -> int:
         remotes.remove(options.name)
         _say(options, f"{options.name} is forgotten here", {"removed": options.name})
         return Exit.DONE
+    if options.action in ("add-address", "remove-address"):
+        return _change_addresses(remotes, options)
     for name in remotes.names():
         remote = remotes.load(name)
-        fields = {"name": name, "address": str(remote.address), "user": remote.user}
+        addresses = [str(address) for address in remote.addresses]
+        fields = {"name": name, "addresses": addresses, "user": remote.user}
         device = f", by the name of {shown(remote.device)}" if remote.device else ""
         fields |= {"device": remote.device} if remote.device else {}
-        _say(options, f"{name:20} {remote.address} as {shown(remote.user)}{device}", fields)
+        _say(options, f"{name:20} {', '.join(addresses)} as {shown(remote.user)}{device}", fields)
+    return Exit.DONE
+
+
+def _change_addresses(remotes: Remotes, options: argparse.Namespace) -> int:
+    import attrs
+
+    from homeftp.client import parse_address
+    from homeftp.client.remotes import Remote
+    from homeftp.config import MAX_ADDRESSES
+
+    address = parse_address(options.address)
+
+    def change(remote: Remote) -> Remote:
+        if options.action == "add-address":
+            if address not in remote.addresses and len(remote.addresses) >= MAX_ADDRESSES:
+                raise SetupError(
+                    f"{remote.name} has {MAX_ADDRESSES} addresses already: homeftp remote remove-address takes one away"
+                )
+            changed = dict.fromkeys((*remote.addresses, address))
+        else:
+            if address not in remote.addresses:
+                known = ", ".join(map(str, remote.addresses))
+                raise SetupError(f"{address} is no address of {remote.name}: those are {known}")
+            if len(remote.addresses) == 1:
+                raise SetupError(
+                    f"{address} is the only address of {remote.name}: add another one first, or forget the server, "
+                    f"homeftp remote remove {remote.name}"
+                )
+            changed = dict.fromkeys(each for each in remote.addresses if each != address)
+        return attrs.evolve(remote, addresses=changed)
+
+    changed = remotes.update(remotes.load(options.name), change)
+    if changed is None:
+        raise SetupError(f"there is no remote called {options.name} any more")
+    addresses = [str(each) for each in changed.addresses]
+    _say(
+        options,
+        f"{options.name} is looked for at {', '.join(addresses)}",
+        {"name": options.name, "addresses": addresses},
+    )
     return Exit.DONE
 
 
@@ -80,7 +130,7 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
         client = await connect(reactor, address, ca=presented.ca, username=options.user, password=password)
         server = client.about.server
         await client.close()
-        remotes.save(Remote(options.name, address, options.user, password, presented.ca))
+        remotes.save(Remote(options.name, [address], options.user, password, presented.ca))
         fields = {"added": options.name, "address": str(address), "fingerprint": presented.fingerprint}
         _say(options, f"{options.name} is ready: homeftp ls {options.name}:", {**fields, "server": server})
         return Exit.DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import os
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Awaitable, Callable
 from homeftp.cli.running import run_reactor
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
+    from homeftp.client import Address, Client
     from homeftp.client.cases import Tools
     from homeftp.client.remotes import Remote, Remotes
     from homeftp.tls import Own
@@ -31,14 +32,14 @@ def with_remote(name: str, work: Work) -> int:
     from homeftp.client.remotes import Remotes, client_home
 
     remotes = Remotes(client_home(os.environ))
-    remote = remotes.load(name)
+    remotes.load(name)  # what is wrong with it is said before anything is begun
 
     async def main(reactor: Any) -> int:
         from twisted.internet.defer import Deferred
 
         from homeftp.client.line import Line
 
-        line = Line(reactor, lambda: _connect(reactor, remotes, remote))
+        line = Line(reactor, lambda: _connect(reactor, remotes, name))
         coming = Deferred.fromCoroutine(line.connect())
         reactor.callLater(_MEANWHILE, importlib.import_module, "homeftp.client.transfer")
         client = await coming
@@ -65,11 +66,13 @@ def with_remote(name: str, work: Work) -> int:
     return run_reactor(main)
 
 
-async def _connect(reactor: Any, remotes: Remotes, remote: Remote) -> Client:
+async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
+    """A connection to the remote, at whichever of its addresses it is; what another command learned is known here."""
     from homeftp.client import connect
     from homeftp.errors import LoginFailed, NotTrusted
     from homeftp.tls import own_certificate
 
+    remote = remotes.load(name)
     own = own_certificate(remote.certificate, remote.key) if remote.key else None
     if own is not None and _ended(own):
         raise LoginFailed(
@@ -78,13 +81,28 @@ async def _connect(reactor: Any, remotes: Remotes, remote: Remote) -> Client:
         )
     try:
         client = await connect(
-            reactor, remote.address, ca=remote.ca, username=remote.user, password=remote.password, own=own
+            reactor, remote.addresses, ca=remote.ca, username=remote.user, password=remote.password, own=own
         )
     except NotTrusted as reason:
         raise await _explained(reactor, remote, reason) from None
+    await _remember(client, remotes, remote)
     if own is not None:
         await _renew(client, remotes, remote, own)
     return client
+
+
+async def _remember(client: Client, remotes: Remotes, remote: Remote) -> None:
+    """Where the server was found, for the next time; a file that cannot be written is no reason to do nothing now."""
+    from typing import cast
+
+    from twisted.internet.threads import deferToThread
+
+    from homeftp.errors import SetupError
+
+    where = cast("Address", client.where)
+    if where != remote.addresses[0]:
+        with contextlib.suppress(SetupError, OSError):
+            await deferToThread(remotes.update, remote, lambda found: found.reached_at(where))
 
 
 def _ended(own: Own) -> bool:
@@ -101,32 +119,39 @@ async def _renew(client: Client, remotes: Remotes, remote: Remote, own: Own) -> 
     if not may_be_renewed(own.certificate, now()):
         return
     import attrs
+    from twisted.internet.threads import deferToThread
 
     from homeftp.client.pairing import renew
     from homeftp.errors import NotTrusted, Refusal, SetupError
 
     with contextlib.suppress(Refusal, NotTrusted, SetupError):
         certificate, key = await renew(client, remote.ca)
-        remotes.save(attrs.evolve(remote, certificate=certificate, key=key))
+        change = functools.partial(attrs.evolve, certificate=certificate, key=key)
+        await deferToThread(remotes.update, remote, change)
 
 
 async def _explained(reactor: Any, remote: Remote, reason: Exception) -> Exception:
     """With a server that is not trusted: who it says it is, and who it should be."""
     from cryptography import x509
 
-    from homeftp.client import ConnectionFailed, first_contact
+    from homeftp.client import Address, ConnectionFailed, OthersAnswered, first_contact
+    from homeftp.client.errors import told
     from homeftp.errors import NotTrusted
     from homeftp.identity import fingerprint
 
+    failures = reason.failures if isinstance(reason, OthersAnswered) else [(remote.addresses[0], reason)]
+    where, *others = failures  # those that are not trusted come first
     try:
-        presented = await first_contact(reactor, remote.address)
+        presented = await first_contact(reactor, where[0] if isinstance(where[0], Address) else remote.addresses[0])
         pinned = fingerprint(x509.load_pem_x509_certificate(remote.ca))
     except (NotTrusted, ConnectionFailed, ValueError):
         return reason
     if presented.fingerprint == pinned:
         return reason
-    return NotTrusted(
-        f"what answers at {remote.address} is not the server that was added as {remote.name}: its fingerprint is "
-        f"{presented.fingerprint}, not {pinned}. Nothing was sent. Only if the server's owner says that it was set up "
-        f"anew: homeftp remote remove {remote.name}, then add it again"
+    elsewhere = f" Elsewhere it was not found either: {told(others)}." if others else ""
+    text = (
+        f"what answers at {where[0]} is not the server that was added as {remote.name}: its fingerprint is "
+        f"{presented.fingerprint}, not {pinned}. Nothing was sent.{elsewhere} Only if the server's owner says that it "
+        f"was set up anew: homeftp remote remove {remote.name}, then add it again"
     )
+    return OthersAnswered(reason.failures, text) if isinstance(reason, OthersAnswered) else NotTrusted(text)

@@ -130,7 +130,8 @@ async def reach(
     except AllFailed as failed:
         if len(places) == 1:
             raise failed.failures[0] from None
-        raise not_reached([(shown(each), why) for each, why in zip(places, failed.failures, strict=True)]) from None
+        named = [each if isinstance(each, Address) else shown(each) for each in places]
+        raise not_reached(list(zip(named, failed.failures, strict=True))) from None
     return places[place], protocol
 
 

@@ -24,22 +24,26 @@ class ConnectionFailed(Exception):
 class NotReached(ConnectionFailed):
     """The server is at none of several addresses: the message names each, and why."""
 
-    def __init__(self, failures: Sequence[tuple[str, Exception]]) -> None:
-        told = "; ".join(f"{where}: {_brief(reason)}" for where, reason in failures)
-        super().__init__(f"the server is at none of its addresses: {told}")
+    def __init__(self, failures: Sequence[tuple[object, Exception]], message: str = "") -> None:
+        super().__init__(message or f"the server is at none of its addresses: {told(failures)}")
         self.failures = failures
-        """Each address as it is shown, and what happened there."""
+        """Each address, and what happened there."""
 
 
 class OthersAnswered(NotReached, NotTrusted):
     """The same, and at one address at least answers somebody who is not the server: he has been told nothing."""
 
 
-def not_reached(failures: Sequence[tuple[str, Exception]]) -> NotReached:
-    """Why there is no connection to a server with several addresses; those at which somebody else answers come first."""
+def not_reached(failures: Sequence[tuple[object, Exception]]) -> NotReached:
+    """Why no connection came about to a server with several addresses; where somebody else answers comes first."""
     others = [each for each in failures if isinstance(each[1], NotTrusted)]
     rest = [each for each in failures if not isinstance(each[1], NotTrusted)]
     return (OthersAnswered if others else NotReached)([*others, *rest])
+
+
+def told(failures: Sequence[tuple[object, Exception]]) -> str:
+    """Addresses, and what happened at each, for the middle of a line."""
+    return "; ".join(f"{where}: {_brief(reason)}" for where, reason in failures)
 
 
 def _brief(reason: Exception) -> str:

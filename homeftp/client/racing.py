@@ -71,7 +71,7 @@ class _Race(Generic[T]):
         if self._begun < len(self._attempts):
             self._next_call = self._clock.callLater(self._seconds, self._next)
         self._running[place] = Deferred.fromCoroutine(self._attempt(place))
-        self._running[place].addCallbacks(self._won, self._lost, [place], errbackArgs=[place])
+        self._running[place].addCallbacks(self._won, self._lost, (place,), errbackArgs=(place,))
 
     async def _attempt(self, place: int) -> T:
         return await self._attempts[place]()

@@ -1,4 +1,4 @@
-"""The servers that this machine knows: where each is, who to log in as, and whom to trust.
+"""The servers that this machine knows: where each may be, who to log in as, and whom to trust.
 
 One file for each in `remotes/` of the client's folder, readable by its owner
 only: it holds the pinned CA, and the device's key or a password.
@@ -6,14 +6,16 @@ only: it holds the pinned CA, and the device's key or a password.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from typing import Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from homeftp.client.address import Address, parse_address
+from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import SetupError
 from homeftp.private import private_folder, read_private, sync_folder, write_private
 
@@ -24,12 +26,17 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}\Z")
 """Two letters at least: one and a colon would be a drive on Windows."""
 
 
+def _tuple(addresses: Iterable[Address]) -> tuple[Address, ...]:
+    return tuple(addresses)
+
+
 @attrs.frozen
 class Remote:
     """A server that is known."""
 
     name: str
-    address: Address
+    addresses: tuple[Address, ...] = attrs.field(converter=_tuple)
+    """Where it may be; the one that last worked comes first. At least one, at most `MAX_ADDRESSES`."""
     user: str
     """The account."""
     password: str = attrs.field(repr=False)
@@ -41,6 +48,10 @@ class Remote:
     certificate: bytes = attrs.field(default=b"", repr=False)
     """PEM, as the key is; both empty where it is not paired."""
     key: bytes = attrs.field(default=b"", repr=False)
+
+    def reached_at(self, *addresses: Address) -> Remote:
+        """The same server after it was reached at the first of these addresses; the others may be right, too."""
+        return attrs.evolve(self, addresses=tuple(dict.fromkeys((*addresses, *self.addresses)))[:MAX_ADDRESSES])
 
 
 def check_name(name: str) -> str:
@@ -70,6 +81,14 @@ class Remotes:
         names = [name.removesuffix(".json") for name in found if name.endswith(".json")]
         return sorted(name for name in names if NAME.match(name))
 
+    def all(self) -> list[Remote]:
+        """All that can be read."""
+        found = []
+        for name in self.names():
+            with contextlib.suppress(SetupError):
+                found.append(self.load(name))
+        return found
+
     def load(self, name: str) -> Remote:
         """The remote called `name`."""
         path = self._path(name)
@@ -86,7 +105,7 @@ class Remotes:
             fields = json.loads(data)
             return Remote(
                 name,
-                parse_address(fields["address"]),
+                _addresses(fields),
                 str(fields["user"]),
                 str(fields.get("password", "")),
                 fields["ca"].encode("ascii"),
@@ -94,7 +113,7 @@ class Remotes:
                 fields.get("certificate", "").encode("ascii"),
                 fields.get("key", "").encode("ascii"),
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, SetupError):
             raise SetupError(f"{path} is damaged: remove it, and add the remote again") from None
 
     def prepare(self) -> None:
@@ -108,7 +127,7 @@ class Remotes:
         """Keep a remote, in the place of one of the same name."""
         private_folder(self._folder)
         fields = {
-            "address": str(remote.address),
+            "addresses": [str(address) for address in remote.addresses],
             "user": remote.user,
             "ca": remote.ca.decode("ascii"),
         }
@@ -120,11 +139,44 @@ class Remotes:
             fields["password"] = remote.password
         write_private(self._path(remote.name), json.dumps(fields, indent=1).encode())
 
+    def update(self, remote: Remote, change: Callable[[Remote], Remote]) -> Remote | None:
+        """Read a remote again, change it and keep it, if it is there and is still of the same home; gives it.
+
+        Two commands may do so at once: one waits for the other, for a moment.
+        """
+        with self._alone():
+            try:
+                found = self.load(remote.name)
+            except SetupError:
+                return None
+            if found.ca != remote.ca:
+                return None
+            changed = change(found)
+            if changed != found:
+                self.save(changed)
+            return changed
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """With the folder to oneself, where the system can."""
+        if os.name != "posix" or not os.path.isdir(self._folder):
+            yield
+            return
+        import fcntl
+
+        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def remove(self, name: str) -> None:
         """Forget a remote."""
         path = self._path(name)
         try:
-            os.unlink(path)
+            with self._alone():
+                os.unlink(path)
             sync_folder(self._folder)
         except FileNotFoundError:
             raise SetupError(f"there is no remote called {name}") from None
@@ -133,6 +185,14 @@ class Remotes:
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, f"{check_name(name)}.json")
+
+
+def _addresses(fields: Mapping[str, Any]) -> Sequence[Address]:
+    """Those in a remote's file, which at first held a single one."""
+    given = fields["addresses"] if "addresses" in fields else [fields["address"]]
+    if not isinstance(given, list) or not given:
+        raise ValueError("a remote has a list of addresses")
+    return [parse_address(each) for each in given[:MAX_ADDRESSES]]
 
 
 def client_home(environ: Mapping[str, str]) -> str:

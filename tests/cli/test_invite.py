@@ -119,7 +119,7 @@ class PairTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What cannot be meant is said before anything is sent."""
         home = os.path.abspath(self.mktemp())
-        Remotes(home).save(Remote("nas", Address("127.0.0.1", 1), "ann", "secret", b"ca"))
+        Remotes(home).save(Remote("nas", [Address("127.0.0.1", 1)], "ann", "secret", b"ca"))
         for words, fault in (
             ("7-guitar", "a number and two words"),
             ("7-gitar-pine", "is it guitar?"),

@@ -84,7 +84,7 @@ class PairTests(PairCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         with open(path) as file:
             kept = json.load(file)
-        self.assertEqual(sorted(kept), ["address", "ca", "certificate", "device", "key", "user"])
+        self.assertEqual(sorted(kept), ["addresses", "ca", "certificate", "device", "key", "user"])
         self.assertIn("as ann, by the name of ann-laptop", self.homeftp("remote", "list").stdout)
 
     def test_cannot_keep(self) -> None:
@@ -100,10 +100,38 @@ class PairTests(PairCase):
 
     def test_names(self) -> None:
         """A second server of the same name gets another one, and typed in capitals the code is the same."""
-        done = [self.pair(self.invite().upper().replace("-", " ")) for _ in range(2)]
-        self.assertEqual([each.returncode for each in done], [0, 0], done)
-        names = [match[1] for each in done for match in [re.match(r"paired with (\S+) ", each.stdout)] if match]
+        names = []
+        for _ in range(2):
+            done = self.pair(self.invite().upper().replace("-", " "))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            names += re.findall(r"\Apaired with (\S+) ", done.stdout)
+            self.server.end()
+            self.server = ServerProcess(account=False, command=self.command)
         self.assertEqual(names[1], f"{names[0]}-2")
+
+    def test_again(self) -> None:
+        """A server that is known already is the same one, at one more address, and with a newer certificate."""
+        self.paired()
+        done = self.homeftp("pair", f"localhost:{self.server.ports[0]}", self.invite("--account", "ann"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("paired with nas ", done.stdout)
+        listed = [json.loads(line) for line in self.homeftp("remote", "list", "--json").stdout.splitlines()]
+        port = self.server.ports[0]
+        self.assertEqual([each["name"] for each in listed], ["nas"])
+        self.assertEqual(listed[0]["addresses"], [f"localhost:{port}", f"127.0.0.1:{port}"])
+        self.assertNotEqual(listed[0]["device"], "ann-laptop")
+        self.assertEqual(self.homeftp("ls", "nas:").returncode, 0)
+        self.assertEqual(self.at_server("device", "revoke", "ann-laptop").returncode, 0)
+        self.assertEqual(self.homeftp("ls", "nas:").returncode, 0, "it is the new certificate that is used")
+
+    def test_another_account(self) -> None:
+        """To another account, or by a name that was asked for, the same server is a remote of its own."""
+        self.paired()
+        self.assertEqual(self.pair(self.invite("--account", "bob"), "--device", "bobs").returncode, 0)
+        self.assertEqual(self.pair(self.invite("--account", "ann"), "--name", "second").returncode, 0)
+        listed = [json.loads(line) for line in self.homeftp("remote", "list", "--json").stdout.splitlines()]
+        self.assertEqual(sorted(each["user"] for each in listed), ["ann", "ann", "bob"])
+        self.assertEqual([each["device"] for each in listed if each["name"] == "nas"], ["ann-laptop"])
 
     def test_no_secrets(self) -> None:
         """A code that is typed in when it is asked for is nowhere: in no list of processes, and in no log."""

@@ -41,7 +41,7 @@ class AddTests(RemoteCase):
         self.assertEqual(os.stat(f"{self.home}/remotes/nas.json").st_mode & 0o777, 0o600)
         self.assertEqual(self.homeftp("ls", "nas:").returncode, 0)
         listed = json.loads(self.homeftp("remote", "list", "--json").stdout)
-        self.assertEqual(listed, {"name": "nas", "address": self.address, "user": "ann"})
+        self.assertEqual(listed, {"name": "nas", "addresses": [self.address], "user": "ann"})
         self.assertEqual(self.add("--fingerprint", digits)[0], 2)
         self.assertEqual(self.homeftp("remote", "remove", "nas").returncode, 0)
         self.assertEqual(self.homeftp("ls", "nas:").returncode, 2)
@@ -122,7 +122,7 @@ class OtherServerTests(RemoteCase):
         path = f"{self.home}/remotes/nas.json"
         with open(path) as file:
             kept = json.load(file)
-        kept["address"] = f"127.0.0.1:{other.ports[0]}"
+        kept["addresses"] = [f"127.0.0.1:{other.ports[0]}"]
         with open(path, "w") as file:
             json.dump(kept, file)
         said = self.homeftp("ls", "nas:")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.address import Address, parse_address
 from homeftp.client.remotes import Remote, Remotes, check_name, client_home, index_path
+from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import SetupError
 
 
@@ -42,7 +46,7 @@ class RemotesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.home = self.mktemp()
         self.remotes = Remotes(self.home)
-        self.remote = Remote("nas", Address("::1", 5), "änn", "sécret", b"-----BEGIN CERTIFICATE-----\n")
+        self.remote = Remote("nas", [Address("::1", 5)], "änn", "sécret", b"-----BEGIN CERTIFICATE-----\n")
 
     def test_kept(self) -> None:
         """What is saved is loaded, listed and removed; only its owner can read it."""
@@ -76,11 +80,66 @@ class RemotesTests(SynchronousTestCase):
     def test_damaged(self) -> None:
         """A damaged file is told as such."""
         self.remotes.save(self.remote)
-        for content in (b"", b"[]", b"{}", b'{"address": "x y"}', b"\xff"):
-            with open(f"{self.home}/remotes/nas.json", "wb") as file:
-                file.write(content)
-            with self.assertRaises(SetupError):
+        rest = b'"user": "ann", "ca": ""}'
+        damaged = [b"", b"[]", b"{}", b"\xff", b'{"address": "x y", ' + rest]
+        damaged += [b'{"addresses": %b, %b' % (each, rest) for each in (b"[]", b'"nas"', b"[7]", b'["a", "x y"]')]
+        for content in damaged:
+            self.write(content)
+            with self.assertRaisesRegex(SetupError, "is damaged", msg=content):
                 self.remotes.load("nas")
+        self.write(b'{"addresses": ["a", "b"], ' + rest)
+        self.assertEqual(self.remotes.load("nas").addresses, (Address("a"), Address("b")))
+
+    def write(self, content: bytes) -> None:
+        with open(f"{self.home}/remotes/nas.json", "wb") as file:
+            file.write(content)
+
+    def test_one_address(self) -> None:
+        """A file of a time when a remote had a single address is read, and is kept in the new form."""
+        self.remotes.save(self.remote)
+        self.write(b'{"address": "[::1]:5", "user": "\xc3\xa4nn", "ca": "x", "password": "p"}')
+        remote = self.remotes.load("nas")
+        self.assertEqual(remote.addresses, (Address("::1", 5),))
+        self.remotes.save(remote)
+        with open(f"{self.home}/remotes/nas.json") as file:
+            kept = json.load(file)
+        self.assertEqual((kept["addresses"], "address" in kept), (["[::1]:5"], False))
+
+    def test_reached(self) -> None:
+        """The address that worked comes first; of too many the one that worked longest ago is forgotten."""
+        remote = self.remote
+        for number in range(MAX_ADDRESSES):
+            remote = remote.reached_at(Address("nas", number + 1))
+        self.assertEqual([each.port for each in remote.addresses], [8, 7, 6, 5, 4, 3, 2, 1])
+        self.assertEqual([each.port for each in remote.reached_at(Address("nas", 3)).addresses][:3], [3, 8, 7])
+
+    def test_update(self) -> None:
+        """What another command has kept meanwhile is not undone; what was removed or replaced by then is let alone."""
+        self.remotes.save(self.remote)
+        self.remotes.save(attrs.evolve(self.remote, password="new"))
+        changed = self.remotes.update(self.remote, lambda found: found.reached_at(Address("nas")))
+        self.assertEqual(changed, self.remotes.load("nas"))
+        self.assertEqual((changed.password, changed.addresses[0]), ("new", Address("nas")))  # type: ignore[union-attr]
+        self.remotes.save(attrs.evolve(self.remote, ca=b"other"))
+        self.assertIsNone(self.remotes.update(self.remote, lambda found: self.remote))
+        self.assertEqual(self.remotes.load("nas").ca, b"other")
+        self.remotes.remove("nas")
+        self.assertIsNone(self.remotes.update(self.remote, lambda found: self.remote))
+        self.assertEqual(self.remotes.names(), [])
+
+    def test_at_once(self) -> None:
+        """Of what many commands add at once nothing is lost."""
+        self.remotes.save(self.remote)
+
+        def add(port: int) -> None:
+            Remotes(self.home).update(self.remote, lambda found: found.reached_at(Address("nas", port)))
+
+        adding = [threading.Thread(target=add, args=(port,)) for port in range(1, MAX_ADDRESSES + 1)]
+        for each in adding:
+            each.start()
+        for each in adding:
+            each.join()
+        self.assertEqual({each.port for each in self.remotes.load("nas").addresses}, set(range(1, MAX_ADDRESSES + 1)))
 
     def test_names(self) -> None:
         """A name cannot be a path, a drive, or look like an option."""
