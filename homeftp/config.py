@@ -185,4 +185,6 @@ class Settings:
     """Whether a person sees what the server says when it starts, and not a log that others may read."""
     similar_names: bool = False
     """Whether a new name may differ from one beside it in case or compatible form alone."""
+    announce: bool = True
+    """Whether the server tells its network that it is there, where the extra for that is installed."""
     limits: Limits = attrs.field(factory=Limits)

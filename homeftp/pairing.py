@@ -58,6 +58,18 @@ def new_words() -> str:
     return "-".join(secrets.choice(WORDS) for _ in range(2))
 
 
+def resembles_code(text: str) -> bool:
+    """Whether a person who typed this meant a code, be it with a slip in it, rather than the name of a machine.
+
+    When in doubt it is a code: names are asked for in the network, and so
+    would the secret be.
+    """
+    if not re.fullmatch(r"[0-9]{1,4}(?:[\W_]+[^\W\d_]+){1,2}", text.strip()):
+        return False
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return not set(re.findall(r"[\W_]", text)) - set(" -_") or any(word in WORDS for word in words)
+
+
 def parse_code(text: str) -> Code:
     """A code as a person typed it: capitals, spaces and other marks between the words do not matter.
 

@@ -121,7 +121,7 @@ _SINGLE: dict[str, Callable[[str], Any]] = {
     "audit-files": _log_files,
 }
 _RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": _days, "versions-max": _portion}
-_FLAGS = ("similar-names",)
+_FLAGS = ("similar-names", "no-announce")
 _MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
     "listen-tls": str,
@@ -247,6 +247,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """Allow new names that differ from one beside them only in case or in the form of their letters."""
         self._many["similar-names"] = ["yes"]
 
+    def opt_no_announce(self) -> None:
+        """Do not tell the network, by multicast DNS, that the server is there."""
+        self._many["no-announce"] = ["yes"]
+
     def opt_auth(self, description: str) -> None:
         """Check names and passwords by a Twisted checker (see --help-auth) instead of our own accounts."""
         kind = description.partition(":")[0]
@@ -314,9 +318,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         limits = {
             field: _convert(name, given[name][0], kind) for name, (field, kind) in _LIMITS.items() if name in given
         }
-        flags: dict[str, Any] = {
-            name.replace("-", "_"): _convert(name, given[name][0], _yes) for name in _FLAGS if name in given
-        }
+        flags = {name: _convert(name, given[name][0], _yes) for name in _FLAGS if name in given}
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in values.items()},
             listen=many["listen"] or (() if many["listen-tls"] else _DEFAULTS.listen),
@@ -326,7 +328,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
             attended=_attended(),
-            **flags,
+            similar_names=flags.get("similar-names", _DEFAULTS.similar_names),
+            announce=not flags.get("no-announce", not _DEFAULTS.announce),
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):

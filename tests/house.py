@@ -17,7 +17,8 @@ PACKAGE = Path(homeftp.__file__).parent
 GROUND = frozenset({"config", "errors", "status"})
 CONTRACTS = GROUND | {"wire", "values", "interfaces"}
 TOOLS = frozenset(
-    "audit budget devicecert identity index machine pairing private records syscalls tls tree words workers".split()
+    "audit budget devicecert discovery identity index machine pairing private records"
+    " syscalls tls tree words workers".split()
 )
 SHARED = CONTRACTS | TOOLS
 

@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Command] = {
     "state": Command("homeftp.cli.state", "Back up what this machine's server knows of people, and bring it back."),
     "account": Command("homeftp.cli.account", "Add, list and remove who may log in to this machine's server."),
     "grant": Command("homeftp.cli.grant", "Narrow what an account may do in one folder."),
+    "discover": Command("homeftp.cli.discover", "List the servers that announce themselves in this network."),
     "pair": Command("homeftp.cli.pair", "Get to know a server, by a code that was made there."),
     "remote": Command("homeftp.cli.remote", "Add, list and remove the servers that this machine knows."),
     "get": Command("homeftp.cli.get", "Fetch files from a server."),

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Sequence, cast
 
 from homeftp.cli import Exit
 from homeftp.cli.output import print_json, shown
@@ -15,12 +15,18 @@ from homeftp.errors import SetupError
 
 if TYPE_CHECKING:
     from homeftp.client import Address, Paired
+    from homeftp.client.browsing import Announced
     from homeftp.client.remotes import Remotes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and the code."""
-    parser.add_argument("address", metavar="HOST[:PORT]", help="where the server is; also [IPV6]:PORT or unix:/path")
+    parser.add_argument(
+        "address",
+        metavar="HOST[:PORT]",
+        nargs="?",
+        help="where the server is; also [IPV6]:PORT or unix:/path; without it, the one that announces itself here",
+    )
     parser.add_argument(
         "code", metavar="CODE", nargs="*", help="the code that homeftp invite shows there; else asked for"
     )
@@ -33,26 +39,33 @@ def run(options: argparse.Namespace) -> int:
     """Pair."""
     from homeftp.cli.running import run_reactor
     from homeftp.client import parse_address
+    from homeftp.client.browsing import check_available
     from homeftp.client.pairing import pair
     from homeftp.client.remotes import Remotes, check_name, client_home
     from homeftp.pairing import parse_code
 
     remotes = Remotes(client_home(os.environ))
-    address = parse_address(options.address)
+    place, words = place_and_code([*filter(None, [options.address]), *options.code])
+    address = None if place is None else parse_address(place)
     if options.name is not None:
         check_name(options.name)
         if options.name in remotes.names():
             raise SetupError(f"there is a remote called {options.name} already: homeftp remote remove {options.name}")
-    code = parse_code(" ".join(options.code) or _asked())
+    if address is None:
+        check_available()
+    code = parse_code(words or _asked())
     remotes.prepare()
 
     async def main(reactor: Any) -> int:
         from twisted.internet.threads import deferToThread
 
-        paired = await pair(reactor, address, code, device=options.device or socket.gethostname())
-        name = await deferToThread(_keep, remotes, paired, address, options.name)
+        addresses, announced = ([address], "") if address is not None else await _the_only_one(reactor)
+        device = options.device or socket.gethostname()
+        paired = await pair(reactor, addresses, code, device=device, announced=announced)
+        reached = [cast("Address", paired.where), *addresses]
+        name = await deferToThread(_keep, remotes, paired, reached, options.name)
         if options.json:
-            fields = {"paired": name, "address": str(address), "fingerprint": paired.fingerprint}
+            fields = {"paired": name, "address": str(reached[0]), "fingerprint": paired.fingerprint}
             print_json({**fields, "device": paired.device, "account": paired.account})
         else:
             short = paired.fingerprint[: len("SHA256:") + 8]
@@ -62,6 +75,41 @@ def run(options: argparse.Namespace) -> int:
     return run_reactor(main)
 
 
+def place_and_code(words: Sequence[str]) -> tuple[str | None, str]:
+    """The server's address, None where there is none among the words, and the code, "" where it is to be asked for."""
+    from homeftp.pairing import resembles_code
+
+    if not words or resembles_code(" ".join(words)):
+        return None, " ".join(words)
+    return words[0], " ".join(words[1:])
+
+
+async def _the_only_one(reactor: Any) -> tuple[Sequence[Address], str]:
+    """Where the server is that announces itself in this network, and how its fingerprint begins.
+
+    Where there are several, which one is meant is for a person to say: the
+    code would be tried in vain at the others, and each try counts.
+    """
+    from homeftp.client import ConnectionFailed
+    from homeftp.client.browsing import browse
+
+    if sys.stderr.isatty():
+        print("looking for the server in this network...", file=sys.stderr, flush=True)
+    servers: dict[str, list[Announced]] = {}
+    for each in await browse(reactor):
+        servers.setdefault(each.fingerprint, []).append(each)
+    if not servers:
+        raise ConnectionFailed(
+            "no server announces itself in this network: give its address, as the server shows it when it starts: "
+            "homeftp pair HOST CODE"
+        )
+    if len(servers) > 1:
+        named = "; ".join(f"{shown(same[0].name)} at {same[0].addresses[0]}" for same in servers.values())
+        raise SetupError(f"several servers announce themselves: {named}. Say which: homeftp pair HOST CODE")
+    ((fingerprint, same),) = servers.items()
+    return list(dict.fromkeys(address for each in same for address in each.addresses)), fingerprint
+
+
 def _asked() -> str:
     """The code, from standard input: there it is in no list of processes."""
     if sys.stdin.isatty():
@@ -69,8 +117,8 @@ def _asked() -> str:
     return sys.stdin.readline(256)
 
 
-def _keep(remotes: Remotes, paired: Paired, address: Address, given: str | None) -> str:
-    """Keep what the pairing gave; gives the server's name here.
+def _keep(remotes: Remotes, paired: Paired, reached: Sequence[Address], given: str | None) -> str:
+    """Keep what the pairing gave; gives the server's name here. It was reached at the first of the addresses.
 
     A server that is known already, to the same account, keeps its name: it is
     the same one at one more address, with a newer certificate.
@@ -82,11 +130,11 @@ def _keep(remotes: Remotes, paired: Paired, address: Address, given: str | None)
     known = remotes.all() if given is None else []
     same = [remote for remote in known if (remote.ca, remote.user) == (paired.ca, paired.account)]
     own: dict[str, Any] = {"device": paired.device, "certificate": paired.certificate, "key": paired.key}
-    for remote in sorted(same, key=lambda each: address not in each.addresses):
-        if remotes.update(remote, lambda found: attrs.evolve(found.reached_at(address), password="", **own)):
+    for remote in sorted(same, key=lambda each: reached[0] not in each.addresses):
+        if remotes.update(remote, lambda found: attrs.evolve(found.reached_at(*reached), password="", **own)):
             return remote.name
     name = given or _free(paired.host, remotes.names())
-    remotes.save(Remote(name, [address], paired.account, "", paired.ca, **own))
+    remotes.save(Remote(name, reached[:1], paired.account, "", paired.ca, **own).reached_at(*reached))
     return name
 
 

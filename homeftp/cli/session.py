@@ -68,7 +68,7 @@ def with_remote(name: str, work: Work) -> int:
 
 async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
     """A connection to the remote, at whichever of its addresses it is; what another command learned is known here."""
-    from homeftp.client import connect
+    from homeftp.client import ConnectionFailed, connect
     from homeftp.errors import LoginFailed, NotTrusted
     from homeftp.tls import own_certificate
 
@@ -79,16 +79,30 @@ async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
             f"this device was not at {remote.name} for so long that its certificate has ended: ask for a code at the "
             "server, homeftp invite, and pair again"
         )
+    dial = functools.partial(connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, own=own)
     try:
-        client = await connect(
-            reactor, remote.addresses, ca=remote.ca, username=remote.user, password=remote.password, own=own
-        )
-    except NotTrusted as reason:
-        raise await _explained(reactor, remote, reason) from None
+        client = await dial(remote.addresses)
+    except (NotTrusted, ConnectionFailed) as reason:
+        client = await _moved(reactor, remote, dial, reason)
     await _remember(client, remotes, remote)
     if own is not None:
         await _renew(client, remotes, remote, own)
     return client
+
+
+async def _moved(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Client]], reason: Exception) -> Client:
+    """A connection at an address that the server announces, having been found at none that is remembered."""
+    from homeftp.client import ConnectionFailed
+    from homeftp.client.browsing import announced_addresses
+    from homeftp.errors import NotTrusted
+
+    if not all(each.local for each in remote.addresses):
+        hints = await announced_addresses(reactor, remote.fingerprint)
+        new = [each for each in hints if each not in remote.addresses]
+        if new:
+            with contextlib.suppress(NotTrusted, ConnectionFailed):
+                return await dial(new)
+    raise await _explained(reactor, remote, reason) if isinstance(reason, NotTrusted) else reason
 
 
 async def _remember(client: Client, remotes: Remotes, remote: Remote) -> None:
@@ -132,21 +146,18 @@ async def _renew(client: Client, remotes: Remotes, remote: Remote, own: Own) -> 
 
 async def _explained(reactor: Any, remote: Remote, reason: Exception) -> Exception:
     """With a server that is not trusted: who it says it is, and who it should be."""
-    from cryptography import x509
-
     from homeftp.client import Address, ConnectionFailed, OthersAnswered, first_contact
     from homeftp.client.errors import told
     from homeftp.errors import NotTrusted
-    from homeftp.identity import fingerprint
 
     failures = reason.failures if isinstance(reason, OthersAnswered) else [(remote.addresses[0], reason)]
     where, *others = failures  # those that are not trusted come first
     try:
         presented = await first_contact(reactor, where[0] if isinstance(where[0], Address) else remote.addresses[0])
-        pinned = fingerprint(x509.load_pem_x509_certificate(remote.ca))
-    except (NotTrusted, ConnectionFailed, ValueError):
+    except (NotTrusted, ConnectionFailed):
         return reason
-    if presented.fingerprint == pinned:
+    pinned = remote.fingerprint
+    if pinned in ("", presented.fingerprint):
         return reason
     elsewhere = f" Elsewhere it was not found either: {told(others)}." if others else ""
     text = (

@@ -30,6 +30,11 @@ class Address:
             return f"{_UNIX}{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def local(self) -> bool:
+        """Whether it is on this very machine, wherever that is."""
+        return bool(self.path) or self.host in ("localhost", "::1") or self.host.startswith("127.")
+
     def endpoint(self, reactor: Any, timeout: float) -> IStreamClientEndpoint:
         """What to connect to; `timeout` in seconds."""
         from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint

@@ -7,7 +7,7 @@ key never leaves this machine.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Sequence, cast
 
 import attrs
 from cryptography import x509
@@ -17,9 +17,11 @@ from msgspec import Meta
 from homeftp import identity, tls
 from homeftp.client.answers import understood
 from homeftp.client.api import Client
-from homeftp.client.connecting import Where, secure
+from homeftp.client.connecting import Where, reach
+from homeftp.client.protocol import ClientProtocol
 from homeftp.config import Patience
 from homeftp.devicecert import belongs, new_request
+from homeftp.discovery import short
 from homeftp.errors import BadRequest, NotTrusted
 from homeftp.pairing import Code, Half, proves
 from homeftp.wire.messages import Proof, SpakeMessage
@@ -40,6 +42,8 @@ class Paired:
     """The CA's certificate, PEM; this and the next two are what `connect` takes."""
     certificate: bytes
     key: bytes = attrs.field(repr=False)
+    where: object = None
+    """Which of the places that `pair` was given the server was reached at."""
 
 
 _Short = Annotated[str, Meta(max_length=256)]
@@ -68,16 +72,36 @@ class _Renewed:
     certificate: Annotated[str, Meta(max_length=8192)]
 
 
-async def pair(reactor: Any, endpoint: Where, code: Code, *, device: str, patience: Patience | None = None) -> Paired:
+async def pair(
+    reactor: Any,
+    endpoint: Where | Sequence[Where],
+    code: Code,
+    *,
+    device: str,
+    announced: str = "",
+    patience: Patience | None = None,
+) -> Paired:
     """Pair with the server at `endpoint`, which knows the code; `device` is what this machine calls itself.
+
+    Several places are tried together. With `announced`, the beginning of a
+    CA's fingerprint in hexadecimal digits, the code is tried at a server of
+    such a CA only.
 
     Raises `ConnectionFailed`, `LoginFailed` (32) for a code that is wrong or
     not valid any more, `Busy` (51), and `NotTrusted` for a server that does
     not know the code, or with somebody between.
     """
-    protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
+
+    def as_announced(protocol: ClientProtocol) -> None:
+        found = identity.fingerprint(tls.presented_ca(protocol.transport))
+        if not short(found).startswith(announced):
+            raise NotTrusted("what answers there is not the server that announced itself: the code was not tried")
+
+    places = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(Where, endpoint)]
+    options = tls.first_contact_options()
+    where, protocol = await reach(reactor, places, options, patience or Patience(), as_announced)
     try:
-        return await pair_over(Client(protocol), code, device)
+        return attrs.evolve(await pair_over(Client(protocol), code, device), where=where)
     finally:
         await protocol.close()
 

@@ -49,6 +49,18 @@ class Remote:
     """PEM, as the key is; both empty where it is not paired."""
     key: bytes = attrs.field(default=b"", repr=False)
 
+    @property
+    def fingerprint(self) -> str:
+        """The CA's; "" where what is kept of it is damaged."""
+        from cryptography import x509
+
+        from homeftp.identity import fingerprint
+
+        try:
+            return fingerprint(x509.load_pem_x509_certificate(self.ca))
+        except ValueError:
+            return ""
+
     def reached_at(self, *addresses: Address) -> Remote:
         """The same server after it was reached at the first of these addresses; the others may be right, too."""
         return attrs.evolve(self, addresses=tuple(dict.fromkeys((*addresses, *self.addresses)))[:MAX_ADDRESSES])

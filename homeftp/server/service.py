@@ -51,6 +51,7 @@ from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.machine import now, own_name
 from homeftp.private import private_folder, write_private
+from homeftp.server.advertising import Advertising
 from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement, reachable
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
@@ -116,6 +117,7 @@ class HomeFTPService(MultiService):
         self._revocation: Revocation | None = None
         # A thread of its own: a device that keeps all others busy must not put off that it is cut off.
         self._revoking = ThreadWorkers(reactor, size=1, queue=1, name="revoking")
+        self._advertising = Advertising(reactor)
         self._renewal = LoopingCall(self.renew)
         self._renewal.clock = reactor
         self._tidying = LoopingCall(self.tidy)
@@ -243,6 +245,8 @@ class HomeFTPService(MultiService):
             read_only=self._open.share.read_only,
         ):
             self._log.info("{line}", line=line)
+        if self._settings.announce:
+            self._advertising.start(listened, identity.fingerprint)
 
     def _known(self, state: State, audit: Audit) -> Known:
         """Who may come in; while that is nobody, a code for the first device, if it is clear whose that is."""
@@ -313,6 +317,7 @@ class HomeFTPService(MultiService):
         if self._revocation is not None:
             self._revocation.stop()
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        quiet = self._advertising.stop()
         await maybeDeferred(super().stopService)
         ended = self._connections.stop()
         cut = Deadline(self._reactor, self._settings.limits.shutdown_seconds, self._connections.abort)
@@ -326,6 +331,7 @@ class HomeFTPService(MultiService):
             self._open.share.close()
             self._open.index.close()
             self._open.audit.close()
+        await quiet
 
 
 class StartFailed(SystemExit, Exception):
