@@ -61,13 +61,16 @@ def new_words() -> str:
 def resembles_code(text: str) -> bool:
     """Whether a person who typed this meant a code, be it with a slip in it, rather than the name of a machine.
 
-    When in doubt it is a code: names are asked for in the network, and so
-    would the secret be.
+    When in doubt it is a code: a machine's name is asked for in the network,
+    and so would the secret be.
     """
-    if not re.fullmatch(r"[0-9]{1,4}(?:[\W_]+[^\W\d_]+){1,2}", text.strip()):
+    found = re.fullmatch(r"[\W_]*[0-9]{1,4}([\W_]*)[^\W\d_]+(?:([\W_]+)[^\W\d_]+)?[\W_]*", text)
+    if found is None:
         return False
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return not set(re.findall(r"[\W_]", text)) - set(" -_") or any(word in WORDS for word in words)
+    if any(word in WORDS for word in re.findall(r"[^\W\d_]+", text.lower())):
+        return True
+    first, second = found.groups()
+    return bool(first) and not set(first + (second or "")) - set(" -_")
 
 
 def parse_code(text: str) -> Code:

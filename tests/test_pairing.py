@@ -17,6 +17,7 @@ from homeftp.pairing import (
     new_words,
     parse_code,
     proves,
+    resembles_code,
 )
 from homeftp.words import WORDS
 
@@ -66,6 +67,19 @@ class CodeTests(SynchronousTestCase):
             parse_code("7-gitar-pine")
         with self.assertRaisesRegex(SetupError, "^the second word is none that a code has$"):
             parse_code("7-guitar-zzzzzz")
+
+    def test_resembles(self) -> None:
+        """What is meant as a code, with or without a slip, is told from the name of a machine."""
+        for text in (
+            *("7-guitar-pine", " 7 Guitar Pine ", "7_GUITAR_PINE", "7 guitar-pine.", "7guitar pine", "7.guitar.pine"),
+            *("7-gitar-pinne", "7-guitar", "7 gitar", "7guitar", "7/guitar/pinne", "0007-guitar-pine"),
+        ):
+            self.assertTrue(resembles_code(text), text)
+        for text in (
+            *("", "nas", "192.168.1.10", "7", "[fd00::7]", "unix:/run/7-guitar-pine", "7-guitar-pine:8421", "1nas"),
+            *("nas.local 7-guitar-pine", "10.0.0.7 7 guitar pine", "1.example.org", "3com", "7-a-b-c", "nas-7"),
+        ):
+            self.assertFalse(resembles_code(text), text)
 
     def test_repr(self) -> None:
         """The secret does not get into a log by accident."""

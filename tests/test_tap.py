@@ -48,6 +48,17 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(settings.listen, ("tcp:8421",))
         self.assertEqual(settings.limits, Limits())
 
+    def test_announced(self) -> None:
+        """The server is announced in its network unless that is not wanted, on the command line or in the file."""
+        self.assertTrue(self.parse("x").announce)
+        self.assertFalse(self.parse("--no-announce", "x").announce)
+        for text, announced in (("yes", False), ("no", True)):
+            path = self.config(f"[homeftp]\nroot = x\nno-announce = {text}\n")
+            self.assertEqual(self.parse("--config", path).announce, announced)
+        self.assertIn(
+            "--no-announce maybe", self.fault("--config", self.config("[homeftp]\nno-announce = maybe\nroot = x"))
+        )
+
     def test_everything(self) -> None:
         """Each option reaches its setting."""
         settings = self.parse(

@@ -132,14 +132,14 @@ class FoundTests(AddressesCase):
 
     def test_nowhere(self) -> None:
         """Where it is at no address each is named, in one line."""
-        self.moved_to(NOWHERE, "no.such.host.invalid")
+        self.moved_to(NOWHERE, "localhost:1")
         done = self.homeftp("ls", "nas:")
         self.assertEqual(
             (done.returncode, done.stderr),
             (
                 4,
                 f"homeftp: the server is at none of its addresses: {NOWHERE}: nothing listens there; "
-                "no.such.host.invalid:8421: cannot be found\n",
+                "localhost:1: nothing listens there\n",
             ),
         )
 
