@@ -23,6 +23,7 @@ def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
     from twisted.python.failure import Failure
     from zope.interface import provider
 
+    from homeftp.cli.lookup import Lookups
     from homeftp.cli.main import TRACEBACK
 
     @provider(ILogObserver)
@@ -31,6 +32,7 @@ def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
 
     reactor: Any = installed
     reactor.seconds = time.monotonic  # Twisted's own follows the wall clock, which may be set meanwhile
+    reactor.installNameResolver(Lookups(reactor))
     if not os.environ.get(TRACEBACK):
         globalLogBeginner.beginLoggingTo([_unseen], redirectStandardIO=False, discardBuffer=True)
     working: list[Deferred[int]] = []
