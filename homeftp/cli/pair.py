@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from homeftp.client.browsing import Announced
     from homeftp.client.remotes import Remotes
 
+_NAMED = 4
+"""Servers that are named, of those among which a person has to choose."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and the code."""
@@ -104,7 +107,8 @@ async def _the_only_one(reactor: Any) -> tuple[Sequence[Address], str]:
             "homeftp pair HOST CODE"
         )
     if len(servers) > 1:
-        named = "; ".join(f"{shown(same[0].name)} at {same[0].addresses[0]}" for same in servers.values())
+        named = "; ".join(f"{shown(same[0].name)} at {same[0].addresses[0]}" for same in [*servers.values()][:_NAMED])
+        named += "" if len(servers) <= _NAMED else "; and others (homeftp discover lists them)"
         raise SetupError(f"several servers announce themselves: {named}. Say which: homeftp pair HOST CODE")
     ((fingerprint, same),) = servers.items()
     return list(dict.fromkeys(address for each in same for address in each.addresses)), fingerprint
