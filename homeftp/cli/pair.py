@@ -53,7 +53,10 @@ def run(options: argparse.Namespace) -> int:
     if options.name is not None:
         check_name(options.name)
         if options.name in remotes.names():
-            raise SetupError(f"there is a remote called {options.name} already: homeftp remote remove {options.name}")
+            raise SetupError(
+                f"there is a remote called {options.name} already. If that is the same server, leave out --name: it "
+                f"keeps its name; if not: homeftp remote remove {options.name}"
+            )
     if address is None:
         check_available()
     code = parse_code(words or _asked())

@@ -117,7 +117,10 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
 
     check_name(options.name)
     if options.name in remotes.names():
-        raise SetupError(f"there is a remote called {options.name} already: homeftp remote remove {options.name}")
+        raise SetupError(
+            f"there is a remote called {options.name} already. If that is the same server at one more address: homeftp "
+            f"remote add-address {options.name} {options.address}; if not: homeftp remote remove {options.name}"
+        )
     address = parse_address(options.address)
     expected = None if options.fingerprint is None else normalise_fingerprint(options.fingerprint)
 

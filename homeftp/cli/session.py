@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _GARBAGE_AFTER = 20_000
 """New objects between two collections: a transfer has many for each file, and makes no cycles of them."""
 
+_LOOK_AROUND = 2.0
+"""Seconds that a server's remembered addresses have alone, before it is looked for by what is announced."""
+
 _MEANWHILE = 0.03
 """Seconds into the connection: then the server checks the password, and what is needed next can be imported."""
 
@@ -68,8 +71,8 @@ def with_remote(name: str, work: Work) -> int:
 
 async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
     """A connection to the remote, at whichever of its addresses it is; what another command learned is known here."""
-    from homeftp.client import ConnectionFailed, connect
-    from homeftp.errors import LoginFailed, NotTrusted
+    from homeftp.client import connect
+    from homeftp.errors import LoginFailed
     from homeftp.tls import own_certificate
 
     remote = remotes.load(name)
@@ -80,29 +83,43 @@ async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
             "server, homeftp invite, and pair again"
         )
     dial = functools.partial(connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, own=own)
-    try:
-        client = await dial(remote.addresses)
-    except (NotTrusted, ConnectionFailed) as reason:
-        client = await _moved(reactor, remote, dial, reason)
+    client = await _find(reactor, remote, dial)
     await _remember(client, remotes, remote)
     if own is not None:
         await _renew(client, remotes, remote, own)
     return client
 
 
-async def _moved(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Client]], reason: Exception) -> Client:
-    """A connection at an address that the server announces, having been found at none that is remembered."""
+async def _find(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Client]]) -> Client:
+    """A connection at one of the remembered addresses; where that takes its time, at one that the server announces."""
     from homeftp.client import ConnectionFailed
     from homeftp.client.browsing import announced_addresses
+    from homeftp.client.racing import AllFailed, first_of
     from homeftp.errors import NotTrusted
 
-    if not all(each.local for each in remote.addresses):
+    async def announced() -> Client:
         hints = await announced_addresses(reactor, remote.fingerprint)
         new = [each for each in hints if each not in remote.addresses]
-        if new:
-            with contextlib.suppress(NotTrusted, ConnectionFailed):
-                return await dial(new)
-    raise await _explained(reactor, remote, reason) if isinstance(reason, NotTrusted) else reason
+        if not new:
+            raise ConnectionFailed("the server is not announced")
+        return await dial(new)
+
+    ways = [lambda: dial(remote.addresses)]
+    if not all(each.local for each in remote.addresses):
+        ways.append(announced)
+    expected = (NotTrusted, ConnectionFailed)
+    try:
+        _, client = await first_of(reactor, ways, seconds=_LOOK_AROUND, failures=expected, unused=_close)
+    except AllFailed as failed:
+        reason = failed.failures[0]
+        raise await _explained(reactor, remote, reason) if isinstance(reason, NotTrusted) else reason from None
+    return client
+
+
+def _close(client: Client) -> None:
+    from twisted.internet.defer import Deferred
+
+    Deferred.fromCoroutine(client.close())
 
 
 async def _remember(client: Client, remotes: Remotes, remote: Remote) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from homeftp.config import Patience
 from homeftp.discovery import short
 from tests.networks import ADDRESS, OTHER_ADDRESS, Network
 from tests.processes import WITHIN, ServerProcess, environment, run_homeftp
@@ -198,6 +199,28 @@ class MovedTests(NetworkCase):
         listed = json.loads(self.homeftp("remote", "list", "--json").stdout)
         self.assertTrue(re.fullmatch(rf"10\.99\.0\.\d:{moved.ports[0]}", listed["addresses"][0]), listed)
 
+    def test_silent(self) -> None:
+        """A remembered address at which something else takes the connection, and says nothing, is not waited for."""
+        server = self.serve()
+        port = server.ports[0]
+        done = self.homeftp("pair", f"{ADDRESS}:{port}", self.invite(server), "--name", "nas")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        server.end()
+        silent = subprocess.Popen(
+            [*self.network.inside, sys.executable, "-c", SILENT, str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(silent.communicate)
+        assert silent.stdout is not None
+        self.assertEqual(silent.stdout.readline(), "listening\n")
+        self.serve(folder=server.folder)
+        began = time.monotonic()
+        done = self.homeftp("ls", "nas:")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertLess(time.monotonic() - began, Patience().tls_seconds, "it has waited for the other")
+
     def test_impostor(self) -> None:
         """Whoever announces the fingerprint of another is told nothing, and keeps nobody from the right one."""
         server = self.serve()
@@ -227,6 +250,13 @@ class MovedTests(NetworkCase):
         done = self.homeftp("ls", "nas:")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+
+SILENT = """
+import socket, sys
+listening = socket.create_server(("", int(sys.argv[1])))
+print("listening", flush=True)
+sys.stdin.read()
+"""
 
 LIAR = """
 import sys

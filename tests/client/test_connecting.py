@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from typing import Any, Coroutine
+from unittest import mock
 
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IHostnameResolver, IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+from zope.interface import directlyProvides
 
 from homeftp import tls
 from homeftp.client import Address, ConnectionFailed, NotReached, OthersAnswered
@@ -26,6 +29,14 @@ LOOP: Any = reactor
 
 NEVER = 60.0
 """Seconds between two attempts, where waiting for the next one would be noticed."""
+
+
+def resolve(receiver: Any, name: str, portNumber: int) -> None:
+    """Every name has three addresses, of which the last is ours."""
+    receiver.resolutionBegan(None)
+    for kind, host in ((IPv6Address, "::1"), (IPv4Address, "127.0.0.2"), (IPv4Address, "127.0.0.1")):
+        receiver.addressResolved(kind("TCP", host, portNumber))
+    receiver.resolutionComplete()
 
 
 class Answering(Protocol):
@@ -146,6 +157,18 @@ class ReachTests(TestCase):
         homes = [self.place("home") for _ in range(8)]
         await self.reach(*(each.address for each in homes), seconds=0)
         self.assertGreater(sum(each.met for each in homes), 1, "the control")
+
+    async def test_name(self) -> None:
+        """Of a name with several addresses any may be the right one."""
+        home = self.place("home")
+
+        resolver = mock.Mock()
+        directlyProvides(resolver, IHostnameResolver)
+        resolver.resolveHostName = resolve
+        before = LOOP.installNameResolver(resolver)
+        self.addCleanup(LOOP.installNameResolver, before)
+        there = Address("nas.example.org", home.address.port)
+        self.assertEqual(await self.reach(there, self.place(None).address, seconds=NEVER), there)
 
     async def test_one(self) -> None:
         """Of a single address it is said what is the matter there, as ever."""
