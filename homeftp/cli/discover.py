@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     known = by_fingerprint(Remotes(client_home(os.environ)).all())
 
     async def main(reactor: Any) -> int:
-        for server in await browse(reactor, options.seconds):
+        for server in await browse(reactor, options.seconds, quiet=None):
             _print(server, known.get(server.fingerprint, []), options.json)
         return Exit.DONE
 

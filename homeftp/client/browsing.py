@@ -25,6 +25,9 @@ from homeftp.errors import SetupError
 BROWSE_SECONDS = 3.0
 """For so long servers are listened for: most answer within one second."""
 
+QUIET_SECONDS = 1.5
+"""So long after the last news nothing more is expected: by then everybody has been asked twice."""
+
 MAX_SERVERS = 64
 """Announcements that are looked at, at most."""
 
@@ -68,14 +71,18 @@ def check_available() -> None:
         )
 
 
-async def browse(reactor: Any, seconds: float = BROWSE_SECONDS) -> list[Announced]:
-    """Listen for `seconds`; gives the servers that announce themselves, by name.
+async def browse(
+    reactor: Any, seconds: float = BROWSE_SECONDS, *, quiet: float | None = QUIET_SECONDS
+) -> list[Announced]:
+    """Listen for `seconds`, or until nothing new was heard for `quiet`; gives the servers that announce themselves.
+
+    They are sorted by name. None for `quiet`: for all of `seconds`.
 
     Raises `SetupError` where the extra is not installed, and
     `ConnectionFailed` where this network does not let it.
     """
     check_available()
-    return await _Browsing(reactor, seconds).found
+    return await _Browsing(reactor, seconds, seconds if quiet is None else quiet).found
 
 
 async def announced_addresses(reactor: Any, fingerprint: str) -> list[Address]:
@@ -96,10 +103,12 @@ async def announced_addresses(reactor: Any, fingerprint: str) -> list[Address]:
 class _Browsing:
     """The library speaks asyncio: it gets a loop of its own in a thread of its own, which nobody waits for."""
 
-    def __init__(self, reactor: Any, seconds: float) -> None:
+    def __init__(self, reactor: Any, seconds: float, quiet: float) -> None:
         self.found: Deferred[list[Announced]] = Deferred(self._cancelled)
         self._reactor = reactor
         self._seconds = seconds
+        self._quiet = quiet
+        self._news_at: float | None = None
         self._given_up = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._enough: asyncio.Event | None = None
@@ -138,6 +147,7 @@ class _Browsing:
         def heard(zeroconf: Any, service_type: str, name: str, state_change: ServiceStateChange) -> None:
             if state_change is ServiceStateChange.Removed or name in seen or len(seen) >= MAX_SERVERS:
                 return
+            self._news_at = asyncio.get_running_loop().time()
             info = AsyncServiceInfo(service_type, name)
             seen[name] = info, asyncio.ensure_future(info.async_request(zeroconf, self._seconds * 1000, multicast))
 
@@ -147,8 +157,7 @@ class _Browsing:
         network = AsyncZeroconf(interfaces=own)
         try:
             browser = AsyncServiceBrowser(network.zeroconf, SERVICE, handlers=[heard], question_type=multicast)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), self._seconds)
+            await self._wait(self._enough)
             await browser.async_cancel()
             for _, asking in seen.values():
                 asking.cancel()
@@ -162,3 +171,15 @@ class _Browsing:
         return sorted(
             (each for each in servers if each is not None), key=lambda each: (each.name, each.addresses[0].host)
         )
+
+    async def _wait(self, enough: asyncio.Event) -> None:
+        """Until there is nothing more to be waited for."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._seconds
+        while not enough.is_set():
+            until = end if self._news_at is None else min(end, self._news_at + self._quiet)
+            if until <= loop.time():
+                break
+            with contextlib.suppress(asyncio.TimeoutError):
+                # Short ones: news may come meanwhile, and end it sooner.
+                await asyncio.wait_for(enough.wait(), min(until - loop.time(), self._quiet / 4))

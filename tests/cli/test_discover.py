@@ -64,7 +64,7 @@ class NetworkCase(TestCase):
 
     def discover(self) -> list[dict[str, Any]]:
         """All that is found."""
-        done = self.homeftp("discover", "--json")
+        done = self.homeftp("discover", "--json", "--seconds", "1.5")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -88,7 +88,7 @@ class DiscoverTests(NetworkCase):
         self.assertEqual(found["remotes"], [])
         self.assertEqual(self.homeftp("pair", f"{ADDRESS}:{port}", self.invite(server), "--name", "box").returncode, 0)
         self.assertEqual(self.discover()[0]["remotes"], ["box"])
-        said = self.homeftp("discover", "--seconds", "2").stdout
+        said = self.homeftp("discover", "--seconds", "1.5").stdout
         self.assertRegex(
             said, rf"\A\S+ +10\.99\.0\.\d:{port}, 10.* SHA256:{found['fingerprint']}\.\.\.   says that it is box\n\Z"
         )
@@ -239,7 +239,7 @@ class MovedTests(NetworkCase):
         self.assertEqual(liar.stdout.readline(), "announced\n")
         (found,) = self.discover()
         self.assertEqual((found["remotes"], found["name"]), (["nas"], "\u202e\u009bliar"), "the control: he is heard")
-        self.assertTrue(self.homeftp("discover").stdout.startswith("\\u202e\\x9bliar "))
+        self.assertTrue(self.homeftp("discover", "--seconds", "1.5").stdout.startswith("\\u202e\\x9bliar "))
         done = self.homeftp("ls", "nas:")
         self.assertEqual(done.returncode, 4)
         code = self.invite(other)
