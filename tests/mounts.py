@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from typing import Iterator, TypeVar
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests import needs
 from tests.processes import WITHIN
@@ -74,6 +75,40 @@ def ext4(path: str, *options: str) -> Iterator[str]:
     run("mkfs.ext4", "-q", *options, disk)
     with mounted(path, "-o", "loop", disk):
         yield path
+
+
+def quick_folder(case: SynchronousTestCase) -> str:
+    """A new folder for a test that syncs a lot, on a disk in memory; on a real one where nothing can be mounted.
+
+    The disk has an ext4 without a journal, which has us sync all that we
+    would sync anywhere. What is left in the folder at the end goes to where
+    all tests leave their files, for a person to look at.
+    """
+    kept: str = os.path.abspath(case.mktemp())
+    try:
+        folder = held(case, _disk_in_memory(f"{kept}.disk"))
+    except (OSError, SkipTest):
+        os.mkdir(kept)
+        return kept
+    case.addCleanup(_copy, folder, kept)
+    return folder
+
+
+@contextlib.contextmanager
+def _disk_in_memory(path: str) -> Iterator[str]:
+    needs.root()
+    needs.device("/dev/loop-control")
+    mkfs = ("mkfs.ext4", "-q", "-b", "4096", "-O", "^has_journal", "-E", "lazy_itable_init=0")
+    with memory(f"{path}.memory", "size=1g,mode=700") as below:
+        disk = image(os.path.join(below, "image"), 512 * MIB)
+        run(*mkfs, disk)
+        with mounted(path, "-o", "loop", disk):
+            os.rmdir(os.path.join(path, "lost+found"))
+            yield path
+
+
+def _copy(folder: str, kept: str) -> None:
+    shutil.copytree(folder, kept, symlinks=True)
 
 
 @contextlib.contextmanager

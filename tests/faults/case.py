@@ -1,11 +1,12 @@
-"""What the tests of faults share: drivers, one for each processor that may be used, and the points to be tried."""
+"""What the tests of faults share: drivers that run at the same time, and the points to be tried."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import Callable, Iterable, TypeVar
+from queue import LifoQueue
+from typing import Callable, Iterable, Iterator, TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,40 +14,48 @@ from tests.faults.driving import Driver, Outcome, can_trace
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.systems import RIGHT
 from tests.faults.verdict import after_failure, after_restart
+from tests.mounts import quick_folder
 
 T = TypeVar("T")
 
+_DRIVERS = ("one", "two", "three")
+
 
 class FaultCase(SynchronousTestCase):
-    """Two drivers, which run at the same time."""
+    """Some drivers, which run at the same time: each has strace and us to wait for."""
 
     def setUp(self) -> None:
-        """Start them."""
-        folder = os.path.abspath(self.mktemp())
-        os.mkdir(folder)
-        self._free: SimpleQueue[Driver] = SimpleQueue()
-        for name in ("one", "two"):
-            driver = Driver(os.path.join(folder, name))
-            self.addCleanup(driver.close)
-            self._free.put(driver)
+        """None is started before it is needed. Their disk is a quick one: no fault is the disk's own, and no kill."""
+        self._folder = quick_folder(self)
+        self._free: LifoQueue[Driver | str] = LifoQueue()
+        for name in _DRIVERS:
+            self._free.put(name)
+
+    @contextlib.contextmanager
+    def _taken(self) -> Iterator[Driver]:
+        """One of them, for this thread alone."""
+        free = self._free.get()
+        try:
+            if isinstance(free, str):
+                free = Driver(os.path.join(self._folder, free))
+                self.addCleanup(free.close)
+            yield free
+        finally:
+            self._free.put(free)
 
     def driver(self) -> Driver:
         """One of them, for a test that needs no more."""
-        driver = self._free.get()
-        self._free.put(driver)
-        return driver
+        with self._taken() as driver:
+            return driver
 
     def each(self, job: Callable[[Driver, T], list[str]], points: Iterable[T]) -> list[str]:
         """All that `job` finds wrong, each with a driver of its own."""
 
         def run(point: T) -> list[str]:
-            driver = self._free.get()
-            try:
+            with self._taken() as driver:
                 return job(driver, point)
-            finally:
-                self._free.put(driver)
 
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(len(_DRIVERS)) as pool:
             return [wrong for found in pool.map(run, points) for wrong in found]
 
     def recorded(self, scenario: str, system: str) -> Outcome:
