@@ -341,6 +341,8 @@ class SignalTests(TestCase):
         self.server.send(signal.SIGTERM)
         client.socket.sendall(bytes(4_000_000))
         self.assertEqual(client.response()[0]["status"], 0)
+        self.assertEqual(client.socket.recv(1), b"", "it hangs up by itself")
+        client.socket.close()
         self.server.end()
         self.assertEqual(self.read(), bytes(8_000_000))
 
