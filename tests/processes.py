@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,9 +23,19 @@ WITHIN = 30.0
 """Seconds that anything here may take."""
 
 
+@functools.lru_cache(maxsize=1)
+def _compiled() -> Mapping[str, str]:
+    """What lets children find the code compiled, where Python is told to leave nothing of that beside it."""
+    if not sys.dont_write_bytecode:
+        return {}
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
+
 def environment(**more: str) -> dict[str, str]:
     """The environment of a child: ours, with the checkout's code, and nothing of the user's own folders."""
-    return {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONUNBUFFERED": "1", **more}
+    return {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONUNBUFFERED": "1", **_compiled(), **more}
 
 
 def run_homeftp(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
@@ -136,3 +150,12 @@ def add_remote(server: ServerProcess, home: str, name: str = "nas", *, port: int
         HOMEFTP_HOME=home,
     )
     assert added.returncode == 0, added.stderr
+
+
+def pair(server: ServerProcess, home: str, name: str = "nas") -> None:
+    """Make the client whose folder is `home` a device of ann's, which knows the server by its certificate."""
+    invited = run_homeftp("invite", "--json", "--account", "ann", "--state", server.state)
+    assert invited.returncode == 0, invited.stderr
+    code = json.loads(invited.stdout)["code"]
+    paired = run_homeftp("pair", f"127.0.0.1:{server.ports[0]}", code, "--name", name, HOMEFTP_HOME=home)
+    assert paired.returncode == 0, paired.stderr

@@ -16,18 +16,21 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.processes import REPOSITORY, ServerProcess, add_remote, environment, run_homeftp
+from tests.processes import REPOSITORY, ServerProcess, environment, pair, run_homeftp
 
 WITHIN = 60.0
 
 
 @functools.lru_cache(maxsize=1)
 def shared() -> tuple[ServerProcess, str]:
-    """One server for all tests of this process, ended with it, and the folder of a client that knows it as nas."""
+    """One server for all tests of this process, ended with it, and the folder of a client that knows it as nas, paired.
+
+    One that logs in by a password would have the server hash that for each command.
+    """
     server = ServerProcess(folder=tempfile.mkdtemp())
     atexit.register(server.end)
     home = os.path.join(server.folder, "client")
-    add_remote(server, home)
+    pair(server, home)
     return server, home
 
 
