@@ -43,9 +43,9 @@ class PowerCutTests(SynchronousTestCase):
         needs.require("the FUSE library", lambda: ctypes.util.find_library("fuse3") or ctypes.util.find_library("fuse"))
 
     def attempts(self, *runs: tuple[str, str, int, int], options: Sequence[str] = ()) -> list[Report]:
-        """Power cuts: system, store, seed and states of each. Two at a time, since much of it is waiting for mounts."""
+        """Power cuts: system, store, seed and states of each. Four at a time: most of it is waiting for mounts."""
         folders = [os.path.abspath(self.mktemp()) for _ in runs]
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda folder, run: self.attempt(folder, run, options), folders, runs))
 
     def attempt(self, folder: str, run: tuple[str, str, int, int], options: Sequence[str]) -> Report:
