@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import Callable
+import time
+from typing import Any, Callable
+
+from homeftp.config import MIB
 
 
 class Cutter:
@@ -72,6 +75,21 @@ class Cutter:
                     if not left:
                         self._cut(number)
                         break
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+class Slow(Cutter):
+    """Carries the first 8 MiB quickly, and then a mebibyte in a second or so."""
+
+    def _carry(self, source: socket.socket, target: socket.socket, *how: Any) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+                self.sent += len(data)
+                if self.sent > 8 * MIB:
+                    time.sleep(0.05)
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

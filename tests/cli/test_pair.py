@@ -13,12 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
 
 from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
-from tests.cutting import Cutter
+from tests.cutting import Slow
 from tests.processes import WITHIN, ServerProcess, environment, run_homeftp
 
 
@@ -188,21 +187,6 @@ class InviteTests(PairCase):
         self.assertEqual(made.returncode, 0, made.stderr)
         address = re.escape(f"127.0.0.1:{self.server.ports[0]}")
         self.assertRegex(made.stdout, rf"within 10m, once:   homeftp pair {address} [0-9]+-[a-z]+-[a-z]+\n\Z")
-
-
-class Slow(Cutter):
-    """Carries the first 8 MiB quickly, and then a mebibyte in a second or so."""
-
-    def _carry(self, source: socket.socket, target: socket.socket, *how: Any) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-                self.sent += len(data)
-                if self.sent > 8 * MIB:
-                    time.sleep(0.05)
-        for each in (source, target):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
 
 
 class DeviceTests(PairCase):

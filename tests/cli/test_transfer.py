@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 from homeftp.config import MIB
 from tests.cli.serving import ServedCase
+from tests.cutting import Slow
 from tests.processes import ServerProcess, add_remote, environment
 
 OLD, NEW = 1_600_000_000, 1_700_000_000
@@ -217,9 +220,22 @@ class TerminalTests(ServedCase):
 class InterruptedTests(ServedCase):
     """In the middle."""
 
+    def slowly(self) -> None:
+        """Let the way to the server be so slow that nobody is done before he is interrupted."""
+        slow = Slow(self.server.ports[0], [])
+        self.addCleanup(slow.close)
+        home = os.path.abspath(self.mktemp())
+        shutil.copytree(self.home, home)
+        self.home, path = home, os.path.join(home, "remotes", "nas.json")
+        with open(path) as file:
+            kept = json.load(file)
+        with open(path, "w") as file:
+            json.dump({**kept, "address": f"127.0.0.1:{slow.port}"}, file)
+
     def test_interrupted_get(self) -> None:
         """Ctrl-C, SIGTERM and a closed terminal leave what was there, no half file, and end with 130."""
-        self.lay_there("big", bytes(300 * MIB))
+        self.lay_there("big", bytes(64 * MIB))
+        self.slowly()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self.interrupt_get(number)
 
@@ -245,7 +261,8 @@ class InterruptedTests(ServedCase):
     def test_killed_push(self) -> None:
         """A client that is killed in the middle of a push leaves the old file at the server."""
         self.lay_there("big", b"what was there", mtime=OLD)
-        path = self.lay("big", bytes(300 * MIB))
+        path = self.lay("big", bytes(64 * MIB))
+        self.slowly()
         process = subprocess.Popen(
             [sys.executable, "-m", "homeftp", "push", path, f"nas:{self.there}/"],
             env=environment(HOMEFTP_HOME=self.home),
