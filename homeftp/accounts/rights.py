@@ -1,16 +1,19 @@
 """What an account may do, and where: rights for all that it sees, and narrower ones for some folders.
 
 A grant only ever narrows: what an account may do at a place is what it may do
-at all, less what each folder on the way there leaves out.
+at all, less what each folder on the way there leaves out. A folder is meant
+however its name is spelled: some disks open it by any case of its letters.
 """
 
 from __future__ import annotations
 
-from typing import Iterable
+import functools
+from typing import Iterable, Sequence
 
 import attrs
 
 from homeftp.errors import SetupError
+from homeftp.wire.endpoint import folded
 
 READ, ADD, REPLACE, DELETE = ORDER = ("read", "add", "replace", "delete")
 """To see and fetch; to store what is new; to change what is there; to remove it."""
@@ -33,7 +36,7 @@ def rights_shown(rights: Iterable[str]) -> str:
     return ",".join(right for right in ORDER if right in set(rights)) or "none"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Rights:
     """Of one account."""
 
@@ -41,18 +44,31 @@ class Rights:
     grants: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = ()
     """Folders, by the parts of their endpoints as the account sees them, and what may be done at most in each."""
 
+    @functools.cached_property
+    def _narrower(self) -> list[tuple[Sequence[str], frozenset[str]]]:
+        return [(_spelled_alike(folder), most) for folder, most in self.grants]
+
     def at(self, parts: tuple[str, ...]) -> frozenset[str]:
         """What may be done at that endpoint."""
         rights = self.everywhere
-        for folder, most in self.grants:
-            if parts[: len(folder)] == folder:
-                rights &= most
+        if self.grants:
+            alike = _spelled_alike(parts)
+            for folder, most in self._narrower:
+                if alike[: len(folder)] == folder:
+                    rights &= most
         return rights
 
     def in_all_of(self, parts: tuple[str, ...]) -> frozenset[str]:
         """What may be done at that endpoint and at everything that may lie beneath it."""
         rights = self.at(parts)
-        for folder, most in self.grants:
-            if folder[: len(parts)] == parts:
-                rights &= most
+        if self.grants:
+            alike = _spelled_alike(parts)
+            for folder, most in self._narrower:
+                if folder[: len(alike)] == alike:
+                    rights &= most
         return rights
+
+
+def _spelled_alike(parts: Sequence[str]) -> Sequence[str]:
+    """The same for all spellings that some disk takes for one another."""
+    return [folded(part) for part in parts]

@@ -83,21 +83,25 @@ class View:
         if self.rights == Rights():
             yield from pages  # there may be a million entries
         for page in pages:
-            entries = (entry for entry in page.entries if self._sees(endpoint, entry.name))
-            skipped = (each for each in page.skipped if self._sees(endpoint, each[0]))
-            yield Page(tuple(entries), tuple(skipped))
+            entries = tuple(entry for entry in page.entries if self._sees(endpoint, entry.name))
+            skipped = tuple(each for each in page.skipped if self._sees(endpoint, each[0]))
+            if entries or skipped:
+                yield Page(entries, skipped)
 
     def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
-        """The versions of what may be seen."""
-        for page in self.share.versions(self._visible(endpoint)):
-            yield [version for version in page if self._sees(endpoint, version.name)]
+        """The versions of what may be seen; of what may not there are none, as of what never was."""
+        for page in self.share.versions(self._whole(endpoint)) if self._may(READ, endpoint) else ():
+            seen = [version for version in page if self._sees(endpoint, version.name)]
+            if seen:
+                yield seen
 
     def _sees(self, endpoint: Endpoint, name: str) -> bool:
         return READ in self.rights.at((*endpoint.parts, *name.split("/")) if name else endpoint.parts)
 
     def arrived(self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> Arrived | None:
-        """How much of a content has arrived, for whoever may store it there."""
-        if not self.rights.at(endpoint.parts) & {ADD, REPLACE}:
+        """How much of a content has arrived, for whoever may store it there, and see that."""
+        rights = self.rights.at(endpoint.parts)
+        if READ not in rights or not rights & {ADD, REPLACE}:
             return None
         return self.share.arrived(self._whole(endpoint), hash, size, mtime_us)
 
@@ -140,6 +144,8 @@ class View:
     def _allowed(self, put: Put) -> Put | Forbidden:
         """It, where it is in the share, with the condition that makes of it what may be done."""
         rights = self.rights.at(put.endpoint.parts)
+        if put.offset and READ not in rights:
+            return self._forbidden(put.endpoint, "go on with what has arrived")  # it may be somebody else's
         whole = attrs.evolve(put, endpoint=self._whole(put.endpoint), by=self._who(put.by))
         if ADD in rights and REPLACE in rights:
             return whole
@@ -159,7 +165,9 @@ class View:
 
     def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: By = NOBODY) -> Entry:
         """Put a version in its place."""
-        whole = self._visible(endpoint)
+        if not self._may(READ, endpoint):
+            raise no_version(endpoint, at_us)
+        whole = self._whole(endpoint)
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
             raise self._forbidden(endpoint, "put back what was there")
         return self.share.restore(whole, at_us, if_hash, self._who(by))
@@ -169,7 +177,7 @@ class View:
     ) -> Generator[int, None, None]:
         """Remove a file, or a directory where all that may be in it may be removed."""
         whole = self._visible(endpoint)
-        if DELETE not in (self.rights.in_all_of(endpoint.parts) if recursive else self.rights.at(endpoint.parts)):
+        if DELETE not in self.rights.in_all_of(endpoint.parts):
             raise self._forbidden(endpoint, "remove this")
         yield from self.share.remove(whole, if_hash, recursive, self._who(by))
 
@@ -184,13 +192,20 @@ class View:
         asked = if_to if REPLACE in there else ABSENT
         try:
             return self.share.move(whole, self._whole(to), if_hash, asked, self._who(by))
-        except Changed as refused:
-            if asked == if_to or self.share.look(self._whole(to)) is None:
+        except _TELLING as refused:
+            if READ not in there and self.share.look(whole) is not None:
+                raise self._forbidden(to, "store this") from refused
+            if not isinstance(refused, Changed) or asked == if_to or self.share.look(self._whole(to)) is None:
                 raise
             raise self._forbidden(to, "replace what is") from refused
 
     def _forbidden(self, endpoint: Endpoint, what: str) -> Forbidden:
         return Forbidden(f"your account may not {what} at {_shown(endpoint)}: the server's owner decides that")
+
+
+def no_version(endpoint: Endpoint, at_us: int | None) -> NotFound:
+    """The refusal where there is no version that could be put back."""
+    return NotFound(f"there is no version of {_shown(endpoint)}{'' if at_us is None else ' from that time'}")
 
 
 def _shown(endpoint: Endpoint) -> str:

@@ -35,8 +35,12 @@ _TELL = 1024 * MIB
 """Bytes of what had arrived that are read again, between two words about it to the client."""
 
 
-def _put_many(share: IShare, puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
-    return share.put_many(puts)
+def _put_many(share: IShare, items: Sequence[tuple[Put, bytes, IRequest]]) -> Sequence[Entry | Exception]:
+    """In a worker. Whoever was cut off since they asked gets nothing stored any more."""
+    welcome = [not request.revoked for _, _, request in items]
+    puts = [(put, content) for (put, content, _), stays in zip(items, welcome, strict=True) if stays]
+    stored = iter(share.put_many(puts) if puts else ())
+    return [next(stored) if stays else _unwelcome() for stays in welcome]
 
 
 @implementer(IDispatcher, IClaiming)
@@ -71,7 +75,7 @@ class PushDispatcher:
         """A small file, together with others."""
         if body.hash_trailer:
             put = attrs.evolve(put, hash=_hash_in(content[put.size :]))
-        return self._put.run((request.account.share, (put, content[: put.size])))
+        return self._put.run((request.account.share, (put, content[: put.size], request)))
 
     async def _dispatch(self, request: IRequest, body: Push, put: Put, resolution: IResolution) -> None:
         if body.kind == "directory":

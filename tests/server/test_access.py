@@ -205,7 +205,7 @@ class RightsTests(AccessCase):
         for name in ("", "b.txt", "notes", "nothing"):
             self.assertEqual(self.ask(ann, "GET", rel_endpoint=name).status, Status.NOT_FOUND)
             self.assertEqual(self.ask(ann, "CMP", rel_endpoint=name).status, Status.ABSENT)
-            self.assertEqual(self.ask(ann, "VERSIONS", rel_endpoint=name).status, Status.NOT_FOUND)
+            self.assertEqual(self.ask(ann, "VERSIONS", rel_endpoint=name).body, {"versions_total": 0})
 
     def test_many_at_once(self) -> None:
         """Of small files that are stored together each has its own answer."""
@@ -279,3 +279,89 @@ class RightsTests(AccessCase):
             statuses,
             [absent, forbidden, forbidden, forbidden, forbidden, absent, forbidden, forbidden, Status.OK, Status.OK],
         )
+
+    def test_spelling(self) -> None:
+        """A folder is meant however it is spelled: some disks open it by any case of its letters."""
+        self.server.put("people/ann/Tax/old.txt", b"h")
+        self.server.put("people/ann/TAX/other.txt", b"what such a disk would open")
+        ann = self.enter("ann", tAx="none")
+        for name in ("Tax", "TAX", "tax", "tAX"):
+            self.assertEqual(self.ask(ann, "GET", rel_endpoint=f"{name}/other.txt").status, Status.NOT_FOUND)
+            self.assertEqual(self.ask(ann, "DELETE", rel_endpoint=name, recursive=True).status, Status.NOT_FOUND)
+            self.assertEqual(self.ask(ann, "PUSH", b"x", rel_endpoint=f"{name}/new").status, Status.FORBIDDEN)
+        self.assertEqual(self.ask(ann, "PUSH", b"x", rel_endpoint="TAX").status, Status.FORBIDDEN, "no sibling is told")
+        self.assertEqual(self.ask(ann, "PUSH", b"x", rel_endpoint="taxi").status, Status.OK, "the control")
+
+    def test_inside(self) -> None:
+        """A folder that holds nothing but what is hidden is as one that holds nothing, by each request."""
+        for folder in ("full", "empty"):
+            self.server.put(f"people/ann/{folder}/secret/x.txt", b"h")
+        self.server.put("people/ann/full/secret/y.txt", b"h")
+        os.unlink(os.path.join(self.server.root, "people/ann/empty/secret/x.txt"))
+        os.rmdir(os.path.join(self.server.root, "people/ann/empty/secret"))
+        ann = self.enter("ann", **{"full/secret": "none", "empty/secret": "none"})
+        for kind, body in (
+            ("GET", {}),
+            ("GET", {"recursive": True}),
+            ("VERSIONS", {}),
+            ("DELETE", {}),
+            ("DELETE", {"recursive": True}),
+            ("MOVE", {"to": "elsewhere"}),
+        ):
+            answers = []
+            for folder in ("full", "empty"):
+                ann.send(kind, {"rel_endpoint": folder, **body})
+                shown = [(each.status, each.message, each.body) for each in ann.responses()]
+                answers.append(str(shown).replace(folder, "*"))
+            self.assertEqual(answers[0], answers[1], kind)
+
+    def test_hidden_or_absent(self) -> None:
+        """What is hidden is answered as what is not there, whether it is or not."""
+        self.server.put("people/ann/hidden/there", b"h")
+        self.server.put("people/ann/visible/there", b"v")
+        ann = self.enter("ann", hidden="none")
+        for kind, body in (
+            ("GET", {}),
+            ("CMP", {"hash": hash_bytes(b"h")}),
+            ("VERSIONS", {}),
+            ("RESTORE", {}),
+            ("RESTORE", {"at": 5}),
+            ("DELETE", {}),
+            ("MOVE", {"to": "x"}),
+        ):
+            answers = []
+            for name in ("hidden/there", "hidden/nowhere", "visible/nowhere"):
+                ann.send(kind, {"rel_endpoint": name, **body})
+                shown = [(each.status, each.message, each.body) for each in ann.responses()]
+                answers.append(str(shown).replace(name, "*"))
+            self.assertEqual(answers, [answers[0]] * 3, kind)
+
+    def test_into_a_drop_box(self) -> None:
+        """What is moved into a folder that may not be seen is refused alike, whatever is in its way."""
+        self.server.put("people/ann/drop/Taken Name.txt", b"h")
+        self.server.put("people/ann/drop/dir/x", b"h")
+        ann = self.enter("ann", drop="add")
+        for to in ("TAKEN NAME.txt", "Taken Name.txt", "dir", "Taken Name.txt/x"):
+            for body in ({}, {"if_to": "absent"}):
+                named: dict[str, Any] = {"rel_endpoint": "b.txt", "to": f"drop/{to}", **body}
+                answer = self.ask(ann, "MOVE", **named)
+                self.assertEqual(answer.status, Status.FORBIDDEN, to)
+                self.assertEqual(answer.message.replace(to, "*").count("*"), 1)
+        self.assertEqual(self.ask(ann, "MOVE", rel_endpoint="nothing", to="drop/new").status, Status.NOT_FOUND)
+        self.assertEqual(self.ask(ann, "MOVE", rel_endpoint="b.txt", to="drop/new").status, Status.OK, "the control")
+
+    def test_others_upload(self) -> None:
+        """Who may only add sees nothing of what another was sending, and does nothing to it."""
+        content = os.urandom(3 * 1024 * 1024)
+        body: dict[str, Any] = {"rel_endpoint": "drop/f", "meta_data": [["mtime_us", 5]]}
+        owner, other = self.enter("ann"), self.enter("ann", drop="add")
+        owner.send_raw(encode_request("PUSH", body, content_length=len(content)) + b"\n" + content[: 2 * 1024 * 1024])
+        owner.protocol.connectionLost()
+        asked: dict[str, Any] = {"rel_endpoint": "drop/f", "meta_data": [["size", len(content)], ["mtime_us", 5]]}
+        self.assertNotIn("resume_from", self.ask(other, "CMP", **asked).body)
+        trailer = hash_bytes(b"").encode()
+        going_on = {**body, "offset": 1024 * 1024, "hash_trailer": True}
+        refused = self.ask(other, "PUSH", content[: 2 * 1024 * 1024] + trailer, **going_on)
+        self.assertEqual(refused.status, Status.FORBIDDEN)
+        self.accesses.grant("ann", parse("drop"), None)
+        self.assertIn("resume_from", self.ask(self.enter("ann"), "CMP", **asked).body, "the control")

@@ -107,6 +107,23 @@ class RevocationTests(SynchronousTestCase):
             self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), left)
         self.assertFalse(self.laptop.protocol.session.revoked, "the control: nobody has looked")
 
+    def test_small(self) -> None:
+        """Small files that wait to be stored are not, when the device was cut off; others' are."""
+        workers = LaterWorkers()
+        server = Server.make(workers=workers)  # type: ignore[arg-type]
+        self.addCleanup(server.close)
+        connections = [Connection(server, login=False) for _ in range(2)]
+        for number, connection in enumerate(connections):
+            connection.protocol.session.entrance.enter(server.account("ann"))
+            for name in range(9):
+                connection.send("PUSH", {"rel_endpoint": f"{number}/f{name}"}, b"x")
+        self.assertEqual(workers.work(), 1)
+        connections[0].protocol.revoke()
+        while workers.work():
+            pass
+        stored = [sorted(os.listdir(os.path.join(server.root, str(number)))) for number in range(2)]
+        self.assertEqual(stored, [["f0"], [f"f{name}" for name in range(9)]])
+
     def test_whole_already(self) -> None:
         """A PUSH of which all has come, and which is being worked on, is not stored after the device was cut off."""
         content = os.urandom(3 * MIB)
