@@ -119,6 +119,7 @@ class RevocationTests(SynchronousTestCase):
                 connection.send("PUSH", {"rel_endpoint": f"{number}/f{name}"}, b"x")
         self.assertEqual(workers.work(), 1)
         connections[0].protocol.revoke()
+        connections[0].protocol.connectionLost()
         while workers.work():
             pass
         stored = [sorted(os.listdir(os.path.join(server.root, str(number)))) for number in range(2)]
