@@ -27,8 +27,8 @@ from homeftp.values import By, Change
 FILE = "audit.jsonl"
 """Inside the state folder. Older ones have a number behind it: the older, the higher."""
 
-_LONGEST_TEXT = 4096
-"""Letters of what somebody sent that was refused."""
+_LONGEST_TEXT = 512
+"""Letters of what somebody said, perhaps to fill the log; of what was changed, every letter counts."""
 
 
 class Audit:
@@ -65,7 +65,7 @@ class Audit:
 
     def note(self, event: str, by: By, status: int = Status.OK, **fields: Any) -> None:
         """Write down one thing else: a login, say. Raises OSError."""
-        self._write([self._line(event, by, status, fields)])
+        self._write([self._line(event, by, status, {name: _short(value) for name, value in fields.items()})])
 
     def _line(self, event: str, by: By, status: int, fields: dict[str, Any]) -> bytes:
         line = {
@@ -77,7 +77,7 @@ class Audit:
             "request": _short(by.request),
             "status": int(status),
         }
-        line.update((name, _short(value)) for name, value in fields.items() if value is not None)
+        line.update((name, value) for name, value in fields.items() if value is not None)
         return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
 
     def _write(self, lines: Sequence[bytes]) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Awaitable, Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.accounts.throttle import Throttle
 from homeftp.audit import Audit
-from homeftp.errors import Refusal
+from homeftp.errors import Busy, Internal, Refusal
 from homeftp.interfaces import IPayload, IResolution, IWorkers
 from homeftp.status import Status
 from homeftp.values import By
@@ -26,24 +28,64 @@ _NAMED = {"rel_endpoint": "endpoint", "to": "to", "hash": "hash", "if_hash": "ol
 """What a refused request said, and what the log calls it."""
 
 
+REFUSALS = 200
+"""Of one account, or of one device that is not paired any more, that the log is told within ten minutes."""
+
+
+class Sparing:
+    """Leaves refusals out where there are too many: whoever has no right to anything could fill the log with them."""
+
+    def __init__(self, clock: IReactorTime, *, most: int = REFUSALS, seconds: float = 600.0) -> None:
+        self._throttle = Throttle(clock, most=most, seconds=seconds)
+        self._left_out: set[str] = set()
+
+    def take(self, who: str) -> bool | None:
+        """Whether the next is to be written down; None: not, and that is to be said."""
+        try:
+            self._throttle.take(who)
+        except Busy:
+            first = who not in self._left_out
+            self._left_out.add(who)
+            return None if first else False
+        self._left_out.discard(who)
+        return True
+
+
 class Auditing:
     """One session's way to the log."""
 
     _log = Logger()
 
-    def __init__(self, audit: Audit, workers: IWorkers) -> None:
+    def __init__(self, audit: Audit, workers: IWorkers, sparing: Sparing) -> None:
         self._audit = audit
         self._workers = workers
+        self._sparing = sparing
 
     def note(self, event: str, by: By, status: int = Status.OK, **fields: Any) -> Deferred[None]:
-        """Write a line; fails with OSError when that cannot be done."""
-        return self._workers.finish(partial(self._audit.note, event, by, status, **fields))
+        """Write a line about who comes in; fails with `Internal` (50) when that cannot be done."""
+        noted = self._workers.finish(partial(self._audit.note, event, by, status, **fields))
+        return noted.addErrback(_nobody_comes_in)
+
+    def refused_login(self, who: str, by: By, **fields: Any) -> Deferred[None]:
+        """The same, for somebody that anybody can be: not without end."""
+        write = self._sparing.take(who)
+        if write:
+            return self.note("login", by, Status.LOGIN_FAILED, **fields)
+        return succeed(None) if write is False else self._say_that_more(by)
+
+    def _say_that_more(self, by: By) -> Deferred[None]:
+        return self.note("unrecorded", by, Status.FORBIDDEN)
 
     def refused(self, envelope: Envelope, by: By, home: Endpoint, resolution: IResolution) -> IResolution:
         """The same resolution, whose refusals are written down first. `home` is where the account's endpoints begin."""
 
         def record(status: int) -> Deferred[None]:
-            noted = self._workers.finish(self._refusal, envelope, by, home, status)
+            write = self._sparing.take(f"account {by.account}")
+            if write is False:
+                return succeed(None)
+            noted = (
+                self._workers.finish(self._refusal, envelope, by, home, status) if write else self._say_that_more(by)
+            )
             return noted.addErrback(self._not_written)
 
         return _Recorded(resolution, record)
@@ -63,6 +105,14 @@ class Auditing:
     def _not_written(self, failure: Failure) -> None:
         """Nothing was changed: the client may have its answer."""
         self._log.failure("a refused request could not be written to the audit log", failure)
+
+
+def _nobody_comes_in(failure: Failure) -> None:
+    """Raise what the client is to know of a log that cannot be written; the rest is this server's own log's."""
+    error = failure.trap(OSError) and failure.value
+    assert isinstance(error, OSError)
+    words = f"the server's audit log cannot be written ({error.strerror}): nobody comes in before it can"
+    raise Internal(words) from error
 
 
 def _whole(text: str, home: Endpoint) -> str:

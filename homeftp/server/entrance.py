@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Device
 from homeftp.accounts.realm import Account
-from homeftp.errors import BadRequest, Busy, LoginFailed, Refusal
+from homeftp.errors import BadRequest, Internal, LoginFailed, Refusal
 from homeftp.interfaces import IAccount, IResolution
 from homeftp.server.auditing import Auditing
 from homeftp.server.pairing import Pairing
@@ -57,6 +57,8 @@ class Entrance:
         """Who came in; None while that is nobody."""
         self.device: Device | None = None
         """With which."""
+        self.trouble: Refusal | None = None
+        """Why a device that may come in cannot: the answer to whatever it asks."""
 
     def account_for(self, request_type: str) -> Account:
         """Who is logged in, as the audit log is to have it of what this request type changes."""
@@ -119,12 +121,18 @@ class Entrance:
         return cast(Account, avatar)  # the realm gives no other
 
     def _failed(self, error: Exception, resolution: IResolution, what: str) -> None:
-        """Answer with a refusal; anything else is logged, and answered without detail."""
-        if isinstance(error, Refusal):
-            resolution.resolve(error.status, error.message)
-        else:
+        """Answer with a refusal."""
+        refusal = self._refusal(error, what)
+        resolution.resolve(refusal.status, refusal.message)
+
+    def _refusal(self, error: Exception, what: str) -> Refusal:
+        """What the client is to know; anything that is no refusal is logged, and told without detail."""
+        if not isinstance(error, Refusal):
             self._log.failure(what, Failure(error))
-            resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+            return Internal("the server failed at this; its log says more")
+        if isinstance(error, Internal):
+            self._log.error("{what}: {why}", what=what, why=error.message)
+        return error
 
     def _count_failure(self) -> None:
         self._failed_logins += 1
@@ -141,7 +149,7 @@ class Entrance:
     async def identify(self, id: str) -> None:
         """TLS has verified the device with this id: it is logged in, unless it is paired no more.
 
-        Where that cannot be found out the connection ends: the device may try again.
+        Where that cannot be found out it is told, whatever it asks.
         """
         credentials = DeviceCertificate(id)
         try:
@@ -149,15 +157,12 @@ class Entrance:
                 account = await self._avatar(credentials)
             except UnauthorizedLogin:
                 self._log.info("a device that is not paired any more, from {peer}", peer=self._peer)
-                await self._auditing.note("login", self.by(), Status.LOGIN_FAILED, certificate=id)
+                await self._auditing.refused_login(f"device {id}", self.by(), certificate=id)
                 return
             self.device = credentials.device
             await self._auditing.note("login", attrs.evolve(self.by(), account=account.name))
-        except Busy:
-            self._connection.abort()
-        except Exception:  # noqa: BLE001 (the disk, say: the log tells)
-            self._log.failure("a device could not be looked up")
-            self._connection.abort()
+        except Exception as error:  # noqa: BLE001 (the disk, say: the log tells)
+            self.trouble = self._refusal(error, "a device could not come in")
         else:
             self.enter(account)
 

@@ -53,6 +53,7 @@ from homeftp.machine import now, own_name
 from homeftp.private import private_folder, write_private
 from homeftp.server.advertising import Advertising
 from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement, reachable
+from homeftp.server.auditing import Sparing
 from homeftp.server.deadlines import Deadline
 from homeftp.server.factory import Connections, Listener
 from homeftp.server.listening import Listening, RenewableOptions
@@ -218,6 +219,7 @@ class HomeFTPService(MultiService):
             ),
             ca=identity.ca,
             audit=audit,
+            sparing=Sparing(self._reactor),
             standing=Standing(state, own_accounts=not self._checkers),
         )
         self._revocation = Revocation(self._reactor, self._connections, self._services.standing, self._revoking, audit)

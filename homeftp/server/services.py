@@ -15,6 +15,7 @@ from homeftp.budget import Budget
 from homeftp.config import Limits
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IWorkers
+from homeftp.server.auditing import Sparing
 from homeftp.server.pairing import Pairings
 
 
@@ -35,6 +36,7 @@ class Services:
     ca: x509.Certificate
     """The home's: devices are of it."""
     audit: Audit
+    sparing: Sparing
     standing: Standing
 
 

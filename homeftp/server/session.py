@@ -54,7 +54,7 @@ class Session:
     def __init__(self, services: Services, connection: IEnds, phase: Phase, peer: str, address: str) -> None:
         self._services = services
         self._connection = connection
-        self._auditing = Auditing(services.audit, services.workers)
+        self._auditing = Auditing(services.audit, services.workers, services.sparing)
         self.conversation = Conversation(phase)
         self.entrance = Entrance(services, connection, self.conversation, self._auditing, peer, address)
         self.stopping = False
@@ -115,6 +115,8 @@ class Session:
             refused: Refusal | None
             if self.stopping:
                 refused = ShuttingDown("the server is stopping: connect again in a while")
+            elif self.entrance.trouble is not None:
+                refused = self.entrance.trouble
             elif self.conversation.phase is Phase.CLOSING and self.account is not None:
                 refused = None  # it came before what closes the connection
             else:

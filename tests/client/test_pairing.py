@@ -15,10 +15,10 @@ from homeftp import tls
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Fate
 from homeftp.accounts.realm import Account
-from homeftp.client import Client, ConnectionFailed
+from homeftp.client import Client
 from homeftp.client.pairing import Paired, pair_over, renew
 from homeftp.devicecert import device_id
-from homeftp.errors import Busy, LoginFailed, NotTrusted, Refusal
+from homeftp.errors import Busy, Internal, LoginFailed, NotTrusted, Refusal
 from homeftp.identity import open_identity
 from homeftp.interfaces import IAccount
 from homeftp.pairing import Code
@@ -105,14 +105,14 @@ class PairTests(PairingCase):
         self.assertEqual([self.successResultOf(each).account for each in asked], ["ann", "ann"])
 
     def test_not_looked_up(self) -> None:
-        """Where it cannot be found out whether a device is paired, it is not told that it is not: it tries again."""
+        """Where it cannot be found out whether a device is paired, it is not told that it is not, but what is wrong."""
         paired = self.pair()
-        for reason in (OSError(5, "the disk"), Busy("too much to do")):
+        for reason, kind in ((OSError(5, "the disk"), Internal), (Busy("too much to do"), Busy)):
             with mock.patch.object(Devices, "find", side_effect=reason):
                 wire, client = self.member(paired)
                 hello = Deferred.fromCoroutine(client.hello())
                 wire.pump()
-            self.failureResultOf(hello, ConnectionFailed)
+            self.failureResultOf(hello, kind)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_secret(self) -> None:

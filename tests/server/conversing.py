@@ -34,6 +34,7 @@ from homeftp.dispatchers.table import Table
 from homeftp.identity import open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.server.auditing import Sparing
 from homeftp.server.pairing import Pairings
 from homeftp.server.protocol import ServerProtocol, Setup
 from homeftp.server.services import Services
@@ -128,6 +129,7 @@ class Server:
             ),
             ca=open_identity(folder, now=now).ca,
             audit=audit,
+            sparing=Sparing(clock),
             standing=Standing(state, own_accounts=False),
         )
         return cls(folder, share, index, services, clock)

@@ -13,6 +13,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.audit import Audit
 from homeftp.config import SMALL_FILE
 from homeftp.pairing import Code
+from homeftp.server.auditing import REFUSALS
 from homeftp.status import Status
 from homeftp.tree import hash_bytes
 from homeftp.values import Change
@@ -109,6 +110,22 @@ class ChangeTests(AccessCase):
         self.assertEqual(
             (line["account"], line["change"], line["old_hash"]), ("ann", "replace", hash_bytes(b"ann's too"))
         )
+
+    def test_too_many(self) -> None:
+        """Refusals without end are left out after a while, which is said once; what is changed never is."""
+        ann = self.enter("ann")
+        for number in range(REFUSALS + 20):
+            self.ask(ann, "PUSH", b"x", rel_endpoint=f"../{number}" + "\N{PILE OF POO}" * 4000)
+        self.ask(ann, "PUSH", b"x", rel_endpoint="new")
+        events = [line["event"] for line in log(self.server)]
+        self.assertEqual(events, ["refused"] * REFUSALS + ["unrecorded", "change"])
+        self.ask(self.enter("bob"), "PUSH", b"x", rel_endpoint="../x")
+        self.server.clock.advance(601)
+        self.ask(ann, "PUSH", b"x", rel_endpoint="../x")
+        last = [(line["event"], line["account"]) for line in log(self.server)[-2:]]
+        self.assertEqual(last, [("refused", "bob"), ("refused", "ann")])
+        with open(os.path.join(self.server.folder, "audit.jsonl"), encoding="ascii") as file:
+            self.assertLess(max(map(len, file)), 8000)
 
     def test_written_first(self) -> None:
         """When a line is written nothing has been said about it yet."""
@@ -226,6 +243,23 @@ class LoginTests(PairCase):
         self.assertEqual(self.last(), {"event": "renewal", **self.who("ann", "ann-laptop", "RENEW", 0)})
         self.successResultOf(self.identify(self.stranger(), "f" * 32))
         self.assertEqual(self.last(), {"event": "login", **self.who(None, None, None, 32), "certificate": "f" * 32})
+        before = len(log(self.server))
+        for _ in range(REFUSALS + 20):
+            self.successResultOf(self.identify(self.stranger(), "f" * 32))
+        self.assertEqual(len(log(self.server)) - before, REFUSALS)
+
+    def test_device_unwritable(self) -> None:
+        """A device that cannot be noted does not come in, and hears why."""
+        self.try_code(self.code)
+        self.ask({"request": REQUEST, "device": "laptop"})
+        (id,) = [device.id for device in Devices(self.invitations.state).all()]
+        device = self.stranger()
+        with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
+            self.successResultOf(self.identify(device, id))
+        answer = device.ask("PUSH", {"rel_endpoint": "a"})
+        self.assertEqual(answer.status, Status.INTERNAL)
+        self.assertIn("audit log cannot be written (No space left on device)", answer.message)
+        self.assertTrue(device.transport.disconnecting)
 
     def identify(self, connection: Connection, id: str) -> Any:
         return Deferred.fromCoroutine(connection.protocol.session.entrance.identify(id))
