@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Iterator, Mapping
 
+from homeftp.config import KIB
 from homeftp.errors import SetupError
 from homeftp.private import private_file, private_folder
 
@@ -23,6 +24,9 @@ FILE = "state.sqlite"
 
 REACHABLE = "reachable"
 """Beside it: the address that a server which was started with this state could be reached at."""
+
+_LITTLE = 256 * KIB
+"""Bytes without which SQLite cannot open its write-ahead log."""
 
 BUSY_SECONDS = 5.0
 """How long to wait while another process writes."""
@@ -172,4 +176,13 @@ class State:
             with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
                 yield connection
         except sqlite3.Error as error:
-            raise SetupError(f"cannot use the accounts in {self._path}: {error}") from error
+            raise SetupError(f"cannot use the accounts in {self._path}: {error}{_if_full(self._path)}") from error
+
+
+def _if_full(path: str) -> str:
+    """What SQLite does not say."""
+    try:
+        disk = os.statvfs(os.path.dirname(path))
+    except OSError:
+        return ""
+    return ": the disk is full, make room on it first" if disk.f_bavail * disk.f_frsize < _LITTLE else ""

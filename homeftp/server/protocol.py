@@ -248,7 +248,8 @@ class ServerProtocol(RequestReceiver):
     def revoke(self) -> None:
         """Who came in here may not any more: end it at once, and keep nothing of what is under way."""
         self._log.warn(
-            "{peer} is cut off: its device or account was removed, or its rights were changed", peer=self.peer
+            "{peer} is cut off: its device or account was removed, its rights were changed, or it cannot be looked up",
+            peer=self.peer,
         )
         self.session.revoked = True
         stream, self._stream = self._stream, None

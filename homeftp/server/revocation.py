@@ -18,6 +18,9 @@ from homeftp.status import Status
 LOOK_SECONDS = 2.0
 """A revoked device is to be out within 5."""
 
+FAILURES = 5
+"""In a row, after which whoever is connected is cut off: who cannot be looked up may have been revoked."""
+
 
 class Revocation:
     """Looks at the connections of one server."""
@@ -36,6 +39,7 @@ class Revocation:
         self._standing = standing
         self._workers = workers
         self._audit = audit
+        self._failures = 0
         self._call = LoopingCall(self.look)
         self._call.clock = reactor
 
@@ -59,8 +63,13 @@ class Revocation:
         try:
             gone = await self._workers.finish(self._gone, sessions)
         except Exception:  # noqa: BLE001 (the disk may fail: the log tells, and it is tried again)
+            self._failures += 1
             self._log.failure("it could not be looked who was removed")
+            if self._failures >= FAILURES:
+                self._log.error("nobody can be looked up any more: who is connected is cut off")
+                self._connections.revoke(sessions)
         else:
+            self._failures = 0
             self._connections.revoke(gone)
             await self._workers.finish(self._note, gone)
 

@@ -8,6 +8,7 @@ from threading import Lock
 
 import attrs
 
+from homeftp.config import MIB
 from homeftp.errors import NoSpace
 from homeftp.store.faults import in_units, no_space, shown
 from homeftp.store.fragments import Fragments
@@ -18,6 +19,10 @@ from homeftp.wire.endpoint import ROOT, Endpoint
 
 SLACK = 8
 """Blocks, and names of files, that are to be free besides what is asked for: new folders need some."""
+
+RESERVE = 64 * MIB
+"""Bytes, and at most a hundredth of the disk, that are left free: the server's own state is often on the same disk, and
+whoever is to be let in, or out, has to be written down there (Syncthing leaves a hundredth as well)."""
 
 
 @attrs.frozen(eq=False)
@@ -96,6 +101,7 @@ class Space:
             return  # a file system that does not say
         with self._lock:
             free = disk.f_bavail * disk.f_frsize - self._promised[os.fstat(place.fd).st_dev]
+            free -= min(RESERVE, disk.f_blocks * disk.f_frsize // 100)
         bytes_short = cost + SLACK * disk.f_frsize - free
         files_short = files + SLACK - disk.f_favail if disk.f_files else 0
         if bytes_short <= 0 and files_short <= 0:

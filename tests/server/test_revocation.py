@@ -199,8 +199,15 @@ class RevocationTests(SynchronousTestCase):
             self.assertEqual(self.aborted(), [True, False])
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
+    def test_disk_for_long(self) -> None:
+        """Where nobody can be looked up for ten seconds nobody stays: who is there may have been revoked."""
+        os.rename(self.state._path, self.state._path + ".away")
+        self.assertEqual(self.aborted(), [False, False])
+        self.assertEqual(self.aborted(), [True, True])
+        self.flushLoggedErrors()
+
     def test_disk(self) -> None:
-        """A disk that fails cuts nobody off; it is told, and looked again."""
+        """A disk that fails for a moment cuts nobody off; it is told, and looked again."""
         path = self.state._path
         os.rename(path, path + ".away")
         self.assertEqual(self.aborted(), [False, False])

@@ -272,6 +272,17 @@ class DiskTests(SpaceCase):
             self.assertEqual((self.content("old"), self.left()), (b"old", []))
         self.put(share, "new", bytes(50_000))
 
+    def test_reserve(self) -> None:
+        """A hundredth of the disk stays free: what lets people in and out has to be written down somewhere."""
+        self.mounted("size=20m")
+        share = self.share()
+        for size in (MIB, 4096):
+            with self.assertRaises(NoSpace):
+                for number in range(10_000):
+                    self.put(share, f"{size}/{number}", bytes(size))
+        self.assertGreaterEqual(self.free(), 20 * MIB // 100)
+        self.assertLess(self.free(), 20 * MIB // 50, "the control: the rest is used")
+
     def test_promised(self) -> None:
         """Two large files at once do not both get the room that is there for one."""
         self.mounted("size=10m")
