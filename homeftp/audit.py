@@ -14,6 +14,8 @@ import errno
 import fcntl
 import json
 import os
+import stat
+import time
 from datetime import datetime
 from threading import Lock
 from typing import Any, Callable, Iterator, Sequence
@@ -26,6 +28,9 @@ from homeftp.values import By, Change
 
 FILE = "audit.jsonl"
 """Inside the state folder. Older ones have a number behind it: the older, the higher."""
+
+LOCK_SECONDS = 5.0
+"""For which another process is waited for that writes."""
 
 _LONGEST_TEXT = 512
 """Letters of what somebody said, perhaps to fill the log; of what was changed, every letter counts."""
@@ -99,7 +104,7 @@ class Audit:
             raise OSError(errno.EBADF, "it has been closed")
         try:
             while True:
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
+                self._flock()
                 if self._is_current():
                     if self._size is None or os.fstat(self._fd).st_size < self._size:
                         break
@@ -110,6 +115,18 @@ class Audit:
             yield
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _flock(self) -> None:
+        """Wait for others to be done with the file, a while; whoever holds on to it must not hold up everybody."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(errno.EAGAIN, "another program holds its lock") from None
+            time.sleep(0.005)
 
     def _is_current(self) -> bool:
         try:
@@ -126,10 +143,12 @@ class Audit:
                 os.replace(source, f"{self._path}.{number}")
 
     def _open(self) -> int:
-        fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        if os.fstat(fd).st_mode & 0o077:
+        fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
             os.close(fd)
-            raise OSError(errno.EPERM, f"others may read it: chmod 600 {self._path}")
+            problem = f"others may read it: chmod 600 {self._path}" if stat.S_ISREG(found.st_mode) else "it is no file"
+            raise OSError(errno.EPERM, problem)
         return fd
 
 

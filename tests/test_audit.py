@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import homeftp.audit
 from homeftp.audit import FILE, Audit
 from homeftp.errors import SetupError
 from homeftp.values import By, Change
@@ -94,6 +96,29 @@ class AuditTests(SynchronousTestCase):
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
         os.chmod(self.path, 0o640)
         self.assertIn(f"chmod 600 {self.path}", str(self.assertRaises(SetupError, self.audit)))
+
+    def test_no_file(self) -> None:
+        """What is no file is refused, and nobody waits at a FIFO for its other end."""
+        os.makedirs(self.folder, mode=0o700)
+        for make in (os.mkfifo, os.mkdir):
+            make(self.path, 0o600)
+            self.assertRaises(SetupError, self.audit)
+            (os.rmdir if make is os.mkdir else os.unlink)(self.path)
+        os.symlink("elsewhere", self.path)
+        self.assertRaises(SetupError, self.audit)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "elsewhere")))
+
+    def test_lock(self) -> None:
+        """Who holds on to the log's lock holds up nobody without end."""
+        audit = self.audit()
+        audit.note("login", By("first"))
+        self.patch(homeftp.audit, "LOCK_SECONDS", 0.05)
+        with open(self.path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            error = self.assertRaises(OSError, audit.note, "login", By("second"))
+            self.assertIn("another program holds its lock", str(error))
+        audit.note("login", By("third"))
+        self.assertEqual([line["account"] for line in replay.lines(self.folder)], ["first", "third"])
 
     def test_rotated(self) -> None:
         """A file that has got large is kept under the next number, and the oldest goes; no line is torn or lost."""

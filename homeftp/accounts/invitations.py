@@ -141,14 +141,20 @@ class Invitations:
                 "UPDATE invitations SET misses = misses - 1 WHERE number = ? AND words = ?", (code.number, code.words)
             )
 
-    def use(self, code: Code, id: str, said: str) -> Device | None:
-        """Let the device with this id in, which calls itself `said`; None where the code is not open any more."""
+    def use(
+        self, code: Code, id: str, said: str, note: Callable[[Device], None] = lambda device: None
+    ) -> Device | None:
+        """Let the device with this id in, which calls itself `said`; None where the code is not open any more.
+
+        `note` writes down that it is let in; when it raises, it is not.
+        """
         with self.state.transaction() as connection:
             found = self._look(connection, code.number)
             if found is None or found.code != code or found.fate is not Fate.OPEN:
                 return None
             device = add_device(connection, id, found.account, said, self.clock())
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
+            note(device)
         return device
 
     def _look(self, connection: sqlite3.Connection, number: int) -> Invitation | None:

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from homeftp.cli import Exit
-from homeftp.cli.audited import note
+from homeftp.cli.audited import Log
 from homeftp.errors import SetupError
 
 if TYPE_CHECKING:
@@ -60,22 +60,24 @@ def run(options: argparse.Namespace) -> int:
     state = State(folder)
     if options.action == "list":
         _list(state, options, folder)
-    elif options.action == "change":
+        return Exit.DONE
+    log = Log(folder, f"account {options.action}")
+    if options.action == "change":
         home, rights = _asked(options)
         if home is None and rights is None:
             raise SetupError("say what is to change: --home FOLDER, --rights RIGHTS")
         _change(state, options.name, home, rights)
-        _note(state, folder, "account", options)
+        _note(state, log, options)
         _report(options, "changed", f"{_summary(state, options.name)}; who is connected connects anew by that")
     elif options.action == "remove":
         if not state.remove_account(options.name):
             raise _absent(options, folder)
-        note(folder, "revocation", "account remove", options.name)
+        log.note("revocation", options.name)
         _report(options, "removed", f"removed the account {options.name} from {folder}; its files stay")
     elif options.action == "add":
-        _add(state, options, folder)
+        _add(state, log, options, folder)
     else:
-        _set_password(state, options, folder)
+        _set_password(state, log, options, folder)
     return Exit.DONE
 
 
@@ -97,14 +99,14 @@ def _change(state: State, name: str, home: Endpoint | None, rights: frozenset[st
         Accesses(state).set_rights(name, rights)
 
 
-def _note(state: State, folder: str, event: str, options: argparse.Namespace) -> None:
+def _note(state: State, log: Log, options: argparse.Namespace) -> None:
     """Tell the audit log what an account sees and may do from now on."""
     from homeftp.accounts.access import Access, Accesses
     from homeftp.accounts.rights import rights_shown
 
     access = Accesses(state).find(options.name) or Access()
     rights = rights_shown(access.rights.everywhere)
-    note(folder, event, f"account {options.action}", options.name, endpoint=access.home.whole, rights=rights)
+    log.note("account", options.name, endpoint=access.home.whole, rights=rights)
 
 
 def _summary(state: State, name: str) -> str:
@@ -129,7 +131,7 @@ def _list(state: State, options: argparse.Namespace, folder: str) -> None:
         print(f"no account yet in {folder}: homeftp account add NAME")
 
 
-def _add(state: State, options: argparse.Namespace, folder: str) -> None:
+def _add(state: State, log: Log, options: argparse.Namespace, folder: str) -> None:
     """Add an account; what cannot be done is said before a password is asked for."""
     from homeftp.accounts.passwords import account_name
 
@@ -139,7 +141,7 @@ def _add(state: State, options: argparse.Namespace, folder: str) -> None:
         raise SetupError(f"there is an account {name} already: homeftp account password {name}")
     state.add_account(name, None if options.no_password else _password(options))
     _change(state, name, home, rights)
-    _note(state, folder, "account", options)
+    _note(state, log, options)
     if options.no_password:
         line = f"{_summary(state, name)}; for each of its devices: homeftp invite --account {name}"
     else:
@@ -149,11 +151,11 @@ def _add(state: State, options: argparse.Namespace, folder: str) -> None:
     _report(options, "added", line)
 
 
-def _set_password(state: State, options: argparse.Namespace, folder: str) -> None:
+def _set_password(state: State, log: Log, options: argparse.Namespace, folder: str) -> None:
     """Change an account's password, or give it its first."""
     if not state.has_account(options.name) or not state.set_password(options.name, _password(options)):
         raise _absent(options, folder)
-    note(folder, "password", "account password", options.name)
+    log.note("password", options.name)
     _report(options, "changed", f"changed the password of {options.name} in {folder}")
 
 

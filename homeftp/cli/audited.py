@@ -5,16 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 
-def note(folder: str, event: str, command: str, account: str | None, device: str | None = None, **fields: Any) -> None:
-    """Write one line; raises `SetupError` where the log cannot be written, what was asked for being done already."""
-    from homeftp.audit import Audit
-    from homeftp.errors import SetupError
-    from homeftp.values import By
+class Log:
+    """The log in the state folder, opened before `command` does anything: what cannot be noted is better not done.
 
-    audit = Audit(folder)
-    try:
-        audit.note(event, By(account, device, None, f"homeftp {command}"), **fields)
-    except OSError as error:
-        raise SetupError(f"it is done, but the audit log in {folder} cannot be written: {error.strerror}") from None
-    finally:
-        audit.close()
+    Raises `SetupError` where it cannot be opened.
+    """
+
+    def __init__(self, folder: str, command: str) -> None:
+        from homeftp.audit import Audit
+
+        self._folder = folder
+        self._command = command
+        self._audit = Audit(folder)
+
+    def note(self, event: str, account: str | None, device: str | None = None, **fields: Any) -> None:
+        """Write one line; raises `SetupError` where that fails, what was asked for being done already."""
+        from homeftp.errors import SetupError
+        from homeftp.values import By
+
+        try:
+            self._audit.note(event, By(account, device, None, f"homeftp {self._command}"), **fields)
+        except OSError as error:
+            reason = f"it is done, but the audit log in {self._folder} cannot be written: {error.strerror}"
+            raise SetupError(reason) from None
+        finally:
+            self._audit.close()

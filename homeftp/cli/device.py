@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from homeftp.cli import Exit
-from homeftp.cli.audited import note
+from homeftp.cli.audited import Log
 from homeftp.cli.output import print_json
 from homeftp.cli.times import time_shown
 
@@ -44,12 +44,14 @@ def run(options: argparse.Namespace) -> int:
     folder = os.path.abspath(options.state or default_state(os.environ))
     devices = Devices(State(folder))
     if options.action == "rename":
+        log = Log(folder, "device rename")
         device = devices.rename(options.name, options.new)
-        note(folder, "rename", "device rename", device.account, device.name, old_device=options.name)
+        log.note("rename", device.account, device.name, old_device=options.name)
         line, fields = f"{options.name} is {options.new} from now on", {"renamed": options.name, "name": options.new}
     elif options.action == "revoke":
+        log = Log(folder, "device revoke")
         device = devices.revoke(options.name)
-        note(folder, "revocation", "device revoke", device.account, device.name)
+        log.note("revocation", device.account, device.name)
         line = f"{device.name} may not come in any more; what it stored stays"
         fields = {"revoked": device.name, "account": device.account}
     else:

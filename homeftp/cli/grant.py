@@ -6,7 +6,7 @@ import argparse
 import os
 
 from homeftp.cli import Exit
-from homeftp.cli.audited import note
+from homeftp.cli.audited import Log
 from homeftp.cli.output import print_json
 from homeftp.errors import SetupError
 
@@ -35,11 +35,12 @@ def run(options: argparse.Namespace) -> int:
     path = folder(options.path)
     state = os.path.abspath(options.state or default_state(os.environ))
     accesses = Accesses(State(state))
+    log = Log(state, "grant")
     accesses.grant(options.name, path, rights)
     shown = None if rights is None else rights_shown(rights)
     access = accesses.find(options.name) or Access()
     whole = "/".join((*access.home.parts, *path.parts))
-    note(state, "account", "grant", options.name, endpoint=whole, rights=shown or "as elsewhere")
+    log.note("account", options.name, endpoint=whole, rights=shown or "as elsewhere")
     if options.json:
         print_json({"account": options.name, "path": path.whole, "rights": shown})
     elif shown is None:

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from homeftp.cli import Exit
-from homeftp.cli.audited import note
+from homeftp.cli.audited import Log
 from homeftp.cli.output import print_json
 from homeftp.errors import SetupError
 
@@ -53,8 +53,9 @@ def run(options: argparse.Namespace) -> int:
     state = State(folder)
     account = account_name(options.account) if options.account else default_account(state.account_names())
     invitations = Invitations(state)
+    log = Log(folder, "invite")
     made = invitations.make(account, seconds, rights)
-    note(folder, "invitation", "invite", account, invitation=made.code.number)
+    log.note("invitation", account, invitation=made.code.number)
     if options.json:
         print_json({"code": str(made.code), "account": account, "seconds": seconds})
         return Exit.DONE

@@ -9,6 +9,7 @@ import argparse
 import os
 
 from homeftp.cli import Exit
+from homeftp.cli.audited import Log
 from homeftp.cli.output import print_json
 
 
@@ -32,11 +33,14 @@ def run(options: argparse.Namespace) -> int:
 
     folder = os.path.abspath(options.state or default_state(os.environ))
     if options.action == "backup":
+        log = Log(folder, "state backup")
         back_up(folder, options.file)
+        log.note("backup", None)
         line = f"{options.file} holds the state of {folder}: keep it where nobody else can read it"
         fields = {"backup": options.file, "state": folder}
     else:
         bring_back(options.file, folder)
+        Log(folder, "state restore").note("restore", None)
         line = f"{folder} is as it was: devices and clients know the server again when it is started"
         fields = {"restored": options.file, "state": folder}
     if options.json:

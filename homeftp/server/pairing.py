@@ -145,10 +145,11 @@ class Pairing:
         """In a worker: the certificate first, for then nothing can go wrong any more but that the code is over."""
         id = secrets.token_hex(16)
         certificate = self._shared.certify(request, id)
-        device = self._shared.invitations.use(code, id, said)
-        if device is not None:
+
+        def note(device: Device) -> None:
             self._shared.audit.note("pairing", self._by(device.account, device.name), invitation=code.number)
-        return certificate, device
+
+        return certificate, self._shared.invitations.use(code, id, said, note)
 
     def _by(self, account: str | None = None, device: str | None = None) -> By:
         return By(account, device, self._address, conversation.PAIR)

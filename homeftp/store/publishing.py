@@ -110,7 +110,7 @@ class Publishing:
                             results.append(stood)
                             continue
                         results.append(attempt(self._settle, arrival, stood, keeping, failure))
-                        if results[-1] is None:
+                        if results[-1] is None or isinstance(results[-1], InDoubt):
                             changed(named(arrival, stood))
             except Refusal as refused:
                 results = [refused if result is None else result for result in results]
@@ -162,6 +162,9 @@ class Publishing:
                     raise failure
                 raise not_kept(arrival.endpoint) from failure
             self._name(arrival, stood, keeping)
+        except InDoubt:
+            arrival.source.renamed()
+            raise
         except BaseException:
             if stood.kept is not None:
                 keeping.undo(stood.kept)
@@ -290,9 +293,13 @@ def not_kept(endpoint: Endpoint) -> Internal:
     return Internal(f"the server's disk could not keep the old content of {shown(endpoint)}: it stands as it was")
 
 
-def in_doubt(endpoint: Endpoint) -> Internal:
+class InDoubt(Internal):
+    """It has been done, and may not survive a power cut."""
+
+
+def in_doubt(endpoint: Endpoint) -> InDoubt:
     """The refusal after a rename that may not survive a power cut."""
-    return Internal(f"the server's disk failed: whether {shown(endpoint)} has its new content for good is in doubt")
+    return InDoubt(f"the server's disk failed: whether {shown(endpoint)} has its new content for good is in doubt")
 
 
 def stat_after(fd: int, endpoint: Endpoint) -> os.stat_result:

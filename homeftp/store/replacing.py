@@ -158,8 +158,14 @@ class Replacing:
             changed(Change("delete", "directory", endpoint, by))
 
     def _make_chain(self, endpoint: Endpoint, by: By) -> list[Place]:
-        with self.trail.changing() as changed:
-            return self.jail.make(endpoint, lambda made: changed(Change("add", "directory", made, by)))
+        places: list[Place] = []
+        try:
+            with self.trail.changing() as changed:
+                places = self.jail.make(endpoint, lambda made: changed(Change("add", "directory", made, by)))
+        except BaseException:
+            close_all(places)  # it could not be written down
+            raise
+        return places
 
     def _make_one(self, endpoint: Endpoint, by: By) -> list[Place]:
         """`Jail.make`, unless the first of the new directories is too much like one that is there."""

@@ -8,7 +8,7 @@ from typing import Generator, Iterator, Sequence
 from zope.interface import implementer
 
 from homeftp.config import Retention
-from homeftp.errors import Forbidden, SetupError
+from homeftp.errors import Forbidden, Refusal, SetupError
 from homeftp.index import Index
 from homeftp.interfaces import IShare
 from homeftp.store.batch import put_together
@@ -91,6 +91,9 @@ class Share:
 
     def close(self) -> None:
         """Let go of the folder: another server may have it. May be called twice, but not while a job runs."""
+        if self._replacing is not None:
+            with contextlib.suppress(Refusal):  # what could not be written down yet, if there is anything, still cannot
+                self._replacing.trail.settle()
         self._opened.close()
 
     # -- reading -------------------------------------------------------------------

@@ -11,7 +11,8 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.devices import add_device
+from homeftp.accounts.access import Access, Accesses
+from homeftp.accounts.devices import Devices, add_device
 from homeftp.accounts.state import State
 from homeftp.audit import Audit
 from homeftp.cli import Exit
@@ -85,6 +86,29 @@ class AuditedTests(SynchronousTestCase):
         self.assertEqual(self.run_it("account", "list"), Exit.DONE)
         self.assertEqual(self.run_it("device", "revoke", "nobody"), Exit.USAGE)
         self.assertEqual(replay.lines(self.folder), [])
+
+    def test_unusable(self) -> None:
+        """Where the log cannot be opened nothing is done, and that is what is said."""
+        self.pair()
+        self.assertEqual(self.run_it("account", "add", "ann", "--no-password"), Exit.DONE)
+        os.chmod(os.path.join(self.folder, "audit.jsonl"), 0o644)
+        for command in (
+            "account add bob --no-password",
+            "account change ann --rights read",
+            "account remove ann",
+            "grant ann c read",
+            "invite --account ann --json",
+            "device rename ann-laptop x",
+            "device revoke ann-laptop",
+        ):
+            self.err.truncate(0)
+            self.assertEqual(self.run_it(*command.split()), Exit.USAGE, command)
+            self.assertIn("chmod 600", self.err.getvalue())
+            self.assertNotIn("it is done", self.err.getvalue())
+        state = State(self.folder)
+        self.assertEqual(state.account_names(), ["ann"])
+        self.assertEqual([device.name for device in Devices(state).all()], ["ann-laptop"])
+        self.assertEqual(Accesses(state).find("ann"), Access())
 
     def test_unwritable(self) -> None:
         """One line says that it is done, and that the log does not tell of it."""

@@ -10,6 +10,7 @@ from unittest import mock
 from twisted.internet.defer import Deferred
 
 from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Fate
 from homeftp.audit import Audit
 from homeftp.config import SMALL_FILE
 from homeftp.pairing import Code
@@ -247,6 +248,15 @@ class LoginTests(PairCase):
         for _ in range(REFUSALS + 20):
             self.successResultOf(self.identify(self.stranger(), "f" * 32))
         self.assertEqual(len(log(self.server)) - before, REFUSALS)
+
+    def test_pairing_unwritable(self) -> None:
+        """A pairing that cannot be noted is none, and its code is good for the next try."""
+        self.try_code(self.code)
+        with mock.patch.object(Audit, "note", side_effect=OSError(28, "No space left on device")):
+            self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.INTERNAL)
+        self.flushLoggedErrors(OSError)
+        self.assertEqual((self.devices(), self.fate()), ([], Fate.OPEN))
+        self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
 
     def test_device_unwritable(self) -> None:
         """A device that cannot be noted does not come in, and hears why."""

@@ -7,11 +7,16 @@ import os
 import random
 import threading
 from typing import Any, Callable, Sequence
+from unittest import mock
 
 from homeftp.audit import Audit
 from homeftp.config import MIB
 from homeftp.errors import Internal, Refusal
+from homeftp.store.jail import Place
+from homeftp.store.publishing import InDoubt
 from homeftp.store.share import Share
+from homeftp.store.syncing import Syncing
+from homeftp.syscalls import System
 from homeftp.values import By, Change
 from homeftp.wire.endpoint import parse
 from homeftp.wire.messages import ABSENT
@@ -172,6 +177,49 @@ class WrittenTests(ShareCase):
         self.assertIsInstance(refused, Refusal)
         self.assertRaises(Refusal, lambda: list(share.remove(parse("m"), None, False)))
         self.assertEqual(self.summary(), [])
+
+    def test_owed_at_the_end(self) -> None:
+        """What could not be written down is when the share is closed, if it can be by then; nothing leaks meanwhile."""
+        share = self.share(record=self.record)
+        share.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
+        self.summary()
+        before = len(os.listdir("/proc/self/fd"))
+        self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.assertRaises(Internal, share.make_directory, put_of("a/b/c", b"", hash=None)[0])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.failure = None
+        share.close()
+        self.assertEqual(self.summary(), [("add", "directory", name) for name in ("a", "a/b", "a/b/c")])
+
+    def test_in_doubt(self) -> None:
+        """What has its name is told, though it is in doubt whether that lasts."""
+
+        class NoLinks(System):
+            """Old content is moved to where it is kept, and its folder cannot be made durable."""
+
+            exchanged = False
+
+            def link(self, source: bytes, target: bytes, **directories: Any) -> None:
+                raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+            def exchange(self, one: bytes, other: bytes, **directories: Any) -> None:
+                super().exchange(one, other, **directories)
+                self.exchanged = True
+
+        system = NoLinks()
+        share = self.share(system, record=self.record)
+        self.put(share, "file", b"old")
+        self.put(share, "file", b"newer")
+        self.summary()
+        system.exchanged = False
+
+        def fail(syncing: Syncing, places: Sequence[Place]) -> list[OSError | None]:
+            return [OSError(5, "the disk") if system.exchanged else None for _ in places]
+
+        with mock.patch.object(Syncing, "directories", fail):
+            (refused,) = share.put_many([put_of("file", b"newest")])
+        self.assertIsInstance(refused, InDoubt)
+        self.assertEqual((self.content("file"), self.summary()), (b"newest", [("replace", "file", "file")]))
 
     def test_unwritable(self) -> None:
         """A log that fails fails the change, and lets nothing more be changed until what is owed is written."""
