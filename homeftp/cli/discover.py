@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
 from homeftp.cli import Exit
@@ -36,8 +37,11 @@ def run(options: argparse.Namespace) -> int:
     known = by_fingerprint(Remotes(client_home(os.environ)).all())
 
     async def main(reactor: Any) -> int:
-        for server in await browse(reactor, options.seconds, quiet=None):
+        found = await browse(reactor, options.seconds, quiet=None)
+        for server in found:
             _print(server, known.get(server.fingerprint, []), options.json)
+        if not found and not options.json:
+            print("no server announces itself in this network", file=sys.stderr)
         return Exit.DONE
 
     return run_reactor(main)

@@ -60,6 +60,8 @@ class Send:
         self._choices = choices
         self._watch = watch
         self._changed: set[str] = set()
+        self._filled: set[str] = set()
+        """Directories in which something was stored."""
         self._judge = Judge(client, tools, place, self._decide, sends=True, window=WINDOW)
 
     async def run(self) -> None:
@@ -177,7 +179,9 @@ class Send:
         if response.body.get("hash") != sent:
             self._end(case, Outcome.CORRUPT, "the server says that it stored something else: compare", moved=True)
             return
-        self._changed.add(case.name.rpartition("/")[0])
+        folder = case.name.rpartition("/")[0]
+        self._changed.add(folder)
+        self._filled.add(folder)
         self._end(case, outcome, moved=True)
 
     def _refused(self, case: Case, response: Response) -> None:
@@ -240,10 +244,18 @@ class Send:
         try:
             await self._client.make_directory(self._place(directory.name), meta_data=directory.meta_data)
         except Refusal as refused:
-            self._watch.item(Item(Outcome.REFUSED, directory.name, 0, refused.message, kind="directory"))
+            if not self._needs_no_more(directory):
+                self._watch.item(Item(Outcome.REFUSED, directory.name, 0, refused.message, kind="directory"))
         else:
             if directory.name not in self._remote:
                 self._watch.item(Item(Outcome.NEW, directory.name, kind="directory"))
+
+    def _needs_no_more(self, directory: LocalFile) -> bool:
+        """Whether it is there, with what was stored in it, and this account may not give it its time and mode."""
+        rights = self._client.about.rights
+        below = f"{directory.name}/" if directory.name else ""
+        made = any(f"{folder}/".startswith(below) for folder in self._filled)
+        return rights is not None and "replace" not in rights and made
 
 
 @implementer(IExchange)

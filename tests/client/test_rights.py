@@ -73,6 +73,19 @@ class RightsTests(HomeCase):
         self.assertEqual(self.outcomes(), {"back": Outcome.NEW})
         self.assertRaises(NotFound, self.get, "nothing", self.here)
 
+    def test_tree_into_a_drop_box(self) -> None:
+        """All of a tree is stored where only adding is allowed; nothing is refused the first time, all the second."""
+        self.lay("a/b/file", b"content")
+        self.lay("a/other", b"content")
+        os.makedirs(os.path.join(self.here, "a", "empty"))
+        self.enter("add")
+        self.push(os.path.join(self.here, "a"), "a", recursive=True)
+        self.assertEqual({item.outcome for item in self.items}, {Outcome.NEW})
+        self.assertEqual(self.there(), {"a/b/file": b"content", "a/other": b"content"})
+        self.assertTrue(os.path.isdir(os.path.join(self.server.root, "a", "empty")))
+        self.push(os.path.join(self.here, "a"), "a", recursive=True)
+        self.assertEqual({item.outcome for item in self.items}, {Outcome.REFUSED})
+
     def test_not_said(self) -> None:
         """A server that does not say is asked."""
         self.client.about = Hello(protocol=1)
