@@ -46,7 +46,7 @@ from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.table import Table
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.errors import SetupError
-from homeftp.identity import Identity, open_identity
+from homeftp.identity import FOLDER, Identity, open_identity
 from homeftp.index import Index
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.machine import now, own_name
@@ -175,6 +175,7 @@ class HomeFTPService(MultiService):
         os.umask(0o077)  # what is shared has the modes that it is to have, whatever this is
         System().give_back_memory(HEAP_SLACK)
         private_folder(settings.state)
+        is_new = not os.path.exists(os.path.join(settings.state, FOLDER))
         identity = open_identity(settings.state, now=now)
         self._options.renew(identity)
         audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
@@ -192,6 +193,12 @@ class HomeFTPService(MultiService):
         workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
         auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
         state = State(settings.state)
+        if is_new and Devices(state).all():
+            self._log.warn(
+                "the home's keys were not in {folder} and were made anew, so no device knows this server any more: if "
+                "you have a copy of them, stop the server and put it back; otherwise pair all devices again",
+                folder=os.path.join(settings.state, FOLDER),
+            )
         known = self._known(state, audit)  # before there are threads: what fails here must end the process
         self._open = _Open(workers, auth, index, share, state, known, audit)
         self._services = Services(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from homeftp.devicecert import DEVICE_LIFE, certify_device, new_request
 from homeftp.machine import now
 from tests import replay
 from tests.cli.test_pair import PairCase
+from tests.processes import ServerProcess
 
 
 class RenewalTests(PairCase):
@@ -68,6 +70,18 @@ class RenewalTests(PairCase):
         self.assertEqual(self.homeftp("ls", "nas:").returncode, 0)
         self.assertEqual(self.renewals(), 1)
         self.assertEqual([device.name for device in Devices(State(self.server.state)).all()], ["ann-laptop"])
+
+    def test_keys_gone(self) -> None:
+        """A server whose keys are gone is another one: it says so when it starts, and the device is not fooled."""
+        self.paired()
+        self.assertNotIn("were made anew", self.server.output())
+        self.server.end()
+        shutil.rmtree(os.path.join(self.server.state, "identity"))
+        listen = ("--listen", f"tcp:{self.server.ports[0]}:interface=127.0.0.1")
+        self.server = ServerProcess(account=False, command=self.command, folder=self.server.folder, listen=listen)
+        self.assertIn("were made anew", self.server.output())
+        listed = self.homeftp("ls", "nas:")
+        self.assertEqual((listed.returncode, listed.stdout), (4, ""))
 
     def test_too_late(self) -> None:
         """One that has ended is no login any more: what to do is said, in one line."""
