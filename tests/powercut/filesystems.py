@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import subprocess
+import time
 from typing import Iterator
 
 import attrs
@@ -13,6 +15,8 @@ _MIB = 2**20
 
 EXT4 = ("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0")
 """Lazily, the kernel would go on making it while the workload runs."""
+
+_WITHIN = 30.0
 
 PROGRAMS = ("mkfs.ext4", "e2fsck", "mkfs.xfs", "mkfs.btrfs", "mount", "umount")
 """What must be installed."""
@@ -50,7 +54,7 @@ class FileSystem:
         try:
             yield
         finally:
-            _run("umount", point)
+            _unmount(image, point)
 
     @contextlib.contextmanager
     def started(self, image: str, point: str) -> Iterator[None]:
@@ -73,7 +77,7 @@ class FileSystem:
         try:
             yield
         finally:
-            _run("umount", point)
+            _unmount(image, point)
 
     def _mount(self, image: str, point: str) -> None:
         try:
@@ -102,6 +106,29 @@ FILE_SYSTEMS = {
     )
 }
 """Each by its name."""
+
+
+def _unmount(image: str, point: str) -> None:
+    """Unmount it, and wait until its loop device has let go of it.
+
+    Where another program has the device open at that moment (blkid, losetup),
+    it stays a while; the next mount of the same file would take it up again,
+    and read from its cache what the file does not hold any more.
+    """
+    _run("umount", point)
+    deadline = time.monotonic() + _WITHIN
+    while _is_attached(image):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"something holds on to the loop device of {image}")
+        time.sleep(0.001)
+
+
+def _is_attached(image: str) -> bool:
+    for device in glob.glob("/sys/block/loop*/loop/backing_file"):
+        with contextlib.suppress(OSError), open(device, encoding="utf-8", errors="replace") as file:
+            if file.read().strip() == os.path.realpath(image):
+                return True
+    return False
 
 
 def _check(image: str) -> None:
