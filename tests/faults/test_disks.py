@@ -60,6 +60,7 @@ def no_bytes(root: str) -> Iterator[None]:
                 pass
         yield
     finally:
+        os.ftruncate(fd, 0)  # a process that another thread is just starting may have the file open for a while
         os.close(fd)
         os.unlink(filler)
 
