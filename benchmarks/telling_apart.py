@@ -4,7 +4,7 @@
 
 Two accounts with homes of their own, and a folder in which one of them may do
 nothing. It asks, by every request type, for names that exist in the other's
-home or in that folder, and for names that do not, by turns. Printed is the
+home or in that folder, and for names that do not, at random. Printed is the
 median of both, and how often an answer about what exists takes longer than
 one about what does not: 50 % is no difference. The last line is the control,
 where there is something to be told: a large file of its own that is compared.
@@ -13,6 +13,7 @@ where there is something to be told: a large file of its own that is compared.
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import sys
 import tempfile
@@ -52,7 +53,7 @@ def sample(client: RawClient, kind: Kind, samples: int, prefix: str) -> tuple[li
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(samples):
         answers = []
-        for exists in (True, False) if number % 2 else (False, True):
+        for exists in random.sample((True, False), 2):  # by turns, what comes every so often would hit one
             endpoint = f"{prefix}{'exists' if exists else 'absent'}{number % NAMES:02}"
             began = time.perf_counter()
             answer, payload = client.ask(kind.request_type, {"rel_endpoint": endpoint, **kind.body}, kind.payload)
