@@ -176,7 +176,7 @@ class Settings:
     retention: Retention = Retention()
     """What is kept of what is replaced."""
     audit_size: int = 16 * MIB
-    """Bytes of the audit log after which a new file is begun: some sixty thousand lines."""
+    """Bytes of the audit log after which a new file is begun: some fifty thousand lines."""
     audit_files: int = 20
     """Files of the audit log that are kept, at least 2: with the one that is written."""
     quota: int | None = None

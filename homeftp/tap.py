@@ -20,15 +20,13 @@ from twisted.cred import strcred
 from twisted.cred.credentials import IUsernamePassword
 from twisted.python import usage
 
-from homeftp import __version__
+from homeftp import __version__, optionvalues
 from homeftp.accounts.state import default_state
-from homeftp.config import KIB, MIB, Limits, Retention, Settings
+from homeftp.config import MIB, Limits, Retention, Settings
 from homeftp.errors import SetupError
 
 T = TypeVar("T")
 
-_DAY = 24 * 60 * 60
-_UNITS = {"": 1, "K": KIB, "M": MIB, "G": KIB * MIB, "T": MIB * MIB}
 _DEFAULTS = Settings(root="", state="")
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 
@@ -38,107 +36,34 @@ def _attended() -> bool:
     return sys.stdout.isatty() or (sys.argv[0] == "homeftp" and "JOURNAL_STREAM" not in os.environ)
 
 
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("a whole number from 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or float(text) <= 0:
-        raise ValueError("seconds, more than 0")
-    return float(text)
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,15})([KMGT]?)", text.upper())
-    if match is None:
-        raise ValueError("bytes, such as 500M or 20G")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def _quota(text: str) -> int:
-    if not (size := _bytes(text)):
-        raise ValueError("bytes, such as 500G: 0 would let nothing in, and without --quota the disk alone decides")
-    return size
-
-
-def _log_size(text: str) -> int:
-    if (size := _bytes(text)) < 64 * KIB:
-        raise ValueError("bytes, at least 64K, such as 16M")
-    return size
-
-
-def _log_files(text: str) -> int:
-    if (count := _count(text)) < 2:
-        raise ValueError("a number of 2 or more: one that is written, and one that was")
-    return count
-
-
-def _days(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
-        raise ValueError("days, 0 for none")
-    return float(text) * _DAY
-
-
-def _portion(text: str) -> float | int:
-    """Percent as a float, bytes as an int."""
-    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", text)
-    if match is None:
-        return _bytes(text)
-    if float(match[1]) > 100:
-        raise ValueError("a part of the disk, such as 20%, or bytes, such as 50G")
-    return float(match[1])
-
-
-def _yes(text: str) -> bool:
-    found = configparser.ConfigParser.BOOLEAN_STATES.get(text.lower())
-    if found is None:
-        raise ValueError("yes or no")
-    return found
-
-
-def _tls_version(text: str) -> str:
-    if text not in ("1.2", "1.3"):
-        raise ValueError("1.3 or 1.2")
-    return text
-
-
-def _suffix(text: str) -> str:
-    suffix = text.lower() if text.startswith(".") else f".{text.lower()}"
-    if len(suffix) < 2 or "/" in suffix:
-        raise ValueError("suffixes such as .txt,.md")
-    return suffix
-
-
 _SINGLE: dict[str, Callable[[str], Any]] = {
     "root": os.path.abspath,
     "state": os.path.abspath,
-    "pool-size": _count,
-    "tls-minimum": _tls_version,
-    "quota": _quota,
-    "audit-size": _log_size,
-    "audit-files": _log_files,
+    "pool-size": optionvalues.count,
+    "tls-minimum": optionvalues.tls_version,
+    "quota": optionvalues.quota,
+    "audit-size": optionvalues.log_size,
+    "audit-files": optionvalues.log_files,
 }
-_RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": _days, "versions-max": _portion}
+_RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": optionvalues.days, "versions-max": optionvalues.portion}
 _FLAGS = ("similar-names", "no-announce")
 _MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
     "listen-tls": str,
-    "filetypes": _suffix,
+    "filetypes": optionvalues.suffix,
     "dispatcher": str,
     "plugin-dir": os.path.abspath,
 }
 _LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "max-connections": ("connections", _count),
-    "max-connections-per-address": ("connections_per_address", _count),
-    "max-unauthenticated": ("unauthenticated", _count),
-    "max-in-flight": ("in_flight", _count),
-    "max-file-size": ("file_size", _bytes),
-    "max-login-attempts": ("login_attempts", _count),
-    "tls-timeout": ("tls_seconds", _seconds),
-    "login-timeout": ("login_seconds", _seconds),
-    "stall-timeout": ("stall_seconds", _seconds),
+    "max-connections": ("connections", optionvalues.count),
+    "max-connections-per-address": ("connections_per_address", optionvalues.count),
+    "max-unauthenticated": ("unauthenticated", optionvalues.count),
+    "max-in-flight": ("in_flight", optionvalues.count),
+    "max-file-size": ("file_size", optionvalues.size),
+    "max-login-attempts": ("login_attempts", optionvalues.count),
+    "tls-timeout": ("tls_seconds", optionvalues.seconds),
+    "login-timeout": ("login_seconds", optionvalues.seconds),
+    "stall-timeout": ("stall_seconds", optionvalues.seconds),
 }
 
 
@@ -174,7 +99,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             None,
             None,
             "Days for which what is replaced or removed is kept, 0: not at all. "
-            f"[default: {_DEFAULTS.retention.seconds / _DAY:g}]",
+            f"[default: {_DEFAULTS.retention.seconds / optionvalues.DAY:g}]",
         ],
         [
             "versions-max",
@@ -318,7 +243,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         limits = {
             field: _convert(name, given[name][0], kind) for name, (field, kind) in _LIMITS.items() if name in given
         }
-        flags = {name: _convert(name, given[name][0], _yes) for name in _FLAGS if name in given}
+        flags = {name: _convert(name, given[name][0], optionvalues.yes) for name in _FLAGS if name in given}
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in values.items()},
             listen=many["listen"] or (() if many["listen-tls"] else _DEFAULTS.listen),

@@ -17,7 +17,7 @@ PACKAGE = Path(homeftp.__file__).parent
 GROUND = frozenset({"config", "errors", "status"})
 CONTRACTS = GROUND | {"wire", "values", "interfaces"}
 TOOLS = frozenset(
-    "audit budget devicecert discovery identity index machine pairing private records"
+    "audit budget devicecert discovery identity index machine optionvalues pairing private records"
     " syscalls tls tree words workers".split()
 )
 SHARED = CONTRACTS | TOOLS

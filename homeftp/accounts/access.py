@@ -18,11 +18,6 @@ class Access:
     """What it sees as all: a folder of the share, or the share."""
     rights: Rights = Rights()
 
-    @property
-    def whole(self) -> bool:
-        """Whether that is everything."""
-        return self == Access()
-
 
 @attrs.frozen
 class Accesses:

@@ -63,7 +63,6 @@ class AccessTests(SynchronousTestCase):
     def test_at_first(self) -> None:
         """Everything, unless it is said otherwise; an account that is not there has nothing."""
         self.assertEqual(self.accesses.find("ann"), Access())
-        self.assertTrue(Access().whole)
         self.assertIsNone(self.accesses.find("bob"))
 
     def test_changed(self) -> None:

@@ -1,0 +1,96 @@
+"""What an owner writes behind an option, as the value that is meant. All raise ValueError with what is to be given."""
+
+from __future__ import annotations
+
+import configparser
+import re
+
+from homeftp.config import KIB, MIB
+
+DAY = 24 * 60 * 60
+"""In seconds."""
+
+_UNITS = {"": 1, "K": KIB, "M": MIB, "G": KIB * MIB, "T": MIB * MIB}
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("a whole number from 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Seconds, more than 0."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or float(text) <= 0:
+        raise ValueError("seconds, more than 0")
+    return float(text)
+
+
+def size(text: str) -> int:
+    """Bytes, with a unit or without."""
+    match = re.fullmatch(r"([0-9]{1,15})([KMGT]?)", text.upper())
+    if match is None:
+        raise ValueError("bytes, such as 500M or 20G")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def quota(text: str) -> int:
+    """Bytes, more than 0."""
+    if not (found := size(text)):
+        raise ValueError("bytes, such as 500G: 0 would let nothing in, and without --quota the disk alone decides")
+    return found
+
+
+def log_size(text: str) -> int:
+    """Bytes of a file of the audit log."""
+    if (found := size(text)) < 64 * KIB:
+        raise ValueError("bytes, at least 64K, such as 16M")
+    return found
+
+
+def log_files(text: str) -> int:
+    """How many of those there are: one that is written, and others."""
+    if (files := count(text)) < 2:
+        raise ValueError("a number of 2 or more: one that is written, and one that was")
+    return files
+
+
+def days(text: str) -> float:
+    """Days, as seconds."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
+        raise ValueError("days, 0 for none")
+    return float(text) * DAY
+
+
+def portion(text: str) -> float | int:
+    """Percent as a float, bytes as an int."""
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", text)
+    if match is None:
+        return size(text)
+    if float(match[1]) > 100:
+        raise ValueError("a part of the disk, such as 20%, or bytes, such as 50G")
+    return float(match[1])
+
+
+def yes(text: str) -> bool:
+    """Yes or no, as ini files have it."""
+    found = configparser.ConfigParser.BOOLEAN_STATES.get(text.lower())
+    if found is None:
+        raise ValueError("yes or no")
+    return found
+
+
+def tls_version(text: str) -> str:
+    """A version of TLS."""
+    if text not in ("1.2", "1.3"):
+        raise ValueError("1.3 or 1.2")
+    return text
+
+
+def suffix(text: str) -> str:
+    """A file's suffix, with its dot."""
+    found = text.lower() if text.startswith(".") else f".{text.lower()}"
+    if len(found) < 2 or "/" in found:
+        raise ValueError("suffixes such as .txt,.md")
+    return found
