@@ -9,7 +9,7 @@ import attrs
 
 from homeftp.store.jail import Place
 from homeftp.store.keeping import Kept
-from homeftp.values import By, Change
+from homeftp.values import By, Change, Put
 from homeftp.wire.endpoint import Endpoint
 
 
@@ -58,6 +58,20 @@ class Arrival:
     """What it is called now, where it is a file of the share."""
     counted: bool = False
     """Whether its bytes were the share's already."""
+
+
+def arrival_of(put: Put, source: Source, place: Place, expected: str | None, content_hash: str) -> Arrival:
+    """What was put, once it is durable."""
+    return Arrival(
+        source=source,
+        place=place,
+        endpoint=put.endpoint,
+        if_hash=put.if_hash,
+        expected=expected,
+        hash=content_hash,
+        size=put.size,
+        by=put.by,
+    )
 
 
 class Standing(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Callable, Iterable, Sequence, TypeVar
 import attrs
 
 from homeftp.index import Row
-from homeftp.store.arrival import Arrival
+from homeftp.store.arrival import arrival_of
 from homeftp.store.drafts import Draft
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import FULL, attempt, refusal
@@ -170,19 +170,7 @@ class _Batch:
 
     def _publish(self, durable: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
         """Those that have their own name. Their stat is the descriptor's: what has the name next is another's."""
-        arrivals = [
-            Arrival(
-                source=item.draft,
-                place=item.place,
-                endpoint=item.put.endpoint,
-                if_hash=item.put.if_hash,
-                expected=item.expected,
-                hash=item.hash,
-                size=item.put.size,
-                by=item.put.by,
-            )
-            for _, item in durable
-        ]
+        arrivals = [arrival_of(item.put, item.draft, item.place, item.expected, item.hash) for _, item in durable]
         for (number, item), refused in zip(durable, self._replacing.publishing.publish(arrivals), strict=True):
             if refused is not None:
                 self._fail(number, refused)

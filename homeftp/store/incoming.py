@@ -12,7 +12,7 @@ from homeftp.config import MIB
 from homeftp.errors import Changed
 from homeftp.index import Row
 from homeftp.interfaces import IIncoming
-from homeftp.store.arrival import Arrival
+from homeftp.store.arrival import arrival_of
 from homeftp.store.conditions import check_file, gone, occupied
 from homeftp.store.entries import entry_of
 from homeftp.store.faults import FULL, let_go, refusal, shown
@@ -173,16 +173,7 @@ class Incoming:
         if isinstance(place, Exception):
             raise replacing.no_place(place, put.endpoint, put.size)
         try:
-            arrival = Arrival(
-                source=draft,
-                place=place,
-                endpoint=put.endpoint,
-                if_hash=put.if_hash,
-                expected=self._expected,
-                hash=content_hash,
-                size=put.size,
-                by=put.by,
-            )
+            arrival = arrival_of(put, draft, place, self._expected, content_hash)
             (refused,) = replacing.publishing.publish([arrival])
             if refused is not None:
                 raise refused

@@ -9,11 +9,11 @@ from typing import Callable, Sequence
 import attrs
 
 from homeftp.errors import Internal
-from homeftp.store.arrival import Arrival
+from homeftp.store.arrival import arrival_of
 from homeftp.store.jail import Place
 from homeftp.store.syncing import Syncing
 from homeftp.syscalls import System
-from homeftp.values import NOBODY, Put
+from homeftp.values import Put
 from homeftp.wire.messages import ABSENT, Entry
 from tests.store.sharing import Failing, Lying, Remembering, ReplacingCase, put_of, sha
 
@@ -243,16 +243,7 @@ class LyingDiskTests(ReplacingCase):
         place = replacing.jail.place(put.endpoint.parent)
         draft = replacing.drafts.new("0" * 32, place, put.endpoint.parent, None)
         draft.write(content)
-        arrival = Arrival(
-            source=draft,
-            place=place,
-            endpoint=put.endpoint,
-            if_hash=None,
-            expected=None,
-            hash=None,
-            size=put.size,
-            by=NOBODY,
-        )
+        arrival = arrival_of(put, draft, place, None, str(put.hash))
         replacing.publishing.publish([arrival])
         draft.close()
         os.close(place.fd)
