@@ -199,6 +199,18 @@ class MovedTests(NetworkCase):
         listed = json.loads(self.homeftp("remote", "list", "--json").stdout)
         self.assertTrue(re.fullmatch(rf"10\.99\.0\.\d:{moved.ports[0]}", listed["addresses"][0]), listed)
 
+    def beside(self, program: str, *arguments: str) -> None:
+        """Run a program in the network until the end of the test; it says when it is ready."""
+        running = subprocess.Popen(
+            [*self.network.inside, sys.executable, "-c", program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(running.communicate)
+        assert running.stdout is not None
+        self.assertEqual(running.stdout.readline(), "ready\n")
+
     def test_silent(self) -> None:
         """A remembered address at which something else takes the connection, and says nothing, is not waited for."""
         server = self.serve()
@@ -206,15 +218,7 @@ class MovedTests(NetworkCase):
         done = self.homeftp("pair", f"{ADDRESS}:{port}", self.invite(server), "--name", "nas")
         self.assertEqual(done.returncode, 0, done.stderr)
         server.end()
-        silent = subprocess.Popen(
-            [*self.network.inside, sys.executable, "-c", SILENT, str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.addCleanup(silent.communicate)
-        assert silent.stdout is not None
-        self.assertEqual(silent.stdout.readline(), "listening\n")
+        self.beside(SILENT, str(port))
         self.serve(folder=server.folder)
         began = time.monotonic()
         done = self.homeftp("ls", "nas:")
@@ -228,15 +232,7 @@ class MovedTests(NetworkCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         server.end()
         other = self.serve("--no-announce", known="silent")
-        liar = subprocess.Popen(
-            [*self.network.inside, sys.executable, "-c", LIAR, str(other.ports[0]), short(server.fingerprint)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.addCleanup(liar.communicate)
-        assert liar.stdout is not None
-        self.assertEqual(liar.stdout.readline(), "announced\n")
+        self.beside(LIAR, str(other.ports[0]), short(server.fingerprint))
         (found,) = self.discover()
         self.assertEqual((found["remotes"], found["name"]), (["nas"], "\u202e\u009bliar"), "the control: he is heard")
         self.assertTrue(self.homeftp("discover", "--seconds", "1.5").stdout.startswith("\\u202e\\x9bliar "))
@@ -254,7 +250,7 @@ class MovedTests(NetworkCase):
 SILENT = """
 import socket, sys
 listening = socket.create_server(("", int(sys.argv[1])))
-print("listening", flush=True)
+print("ready", flush=True)
 sys.stdin.read()
 """
 
@@ -267,7 +263,7 @@ zeroconf.register_service(ServiceInfo(
     SERVICE, "\\u202e\\u009bliar." + SERVICE, port=int(sys.argv[1]), properties={"v": "1", "fp": sys.argv[2]},
     server="liar.local.", parsed_addresses=["10.99.0.1"],
 ))
-print("announced", flush=True)
+print("ready", flush=True)
 sys.stdin.read()
 zeroconf.close()
 """
