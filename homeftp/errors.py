@@ -13,6 +13,9 @@ from typing import ClassVar
 
 from homeftp.status import Status
 
+FAILED = "the server failed at this; its log says more"
+"""What a client is told of a fault that is none of its own."""
+
 
 class Refusal(Exception):
     """A request that is refused; `status` says how, `message` says why."""

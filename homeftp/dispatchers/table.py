@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.errors import Internal, Refusal, SetupError, TooLarge, UnknownRequestType
+from homeftp.errors import FAILED, Internal, Refusal, SetupError, TooLarge, UnknownRequestType
 from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IShare, IWorkers
 from homeftp.status import Status
 from homeftp.values import NOBODY, By, Claim
@@ -22,8 +22,6 @@ from homeftp.wire.endpoint import ROOT, Endpoint, parse
 from homeftp.wire.messages import Request as Envelope
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
-
-_FAILED = "the server failed at this; its log says more"
 
 EVERYTHING = Claim(ROOT, changes=True)
 """The claim of a request that overlaps no other."""
@@ -139,7 +137,7 @@ class Table:
             raise
         except Exception:  # noqa: BLE001 (a dispatcher's bug: it is logged, and answered)
             self._log.failure("the dispatcher of {type} failed", type=dispatcher.request_type)
-            raise Internal(_FAILED) from None
+            raise Internal(FAILED) from None
 
     def dispatch(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
         """Let `dispatcher` answer; whatever it does there is one answer, and the Deferred never fails."""
@@ -150,7 +148,7 @@ class Table:
         if not isinstance(result, Failure):
             if not resolution.resolved:
                 self._log.error("the dispatcher of {type} ended without an answer", type=request_type)
-                resolution.resolve(Status.INTERNAL, _FAILED)
+                resolution.resolve(Status.INTERNAL, FAILED)
             return
         error = result.value
         if isinstance(error, ConnectionLost):
@@ -161,4 +159,4 @@ class Table:
             resolution.resolve(error.status, error.message)
         else:
             self._log.failure("the dispatcher of {type} failed", result, type=request_type)
-            resolution.resolve(Status.INTERNAL, _FAILED)
+            resolution.resolve(Status.INTERNAL, FAILED)

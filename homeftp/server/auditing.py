@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from homeftp.accounts.throttle import Throttle
 from homeftp.audit import Audit
-from homeftp.errors import Busy, Internal, Refusal
+from homeftp.errors import FAILED, Busy, Internal, Refusal
 from homeftp.interfaces import IPayload, IResolution, IWorkers
 from homeftp.status import Status
 from homeftp.values import By
@@ -109,10 +109,9 @@ class Auditing:
 
 def _nobody_comes_in(failure: Failure) -> None:
     """Raise what the client is to know of a log that cannot be written; the rest is this server's own log's."""
-    error = failure.trap(OSError) and failure.value
-    assert isinstance(error, OSError)
-    words = f"the server's audit log cannot be written ({error.strerror}): nobody comes in before it can"
-    raise Internal(words) from error
+    failure.trap(OSError)
+    why = failure.value.strerror  # type: ignore[union-attr]
+    raise Internal(f"the server's audit log cannot be written ({why}): nobody comes in before it can")
 
 
 def _whole(text: str, home: Endpoint) -> str:
@@ -157,4 +156,4 @@ class _Recorded:
     def _unfit(self, failure: Failure) -> None:
         """A dispatcher's refusal that is none, being too long perhaps."""
         self._log.failure("a dispatcher's refusal cannot be sent", failure)
-        self._resolution.resolve(Status.INTERNAL, "the server failed at this; its log says more")
+        self._resolution.resolve(Status.INTERNAL, FAILED)

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Device
 from homeftp.accounts.realm import Account
-from homeftp.errors import BadRequest, Internal, LoginFailed, Refusal
+from homeftp.errors import FAILED, BadRequest, Internal, LoginFailed, Refusal
 from homeftp.interfaces import IAccount, IResolution
 from homeftp.server.auditing import Auditing
 from homeftp.server.pairing import Pairing
@@ -129,7 +129,7 @@ class Entrance:
         """What the client is to know; anything that is no refusal is logged, and told without detail."""
         if not isinstance(error, Refusal):
             self._log.failure(what, Failure(error))
-            return Internal("the server failed at this; its log says more")
+            return Internal(FAILED)
         if isinstance(error, Internal):
             self._log.error("{what}: {why}", what=what, why=error.message)
         return error
