@@ -27,8 +27,8 @@ from programs import free_port, homeftp, homeftp_server, pair, rsync, ssh_server
 from transfer import make_sources, run, same
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.powercut.disk import Disk, mount
-from tests.powercut.filesystems import EXT4, FileSystem
+from tests.system.powercut.disk import Disk, mount
+from tests.system.powercut.filesystems import EXT4, FileSystem
 
 
 class SlowDisk(Disk):

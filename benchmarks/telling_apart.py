@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.processes import PASSWORD, ServerProcess, run_homeftp
-from tests.rawclient import RawClient
+from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
+from tests.support.rawclient import RawClient
 
 NAMES = 50
 OTHER = "sha256:" + "0" * 64

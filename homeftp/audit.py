@@ -20,11 +20,11 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Callable, Iterator, Sequence
 
-from homeftp.errors import SetupError
-from homeftp.machine import now
-from homeftp.private import private_folder
+from homeftp.crypto.secretfiles import private_folder
+from homeftp.errors import OperatorError
+from homeftp.host import now
+from homeftp.model import Actor, Change
 from homeftp.status import Status
-from homeftp.values import By, Change
 
 FILE = "audit.jsonl"
 """Inside the state folder. Older ones have a number behind it: the older, the higher."""
@@ -40,7 +40,7 @@ class Audit:
     """The log in the state folder `folder`. Blocks; safe in several threads and processes.
 
     After `size` bytes a new file is begun, None: never; `kept` are there at most, with that.
-    Raises `SetupError` where the log cannot be opened, or others may read it.
+    Raises `OperatorError` where the log cannot be opened, or others may read it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Audit:
         try:
             self._fd = self._open()
         except OSError as error:
-            raise SetupError(f"cannot write the audit log {self._path}: {error.strerror}") from None
+            raise OperatorError(f"cannot write the audit log {self._path}: {error.strerror}") from None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -68,11 +68,11 @@ class Audit:
         """Write down what was changed in the share, in that order. Raises OSError; then nothing is."""
         self._write([self._line("change", each.by, Status.OK, _fields(each)) for each in changes])
 
-    def note(self, event: str, by: By, status: int = Status.OK, **fields: Any) -> None:
+    def note(self, event: str, by: Actor, status: int = Status.OK, **fields: Any) -> None:
         """Write down one thing else: a login, say. Raises OSError."""
         self._write([self._line(event, by, status, {name: _short(value) for name, value in fields.items()})])
 
-    def _line(self, event: str, by: By, status: int, fields: dict[str, Any]) -> bytes:
+    def _line(self, event: str, by: Actor, status: int, fields: dict[str, Any]) -> bytes:
         line = {
             "time": self._now().isoformat(timespec="microseconds"),
             "event": event,

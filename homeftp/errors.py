@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from homeftp.status import Status
 
-FAILED = "the server failed at this; its log says more"
+INTERNAL_ERROR = "the server failed at this; its log says more"
 """What a client is told of a fault that is none of its own."""
 
 
@@ -76,7 +76,7 @@ class NotFound(Refusal):
 
 
 class BadEndpoint(Refusal):
-    """The endpoint is no legal relative path; wire/endpoint.py has the rules."""
+    """The endpoint is no legal relative path; endpoint.py has the rules."""
 
     status = Status.BAD_ENDPOINT
 
@@ -173,7 +173,7 @@ def refusal(status: int, message: str) -> Refusal:
         return Internal(f"status {status}: {message}")
 
 
-class SetupError(Exception):
+class OperatorError(Exception):
     """What keeps a program from starting, or a command from being carried out.
 
     One line for the person who typed it: what is wrong and what to do. The
@@ -181,9 +181,9 @@ class SetupError(Exception):
     """
 
 
-class NotTrusted(Exception):
+class UntrustedServer(Exception):
     """The other end could not prove that it is the server that is meant.
 
-    One line for the person at the client, as with `SetupError`; nothing
+    One line for the person at the client, as with `OperatorError`; nothing
     secret was sent. The command line ends with status 4.
     """

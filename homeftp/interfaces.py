@@ -14,9 +14,8 @@ from typing import Any, Awaitable, Callable, Generator, Iterator, Sequence, Type
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from homeftp.values import NOBODY, Arrived, By, Claim, Page, Put
-from homeftp.wire.endpoint import Endpoint
-from homeftp.wire.messages import Entry, Version
+from homeftp.endpoint import Endpoint
+from homeftp.model import SERVER, Actor, Entry, ListingPage, PathLock, ResumePoint, Version, WriteRequest
 
 T = TypeVar("T")
 
@@ -67,7 +66,7 @@ class IRequest(Interface):
     body: Any = Attribute("An instance of the dispatcher's `body_type`.")
     payload: IPayload = Attribute("The bytes that followed the request's line; of size 0 when there are none.")
     account: IAccount = Attribute("Who asks.")
-    by: By = Attribute("The same, and from where and by what request, as the audit log has it.")
+    by: Actor = Attribute("The same, and from where and by what request, as the audit log has it.")
     workers: IWorkers = Attribute("The pool for whatever blocks.")
     gone: bool = Attribute("Whether nobody waits for the answer any more: long work may end.")
     revoked: bool = Attribute("Whether who asked was cut off, and may not come in any more: nothing may come of it.")
@@ -117,13 +116,13 @@ class IDispatcher(Interface):
         """
 
 
-class IClaiming(Interface):
+class IPathLocking(Interface):
     """What a dispatcher may offer besides, so that its requests overlap others of the same connection.
 
     Without it a request waits for those before it and holds up those behind.
     """
 
-    def claims(body: Any) -> Claim:
+    def claims(body: Any) -> PathLock:
         """What a request with this body reads or changes. Must not block; may raise `BadEndpoint`."""
 
 
@@ -132,15 +131,15 @@ class IAccount(Interface):
 
     name: str = Attribute("The account's name, for people and logs.")
     rights: frozenset[str] = Attribute("What it may do at all: some of read, add, replace and delete.")
-    share: IShare = Attribute("What the account sees of the files.")
+    share: IStore = Attribute("What the account sees of the files.")
 
 
-class IShare(Interface):
+class IStore(Interface):
     """The files of the share. Every method blocks; endpoints are relative to the share's root.
 
     All raise `FiletypeNotAllowed` (42) for a file whose type is not shared,
     and those that change something `Forbidden` (33) where the share is `read_only`.
-    `by`, and `Put.by`, is for the audit log: the share of `IRequest.account` fills it in.
+    `by`, and `WriteRequest.by`, is for the audit log: the share of `IRequest.account` fills it in.
     """
 
     read_only: str | None = Attribute("Why nothing can be changed, where it is so.")
@@ -154,34 +153,34 @@ class IShare(Interface):
     def open_many(endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open` for several at once; the `content` of those of at most `inline` bytes is read already."""
 
-    def pages(endpoint: Endpoint, recursive: bool) -> Iterator[Page]:
+    def pages(endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
         """A directory's entries, sorted by the bytes of their names, page by page; each step blocks.
 
         Names are relative to `endpoint`. With `recursive` a directory is
         followed by what it holds. Raises `NotFound` (40), `WrongKind` (43).
         """
 
-    def begin(put: Put) -> IIncoming:
+    def begin(put: WriteRequest) -> IUpload:
         """Room for a large file, to be written piece by piece, on from `put.offset`.
 
         Raises `Changed` (44), also where less than `put.offset` bytes of it have
         arrived, `WrongKind` (43), `NoSpace` (52), `TooLarge` (22).
         """
 
-    def arrived(endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> Arrived | None:
+    def arrived(endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> ResumePoint | None:
         """How much of a content for that endpoint has arrived, and may be gone on with; None where nothing may.
 
         It is told by `hash` where that was declared when it was sent, and
         otherwise by `size` in bytes and `mtime_us` in microseconds.
         """
 
-    def put_many(puts: Sequence[tuple[Put, bytes]]) -> Sequence[Entry | Exception]:
+    def put_many(puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together; one result for each, in order.
 
         When it returns, each `Entry` survives a power cut.
         """
 
-    def make_directory(put: Put) -> Entry:
+    def make_directory(put: WriteRequest) -> Entry:
         """Make a directory, and its parents; one that is there gets the metadata. Durable on return."""
 
     def versions(endpoint: Endpoint) -> Iterator[Sequence[Version]]:
@@ -191,14 +190,16 @@ class IShare(Interface):
         `endpoint`. Raises `Forbidden` (33) for a share that is read-only.
         """
 
-    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: By = NOBODY) -> Entry:
+    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: Actor = SERVER) -> Entry:
         """Put the version from `at_us` (microseconds since 1970) in its place, or the newest. Durable on return.
 
         What stands there becomes a version. Raises `NotFound` (40) where there
         is no such version, `Changed` (44), `WrongKind` (43).
         """
 
-    def remove(endpoint: Endpoint, if_hash: str | None, recursive: bool, by: By = NOBODY) -> Generator[int, None, None]:
+    def remove(
+        endpoint: Endpoint, if_hash: str | None, recursive: bool, by: Actor = SERVER
+    ) -> Generator[int, None, None]:
         """Remove a file, or a directory, durably in the end; after each step, which blocks, how many it removed.
 
         To end it early, close it, which blocks too.
@@ -208,7 +209,7 @@ class IShare(Interface):
         or that holds what is not shared.
         """
 
-    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: By = NOBODY) -> Entry:
+    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: Actor = SERVER) -> Entry:
         """Give a file or a directory another name; a file that has it becomes a version. Durable on return.
 
         Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), and `Forbidden`
@@ -247,7 +248,7 @@ class IOpenFile(Interface):
         """Close it, whatever happened. May be called twice."""
 
 
-class IIncoming(Interface):
+class IUpload(Interface):
     """A file on its way in. Every method blocks; nothing appears at its endpoint before `commit`."""
 
     def check() -> Iterator[int]:
@@ -277,20 +278,20 @@ class IIncoming(Interface):
 
 
 __all__ = [
-    "Arrived",
-    "Claim",
     "IAccount",
-    "IClaiming",
     "IDispatcher",
-    "IIncoming",
     "IOpenFile",
+    "IPathLocking",
     "IPayload",
     "IRequest",
     "IResolution",
-    "IShare",
+    "IStore",
+    "IUpload",
     "IWholePayload",
     "IWorkers",
-    "Page",
-    "Put",
+    "ListingPage",
+    "PathLock",
+    "ResumePoint",
     "Version",
+    "WriteRequest",
 ]

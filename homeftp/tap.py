@@ -21,9 +21,9 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.python import usage
 
 from homeftp import __version__, optionvalues
-from homeftp.accounts.state import default_state
+from homeftp.accounts.database import default_state_dir
 from homeftp.config import MIB, Limits, Retention, Settings
-from homeftp.errors import SetupError
+from homeftp.errors import OperatorError
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             "state",
             "s",
             None,
-            f"The folder for keys, accounts and the hash cache. [default: {default_state(os.environ)}]",
+            f"The folder for keys, accounts and the hash cache. [default: {default_state_dir(os.environ)}]",
         ],
         ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
         ["pool-size", None, None, f"Threads for disk and hashing. [default: {_DEFAULTS.pool_size}]"],
@@ -212,7 +212,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         try:
             super().parseOptions(self._options_first(sys.argv[1:] if options is None else options))
             self.settings = self._settings()
-        except (usage.UsageError, SetupError) as error:
+        except (usage.UsageError, OperatorError) as error:
             sys.stderr.write(f"homeftp: {' '.join(str(error).split())} (--help lists the options)\n")
             raise SystemExit(2) from None
 
@@ -229,15 +229,15 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         return [*ordered, "--", *rest]
 
     def _settings(self) -> Settings:
-        """The options, checked, as the server's settings; raises `SetupError`."""
+        """The options, checked, as the server's settings; raises `OperatorError`."""
         given = self._config()
         for name in (*_SINGLE, *_RETENTION, *_LIMITS):
             if self[name] is not None:
                 given[name] = [self[name]]
         given.update(self._many)
         if "root" not in given:
-            raise SetupError("which folder is to be shared? Name it: --root DIR")
-        given.setdefault("state", [default_state(os.environ)])
+            raise OperatorError("which folder is to be shared? Name it: --root DIR")
+        given.setdefault("state", [default_state_dir(os.environ)])
         values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
         many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in _MANY.items()}
         limits = {
@@ -258,11 +258,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
-            raise SetupError("--auth memory: shows passwords in the process list: it is for loopback endpoints only")
+            raise OperatorError("--auth memory: shows passwords in the process list: it is for loopback endpoints only")
         return settings
 
     def _config(self) -> dict[str, list[str]]:
-        """What the ini file says, by option; raises `SetupError` for what it may not say."""
+        """What the ini file says, by option; raises `OperatorError` for what it may not say."""
         path = self["config"]
         if path is None:
             return {}
@@ -271,11 +271,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             with open(path, encoding="utf-8") as file:
                 parser.read_file(file)
         except OSError as error:
-            raise SetupError(f"cannot read --config {path}: {error.strerror}") from None
+            raise OperatorError(f"cannot read --config {path}: {error.strerror}") from None
         except (configparser.Error, UnicodeDecodeError) as error:
-            raise SetupError(f"--config {path} is no ini file: {error}") from None
+            raise OperatorError(f"--config {path} is no ini file: {error}") from None
         if not parser.has_section("homeftp"):
-            raise SetupError(f"--config {path} has no section [homeftp]")
+            raise OperatorError(f"--config {path} has no section [homeftp]")
         given: dict[str, list[str]] = {}
         for name, text in parser.items("homeftp"):
             if name in _MANY:
@@ -284,12 +284,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             elif name in (*_SINGLE, *_RETENTION, *_FLAGS, *_LIMITS):
                 given[name] = [text.strip()]
             else:
-                raise SetupError(f"--config {path}: there is no option {name}")
+                raise OperatorError(f"--config {path}: there is no option {name}")
         return given
 
 
 def _retention(given: Mapping[str, list[str]]) -> Retention:
-    """What is said of versions; raises `SetupError`."""
+    """What is said of versions; raises `OperatorError`."""
     values = {name: _convert(name, given[name][0], kind) for name, kind in _RETENTION.items() if name in given}
     retention = _DEFAULTS.retention
     if "keep-versions" in values:
@@ -306,25 +306,25 @@ def _convert(name: str, text: str, convert: Callable[[str], T]) -> T:
     try:
         return convert(text)
     except ValueError as error:
-        raise SetupError(f"--{name} {text}: give {error}") from None
+        raise OperatorError(f"--{name} {text}: give {error}") from None
 
 
 def makeService(options: Options) -> IService:
     """The server, made by its options; raises SystemExit, after one line, when it cannot be."""
     from twisted.internet import reactor
 
-    from homeftp.private import private_folder
+    from homeftp.crypto.secretfiles import private_folder
     from homeftp.server.service import HomeFTPService, monotonic, one_line
 
     monotonic(reactor)
     with one_line():
         if not os.path.isdir(options.settings.root):
-            raise SetupError(f"--root {options.settings.root} is no folder: make it, or name another one")
+            raise OperatorError(f"--root {options.settings.root} is no folder: make it, or name another one")
         if not os.access(options.settings.root, os.R_OK | os.X_OK):
-            raise SetupError(f"--root {options.settings.root} cannot be read: check its permissions")
+            raise OperatorError(f"--root {options.settings.root} cannot be read: check its permissions")
         root, state = os.path.realpath(options.settings.root), os.path.realpath(options.settings.state)
         if os.path.commonpath([root, state]) == root:
-            raise SetupError(
+            raise OperatorError(
                 f"the state folder {state} holds the home's keys and lies inside {root}, which would be shared: "
                 "share another folder, or name another one for the state with --state"
             )

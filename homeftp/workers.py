@@ -105,7 +105,7 @@ class InlineWorkers:
     finish = run
 
 
-class Together(Generic[T, R]):
+class Batcher(Generic[T, R]):
     """Turns single items into jobs of many: what comes while a job runs makes up the next one.
 
     `job` gets a sequence of items and returns as many results, in order; a

@@ -1,4 +1,4 @@
-"""The tests of homeftp, laid out as the package is: homeftp/store/jail.py is tested in tests/store/test_jail.py.
+"""The tests of homeftp: `unit` mirrors the package, `system` drives processes, faults and power cuts.
 
 A test's docstring is the promise that it holds. A warning that escapes a test
 fails it.

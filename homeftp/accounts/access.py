@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from homeftp.accounts.rights import Rights, parse_rights, rights_shown
-from homeftp.accounts.state import State
-from homeftp.errors import BadEndpoint, SetupError
-from homeftp.wire.endpoint import ROOT, Endpoint, parse
+from homeftp.accounts.database import AccountDatabase
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import BadEndpoint, OperatorError
+from homeftp.store.policy.rights import Rights, parse_rights, rights_shown
 
 
 @attrs.frozen
@@ -20,10 +20,10 @@ class Access:
 
 
 @attrs.frozen
-class Accesses:
-    """Of all accounts. All methods block; they raise `SetupError` as `State` does, and for no such account."""
+class AccessTable:
+    """The access of all accounts. All methods block; they raise `OperatorError` for an account that does not exist."""
 
-    state: State
+    state: AccountDatabase
 
     def find(self, name: str) -> Access | None:
         """What an account sees and may do; None when there is none of that name."""
@@ -49,7 +49,7 @@ class Accesses:
     def grant(self, name: str, path: Endpoint, rights: frozenset[str] | None) -> None:
         """What an account may do at most in a folder, as it sees it; None: as much as elsewhere."""
         if not path.parts:
-            raise SetupError("name a folder: what may be done everywhere, homeftp account change --rights says")
+            raise OperatorError("name a folder: what may be done everywhere, homeftp account change --rights says")
         with self.state.transaction() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone() is None:
                 raise _absent(name)
@@ -64,12 +64,12 @@ class Accesses:
 
 
 def folder(text: str) -> Endpoint:
-    """A folder of the share as a person types it. Raises `SetupError`."""
+    """A folder of the share as a person types it. Raises `OperatorError`."""
     try:
         return parse(text.strip("/"))
     except BadEndpoint as refused:
-        raise SetupError(f"{text!a} can be no folder of the share: {refused.message}") from None
+        raise OperatorError(f"{text!a} can be no folder of the share: {refused.message}") from None
 
 
-def _absent(name: str) -> SetupError:
-    return SetupError(f"there is no account {name}: homeftp account list shows them")
+def _absent(name: str) -> OperatorError:
+    return OperatorError(f"there is no account {name}: homeftp account list shows them")

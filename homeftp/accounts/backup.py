@@ -15,11 +15,11 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from homeftp.accounts.state import FILE, State
-from homeftp.errors import SetupError
-from homeftp.identity import FOLDER, open_identity
-from homeftp.machine import now
-from homeftp.private import private_folder, read_private, sync_folder, write_private
+from homeftp.accounts.database import FILE, AccountDatabase
+from homeftp.crypto.ca import FOLDER, open_identity
+from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
+from homeftp.errors import OperatorError
+from homeftp.host import now
 
 _IDENTITY = ("ca.crt", "ca.key", "server.crt", "server.key")
 _MEMBERS = (FILE, *(f"{FOLDER}/{name}" for name in _IDENTITY))
@@ -30,15 +30,15 @@ _LARGEST = 256 * 1024 * 1024
 def back_up(folder: str, path: str) -> None:
     """Write the state in `folder` to the file `path`, readable by its owner only; the server may run.
 
-    Raises `SetupError` when there is no state, when `path` is there already,
+    Raises `OperatorError` when there is no state, when `path` is there already,
     and when either cannot be used.
     """
     folder = os.path.abspath(folder)
     if not os.path.exists(os.path.join(folder, FILE)):
-        raise SetupError(f"there is no state in {folder}: name the server's with --state")
+        raise OperatorError(f"there is no state in {folder}: name the server's with --state")
     if os.path.lexists(path):
-        raise SetupError(f"{path} is there already: choose another name")
-    State(folder)  # brings it to this version
+        raise OperatorError(f"{path} is there already: choose another name")
+    AccountDatabase(folder)  # brings it to this version
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for member in _MEMBERS:
@@ -54,12 +54,12 @@ def back_up(folder: str, path: str) -> None:
 def bring_back(path: str, folder: str) -> None:
     """Make the state folder `folder` of what `back_up` wrote. It appears whole, or not at all.
 
-    Raises `SetupError` when there is something in it already, or `path` is no
+    Raises `OperatorError` when there is something in it already, or `path` is no
     such file; nothing is changed then.
     """
     folder = os.path.abspath(folder)
     if os.path.lexists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
-        raise SetupError(f"{folder} is not empty: stop the server, move it away, and try again")
+        raise OperatorError(f"{folder} is not empty: stop the server, move it away, and try again")
     members = _members(path)
     above = os.path.dirname(folder)
     try:
@@ -75,7 +75,7 @@ def bring_back(path: str, folder: str) -> None:
             os.rename(whole, folder)
         sync_folder(above)
     except OSError as error:
-        raise SetupError(f"cannot make {folder}: {error.strerror}") from error
+        raise OperatorError(f"cannot make {folder}: {error.strerror}") from error
 
 
 def _database(path: str) -> bytes:
@@ -90,27 +90,27 @@ def _database(path: str) -> bytes:
             with open(whole, "rb") as file:
                 return file.read()
     except sqlite3.Error as error:
-        raise SetupError(f"cannot read {path}: {error}") from error
+        raise OperatorError(f"cannot read {path}: {error}") from error
 
 
 def _members(path: str) -> dict[str, bytes]:
-    """What is in the file; raises `SetupError` for anything that `back_up` would not write."""
+    """What is in the file; raises `OperatorError` for anything that `back_up` would not write."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(path, mode="r:") as tar:
             for info in tar:
                 if info.name not in _MEMBERS or info.name in found or not info.isreg() or info.size > _LARGEST:
-                    raise SetupError(f"{path} is no backup of a state: it holds {info.name[:100]!a}")
+                    raise OperatorError(f"{path} is no backup of a state: it holds {info.name[:100]!a}")
                 file = tar.extractfile(info)
                 assert file is not None
                 found[info.name] = file.read()
     except (tarfile.TarError, EOFError, ValueError, MemoryError, OverflowError) as error:
-        raise SetupError(f"{path} is no backup of a state: {error}") from error
+        raise OperatorError(f"{path} is no backup of a state: {error}") from error
     except OSError as error:
-        raise SetupError(f"cannot read {path}: {error.strerror}") from error
+        raise OperatorError(f"cannot read {path}: {error.strerror}") from error
     missing = {FILE, f"{FOLDER}/ca.crt", f"{FOLDER}/ca.key"} - set(found)
     if missing:
-        raise SetupError(f"{path} is no whole backup of a state: {', '.join(sorted(missing))} is missing")
+        raise OperatorError(f"{path} is no whole backup of a state: {', '.join(sorted(missing))} is missing")
     return found
 
 
@@ -121,11 +121,11 @@ def _check(folder: str, path: str) -> None:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
         if not version or verdict != "ok":
-            raise SetupError(verdict if version else "it has no accounts")
-        state = State(folder)
+            raise OperatorError(verdict if version else "it has no accounts")
+        state = AccountDatabase(folder)
         state.check()
         with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")  # or there would be files beside it
         open_identity(folder, now=now)
-    except (SetupError, sqlite3.Error) as error:
-        raise SetupError(f"{path} is damaged: {error}") from error
+    except (OperatorError, sqlite3.Error) as error:
+        raise OperatorError(f"{path} is damaged: {error}") from error

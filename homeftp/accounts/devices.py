@@ -13,9 +13,9 @@ import unicodedata
 
 import attrs
 
+from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.names import plain_name
-from homeftp.accounts.state import State
-from homeftp.errors import SetupError
+from homeftp.errors import OperatorError
 
 LONGEST = 63
 """Characters of a device's name."""
@@ -33,7 +33,7 @@ class Device:
 
 
 def device_name(text: str) -> str:
-    """A name that a device may have. Raises `SetupError` for one that it may not."""
+    """A name that a device may have. Raises `OperatorError` for one that it may not."""
     return plain_name(text, "a device's", LONGEST)
 
 
@@ -47,9 +47,9 @@ def suggested(account: str, said: str) -> str:
 
 @attrs.frozen
 class Devices:
-    """The table. All methods block; they raise `SetupError` as `State` does."""
+    """The table. All methods block; they raise `OperatorError` as `AccountDatabase` does."""
 
-    state: State
+    state: AccountDatabase
 
     def all(self) -> list[Device]:
         """Every device, by name."""
@@ -68,7 +68,7 @@ class Devices:
     def rename(self, name: str, new: str) -> Device:
         """Call a device something else; gives it under its new name.
 
-        Raises `SetupError` when there is none of that name, or one of the new.
+        Raises `OperatorError` when there is none of that name, or one of the new.
         """
         device_name(new)
         try:
@@ -76,9 +76,9 @@ class Devices:
                 device = _called(connection, name)
                 connection.execute("UPDATE devices SET name = ? WHERE id = ?", (new, device.id))
                 return attrs.evolve(device, name=new)
-        except SetupError as error:
+        except OperatorError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise SetupError(f"there is a device called {new} already: homeftp device list shows them") from None
+                raise OperatorError(f"there is a device called {new} already: homeftp device list shows them") from None
             raise
 
     def revoke(self, name: str) -> Device:
@@ -103,5 +103,5 @@ def add_device(connection: sqlite3.Connection, id: str, account: str, said: str,
 def _called(connection: sqlite3.Connection, name: str) -> Device:
     row = connection.execute("SELECT id, name, account, paired FROM devices WHERE name = ?", (name,)).fetchone()
     if row is None:
-        raise SetupError(f"there is no device called {name!a}: homeftp device list shows them")
+        raise OperatorError(f"there is no device called {name!a}: homeftp device list shows them")
     return Device(*row)

@@ -17,11 +17,11 @@ from typing import Callable, Sequence
 
 import attrs
 
+from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, add_device
-from homeftp.accounts.rights import ALL, rights_shown
-from homeftp.accounts.state import State
-from homeftp.errors import SetupError
-from homeftp.pairing import Code, new_words
+from homeftp.crypto.pake import Code, new_words
+from homeftp.errors import OperatorError
+from homeftp.store.policy.rights import ALL, rights_shown
 
 TRIES = 3
 """Wrong ones after which a code is burnt."""
@@ -33,7 +33,7 @@ _KEPT_SECONDS = 24 * 60 * 60
 """For how long it is known what became of a code."""
 
 
-class Fate(enum.Enum):
+class InvitationState(enum.Enum):
     """What has become of an invitation."""
 
     OPEN = "open"
@@ -50,7 +50,7 @@ class Invitation:
     account: str
     ends: float
     """Seconds since 1970 UTC."""
-    fate: Fate = Fate.OPEN
+    fate: InvitationState = InvitationState.OPEN
     device: str = ""
     """The name of the device that it let in."""
 
@@ -58,12 +58,12 @@ class Invitation:
 def default_account(accounts: Sequence[str]) -> str:
     """Whose device is meant where nobody says it: the only account's; at first, of who runs this.
 
-    Raises `SetupError` where there are several.
+    Raises `OperatorError` where there are several.
     """
     if len(accounts) == 1:
         return accounts[0]
     if accounts:
-        raise SetupError(f"say whose device it will be: --account {' or --account '.join(accounts[:5])}")
+        raise OperatorError(f"say whose device it will be: --account {' or --account '.join(accounts[:5])}")
     try:
         user = re.sub(r"[^a-z0-9._-]+", "-", getpass.getuser().lower()).strip("-._")[:64]
     except (OSError, KeyError):
@@ -73,16 +73,16 @@ def default_account(accounts: Sequence[str]) -> str:
 
 @attrs.frozen
 class Invitations:
-    """The table. All methods block; they raise `SetupError` as `State` does."""
+    """The table. All methods block; they raise `OperatorError` as `AccountDatabase` does."""
 
-    state: State
+    state: AccountDatabase
     clock: Callable[[], float] = time.time
     """Seconds since 1970 UTC: an invitation outlives a restart."""
 
     def make(self, account: str, seconds: float, rights: frozenset[str] | None = None) -> Invitation:
         """A new code for an account, which is made if there is none of that name, with these rights or all.
 
-        Raises `SetupError` where there is one that has others.
+        Raises `OperatorError` where there is one that has others.
         """
         now = self.clock()
         with self.state.transaction() as connection:
@@ -94,14 +94,14 @@ class Invitations:
                 )
                 free = _free(connection)
             if not free:
-                raise SetupError(f"{MOST} codes are open already: wait until some of them have ended")
+                raise OperatorError(f"{MOST} codes are open already: wait until some of them have ended")
             number = random.SystemRandom().choice(free[:9])
             invitation = Invitation(Code(number, new_words()), account, now + seconds)
             made = account, rights_shown(ALL if rights is None else rights)
             connection.execute("INSERT OR IGNORE INTO accounts (name, rights) VALUES (?, ?)", made)
             (has,) = connection.execute("SELECT rights FROM accounts WHERE name = ?", (account,)).fetchone()
             if rights is not None and has != made[1]:
-                raise SetupError(
+                raise OperatorError(
                     f"{account} is there already, and may {has}: name a new account, or change that for all devices of "
                     f"this one: homeftp account change {account} --rights {made[1]}"
                 )
@@ -119,7 +119,7 @@ class Invitations:
     def open_code(self, number: int) -> Code | None:
         """The code of that number, if it is open."""
         found = self.look(number)
-        return found.code if found is not None and found.fate is Fate.OPEN else None
+        return found.code if found is not None and found.fate is InvitationState.OPEN else None
 
     def reserve(self, code: Code) -> bool:
         """Count a try, before anybody knows whether it is right; whether the code is open.
@@ -128,7 +128,7 @@ class Invitations:
         """
         with self.state.transaction() as connection:
             found = self._look(connection, code.number)
-            is_open = found is not None and found.code == code and found.fate is Fate.OPEN
+            is_open = found is not None and found.code == code and found.fate is InvitationState.OPEN
             number = code.number if is_open else -1
             connection.execute("UPDATE invitations SET misses = misses + 1 WHERE number = ?", (number,))
             connection.execute("UPDATE tries SET count = count + 1")
@@ -150,7 +150,7 @@ class Invitations:
         """
         with self.state.transaction() as connection:
             found = self._look(connection, code.number)
-            if found is None or found.code != code or found.fate is not Fate.OPEN:
+            if found is None or found.code != code or found.fate is not InvitationState.OPEN:
                 return None
             device = add_device(connection, id, found.account, said, self.clock())
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
@@ -164,13 +164,13 @@ class Invitations:
         if row is None:
             return None
         words, account, ends, misses, device = row
-        fate = Fate.OPEN
+        fate = InvitationState.OPEN
         if device is not None:
-            fate = Fate.USED
+            fate = InvitationState.USED
         elif misses >= TRIES:
-            fate = Fate.BURNT
+            fate = InvitationState.BURNT
         elif ends <= self.clock():
-            fate = Fate.ENDED
+            fate = InvitationState.ENDED
         return Invitation(Code(number, words), account, ends, fate, device or "")
 
 

@@ -23,9 +23,9 @@ from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
+from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.names import plain_name
-from homeftp.accounts.state import State
-from homeftp.errors import SetupError
+from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers
 
 SHORTEST = 8
@@ -65,14 +65,14 @@ _MOST_MEMORY = 2**30
 
 
 def account_name(text: str) -> str:
-    """A name that an account may have. Raises `SetupError` for one that it may not."""
+    """A name that an account may have. Raises `OperatorError` for one that it may not."""
     return plain_name(text, "an account's", 64)
 
 
 def new_password(text: str) -> str:
-    """A password that an account may get. Raises `SetupError`, without quoting it, for one that it may not."""
+    """A password that an account may get. Raises `OperatorError`, without quoting it, for one that it may not."""
     if not SHORTEST <= len(text) <= LONGEST:
-        raise SetupError(
+        raise OperatorError(
             f"a password has {SHORTEST} characters at least and {LONGEST} at most: several words in a row do well"
         )
     return text
@@ -127,7 +127,7 @@ class PasswordChecker:
     password, and after the same time; with `Busy` when too many wait.
     """
 
-    state: State
+    state: AccountDatabase
     workers: IWorkers
     cost: Cost = COST
     credentialInterfaces: ClassVar[Sequence[type[Interface]]] = (IUsernamePassword,)
@@ -147,6 +147,6 @@ class PasswordChecker:
         if not verify_password(typed, kept or nobodys) or kept is None:
             raise UnauthorizedLogin
         if outdated(kept, self.cost):
-            with suppress(SetupError):  # a full disk keeps nobody out; there will be another login
+            with suppress(OperatorError):  # a full disk keeps nobody out; there will be another login
                 self.state.set_password(name, hash_password(typed, self.cost), instead_of=kept)
         return username

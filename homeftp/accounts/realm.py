@@ -10,10 +10,10 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
-from homeftp.accounts.access import Access, Accesses
-from homeftp.accounts.view import View
-from homeftp.interfaces import IAccount, IShare, IWorkers
-from homeftp.values import NOBODY, By, Put
+from homeftp.accounts.access import Access, AccessTable
+from homeftp.interfaces import IAccount, IStore, IWorkers
+from homeftp.model import SERVER, Actor, WriteRequest
+from homeftp.store.policy.authorized import AuthorizedStore
 
 Avatar = tuple[type[Interface], object, Callable[[], None]]
 
@@ -24,25 +24,25 @@ class Account:
     """Who is logged in, and what they see."""
 
     name: str
-    _whole: IShare
+    _whole: IStore
     access: Access | None = None
     """As it was at the login; None for one that is not our own."""
-    by: By = attrs.field(default=NOBODY, eq=False)
+    by: Actor = attrs.field(default=SERVER, eq=False)
     """What its changes are put down to."""
-    share: View = attrs.field(init=False, eq=False)
+    share: AuthorizedStore = attrs.field(init=False, eq=False)
     """What it sees."""
 
     @share.default
-    def _view(self) -> View:
+    def _view(self) -> AuthorizedStore:
         access = self.access or Access()
-        return View(self._whole, access.home, access.rights, self.by)
+        return AuthorizedStore(self._whole, access.home, access.rights, self.by)
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do where no folder leaves something out."""
         return (self.access or Access()).rights.everywhere
 
-    def known_as(self, by: By) -> Account:
+    def known_as(self, by: Actor) -> Account:
         """The same, where what is changed is put down to `by`."""
         return attrs.evolve(self, by=by)
 
@@ -52,8 +52,8 @@ class Account:
 class Realm:
     """Gives every account its part of the one share: by `accesses`, looked up in `workers`, or else all of it."""
 
-    share: IShare
-    accesses: Accesses | None
+    share: IStore
+    accesses: AccessTable | None
     workers: IWorkers
 
     def requestAvatar(
@@ -74,12 +74,12 @@ class Realm:
         account = Account(name, self.share, access)
         home = account.share.home
         if home.parts and self.share.look(home) is None and self.share.read_only is None:
-            self.share.make_directory(Put(endpoint=home, by=By(name)))
+            self.share.make_directory(WriteRequest(endpoint=home, by=Actor(name)))
         return IAccount, account, lambda: None
 
 
 def portal(
-    share: IShare, checkers: Sequence[ICredentialsChecker], workers: IWorkers, accesses: Accesses | None = None
+    share: IStore, checkers: Sequence[ICredentialsChecker], workers: IWorkers, accesses: AccessTable | None = None
 ) -> Portal:
     """Where logins go: `checkers`, each for its kind of credentials, and behind them what each account sees."""
     return Portal(Realm(share, accesses, workers), checkers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from homeftp.cli import Exit
+from homeftp.cli.terminal.exitcodes import Exit
 
 SHELLS = ("bash", "zsh", "tcsh")
 

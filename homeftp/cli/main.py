@@ -13,7 +13,8 @@ import sys
 from typing import Any, Container, Mapping, NamedTuple, Sequence
 
 from homeftp import __version__
-from homeftp.cli import Exit, standard
+from homeftp.cli.terminal import stdstreams as standard
+from homeftp.cli.terminal.exitcodes import Exit
 
 TRACEBACK = "HOMEFTP_TRACEBACK"
 """The variable of the environment with which a fault of homeftp shows where it is."""
@@ -33,24 +34,30 @@ class Command(NamedTuple):
 
 
 COMMANDS: Mapping[str, Command] = {
-    "serve": Command("homeftp.cli.serve", "Share a folder: run the server in the foreground.", raw=True),
-    "invite": Command("homeftp.cli.invite", "Make a code with which one device may pair with this machine's server."),
-    "device": Command(
-        "homeftp.cli.device", "List, rename and revoke the devices that are paired with the server here."
+    "serve": Command("homeftp.cli.owner.serve", "Share a folder: run the server in the foreground.", raw=True),
+    "invite": Command(
+        "homeftp.cli.owner.invite", "Make a code with which one device may pair with this machine's server."
     ),
-    "state": Command("homeftp.cli.state", "Back up what this machine's server knows of people, and bring it back."),
-    "account": Command("homeftp.cli.account", "Add, list and remove who may log in to this machine's server."),
-    "grant": Command("homeftp.cli.grant", "Narrow what an account may do in one folder."),
-    "discover": Command("homeftp.cli.discover", "List the servers that announce themselves in this network."),
-    "pair": Command("homeftp.cli.pair", "Get to know a server, by a code that was made there."),
-    "remote": Command("homeftp.cli.remote", "Add, list and remove the servers that this machine knows."),
-    "get": Command("homeftp.cli.get", "Fetch files from a server."),
-    "push": Command("homeftp.cli.push", "Send files to a server, except what is equal there."),
-    "cmp": Command("homeftp.cli.cmp", "Tell whether files here and on a server are the same."),
-    "ls": Command("homeftp.cli.ls", "List what is on a server."),
-    "versions": Command("homeftp.cli.versions", "List what was on a server before it was replaced or removed."),
-    "restore": Command("homeftp.cli.restore", "Put back on a server what was there before."),
-    "raw": Command("homeftp.cli.raw", "Type requests to a server as JSON and see its answers."),
+    "device": Command(
+        "homeftp.cli.owner.device", "List, rename and revoke the devices that are paired with the server here."
+    ),
+    "state": Command(
+        "homeftp.cli.owner.state", "Back up what this machine's server knows of people, and bring it back."
+    ),
+    "account": Command("homeftp.cli.owner.account", "Add, list and remove who may log in to this machine's server."),
+    "grant": Command("homeftp.cli.owner.grant", "Narrow what an account may do in one folder."),
+    "discover": Command("homeftp.cli.commands.discover", "List the servers that announce themselves in this network."),
+    "pair": Command("homeftp.cli.commands.pair", "Get to know a server, by a code that was made there."),
+    "remote": Command("homeftp.cli.commands.remote", "Add, list and remove the servers that this machine knows."),
+    "get": Command("homeftp.cli.commands.get", "Fetch files from a server."),
+    "push": Command("homeftp.cli.commands.push", "Send files to a server, except what is equal there."),
+    "cmp": Command("homeftp.cli.commands.cmp", "Tell whether files here and on a server are the same."),
+    "ls": Command("homeftp.cli.commands.ls", "List what is on a server."),
+    "versions": Command(
+        "homeftp.cli.commands.versions", "List what was on a server before it was replaced or removed."
+    ),
+    "restore": Command("homeftp.cli.commands.restore", "Put back on a server what was there before."),
+    "raw": Command("homeftp.cli.commands.raw", "Type requests to a server as JSON and see its answers."),
     "completion": Command("homeftp.cli.completion", "Print the completion script for a shell."),
 }
 
@@ -108,16 +115,16 @@ def _carry_out(arguments: Sequence[str], commands: Mapping[str, Command]) -> int
 
 def _end(error: Exception) -> Exit:
     """Say in one line what went wrong; gives the status for it."""
-    from homeftp.client.errors import ConnectionFailed, Corrupted
-    from homeftp.errors import NotTrusted, Refusal, SetupError
+    from homeftp.client.connection.errors import ConnectionFailed, Corrupted
+    from homeftp.errors import OperatorError, Refusal, UntrustedServer
 
-    if isinstance(error, SetupError):
+    if isinstance(error, OperatorError):
         _say(str(error))
         return Exit.USAGE
     if isinstance(error, Refusal) and not isinstance(error, Corrupted):
         _say(error.message)
         return Exit.REFUSED
-    if isinstance(error, NotTrusted | ConnectionFailed | Corrupted):
+    if isinstance(error, UntrustedServer | ConnectionFailed | Corrupted):
         _say(str(error))
         return Exit.UNREACHABLE
     if isinstance(error, OSError) and error.filename is not None:

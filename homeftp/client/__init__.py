@@ -17,43 +17,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homeftp.client.address import Address, parse_address
-    from homeftp.client.answers import Comparison, Hello, ServerLimits, Verdict
     from homeftp.client.api import Client, Download
-    from homeftp.client.cases import Choices, Item, Outcome, Tools, Watch
-    from homeftp.client.connecting import Presented, connect, first_contact
-    from homeftp.client.errors import ConnectionFailed, Corrupted, NotReached, OthersAnswered, ProtocolViolation
-    from homeftp.client.exchange import Answer, Part
-    from homeftp.client.line import Line
-    from homeftp.client.pairing import Paired, pair
-    from homeftp.client.transfer import cmp, get, push
+    from homeftp.client.connection.address import Address, parse_address
+    from homeftp.client.connection.errors import (
+        ConnectionFailed,
+        Corrupted,
+        NotReached,
+        OthersAnswered,
+        ProtocolViolation,
+    )
+    from homeftp.client.connection.replies import Comparison, Hello, ServerLimits, Verdict
+    from homeftp.client.connection.response import Part, ResponseStream
+    from homeftp.client.dial import Presented, connect, first_contact
+    from homeftp.client.known.pairing import Paired, pair
+    from homeftp.client.transfer.commands import cmp, get, push
+    from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
+    from homeftp.client.transfer.retry import Reconnector
 
-_HOMES = {
-    "address": ("Address", "parse_address"),
-    "answers": ("Comparison", "Hello", "ServerLimits", "Verdict"),
+_MODULES = {
+    "connection.address": ("Address", "parse_address"),
+    "connection.replies": ("Comparison", "Hello", "ServerLimits", "Verdict"),
     "api": ("Client", "Download"),
-    "cases": ("Choices", "Item", "Outcome", "Tools", "Watch"),
-    "connecting": ("Presented", "connect", "first_contact"),
-    "errors": ("ConnectionFailed", "Corrupted", "NotReached", "OthersAnswered", "ProtocolViolation"),
-    "exchange": ("Answer", "Part"),
-    "line": ("Line",),
-    "pairing": ("Paired", "pair"),
-    "transfer": ("cmp", "get", "push"),
+    "transfer.model": ("TransferOptions", "FileResult", "Outcome", "TransferContext", "TransferObserver"),
+    "dial": ("Presented", "connect", "first_contact"),
+    "connection.errors": ("ConnectionFailed", "Corrupted", "NotReached", "OthersAnswered", "ProtocolViolation"),
+    "connection.response": ("ResponseStream", "Part"),
+    "transfer.retry": ("Reconnector",),
+    "known.pairing": ("Paired", "pair"),
+    "transfer.commands": ("cmp", "get", "push"),
 }
 """The module of each public name."""
 
 __all__ = [
     "Address",
-    "Answer",
-    "Choices",
     "Client",
     "Comparison",
     "ConnectionFailed",
     "Corrupted",
     "Download",
+    "FileResult",
     "Hello",
-    "Item",
-    "Line",
     "NotReached",
     "OthersAnswered",
     "Outcome",
@@ -61,10 +64,13 @@ __all__ = [
     "Part",
     "Presented",
     "ProtocolViolation",
+    "Reconnector",
+    "ResponseStream",
     "ServerLimits",
-    "Tools",
+    "TransferContext",
+    "TransferObserver",
+    "TransferOptions",
     "Verdict",
-    "Watch",
     "cmp",
     "connect",
     "first_contact",
@@ -76,8 +82,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the module that it is at home in."""
-    for module, names in _HOMES.items():
+    """A public name, from the module that defines it."""
+    for module, names in _MODULES.items():
         if name in names:
             found = globals()[name] = getattr(importlib.import_module(f"homeftp.client.{module}"), name)
             return found

@@ -12,8 +12,9 @@ from typing import Any, AsyncIterator, Sequence
 
 from twisted.internet.defer import Deferred
 
-from homeftp import tree
-from homeftp.client.answers import (
+from homeftp.client.connection.errors import Corrupted, ProtocolViolation
+from homeftp.client.connection.protocol import ClientProtocol
+from homeftp.client.connection.replies import (
     Comparison,
     Hello,
     Names,
@@ -25,19 +26,18 @@ from homeftp.client.answers import (
     understood,
     versions,
 )
-from homeftp.client.errors import Corrupted, ProtocolViolation
-from homeftp.client.exchange import Answer
-from homeftp.client.protocol import ClientProtocol
+from homeftp.client.connection.response import ResponseStream
 from homeftp.errors import Forbidden, WrongKind
+from homeftp.hashing import filehash as tree
 from homeftp.interfaces import IPayload
-from homeftp.values import Page
-from homeftp.wire.messages import Entry, MetaData, Version
+from homeftp.model import Entry, ListingPage, Version
+from homeftp.wire.messages import MetaData
 
 
 class Download:
     """A file on its way here: read it to the end, then ask for the verdict."""
 
-    def __init__(self, entry: Entry, payload: IPayload, answer: Answer) -> None:
+    def __init__(self, entry: Entry, payload: IPayload, answer: ResponseStream) -> None:
         self.entry = entry
         """What the file is: size, metadata, and hash where the server knows it."""
         self.size = payload.size
@@ -110,12 +110,12 @@ class Client:
 
     def request(
         self, request_type: str, body: dict[str, Any] | None = None, payload: bytes | IPayload | None = None
-    ) -> Answer:
+    ) -> ResponseStream:
         """Send a request of any type, a plugin's too, with the payload that follows it.
 
         Raises `ConnectionFailed` when the connection has ended already.
         """
-        answer = Answer(self.protocol)
+        answer = ResponseStream(self.protocol)
         self.protocol.ask(answer, request_type, body, payload)
         return answer
 
@@ -192,7 +192,7 @@ class Client:
         part = await self.request("PUSH", body).last()
         return itself(understood(part.body, Entry, "the answer to PUSH"))
 
-    async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[Page]:
+    async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
         """A directory's entries, page by page; with `recursive` all that is below it.
 
         Names are relative to `rel_endpoint`, and legal: a server that sends

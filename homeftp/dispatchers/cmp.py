@@ -10,12 +10,12 @@ from zope.interface import implementer
 from homeftp.dispatchers.digest import known_hash
 from homeftp.dispatchers.metadata import checked
 from homeftp.dispatchers.together import together_per_share
+from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import WrongKind
-from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution, IShare, IWorkers
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution, IStore, IWorkers
+from homeftp.model import Entry, PathLock, ResumePoint
 from homeftp.status import Status
-from homeftp.values import Arrived, Claim
-from homeftp.wire.endpoint import Endpoint, parse
-from homeftp.wire.messages import Cmp, Entry
+from homeftp.wire.messages import Cmp, entry_body, meta_data
 
 GROUP = 256
 """Endpoints that are looked at in one job, at most."""
@@ -31,16 +31,16 @@ class _Question:
     mtime_us: int | None
 
 
-_Found = tuple["Entry | None", "Arrived | None"]
+_Found = tuple["Entry | None", "ResumePoint | None"]
 """What stands there, and what has arrived of the content that was asked about."""
 
 
-def _look_many(share: IShare, questions: Sequence[_Question]) -> Sequence[_Found | Exception]:
+def _look_many(share: IStore, questions: Sequence[_Question]) -> Sequence[_Found | Exception]:
     """In a worker: the answer to each."""
     return [_look(share, question) for question in questions]
 
 
-def _look(share: IShare, question: _Question) -> _Found | Exception:
+def _look(share: IStore, question: _Question) -> _Found | Exception:
     try:
         arrived = share.arrived(question.endpoint, question.hash, question.size, question.mtime_us)
         return share.look(question.endpoint), arrived
@@ -65,7 +65,7 @@ _MESSAGES = {
 }
 
 
-@implementer(IDispatcher, IClaiming)
+@implementer(IDispatcher, IPathLocking)
 class CmpDispatcher:
     """Compares what the request gives, and only that, with what stands at the endpoint."""
 
@@ -75,16 +75,16 @@ class CmpDispatcher:
     def __init__(self, workers: IWorkers) -> None:
         self._look = together_per_share(workers, _look_many, limit=GROUP)
 
-    def claims(self, body: Cmp) -> Claim:
+    def claims(self, body: Cmp) -> PathLock:
         """It reads its endpoint; raises `BadEndpoint` (41)."""
-        return Claim(parse(body.rel_endpoint), changes=False)
+        return PathLock(parse(body.rel_endpoint), changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Compare."""
         body: Cmp = request.body
         endpoint = parse(body.rel_endpoint)
         wanted = checked(body.meta_data)
-        share: IShare = request.account.share
+        share: IStore = request.account.share
         question = _Question(endpoint, body.hash, wanted.get("size"), wanted.get("mtime_us"))
         entry, arrived = await self._look.run((share, question))
         if entry is None:
@@ -98,13 +98,13 @@ class CmpDispatcher:
                 differs.append("hash")
         differs += _differing(wanted, entry)
         status = judge(differs)
-        answer: dict[str, Any] = {"differs": differs, "remote": entry.as_body()}
+        answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
         if differs:
             answer |= _to_resume(arrived)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
 
 
-def _to_resume(arrived: Arrived | None) -> dict[str, Any]:
+def _to_resume(arrived: ResumePoint | None) -> dict[str, Any]:
     """What a client needs to go on with a PUSH that was cut off: from where, and what it hashes to up to there."""
     return {} if arrived is None else {"resume_from": arrived.size, "resume_hash": arrived.hash}
 
@@ -127,5 +127,5 @@ async def _hash(endpoint: Endpoint, entry: Entry, request: IRequest) -> tuple[st
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
     """The names whose values are not the entry's; a directory's size is 0."""
-    present: dict[str, int] = {**dict(entry.meta_data), "size": entry.size}
+    present: dict[str, int] = {**dict(meta_data(entry)), "size": entry.size}
     return [name for name, value in wanted.items() if present.get(name) != value]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from zope.interface import implementer
 
+from homeftp.endpoint import parse
 from homeftp.errors import Forbidden
-from homeftp.interfaces import IClaiming, IDispatcher, IRequest, IResolution
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
+from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.values import Claim
-from homeftp.wire.endpoint import parse
 from homeftp.wire.messages import Delete
 
 
-@implementer(IDispatcher, IClaiming)
+@implementer(IDispatcher, IPathLocking)
 class DeleteDispatcher:
     """Removes a file, or a directory; every file becomes a version."""
 
     request_type = "DELETE"
     body_type = Delete
 
-    def claims(self, body: Delete) -> Claim:
+    def claims(self, body: Delete) -> PathLock:
         """It changes its endpoint; raises `BadEndpoint` (41)."""
-        return Claim(parse(body.rel_endpoint), changes=True)
+        return PathLock(parse(body.rel_endpoint), changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Remove it, step by step."""

@@ -18,30 +18,30 @@ from typing import Iterable, Sequence
 from zope.interface.exceptions import Invalid
 from zope.interface.verify import verifyObject
 
-from homeftp.errors import SetupError
+from homeftp.errors import OperatorError
 from homeftp.interfaces import IDispatcher
 from homeftp.wire.codec import check_kind
-from homeftp.wire.conversation import RESERVED_TYPES
+from homeftp.wire.states import RESERVED_TYPES
 
 
 def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[str]) -> list[IDispatcher]:
     """The dispatchers that the owner named, loaded.
 
     `taken` are the request types that have a dispatcher already. Raises
-    `SetupError`, naming the file, for one that is missing, broken, named
+    `OperatorError`, naming the file, for one that is missing, broken, named
     twice or in two places, or claims a taken type.
     """
     loaded: dict[str, IDispatcher] = {}
     for name in names:
         if (name in taken or name in RESERVED_TYPES) and not _places(name, plugin_dirs):
-            raise SetupError(f"--dispatcher {name}: every server answers {name}, without being told: leave this out")
+            raise OperatorError(f"--dispatcher {name}: every server answers {name}, without being told: leave this out")
         path = _find(name, plugin_dirs)
         if name in loaded:
-            raise SetupError(f"--dispatcher names {name} twice: once is enough for {path}")
+            raise OperatorError(f"--dispatcher names {name} twice: once is enough for {path}")
         if name in RESERVED_TYPES:
-            raise SetupError(f"{path} claims {name}, which belongs to the session itself: give it another name")
+            raise OperatorError(f"{path} claims {name}, which belongs to the session itself: give it another name")
         if name in taken:
-            raise SetupError(f"{path} claims {name}, which is built in: give it another name")
+            raise OperatorError(f"{path} claims {name}, which is built in: give it another name")
         loaded[name] = _dispatcher(name, path)
     return list(loaded.values())
 
@@ -50,17 +50,17 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     """The one file that answers `name`."""
     for folder in plugin_dirs:
         if not os.path.isdir(folder):
-            raise SetupError(f"--plugin-dir {folder} is no folder")
+            raise OperatorError(f"--plugin-dir {folder} is no folder")
     module = name.lower()
     if not module.isidentifier() or name != name.upper():
-        raise SetupError(f"--dispatcher {name}: a request type has capital letters, digits and _ only")
+        raise OperatorError(f"--dispatcher {name}: a request type has capital letters, digits and _ only")
     found = _places(name, plugin_dirs)
     if not found:
-        raise SetupError(
+        raise OperatorError(
             f"--dispatcher {name}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir"
         )
     if len(found) > 1:
-        raise SetupError(f"--dispatcher {name} is in two places: {found[0]} and {found[1]}: remove one")
+        raise OperatorError(f"--dispatcher {name} is in two places: {found[0]} and {found[1]}: remove one")
     return found[0]
 
 
@@ -87,18 +87,18 @@ def _dispatcher(name: str, path: str) -> IDispatcher:
         if IDispatcher.providedBy(value) and getattr(value, "request_type", None) == name
     ]
     if not candidates:
-        raise SetupError(f"{path} holds no dispatcher for {name}: it needs a module-level object with IDispatcher")
+        raise OperatorError(f"{path} holds no dispatcher for {name}: it needs a module-level object with IDispatcher")
     if len(candidates) > 1:
-        raise SetupError(f"{path} holds two dispatchers for {name}: keep one")
+        raise OperatorError(f"{path} holds two dispatchers for {name}: keep one")
     try:
         verifyObject(IDispatcher, candidates[0])
         if not isinstance(candidates[0].body_type, type):
-            raise SetupError(f"{path}: the body_type of {name} is no class")
+            raise OperatorError(f"{path}: the body_type of {name} is no class")
         check_kind(candidates[0].body_type)
     except TypeError as error:
-        raise SetupError(f"{path}: the body_type of {name} cannot be used: {error}") from None
+        raise OperatorError(f"{path}: the body_type of {name} cannot be used: {error}") from None
     except Invalid as error:
-        raise SetupError(f"{path}: the dispatcher of {name} is incomplete: {_one_line(error)}") from None
+        raise OperatorError(f"{path}: the dispatcher of {name} is incomplete: {_one_line(error)}") from None
     dispatcher: IDispatcher = candidates[0]
     return dispatcher
 
@@ -115,7 +115,7 @@ def _load(name: str, path: str) -> ModuleType:
         raise
     except BaseException as error:  # noqa: BLE001 (a plugin may raise anything, SystemExit too)
         del sys.modules[module_name]
-        raise SetupError(f"--dispatcher {name} cannot be loaded: {path}: {_one_line(error)}") from None
+        raise OperatorError(f"--dispatcher {name} cannot be loaded: {path}: {_one_line(error)}") from None
     return module
 
 

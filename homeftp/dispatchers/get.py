@@ -7,27 +7,27 @@ from typing import Any, Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from homeftp.budget import Budget
 from homeftp.config import PIECE, SMALL_FILE
 from homeftp.dispatchers.digest import check_again, known_hash
 from homeftp.dispatchers.together import together_per_share
+from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadRequest, Changed, TooLarge, WrongKind
-from homeftp.interfaces import IClaiming, IDispatcher, IOpenFile, IPayload, IRequest, IResolution, IShare, IWorkers
+from homeftp.files.budget import MemoryBudget
+from homeftp.hashing.filehash import Hasher
+from homeftp.interfaces import IDispatcher, IOpenFile, IPathLocking, IPayload, IRequest, IResolution, IStore, IWorkers
+from homeftp.model import ListingPage, PathLock
 from homeftp.status import Status
-from homeftp.tree import Hasher
-from homeftp.values import Claim, Page
-from homeftp.wire.endpoint import Endpoint, parse
-from homeftp.wire.messages import Get
+from homeftp.wire.messages import Get, entry_body
 
 GROUP = 64
 """Files that are opened, and where small read, in one job, at most."""
 
 
-def _open_many(share: IShare, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFile | Exception]:
+def _open_many(share: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFile | Exception]:
     return share.open_many(endpoints, SMALL_FILE)
 
 
-@implementer(IDispatcher, IClaiming)
+@implementer(IDispatcher, IPathLocking)
 class GetDispatcher:
     """Sends a file, then says whether it stayed the same meanwhile; or lists a directory, page by page."""
 
@@ -36,17 +36,17 @@ class GetDispatcher:
 
     def __init__(self, workers: IWorkers) -> None:
         self._open = together_per_share(workers, _open_many, limit=GROUP)
-        self._budget = Budget()
+        self._budget = MemoryBudget()
 
-    def claims(self, body: Get) -> Claim:
+    def claims(self, body: Get) -> PathLock:
         """It reads its endpoint; raises `BadEndpoint` (41)."""
-        return Claim(parse(body.rel_endpoint), changes=False)
+        return PathLock(parse(body.rel_endpoint), changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Send what stands at the endpoint."""
         body: Get = request.body
         endpoint = parse(body.rel_endpoint)
-        share: IShare = request.account.share
+        share: IStore = request.account.share
         if not endpoint.parts:
             await _list(endpoint, request, resolution)
             return
@@ -62,7 +62,7 @@ class GetDispatcher:
                 await request.workers.finish(file.close)
 
 
-async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, budget: Budget) -> None:
+async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, budget: MemoryBudget) -> None:
     """The head with the content, then the verdict."""
     body: Get = request.body
     if body.recursive:
@@ -74,14 +74,14 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, bud
     if body.if_hash is not None and await known_hash(file, request) != body.if_hash:
         raise Changed("the file is not the one that if_hash names: compare again")
     if file.content is not None:
-        await resolution.send(file.entry.as_body(), payload=file.content[body.offset : body.offset + length])
+        await resolution.send(entry_body(file.entry), payload=file.content[body.offset : body.offset + length])
         entry = file.entry
     else:
         whole = length == size
         hashed = whole and file.entry.hash is None
         content = FilePayload(file, body.offset, length, request.workers, budget, hashed=hashed)
         try:
-            await resolution.send(file.entry.as_body(), payload=content)
+            await resolution.send(entry_body(file.entry), payload=content)
         finally:
             await content.rest()
         if content.digest is not None and await request.workers.run(file.touched):
@@ -99,7 +99,7 @@ class FilePayload:
     """
 
     def __init__(
-        self, file: IOpenFile, offset: int, size: int, workers: IWorkers, budget: Budget, *, hashed: bool
+        self, file: IOpenFile, offset: int, size: int, workers: IWorkers, budget: MemoryBudget, *, hashed: bool
     ) -> None:
         self.size = size
         self._file = file
@@ -169,8 +169,8 @@ async def _list(endpoint: Endpoint, request: IRequest, resolution: IResolution) 
     resolution.resolve(Status.OK, f"listed {str(endpoint) or 'the root'}", {"entries_total": total})
 
 
-def _page_body(page: Page) -> dict[str, Any]:
-    body: dict[str, Any] = {"entries": [entry.as_body() for entry in page.entries]}
+def _page_body(page: ListingPage) -> dict[str, Any]:
+    body: dict[str, Any] = {"entries": [entry_body(entry) for entry in page.entries]}
     if page.skipped:
         body["skipped"] = page.skipped
     return body

@@ -12,21 +12,21 @@ from zope.interface import implementer
 from homeftp.config import MIB, SMALL_FILE
 from homeftp.dispatchers.metadata import checked
 from homeftp.dispatchers.together import together_per_share
+from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, Busy, ContentMismatch, Forbidden, TimedOut
 from homeftp.interfaces import (
-    IClaiming,
     IDispatcher,
-    IIncoming,
+    IPathLocking,
     IRequest,
     IResolution,
-    IShare,
+    IStore,
+    IUpload,
     IWholePayload,
     IWorkers,
 )
+from homeftp.model import Actor, Entry, PathLock, WriteRequest
 from homeftp.status import Status
-from homeftp.values import By, Claim, Put
-from homeftp.wire.endpoint import parse
-from homeftp.wire.messages import HASH_BYTES, Entry, Push
+from homeftp.wire.messages import HASH_BYTES, Push, entry_body
 
 GROUP = 256
 """Small files that become durable with one sync, at most."""
@@ -35,7 +35,7 @@ _TELL = 1024 * MIB
 """Bytes of what had arrived that are read again, between two words about it to the client."""
 
 
-def _put_many(share: IShare, items: Sequence[tuple[Put, bytes, IRequest]]) -> Sequence[Entry | Exception]:
+def _put_many(share: IStore, items: Sequence[tuple[WriteRequest, bytes, IRequest]]) -> Sequence[Entry | Exception]:
     """In a worker. Whoever was cut off since they asked gets nothing stored any more."""
     welcome = [not request.revoked for _, _, request in items]
     puts = [(put, content) for (put, content, _), stays in zip(items, welcome, strict=True) if stays]
@@ -43,7 +43,7 @@ def _put_many(share: IShare, items: Sequence[tuple[Put, bytes, IRequest]]) -> Se
     return [next(stored) if stays else _unwelcome() for stays in welcome]
 
 
-@implementer(IDispatcher, IClaiming)
+@implementer(IDispatcher, IPathLocking)
 class PushDispatcher:
     """Stores a file or makes a directory, atomically and durably, before it answers.
 
@@ -57,9 +57,9 @@ class PushDispatcher:
     def __init__(self, workers: IWorkers) -> None:
         self._put = together_per_share(workers, _put_many, limit=GROUP)
 
-    def claims(self, body: Push) -> Claim:
+    def claims(self, body: Push) -> PathLock:
         """It changes its endpoint; raises `BadEndpoint` (41)."""
-        return Claim(parse(body.rel_endpoint), changes=True)
+        return PathLock(parse(body.rel_endpoint), changes=True)
 
     def dispatch(self, request: IRequest, resolution: IResolution) -> Awaitable[None]:
         """Store what the request brings."""
@@ -71,16 +71,16 @@ class PushDispatcher:
             return self._store(request, body, put, whole.content).addCallback(_answer, put, resolution)
         return self._dispatch(request, body, put, resolution)
 
-    def _store(self, request: IRequest, body: Push, put: Put, content: bytes) -> Deferred[Entry]:
+    def _store(self, request: IRequest, body: Push, put: WriteRequest, content: bytes) -> Deferred[Entry]:
         """A small file, together with others."""
         if body.hash_trailer:
             put = attrs.evolve(put, hash=_hash_in(content[put.size :]))
         return self._put.run((request.account.share, (put, content[: put.size], request)))
 
-    async def _dispatch(self, request: IRequest, body: Push, put: Put, resolution: IResolution) -> None:
+    async def _dispatch(self, request: IRequest, body: Push, put: WriteRequest, resolution: IResolution) -> None:
         if body.kind == "directory":
             entry = await request.workers.run(request.account.share.make_directory, put)
-            resolution.resolve(Status.OK, f"made {put.endpoint}", entry.as_body())
+            resolution.resolve(Status.OK, f"made {put.endpoint}", entry_body(entry))
         elif put.size <= SMALL_FILE and not put.offset:
             content = await request.payload.read_all(SMALL_FILE + HASH_BYTES)
             _answer(await self._store(request, body, put, content), put, resolution)
@@ -88,12 +88,12 @@ class PushDispatcher:
             _answer(await _stream(request, put, resolution), put, resolution)
 
 
-def _answer(entry: Entry, put: Put, resolution: IResolution) -> None:
-    resolution.resolve(Status.OK, f"stored {put.endpoint}", entry.as_body())
+def _answer(entry: Entry, put: WriteRequest, resolution: IResolution) -> None:
+    resolution.resolve(Status.OK, f"stored {put.endpoint}", entry_body(entry))
 
 
-def _checked(body: Push, size: int, by: By) -> Put:
-    """The request as a `Put`; what the body's types cannot say is said here."""
+def _checked(body: Push, size: int, by: Actor) -> WriteRequest:
+    """The request as a `WriteRequest`; what the body's types cannot say is said here."""
     endpoint = parse(body.rel_endpoint)
     if not endpoint.parts and body.kind == "file":
         raise BadRequest("PUSH needs a rel_endpoint: the share's root is a directory")
@@ -107,7 +107,7 @@ def _checked(body: Push, size: int, by: By) -> Put:
     size += body.offset
     if meta.get("size", size) != size:
         raise ContentMismatch(f"meta_data says {meta['size']} bytes, the content has {size}")
-    return Put(
+    return WriteRequest(
         endpoint=endpoint,
         size=size,
         hash=body.hash,
@@ -119,10 +119,10 @@ def _checked(body: Push, size: int, by: By) -> Put:
     )
 
 
-async def _stream(request: IRequest, put: Put, resolution: IResolution) -> Entry:
+async def _stream(request: IRequest, put: WriteRequest, resolution: IResolution) -> Entry:
     """A large file: the disk works on one piece while the next arrives. One that is cut off may be gone on with."""
     run = request.workers.run
-    incoming: IIncoming = await run(request.account.share.begin, put)
+    incoming: IUpload = await run(request.account.share.begin, put)
     missing = put.size - put.offset
     trailer = b""
     try:
@@ -155,7 +155,7 @@ def _unwelcome() -> Forbidden:
     return Forbidden("who sent this may not come in any more")
 
 
-async def _check(incoming: IIncoming, put: Put, request: IRequest, resolution: IResolution) -> None:
+async def _check(incoming: IUpload, put: WriteRequest, request: IRequest, resolution: IResolution) -> None:
     """Let what has arrived earlier be read again; meanwhile the client hears how far that is, lest it gives up."""
     checking = incoming.check()
     told = 0

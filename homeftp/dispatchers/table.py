@@ -12,18 +12,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.errors import FAILED, Internal, Refusal, SetupError, TooLarge, UnknownRequestType
-from homeftp.interfaces import IAccount, IClaiming, IDispatcher, IPayload, IRequest, IResolution, IShare, IWorkers
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import INTERNAL_ERROR, Internal, OperatorError, Refusal, TooLarge, UnknownRequestType
+from homeftp.interfaces import IAccount, IDispatcher, IPathLocking, IPayload, IRequest, IResolution, IStore, IWorkers
+from homeftp.model import SERVER, Actor, PathLock
 from homeftp.status import Status
-from homeftp.values import NOBODY, By, Claim
 from homeftp.wire.codec import decode_body
-from homeftp.wire.conversation import RESERVED_TYPES
-from homeftp.wire.endpoint import ROOT, Endpoint, parse
 from homeftp.wire.messages import Request as Envelope
+from homeftp.wire.states import RESERVED_TYPES
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 
-EVERYTHING = Claim(ROOT, changes=True)
+EVERYTHING = PathLock(ROOT, changes=True)
 """The claim of a request that overlaps no other."""
 
 
@@ -47,7 +47,7 @@ class Request:
     payload: IPayload
     account: IAccount
     workers: IWorkers
-    by: By = NOBODY
+    by: Actor = SERVER
     _client: Client | None = None
 
     @property
@@ -69,7 +69,7 @@ class Request:
         return await self.workers.run(_content, self.account.share, parse(rel_endpoint), limit)
 
 
-def _content(share: IShare, endpoint: Endpoint, limit: int) -> bytes:
+def _content(share: IStore, endpoint: Endpoint, limit: int) -> bytes:
     """In a worker: the file's content, as it was at one moment."""
     file = share.open(endpoint)
     try:
@@ -84,7 +84,7 @@ def _content(share: IShare, endpoint: Endpoint, limit: int) -> bytes:
 
 
 class Table:
-    """The dispatchers of one server, by request_type. Raises `SetupError` when two claim the same."""
+    """The dispatchers of one server, by request_type. Raises `OperatorError` when two claim the same."""
 
     _log = Logger()
 
@@ -96,11 +96,11 @@ class Table:
     def _add(self, dispatcher: IDispatcher) -> None:
         name = dispatcher.request_type
         if not isinstance(name, str) or not _NAME.match(name):
-            raise SetupError(f"{name!r} is no request_type: use capital letters, digits and _, at most 64")
+            raise OperatorError(f"{name!r} is no request_type: use capital letters, digits and _, at most 64")
         if name in RESERVED_TYPES:
-            raise SetupError(f"{name} belongs to the session itself: no dispatcher may claim it")
+            raise OperatorError(f"{name} belongs to the session itself: no dispatcher may claim it")
         if name in self._by_type:
-            raise SetupError(f"two dispatchers claim {name}")
+            raise OperatorError(f"two dispatchers claim {name}")
         self._by_type[name] = dispatcher
 
     @property
@@ -117,7 +117,7 @@ class Table:
             known = ", ".join(self.request_types)
             raise UnknownRequestType(f"no dispatcher answers {shown}; this server answers {known}") from None
 
-    def decode(self, envelope: Envelope) -> tuple[IDispatcher, Any, Claim]:
+    def decode(self, envelope: Envelope) -> tuple[IDispatcher, Any, PathLock]:
         """Who answers a request, its body, and what it touches.
 
         Raises `UnknownRequestType` (21), `BadRequest` (20) and `BadEndpoint` (41).
@@ -126,18 +126,18 @@ class Table:
         body: Any = decode_body(envelope.request_type, envelope.body, dispatcher.body_type)
         return dispatcher, body, self._claim(dispatcher, body)
 
-    def _claim(self, dispatcher: IDispatcher, body: Any) -> Claim:
-        claiming: Any = IClaiming(dispatcher, None)
+    def _claim(self, dispatcher: IDispatcher, body: Any) -> PathLock:
+        claiming: Any = IPathLocking(dispatcher, None)
         if claiming is None:
             return EVERYTHING
         try:
-            claim: Claim = claiming.claims(body)
+            claim: PathLock = claiming.claims(body)
             return claim
         except Refusal:
             raise
         except Exception:  # noqa: BLE001 (a dispatcher's bug: it is logged, and answered)
             self._log.failure("the dispatcher of {type} failed", type=dispatcher.request_type)
-            raise Internal(FAILED) from None
+            raise Internal(INTERNAL_ERROR) from None
 
     def dispatch(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
         """Let `dispatcher` answer; whatever it does there is one answer, and the Deferred never fails."""
@@ -148,7 +148,7 @@ class Table:
         if not isinstance(result, Failure):
             if not resolution.resolved:
                 self._log.error("the dispatcher of {type} ended without an answer", type=request_type)
-                resolution.resolve(Status.INTERNAL, FAILED)
+                resolution.resolve(Status.INTERNAL, INTERNAL_ERROR)
             return
         error = result.value
         if isinstance(error, ConnectionLost):
@@ -159,4 +159,4 @@ class Table:
             resolution.resolve(error.status, error.message)
         else:
             self._log.failure("the dispatcher of {type} failed", result, type=request_type)
-            resolution.resolve(Status.INTERNAL, FAILED)
+            resolution.resolve(Status.INTERNAL, INTERNAL_ERROR)

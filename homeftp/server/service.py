@@ -23,19 +23,20 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from homeftp.accounts.access import Accesses
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.database import REACHABLE, AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations, default_account
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
-from homeftp.accounts.standing import Standing
-from homeftp.accounts.state import REACHABLE, State
 from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
-from homeftp.budget import Budget
 from homeftp.config import HEAP_SLACK, Settings
-from homeftp.devicecert import certify_device
+from homeftp.crypto.ca import FOLDER, Identity, open_identity
+from homeftp.crypto.devicecert import certify_device
+from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.enabled import enabled
@@ -45,24 +46,23 @@ from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.table import Table
 from homeftp.dispatchers.versions import VersionsDispatcher
-from homeftp.errors import SetupError
-from homeftp.identity import FOLDER, Identity, open_identity
-from homeftp.index import Index
+from homeftp.errors import OperatorError
+from homeftp.files.budget import MemoryBudget
+from homeftp.hashing.hashcache import HashCache
+from homeftp.host import now, own_name
 from homeftp.interfaces import IDispatcher, IWorkers
-from homeftp.machine import now, own_name
-from homeftp.private import private_folder, write_private
-from homeftp.server.advertising import Advertising
-from homeftp.server.announcement import FIRST_SECONDS, Known, Listened, announcement, reachable
-from homeftp.server.auditing import Sparing
-from homeftp.server.deadlines import Deadline
-from homeftp.server.factory import Connections, Listener
-from homeftp.server.listening import Listening, RenewableOptions
-from homeftp.server.pairing import Pairings
-from homeftp.server.revocation import Revocation
-from homeftp.server.services import Services
-from homeftp.store.share import Share
+from homeftp.model import Actor
+from homeftp.server.banner import FIRST_SECONDS, ListeningAddress, LoginMethods, banner, reachable
+from homeftp.server.gate.connections import Connections, ServerFactory
+from homeftp.server.gate.context import ServerContext
+from homeftp.server.gate.listen import ListeningService, RenewableOptions
+from homeftp.server.gate.revocation import RevocationMonitor
+from homeftp.server.gate.timeouts import Deadline
+from homeftp.server.json.auditing import AuditRateLimit
+from homeftp.server.json.pairing import PairingService
+from homeftp.server.mdns import MdnsAnnouncer
+from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
-from homeftp.values import By
 from homeftp.workers import ThreadWorkers
 
 BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
@@ -89,10 +89,10 @@ class _Open:
 
     workers: ThreadWorkers
     auth_workers: ThreadWorkers
-    index: Index
-    share: Share
-    state: State
-    known: Known
+    index: HashCache
+    share: LocalStore
+    state: AccountDatabase
+    known: LoginMethods
     """As it was at the start."""
     audit: Audit
 
@@ -100,7 +100,7 @@ class _Open:
 class HomeFTPService(MultiService):
     """The whole server. `checkers` replace our own accounts where the owner named others.
 
-    Raises `SetupError`, one line, for settings that cannot work.
+    Raises `OperatorError`, one line, for settings that cannot work.
     """
 
     _log = Logger()
@@ -114,11 +114,11 @@ class HomeFTPService(MultiService):
         self._connections = Connections(settings.limits)
         self._plugins = enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN)
         self._open: _Open | None = None
-        self._services: Services | None = None
-        self._revocation: Revocation | None = None
+        self._services: ServerContext | None = None
+        self._revocation: RevocationMonitor | None = None
         # A thread of its own: a device that keeps all others busy must not put off that it is cut off.
         self._revoking = ThreadWorkers(reactor, size=1, queue=1, name="revoking")
-        self._advertising = Advertising(reactor)
+        self._advertising = MdnsAnnouncer(reactor)
         self._renewal = LoopingCall(self.renew)
         self._renewal.clock = reactor
         self._tidying = LoopingCall(self.tidy)
@@ -126,23 +126,23 @@ class HomeFTPService(MultiService):
         self._plain = [self._listening(description, immediate_tls=False) for description in settings.listen]
         self._tls = [self._listening(description, immediate_tls=True) for description in settings.listen_tls]
 
-    def _listening(self, description: str, *, immediate_tls: bool) -> Listening:
-        listener = Listener(self._reactor, self._current, self._options, self._connections, immediate_tls)
+    def _listening(self, description: str, *, immediate_tls: bool) -> ListeningService:
+        listener = ServerFactory(self._reactor, self._current, self._options, self._connections, immediate_tls)
         factory: IProtocolFactory = listener
         if immediate_tls:
             factory = TLSMemoryBIOFactory(self._options, False, listener, self._reactor)
         try:
             endpoint = serverFromString(self._reactor, description)
         except Exception as error:  # noqa: BLE001 (endpoint parsers raise what they like)
-            raise SetupError(
+            raise OperatorError(
                 f"{description!r} is no endpoint to listen on ({error}): write, for example, tcp:8421, "
                 "tcp6:8421, tcp:8421:interface=127.0.0.1 or unix:/run/homeftp.sock"
             ) from None
-        listening = Listening(endpoint, factory, description)
+        listening = ListeningService(endpoint, factory, description)
         listening.setServiceParent(self)
         return listening
 
-    def _current(self) -> Services:
+    def _current(self) -> ServerContext:
         assert self._services is not None
         return self._services
 
@@ -179,8 +179,8 @@ class HomeFTPService(MultiService):
         identity = open_identity(settings.state, now=now)
         self._options.renew(identity)
         audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
-        index = Index(os.path.join(settings.state, "index.sqlite"))
-        share = Share(
+        index = HashCache(os.path.join(settings.state, "index.sqlite"))
+        share = LocalStore(
             settings.root,
             index,
             filetypes=settings.filetypes,
@@ -192,7 +192,7 @@ class HomeFTPService(MultiService):
         )
         workers = ThreadWorkers(self._reactor, size=settings.pool_size, queue=settings.pool_queue, name="work")
         auth = ThreadWorkers(self._reactor, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
-        state = State(settings.state)
+        state = AccountDatabase(settings.state)
         if is_new and Devices(state).all():
             self._log.warn(
                 "the home's keys were not in {folder} and were made anew, so no device knows this server any more: if "
@@ -201,21 +201,21 @@ class HomeFTPService(MultiService):
             )
         known = self._known(state, audit)  # before there are threads: what fails here must end the process
         self._open = _Open(workers, auth, index, share, state, known, audit)
-        self._services = Services(
+        self._services = ServerContext(
             table=Table([*(make(workers) for make in BUILT_IN.values()), *self._plugins]),
             portal=portal(
                 share,
                 [*(self._checkers or [PasswordChecker(state, auth)]), DeviceChecker(Devices(state), workers)],
                 workers,
-                Accesses(state),
+                AccessTable(state),
             ),
             workers=workers,
-            budget=Budget(),
+            budget=MemoryBudget(),
             limits=settings.limits,
             server_name=identity.server_name,
             filetypes=settings.filetypes,
             guesses=self._throttle(total=None),
-            pairings=Pairings(
+            pairings=PairingService(
                 invitations=Invitations(state),
                 begun=self._throttle(total=None, times=5),
                 throttle=self._throttle(total=settings.limits.pairings),
@@ -226,10 +226,12 @@ class HomeFTPService(MultiService):
             ),
             ca=identity.ca,
             audit=audit,
-            sparing=Sparing(self._reactor),
-            standing=Standing(state, own_accounts=not self._checkers),
+            sparing=AuditRateLimit(self._reactor),
+            standing=AccessValidator(state, own_accounts=not self._checkers),
         )
-        self._revocation = Revocation(self._reactor, self._connections, self._services.standing, self._revoking, audit)
+        self._revocation = RevocationMonitor(
+            self._reactor, self._connections, self._services.standing, self._revoking, audit
+        )
         workers.start()
         auth.start()
         self._revoking.start()
@@ -242,11 +244,11 @@ class HomeFTPService(MultiService):
     def _announce(self, identity: Identity) -> None:
         assert self._open is not None
         listened = [
-            Listened(description=one.description, address=one.address, immediate_tls=one in self._tls)
+            ListeningAddress(description=one.description, address=one.address, immediate_tls=one in self._tls)
             for one in (*self._plain, *self._tls)
         ]
         write_private(os.path.join(self._settings.state, REACHABLE), reachable(listened).encode())
-        for line in announcement(
+        for line in banner(
             self._settings,
             listened,
             self._open.known,
@@ -257,10 +259,10 @@ class HomeFTPService(MultiService):
         if self._settings.announce:
             self._advertising.start(listened, identity.fingerprint)
 
-    def _known(self, state: State, audit: Audit) -> Known:
+    def _known(self, state: AccountDatabase, audit: Audit) -> LoginMethods:
         """Who may come in; while that is nobody, a code for the first device, if it is clear whose that is."""
         if self._checkers:
-            return Known(accounts=None, password=None, code=None)
+            return LoginMethods(accounts=None, password=None, code=None)
         password = next(iter(state.account_names(with_password=True)), None)
         accounts = state.account_names()
         code = None
@@ -272,9 +274,9 @@ class HomeFTPService(MultiService):
             and self._settings.attended
         ):
             made = Invitations(state).make(default_account(accounts), FIRST_SECONDS)
-            audit.note("invitation", By(made.account), invitation=made.code.number)
+            audit.note("invitation", Actor(made.account), invitation=made.code.number)
             code = str(made.code)
-        return Known(accounts=state.account_names(), password=password, code=code)
+        return LoginMethods(accounts=state.account_names(), password=password, code=code)
 
     # -- running ---------------------------------------------------------------
 
@@ -352,10 +354,10 @@ class StartFailed(SystemExit, Exception):
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """A `SetupError` ends the process with its one line on standard error and status 2, without a traceback."""
+    """A `OperatorError` ends the process with its one line on standard error and status 2, without a traceback."""
     try:
         yield
-    except SetupError as error:
+    except OperatorError as error:
         # By now twistd has made sys.stderr a part of its log; a daemon has no other.
         print(f"homeftp: {error}", file=sys.__stderr__)
         raise StartFailed(2) from error

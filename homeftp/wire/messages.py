@@ -14,6 +14,8 @@ import attrs
 import msgspec
 from msgspec import Meta
 
+from homeftp.model import Entry, Kind, Version
+
 MAX_SIZE = 2**63 - 1
 
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
@@ -61,8 +63,6 @@ MetaData = Annotated[list[tuple[MetaName, int]], Meta(max_length=16)]
 
 Moment = Annotated[int, Meta(ge=0, le=MAX_SIZE // 1000)]
 """When something was replaced: microseconds since 1970 UTC."""
-
-ABSENT = "absent"
 
 
 @attrs.frozen
@@ -194,12 +194,24 @@ class Restore:
 
 
 @attrs.frozen
-class Version:
-    """What stood at an endpoint until it was replaced or removed, as VERSIONS lists it.
+class EntryBody:
+    """An entry as it is encoded in a response: CMP's `remote`, GET's listings, PUSH's answers."""
 
-    `name` is relative to what was asked for; "" is that itself. `hash` is
-    None where it is not known without reading the file.
-    """
+    name: str
+    kind: Kind
+    size: Size = 0
+    meta_data: MetaData = attrs.field(factory=list)
+    hash: Hash | None = None
+
+    def entry(self) -> Entry:
+        """The value that it stands for; of a metadata name that is given twice, the last counts."""
+        meta = dict(self.meta_data)
+        return Entry(self.name, self.kind, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
+
+
+@attrs.frozen
+class VersionBody:
+    """A version as VERSIONS lists it."""
 
     name: str
     at: Moment
@@ -207,36 +219,39 @@ class Version:
     meta_data: MetaData = attrs.field(factory=list)
     hash: Hash | None = None
 
-    def as_body(self) -> dict[str, Any]:
-        """The version as it stands in a response; what is not known is left out."""
-        body: dict[str, Any] = {"name": self.name, "at": self.at, "size": self.size, "meta_data": self.meta_data}
-        if self.hash is not None:
-            body["hash"] = self.hash
-        return body
+    def version(self) -> Version:
+        """The value that it stands for."""
+        meta = dict(self.meta_data)
+        return Version(self.name, self.at, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
 
 
-@attrs.frozen
-class Entry:
-    """What stands at an endpoint, as CMP's `remote`, GET's listings and PUSH's answers describe it.
+def meta_data(value: Entry | Version) -> list[tuple[str, int]]:
+    """The metadata entries of a value, those that are known."""
+    pairs = (("mtime_us", value.mtime_us), ("mode", value.mode))
+    return [(name, number) for name, number in pairs if number is not None]
 
-    `name` is relative to what was asked for; "" is that itself. `hash` is
-    None where it is not known without reading the file, and for directories.
-    """
 
-    name: str
-    kind: Literal["file", "directory"]
-    size: Size = 0
-    meta_data: MetaData = attrs.field(factory=list)
-    hash: Hash | None = None
+def entry_body(entry: Entry) -> dict[str, Any]:
+    """An entry as the JSON object of a response; what is not known is left out."""
+    body: dict[str, Any] = {
+        "name": entry.name,
+        "kind": entry.kind,
+        "size": entry.size,
+        "meta_data": meta_data(entry),
+    }
+    if entry.hash is not None:
+        body["hash"] = entry.hash
+    return body
 
-    def as_body(self) -> dict[str, Any]:
-        """The entry as it stands in a response; what is not known is left out."""
-        body: dict[str, Any] = {
-            "name": self.name,
-            "kind": self.kind,
-            "size": self.size,
-            "meta_data": self.meta_data,
-        }
-        if self.hash is not None:
-            body["hash"] = self.hash
-        return body
+
+def version_body(version: Version) -> dict[str, Any]:
+    """A version as the JSON object of a response; what is not known is left out."""
+    body: dict[str, Any] = {
+        "name": version.name,
+        "at": version.at_us,
+        "size": version.size,
+        "meta_data": meta_data(version),
+    }
+    if version.hash is not None:
+        body["hash"] = version.hash
+    return body

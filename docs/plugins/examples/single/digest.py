@@ -6,9 +6,9 @@ from typing import Any, Literal
 import attrs
 from zope.interface import implementer
 
-from homeftp.interfaces import IClaiming, IDispatcher, IOpenFile, IRequest, IResolution
-from homeftp.values import Claim
-from homeftp.wire.endpoint import parse
+from homeftp.endpoint import parse
+from homeftp.interfaces import IDispatcher, IOpenFile, IPathLocking, IRequest, IResolution
+from homeftp.model import PathLock
 
 PIECE = 8 * 1024 * 1024
 
@@ -26,13 +26,13 @@ def add(digest: Any, file: IOpenFile, offset: int) -> int:
     return len(data)
 
 
-@implementer(IDispatcher, IClaiming)
+@implementer(IDispatcher, IPathLocking)
 class DigestDispatcher:
     request_type = "DIGEST"
     body_type = Digest
 
-    def claims(self, body: Digest) -> Claim:
-        return Claim(parse(body.rel_endpoint), changes=False)
+    def claims(self, body: Digest) -> PathLock:
+        return PathLock(parse(body.rel_endpoint), changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         body: Digest = request.body

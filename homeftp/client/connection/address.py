@@ -1,0 +1,67 @@
+"""Where a server is: the address a person types, and the endpoint that Twisted connects to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from homeftp.config import DEFAULT_PORT
+from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IStreamClientEndpoint
+
+_UNIX = "unix:"
+_BRACKETED = re.compile(r"\[(?P<host>[^\]]+)\](?::(?P<port>[^:]*))?\Z")
+
+
+@attrs.frozen
+class Address:
+    """A host and its port, or the path of a UNIX socket."""
+
+    host: str = ""
+    port: int = DEFAULT_PORT
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"{_UNIX}{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on this very machine, wherever that is."""
+        return bool(self.path) or self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    def endpoint(self, reactor: Any, timeout: float) -> IStreamClientEndpoint:
+        """What to connect to; `timeout` in seconds."""
+        from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+
+        if self.path:
+            return UNIXClientEndpoint(reactor, self.path, timeout=timeout)
+        return HostnameEndpoint(reactor, self.host, self.port, timeout=timeout)
+
+
+def parse_address(text: str) -> Address:
+    """`HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT`, a bare IPv6 address, or `unix:/path`; raises `OperatorError`."""
+    if text.startswith(_UNIX):
+        if not text[len(_UNIX) :].startswith("/"):
+            raise OperatorError("a UNIX socket is written unix:/path, with the whole path")
+        return Address(path=text[len(_UNIX) :])
+    bracketed = _BRACKETED.match(text)
+    if bracketed is not None:
+        host, port = bracketed["host"], bracketed["port"]
+    elif text.count(":") > 1:
+        host, port = text, None
+    else:
+        host, found, rest = text.partition(":")
+        port = rest if found else None
+    if not host or re.search(r"[\s/@\[\]\x00-\x1f\x7f]", host):
+        raise OperatorError("a server's address is HOST or HOST:PORT, such as nas.local or 192.168.1.5:8421")
+    if port is None:
+        return Address(host)
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise OperatorError(f"the port is a number from 1 to 65535, not {port!r}")
+    return Address(host, int(port))

@@ -1,0 +1,174 @@
+"""What a server's answers say, as values: checked, for nothing that a server sends is to be believed.
+
+What does not fit what was asked is a `ProtocolViolation`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence, TypeVar
+
+import attrs
+
+from homeftp import endpoint as endpoints
+from homeftp.client.connection.errors import ProtocolViolation
+from homeftp.config import MAX_IN_FLIGHT, SMALL_FILE
+from homeftp.errors import BadEndpoint, BadRequest
+from homeftp.model import Entry, ListingPage, ResumePoint, Version
+from homeftp.status import Status
+from homeftp.wire.codec import convert
+from homeftp.wire.messages import EntryBody, Hash, Size, VersionBody
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class ServerLimits:
+    """What the server allows."""
+
+    in_flight: int = MAX_IN_FLIGHT
+    """Requests of one connection that it works on at once; more may be sent, and wait."""
+    small_file: Size = SMALL_FILE
+    """Files of up to so many bytes it stores many at a time."""
+    file_size: Size | None = None
+    """Bytes of the largest file it takes; None: only its disk decides."""
+
+
+@attrs.frozen
+class Hello:
+    """What the server says of itself, and of who is logged in."""
+
+    protocol: int
+    version: str = ""
+    server: str = ""
+    request_types: list[str] = attrs.field(factory=list)
+    filetypes: list[str] = attrs.field(factory=list)
+    limits: ServerLimits = ServerLimits()
+    account: str | None = None
+    rights: list[str] | None = None
+    """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
+
+
+@attrs.frozen
+class Comparison:
+    """How what is at an endpoint compares to what was asked about."""
+
+    status: Status
+    """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER or ABSENT."""
+    differs: list[str]
+    """What differs: of hash, size, mtime_us and mode, those that were given."""
+    remote: Entry | None
+    """What stands there; None where nothing does."""
+    arrived: ResumePoint | None = None
+    """How much of the content that was asked about has arrived already, where a push of it was cut off."""
+
+
+@attrs.frozen
+class _Compared:
+    differs: list[str] = attrs.field(factory=list)
+    remote: EntryBody | None = None
+    resume_from: Size | None = None
+    resume_hash: Hash | None = None
+
+
+@attrs.frozen
+class _Versions:
+    versions: list[VersionBody] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class _Listed:
+    entries: list[EntryBody] = attrs.field(factory=list)
+    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+
+
+@attrs.frozen
+class Verdict:
+    """What the server says behind a file's bytes; `hash` is that of the whole file, where it knows it."""
+
+    hash: Hash | None = None
+
+
+class Names:
+    """Which names of a listing are legal; remembers directories, so that each part is looked at once."""
+
+    def __init__(self) -> None:
+        self._directories = {""}
+        self._listed: set[str] = set()
+
+    def check(self, entry: Entry) -> None:
+        """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
+        parent, slash, name = entry.name.rpartition("/")
+        if entry.name in self._listed:
+            raise ProtocolViolation(f"the server listed a name twice: {entry.name[:200]!a}")
+        self._listed.add(entry.name)
+        if (slash and not parent) or parent not in self._directories or endpoints.name_problem(name) is not None:
+            raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:200]!a}")
+        if entry.kind == "directory":
+            self._directories.add(entry.name)
+
+
+def page(body: dict[str, Any], names: Names) -> ListingPage:
+    """One page of a listing, its names checked."""
+    listed = understood(body, _Listed, "a page of a listing")
+    entries = tuple(entry.entry() for entry in listed.entries)
+    for entry in entries:
+        names.check(entry)
+    return ListingPage(entries, tuple(listed.skipped))
+
+
+def compared(status: int, body: dict[str, Any]) -> Comparison:
+    """The answer to CMP."""
+    parts = understood(body, _Compared, "the answer to CMP")
+    if not Status.SAME <= status <= Status.ABSENT or (status == Status.ABSENT) != (parts.remote is None):
+        raise ProtocolViolation("the server's answer to CMP contradicts itself")
+    remote = None if parts.remote is None else itself(parts.remote.entry())
+    arrived = None
+    if parts.resume_from and parts.resume_hash is not None:
+        arrived = ResumePoint(parts.resume_from, parts.resume_hash)
+    return Comparison(Status(status), parts.differs, remote, arrived)
+
+
+def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:
+    """What the head of a GET says of the file whose bytes follow; raises `ProtocolViolation` where they do not fit."""
+    entry = itself(understood(body, EntryBody, "the answer to GET").entry())
+    if entry.kind != "file":
+        raise ProtocolViolation("the server sent a directory as if it were a file")
+    rest = max(0, entry.size - offset)
+    if content_length != (rest if length is None else min(length, rest)):
+        raise ProtocolViolation(
+            f"the server sent {content_length} bytes of a file of {entry.size}: not what was asked for"
+        )
+    return entry
+
+
+def itself(entry: Entry) -> Entry:
+    """An entry that must be what was asked about, and has no other name."""
+    if entry.name:
+        raise ProtocolViolation(f"the server answered about something else: {entry.name[:200]!a}")
+    return entry
+
+
+def understood(body: dict[str, Any], kind: type[T], what: str) -> T:
+    """A response's body as `kind`; raises `ProtocolViolation` for one that does not fit."""
+    try:
+        return convert(body, kind, what)
+    except BadRequest as error:
+        raise ProtocolViolation(f"the server sent what is no answer: {error}") from None
+
+
+def versions(body: dict[str, Any]) -> Sequence[Version]:
+    """One page of versions, their names checked."""
+    said = understood(body, _Versions, "a page of versions").versions
+    listed = [each.version() for each in said]
+    for version in listed:
+        if version.name and not _is_legal(version.name):
+            raise ProtocolViolation(f"the server listed a name that it must not: {version.name[:200]!a}")
+    return listed
+
+
+def _is_legal(rel_endpoint: str) -> bool:
+    try:
+        endpoints.parse(rel_endpoint)
+    except BadEndpoint:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Local files: scanning, reading, and writing downloads."""

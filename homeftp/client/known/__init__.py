@@ -1,0 +1,1 @@
+"""Known servers: the list of remotes, pairing and discovery."""

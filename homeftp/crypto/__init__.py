@@ -1,0 +1,1 @@
+"""Keys, certificates, TLS and the pairing exchange."""

@@ -1,0 +1,254 @@
+"""The home's identity: its own certificate authority, and the server's certificate made by it.
+
+Here is what the certificates say, where they are kept and when they are
+renewed. A home is known by its CA alone: the name that a server's certificate
+bears is derived from the CA's key, not from an address, so that a client that
+knows the CA knows the server wherever it is found. How TLS uses all this is
+tls.py's; the devices' certificates are devicecert.py's.
+
+Where the choices come from: RFC 5280 (extensions), RFC 8375, RFC 6762 and
+ICANN's resolution of 2024-07-29 (names that exist only inside a home),
+CA/Browser Forum ballot SC-031 (no more than 398 days for a server).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from datetime import datetime, timedelta
+from typing import Callable
+
+import attrs
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
+from homeftp.errors import OperatorError
+
+FOLDER = "identity"
+"""Inside the state folder."""
+
+CA_LIFE = timedelta(days=25 * 365)
+SERVER_LIFE = timedelta(days=397)
+RENEW_BEFORE = timedelta(days=30)
+BACKDATED = timedelta(days=1)
+"""How far a clock of another machine may be behind at first."""
+
+HOME_DOMAINS = ("internal", "local", "home.arpa")
+"""The only DNS names that the CA may vouch for, so that even a stolen one says nothing about a public site."""
+
+
+@attrs.frozen
+class Identity:
+    """What a server needs to prove that it is the home's."""
+
+    ca: x509.Certificate
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey = attrs.field(repr=False)
+    """The private key of `certificate`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The CA's fingerprint, which people compare."""
+        return fingerprint(self.ca)
+
+    @property
+    def server_name(self) -> str:
+        """The name that `certificate` bears and that clients verify."""
+        return server_name(self.ca)
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The CA's certificate, as clients keep it."""
+        return self.ca.public_bytes(Encoding.PEM)
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """What the server presents: its own certificate first, the CA last."""
+        return (self.certificate, self.ca)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """`SHA256:` and the hexadecimal SHA-256 of the certificate's DER form."""
+    return "SHA256:" + certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def normalise_fingerprint(text: str) -> str:
+    """A fingerprint as a person typed or pasted it, in the form that `fingerprint` gives.
+
+    The case, colons and spaces between the digits and a missing prefix do not
+    matter. Raises `OperatorError` for what is no fingerprint.
+    """
+    digits = re.sub(r"[\s:]", "", text.lower().strip().removeprefix("sha256:"))
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise OperatorError(
+            "that is no fingerprint: it is SHA256: and 64 digits of 0-9 and a-f, as the server prints it"
+        )
+    return "SHA256:" + digits
+
+
+def home_domain(ca: x509.Certificate) -> str:
+    """The domain that is this home's alone: derived from the CA's public key (the first 160 bits of its SHA-256)."""
+    key = ca.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    identifier = base64.b32encode(hashlib.sha256(key).digest()[:20]).decode("ascii").lower()
+    return f"{identifier}.homeftp.internal"
+
+
+def server_name(ca: x509.Certificate) -> str:
+    """The one name under which a server of the home with this CA is known."""
+    return f"server.{home_domain(ca)}"
+
+
+def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
+    """The identity kept in the state folder; made there at the first start.
+
+    The server's certificate is renewed when less than 30 days of it are left,
+    and made anew when it is missing, damaged or from a future clock; the CA
+    never is, once made. `now` gives aware datetimes. Blocks; a server that
+    runs for long calls it again once a day. Raises `OperatorError` for what the
+    owner must mend: modes, a damaged or incomplete CA, a folder that cannot
+    be written.
+    """
+    folder = os.path.join(private_folder(state), FOLDER)
+    if not os.path.lexists(folder):
+        _make_home(state, folder, now())
+    private_folder(folder)
+    ca, ca_key = load_ca(folder)
+    server = _load_server(folder, ca)
+    if server is None or not server.certificate.not_valid_before_utc <= now() < _renewal(server.certificate):
+        server = _make_server(folder, ca, ca_key, now())
+    return server
+
+
+def _renewal(certificate: x509.Certificate) -> datetime:
+    return certificate.not_valid_after_utc - RENEW_BEFORE
+
+
+def _make_home(state: str, folder: str, now: datetime) -> None:
+    """A CA of one's own, in a folder that appears whole: there is never a key without its certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp home")])
+    certificate = (
+        certificate_builder(name, name, key.public_key(), now, CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage(certificates=True), critical=True)
+        .add_extension(x509.NameConstraints([x509.DNSName(name) for name in HOME_DOMAINS], None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    try:
+        aside = tempfile.mkdtemp(prefix=".new-identity-", dir=state)  # mkdtemp makes it 0700
+        try:
+            write_private(os.path.join(aside, "ca.key"), key_pem(key))
+            write_private(os.path.join(aside, "ca.crt"), certificate.public_bytes(Encoding.PEM))
+            os.rename(aside, folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        sync_folder(state)
+    except OSError as error:
+        if not os.path.exists(folder):  # otherwise another process was first, and its identity is as good
+            raise OperatorError(f"cannot make {folder}: {error.strerror}") from error
+
+
+def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, now: datetime) -> Identity:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp server")])
+    certificate = (
+        certificate_builder(name, ca.subject, key.public_key(), now, SERVER_LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(key_usage(certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(server_name(ca))]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    write_private(os.path.join(folder, "server.key"), key_pem(key))
+    write_private(os.path.join(folder, "server.crt"), certificate.public_bytes(Encoding.PEM))
+    return Identity(ca, certificate, key)
+
+
+def certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
+) -> x509.CertificateBuilder:
+    """What all certificates of the home have in common."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now - BACKDATED + life)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def key_usage(*, certificates: bool) -> x509.KeyUsage:
+    """A key that signs certificates, or one that signs handshakes: never both."""
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def load_ca(folder: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """The CA and its key, as kept in the folder of the identity. Raises `OperatorError`."""
+    pair = _load_pair(folder, "ca")
+    if pair is None:
+        raise OperatorError(
+            f"the home's identity in {folder} is damaged: bring ca.key and ca.crt back from a backup, or move the "
+            "folder away for a new identity, after which every client must add this server again"
+        )
+    return pair
+
+
+def _load_server(folder: str, ca: x509.Certificate) -> Identity | None:
+    """The server's certificate, when it is whole and made by this CA."""
+    pair = _load_pair(folder, "server")
+    if pair is None:
+        return None
+    certificate, key = pair
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return None
+    return Identity(ca, certificate, key)
+
+
+def _load_pair(folder: str, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
+    """A certificate and its key; None unless both are there, whole, and belong together."""
+    certificate_pem = read_private(os.path.join(folder, f"{name}.crt"))
+    key_pem = read_private(os.path.join(folder, f"{name}.key"))
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem or b"")
+        key = load_pem_private_key(key_pem or b"", password=None)
+    except (ValueError, TypeError):  # TypeError: the key is encrypted
+        return None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        return None
+    return certificate, key
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key as it is kept."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -1,0 +1,1 @@
+"""The asynchronous facade over an account's store."""

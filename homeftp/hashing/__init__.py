@@ -1,0 +1,1 @@
+"""Hashing files, and the cache of known hashes."""

@@ -1,0 +1,1 @@
+"""The local backend: a plain folder on a POSIX file system."""

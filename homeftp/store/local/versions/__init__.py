@@ -1,0 +1,1 @@
+"""Old versions of files: how they are archived, laid out and expired."""

@@ -1,0 +1,1 @@
+"""Everything that changes the store, one module for each kind of change."""

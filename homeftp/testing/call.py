@@ -1,0 +1,179 @@
+"""For authors of dispatchers: call one as the server would, without a socket, a thread or a server.
+
+    answer = call(WordCount(), {"rel_endpoint": "a.txt"}, files={"a.txt": b"two words"})
+    assert answer.status == 0
+
+The body is decoded, the files stand in a real share, and the answer comes
+through a real resolution and the real codec: what passes here passes on the
+wire.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Mapping
+
+import attrs
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from homeftp.accounts.realm import Account
+from homeftp.config import MAX_RESPONSE_LINE
+from homeftp.dispatchers.table import Request, Table
+from homeftp.endpoint import parse
+from homeftp.errors import Refusal
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import IDispatcher, IRequest, IResolution
+from homeftp.server.json.payload import WholePayload
+from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.store.local.store import LocalStore
+from homeftp.wire.codec import decode_request, decode_response, encode_request
+from homeftp.workers import InlineWorkers
+
+__all__ = ["CallResult", "call"]
+
+
+@attrs.frozen
+class CallResult:
+    """What a client would have got."""
+
+    status: int
+    message: str
+    body: dict[str, Any]
+    payload: bytes
+    """The bytes that followed the last line."""
+    interim: tuple[tuple[dict[str, Any], bytes], ...] = ()
+    """The body and the payload of each answer before the last (`more`)."""
+    files: Mapping[str, bytes] = attrs.field(factory=dict)
+    """What the share holds afterwards, by endpoint."""
+    raised: BaseException | None = None
+    """What the dispatcher raised and is no refusal: a bug. A server logs it, and its client learns no more than 50."""
+
+
+def call(
+    dispatcher: IDispatcher,
+    body: Mapping[str, Any],
+    payload: bytes = b"",
+    *,
+    files: Mapping[str, bytes] | None = None,
+    account: str = "tester",
+) -> CallResult:
+    """The answer of `dispatcher` to one request, in a share that holds `files` and goes with the call.
+
+    Raises AssertionError when a dispatcher waits for something that nobody
+    here will bring, such as a timer, `zope.interface.Invalid` when it is
+    incomplete, and what a payload raised: a server would break the connection.
+    """
+    verifyObject(IDispatcher, dispatcher)
+    table = Table([dispatcher])
+    watched = _Watched(dispatcher)
+    written = _Written()
+    with tempfile.TemporaryDirectory() as folder:
+        root = os.path.join(folder, "share")
+        os.mkdir(root)
+        _lay(root, files or {})
+        index = HashCache(os.path.join(folder, "index.sqlite"))
+        share = LocalStore(root, index)
+        try:
+            line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
+            _answer(table, watched, line, payload, Account(account, share), written)
+            left = _holds(root)
+        finally:
+            share.close()
+            index.close()
+    return attrs.evolve(_read(bytes(written.data)), files=left, raised=watched.raised)
+
+
+@implementer(IDispatcher)
+class _Watched:
+    """A dispatcher, and what it raised."""
+
+    def __init__(self, dispatcher: IDispatcher) -> None:
+        self._dispatcher = dispatcher
+        self.request_type = dispatcher.request_type
+        self.body_type = dispatcher.body_type
+        self.raised: BaseException | None = None
+
+    def dispatch(self, request: IRequest, resolution: IResolution) -> Deferred[Any]:
+        """As the dispatcher does."""
+        working = maybeDeferred(self._dispatcher.dispatch, request, resolution)
+        return working.addErrback(self._note)
+
+    def _note(self, failure: Failure) -> Failure:
+        if not failure.check(Refusal):
+            self.raised = failure.value
+        return failure
+
+
+class _Written:
+    """Collects what would go to the client."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        raise AssertionError("nothing here is ever full")
+
+    def unregisterProducer(self) -> None:
+        raise AssertionError("nothing here is ever full")
+
+
+def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
+    broken: list[Failure] = []
+    ended: list[object] = []
+    outlet = OutputBuffer(written, paused=lambda: None, resumed=lambda: None, broken=broken.append)
+    resolution = Resolution(None, outlet, lambda: None)
+    resolution.take_turn()
+    try:
+        _, decoded, _ = table.decode(decode_request(line))
+    except Refusal as refusal:
+        resolution.resolve(refusal.status, refusal.message)
+    else:
+        request = Request(watched.request_type, decoded, WholePayload(payload), account, InlineWorkers())
+        table.dispatch(watched, request, resolution).addCallback(ended.append)
+        assert ended, f"the dispatcher of {watched.request_type} still waits for something"
+    streaming = None if broken else resolution.write_answer()
+    if streaming is not None:
+        streaming.addBoth(ended.append)
+        assert len(ended) == 2, f"the payload of {watched.request_type}'s answer still waits for something"
+    if broken:
+        broken[0].raiseException()
+
+
+def _lay(root: str, files: Mapping[str, bytes]) -> None:
+    for endpoint, content in files.items():
+        path = os.path.join(root, *parse(endpoint).parts)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+
+def _holds(root: str) -> dict[str, bytes]:
+    held = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".homeftp")]
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                held[os.path.relpath(path, root).replace(os.sep, "/")] = file.read()
+    return held
+
+
+def _read(data: bytes) -> CallResult:
+    interim: list[tuple[dict[str, Any], bytes]] = []
+    while True:
+        line, _, data = data.partition(b"\n")
+        assert len(line) <= MAX_RESPONSE_LINE, f"a line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed"
+        response = decode_response(line)
+        payload, data = data[: response.content_length], data[response.content_length :]
+        if response.more:
+            interim.append((response.body, payload))
+        else:
+            assert not data, "there are bytes behind the answer"
+            return CallResult(response.status, response.message, response.body, payload, tuple(interim))

@@ -1,0 +1,141 @@
+"""A real server and a real client in one thread, with real TLS between them and real folders on both sides."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Coroutine, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client import Client, FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
+from homeftp.client.transfer.commands import cmp, get, push
+from homeftp.config import Limits
+from homeftp.crypto import tls
+from homeftp.server.json.protocol import ConnectionConfig, ServerProtocol
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
+from tests.support.fakeserver import Wire, identity
+from tests.support.inmemory import PASSWORD, Server
+
+T = TypeVar("T")
+
+
+class HomeCase(SynchronousTestCase):
+    """A test with a server, a client that is logged in, and an empty folder `here`."""
+
+    limits = Limits()
+    filetypes: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        self.server = Server.make(limits=self.limits, filetypes=self.filetypes)
+        self.addCleanup(self.server.close)
+        self.here = self.mktemp()
+        os.makedirs(self.here)
+        self.wire = self.connect()
+        self.client = Client(self.wire.client)
+        self.wire.pump()
+        self.run_it(self.client.login("ann", PASSWORD))
+        self.tools = TransferContext(InlineWorkers(), System())
+        self.items: list[FileResult] = []
+
+    def connect(self, kind: type[Wire] = Wire) -> Wire:
+        """A connection, not secured yet."""
+        setup = ConnectionConfig(
+            clock=self.server.clock,
+            services=self.server.services,
+            options=tls.server_options(identity("home")),
+            immediate_tls=False,
+            gone=lambda protocol: None,
+            identified=lambda protocol: None,
+        )
+        return kind(clock=self.server.clock, server=ServerProtocol(setup, "192.0.2.1:5"))
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Let it go on until it waits for something that will not come by itself."""
+        begun = Deferred.fromCoroutine(work)
+        self.wire.pump()
+        return begun
+
+    def run_it(self, work: Coroutine[Any, Any, T]) -> T:
+        """Its result; raises what it raised."""
+        results: list[Any] = []
+        self.begin(work).addBoth(results.append)
+        self.assertEqual(len(results), 1, "it waits for something that does not come")
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]  # type: ignore[no-any-return]
+
+    def watch(self) -> TransferObserver:
+        self.items = []
+        return TransferObserver(on_item=self.items.append)
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """What became of each name in the last transfer."""
+        return {item.name: item.outcome for item in self.items}
+
+    def push(self, *places: str, **choices: Any) -> TransferObserver:
+        watch = self.watch()
+        self.run_it(push(self.client, self.tools, places[:-1], places[-1], TransferOptions(**choices), watch))
+        return watch
+
+    def get(self, *places: str, **choices: Any) -> TransferObserver:
+        watch = self.watch()
+        self.run_it(get(self.client, self.tools, places[:-1], places[-1], TransferOptions(**choices), watch))
+        return watch
+
+    def cmp(self, local: str, remote: str, **order: Any) -> TransferObserver:
+        watch = self.watch()
+        self.run_it(cmp(self.client, self.tools, local, remote, watch, **order))
+        return watch
+
+    def lay(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
+        """A file here; gives its path."""
+        path = os.path.join(self.here, *name.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.chmod(path, mode)
+        os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
+        return path
+
+    def lay_there(self, endpoint: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
+        """A file in the share, behind the server's back; gives its path."""
+        path = self.server.put(endpoint, content)
+        os.chmod(path, 0o644)
+        os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
+        return path
+
+    def there(self) -> dict[str, bytes]:
+        """The files in the share."""
+        return tree(self.server.root)
+
+
+def tree(top: str) -> dict[str, bytes]:
+    """The files below a folder, but homeftp's own, with their contents."""
+    found = {}
+    for folder, folders, files in os.walk(top):
+        if ".homeftp" in folders:
+            folders.remove(".homeftp")
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, top).replace(os.sep, "/")] = file.read()
+    return found
+
+
+def folders(top: str) -> set[str]:
+    """The folders below a folder."""
+    return {
+        os.path.relpath(os.path.join(folder, name), top).replace(os.sep, "/")
+        for folder, names, _ in os.walk(top)
+        for name in names
+        if name != ".homeftp"
+    }
+
+
+def stamp(path: str) -> tuple[int, int]:
+    """Time in microseconds, and mode."""
+    found = os.stat(path)
+    return found.st_mtime_ns // 1000, found.st_mode & 0o777

@@ -1,0 +1,192 @@
+"""The house plan as a table: which room may import which, and which room may touch what.
+
+Each rule is a function from a module and its source to what is wrong with it,
+so that test_imports.py can both hold the house to it and show that it notices.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Iterator
+
+import homeftp
+
+PACKAGE = Path(homeftp.__file__).parent
+
+VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
+CONTRACTS = VALUES | {"interfaces"}
+TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "syscalls", "workers"})
+SHARED = CONTRACTS | TOOLS
+
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    "": frozenset(),
+    "config": frozenset(),
+    "status": frozenset(),
+    "errors": frozenset({"status"}),
+    "endpoint": frozenset({"errors"}),
+    "model": frozenset({"endpoint"}),
+    "wire": VALUES,
+    "interfaces": VALUES,
+    "host": frozenset(),
+    "syscalls": VALUES,
+    "workers": CONTRACTS,
+    "hashing": VALUES,
+    "crypto": VALUES | {"host"},
+    "discovery": VALUES | {"host"},
+    "audit": VALUES | {"host", "crypto"},
+    "store.policy": CONTRACTS,
+    "store": CONTRACTS | {"store.policy"},
+    "store.local": SHARED | {"store.policy", "wire"},
+    "files": CONTRACTS | {"hashing", "workers"},
+    "accounts": SHARED | {"store.policy", "wire"},
+    "dispatchers": SHARED | {"files", "plugins", "wire"},
+    "plugins": frozenset(),
+    "server": SHARED | {"accounts", "dispatchers", "files", "store", "store.local", "store.policy", "wire"},
+    "optionvalues": VALUES,
+    "tap": SHARED | {"accounts", "optionvalues", "server", "store.policy"},
+    "client": SHARED | {"wire"},
+    "cli": SHARED | {"accounts", "client", "store.policy", "tap", "wire"},
+    "__main__": frozenset({"cli"}),
+    "testing": SHARED
+    | frozenset("accounts client dispatchers files server store store.local store.policy wire".split()),
+}
+"""Each package, and the packages that its modules may import besides each other. Imports run one way."""
+
+NOT_IN_WIRE = frozenset({"twisted", "zope", "asyncio", "io", "os", "pathlib", "socket", "ssl", "threading", "time"})
+"""The wire's rules have no input, no output and no clock."""
+
+NO_PATHS = frozenset({"server", "dispatchers", "store"})
+"""The rooms of the server that open no path: store/jail.py does it for them."""
+
+OPENS_PATHS = frozenset({"store.local.disk.saferoot"})
+
+PATH_CALLS = frozenset(
+    (
+        "access chdir chmod chown chroot fwalk getxattr lchmod lchown link listdir listxattr lstat makedirs mkdir"
+        " mkfifo mknod open pathconf popen readlink remove removedirs removexattr rename renames replace rmdir"
+        " scandir setxattr startfile stat statvfs symlink system truncate unlink utime walk"
+    ).split()
+)
+"""The functions of `os` that take a path."""
+
+DESCRIPTOR_CALLS = frozenset({"listdir", "scandir", "utime"})
+"""Those that take a descriptor in its place."""
+
+DESCRIPTORS = ("fd", "directory", "_folder", "_incoming")
+"""What descriptors are called in the store."""
+
+IN_DIRECTORY_CALLS = frozenset({"rmdir", "stat", "unlink"})
+"""Those that follow no link at the end of a name in `dir_fd`; stat only with `follow_symlinks=False`."""
+
+PATH_MODULES = frozenset({"glob", "pathlib", "shutil", "subprocess", "tempfile", "twisted.python.filepath"})
+"""Modules that open paths for whoever imports them."""
+
+
+def package(module: str) -> str:
+    """The name in the table of a module's dotted name inside homeftp: the longest that it begins with."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in names if name in MAY_IMPORT), parts[0])
+
+
+def imports(module: str, source: str) -> Iterator[str]:
+    """The dotted name of everything that is imported anywhere in the source, in functions too."""
+    package = ["homeftp", *module.split(".")]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: -node.level] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def wrong_direction(module: str, source: str) -> list[str]:
+    """Imports of packages that this module's package may not know."""
+    here = package(module)
+    found = []
+    for name in imports(module, source):
+        parts = name.split(".")
+        if parts[0] != "homeftp" or len(parts) < 2 or parts[1].startswith("__"):
+            continue
+        there = package(".".join(parts[1:]))
+        if there != here and there not in MAY_IMPORT[here]:
+            found.append(f"homeftp.{module} imports {name}")
+    return found
+
+
+def impure(module: str, source: str) -> list[str]:
+    """Input, output, clocks and Twisted in the wire's rules."""
+    if package(module) != "wire":
+        return []
+    return [f"homeftp.{module} imports {name}" for name in imports(module, source) if name.split(".")[0] in NOT_IN_WIRE]
+
+
+def global_reactor(module: str, source: str) -> list[str]:
+    """The global reactor anywhere but inside a function of tap or cli."""
+    tree = ast.parse(source)
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            names = [ast.unparse(node)]
+        else:
+            continue
+        installs = any(name.endswith("twisted.internet.reactor") for name in names)
+        if installs and (package(module).split(".")[0] not in ("tap", "cli") or id(node) not in inside):
+            found.append(f"homeftp.{module}, line {node.lineno}, imports the global reactor")
+    return found
+
+
+def jailed(call: ast.Call) -> bool:
+    """Whether a call of the store's stays in a directory that the jail has opened."""
+    function = ast.unparse(call.func).removeprefix("os.")
+    if function in DESCRIPTOR_CALLS:
+        return bool(call.args) and ast.unparse(call.args[0]).split(".")[-1] in DESCRIPTORS
+    if function in IN_DIRECTORY_CALLS:
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        return "dir_fd" in given and (function != "stat" or given.get("follow_symlinks") == "False")
+    return False
+
+
+def opened_path(module: str, source: str) -> list[str]:
+    """Paths opened in the server's rooms outside the jail. The store may use what the jail has opened."""
+    if module.split(".")[0] not in NO_PATHS or module in OPENS_PATHS:
+        return []
+    found = [
+        f"homeftp.{module} imports {name}"
+        for name in imports(module, source)
+        if any(f"{name}.".startswith(f"{forbidden}.") for forbidden in PATH_MODULES)
+        or (name.startswith("os.") and name[3:] in PATH_CALLS)
+    ]
+    tree = ast.parse(source)
+    allowed = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and module.split(".")[0] == "store" and jailed(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in allowed:
+            spelled = ast.unparse(node)
+            if spelled in ("open", "io.open") or (spelled.startswith("os.") and spelled[3:] in PATH_CALLS):
+                found.append(f"homeftp.{module}, line {node.lineno}, uses {spelled}")
+    return found
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Every module of homeftp: its dotted name inside the package, and its source."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+        if parts[-1] == "__init__":
+            parts.pop()
+        yield ".".join(parts), path.read_text(encoding="utf-8")

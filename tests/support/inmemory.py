@@ -1,0 +1,224 @@
+"""A server's connection for tests: the real protocol, session and dispatchers, without a socket or a thread.
+
+TLS is taken as done; tests/server/test_starttls.py and tests/system/test_attacks.py
+use the real one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Sequence
+
+import attrs
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devicelogin import DeviceChecker
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.realm import Account, portal
+from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.validator import AccessValidator
+from homeftp.audit import Audit
+from homeftp.config import Limits
+from homeftp.crypto.ca import open_identity
+from homeftp.crypto.devicecert import certify_device
+from homeftp.dispatchers.cmp import CmpDispatcher
+from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.push import PushDispatcher
+from homeftp.dispatchers.table import Table
+from homeftp.files.budget import MemoryBudget
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.server.gate.context import ServerContext
+from homeftp.server.json.auditing import AuditRateLimit
+from homeftp.server.json.pairing import PairingService
+from homeftp.server.json.protocol import ConnectionConfig, ServerProtocol
+from homeftp.store.local.store import LocalStore
+from homeftp.wire.codec import decode_response, encode_request
+from homeftp.wire.messages import Response
+from homeftp.workers import InlineWorkers
+from tests.support.handshakes import now
+
+PASSWORD = "correct horse"
+SESSION_SECRET = bytes(range(32))
+
+
+class _Handle:
+    """What an OpenSSL connection says of ALPN when none was offered."""
+
+    def get_alpn_proto_negotiated(self) -> bytes:
+        return b""
+
+    def get_peer_certificate(self, as_cryptography: bool) -> None:
+        return None
+
+    def export_keying_material(self, label: bytes, size: int) -> bytes:
+        return SESSION_SECRET[:size]
+
+
+class FakeTransport(StringTransport):
+    """Records what is asked of a transport."""
+
+    aborted = False
+    tls: object = None
+
+    def startTLS(self, options: object) -> None:
+        self.tls = options
+
+    def getHandle(self) -> _Handle:
+        return _Handle()
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.disconnecting = True
+
+
+@attrs.define
+class Server:
+    """One share with its dispatchers, for as many connections as a test makes."""
+
+    folder: str
+    share: LocalStore
+    index: HashCache
+    services: ServerContext
+    clock: Clock
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        limits: Limits | None = None,
+        filetypes: tuple[str, ...] = (),
+        workers: IWorkers | None = None,
+        extra: Sequence[IDispatcher] = (),
+    ) -> Server:
+        """A server with one account, ann."""
+        folder = tempfile.mkdtemp(dir=os.getcwd())
+        root = os.path.join(folder, "share")
+        os.mkdir(root)
+        limits = limits or Limits()
+        workers = workers or InlineWorkers()
+        clock = Clock()
+        state = AccountDatabase(folder)
+        index = HashCache(os.path.join(folder, "index.sqlite"))
+        audit = Audit(folder)
+        share = LocalStore(root, index, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
+        checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
+        services = ServerContext(
+            table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
+            portal=portal(
+                share, [checker, DeviceChecker(Devices(state), workers)], InlineWorkers(), AccessTable(state)
+            ),
+            workers=workers,
+            budget=MemoryBudget(),
+            limits=limits,
+            server_name="server.test",
+            filetypes=filetypes,
+            guesses=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
+            pairings=PairingService(
+                invitations=Invitations(state),
+                begun=Throttle(clock, most=100, seconds=limits.guess_seconds),
+                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings),
+                workers=workers,
+                certify=lambda request, id: certify_device(folder, request, id, now=now),
+                host="nas",
+                audit=audit,
+            ),
+            ca=open_identity(folder, now=now).ca,
+            audit=audit,
+            sparing=AuditRateLimit(clock),
+            standing=AccessValidator(state, own_accounts=False),
+        )
+        return cls(folder, share, index, services, clock)
+
+    @property
+    def root(self) -> str:
+        """The folder that is shared."""
+        return os.path.join(self.folder, "share")
+
+    def account(self, name: str) -> Account:
+        """An account, as the portal gives it."""
+        return Account(name, self.share, Access())
+
+    def put(self, endpoint: str, content: bytes) -> str:
+        """Lay a file in the share, behind the server's back; gives its path."""
+        path = os.path.join(self.root, *endpoint.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def read(self, endpoint: str) -> bytes:
+        """What stands at an endpoint, by the disk."""
+        with open(os.path.join(self.root, *endpoint.split("/")), "rb") as file:
+            return file.read()
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.share.close()
+        self.index.close()
+        self.services.audit.close()
+
+
+class Connection:
+    """A client's end: what it sends, and what it has got."""
+
+    def __init__(self, server: Server, *, tls: bool = True, login: bool = True) -> None:
+        self.transport = FakeTransport()
+        self.ended = False
+        setup = ConnectionConfig(
+            clock=server.clock,
+            services=server.services,
+            options=object(),  # type: ignore[arg-type]
+            immediate_tls=tls,
+            gone=self._gone,
+            identified=lambda protocol: None,
+        )
+        self.protocol = ServerProtocol(setup, "192.0.2.1:5")
+        self.protocol.makeConnection(self.transport)
+        self._unread = b""
+        if tls:
+            self.protocol.handshakeCompleted()
+        if tls and login:
+            assert self.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status == 0
+
+    def _gone(self, protocol: ServerProtocol) -> None:
+        self.ended = True
+
+    def send(self, request_type: str, body: dict[str, Any] | None = None, payload: bytes = b"", id: Any = None) -> None:
+        """One request."""
+        line = encode_request(request_type, body, id=id, content_length=len(payload))
+        self.protocol.dataReceived(line + b"\n" + payload)
+
+    def send_raw(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self.protocol.dataReceived(data)
+
+    def answers(self) -> list[tuple[Response, bytes]]:
+        """Every whole response since the last time, each with its payload."""
+        self._unread += self.transport.value()
+        self.transport.clear()
+        answers = []
+        while b"\n" in self._unread:
+            line, _, rest = self._unread.partition(b"\n")
+            response = decode_response(line)
+            if len(rest) < response.content_length:
+                break
+            answers.append((response, rest[: response.content_length]))
+            self._unread = rest[response.content_length :]
+        return answers
+
+    def responses(self) -> list[Response]:
+        """Every whole response since the last time."""
+        return [response for response, _ in self.answers()]
+
+    def ask(self, request_type: str, body: dict[str, Any] | None = None, payload: bytes = b"") -> Response:
+        """The one response to one request."""
+        self.send(request_type, body, payload)
+        [response] = self.responses()
+        return response

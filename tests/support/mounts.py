@@ -1,0 +1,138 @@
+"""Small file systems for tests, mounted for as long as a test lasts; only root may."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from typing import Iterator, TypeVar
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from tests.support import needs
+from tests.support.processes import WITHIN
+
+MIB = 2**20
+
+T = TypeVar("T")
+
+
+def run(program: str, *arguments: str) -> str:
+    """Run one of the machine's programs, and give what it prints; what it complains of is in the exception."""
+    command = [needs.program(program), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=False)
+    if ended.returncode:
+        raise OSError(f"{' '.join(command)}: {ended.stderr.strip()}")
+    return ended.stdout
+
+
+def image(path: str, size: int) -> str:
+    """A file of so many bytes to make a file system in; it takes what is written of it."""
+    with open(path, "xb") as file:
+        file.truncate(size)
+    return path
+
+
+@contextlib.contextmanager
+def mounted(path: str, *arguments: str) -> Iterator[str]:
+    """A file system at `path`, a folder that is made; unmounted afterwards, whoever still uses it."""
+    needs.root()
+    os.makedirs(path, exist_ok=True)
+    run("mount", *arguments, path)
+    try:
+        yield path
+    finally:
+        try:
+            run("umount", path)
+        except OSError:
+            run("umount", "--lazy", path)
+
+
+def memory(path: str, options: str) -> contextlib.AbstractContextManager[str]:
+    """A tmpfs."""
+    return mounted(path, "-t", "tmpfs", "-o", options, "tmpfs")
+
+
+@contextlib.contextmanager
+def btrfs(path: str, size: int = 128 * MIB) -> Iterator[str]:
+    """A btrfs in an image beside `path`; 128 MiB is about the smallest there is."""
+    needs.root()
+    needs.device("/dev/loop-control")
+    disk = image(f"{path}.img", size)
+    run("mkfs.btrfs", "-q", disk)
+    with contextlib.ExitStack() as stack:
+        needs.require("a kernel that mounts btrfs", lambda: _entered(stack, mounted(path, "-o", "loop", disk)))
+        yield path
+
+
+@contextlib.contextmanager
+def ext4(path: str, *options: str) -> Iterator[str]:
+    """An ext4 in an image beside `path`, made with these options."""
+    needs.root()
+    needs.device("/dev/loop-control")
+    disk = image(f"{path}.img", 16 * MIB)
+    run("mkfs.ext4", "-q", *options, disk)
+    with mounted(path, "-o", "loop", disk):
+        yield path
+
+
+def quick_folder(case: SynchronousTestCase) -> str:
+    """A new folder for a test that syncs a lot, on a disk in memory; on a real one where nothing can be mounted.
+
+    The disk has an ext4 without a journal, which has us sync all that we
+    would sync anywhere. What is left in the folder at the end goes to where
+    all tests leave their files, for a person to look at.
+    """
+    kept: str = os.path.abspath(case.mktemp())
+    try:
+        folder = held(case, _disk_in_memory(f"{kept}.disk"))
+    except (OSError, SkipTest):
+        os.mkdir(kept)
+        return kept
+    case.addCleanup(_copy, folder, kept)
+    return folder
+
+
+@contextlib.contextmanager
+def _disk_in_memory(path: str) -> Iterator[str]:
+    needs.root()
+    needs.device("/dev/loop-control")
+    mkfs = ("mkfs.ext4", "-q", "-b", "4096", "-O", "^has_journal", "-E", "lazy_itable_init=0")
+    with memory(f"{path}.memory", "size=1g,mode=700") as below:
+        disk = image(os.path.join(below, "image"), 512 * MIB)
+        run(*mkfs, disk)
+        with mounted(path, "-o", "loop", disk):
+            os.rmdir(os.path.join(path, "lost+found"))
+            yield path
+
+
+def _copy(folder: str, kept: str) -> None:
+    shutil.copytree(folder, kept, symlinks=True)
+
+
+@contextlib.contextmanager
+def ntfs(path: str, *options: str) -> Iterator[str]:
+    """Windows's file system in an image beside `path`, by the driver that can refuse what Windows would."""
+    needs.root()
+    needs.device("/dev/fuse")
+    needs.program("lowntfs-3g")
+    disk = image(f"{path}.img", 16 * MIB)
+    run("mkfs.ntfs", "--fast", "--force", "--quiet", disk)
+    with mounted(path, "-t", "lowntfs-3g", *options, disk):
+        yield path
+
+
+def held(case: SynchronousTestCase, context: contextlib.AbstractContextManager[T]) -> T:
+    """Enter a context and stay in it until the test is over."""
+    stack = contextlib.ExitStack()
+    case.addCleanup(stack.close)
+    return stack.enter_context(context)
+
+
+def _entered(stack: contextlib.ExitStack, context: contextlib.AbstractContextManager[object]) -> bool:
+    try:
+        stack.enter_context(context)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,161 @@
+"""Real server processes for tests: started on loopback, spoken to, and always ended."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Mapping, Sequence
+
+PASSWORD = "correct horse battery"
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+WITHIN = 30.0
+"""Seconds that anything here may take."""
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled() -> Mapping[str, str]:
+    """What lets children find the code compiled, where Python is told to leave nothing of that beside it."""
+    if not sys.dont_write_bytecode:
+        return {}
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child: ours, with the checkout's code, and nothing of the user's own folders."""
+    return {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONUNBUFFERED": "1", **_compiled(), **more}
+
+
+def run_homeftp(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """`homeftp ...`, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "homeftp", *arguments],
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN * 4,
+        env=environment(**more),
+        check=False,
+    )
+
+
+class ServerProcess:
+    """A server in a process of its own, serving a new folder to the account ann.
+
+    `command` is how it is launched; the options come behind. It is up when
+    the constructor returns; `end` ends it and gives its exit status.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        folder: str | None = None,
+        listen: Sequence[str] = ("--listen", "tcp:0:interface=127.0.0.1"),
+        command: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        account: bool = True,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.folder = folder or tempfile.mkdtemp(dir=os.getcwd())
+        self.root = os.path.join(self.folder, "share")
+        self.state = os.path.join(self.folder, "state")
+        os.makedirs(self.root, exist_ok=True)
+        if account and not os.path.exists(os.path.join(self.state, "state.sqlite")):
+            added = run_homeftp(
+                "account", "add", "ann", "--state", self.state, "--password-stdin", input=PASSWORD + "\n"
+            )
+            assert added.returncode == 0, added.stderr
+        command = command or (os.path.join(os.path.dirname(sys.executable), "twistd"), "-n", "--pidfile=", "homeftp")
+        self.output_path = os.path.join(self.folder, f"output-{time.monotonic_ns()}")
+        with open(self.output_path, "wb") as output:
+            self.process = subprocess.Popen(
+                [*command, "--root", self.root, "--state", self.state, *listen, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(**(env or {})),
+                pass_fds=pass_fds,
+                cwd=self.folder,
+            )
+        self._await_start()
+
+    def _await_start(self) -> None:
+        deadline = time.monotonic() + WITHIN
+        while "identity " not in self.output():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.end()
+                raise AssertionError(f"the server did not start: {self.output()}")
+            time.sleep(0.02)
+
+    def output(self) -> str:
+        """All that the server has printed."""
+        with open(self.output_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    @property
+    def ports(self) -> list[int]:
+        """The TCP ports that it listens on, in the order of the options."""
+        return [int(port) for port in re.findall(r"listening  .* \([^)]*:(\d+)\)", self.output())]
+
+    @property
+    def fingerprint(self) -> str:
+        """The home's fingerprint."""
+        match = re.search(r"SHA256:[0-9a-f]{64}", self.output())
+        assert match is not None, self.output()
+        return match[0]
+
+    @property
+    def ca_file(self) -> str:
+        """The path of the home's CA certificate."""
+        return os.path.join(self.state, "identity", "ca.crt")
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it, if it still runs, and wait; gives its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def path(self, endpoint: str) -> str:
+        """Where an endpoint is on the disk."""
+        return os.path.join(self.root, *endpoint.split("/"))
+
+
+def add_remote(server: ServerProcess, home: str, name: str = "nas", *, port: int | None = None) -> None:
+    """Make `server` known to the client whose folder is `home`, at its own port or at another one that leads there."""
+    added = run_homeftp(
+        *("remote", "add", name, f"127.0.0.1:{port or server.ports[0]}", "--user", "ann"),
+        *("--fingerprint", server.fingerprint, "--password-stdin"),
+        input=PASSWORD + "\n",
+        HOMEFTP_HOME=home,
+    )
+    assert added.returncode == 0, added.stderr
+
+
+def pair(server: ServerProcess, home: str, name: str = "nas") -> None:
+    """Make the client whose folder is `home` a device of ann's, which knows the server by its certificate."""
+    invited = run_homeftp("invite", "--json", "--account", "ann", "--state", server.state)
+    assert invited.returncode == 0, invited.stderr
+    code = json.loads(invited.stdout)["code"]
+    paired = run_homeftp("pair", f"127.0.0.1:{server.ports[0]}", code, "--name", name, HOMEFTP_HOME=home)
+    assert paired.returncode == 0, paired.stderr

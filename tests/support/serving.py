@@ -1,0 +1,108 @@
+"""The command line as a person uses it: in a process of its own, against a server in another."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.processes import REPOSITORY, ServerProcess, environment, pair, run_homeftp
+
+WITHIN = 60.0
+
+
+@functools.lru_cache(maxsize=1)
+def shared() -> tuple[ServerProcess, str]:
+    """One server for all tests of this process, ended with it, and the folder of a client that knows it as nas, paired.
+
+    One that logs in by a password would have the server hash that for each command.
+    """
+    server = ServerProcess(folder=tempfile.mkdtemp())
+    atexit.register(server.end)
+    home = os.path.join(server.folder, "client")
+    pair(server, home)
+    return server, home
+
+
+class ServedCase(SynchronousTestCase):
+    """Tests that share one server; each has a folder of its own, here and there."""
+
+    def setUp(self) -> None:
+        self.server, self.home = shared()
+        self.here = os.path.abspath(self.mktemp())
+        os.makedirs(self.here)
+        self.there = os.path.basename(os.path.dirname(self.here))
+
+    def homeftp(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        """Run it to its end, with nobody at a terminal."""
+        return run_homeftp(*arguments, input=input, HOMEFTP_HOME=self.home)
+
+    def items(self, *arguments: str) -> list[dict[str, Any]]:
+        """What it says with --json."""
+        said = self.homeftp(*arguments, "--json")
+        return [json.loads(line) for line in said.stdout.splitlines()]
+
+    def at_terminal(self, *arguments: str, says: list[tuple[str, str]]) -> tuple[int, str]:
+        """Run it at a terminal, typing the second of each pair when the first is shown: its status, and all of it."""
+        person, terminal = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "homeftp", *arguments],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env=environment(HOMEFTP_HOME=self.home, TERM="dumb"),
+            cwd=REPOSITORY,
+            start_new_session=True,
+        )
+        os.close(terminal)
+        shown = ""
+        seen = 0
+        deadline = time.monotonic() + WITHIN
+        while time.monotonic() < deadline:
+            if not select.select([person], [], [], 1.0)[0]:
+                continue
+            try:
+                data = os.read(person, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            shown += data.decode(errors="replace")
+            if says and says[0][0] in shown[seen:]:
+                seen = len(shown)
+                os.write(person, says.pop(0)[1].encode())
+        os.close(person)
+        return process.wait(WITHIN), shown.replace("\r\n", "\n")
+
+    def lay(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
+        """A file here; gives its path."""
+        path = os.path.join(self.here, *name.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.utime(path, (mtime, mtime))
+        return path
+
+    def lay_there(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
+        """A file at the server, behind its back; gives how the command line names it."""
+        path = self.server.path(f"{self.there}/{name}")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+        os.utime(path, (mtime, mtime))
+        return f"nas:{self.there}/{name}"
+
+    def read_there(self, name: str) -> bytes:
+        """What a file at the server holds."""
+        with open(self.server.path(f"{self.there}/{name}"), "rb") as file:
+            return file.read()

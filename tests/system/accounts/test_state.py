@@ -1,0 +1,138 @@
+"""Accounts on disk: shared between processes, closed to others, and never half changed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.database import AccountDatabase, default_state_dir
+from homeftp.errors import OperatorError
+
+
+class StateTests(SynchronousTestCase):
+    """One database for the command line and the server."""
+
+    def setUp(self) -> None:
+        """An empty state folder, under the loosest umask."""
+        previous = os.umask(0)
+        self.addCleanup(os.umask, previous)
+        self.folder = os.path.abspath(self.mktemp())
+        self.file = os.path.join(self.folder, "state.sqlite")
+        self.state = AccountDatabase(self.folder)
+
+    def test_accounts(self) -> None:
+        """An account is added, read, changed and forgotten; each is seen by whoever opens the folder next."""
+        self.state.add_account("zoe", "first")
+        self.state.add_account("anna", "hers")
+        other = AccountDatabase(self.folder)
+        self.assertEqual(other.account_names(), ["anna", "zoe"])
+        self.assertTrue(other.set_password("zoe", "second"))
+        self.assertEqual(self.state.password("zoe"), "second")
+        self.assertEqual(self.state.password("anna"), "hers")
+        self.assertTrue(other.remove_account("zoe"))
+        self.assertIsNone(self.state.password("zoe"))
+
+    def test_taken(self) -> None:
+        """A second account of a name is refused, and the first keeps its password."""
+        self.state.add_account("anna", "hers")
+        error = self.assertRaises(OperatorError, self.state.add_account, "anna", "other")
+        self.assertIn("homeftp account password anna", str(error))
+        self.assertEqual(self.state.password("anna"), "hers")
+
+    def test_unknown(self) -> None:
+        """Changing or removing an account that is not there changes nothing, and is told."""
+        self.assertFalse(self.state.set_password("nobody", "x"))
+        self.assertFalse(self.state.remove_account("nobody"))
+        self.assertEqual(self.state.account_names(), [])
+
+    def test_instead_of(self) -> None:
+        """A password that was changed meanwhile is not overwritten by an upgrade of the old one."""
+        self.state.add_account("anna", "old")
+        self.assertFalse(self.state.set_password("anna", "upgraded", instead_of="another"))
+        self.assertEqual(self.state.password("anna"), "old")
+        self.assertTrue(self.state.set_password("anna", "upgraded", instead_of="old"))
+        self.assertEqual(self.state.password("anna"), "upgraded")
+
+    def test_modes(self) -> None:
+        """The file, and SQLite's files beside it, are the owner's alone, whatever the umask."""
+        self.state.add_account("anna", "x")
+        with self.state.connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            modes = {
+                name: stat.S_IMODE(os.stat(os.path.join(self.folder, name)).st_mode) for name in os.listdir(self.folder)
+            }
+        self.assertEqual(modes, dict.fromkeys(["state.sqlite", "state.sqlite-wal", "state.sqlite-shm"], 0o600))
+
+    def test_loose_file(self) -> None:
+        """A password file that others may read is refused, with the command that mends it."""
+        os.chmod(self.file, 0o644)
+        error = self.assertRaises(OperatorError, AccountDatabase, self.folder)
+        self.assertIn(f"chmod 600 {self.file}", str(error))
+        os.chmod(self.file, 0o600)
+        AccountDatabase(self.folder)
+
+    def test_newer(self) -> None:
+        """A database of a later version is left alone."""
+        with sqlite3.connect(self.file) as connection:
+            connection.execute("PRAGMA user_version = 1000")
+        connection.close()
+        error = self.assertRaises(OperatorError, AccountDatabase, self.folder)
+        self.assertIn("newer homeftp", str(error))
+
+    def test_damaged(self) -> None:
+        """A damaged or missing database is one line, not a traceback, and never an empty one in its place."""
+        os.unlink(self.file)
+        self.assertNotIn("\n", str(self.assertRaises(OperatorError, self.state.account_names)))
+        self.assertFalse(os.path.exists(self.file))
+        with open(os.open(self.file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(b"no database, but long enough to be looked at" * 100)
+        self.assertNotIn("\n", str(self.assertRaises(OperatorError, AccountDatabase, self.folder)))
+
+    def test_threads(self) -> None:
+        """Many threads at once lose nothing."""
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: self.state.add_account(f"u{number:02}", "x"), range(40)))
+        self.assertEqual(self.state.account_names(), [f"u{number:02}" for number in range(40)])
+
+    def test_processes(self) -> None:
+        """Several processes that open a fresh folder at once make one database and lose nothing."""
+        folder = os.path.abspath(self.mktemp())
+        program = (
+            "import sys; from homeftp.accounts.database import State; State(sys.argv[1]).add_account(sys.argv[2], 'x')"
+        )
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, folder, f"u{number}"], env={**os.environ, "PYTHONPATH": root()}
+            )
+            for number in range(6)
+        ]
+        self.assertEqual([process.wait() for process in running], [0] * 6)
+        self.assertEqual(AccountDatabase(folder).account_names(), [f"u{number}" for number in range(6)])
+
+
+def root() -> str:
+    """Where homeftp was imported from."""
+    import homeftp
+
+    return os.path.dirname(os.path.dirname(os.path.abspath(homeftp.__file__)))
+
+
+class DefaultStateTests(SynchronousTestCase):
+    """Where the state is when nobody says."""
+
+    def test_systemd(self) -> None:
+        """Under systemd it is the first folder that the unit was given."""
+        self.assertEqual(default_state_dir({"STATE_DIRECTORY": "/var/lib/homeftp"}), "/var/lib/homeftp")
+        self.assertEqual(default_state_dir({"STATE_DIRECTORY": "/var/lib/homeftp:/var/lib/other"}), "/var/lib/homeftp")
+
+    def test_platform(self) -> None:
+        """Elsewhere it is the platform's folder for this user."""
+        for environ in ({}, {"STATE_DIRECTORY": ""}):
+            self.assertTrue(os.path.isabs(default_state_dir(environ)))
+            self.assertEqual(os.path.basename(default_state_dir(environ)), "homeftp")

@@ -1,0 +1,265 @@
+"""`homeftp account`, and how it asks for passwords."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.passwords import verify_password
+from homeftp.cli.main import main
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.prompt import read_password
+from homeftp.endpoint import parse
+from homeftp.errors import OperatorError
+from homeftp.store.policy.rights import Rights
+from tests.system.cli.test_main import process
+
+SECRET = "correct horse"
+READ_ADD = frozenset({"read", "add"})
+
+
+class Input(io.TextIOWrapper):
+    """Standard input that is no terminal."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+
+
+class AccountTests(SynchronousTestCase):
+    """The command in this process, on a state folder of its own."""
+
+    def setUp(self) -> None:
+        """A folder, and the output kept."""
+        self.folder = os.path.abspath(self.mktemp())
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+
+    def run_with(self, typed: bytes, *arguments: str) -> int:
+        """The exit status of one `homeftp account`, with `typed` on standard input."""
+        for output in (self.out, self.err):
+            output.truncate(0)
+            output.seek(0)
+        self.patch(sys, "stdin", Input(typed))
+        return main(["account", *arguments, "--state", self.folder])
+
+    def add(self, name: str, password: str = SECRET) -> int:
+        """Add an account as a script does."""
+        return self.run_with(f"{password}\n".encode(), "add", name, "--password-stdin")
+
+    def test_add(self) -> None:
+        """An account is added with the password from standard input; what to do next is said, the password not."""
+        self.assertEqual(self.add("anna"), Exit.DONE)
+        kept = AccountDatabase(self.folder).password("anna") or ""
+        self.assertTrue(verify_password(SECRET, kept))
+        self.assertIn("homeftp remote add NAME HOST --user anna", self.out.getvalue())
+        self.assertIn(self.folder, self.out.getvalue())
+        self.assertNotIn(SECRET, self.out.getvalue() + self.err.getvalue())
+
+    def test_add_again(self) -> None:
+        """A name that is taken is refused before a password is read, and the account keeps its own."""
+        self.add("anna")
+        self.assertEqual(self.add("anna", "another horse"), Exit.USAGE)
+        self.assertIn("homeftp account password anna", self.err.getvalue())
+        self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
+
+    def test_without_password(self) -> None:
+        """An account whose people come in by their devices alone gets a password as any other changes its own."""
+        Invitations(AccountDatabase(self.folder)).make("anna", 600)
+        self.assertEqual(self.add("anna"), Exit.USAGE)
+        self.assertIn("homeftp account password anna", self.err.getvalue())
+        self.assertEqual(self.run_with(f"{SECRET}\n".encode(), "password", "anna", "--password-stdin"), Exit.DONE)
+        self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
+
+    def test_access(self) -> None:
+        """Home, rights and grants: said when it is added, changed later, shown in the list."""
+        self.assertEqual(self.run_with(b"", "add", "anna", "--no-password", "--home", "people/anna/"), Exit.DONE)
+        self.assertIn("homeftp invite --account anna", self.out.getvalue())
+        self.assertEqual(self.run_with(b"", "change", "anna", "--rights", "read,add"), Exit.DONE)
+        self.assertEqual(main(["grant", "anna", "tax", "read", "--state", self.folder]), Exit.DONE)
+        self.run_with(b"", "list")
+        self.assertEqual(self.out.getvalue(), "anna sees people/anna, and may read,add; in tax at most read\n")
+        self.assertEqual(main(["grant", "anna", "tax", "--remove", "--state", self.folder]), Exit.DONE)
+        self.assertEqual(
+            AccessTable(AccountDatabase(self.folder)).find("anna"), Access(parse("people/anna"), Rights(READ_ADD))
+        )
+
+    def test_access_refused(self) -> None:
+        """What cannot be meant changes nothing, and no account is made by it."""
+        for arguments in (
+            ("add", "anna", "--no-password", "--home", "../up"),
+            ("add", "anna", "--no-password", "--rights", "everything"),
+            ("change", "anna", "--rights", "read"),
+        ):
+            self.assertEqual(self.run_with(b"", *arguments), Exit.USAGE, arguments)
+        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
+        self.add("anna")
+        self.assertEqual(self.run_with(b"", "change", "anna"), Exit.USAGE)
+        for line in ("anna tax", "anna tax read --remove", "zoe tax read"):
+            self.assertEqual(main(["grant", *line.split(), "--state", self.folder]), Exit.USAGE)
+
+    def test_password(self) -> None:
+        """A changed password is the only one that counts."""
+        self.add("anna")
+        self.assertEqual(self.run_with(b"another horse\r\n", "password", "anna", "--password-stdin"), Exit.DONE)
+        kept = AccountDatabase(self.folder).password("anna") or ""
+        self.assertTrue(verify_password("another horse", kept))
+        self.assertFalse(verify_password(SECRET, kept))
+
+    def test_remove(self) -> None:
+        """A removed account is gone, once."""
+        self.add("anna")
+        self.assertEqual(self.run_with(b"", "remove", "anna"), Exit.DONE)
+        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
+        self.assertEqual(self.run_with(b"", "remove", "anna"), Exit.USAGE)
+
+    def test_list(self) -> None:
+        """A list has one name on a line, and says what to do when it is empty."""
+        self.run_with(b"", "list")
+        self.assertIn("homeftp account add NAME", self.out.getvalue())
+        self.add("zoe")
+        self.add("anna")
+        self.run_with(b"", "list")
+        self.assertEqual([line.split()[0] for line in self.out.getvalue().splitlines()], ["anna", "zoe"])
+        self.assertIn("anna sees all, and may read,add,replace,delete", self.out.getvalue())
+
+    def test_json(self) -> None:
+        """With --json each says in JSON what it did."""
+        for arguments, typed, said in (
+            (["list"], b"", {"accounts": []}),
+            (["add", "anna", "--password-stdin"], SECRET.encode(), {"added": "anna"}),
+            (["password", "anna", "--password-stdin"], SECRET.encode(), {"changed": "anna"}),
+            (["list"], b"", {"accounts": ["anna"]}),
+            (["remove", "anna"], b"", {"removed": "anna"}),
+        ):
+            self.assertEqual(self.run_with(typed, *arguments, "--json"), Exit.DONE)
+            self.assertEqual(json.loads(self.out.getvalue()), said)
+
+    def test_refused(self) -> None:
+        """Bad names, bad passwords and accounts that are not there end with one line, and change nothing."""
+        for arguments, typed in (
+            (["add", "Anna Smith", "--password-stdin"], b"correct horse\n"),
+            (["add", "anna", "--password-stdin"], b"short\n"),
+            (["add", "anna", "--password-stdin"], b"\n"),
+            (["add", "anna", "--password-stdin"], b""),
+            (["add", "anna", "--password-stdin"], b"correct \xff horse\n"),
+            (["add", "anna"], b"correct horse\n"),
+            (["password", "anna", "--password-stdin"], b"correct horse\n"),
+            (["password", "anna"], b""),
+        ):
+            self.assertEqual(self.run_with(typed, *arguments), Exit.USAGE, arguments)
+            self.assertEqual(self.err.getvalue().count("\n"), 1)
+            self.assertNotIn("horse", self.err.getvalue())
+        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
+
+    def test_loose_folder(self) -> None:
+        """A state folder that others may read is not used."""
+        os.mkdir(self.folder)
+        os.chmod(self.folder, 0o755)
+        self.assertEqual(self.add("anna"), Exit.USAGE)
+        self.assertIn(f"chmod 700 {self.folder}", self.err.getvalue())
+
+    def test_never_in_arguments(self) -> None:
+        """There is no way to give a password on the command line."""
+        for arguments in (["--password", SECRET], [SECRET], [f"--password-stdin={SECRET}"]):
+            self.assertRaises(SystemExit, self.run_with, b"", "add", "anna", *arguments)
+        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
+
+
+class NoTerminalTests(SynchronousTestCase):
+    """Asking where nobody can answer."""
+
+    def test_no_terminal(self) -> None:
+        """Without a terminal the way for scripts is named."""
+        self.patch(sys, "stdin", Input(b"correct horse\n"))
+        error = self.assertRaises(OperatorError, read_password, False, "password: ")
+        self.assertIn("--password-stdin", str(error))
+
+    def test_first_line(self) -> None:
+        """From standard input it is the first line, whole, and what follows stays for others."""
+        self.patch(sys, "stdin", Input(b" two  words \nmore\n"))
+        self.assertEqual(read_password(True, "password: "), " two  words ")
+        self.assertEqual(sys.stdin.buffer.readline(), b"more\n")
+
+
+class TerminalTests(SynchronousTestCase):
+    """Asking at a terminal: a real process on a pseudo-terminal."""
+
+    def setUp(self) -> None:
+        """`homeftp account add anna` that waits at its first prompt."""
+        self.folder = os.path.abspath(self.mktemp())
+        self.terminal, inner = pty.openpty()
+        self.addCleanup(os.close, self.terminal)
+        command = process("account", "add", "anna", "--state", self.folder)
+        self.process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+        self.addCleanup(self.process.wait)
+        self.addCleanup(self.process.kill)
+        os.close(inner)
+        self.shown = ""
+        self.wait_for("new password for anna: ")
+
+    def wait_for(self, words: str) -> None:
+        """Read what is shown until these words are."""
+        while words not in self.shown:
+            ready, _, _ = select.select([self.terminal], [], [], 30)
+            self.assertTrue(ready, f"{words!r} was not shown: {self.shown!r}")
+            self.shown += os.read(self.terminal, 4096).decode()
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self.terminal, f"{line}\n".encode())
+
+    def test_twice(self) -> None:
+        """The password is asked for twice, without echo, and is in no argument or variable of the process (F2)."""
+        self.type(SECRET)
+        self.wait_for("once more: ")
+        for name in ("cmdline", "environ"):
+            path = f"/proc/{self.process.pid}/{name}"
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    self.assertNotIn(SECRET.encode(), file.read())
+        self.type(SECRET)
+        self.wait_for("added the account anna")
+        self.assertEqual(self.process.wait(30), 0)
+        self.assertNotIn(SECRET, self.shown)
+        self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
+
+    def test_too_short(self) -> None:
+        """What is wrong with a password is said before it is typed again."""
+        self.type("short")
+        self.wait_for("homeftp: ")
+        self.assertEqual(self.process.wait(30), Exit.USAGE)
+        self.assertNotIn("once more", self.shown)
+
+    def test_mistyped(self) -> None:
+        """Two different ones change nothing."""
+        self.type(SECRET)
+        self.wait_for("once more: ")
+        self.type("correct house")
+        self.wait_for("differ")
+        self.assertEqual(self.process.wait(30), Exit.USAGE)
+        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
+
+    def test_ctrl_d(self) -> None:
+        """Ctrl-D gives no password."""
+        os.write(self.terminal, b"\x04")
+        self.wait_for("no password was given")
+        self.assertEqual(self.process.wait(30), Exit.USAGE)
+
+    def test_ctrl_c(self) -> None:
+        """Ctrl-C ends with 130, and no traceback."""
+        os.kill(self.process.pid, signal.SIGINT)
+        self.wait_for("interrupted")
+        self.assertEqual(self.process.wait(30), Exit.INTERRUPTED)
+        self.assertNotIn("Traceback", self.shown)

@@ -1,0 +1,183 @@
+"""The top of the command line: quick, lazy, and without a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+from typing import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import homeftp
+from homeftp.cli.main import COMMANDS, Command, main
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client.connection.errors import ConnectionFailed, Corrupted
+from homeftp.errors import Forbidden, OperatorError, UntrustedServer
+from tests.support import probe
+
+PROBES = {
+    "probe": Command("tests.support.probe", "Do what a test wants."),
+    "raw": Command("tests.support.probe", "Likewise, unparsed.", raw=True),
+}
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(homeftp.__file__)))
+
+
+def process(
+    *arguments: str, program: str = "from homeftp.cli.main import main; import sys; sys.exit(main())"
+) -> list[str]:
+    """A command line that runs homeftp, of the code under test, in a process of its own."""
+    return [sys.executable, "-c", f"import sys; sys.path.insert(0, {CHECKOUT!r}); {program}", *arguments]
+
+
+def printing(words: str) -> str:
+    """A program in which homeftp's one subcommand prints these words."""
+    return (
+        "from homeftp.cli import main; from tests.support import probe; "
+        f"probe.does.append(lambda options: print({words!a}) or 0); "
+        "sys.exit(main.main(['probe'], {'probe': main.Command('tests.support.probe', '')}))"
+    )
+
+
+class MainCase(SynchronousTestCase):
+    """main() inside this process, with its output kept."""
+
+    def setUp(self) -> None:
+        """Nothing printed yet."""
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+
+    def status(self, *arguments: str, does: Callable[[argparse.Namespace], int] = lambda options: 0) -> int:
+        """The exit status of one command line."""
+        probe.does.append(does)
+        self.addCleanup(probe.does.pop)
+        try:
+            return main(arguments, PROBES)
+        except SystemExit as end:
+            assert isinstance(end.code, int)
+            return end.code
+
+
+class CallTests(MainCase):
+    """How a subcommand is called."""
+
+    def test_parsed(self) -> None:
+        """A subcommand gets its own options, and its status is the command's."""
+        self.assertEqual(self.status("probe", "--number", "7", does=lambda options: int(options.number)), 7)
+
+    def test_raw(self) -> None:
+        """A raw one gets every word as it was typed."""
+        got: list[str] = []
+        typed = ["--help", "--number", "x", "--", "DIR"]
+
+        def keep(options: argparse.Namespace) -> int:
+            got.extend(options.arguments)
+            return 0
+
+        self.status("raw", *typed, does=keep)
+        self.assertEqual(got, typed)
+
+    def test_usage(self) -> None:
+        """What cannot be parsed ends with 2, and nothing is run."""
+        for typed in ([], ["unknown"], ["probe", "--number", "x"], ["probe", "--num", "1"], ["--vers"]):
+            self.assertEqual(self.status(*typed, does=lambda options: 99), Exit.USAGE, typed)
+        self.assertEqual(self.out.getvalue(), "")
+
+    def test_version(self) -> None:
+        """--version says which homeftp this is."""
+        self.assertEqual(self.status("--version"), 0)
+        self.assertEqual(self.out.getvalue(), f"homeftp {homeftp.__version__}\n")
+
+    def test_help(self) -> None:
+        """--help lists every subcommand with its sentence."""
+        self.assertEqual(self.status("--help"), 0)
+        for word in (*PROBES, *(command.summary for command in PROBES.values())):
+            self.assertIn(word, self.out.getvalue())
+
+    def test_table(self) -> None:
+        """Every subcommand of the table says in one sentence what it is for, under the name of its module."""
+        for name, command in COMMANDS.items():
+            self.assertEqual(command.module, f"homeftp.cli.{name}")
+            self.assertRegex(command.summary, r"\A[A-Z].*[^.]\.\Z")
+
+
+class EndTests(MainCase):
+    """How a subcommand may end."""
+
+    def ends(self, error: BaseException) -> tuple[int, str]:
+        """The status and what was said, when a subcommand raises `error`."""
+
+        def fail(options: argparse.Namespace) -> int:
+            raise error
+
+        self.err.truncate(0)
+        self.err.seek(0)
+        return self.status("probe", does=fail), self.err.getvalue()
+
+    def test_statuses(self) -> None:
+        """Each kind of failure has its status, and one line that begins with our name."""
+        for error, status in (
+            (OperatorError("choose another"), Exit.USAGE),
+            (Forbidden("not yours"), Exit.REFUSED),
+            (UntrustedServer("not the one"), Exit.UNREACHABLE),
+            (ConnectionFailed("not there"), Exit.UNREACHABLE),
+            (Corrupted(), Exit.UNREACHABLE),
+        ):
+            self.assertEqual(self.ends(error), (status, f"homeftp: {error}\n"))
+
+    def test_file(self) -> None:
+        """A file of this machine that cannot be used is named."""
+        error = FileNotFoundError(2, "No such file or directory", "notes/a.txt")
+        self.assertEqual(self.ends(error), (Exit.USAGE, "homeftp: notes/a.txt: No such file or directory\n"))
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends with the status that shells give it."""
+        self.assertEqual(self.ends(KeyboardInterrupt())[0], 130)
+
+    def test_fault(self) -> None:
+        """A fault of our own is one line too, and says how to see more."""
+        status, said = self.ends(ZeroDivisionError("division by zero"))
+        self.assertEqual(status, Exit.FAULT)
+        self.assertIn("ZeroDivisionError: division by zero", said)
+        self.assertEqual(said.count("\n"), 1)
+        self.patch(os, "environ", {**os.environ, "HOMEFTP_TRACEBACK": "1"})
+        self.assertRaises(ZeroDivisionError, self.ends, ZeroDivisionError())
+
+    def test_terminal(self) -> None:
+        """A server's words cannot steer the terminal or add a line."""
+        said = self.ends(Forbidden("no\x1b[2J\nhomeftp: yes\x07 \u202e Zoë"))[1]
+        self.assertEqual(said, "homeftp: no\\x1b[2J\\nhomeftp: yes\\x07 \\u202e Zoë\n")
+
+
+class ProcessTests(SynchronousTestCase):
+    """What only a process of its own shows."""
+
+    def test_light(self) -> None:
+        """--help, --version and the start of every subcommand import nothing that takes time."""
+        program = (
+            "before = set(sys.modules); from homeftp.cli import main; main.build_parser([]).format_help(); "
+            "print([m for m in ('twisted', 'attr', 'zope', 'OpenSSL', 'cryptography', 'msgspec', 'rich', 'sqlite3', "
+            "'platformdirs', 'shtab', 'asyncio', 'json', 'ssl') if m in set(sys.modules) - before])"
+        )
+        done = subprocess.run(process(program=program), capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "[]\n")
+
+    def test_broken_pipe(self) -> None:
+        """Output that nobody reads any more is no error to talk about."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb") as nobody:
+            command = process(program=printing("a line"))
+            done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, check=False)
+        self.assertEqual((done.returncode, done.stderr), (Exit.BROKEN_PIPE, b""))
+
+    def test_strange_name(self) -> None:
+        """A file's name that is no text is printed all the same, in whatever locale."""
+        command = process(program=printing("Zo\u00eb \udcff"))
+        environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, capture_output=True, env=environ, check=False)
+        self.assertEqual((done.returncode, done.stdout.strip(), done.stderr), (0, b"Zo\\xeb \\udcff", b""))

@@ -1,0 +1,177 @@
+"""The process that faults are put into: opens a share, carries out one scenario, and tells of each answer at once.
+
+By hand, with strace before it or not, on a root that is made if it is not there; the index lies beside it:
+
+    python -m tests.system.faults.driver SCENARIO ROOT
+
+Without arguments it is told on a socket, its standard input, what to do. It
+then forks for each run, after everything has been imported; the child says
+when its share is open, and waits to be traced. Only sendto and recvfrom are
+used for that, so that no fault that is meant for the disk meets it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import socket
+import sys
+import traceback
+from typing import Any, Callable, Mapping
+
+from homeftp.endpoint import parse
+from homeftp.errors import OperatorError, Refusal
+from homeftp.hashing.hashcache import HashCache
+from homeftp.store.local.store import LocalStore
+from tests.support.stores import put_of
+from tests.system.faults.scenarios import SCENARIOS, Scenario
+from tests.system.faults.systems import SYSTEMS
+
+AFTERWARDS = "afterwards"
+"""The file that is put when the fault is over, in the same process."""
+
+AFTERWARDS_CONTENT = b"all is well again"
+
+_PR_SET_PTRACER = 0x59616D61
+_ANYONE = ctypes.c_ulong(-1)
+
+Say = Callable[..., None]
+
+
+def describe(answer: object) -> dict[str, str]:
+    """An answer as it is told: "" for one that promises, and the name of what refuses."""
+    if not isinstance(answer, Exception):
+        return {"refusal": "", "message": ""}
+    name = type(answer).__name__ if isinstance(answer, Refusal | OperatorError) else f"not a refusal: {answer!r}"
+    return {"refusal": name, "message": "".join(traceback.format_exception(answer))}
+
+
+class Server:
+    """A share, as long as a run lasts."""
+
+    def __init__(self, root: str, system: str) -> None:
+        self._root = root
+        self._system = system
+        self._share: LocalStore | None = None
+
+    def start(self) -> LocalStore:
+        """The share; it is opened when it is not open."""
+        if self._share is None:
+            index = HashCache(os.path.join(os.path.dirname(self._root), "index.sqlite"))
+            self._share = LocalStore(self._root, index, system=SYSTEMS[self._system]())
+        return self._share
+
+    def carry_out(self, scenario: Scenario, say: Say) -> None:
+        """Ask for everything, and tell of each answer as soon as there is one."""
+        number = 0
+        for asked in scenario.asked:
+            answers = self._ask(asked.call)
+            if isinstance(answers, Exception):
+                answers = [answers] * len(asked.promises)
+            for answer in answers:
+                say(answer=number, **describe(answer))
+                number += 1
+        # One system call more, so that there is one to be killed at behind the last answer.
+        self._ask(lambda share: [share.look(parse(AFTERWARDS))])
+
+    def afterwards(self) -> dict[str, str]:
+        """Put one more file, and say how that went."""
+        answers = self._ask(lambda share: share.put_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)]))
+        return describe(answers if isinstance(answers, Exception) else answers[0])
+
+    def _ask(self, call: Callable[[LocalStore], Any]) -> Any:
+        try:
+            return call(self.start())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            return error
+
+
+def opened() -> list[str]:
+    """What this process has open: where each descriptor leads."""
+    own = "/proc/self/fd"
+    numbers = os.listdir(own)
+    # One of them is that of the list itself, which is no more.
+    return [os.readlink(f"{own}/{number}") for number in numbers if os.path.lexists(f"{own}/{number}")]
+
+
+def _limit(limits: Mapping[str, int]) -> Callable[[], None]:
+    """Set these limits; gives what takes them away again. That of descriptors is counted from those in use."""
+    before = {}
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        soft, hard = before[number] = resource.getrlimit(number)
+        if number == resource.RLIMIT_NOFILE:
+            value += max(int(fd) for fd in os.listdir("/proc/self/fd"))
+        resource.setrlimit(number, (min(soft, value) if soft >= 0 else value, hard))
+
+    def lift() -> None:
+        for number, both in before.items():
+            resource.setrlimit(number, both)
+
+    return lift
+
+
+def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
+    """One run, in a child of its own: ready, go, the answers, done, next, what is put afterwards."""
+
+    def say(**message: Any) -> None:
+        control.send(json.dumps(message).encode())
+
+    scenario = SCENARIOS[order["scenario"]]
+    server = Server(order["root"], order["system"])
+    if not scenario.starts:
+        server.start()
+    # Where only ancestors may trace (Yama), anyone may trace this one.
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYONE, 0, 0, 0)
+    before = opened()
+    lift = _limit(order["limits"])
+    say(ready=os.getpid())
+    control.recv(100)
+    server.carry_out(scenario, say)
+    say(done=True)
+    control.recv(100)
+    lift()
+    kept = opened()
+    for known in before:
+        kept.remove(known)
+    say(afterwards=server.afterwards(), kept=[] if scenario.starts else kept)
+
+
+def _serve(control: socket.socket) -> None:
+    """Fork for each order, and tell how the child ended."""
+    while order := control.recv(2**16):
+        child = os.fork()
+        if not child:
+            try:
+                _run(control, json.loads(order))
+            except BaseException:  # noqa: BLE001 - the child must not become a second server
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        control.send(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def _print(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
+def main(arguments: list[str]) -> None:
+    """Carry out one scenario, or serve."""
+    if not arguments:
+        _serve(socket.socket(fileno=0))
+        return
+    name, root = arguments
+    root = os.path.abspath(root)
+    if not os.path.exists(root):
+        SCENARIOS[name].lay(root)
+    server = Server(root, "kernel")
+    if not SCENARIOS[name].starts:
+        server.start()
+    server.carry_out(SCENARIOS[name], lambda **message: _print(json.dumps(message)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

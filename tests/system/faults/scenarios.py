@@ -1,0 +1,215 @@
+"""What is asked of a share while faults are put into its system calls: one table.
+
+A new verb is one more `Scenario` in `SCENARIOS`, and nothing else: what lies
+in the share before, the calls, and what each answer promises. Every fault is
+then tried at every system call of it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import Any, Callable, Mapping, Sequence
+
+import attrs
+
+from homeftp.endpoint import parse
+from homeftp.model import ABSENT as EXPECTED_ABSENT
+from homeftp.model import Entry, ResumePoint, WriteRequest
+from homeftp.store.local.staging.resumerecord import ResumeRecord, further
+from homeftp.store.local.store import LocalStore
+from tests.support.stores import LONG_AGO, put_of, sha
+
+ABSENT = "absent"
+"""The state of a path where nothing is."""
+
+VERSIONS, PARTIAL = ".homeftp/versions", ".homeftp/partial"
+
+DIRECTORY = "directory"
+"""The state of a path where a directory is; a file's is its content's hash."""
+
+_CHANCE = random.Random(1)
+OLD = _CHANCE.randbytes(70_000)
+LARGE = _CHANCE.randbytes(700_000)
+HUGE = _CHANCE.randbytes(8 * 2**20 + 1)
+"""Past what is written at once before the disk is told to begin."""
+HUGE_CUT = 2**22
+"""Bytes of it that arrive before a cut."""
+SMALL = [_CHANCE.randbytes(size) for size in (5000, 1, 12_000, 0, 3000, 800)]
+
+
+@attrs.frozen
+class Asked:
+    """One call of the share, and what each of its answers promises."""
+
+    call: Callable[[LocalStore], Sequence[object]]
+    """Gives or raises what the share does; an exception among the answers is a refusal."""
+    promises: Sequence[Mapping[str, str]]
+    """For each answer, in order: the state of the paths that it speaks of, from then on."""
+    in_steps: bool = False
+    """Whether some of it may have been done where it is refused."""
+
+
+@attrs.frozen
+class Scenario:
+    """A share that some things are asked of, one after the other."""
+
+    before: Mapping[str, bytes]
+    """The files that are there at first. What lies in `.homeftp` is a version, or a crash's."""
+    asked: Sequence[Asked]
+    starts: bool = False
+    """Whether faults are put into the start of the share as well."""
+
+    @property
+    def promises(self) -> list[Mapping[str, str]]:
+        """Those of all answers, in order."""
+        return [promise for asked in self.asked for promise in asked.promises]
+
+    @property
+    def in_steps(self) -> list[bool]:
+        """Of each answer, whether some of what it promises may stand where it is a refusal."""
+        return [asked.in_steps for asked in self.asked for _ in asked.promises]
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether there is something that makes room for what is new."""
+        return any(name.startswith(VERSIONS) for name in self.before)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it brings content that was not there."""
+        known = {ABSENT, DIRECTORY, file(b""), *map(file, self.before.values())}
+        return any(state not in known for promise in self.promises for state in promise.values())
+
+    def begun(self, answers: int) -> int:
+        """How many promises may have been acted on when so many answers were given."""
+        count = 0
+        for asked in self.asked:
+            count += len(asked.promises)
+            if count > answers:
+                break
+        return count
+
+    def lay(self, root: str) -> None:
+        """Make the root, with what is there at first."""
+        os.makedirs(root, exist_ok=True)
+        for name, content in self.before.items():
+            path = os.path.join(root, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+            if not name.startswith(PARTIAL):  # which is gone after a day
+                os.utime(path, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
+
+
+def file(content: bytes) -> str:
+    """The state of a path where a file with this content is."""
+    return sha(content)
+
+
+def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
+    """A large file, piece by piece."""
+
+    def call(share: LocalStore) -> list[Entry]:
+        incoming = share.begin(put_of(name, content, **changes)[0])
+        try:
+            for _ in incoming.check():
+                pass
+            offset = changes.get("offset", 0)
+            size = -(-(len(content) - offset) // pieces)
+            for start in range(offset, len(content), size):
+                incoming.write(content[start : start + size])
+            return [incoming.commit()]
+        finally:
+            incoming.abort()
+
+    return Asked(call, [{name: file(content)}])
+
+
+def together(files: Mapping[str, bytes], **changes: Any) -> Asked:
+    """Small files, at once."""
+    puts = [put_of(name, content, **changes) for name, content in files.items()]
+    return Asked(lambda share: share.put_many(puts), [{name: file(content)} for name, content in files.items()])
+
+
+def version(name: str) -> str:
+    """Where a version of a file lies."""
+    folder, name = os.path.split(name)
+    return os.path.join(VERSIONS, time.strftime("%Y-%m-%d", time.gmtime()), folder, f".homeftp-00.00.00.000000-{name}")
+
+
+def fragment(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
+    """What an upload left that was cut off: the content, and the note of it."""
+    put = put_of(name, content)[0]
+    note = ResumeRecord.of(put, None).line() + further(ResumePoint(size, sha(content[:size])))
+    return {f"{PARTIAL}/{'0' * 32}": content[:size], f"{PARTIAL}/{'0' * 32}.note": note}
+
+
+def restore(name: str, content: bytes) -> Asked:
+    """The newest version, put back."""
+    return Asked(lambda share: [share.restore(parse(name), None, None)], [{name: file(content)}])
+
+
+def remove(name: str, *below: str) -> Asked:
+    """What is to go, with all that is in it."""
+    gone = dict.fromkeys((name, *below), ABSENT)
+    return Asked(lambda share: [sum(share.remove(parse(name), None, bool(below)))], [gone], in_steps=bool(below))
+
+
+def move(name: str, content: bytes, to: str) -> Asked:
+    """A file that is to have another name."""
+    return Asked(lambda share: [share.move(parse(name), parse(to), None, None)], [{name: ABSENT, to: file(content)}])
+
+
+def move_directory(name: str, to: str, files: Mapping[str, bytes]) -> Asked:
+    """A directory that is to have another name, with the files that are in it."""
+    gone = dict.fromkeys((name, *files), ABSENT)
+    there = {to + path.removeprefix(name): file(content) for path, content in files.items()}
+    return Asked(lambda share: [share.move(parse(name), parse(to), None, None)], [{**gone, to: DIRECTORY, **there}])
+
+
+def make_directory(name: str, **changes: Any) -> Asked:
+    """A directory."""
+    put = WriteRequest(endpoint=parse(name), **changes)
+    return Asked(lambda share: [share.make_directory(put)], [{name: DIRECTORY}])
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "large": Scenario({"folder/file": OLD, "kept": b"kept"}, [stream("folder/file", LARGE, 3)]),
+    "large expected": Scenario({"file": OLD}, [stream("file", LARGE, 2, if_hash=sha(OLD))]),
+    "large new": Scenario({}, [stream("new/er/file", LARGE, 2, if_hash=EXPECTED_ABSENT)]),
+    "huge": Scenario({"file": OLD}, [stream("file", HUGE, 2)]),
+    "small": Scenario({"file": OLD}, [together({"file": SMALL[0]}, if_hash=sha(OLD)), together({"file": SMALL[1]})]),
+    "together": Scenario(
+        {"one": OLD, "folder/two": SMALL[5], "kept": b"kept"},
+        [together(dict(zip(("one", "folder/two", "three", "folder/four", "new/er/five"), SMALL, strict=False)))],
+    ),
+    "together new": Scenario({}, [together({"a": SMALL[0], "b/c": SMALL[1]}, if_hash=EXPECTED_ABSENT)]),
+    "directory": Scenario(
+        {"folder/kept": b"kept"},
+        [make_directory("folder/new/er", mode=0o750, mtime_us=LONG_AGO), make_directory("folder", mode=0o700)],
+    ),
+    "restore": Scenario(
+        {"folder/file": OLD, version("folder/file"): SMALL[0], version("new/gone"): SMALL[2]},
+        [restore("folder/file", SMALL[0]), restore("new/gone", SMALL[2])],
+    ),
+    "remove": Scenario(
+        {"file": OLD, "folder/sub/one": SMALL[2], "folder/two": SMALL[4]},
+        [remove("file"), remove("folder", "folder/sub", "folder/sub/one", "folder/two")],
+    ),
+    "move": Scenario(
+        {"file": OLD, "to/file": SMALL[2], "folder/one": SMALL[4]},
+        [move("file", OLD, "to/file"), move_directory("folder", "new/folder", {"folder/one": SMALL[4]})],
+    ),
+    "resume": Scenario({"file": OLD, **fragment("file", HUGE, HUGE_CUT)}, [stream("file", HUGE, 2, offset=HUGE_CUT)]),
+    "start": Scenario(
+        {"kept": OLD, ".homeftp/incoming/orphan": OLD, ".homeftp/incoming/another": b""},
+        [together({"kept": SMALL[2]})],
+        starts=True,
+    ),
+}
+"""By name: the smallest set that reaches every system call of every verb that changes something."""
+
+NAMING = ("large new", "together", "together new")
+"""Those that are made of other calls where the kernel lacks some: links in place of renames, many fsyncs of one."""

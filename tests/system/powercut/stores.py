@@ -1,0 +1,134 @@
+"""Stores to cut the power under: the right one, and wrong ones, each of which breaks the promise in its own way."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+from typing import Any, Callable
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.hashing.hashcache import HashCache
+from homeftp.store.local.disk.saferoot import DirHandle
+from homeftp.store.local.staging.tempfile import TempFile, TempFiles
+from homeftp.store.local.store import LocalStore
+from homeftp.syscalls import System
+from tests.system.faults.systems import Forgetful
+from tests.system.powercut.verdict import PROMISES, Promise
+
+
+class Restless(System):
+    """The right calls, on a computer that writes what it has in memory when it likes."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self._chance = chance
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Write, and let the disk begin with it or not."""
+        taken = super().write(fd, data)
+        if self._chance.random() < 0.5:
+            self.start_writeback(fd, 0, 0)
+        return taken
+
+
+class NoFileSync(Restless):
+    """Wrong: content is not made durable before it gets its name."""
+
+    def syncs_whole(self, fd: int) -> bool:
+        """Have every sync come to `fsync`."""
+        return False
+
+    def fsync(self, fd: int) -> None:
+        """Nothing but directories."""
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            super().fsync(fd)
+
+
+class NoDirectorySync(Restless):
+    """Wrong: names are not made durable."""
+
+    def syncs_whole(self, fd: int) -> bool:
+        """Have every sync come to `fsync_directory`."""
+        return False
+
+    def fsync_directory(self, fd: int) -> None:
+        """Do nothing."""
+
+
+class InPlace(Restless):
+    """Wrong: the file that stands is overwritten piece by piece; and then it is made durable."""
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """Copy the draft over the target."""
+        source_dir, target_dir = directories["source_dir"], directories["target_dir"]
+        draft = os.open(source, os.O_RDONLY, dir_fd=source_dir)
+        standing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
+        while piece := os.read(draft, 40_000):
+            os.write(standing, piece)
+            self.syncfs(standing)
+        self.fsync(standing)
+        os.close(standing)
+        os.close(draft)
+        os.unlink(source, dir_fd=source_dir)
+
+
+class RestlessForgetful(Forgetful, Restless):
+    """Wrong: a version loses its name again before what it is a version of."""
+
+
+class SharedName(TempFiles):
+    """Wrong: all drafts have the same name."""
+
+    def __init__(self, right: TempFiles) -> None:
+        self._right = right
+
+    def new(self, token: str, place: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
+        """A draft that another may be writing too."""
+        draft = self._right.new(token, place, directory, mode)
+        os.unlink(draft.name, dir_fd=draft.directory)
+        draft.name = b"shared"
+        fd = os.open(draft.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=draft.directory)
+        os.dup2(fd, draft.fd)
+        os.close(fd)
+        return draft
+
+
+class SharedNameShare(LocalStore):
+    """What Share is, with drafts of a wrong kind."""
+
+    def __init__(self, root: str, index: HashCache, system: System) -> None:
+        super().__init__(root, index, system=system)
+        right = self._writable()
+        self._replacing = attrs.evolve(right, drafts=SharedName(right.drafts))
+
+
+@attrs.frozen
+class Kind:
+    """A kind of store."""
+
+    open: Callable[[str, HashCache, random.Random], LocalStore]
+    """Opens one over a share's root; what is left to chance is as the third argument has it."""
+    promises: tuple[Promise, ...] = PROMISES
+    """What it must keep, whenever the power goes."""
+
+
+def _over(system: Callable[[random.Random], System]) -> Kind:
+    """The share itself, over these system calls."""
+    return Kind(lambda root, index, chance: LocalStore(root, index, system=system(chance)))
+
+
+STORES = {
+    "right": _over(Restless),
+    "no-file-sync": _over(NoFileSync),
+    "no-directory-sync": _over(NoDirectorySync),
+    "in-place": _over(InPlace),
+    "forgetful": _over(RestlessForgetful),
+    "shared-name": Kind(lambda root, index, chance: SharedNameShare(root, index, Restless(chance))),
+}
+"""Each by its name."""
+
+WRONG = tuple(name for name in STORES if name != "right")
+"""Those that must be found out."""

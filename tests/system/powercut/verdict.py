@@ -1,0 +1,166 @@
+"""What is not as it was promised in a share that a power cut has been through.
+
+A promise is a function from what there is to the faults that it finds. Here
+are those that hold for every share; a store may make more (stores.py).
+
+Without a journal a file system writes the two directories of a rename one
+after the other, in any order, and between them the file can have no name. So
+of what was being removed, moved or put back there nothing is promised, until
+it is answered. What is put replaces a file that has another name by then, its
+version's, and nothing is excused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Callable, Iterable, Iterator, Sequence
+
+import attrs
+
+from homeftp.endpoint import RESERVED, parse
+from homeftp.errors import Changed
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.model import WriteRequest
+from homeftp.store.local.store import LocalStore
+from tests.system.powercut.history import History, Version
+
+
+@attrs.frozen
+class Crashed:
+    """A share whose disk has lost its power, mounted again."""
+
+    root: str
+    """The share's folder."""
+    history: History
+    """What was put into it."""
+    position: int
+    """The log's length at the cut."""
+    excused: frozenset[str] = frozenset()
+    """Paths of which nothing was promised."""
+
+    def excuses(self, path: str) -> bool:
+        """Whether it is one of those, or below one."""
+        return any(f"{path}/".startswith(f"{each}/") for each in self.excused)
+
+
+Promise = Callable[[Crashed], Iterable[str]]
+
+
+def contents(crashed: Crashed) -> Iterator[str]:
+    """C1: each path holds what was acknowledged last, or what was put there since: whole, or it was never there."""
+    history = crashed.history
+    for path, versions in history.files.items():
+        if crashed.excuses(path):
+            continue
+        allowed = history.allowed(path, crashed.position)
+        try:
+            found = _read(os.path.join(crashed.root, path))
+        except OSError as error:
+            yield f"{path}: cannot be read: {error.strerror}"
+            continue
+        if found not in [version.content for version in allowed]:
+            expected = " or ".join(
+                "nothing" if version.content is None else f"version {versions.index(version) + 1}"
+                for version in allowed
+            )
+            yield f"{path}: expected {expected} of {len(versions)}, found {_describe(versions, found)}"
+
+
+def kept(crashed: Crashed) -> Iterator[str]:
+    """What was acknowledged is somewhere: where it was put, or as a version of what was replaced or removed."""
+    there = set(_contents(crashed.root))
+    for path, versions in crashed.history.files.items():
+        for version in crashed.history.promised(path, crashed.position):
+            if version.content is not None and version.content not in there and not crashed.excuses(path):
+                yield f"{path}: version {versions.index(version) + 1} of {len(versions)} is lost"
+
+
+def _contents(folder: str) -> Iterator[bytes]:
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield _read(os.path.join(above, name)) or b""
+
+
+def directories(crashed: Crashed) -> Iterator[str]:
+    """A directory that was acknowledged is there."""
+    for path, made in crashed.history.directories.items():
+        if made.acknowledged_by(crashed.position) and not os.path.isdir(os.path.join(crashed.root, path)):
+            yield f"{path}: expected a directory, found none"
+
+
+def nothing_else(crashed: Crashed) -> Iterator[str]:
+    """What nobody asked for is not there, outside of the share's own folder."""
+    files, folders = crashed.history.issued_by(crashed.position)
+    for folder, there, names in os.walk(crashed.root):
+        if folder == crashed.root and RESERVED in there:
+            there.remove(RESERVED)
+        for name in (*there, *names):
+            path = os.path.relpath(os.path.join(folder, name), crashed.root)
+            if path not in (folders if name in there else files) and not crashed.excuses(path):
+                yield f"{path}: nobody {'made this directory' if name in there else 'put this file'}"
+
+
+def resumed(crashed: Crashed, share: LocalStore) -> Iterator[str]:
+    """What the share has of an upload that was cut off is the beginning of it, and goes on to be all of it.
+
+    To be asked last: it puts files.
+    """
+    for began, path, content in crashed.history.uploads:
+        if began > crashed.position:
+            continue
+        put = WriteRequest(endpoint=parse(path), size=len(content), hash=hash_bytes(content))
+        arrived = share.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+        if arrived is None:
+            continue
+        try:
+            incoming = share.begin(attrs.evolve(put, offset=arrived.size))
+            for _ in incoming.check():
+                pass
+        except Changed:
+            continue  # the disk has not kept it, and it says so
+        incoming.write(content[arrived.size :])
+        incoming.commit()
+        if _read(os.path.join(crashed.root, path)) != content:
+            yield f"{path}: going on after {arrived.size} bytes made another file of it"
+
+
+def swept(crashed: Crashed) -> Iterator[str]:
+    """After a start of the share nothing is left of what was under way."""
+    for name in sorted(os.listdir(os.path.join(crashed.root, RESERVED, "incoming"))):
+        yield f"{RESERVED}/incoming/{name}: was left"
+
+
+PROMISES: tuple[Promise, ...] = (contents, kept, directories, nothing_else)
+"""What holds as soon as the disk is mounted, and still when the share has been started."""
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _describe(versions: Sequence[Version], found: bytes | None) -> str:
+    """What was found instead: another version, or as much as there is of the one that it is most like."""
+    if found is None:
+        return "nothing"
+    for number, version in enumerate(versions, 1):
+        if version.content == found:
+            return f"version {number}"
+    if not found:
+        return "an empty file"
+    contents = [version.content or b"" for version in versions]
+    alike, number = max((_alike(content, found), number) for number, content in enumerate(contents, 1))
+    rest = "something else" if any(found[alike:]) else "zeros"
+    size = len(contents[number - 1])
+    return f"{len(found)} bytes: the first {alike} of the {size} of version {number}, and then {rest}"
+
+
+def _alike(content: bytes, found: bytes) -> int:
+    """How many bytes at the beginning are the same."""
+    differ = (at for at, (one, other) in enumerate(zip(content, found, strict=False)) if one != other)
+    return next(differ, min(len(content), len(found)))

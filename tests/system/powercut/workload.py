@@ -1,0 +1,195 @@
+"""What a store is given to do: files that are put, removed, moved and put back, large ones slowly; directories."""
+
+from __future__ import annotations
+
+import random
+from typing import Callable, Iterator
+
+import attrs
+
+from homeftp.config import MIB
+from homeftp.endpoint import parse
+from homeftp.errors import Refusal
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.model import ABSENT, WriteRequest
+from homeftp.store.local.store import LocalStore
+from tests.system.powercut.history import History, Version
+
+_PATHS = ("a", "b", "c", "near/a", "near/b", "far/away/a", "far/away/b", "far/off")
+"""Where files are put again and again. What is put only once goes into new directories."""
+
+_SMALL = (0, 8, 300, 4096, 5000, 20000)
+_LARGE = (150_000, 150_000, 300_000, MIB + 150_000)
+"""The last one can be gone on with where it was cut off."""
+_PIECE = 40_000
+
+
+class Workload:
+    """Lets `store` change files as `chance` has it, and tells `history`.
+
+    Several can work at once, in threads: each has files of its own `name`,
+    but all use, and make, the same directories. `settle` makes the file system
+    write all that it has in memory, as another program's sync would, or time.
+    It is done in the middle of large files.
+    """
+
+    def __init__(
+        self, name: str, store: LocalStore, history: History, chance: random.Random, settle: Callable[[], None]
+    ) -> None:
+        self._paths = [f"{path}{name}" for path in _PATHS]
+        self._name = name
+        self._store = store
+        self._history = history
+        self._chance = chance
+        self._settle = settle
+        self._new = 0
+        self._large: dict[str, Iterator[None]] = {}
+        self._standing: dict[str, bytes] = {}
+        self._replaced: dict[str, list[bytes]] = {}
+        """The versions of each path, the newest last."""
+
+    def run(self, steps: int) -> None:
+        """So many steps, and then what is needed to finish the large files that have been begun."""
+        steps_of = [self._batch, self._batch, self._begin, self._go_on, self._go_on, self._make]
+        others = [self._remove, self._restore, self._move]
+        for _ in range(steps):
+            step = self._chance.choice(steps_of if self._chance.random() < 0.75 else others)
+            try:
+                step()
+            except Refusal as refusal:
+                self._history.refuse(step.__name__, refusal)
+            if self._chance.random() < 0.2:
+                self._settle()
+        while self._large:
+            self._go_on()
+
+    def _batch(self) -> None:
+        """A few small files together."""
+        paths = self._choose(self._chance.choice([1, 1, 2, 3, 6]))
+        puts, versions = [], []
+        for path in paths:
+            put, content = self._put(path, self._chance.choice(_SMALL))
+            puts.append((put, content))
+            versions.append(self._history.file(path, content))
+        results = self._store.put_many(puts)
+        for path, version, result in zip(paths, versions, results, strict=True):
+            if isinstance(result, Exception):
+                self._history.refuse(path, result)
+            else:
+                self._stands(path, version)
+
+    def _begin(self) -> None:
+        """A large file; two at most are under way."""
+        if len(self._large) < 2:
+            (path,) = self._choose(1)
+            self._large[path] = self._slowly(path)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The next piece of a large file that is under way."""
+        if not self._large:
+            return
+        path = self._chance.choice(list(self._large))
+        try:
+            next(self._large[path])
+        except StopIteration:
+            del self._large[path]
+        except Refusal as refusal:
+            self._history.refuse(path, refusal)
+            del self._large[path]
+
+    def _slowly(self, path: str) -> Iterator[None]:
+        """It, piece by piece; some are given up when all of it is there, and what can be is gone on with."""
+        put, content = self._put(path, self._chance.choice(_LARGE))
+        self._history.upload(path, content)
+        incoming = self._store.begin(put)
+        try:
+            for start in range(0, len(content), _PIECE):
+                incoming.write(content[start : start + _PIECE])
+                if self._chance.random() < 0.3:
+                    self._settle()
+                yield
+                if start + _PIECE > MIB and self._chance.random() < 0.5:
+                    incoming.suspend()
+                    yield
+                    arrived = self._store.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+                    assert arrived is not None
+                    incoming = self._store.begin(attrs.evolve(put, offset=arrived.size))
+                    for _ in incoming.check():
+                        pass
+            if self._chance.random() < 0.1:
+                return
+            version = self._history.file(path, content)
+            incoming.commit()
+            self._stands(path, version)
+        finally:
+            incoming.abort()
+
+    def _make(self) -> None:
+        """A directory in new directories; sometimes one that is there."""
+        path = f"made{self._chance.randrange(8)}/in"
+        directory = self._history.directory(path)
+        self._store.make_directory(WriteRequest(endpoint=parse(path)))
+        self._history.acknowledge(directory)
+
+    def _remove(self) -> None:
+        """A file."""
+        for path in self._some(self._standing):
+            version = self._history.file(path, None, moves=True)
+            for _ in self._store.remove(parse(path), None, False):
+                pass
+            self._stands(path, version)
+
+    def _restore(self) -> None:
+        """The version of a file that was replaced or removed last."""
+        for path in self._some(self._replaced):
+            content = self._replaced[path].pop()
+            if not self._replaced[path]:
+                del self._replaced[path]
+            version = self._history.file(path, content, moves=True)
+            self._store.restore(parse(path), None, None)
+            self._stands(path, version)
+
+    def _move(self) -> None:
+        """A file, to a name that is free or not."""
+        for path in self._some(self._standing):
+            (to,) = self._choose(1)
+            if to != path:
+                content = self._standing.pop(path)
+                versions = [self._history.file(name, held, moves=True) for name, held in ((to, content), (path, None))]
+                self._store.move(parse(path), parse(to), None, None)
+                self._stands(to, versions[0])
+                self._stands(path, versions[1])
+
+    def _stands(self, path: str, version: Version) -> None:
+        """It was answered; what stood there before, if something did, is a version now."""
+        self._history.acknowledge(version)
+        if path in self._standing:
+            self._replaced.setdefault(path, []).append(self._standing.pop(path))
+        if version.content is not None:
+            self._standing[path] = version.content
+
+    def _some(self, paths: dict[str, bytes] | dict[str, list[bytes]]) -> list[str]:
+        """One of these to which nothing is under way, if there is one."""
+        free = [path for path in paths if path not in self._large]
+        return [self._chance.choice(free)] if free else []
+
+    def _choose(self, count: int) -> list[str]:
+        """So many different paths that nothing is under way to."""
+        free = [path for path in self._paths if path not in self._large]
+        paths = self._chance.sample(free, min(count, len(free)))
+        if self._chance.random() < 0.3:
+            self._new += 1
+            paths[0] = f"new{self._new // 3}/{self._new}/{self._name}"
+        return paths
+
+    def _put(self, path: str, size: int) -> tuple[WriteRequest, bytes]:
+        """A content unlike every other in each of its sectors; half of them on the condition that holds."""
+        standing = self._standing.get(path)
+        content = self._chance.randbytes(8 if standing == b"" else size)
+        condition = None
+        if self._chance.random() < 0.5:
+            condition = ABSENT if standing is None else hash_bytes(standing)
+        return WriteRequest(
+            endpoint=parse(path), size=len(content), hash=hash_bytes(content), if_hash=condition
+        ), content

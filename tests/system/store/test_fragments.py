@@ -1,0 +1,401 @@
+"""What is kept of uploads that were cut off: gone on with, never mixed up, and thrown away in time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from threading import Lock
+from unittest import mock
+
+import attrs
+
+from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, MIB, RESUMABLE
+from homeftp.endpoint import parse
+from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
+from homeftp.model import ResumePoint, WriteRequest
+from homeftp.store.local.staging.partials import MOST
+from homeftp.store.local.staging.resumerecord import SUFFIX
+from homeftp.store.local.store import LocalStore
+from homeftp.store.local.writes.upload import LocalUpload, begin_upload
+from homeftp.syscalls import System
+from homeftp.wire.messages import meta_data
+from tests.support.stores import LONG_AGO, ReplacingCase, put_of, sha
+
+CONTENT = os.urandom(3 * MIB - 1) + b"."
+"""Ends with what chance must not choose: with an x for its last byte it is another file."""
+HALF = 2 * MIB
+
+
+class FragmentCase(ReplacingCase):
+    """A share with an upload that is cut off."""
+
+    def cut(self, share: LocalStore, size: int = HALF, **changes: object) -> WriteRequest:
+        """Begin to put CONTENT, and break off when so much of it has arrived."""
+        put, content = put_of("a/file", CONTENT, **changes)
+        incoming = share.begin(put)
+        incoming.write(content[:size])
+        incoming.suspend()
+        return put
+
+    def arrived(self, share: LocalStore, put: WriteRequest) -> ResumePoint | None:
+        """What may be gone on with."""
+        return share.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+
+    def go_on(self, share: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
+        """Go on from an offset."""
+        put, _ = put_of("a/file", CONTENT, offset=offset, **changes)
+        incoming = share.begin(put)
+        self.addCleanup(incoming.abort)
+        for _ in incoming.check():
+            pass
+        incoming.write(content[offset:])
+        return incoming
+
+    def file(self) -> str:
+        """The path of the one fragment."""
+        (name,) = (name for name in self.left() if not name.endswith(SUFFIX.decode()))
+        return self.path(f".homeftp/partial/{name}")
+
+
+class ResumeTests(FragmentCase):
+    """Going on with it."""
+
+    def test_gone_on_with(self) -> None:
+        """What has arrived is told with its hash; the rest completes it, and nothing is left over."""
+        share = self.share()
+        put = self.cut(share)
+        self.assertEqual(self.arrived(share, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
+        self.assertFalse(os.path.exists(self.path("a")), "nothing of it is to be seen")
+        entry = self.go_on(share, HALF).commit()
+        self.assertEqual((self.content("a/file"), entry.hash), (CONTENT, sha(CONTENT)))
+        self.assertEqual((self.left(), self.arrived(share, put)), ([], None))
+        self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o644})
+
+    def test_private(self) -> None:
+        """Whatever its mode is to be, only the server's own user can use it until it is whole, and that one always."""
+        share = self.share()
+        for mode in (0o444, 0o000, 0o666):
+            self.cut(share, mode=mode)
+            self.assertEqual(os.stat(self.file()).st_mode & 0o777, 0o600)
+            self.go_on(share, HALF, mode=mode).commit()
+            self.assertEqual(os.stat(self.path("a/file")).st_mode & 0o777, mode)
+
+    def test_from_earlier_on(self) -> None:
+        """A client may go on from any byte before."""
+        share = self.share()
+        self.cut(share)
+        self.assertEqual(self.go_on(share, HALF - 12345).commit().hash, sha(CONTENT))
+
+    def test_cut_again_and_again(self) -> None:
+        """Ten cuts, the server's end among them, each gone on from; whole in the end."""
+        share = self.share()
+        offset = 0
+        for number in range(10):
+            put, _ = put_of("a/file", CONTENT, offset=offset, hash=None)
+            incoming = share.begin(put)
+            for _ in incoming.check():
+                pass
+            size = (number + 11) * len(CONTENT) // 22
+            incoming.write(CONTENT[offset:size])
+            incoming.suspend()
+            if number % 3 == 2:
+                share.close()
+                share = self.share()
+            found = self.arrived(share, put)
+            self.assertEqual(found, ResumePoint(size, sha(CONTENT[:size])))
+            offset = size
+        self.assertEqual(self.go_on(share, offset).commit(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.left(), [])
+
+    def test_known_by(self) -> None:
+        """A fragment is known by the hash that was declared; without one by size and time; and by its endpoint."""
+        share = self.share()
+        put = self.cut(share)
+        for changes, fits in (
+            ({}, True),
+            ({"size": None, "mtime_us": None}, True),
+            ({"size": put.size + 1}, True),
+            ({"hash": sha(b"other")}, False),
+            ({"hash": None}, True),
+            ({"hash": None, "mtime_us": None}, False),
+            ({"hash": None, "size": put.size + 1}, False),
+            ({"endpoint": parse("b/file")}, False),
+        ):
+            asked = {"endpoint": put.endpoint, "hash": put.hash, "size": put.size, "mtime_us": put.mtime_us, **changes}
+            self.assertEqual(share.arrived(**asked) is not None, fits, changes)  # type: ignore[arg-type]
+        share.close()
+        share = self.share()
+        self.cut(share, hash=None)
+        self.assertIsNotNone(share.arrived(put.endpoint, sha(b"any"), put.size, put.mtime_us))
+        self.assertIsNone(share.arrived(put.endpoint, sha(b"any"), None, None))
+
+    def test_not_worth_it(self) -> None:
+        """Of what has hardly begun nothing is kept."""
+        share = self.share()
+        put = self.cut(share, RESUMABLE - 1)
+        self.assertEqual((self.left(), self.arrived(share, put)), ([], None))
+
+    def test_nothing_there(self) -> None:
+        """More than has arrived, or another content, cannot be gone on with; what is there stays for who can."""
+        share = self.share()
+        self.cut(share)
+        for offset, content_hash in ((HALF + 1, sha(CONTENT)), (HALF, sha(b"x"))):
+            with self.assertRaisesRegex(Changed, "from offset 0"):
+                self.go_on(share, offset, hash=content_hash)
+        self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT), "the control")
+
+    def test_two_of_them(self) -> None:
+        """Two contents for one endpoint are kept apart."""
+        share = self.share()
+        self.cut(share)
+        other = os.urandom(3 * MIB)
+        incoming = share.begin(put_of("a/file", other, mtime_us=LONG_AGO + 1)[0])
+        incoming.write(other[: HALF + 1])
+        incoming.suspend()
+        self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT))
+        found = share.arrived(parse("a/file"), sha(other), None, None)
+        self.assertEqual(found, ResumePoint(HALF + 1, sha(other[: HALF + 1])))
+
+    def test_condition(self) -> None:
+        """What changed at the endpoint meanwhile is noticed, and the fragment stays."""
+        share = self.share()
+        self.cut(share)
+        self.lay("a/file", b"something else")
+        for condition in ("absent", sha(b"old")):
+            with self.assertRaises(Changed):
+                self.go_on(share, HALF, if_hash=condition)
+        self.assertEqual(self.go_on(share, HALF, if_hash=sha(b"something else")).commit().hash, sha(CONTENT))
+
+
+class WrongTests(FragmentCase):
+    """What is not what it should be."""
+
+    def test_wrong_rest(self) -> None:
+        """Whatever comes behind it, the whole file's hash decides: the old content stands, and the fragment is gone."""
+        share = self.share()
+        self.lay("a/file", b"old")
+        self.cut(share)
+        incoming = self.go_on(share, HALF, content=CONTENT[:-1] + b"x")
+        with self.assertRaises(ContentMismatch):
+            incoming.commit()
+        self.assertEqual((self.content("a/file"), self.left()), (b"old", []))
+
+    def test_damaged(self) -> None:
+        """A disk that has not kept what had arrived is noticed before anything is put behind it."""
+        share = self.share()
+        put = self.cut(share)
+        with open(self.file(), "r+b") as file:
+            file.seek(12345)
+            file.write(bytes(100))
+        with self.assertRaisesRegex(Changed, "damaged"):
+            self.go_on(share, HALF)
+        self.assertEqual((self.arrived(share, put), self.left()), (None, []))
+
+    def test_damaged_later_on(self) -> None:
+        """What was noted before the damage is left to go on from."""
+        share = self.share()
+        put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
+        incoming = share.begin(put)
+        for start in range(0, CHECKPOINT + 2 * MIB, MIB):
+            incoming.write(content[start : start + MIB])
+        incoming.suspend()
+        with open(self.file(), "r+b") as file:
+            file.seek(CHECKPOINT + MIB + 100)
+            file.write(bytes(100))
+        with self.assertRaisesRegex(Changed, "damaged"):
+            list(share.begin(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).check())
+        found = self.arrived(share, put)
+        assert found is not None
+        self.assertEqual(found.size, CHECKPOINT + MIB)
+        again = share.begin(put_of("a/file", content, offset=found.size)[0])
+        list(again.check())
+        again.write(content[found.size :])
+        self.assertEqual(again.commit().hash, sha(content))
+
+    def test_shorter(self) -> None:
+        """A file that got shorter, or is gone, is none to go on with, and is not offered again."""
+        for spoil in (lambda path: os.truncate(path, HALF - 1), os.unlink):
+            share = self.share()
+            put = self.cut(share)
+            spoil(self.file())
+            with self.assertRaises(Changed):
+                self.go_on(share, HALF)
+            self.assertIsNone(self.arrived(share, put))
+            self.assertEqual(self.left(), [])
+            share.close()
+
+    def test_planted(self) -> None:
+        """A link, hard or symbolic, in a fragment's place is not written through."""
+        for plant in (os.symlink, os.link):
+            share = self.share()
+            self.cut(share)
+            path = self.file()
+            os.unlink(path)
+            victim = os.path.join(self.outside, "secret.txt")
+            os.truncate(victim, HALF)
+            with open(victim, "rb") as file:
+                before = file.read()
+            plant(victim, path)
+            with self.assertRaises(Refusal):
+                self.go_on(share, HALF)
+            with open(victim, "rb") as file:
+                self.assertEqual(file.read(), before)
+            self.assertEqual(self.left(), [])
+            share.close()
+
+    def test_spoiled_notes(self) -> None:
+        """A note that says nothing of use is swept away with its file, whatever stands in it; nothing else is."""
+        share = self.share()
+        self.cut(share)
+        kept = sorted(self.left())
+        share.close()
+        with open(self.file() + ".note", "rb") as file:
+            said = file.read()
+        spoiled = (
+            b"",
+            b"\0" * 4096,
+            said[:20],
+            said.replace(b"a/file", b"../../x"),
+            said.replace(b'"size":', b'"size":-'),
+            said.replace(b"sha256:", b"md5:"),
+            b"[" * 100_000,
+            b'{"rel_endpoint":"a","size":5}\n' + b"\xff" * 500,
+            said.split(b"\n")[0] + b"\n",
+        )
+        for number, note in enumerate(spoiled):
+            self.lay(f".homeftp/partial/{number:032x}", CONTENT[:HALF])
+            self.lay(f".homeftp/partial/{number:032x}.note", note)
+        share = self.share()
+        self.assertEqual(sorted(self.left()), kept)
+        self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT))
+        self.assertEqual(os.listdir(self.outside), ["secret.txt"])
+
+
+class LifeTests(FragmentCase):
+    """For how long, and how much."""
+
+    def test_a_day(self) -> None:
+        """After a day it is gone, by the clock that runs and at a start."""
+        share = self.share()
+        put = self.cut(share)
+        now = time.time()
+        with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS - 60):
+            share.tidy()
+        self.assertIsNotNone(self.arrived(share, put), "the control")
+        with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS + 60):
+            share.tidy()
+        self.assertEqual((self.arrived(share, put), self.left()), (None, []))
+        self.cut(share)
+        share.close()
+        with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS + 60):
+            self.share()
+        self.assertEqual(self.left(), [])
+
+    def test_never_a_live_one(self) -> None:
+        """One that is being written is not thrown away, however old it is."""
+        share = self.share()
+        incoming = share.begin(put_of("a/file", CONTENT)[0])
+        incoming.write(CONTENT[:HALF])
+        with mock.patch("time.time", return_value=time.time() + 2 * FRAGMENT_SECONDS):
+            share.tidy()
+        incoming.write(CONTENT[HALF:])
+        self.assertEqual(incoming.commit().hash, sha(CONTENT))
+
+    def test_killed(self) -> None:
+        """After kill -9 what the last checkpoint said is there to go on from."""
+        code = (
+            "import os, sys, signal\n"
+            "from homeftp.hashing.hashcache import Index\n"
+            "from homeftp.store.local.store import Share\n"
+            "from homeftp.model import Put\n"
+            "from homeftp.endpoint import parse\n"
+            "share = Share(sys.argv[1], Index(sys.argv[2]))\n"
+            f"incoming = share.begin(Put(endpoint=parse('a/file'), size={len(CONTENT)}, mtime_us={LONG_AGO}))\n"
+            "data = sys.stdin.buffer.read()\n"
+            "for start in range(0, len(data), 2 ** 16):\n"
+            "    incoming.write(data[start : start + 2 ** 16])\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        program = [sys.executable, "-c", code, self.root, state]
+        ended = subprocess.run(program, input=CONTENT[:HALF], check=False, env=environment)
+        self.assertEqual(ended.returncode, -9)
+        share = self.share()
+        found = share.arrived(parse("a/file"), None, len(CONTENT), LONG_AGO)
+        self.assertEqual(found, ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
+        self.assertEqual(self.go_on(share, RESUMABLE).commit().hash, sha(CONTENT))
+
+    def test_bounded(self) -> None:
+        """There are never more than so many; the oldest go."""
+        share = self.share()
+        put = self.cut(share)
+        fragment = share._writable().fragments.find(put.endpoint, put.hash, None, None)
+        assert fragment is not None
+        fragments = share._writable().fragments
+        first, second = (attrs.evolve(fragment, token=b"%d" % n, touched=n, lock=Lock()) for n in range(2))
+        fragments._all.update({first.token: first, second.token: second})
+        with mock.patch("homeftp.store.local.staging.partials.MOST", 2), mock.patch("time.time", return_value=5.0):
+            share.tidy()
+        self.assertEqual(set(fragments._all), {second.token, fragment.token})
+        self.assertGreater(MOST, 100)
+
+    def test_on_another_disk(self) -> None:
+        """Where another disk is mounted the fragment lies beside its target, hidden, and is found after a start."""
+        os.makedirs(self.path("disk/a"))
+        tools = self.replacing(System())
+        tools.jail.device += 1
+        put, _ = put_of("disk/a/file", CONTENT)
+        incoming = begin_upload(tools, put)
+        incoming.write(CONTENT[:HALF])
+        incoming.suspend()
+        (name,) = os.listdir(self.path("disk/a"))
+        self.assertTrue(name.startswith(".homeftp-"))
+        self.end(tools)
+        tools = self.replacing(System())
+        tools.jail.device += 1
+        incoming = begin_upload(tools, put_of("disk/a/file", CONTENT, offset=HALF)[0])
+        list(incoming.check())
+        incoming.write(CONTENT[HALF:])
+        incoming.commit()
+        self.assertEqual((os.listdir(self.path("disk/a")), self.left()), (["file"], []))
+
+    def test_disk_is_away(self) -> None:
+        """What lies on a disk that is not mounted is remembered until it is, and gone on with or thrown away then."""
+        for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
+            os.makedirs(self.path("disk/a"), exist_ok=True)
+            tools = self.replacing(System())
+            tools.jail.device += 1
+            incoming = begin_upload(tools, put_of("disk/a/file", CONTENT)[0])
+            incoming.write(CONTENT[:HALF])
+            incoming.suspend()
+            self.end(tools)
+            disk = self.path("disk")
+            os.rename(disk, self.outside + "/disk")
+            away()
+            self.end(self.replacing(System()))
+            self.assertEqual(len(self.left()), 1)
+            shutil.rmtree(disk, ignore_errors=True)
+            os.rename(self.outside + "/disk", disk)
+            tools = self.replacing(System())
+            tools.jail.device += 1
+            self.assertIsNotNone(tools.fragments.find(parse("disk/a/file"), sha(CONTENT), None, None))
+            self.end(tools)
+            (note,) = self.left()
+            os.utime(self.path(f".homeftp/partial/{note}"), (1, 1))
+            self.end(self.replacing(System()))
+            self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
+
+    def test_given_up(self) -> None:
+        """What nobody has gone on with goes before something new is refused."""
+        share = self.share(quota=5 * MIB)
+        share.tidy()
+        self.cut(share)
+        with self.assertRaises(NoSpace):
+            share.begin(put_of("b", bytes(6 * MIB))[0])
+        self.assertEqual(len(self.left()), 2, "the control: all of it would not be enough")
+        share.begin(put_of("b", bytes(4 * MIB))[0]).abort()
+        self.assertEqual(self.left(), [])

@@ -1,0 +1,250 @@
+"""Listings: everything once, in order, and little of it at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Iterator
+
+import msgspec
+
+from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import NotFound, WrongKind
+from homeftp.model import ListingPage
+from homeftp.store.local.disk.entries import Filetypes
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.listing import DirectoryLister
+from homeftp.syscalls import System
+from homeftp.wire.codec import encode_response
+from homeftp.wire.messages import entry_body
+from tests.support.stores import LONG_AGO, ShareCase, put_of, sha
+
+
+def names_of(pages: Iterator[ListingPage]) -> list[str]:
+    """All entries' names, in the order in which they come."""
+    return [entry.name for page in pages for entry in page.entries]
+
+
+def skipped_of(pages: Iterator[ListingPage]) -> dict[str, str]:
+    """What was skipped, and why."""
+    return dict(skipped for page in pages for skipped in page.skipped)
+
+
+class OrderTests(ShareCase):
+    """What comes, and when."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("b/2.txt", "b/1.txt", "b/c/x", "a", "b.txt", "Z", "é", "日本"):
+            self.lay(name)
+        os.mkdir(self.path("empty"))
+
+    def test_one_directory(self) -> None:
+        """A directory's entries, sorted by the bytes of their names; our own folder is not among them."""
+        share = self.share()
+        self.assertEqual(names_of(share.pages(ROOT, False)), ["Z", "a", "b", "b.txt", "empty", "é", "日本"])
+        self.assertEqual(names_of(share.pages(parse("b"), False)), ["1.txt", "2.txt", "c"])
+        self.assertEqual(names_of(share.pages(parse("empty"), False)), [])
+
+    def test_recursive(self) -> None:
+        """A tree: each directory is followed by what it holds, under names relative to what was asked for."""
+        share = self.share()
+        tree = ["Z", "a", "b", "b/1.txt", "b/2.txt", "b/c", "b/c/x", "b.txt", "empty", "é", "日本"]
+        self.assertEqual(names_of(share.pages(ROOT, True)), tree)
+        self.assertEqual(names_of(share.pages(parse("b"), True)), ["1.txt", "2.txt", "c", "c/x"])
+
+    def test_entries(self) -> None:
+        """An entry is what look says of it, hash included, but for its name."""
+        share = self.share()
+        share.put_many([put_of("b/known.txt", b"content")])
+        found = {entry.name: entry for page in share.pages(ROOT, True) for entry in page.entries}
+        for name, entry in found.items():
+            looked = share.look(parse(name))
+            assert looked is not None
+            self.assertEqual({**entry_body(looked), "name": name}, entry_body(entry))
+        self.assertEqual(found["b/known.txt"].hash, sha(b"content"))
+        self.assertIsNone(found["a"].hash)
+        self.assertEqual(found["a"].mtime_us, LONG_AGO)
+
+    def test_refused(self) -> None:
+        """Nothing, a file, a link: no listing, said at the first step."""
+        os.symlink(self.outside, self.path("link"))
+        share = self.share()
+        wrong = {"missing": NotFound, "a/b": NotFound, "a": WrongKind, "link": WrongKind, "link/x": WrongKind}
+        for name, kind in wrong.items():
+            with self.assertRaises(kind):
+                next(share.pages(parse(name), False))
+
+
+class SkippedTests(ShareCase):
+    """What cannot be shared is named, with the reason."""
+
+    def test_names(self) -> None:
+        """Names that cannot be endpoints, each made printable."""
+        names = {
+            b"\xff\xfe": ("\\xff\\xfe", "UTF-8"),
+            b"a\nb": ("a\\nb", "control character"),
+            b"e\xcc\x81": ("e\u0301", "NFC"),
+            b"a:b": ("a:b", "holds :"),
+            b"\x1b[31m": ("\\x1b[31m", "control character"),
+            b"CON": ("CON", "device"),
+            b".HomeFTP": (".HomeFTP", "reserved"),
+        }
+        for name in names:
+            with open(os.path.join(os.fsencode(self.root), name), "wb"):
+                pass
+        self.lay("fine.txt")
+        pages = list(self.share().pages(ROOT, True))
+        self.assertEqual(names_of(iter(pages)), ["fine.txt"])
+        skipped = skipped_of(iter(pages))
+        self.assertEqual(set(skipped), {shown for shown, _ in names.values()})
+        for shown, reason in names.values():
+            self.assertIn(reason, skipped[shown])
+        msgspec.json.encode([page.skipped for page in pages])
+
+    def test_kinds(self) -> None:
+        """Links, FIFOs and the like; a link is never followed, not even to a directory inside."""
+        self.lay("a/file.txt")
+        os.symlink(self.outside, self.path("outside"))
+        os.symlink("a", self.path("inside"))
+        os.symlink("..", self.path("a/loop"))
+        os.mkfifo(self.path("a/fifo"))
+        pages = list(self.share().pages(ROOT, True))
+        self.assertEqual(names_of(iter(pages)), ["a", "a/file.txt"])
+        skipped = skipped_of(iter(pages))
+        self.assertEqual(set(skipped), {"a/loop", "inside", "outside", "a/fifo"})
+        self.assertIn("symbolic link", skipped["inside"])
+        self.assertIn("neither a file nor a directory", skipped["a/fifo"])
+
+    def test_filetypes(self) -> None:
+        """Files of a type that is not shared; directories have none."""
+        for name in ("a.txt", "B.TXT", "c.exe", "d.exe/e.txt"):
+            self.lay(name)
+        pages = list(self.share(filetypes=(".txt",)).pages(ROOT, True))
+        self.assertEqual(names_of(iter(pages)), ["B.TXT", "a.txt", "d.exe", "d.exe/e.txt"])
+        self.assertEqual(skipped_of(iter(pages)), {"c.exe": "is not of a type that is shared here: .txt"})
+
+    def test_hidden(self) -> None:
+        """What is ours is not even mentioned."""
+        os.mkdir(self.path("disk"))
+        self.lay("disk/.homeftp-0123")
+        self.lay("disk/.homeftp/x")
+        pages = list(self.share().pages(ROOT, True))
+        self.assertEqual((names_of(iter(pages)), skipped_of(iter(pages))), (["disk"], {}))
+
+    def test_too_deep(self) -> None:
+        """A path that is longer than an endpoint can be is skipped, and what is beneath it as well."""
+        deep = os.open(self.root, os.O_RDONLY)
+        for _ in range(20):
+            os.mkdir("d" * 250, dir_fd=deep)
+            below = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
+            os.close(deep)
+            deep = below
+        os.close(deep)
+        self.addCleanup(shutil.rmtree, self.path("d" * 250))
+        pages = list(self.share().pages(ROOT, True))
+        self.assertEqual(len(names_of(iter(pages))), 16)
+        (reason,) = skipped_of(iter(pages)).values()
+        self.assertIn("longer than 4096", reason)
+
+
+class SizeTests(ShareCase):
+    """How much comes at a time, and how much is kept."""
+
+    def test_pages(self) -> None:
+        """A page has so many entries and no more, and all of them together are all."""
+        names = [f"{number:05}" for number in range(2 * LISTING_PAGE + 1)]
+        for name in names:
+            with open(self.path(name), "wb"):
+                pass
+        pages = list(self.share().pages(ROOT, False))
+        self.assertEqual([len(page.entries) for page in pages], [LISTING_PAGE, LISTING_PAGE, 1])
+        self.assertEqual(names_of(iter(pages)), names)
+
+    def test_lines(self) -> None:
+        """A page fits a response's line, however long and strange the names are."""
+        folder = "/".join(["ü" * 127] * 8)
+        os.makedirs(self.path(folder))
+        for number in range(LISTING_PAGE):
+            with open(os.path.join(os.fsencode(self.path(folder)), b"%04d" % number + b"\x01" * 240), "wb"):
+                pass
+            self.lay(f"{folder}/{number:04}" + "ö" * 120)
+        pages = list(self.share().pages(ROOT, True))
+        self.assertEqual(len(names_of(iter(pages))), LISTING_PAGE + 8)
+        self.assertEqual(len(skipped_of(iter(pages))), LISTING_PAGE)
+        for page in pages:
+            body = {"entries": [entry_body(entry) for entry in page.entries], "skipped": page.skipped}
+            self.assertLess(len(encode_response(0, "", body, id=2**63, more=True)), MAX_RESPONSE_LINE)
+
+    def test_deep(self) -> None:
+        """A tree of 1,500 levels is listed: deeper than Python's own calls may nest."""
+        self.addCleanup(subprocess.run, ["rm", "-rf", self.path("d")], check=True)
+        deep = os.open(self.root, os.O_RDONLY)
+        for _ in range(1500):
+            os.mkdir("d", dir_fd=deep)
+            below = os.open("d", os.O_RDONLY, dir_fd=deep)
+            os.close(deep)
+            deep = below
+        os.close(deep)
+        names = names_of(self.share().pages(ROOT, True))
+        self.assertEqual([len(name) for name in names], [2 * level - 1 for level in range(1, 1501)])
+
+    def test_little_memory(self) -> None:
+        """More names than are kept are read again from where it stopped: nothing twice, nothing left out."""
+        paths = [f"{a}{b}/{c}/{d}" for a in "xyz" for b in range(4) for c in range(3) for d in range(7)]
+        for path in paths:
+            self.lay(path)
+        everything = names_of(self.share().pages(ROOT, True))
+        self.assertEqual([name for name in everything if name.count("/") == 2], paths)
+        jail = SafeRoot(self.root, System())
+        self.addCleanup(jail.close)
+        for read, kept in ((1, 1), (2, 3), (5, 1), (5, 8), (100, 10)):
+            small = DirectoryLister(jail, self.index, Filetypes(()), names_read=read, names_kept=kept)
+            self.assertEqual(names_of(small.pages(ROOT, True)), everything, (read, kept))
+
+    def test_no_descriptor_is_held(self) -> None:
+        """Between two pages nothing is open, so a listing can be forgotten half way."""
+        for number in range(LISTING_PAGE + 1):
+            self.lay(f"{number % 7}/{number}")
+        share = self.share()
+        before = len(os.listdir("/dev/fd"))
+        pages = share.pages(ROOT, True)
+        next(pages)
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+
+class ChangeTests(ShareCase):
+    """What changes while it is listed."""
+
+    def test_changes(self) -> None:
+        """What was there all the time comes exactly once, whatever comes and goes around it."""
+        for number in range(LISTING_PAGE):
+            self.lay(f"a/{number:04}")
+        for name in ("b/x", "c/y", "d"):
+            self.lay(name)
+        pages = self.share().pages(ROOT, True)
+        found = [entry.name for entry in next(pages).entries]
+        shutil.rmtree(self.path("b"))
+        os.unlink(self.path("d"))
+        self.lay("a/new")
+        found += names_of(pages)
+        kept = ["a", *(f"a/{number:04}" for number in range(LISTING_PAGE)), "c", "c/y"]
+        self.assertEqual([name for name in found if name in kept], kept)
+
+    def test_unreadable(self) -> None:
+        """A directory that goes while it is listed is skipped; the one that was asked for ends the listing."""
+        self.lay("a/b/c")
+        for number in range(LISTING_PAGE - 1):
+            self.lay(f"a/{number:04}")
+        share = self.share()
+        pages = share.pages(ROOT, True)
+        next(pages)
+        shutil.rmtree(self.path("a/b"))
+        rest = list(pages)
+        self.assertEqual((names_of(iter(rest)), list(skipped_of(iter(rest)))), (["a/b"], ["a/b"]))
+        pages = share.pages(parse("a"), True)
+        shutil.rmtree(self.path("a"))
+        with self.assertRaises(NotFound):
+            next(pages)

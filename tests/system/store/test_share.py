@@ -1,0 +1,193 @@
+"""The store's face: every verb, and what it must never reach."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Callable
+
+from zope.interface.verify import verifyObject
+
+from homeftp.endpoint import Endpoint, parse
+from homeftp.errors import NotFound, OperatorError, Refusal, WrongKind
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import IStore
+from homeftp.model import ABSENT, WriteRequest
+from homeftp.store.local.store import LocalStore
+from homeftp.syscalls import System
+from tests.support.stores import ShareCase, Walking, put_of, sha, snapshot
+
+KINDS: tuple[type[System], ...] = (System, Walking)
+
+
+def raised(result: object) -> None:
+    """Raise what came in the place of a result."""
+    if isinstance(result, Exception):
+        raise result
+
+
+def verbs(share: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
+    """Everything that a client can have done to an endpoint."""
+
+    def put(endpoint: Endpoint) -> WriteRequest:
+        return WriteRequest(endpoint=endpoint, size=3, hash=sha(b"new"))
+
+    def put_where(condition: str | None) -> Callable[[Endpoint], None]:
+        def put_small(endpoint: Endpoint) -> None:
+            raised(share.put_many([put_of(str(endpoint), b"new", if_hash=condition)])[0])
+
+        return put_small
+
+    def stream(endpoint: Endpoint) -> None:
+        incoming = share.begin(put(endpoint))
+        incoming.write(b"new")
+        incoming.commit()
+
+    return {
+        "look": lambda endpoint: raised(share.look(endpoint)),
+        "open": lambda endpoint: share.open(endpoint).close(),
+        "open_many": lambda endpoint: raised(share.open_many([endpoint], 100)[0]),
+        "pages": lambda endpoint: raised(list(share.pages(endpoint, True))),
+        "put_many": put_where(None),
+        "put_many, absent": put_where(ABSENT),
+        "put_many, a hash": put_where(sha(b"nobody may touch this")),
+        "begin": stream,
+        "make_directory": lambda endpoint: raised(
+            share.make_directory(WriteRequest(endpoint=endpoint, mode=0o777, mtime_us=1))
+        ),
+    }
+
+
+class ShareTests(ShareCase):
+    """Share."""
+
+    def test_interface(self) -> None:
+        """It is what dispatchers are told that it is."""
+        verifyObject(IStore, self.share())
+
+    def test_planted_links(self) -> None:
+        """B3: no verb reaches through a link, wherever in the path it stands and however it was resolved."""
+        os.makedirs(self.path("a/b"))
+        links = {"child": self.outside, "a/parent": self.outside, "a/b/leaf.txt": f"{self.outside}/secret.txt"}
+        for name, target in links.items():
+            os.symlink(target, self.path(name))
+        endpoints = [
+            "child",
+            "child/secret.txt",
+            "child/new/x",
+            "a/parent/secret.txt",
+            "a/b/leaf.txt",
+            "a/b/leaf.txt/x",
+        ]
+        before = snapshot(self.outside)
+        for kind in KINDS:
+            share = self.share(kind())
+            for verb, call in verbs(share).items():
+                for name in endpoints:
+                    with self.assertRaises(Refusal) as caught:
+                        call(parse(name))
+                    self.assertIn(type(caught.exception), (WrongKind, NotFound), (kind, verb, name))
+            share.close()
+        self.assertEqual(snapshot(self.outside), before)
+        self.assertEqual(self.links(), links)
+
+    def links(self) -> dict[str, str]:
+        """The symbolic links in the root."""
+        found = {}
+        for folder, folders, names in os.walk(self.root):
+            for name in [*folders, *names]:
+                path = os.path.join(folder, name)
+                if os.path.islink(path):
+                    found[os.path.relpath(path, self.root)] = os.readlink(path)
+        return found
+
+    def test_planted_links_control(self) -> None:
+        """The same verbs reach the same places where there is a directory in the place of the link."""
+        self.lay("child/secret.txt", b"nobody may touch this")
+        share = self.share()
+        done = [verb for verb, call in verbs(share).items() if self.works(call, "child/secret.txt")]
+        self.assertEqual(done, ["look", "open", "open_many", "put_many", "begin"])
+
+    def works(self, call: Callable[[Endpoint], None], name: str) -> bool:
+        """Whether a verb is carried out."""
+        try:
+            call(parse(name))
+        except Refusal:
+            return False
+        return True
+
+    def test_special_files(self) -> None:
+        """B5: no verb waits for a FIFO or takes it, or a device, for a file."""
+        os.mkfifo(self.path("fifo"))
+        for kind in KINDS:
+            share = self.share(kind())
+            for verb, call in verbs(share).items():
+                with self.assertRaises(WrongKind, msg=verb):
+                    call(parse("fifo"))
+            share.close()
+
+    def test_root_moves(self) -> None:
+        """B11: the root is the folder that it was at the start, wherever it is now."""
+        self.lay("file.txt")
+        for kind in KINDS:
+            share = self.share(kind())
+            moved = self.root + ".moved"
+            os.rename(self.root, moved)
+            os.symlink(self.outside, self.root)
+            share.put_many([put_of("a/new.txt", b"new")])
+            self.assertEqual(sorted(os.listdir(moved)), [".homeftp", "a", "file.txt"])
+            self.assertEqual(os.listdir(self.outside), ["secret.txt"])
+            self.assertIsNone(share.look(parse("secret.txt")))
+            share.close()
+            os.unlink(self.root)
+            os.rename(moved, self.root)
+
+    def test_setup_errors(self) -> None:
+        """A root that cannot be shared: one line, and nothing stays open."""
+        self.lay("file")
+        before = len(os.listdir("/dev/fd"))
+        for name in ("missing", "file"):
+            with self.assertRaises(OperatorError) as caught:
+                LocalStore(self.path(name), self.index)
+            self.assertIn(name, str(caught.exception))
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+    def test_closed(self) -> None:
+        """It can be closed twice, and shared again."""
+        share = self.share()
+        share.close()
+        share.close()
+        self.share().put_many([put_of("a", b"a")])
+
+    def test_old_kernel(self) -> None:
+        """Without openat2, syncfs and renameat2 everything works as well."""
+        share = self.share(Walking())
+        results = share.put_many([put_of(f"{number}/x", b"%d" % number, if_hash=ABSENT) for number in range(6)])
+        self.assertEqual([getattr(result, "hash", result) for result in results], [sha(b"%d" % n) for n in range(6)])
+        self.stream(share, "y", b"large" * 1000, if_hash=ABSENT)
+        self.assertEqual(sum(len(page.entries) for page in share.pages(parse(""), True)), 13)
+
+    def test_killed(self) -> None:
+        """kill -9 in the middle of a large file leaves the old one."""
+        self.lay("file.txt", b"old")
+        code = (
+            "import os, sys, signal\n"
+            "from homeftp.hashing.hashcache import Index\n"
+            "from homeftp.store.local.store import Share\n"
+            "from homeftp.model import Put\n"
+            "from homeftp.endpoint import parse\n"
+            "incoming = Share(sys.argv[1], Index(sys.argv[2])).begin(Put(endpoint=parse('file.txt'), size=10))\n"
+            "incoming.write(b'n' * 10)\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
+        paths = os.pathsep.join(path for path in sys.path if path)
+        program = [sys.executable, "-c", code, self.root, state]
+        subprocess.run(program, check=False, env={**os.environ, "PYTHONPATH": paths})
+        self.assertEqual((self.content("file.txt"), len(self.left())), (b"old", 1))
+        share = self.share()
+        self.assertEqual((self.content("file.txt"), self.left()), (b"old", []))
+        index = HashCache(state)
+        self.addCleanup(index.close)
+        self.assertEqual(self.put(share, "file.txt", b"new").size, 3)

@@ -1,0 +1,168 @@
+"""B6: names that some system takes for one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from homeftp.config import MIB
+from homeftp.endpoint import folded, parse
+from homeftp.errors import BadEndpoint
+from homeftp.model import ABSENT, WriteRequest
+from homeftp.store.local.store import LocalStore
+from homeftp.store.local.writes.similarnames import NameCollisions
+from homeftp.syscalls import System
+from tests.support import needs
+from tests.support.stores import ReplacingCase, put_of
+
+PAIRS = (
+    ("Photo.jpg", "photo.jpg"),
+    ("straße", "STRASSE"),
+    ("\ufb01n", "fin"),
+    ("①", "1"),
+    ("Ω", "ω"),
+    ("\u017f", "s"),
+    ("café", "CAFÉ"),
+    ("ⅸ", "ix"),
+)
+"""Two names for one file, on Windows, macOS, or where compatible forms are folded."""
+
+
+class SiblingsTests(ReplacingCase):
+    """A new name beside one that is there."""
+
+    def refused(self, share: LocalStore, name: str, beside: str) -> None:
+        """Every way to make a new name refuses it, naming the one that is there."""
+        put, content = put_of(name, b"new")
+        before = sorted(os.listdir(self.root))
+        with self.assertRaisesRegex(BadEndpoint, f"'{name.split('/')[-1]}' differs from '{beside}' beside it"):
+            self.put(share, name, content)
+        with self.assertRaisesRegex(BadEndpoint, beside):
+            self.stream(share, name, content)
+        with self.assertRaisesRegex(BadEndpoint, beside):
+            share.make_directory(WriteRequest(endpoint=put.endpoint))
+        with self.assertRaisesRegex(BadEndpoint, beside):
+            self.put(share, f"{name}/below.txt", content)
+        self.assertEqual(sorted(os.listdir(self.root)), before)
+        self.assertEqual(self.left(), [])
+
+    def test_refused(self) -> None:
+        """It is refused, whichever of the two was there first, and is taken once the other has gone."""
+        share = self.share()
+        for pair in PAIRS:
+            for first, second in (pair, pair[::-1]):
+                self.put(share, first, b"old")
+                self.refused(share, second, first)
+                os.unlink(self.path(first))
+                self.put(share, second, b"new")
+                os.unlink(self.path(second))
+
+    def test_folders(self) -> None:
+        """The same where a directory has the name, and inside of one."""
+        share = self.share()
+        share.make_directory(WriteRequest(endpoint=parse("Folder/Inner")))
+        self.refused(share, "folder", "Folder")
+        with self.assertRaisesRegex(BadEndpoint, "'Inner'"):
+            self.put(share, "Folder/INNER/x", b"new")
+        self.put(share, "Folder/other", b"new")
+
+    def test_replaced(self) -> None:
+        """The name itself may be replaced as ever, also where an owner has both already."""
+        share = self.share()
+        for name in ("a.txt", "A.txt"):
+            self.lay(name)
+            self.put(share, name, b"new")
+        self.assertEqual((self.content("a.txt"), self.content("A.txt")), (b"new", b"new"))
+        self.refused(
+            share, "\uff21.txt", os.listdir(self.root)[[n.lower() for n in os.listdir(self.root)].index("a.txt")]
+        )
+
+    def test_together(self) -> None:
+        """Of two in one job one is taken."""
+        share = self.share()
+        results = share.put_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
+        self.assertEqual([isinstance(each, BadEndpoint) for each in results], [False, True, True, False, False])
+        self.assertEqual(sorted(os.listdir(self.path("x"))), ["a"])
+
+    def test_restored(self) -> None:
+        """A version does not come back beside a name that has come meanwhile."""
+        share = self.share()
+        for content in (b"one", b"two"):
+            self.put(share, "file.txt", content)
+        os.rename(self.path("file.txt"), self.path("FILE.txt"))
+        with self.assertRaisesRegex(BadEndpoint, "'FILE.txt'"):
+            share.restore(parse("file.txt"), None, None)
+
+    def test_behind_our_back(self) -> None:
+        """What other programs add and take away counts from the next request on."""
+        share = self.share()
+        self.put(share, "one", b"new")
+        self.lay("Two")
+        self.refused(share, "two", "Two")
+        os.rename(self.path("Two"), self.path("Three"))
+        self.put(share, "two", b"new")
+        self.refused(share, "three", "Three")
+
+    def test_allowed(self) -> None:
+        """--similar-names lets them be."""
+        share = self.share(similar_names=True)
+        for pair in PAIRS:
+            for name in pair:
+                self.put(share, name, name.encode())
+        for pair in PAIRS:
+            for name in pair:
+                self.assertEqual(self.content(name), name.encode())
+
+    def test_not_utf8(self) -> None:
+        """Names that are no text are like nothing."""
+        self.lay("\udcffa")
+        self.put(self.share(), "a", b"new")
+
+    def test_bounded(self) -> None:
+        """Of many directories only those that were used last are remembered, and forgetting changes nothing."""
+        siblings = NameCollisions(kept=50)
+        replacing = self.replacing(System())
+        for number in range(20):
+            for each in range(10):
+                self.lay(f"{number}/Name {each}")
+        for number in (*range(20), 0, 19):
+            place = replacing.jail.place(parse(f"{number}"))
+            with self.assertRaises(BadEndpoint):
+                siblings.check(place, parse(f"{number}/name 3"), new=True)
+            siblings.check(place, parse(f"{number}/name 11"), new=True)
+            os.close(place.fd)
+            self.assertLessEqual(sum(map(len, siblings._known.values())), 60)
+
+    def test_folded(self) -> None:
+        """Folding once is folding for good."""
+        for pair in PAIRS:
+            self.assertEqual(folded(pair[0]), folded(pair[1]))
+            self.assertEqual(folded(folded(pair[0])), folded(pair[0]))
+
+
+class BlindDiskTests(ReplacingCase):
+    """A disk that tells names apart by more than their case only."""
+
+    def test_no_silent_overwrite(self) -> None:
+        """Nothing is replaced there under a name that differs in case only: it is refused, and the file stands."""
+        needs.root()
+        needs.device("/dev/fuse")
+        image = f"{self.root}.img"
+        with open(image, "wb") as file:
+            file.truncate(4 * MIB)
+        subprocess.run([needs.program("mkfs.ntfs"), "-q", "-F", image], check=True, capture_output=True)
+        mount = [needs.program("lowntfs-3g"), "-o", "ignore_case", image, self.root]
+        subprocess.run(mount, check=True, capture_output=True)
+        self.addCleanup(subprocess.run, [needs.program("umount"), "--lazy", self.root], check=True)
+        share = self.share()
+        self.put(share, "Readme.txt", b"old")
+        (name,) = (name for name in os.listdir(self.root) if name != ".homeftp")
+        self.assertTrue(os.path.exists(self.path("README.TXT")), "the control: the disk does not tell them apart")
+        other = "README.TXT" if name != "README.TXT" else "readme.txt"
+        with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
+            self.put(share, other, b"new")
+        with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
+            self.put(share, other, b"new", if_hash=ABSENT)
+        self.assertEqual(self.content(name), b"old")
+        self.put(share, name, b"new")
+        self.assertEqual(self.content(name), b"new")

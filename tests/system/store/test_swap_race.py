@@ -1,0 +1,261 @@
+"""B2, B3, B11: a directory is exchanged with a link to the outside while it is used, as fast as the kernel can."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from itertools import product
+from threading import Event, Thread
+from time import monotonic
+from typing import Callable, Iterable, Mapping
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import Retention
+from homeftp.errors import Refusal, WrongKind
+from homeftp.hashing.hashcache import HashCache
+from homeftp.store.local.store import LocalStore
+from homeftp.store.local.writes.commit import Committer
+from homeftp.syscalls import System
+from tests.support import needs
+from tests.support.needs import LONG
+from tests.support.processes import WITHIN, environment
+from tests.support.racing import (
+    MARK,
+    POSITIONS,
+    READING,
+    VERBS,
+    WRITING,
+    Kernel,
+    Naive,
+    OurWalk,
+    Position,
+    Verb,
+    draft_by_path,
+    lay,
+    read_by_path,
+)
+from tests.support.stores import snapshot
+
+SECONDS = 60.0
+"""At most; where there is time for all of it, as long as that."""
+
+OFTEN = 10
+"""Times that each state is to be met by each verb at each position."""
+
+FEW_VERSIONS = Retention(percent=None, size=64 * 4096)
+"""What is replaced so often would have so many that to list them takes all the time."""
+
+SWITCH_SECONDS = 1e-5
+"""After which a thread must let another have its turn: those that call the kernel often would seldom have one."""
+
+UNMOVED = {
+    *((verb, "leaf") for verb in ("list_tree", "make_directory", "remove", "move")),
+    *(("list_versions", place) for place in POSITIONS),
+}
+"""What does not care whether a directory that it uses holds a link, or is one."""
+
+
+class Race:
+    """One thread for each verb, all against one swapper."""
+
+    def __init__(self, share: LocalStore, verbs: Mapping[str, Verb], positions: Mapping[str, Position]) -> None:
+        self._share = share
+        self._verbs = verbs
+        self._positions = positions
+        self._over = Event()
+        self.count: Counter[tuple[str, str, str]] = Counter()
+        """Of attempts: the verb, the position, and what became of it."""
+        self.escaped: set[tuple[str, str]] = set()
+        """The verb and the position where somebody saw the outside."""
+        self.broken: list[BaseException] = []
+        """What is no refusal."""
+
+    def run(self, enough: Callable[[], bool]) -> None:
+        """Until it is enough, or time is up."""
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            self._run(enough)
+        finally:
+            sys.setswitchinterval(interval)
+
+    def _run(self, enough: Callable[[], bool]) -> None:
+        threads = [Thread(target=self._hammer, args=(name, verb)) for name, verb in self._verbs.items()]
+        for thread in threads:
+            thread.start()
+        end = monotonic() + SECONDS
+        while monotonic() < end and not enough() and not self.broken:
+            threads[0].join(0.05)
+        self._over.set()
+        for thread in threads:
+            thread.join()
+
+    def _hammer(self, name: str, verb: Verb) -> None:
+        while not self._over.is_set():
+            for place, position in self._positions.items():
+                try:
+                    became = self._attempt(verb, position)
+                except Exception as error:  # noqa: BLE001 - any other is what this looks for
+                    self.broken.append(error)
+                    return
+                self.count[name, place, became] += 1
+                if became == "escaped":
+                    self.escaped.add((name, place))
+
+    def _attempt(self, verb: Verb, position: Position) -> str:
+        try:
+            seen = repr(list(verb(self._share, position)))
+        except WrongKind:
+            return "a link"
+        except Refusal:
+            return "refused"
+        return "escaped" if MARK in seen else "inside"
+
+
+def _seldom(counts: Counter[tuple[str, str, str]], verbs: Iterable[str]) -> list[tuple[str, str, str]]:
+    """The states that were not met often."""
+    wanted = [(verb, place, "inside") for verb, place in product(verbs, POSITIONS)]
+    wanted += [
+        (verb, place, "a link")
+        for verb, (place, position) in product(verbs, POSITIONS.items())
+        if position.seen and (verb, place) not in UNMOVED
+    ]
+    return [state for state in wanted if counts[state] <= OFTEN]
+
+
+def _often_enough(verbs: Iterable[str]) -> Callable[[Race], bool]:
+    return lambda race: not LONG and not _seldom(race.count, verbs)
+
+
+class SwapCase(SynchronousTestCase):
+    """A share, an outside, and somebody who exchanges parts of the one with links to the other."""
+
+    def setUp(self) -> None:
+        """Make the folders."""
+        memory = "/dev/shm"  # there are many more attempts than on a disk
+        self.base = tempfile.mkdtemp(dir=memory) if os.access(memory, os.W_OK) else os.path.abspath(self.mktemp())
+        self.addCleanup(shutil.rmtree, self.base)
+        self.index = HashCache(os.path.join(self.base, "index.sqlite"))
+        self.addCleanup(self.index.close)
+        self.swaps = 0
+        self.lay()
+
+    def lay(self) -> None:
+        """Lay both anew: who writes among exchanges may leave the link where the file was."""
+        base = tempfile.mkdtemp(dir=self.base)
+        self.root, self.outside = os.path.join(base, "root"), os.path.join(base, "outside")
+        lay(self.root, self.outside)
+        self.before = snapshot(self.outside)
+
+    def race(
+        self,
+        system: System,
+        verbs: Mapping[str, Verb],
+        positions: Mapping[str, Position] = POSITIONS,
+        enough: Callable[[Race], bool] = lambda _: False,
+    ) -> Race:
+        """Let them race; the swapper has ended, and all is in its place again, when this returns."""
+        share = LocalStore(self.root, self.index, system=system, retention=FEW_VERSIONS)
+        race = Race(share, verbs, positions)
+        names = [position.swapped for position in positions.values()]
+        spare = tempfile.mkdtemp(dir=self.base)
+        command = [sys.executable, "-m", "tests.support.swapper", self.root, spare, self.outside, *names]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as swapper:
+            assert swapper.stdout is not None
+            try:
+                self.assertEqual(swapper.stdout.readline(), "swapping\n")
+                race.run(lambda: enough(race))
+            finally:
+                swapper.terminate()
+                said = swapper.stdout.read()
+                swapper.wait(WITHIN)
+                share.close()
+        self.assertEqual((swapper.returncode, race.broken), (0, []))
+        self.swaps += int(said)
+        return race
+
+
+class RaceTests(SwapCase):
+    """Nobody sees the outside, nobody changes it, and both states were met by everyone."""
+
+    def check(self, system: System) -> None:
+        """All verbs, some side by side; one after the other where there is time."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for verbs in [{name: verb} for name, verb in VERBS.items()] if LONG else [READING, WRITING]:
+            self.lay()
+            race = self.race(system, verbs, enough=_often_enough(verbs))
+            self.assertEqual(race.escaped, set())
+            self.check_places()
+            counts += race.count
+        self.assertGreater(self.swaps, 1000)
+        self.assertEqual(_seldom(counts, VERBS), [])
+        hidden = [place for place, position in POSITIONS.items() if not position.seen]
+        for verb, place in product(VERBS, hidden):
+            self.assertEqual((counts[verb, place, "a link"], counts[verb, place, "refused"]), (0, 0), (verb, place))
+
+    def check_places(self) -> None:
+        """Nothing outside was changed, and nothing is left inside."""
+        self.assertEqual(snapshot(self.outside), self.before)
+        self.assertEqual(os.listdir(os.path.join(self.root, ".homeftp", "incoming")), [])
+        shutil.rmtree(os.path.join(self.root, ".homeftp", "versions"))  # where such names are at home
+        left = [name for _, folders, names in os.walk(self.root) for name in (*folders, *names) if ".homeftp-" in name]
+        self.assertEqual(left, [])
+
+    def test_kernel(self) -> None:
+        """The kernel resolves, with openat2."""
+        needs.require("a kernel with openat2", lambda: System().has_openat2)
+        self.check(Kernel())
+
+    def test_walk(self) -> None:
+        """We resolve, from part to part."""
+        self.check(OurWalk())
+
+
+class ControlTests(SwapCase):
+    """Those who look where a path leads, and then use it, escape in the same race."""
+
+    def harmed(self, _: Race | None = None) -> bool:
+        """Whether something was made outside."""
+        return bool(self.made())
+
+    def made(self) -> list[str]:
+        """What was made outside."""
+        return [
+            os.path.join(above, name)
+            for above, folders, names in os.walk(self.outside)
+            for name in (*folders, *names)
+            if name in ("new", "made")
+        ]
+
+    def test_naive(self) -> None:
+        """A check of a directory's path lets files be read and listed outside, and put there; and so with the root."""
+        for place in ("root's child", "parent", "root"):
+            position = {place: POSITIONS[place]}
+            reading = {verb: VERBS[verb] for verb in ("read", "list_tree")}
+            race = self.race(Naive(self.root), reading, position, lambda race: len(race.escaped) == 2)
+            self.assertEqual(race.escaped, {("read", place), ("list_tree", place)})
+        self.assertEqual(snapshot(self.outside), self.before)
+        # The store looks again before it gives a name, which hides most of it; here the first look is what counts.
+        self.patch(Committer, "check_places", lambda *_: None)
+        for place in ("root's child", "parent", "root"):
+            self.race(Naive(self.root), {"put_many": VERBS["put_many"]}, {place: POSITIONS[place]}, self.harmed)
+            self.assertTrue(self.harmed(), place)
+            for path in self.made():
+                os.unlink(path)
+
+    def test_leaf(self) -> None:
+        """A check of a file's path lets another be read."""
+        positions = {"leaf": POSITIONS["leaf"]}
+        race = self.race(Kernel(), {"read": read_by_path(self.root)}, positions, lambda race: bool(race.escaped))
+        self.assertEqual(race.escaped, {("read", "leaf")})
+
+    def test_temporaries(self) -> None:
+        """A check of our own folder's path lets a temporary file be made outside."""
+        positions = {"temporaries": POSITIONS["temporaries"]}
+        self.race(Kernel(), {"draft": draft_by_path(self.root)}, positions, self.harmed)
+        self.assertTrue(self.harmed())

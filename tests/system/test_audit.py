@@ -1,0 +1,191 @@
+"""The audit log: whole lines, nothing in them that could be more than text, and no more than there is room for."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import homeftp.audit
+from homeftp.audit import FILE, Audit
+from homeftp.endpoint import Endpoint
+from homeftp.errors import OperatorError
+from homeftp.model import Actor, Change
+from tests.support import replay
+
+ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
+HOSTILE = 'a\nb\r\x1b[2J\x7f\x9b"\u202e\u2028\\\N{FLEXED BICEPS}\ud800'
+
+
+def moment() -> datetime:
+    """When all is done here."""
+    return datetime(2026, 11, 27, 1, 2, 3, 4, timezone.utc)
+
+
+class AuditTests(SynchronousTestCase):
+    """One log."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        self.path = os.path.join(self.folder, FILE)
+
+    def audit(self, size: int | None = None, kept: int = 2) -> Audit:
+        """The log, as one process has it."""
+        audit = Audit(self.folder, size=size, kept=kept, now=moment)
+        self.addCleanup(audit.close)
+        return audit
+
+    def content(self) -> bytes:
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    def test_change(self) -> None:
+        """Who did what, from where, when, and to what; what is not known is left out."""
+        change = Change("replace", "file", Endpoint(("a", "b")), ANN, None, 5, "sha256:new", 3, "sha256:old")
+        self.audit().changed([change])
+        self.assertEqual(
+            replay.lines(self.folder),
+            [
+                {
+                    "time": "2026-11-27T01:02:03.000004+00:00",
+                    "event": "change",
+                    "account": "ann",
+                    "device": "laptop",
+                    "address": "192.0.2.1",
+                    "request": "PUSH",
+                    "status": 0,
+                    "change": "replace",
+                    "kind": "file",
+                    "endpoint": "a/b",
+                    "size": 5,
+                    "hash": "sha256:new",
+                    "old_size": 3,
+                    "old_hash": "sha256:old",
+                }
+            ],
+        )
+        self.audit().note("login", Actor("ann"), 32, user=None)
+        self.assertEqual(
+            set(replay.lines(self.folder)[1]), {*"time event account device address request status".split()}
+        )
+
+    def test_escaped(self) -> None:
+        """Whatever a name holds, the file has printable ASCII, one line for each thing, and the same text again."""
+        audit = self.audit()
+        audit.changed([Change("add", "file", Endpoint((HOSTILE,)), Actor(HOSTILE, HOSTILE, HOSTILE, HOSTILE))])
+        audit.note("login", Actor(HOSTILE), user=HOSTILE)
+        self.assertEqual(self.content().count(b"\n"), 2)
+        self.assertEqual(set(self.content()) - set(range(32, 127)), {10})
+        self.assertEqual([line["account"] for line in replay.lines(self.folder)], [HOSTILE] * 2)
+
+    def test_bounded(self) -> None:
+        """What a stranger sent takes up some kilobytes and not all that it had."""
+        self.audit().note("login", Actor(), user="x" * 100_000)
+        self.assertLess(len(self.content()), 5000)
+
+    def test_private(self) -> None:
+        """Only its owner may read it; one that others may read is refused, with what to do."""
+        self.audit().note("login", ANN)
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+        os.chmod(self.path, 0o640)
+        self.assertIn(f"chmod 600 {self.path}", str(self.assertRaises(OperatorError, self.audit)))
+
+    def test_no_file(self) -> None:
+        """What is no file is refused, and nobody waits at a FIFO for its other end."""
+        os.makedirs(self.folder, mode=0o700)
+        for make in (os.mkfifo, os.mkdir):
+            make(self.path, 0o600)
+            self.assertRaises(OperatorError, self.audit)
+            (os.rmdir if make is os.mkdir else os.unlink)(self.path)
+        os.symlink("elsewhere", self.path)
+        self.assertRaises(OperatorError, self.audit)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "elsewhere")))
+
+    def test_lock(self) -> None:
+        """Who holds on to the log's lock holds up nobody without end."""
+        audit = self.audit()
+        audit.note("login", Actor("first"))
+        self.patch(homeftp.audit, "LOCK_SECONDS", 0.05)
+        with open(self.path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            error = self.assertRaises(OSError, audit.note, "login", Actor("second"))
+            self.assertIn("another program holds its lock", str(error))
+        audit.note("login", Actor("third"))
+        self.assertEqual([line["account"] for line in replay.lines(self.folder)], ["first", "third"])
+
+    def test_rotated(self) -> None:
+        """A file that has got large is kept under the next number, and the oldest goes; no line is torn or lost."""
+        audit = self.audit(size=1000, kept=3)
+        for number in range(60):
+            audit.note("login", Actor(f"account {number}"))
+        self.assertEqual(sorted(os.listdir(self.folder)), [FILE, f"{FILE}.1", f"{FILE}.2"])
+        names = [line["account"] for line in replay.lines(self.folder)]
+        self.assertEqual(names, [f"account {number}" for number in range(60 - len(names), 60)])
+        self.assertGreater(len(names), 10)
+        for name in os.listdir(self.folder):
+            status = os.stat(os.path.join(self.folder, name))
+            self.assertEqual((status.st_mode & 0o777, status.st_size < 1300), (0o600, True))
+
+    def test_processes(self) -> None:
+        """Several processes write at once, and each begins new files: all lines are there, and whole."""
+        program = (
+            "import sys; from homeftp.audit import Audit; from homeftp.model import By\n"
+            "audit = Audit(sys.argv[1], size=2000, kept=1000)\n"
+            "for number in range(300): audit.note('login', By(f'{sys.argv[2]}-{number}'))\n"
+        )
+        running = [subprocess.Popen([sys.executable, "-c", program, self.folder, name]) for name in "abc"]
+        self.assertEqual([process.wait(60) for process in running], [0, 0, 0])
+        names = [line["account"] for line in replay.lines(self.folder)]
+        for name in "abc":
+            self.assertEqual([each for each in names if each[0] == name], [f"{name}-{number}" for number in range(300)])
+        self.assertGreater(len(os.listdir(self.folder)), 20)
+
+    def test_taken_away(self) -> None:
+        """A log that somebody moved or removed is begun anew."""
+        audit = self.audit()
+        audit.note("login", Actor("first"))
+        os.rename(self.path, os.path.join(self.folder, "elsewhere"))
+        audit.note("login", Actor("second"))
+        self.assertEqual([line["account"] for line in replay.lines(self.folder)], ["second"])
+
+    def test_torn(self) -> None:
+        """What a power cut has left of a line spoils none of those after it."""
+        audit = self.audit()
+        audit.note("login", Actor("first"))
+        with open(self.path, "ab") as file:
+            file.write(b'{"time":"20')
+        audit.note("login", Actor("second"))
+        lines = self.content().splitlines()
+        self.assertEqual((len(lines), json.loads(lines[2])["account"]), (3, "second"))
+
+    def test_full(self) -> None:
+        """Where the disk is full in the middle of it nothing is left of it, and it is written when there is room."""
+        audit = self.audit()
+        audit.note("login", Actor("first"))
+        before = self.content()
+        writing = os.write
+
+        def half(fd: int, data: bytes) -> int:
+            if len(data) < 60:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return writing(fd, data[:50])
+
+        with mock.patch("os.write", half):
+            self.assertRaises(OSError, audit.note, "login", Actor("second"))
+            self.assertEqual(self.content(), before)
+        audit.note("login", Actor("third"))
+        self.assertEqual([line["account"] for line in replay.lines(self.folder)], ["first", "third"])
+
+    def test_order_of_fields(self) -> None:
+        """A line begins with when, what and who, for people who read it."""
+        self.audit().note("login", ANN)
+        self.assertTrue(
+            self.content().startswith(b'{"time":"2026-11-27T01:02:03.000004+00:00","event":"login","account"')
+        )

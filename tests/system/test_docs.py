@@ -1,0 +1,201 @@
+"""What README and documentation say, held against the code."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cli.main import COMMANDS, build_parser
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client import Outcome
+from homeftp.config import Limits
+from homeftp.tap import Options
+from tests.support.imports import MAY_IMPORT
+from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment
+
+CHECKOUT = Path(__file__).parents[2]
+DOCS = CHECKOUT / "docs"
+
+
+def pages() -> list[Path]:
+    """All prose for people: README and its kin, and the documentation."""
+    return [*CHECKOUT.glob("*.md"), *(path for path in DOCS.rglob("*.rst") if "_build" not in path.parts)]
+
+
+def table(page: str) -> list[list[str]]:
+    """The rows of a page's first list-table, but for its head."""
+    text = re.sub(r"\n\s*\n", "\n", (DOCS / page).read_text(encoding="utf-8").split(".. list-table::")[1])
+    rows = [re.split(r"\n {5}-(?: |(?=\n|$))", row) for row in re.split(r"\n {3}\* - ?", text)[2:]]
+    return [[" ".join(cell.split("\n\n")[0].split()) for cell in row] for row in rows]
+
+
+def shell_lines(text: str) -> Iterator[str]:
+    """The lines of the shell listings of a page, in Markdown or reStructuredText."""
+    for listing in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        yield from listing.splitlines()
+    for listing in re.findall(r"^\.\. code-block:: sh\n\n((?:   .*\n|\n)+)", text, re.MULTILINE):
+        yield from listing.splitlines()
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The arguments of each `homeftp` in the shell listings of a page."""
+    for line in shell_lines(text):
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+        breaks = [place for place, word in enumerate(words) if set(word) <= set("();<>|&")]
+        for start, end in zip([-1, *breaks], [*breaks, len(words)], strict=True):
+            part = words[start + 1 : end]
+            part = part[3:] if part[:2] == ["sudo", "-u"] else part
+            if len(part) > 1 and Path(part[0]).name == "homeftp":
+                yield part[1:]
+
+
+class ListingTests(SynchronousTestCase):
+    """What is there to be typed can be typed."""
+
+    def test_commands(self) -> None:
+        """Every `homeftp` command line in README and documentation is one that our parser takes."""
+        found = []
+        for page in pages():
+            for arguments in commands(page.read_text(encoding="utf-8")):
+                found.append(arguments[0])
+                if arguments[0] == "serve":
+                    Options().parseOptions(arguments[1:])
+                elif arguments[0] in COMMANDS:
+                    build_parser([arguments[0]]).parse_args(arguments)
+        self.assertTrue({"serve", "account", "remote", "push", "get", "cmp", "ls"} <= set(found), found)
+
+    def test_commands_are_found(self) -> None:
+        """The control: a command is found in both kinds of listing, behind a path, and among others."""
+        text = "```sh\na && .venv/bin/homeftp serve x  # x\n```\n\n.. code-block:: sh\n\n   homeftp ls 'a|b:' | wc\n\n"
+        self.assertEqual(list(commands(text)), [["serve", "x"], ["ls", "a|b:"]])
+
+    def test_setup(self) -> None:
+        """README has two commands to set up, each a single line with an environment of its own."""
+        lines = list(shell_lines((CHECKOUT / "README.md").read_text(encoding="utf-8")))
+        setups = [line for line in lines if "-m venv" in line]
+        self.assertEqual(len(setups), 2)
+        serves, tests = setups
+        self.assertRegex(serves, r"homeftp serve ~/Shared$")
+        self.assertRegex(tests, r"/python -m twisted\.trial tests$")
+        self.assertEqual(len({re.findall(r"-m venv (\S+)", line)[0] for line in setups}), 2)
+
+    def test_configuration_file(self) -> None:
+        """The example of a configuration file is one that the server takes."""
+        options = Options()
+        options.parseOptions(["--config", str(DOCS / "owner" / "homeftp.ini")])
+        self.assertEqual(options.settings.listen, ("tcp:8421", "unix:/run/homeftp.sock"))
+        self.assertEqual(options.settings.limits.file_size, 20 * 1024**3)
+
+    def test_units(self) -> None:
+        """The systemd units start the server with options that it takes, give it time to end, and let TLS work."""
+        unit = configparser.ConfigParser(interpolation=None, strict=False)
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+        unit.read(DOCS / "owner" / "homeftp.service")
+        service = dict(unit["Service"])
+        arguments = shlex.split(service["ExecStart"])
+        self.assertEqual(arguments[1], "serve")
+        Options().parseOptions(arguments[2:])
+        self.assertGreater(float(service["TimeoutStopSec"]), Limits().shutdown_seconds)
+        self.assertNotIn("MemoryDenyWriteExecute", service)
+        unit.read(DOCS / "owner" / "homeftp.socket")
+        self.assertEqual(unit["Socket"]["ListenStream"], "8421")
+
+
+class ExampleTests(SynchronousTestCase):
+    """Programs in the documentation do what is said of them."""
+
+    def test_library(self) -> None:
+        """The example of the client's library adds a line to a file that is not there, and to one that is."""
+        server = ServerProcess()
+        self.addCleanup(server.end)
+        where = f"tcp:127.0.0.1:{server.ports[0]}"
+        for line, size in (("milk", 5), ("bread", 11)):
+            done = subprocess.run(
+                [sys.executable, str(DOCS / "client" / "add_line.py"), where, server.ca_file, "ann", line],
+                input=PASSWORD + "\n",
+                capture_output=True,
+                text=True,
+                timeout=WITHIN,
+                env=environment(),
+            )
+            self.assertEqual((done.stdout, done.stderr), (f"shopping.txt has {size} bytes now\n", ""))
+        self.assertEqual(Path(server.path("shopping.txt")).read_text(), "milk\nbread\n")
+
+
+class TableTests(SynchronousTestCase):
+    """Tables in the documentation are the code's."""
+
+    def test_options(self) -> None:
+        """The page of the options has each option of the server, and no other, with its default."""
+        options = Options()
+        documented: dict[str, str] = {}
+        for names, _, default in table("owner/options.rst"):
+            documented.update(dict.fromkeys(re.findall(r"--([a-z0-9-]+)", names), default))
+        self.assertEqual(set(documented), {name.rstrip("=") for name in options.longOpt})
+        stated = re.findall(r"--([a-z-]+)=[^-]*?\[default:\s+([0-9.]+)\]", str(options))
+        self.assertTrue(stated)
+        self.assertEqual({name: documented[name] for name, _ in stated}, dict(stated))
+
+    def test_audit_events(self) -> None:
+        """The page of the audit log has each event that the code writes down, and no other."""
+        page = (DOCS / "owner" / "audit.rst").read_text(encoding="utf-8")
+        documented = set(
+            re.findall(r"``([a-z]+)``", " ".join(re.findall(r"^   \* - (``.*)$", page.split("- Means")[1], re.M)))
+        )
+        written: set[str] = set()
+        for path in (CHECKOUT / "homeftp").rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("note", "_line")):
+                    words = [each.value for each in node.args[:3] if isinstance(each, ast.Constant)]
+                    written.update(word for word in words[:1] if isinstance(word, str))
+        self.assertEqual(documented, written)
+
+    def test_hangup(self) -> None:
+        """What SIGHUP does is said in the same words wherever it is said."""
+        (sentence,) = re.findall(r"SIGHUP [^.]*", Options.longdesc)
+        for page in ("index.rst", "systemd.rst"):
+            text = " ".join((DOCS / "owner" / page).read_text(encoding="utf-8").split())
+            self.assertIn(sentence, text, page)
+
+    def test_exit_codes(self) -> None:
+        """The page of the exit codes has each code, and no other."""
+        self.assertEqual([int(code) for code, _ in table("client/exit-codes.rst")], sorted(Exit))
+
+    def test_outcomes(self) -> None:
+        """The page of what is printed has each outcome, and no other."""
+        documented = [name.strip("`") for name, _ in table("client/output.rst")]
+        self.assertEqual(documented, [outcome.value for outcome in Outcome])
+
+    def test_rooms(self) -> None:
+        """The tree in the architecture has each room of the house, and no other."""
+        text = (DOCS / "architecture" / "index.rst").read_text(encoding="utf-8")
+        tree = text.split("   homeftp/\n")[1].split("twisted/plugins")[0]
+        named = re.findall(r"(?:^| {2,})([a-z]+)(?:\.py|/)(?= )", tree, re.MULTILINE)
+        self.assertEqual(sorted(named), sorted(set(MAY_IMPORT) - {"", "__main__"}))
+
+
+class ReferenceTests(SynchronousTestCase):
+    """What the pages name is there."""
+
+    def test_files(self) -> None:
+        """Every file that a page names exists, in the checkout or among the examples of the page."""
+        pattern = r"(?<![\w./-])(?:homeftp|docs|tests|benchmarks|twisted|changelog\.d)/[\w./-]*\w"
+        missing = [
+            f"{page.relative_to(CHECKOUT)}: {name}"
+            for page in pages()
+            for name in re.findall(pattern, page.read_text(encoding="utf-8"))
+            if name not in ("docs/_build", "homeftp/1")  # the latter is the protocol's name
+            and not (CHECKOUT / name).exists()
+            and not list(page.parent.glob(f"**/{name}"))
+        ]
+        self.assertEqual(missing, [])

@@ -1,0 +1,92 @@
+"""Devices: known by an id that does not change, called what their owner likes, and gone when they are revoked."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devices import LONGEST, Device, Devices, add_device, device_name, suggested
+from homeftp.errors import OperatorError
+
+
+class NameTests(SynchronousTestCase):
+    """What devices are called."""
+
+    def test_names(self) -> None:
+        """Plain lower-case names only."""
+        for name in ("ann-laptop", "a", "0.b_c-d", "a" * LONGEST):
+            self.assertEqual(device_name(name), name)
+        for name in ("", "Ann", "a" * (LONGEST + 1), "a b", ".a", "-a", "zoë", "a/b", "a\n", "a\0", "\x1b[1m"):
+            message = str(self.assertRaises(OperatorError, device_name, name))
+            self.assertTrue(message.isprintable())
+
+    def test_suggested(self) -> None:
+        """Whatever a machine calls itself, what it is called here may be a name, and says whose it is."""
+        for said, name in (
+            ("laptop", "ann-laptop"),
+            ("Laptop.local", "ann-laptop"),
+            ("Zoë's MacBook", "ann-zoe-s-macbook"),
+            ("ann-laptop", "ann-laptop"),
+            ("ann", "ann"),
+            ("annex", "ann-annex"),
+            ("", "ann-device"),
+            ("\x1b[31m/../\n", "ann-31m"),
+            ("電腦", "ann-device"),
+        ):
+            self.assertEqual(suggested("ann", said), name)
+        for said in ("x" * 1000, "-" * 100, "a." * 50):
+            device_name(suggested("a" * 63, said) + "-999")
+
+
+class TableTests(SynchronousTestCase):
+    """The table."""
+
+    def setUp(self) -> None:
+        """Two devices."""
+        self.state = AccountDatabase(self.mktemp())
+        self.devices = Devices(self.state)
+        self.laptop = self.add("1" * 32, "laptop")
+        self.phone = self.add("2" * 32, "phone")
+
+    def add(self, id: str, said: str) -> Device:
+        with self.state.transaction() as connection:
+            return add_device(connection, id, "ann", said, 5.0)
+
+    def test_found(self) -> None:
+        """Each by its id; nobody else."""
+        self.assertEqual(self.devices.find(self.laptop.id), Device("1" * 32, "ann-laptop", "ann", 5.0))
+        self.assertIsNone(self.devices.find("3" * 32))
+        self.assertEqual(self.devices.all(), [self.laptop, self.phone])
+
+    def test_same_name(self) -> None:
+        """A second laptop is called something else."""
+        self.assertEqual(self.add("3" * 32, "laptop").name, "ann-laptop-2")
+        self.assertEqual(self.add("4" * 32, "laptop").name, "ann-laptop-3")
+
+    def test_renamed(self) -> None:
+        """It stays the same device; a name that is taken, or none, is refused."""
+        self.devices.rename("ann-laptop", "ann-old-laptop")
+        found = self.devices.find(self.laptop.id)
+        assert found is not None
+        self.assertEqual(found.name, "ann-old-laptop")
+        for old, new, fault in (
+            ("ann-laptop", "x", "there is no device called 'ann-laptop'"),
+            ("ann-old-laptop", "ann-phone", "there is a device called ann-phone already"),
+            ("ann-old-laptop", "A B", "cannot be a device's name"),
+        ):
+            with self.assertRaisesRegex(OperatorError, fault):
+                self.devices.rename(old, new)
+
+    def test_revoked(self) -> None:
+        """It is nobody any more, also for a server that starts anew; the others stay."""
+        self.assertEqual(self.devices.revoke("ann-laptop"), self.laptop)
+        again = Devices(AccountDatabase(self.state._path.rpartition("/")[0]))
+        self.assertEqual((again.find(self.laptop.id), again.all()), (None, [self.phone]))
+        with self.assertRaisesRegex(OperatorError, "no device called"):
+            self.devices.revoke("ann-laptop")
+
+    def test_account_removed(self) -> None:
+        """With their account its devices go."""
+        self.state.add_account("ann", "x")
+        self.state.remove_account("ann")
+        self.assertEqual(self.devices.all(), [])

@@ -1,0 +1,121 @@
+"""Invitations: for one device, once, for a while, and for three wrong tries."""
+
+from __future__ import annotations
+
+import threading
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts import invitations
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devices import Device, Devices
+from homeftp.accounts.invitations import TRIES, Invitation, Invitations, InvitationState
+from homeftp.crypto.pake import Code
+from homeftp.errors import OperatorError
+
+DAY = 24 * 60 * 60
+
+
+class InvitationTests(SynchronousTestCase):
+    """One code, and what becomes of it."""
+
+    def setUp(self) -> None:
+        self.now = 1_000_000.0
+        self.state = AccountDatabase(self.mktemp())
+        self.invitations = Invitations(self.state, lambda: self.now)
+        self.made = self.invitations.make("ann", 600)
+        self.code = self.made.code
+
+    def fate(self) -> InvitationState | None:
+        found = self.invitations.look(self.code.number)
+        return None if found is None else found.fate
+
+    def test_made(self) -> None:
+        """It is open, for that account, which there is from then on, without a password."""
+        self.assertEqual(self.made, Invitation(self.code, "ann", self.now + 600))
+        self.assertEqual(self.invitations.look(self.code.number), self.made)
+        self.assertEqual(self.invitations.open_code(self.code.number), self.code)
+        self.assertIsNone(self.invitations.open_code(self.code.number + 1))
+        self.assertEqual((self.state.account_names(), self.state.password("ann")), (["ann"], None))
+        self.assertIn(self.code.number, range(1, 10))
+
+    def test_account_that_is_there(self) -> None:
+        """An account that is there keeps its password."""
+        self.state.set_password("ann", "kept")
+        self.invitations.make("ann", 600)
+        self.assertEqual(self.state.password("ann"), "kept")
+
+    def test_used(self) -> None:
+        """It lets one device in, once."""
+        device = self.invitations.use(self.code, "1" * 32, "laptop")
+        self.assertEqual(device, Device("1" * 32, "ann-laptop", "ann", self.now))
+        self.assertEqual(Devices(self.state).all(), [device])
+        self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (InvitationState.USED, None))
+        self.assertIsNone(self.invitations.use(self.code, "2" * 32, "phone"))
+        self.assertEqual(Devices(self.state).all(), [device])
+
+    def test_ended(self) -> None:
+        """Its time ends it."""
+        self.now += 599
+        self.assertEqual(self.fate(), InvitationState.OPEN)
+        self.now += 1
+        self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (InvitationState.ENDED, None))
+        self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
+        self.assertEqual(Devices(self.state).all(), [])
+
+    def test_burnt(self) -> None:
+        """The third wrong try burns it; after that even the right device stays out."""
+        self.assertEqual([self.invitations.reserve(self.code) for _ in range(TRIES + 1)], [True, True, True, False])
+        self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (InvitationState.BURNT, None))
+        self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
+
+    def test_right(self) -> None:
+        """A try that was right does not count."""
+        for _ in range(10):
+            self.assertTrue(self.invitations.reserve(self.code))
+            self.invitations.give_back(self.code)
+        self.assertEqual(self.fate(), InvitationState.OPEN)
+
+    def test_other_code(self) -> None:
+        """Who had the code of an earlier invitation with that number cannot do anything to this one."""
+        earlier = Code(self.code.number, "guitar-pine")
+        self.assertFalse(any(self.invitations.reserve(earlier) for _ in range(5)))
+        self.assertIsNone(self.invitations.use(earlier, "1" * 32, "laptop"))
+        self.assertEqual(self.fate(), InvitationState.OPEN)
+
+    def test_at_once(self) -> None:
+        """Of many who come at the same moment one is let in."""
+        devices: list[Device | None] = []
+        threads = [
+            threading.Thread(target=lambda id=f"{n:032}": devices.append(self.invitations.use(self.code, id, "x")))
+            for n in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(devices), 8)
+        self.assertEqual([device for device in devices if device is not None], Devices(self.state).all())
+        self.assertEqual(len(Devices(self.state).all()), 1)
+
+    def test_many(self) -> None:
+        """Each has a number of its own, as long as there are any; those that came to nothing make room."""
+        self.patch(invitations, "MOST", 20)
+        numbers = {self.invitations.make("ann", 600).code.number for _ in range(19)} | {self.code.number}
+        self.assertEqual(numbers, set(range(1, 21)))
+        with self.assertRaisesRegex(OperatorError, "wait until some of them have ended"):
+            self.invitations.make("ann", 600)
+        self.invitations.use(self.code, "1" * 32, "laptop")
+        self.assertEqual(self.invitations.make("ann", 600).code.number, self.code.number)
+        self.now += 601
+        self.invitations.make("ann", 600)
+
+    def test_forgotten(self) -> None:
+        """What became of a code is known for a day."""
+        self.now += 600 + DAY - 1
+        self.invitations.make("ann", 1)
+        self.assertIsNotNone(self.invitations.look(self.code.number))
+        self.now += 2
+        self.invitations.make("bob", 1)
+        found = self.invitations.look(self.code.number)
+        self.assertTrue(found is None or found.account == "bob", found)

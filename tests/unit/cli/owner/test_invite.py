@@ -1,0 +1,138 @@
+"""`homeftp invite` at a terminal: it shows a code, and waits to see what becomes of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import redirect_stderr
+from typing import Callable
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.invitations import Invitations
+from homeftp.cli.main import main
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client.connection.address import Address
+from homeftp.client.known.remotes import Remote, Remotes
+from homeftp.crypto.pake import Code, parse_code
+from homeftp.store.policy.rights import rights_shown
+
+
+class Terminal(io.StringIO):
+    """Standard output that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class InviteTests(SynchronousTestCase):
+    """The command in this process."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        self.out, self.err = Terminal(), io.StringIO()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+
+    def invite(self, *arguments: str, meanwhile: Callable[[Code], object] = lambda code: None) -> int:
+        """Its exit status; `meanwhile` is what happens to the code while it waits for the first time."""
+        happened: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            if not happened:
+                meanwhile(self.code())
+            happened.append(seconds)
+            self.assertLess(len(happened), 3, "it waits for something that has happened")
+
+        with mock.patch("time.sleep", sleep):
+            return main(["invite", *arguments, "--state", self.folder])
+
+    def code(self) -> Code:
+        return parse_code(self.out.getvalue().splitlines()[0].split()[-1])
+
+    def test_rights(self) -> None:
+        """An account that is made for it may do what is said, none perhaps; one that is there must fit."""
+        for name, rights, kept in (("kid", "read", "read"), ("box", "add", "add"), ("off", "none", "none")):
+            self.assertEqual(self.invite("--account", name, "--rights", rights, "--json"), Exit.DONE)
+            access = AccessTable(AccountDatabase(self.folder)).find(name)
+            self.assertEqual(rights_shown(access.rights.everywhere) if access else "", kept)
+            self.assertEqual(self.invite("--account", name, "--rights", rights, "--json"), Exit.DONE)
+        self.assertEqual(self.invite("--account", "kid", "--json"), Exit.DONE)
+        self.assertEqual(self.invite("--account", "kid", "--rights", "read,add", "--json"), Exit.USAGE)
+        self.assertIn("homeftp account change kid --rights read,add", self.err.getvalue())
+
+    def test_picture(self) -> None:
+        """At a terminal there is a QR code as well."""
+        self.assertEqual(self.invite("--no-wait"), Exit.DONE)
+        lines = self.out.getvalue().splitlines()
+        self.assertGreater(len(lines), 10)
+        self.assertTrue(any("\N{LOWER HALF BLOCK}" in line for line in lines))
+
+    def test_used(self) -> None:
+        """The device that used it is named."""
+        done = self.invite(
+            "--account",
+            "ann",
+            meanwhile=lambda code: Invitations(AccountDatabase(self.folder)).use(code, "1" * 32, "laptop"),
+        )
+        self.assertEqual(done, Exit.DONE)
+        self.assertTrue(self.out.getvalue().endswith("paired with ann-laptop, a device of ann\n"))
+
+    def test_burnt(self) -> None:
+        """A code that is burnt says so to the owner, and what that means."""
+        done = self.invite(
+            meanwhile=lambda code: [Invitations(AccountDatabase(self.folder)).reserve(code) for _ in range(3)]
+        )
+        self.assertEqual(done, Exit.USAGE)
+        self.assertIn("somebody guesses", self.err.getvalue())
+
+    def test_over(self) -> None:
+        """A code that nobody used ends."""
+
+        def later(code: Code) -> None:
+            with AccountDatabase(self.folder).transaction() as connection:
+                connection.execute("UPDATE invitations SET ends = 0")
+
+        self.assertEqual(self.invite(meanwhile=later), Exit.USAGE)
+        self.assertIn("nobody used it", self.err.getvalue())
+
+    def test_gone(self) -> None:
+        """One whose account was removed is gone."""
+        done = self.invite(
+            "--account", "ann", meanwhile=lambda code: AccountDatabase(self.folder).remove_account("ann")
+        )
+        self.assertEqual(done, Exit.USAGE)
+        self.assertIn("the invitation is gone", self.err.getvalue())
+
+    def test_refused(self) -> None:
+        """A time that is none, a name that is none, and several accounts to choose from: one line each, and no code."""
+        Invitations(AccountDatabase(self.folder)).make("ann", 600)
+        Invitations(AccountDatabase(self.folder)).make("bob", 600)
+        for line in ("--for soon", "--for 8d", "--for 0s", "--account A.B", ""):
+            self.err.truncate(0)
+            self.assertEqual(self.invite(*line.split()), Exit.USAGE, line)
+            self.assertEqual(len(self.err.getvalue().splitlines()), 1)
+        self.assertEqual(self.out.getvalue(), "")
+
+
+class PairTests(SynchronousTestCase):
+    """`homeftp pair` before it connects."""
+
+    def test_refused(self) -> None:
+        """What cannot be meant is said before anything is sent."""
+        home = os.path.abspath(self.mktemp())
+        Remotes(home).save(Remote("nas", [Address("127.0.0.1", 1)], "ann", "secret", b"ca"))
+        for words, fault in (
+            ("7-guitar", "a number and two words"),
+            ("7-gitar-pine", "is it guitar?"),
+            ("7-guitar-pine --name nas", "a remote called nas already"),
+            ("7-guitar-pine --name x", "cannot be a remote's name"),
+        ):
+            said = io.StringIO()
+            with mock.patch.dict(os.environ, {"HOMEFTP_HOME": home}), redirect_stderr(said):
+                self.assertEqual(main(["pair", "127.0.0.1:1", *words.split()]), Exit.USAGE)
+            self.assertIn(fault, said.getvalue())

@@ -1,0 +1,217 @@
+"""A real client and a real server that pair, with real TLS between them; and those who sit in between."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Coroutine, TypeVar, cast
+from unittest import mock
+
+from cryptography import x509
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import InvitationState
+from homeftp.accounts.realm import Account
+from homeftp.client import Client
+from homeftp.client.known.pairing import Paired, pair_over, renew
+from homeftp.crypto import tls
+from homeftp.crypto.ca import open_identity
+from homeftp.crypto.devicecert import device_id
+from homeftp.crypto.pake import Code
+from homeftp.errors import Busy, Internal, LoginFailed, Refusal, UntrustedServer
+from homeftp.interfaces import IAccount
+from homeftp.server.json.protocol import ConnectionConfig, ServerProtocol
+from tests.support.fakeserver import EvilServer, Wire
+from tests.support.handshakes import now
+from tests.support.inmemory import Server
+
+T = TypeVar("T")
+
+
+class PairingCase(SynchronousTestCase):
+    """A home with an open code."""
+
+    def setUp(self) -> None:
+        self.server = Server.make()
+        self.addCleanup(self.server.close)
+        self.identity = open_identity(self.server.folder, now=now)
+        self.invitations = self.server.services.pairings.invitations
+        self.code = self.invitations.make("ann", 600).code
+
+    def connect(self, options: Any = None) -> Wire:
+        """A connection to the server, with TLS; by default of a client that knows nobody."""
+        setup = ConnectionConfig(
+            clock=self.server.clock,
+            services=self.server.services,
+            options=tls.server_options(self.identity),
+            immediate_tls=False,
+            gone=lambda protocol: None,
+            identified=lambda protocol: None,
+        )
+        server = ServerProtocol(setup, "192.0.2.1:5")
+        wire = Wire(clock=self.server.clock, server=server, options=options or tls.first_contact_options())
+        wire.pump()
+        return wire
+
+    def run_it(self, wire: Wire, work: Coroutine[Any, Any, T]) -> T:
+        begun = Deferred.fromCoroutine(work)
+        wire.pump()
+        results: list[Any] = []
+        begun.addBoth(results.append)
+        self.assertEqual(len(results), 1, "it waits for something that does not come")
+        if isinstance(results[0], Failure):
+            results[0].raiseException()
+        return results[0]  # type: ignore[no-any-return]
+
+    def pair(self) -> Paired:
+        wire = self.connect()
+        return self.run_it(wire, pair_over(Client(wire.client), self.code, "laptop"))
+
+    def member(self, paired: Paired) -> tuple[Wire, Client]:
+        """A connection of the device's."""
+        own = tls.device_identity(paired.certificate, paired.key)
+        wire = self.connect(tls.client_options(paired.ca, own=own))
+        return wire, Client(wire.client)
+
+
+class PairTests(PairingCase):
+    """Nobody in between."""
+
+    def test_paired(self) -> None:
+        """The device gets a certificate of the home, and comes in by it: no LOGIN."""
+        paired = self.pair()
+        self.assertEqual((paired.host, paired.account, paired.device), ("nas", "ann", "ann-laptop"))
+        self.assertEqual((paired.fingerprint, paired.ca), (self.identity.fingerprint, self.identity.ca_pem))
+        wire, client = self.member(paired)
+        self.assertEqual(self.run_it(wire, client.hello()).account, "ann")
+        self.assertEqual(self.run_it(wire, client.cmp("nothing")).remote, None)
+        device = cast(ServerProtocol, wire.server).session.entrance.device
+        self.assertEqual(device and device.name, "ann-laptop")
+
+    def test_pipelined(self) -> None:
+        """What a device sends before it has been looked up waits for that."""
+        paired = self.pair()
+        looked: Deferred[Any] = Deferred()
+        with mock.patch.object(self.server.services.portal, "login", return_value=looked):
+            wire, client = self.member(paired)
+        asked = [Deferred.fromCoroutine(client.hello()), Deferred.fromCoroutine(client.hello())]
+        wire.pump()
+        for each in asked:
+            self.assertNoResult(each)
+        looked.callback((IAccount, Account("ann", self.server.share), lambda: None))
+        wire.pump()
+        self.assertEqual([self.successResultOf(each).account for each in asked], ["ann", "ann"])
+
+    def test_not_looked_up(self) -> None:
+        """Where it cannot be found out whether a device is paired, it is not told that it is not, but what is wrong."""
+        paired = self.pair()
+        for reason, kind in ((OSError(5, "the disk"), Internal), (Busy("too much to do"), Busy)):
+            with mock.patch.object(Devices, "find", side_effect=reason):
+                wire, client = self.member(paired)
+                hello = Deferred.fromCoroutine(client.hello())
+                wire.pump()
+            self.failureResultOf(hello, kind)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_secret(self) -> None:
+        """Neither the code nor the key is in what is shown of a pairing."""
+        paired = self.pair()
+        self.assertNotIn("PRIVATE", repr(paired))
+
+    def test_wrong_code(self) -> None:
+        """A wrong code is the user's to mend."""
+        wire = self.connect()
+        begun = Deferred.fromCoroutine(pair_over(Client(wire.client), Code(self.code.number, "acorn-acorn"), "x"))
+        wire.pump()
+        self.assertIn("wrong, or not valid any more", str(self.failureResultOf(begun, LoginFailed).value))
+
+    def test_revoked(self) -> None:
+        """A device that is revoked is a stranger when it comes again; it may pair anew."""
+        paired = self.pair()
+        Devices(self.invitations.state).revoke("ann-laptop")
+        wire, client = self.member(paired)
+        self.assertIsNone(self.run_it(wire, client.hello()).account)
+        with self.assertRaises(Refusal):
+            self.run_it(wire, client.cmp("nothing"))
+
+    def test_renewed(self) -> None:
+        """A device gets its next certificate by the one it has, for a new key, under the same id."""
+        paired = self.pair()
+        wire, client = self.member(paired)
+        certificate, key = self.run_it(wire, renew(client, paired.ca))
+        self.assertNotEqual(key, paired.key)
+        ids = {
+            device_id(x509.load_pem_x509_certificate(each), self.identity.ca)
+            for each in (certificate, paired.certificate)
+        }
+        self.assertEqual(len(ids), 1)
+        self.assertNotIn(None, ids)
+        wire = self.connect(tls.client_options(paired.ca, own=tls.device_identity(certificate, key)))
+        self.assertEqual(self.run_it(wire, Client(wire.client).hello()).account, "ann")
+
+
+class BetweenTests(PairingCase):
+    """A man in the middle: he ends the client's TLS himself, and has one of his own to the server."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.victim = Wire(presented="mitm", options=tls.first_contact_options())
+        self.victim.secure()
+        self.upstream = self.connect()
+        self.begun = Deferred.fromCoroutine(pair_over(Client(self.victim.client), self.code, "laptop"))
+        self.victim.pump()
+
+    def line(self) -> dict[str, Any]:
+        """What the victim sends next."""
+        assert isinstance(self.victim.server, EvilServer)
+        return self.victim.server.take_line()
+
+    def relay(self) -> dict[str, Any]:
+        """Hand the victim's next request on; gives the server's answer, which the victim gets too."""
+        asked = self.line()
+        answer = self.run_it(self.upstream, Client(self.upstream.client).request("PAIR", asked["body"]).last())
+        told = {"status": 0, "id": asked["id"], "body": answer.body}
+        self.victim.say(told)
+        self.victim.pump()
+        return told
+
+    def test_relayed(self) -> None:
+        """He hands everything on, with the right code in the user's hand: neither end is convinced."""
+        self.relay()
+        with self.assertRaises(LoginFailed):
+            self.relay()
+        self.assertNoResult(self.begun)
+        self.assertEqual(Devices(self.invitations.state).all(), [])
+
+    def test_made_up(self) -> None:
+        """He answers for the server: the client is not convinced, and has told him nothing of itself."""
+        self.relay()
+        asked = self.line()
+        self.victim.say({"status": 0, "id": asked["id"], "body": {"proof": "00" * 32, "host": "nas"}})
+        self.victim.pump()
+        self.failureResultOf(self.begun, UntrustedServer)
+        heard = json.dumps(asked) + self.victim.server.heard.decode()
+        self.assertNotIn("laptop", heard)
+        self.assertNotIn("CERTIFICATE", heard)
+
+    def test_reflected(self) -> None:
+        """He gives the client its own messages back."""
+        asked = self.line()
+        self.victim.say({"status": 0, "id": asked["id"], "body": {"message": asked["body"]["message"]}})
+        self.victim.pump()
+        self.failureResultOf(self.begun, UntrustedServer)
+
+    def test_afterwards(self) -> None:
+        """With the code on his screen after it was used he gets nowhere."""
+        paired = self.pair()
+        self.assertEqual(paired.account, "ann")
+        found = self.invitations.look(self.code.number)
+        assert found is not None
+        self.assertEqual(found.fate, InvitationState.USED)
+        wire = self.connect()
+        begun = Deferred.fromCoroutine(pair_over(Client(wire.client), self.code, "his"))
+        wire.pump()
+        self.failureResultOf(begun, LoginFailed)
+        self.begun.addErrback(lambda failure: None)

@@ -1,0 +1,255 @@
+"""The library's face: requests as methods, against a real server and against one that lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client import Client, ConnectionFailed, Corrupted, Hello, ProtocolViolation
+from homeftp.config import PROTOCOL_VERSION, STREAM_PIECE
+from homeftp.errors import (
+    Changed,
+    ContentMismatch,
+    LoginFailed,
+    LoginRequired,
+    NotFound,
+    Refusal,
+    TooLarge,
+    UnknownRequestType,
+    WrongKind,
+)
+from homeftp.hashing import filehash as tree
+from homeftp.model import ListingPage
+from homeftp.status import Status
+from homeftp.wire.messages import meta_data
+from tests.support.fakeserver import Wire
+from tests.support.homes import HomeCase
+from tests.support.inmemory import PASSWORD
+
+HASH = tree.hash_bytes(b"content")
+
+
+class SessionTests(HomeCase):
+    """Who is there, and who am I."""
+
+    def test_hello(self) -> None:
+        """After login the client knows the server, its limits, and its own account."""
+        about = self.client.about
+        self.assertEqual((about.protocol, about.account, about.server), (PROTOCOL_VERSION, "ann", "server.test"))
+        self.assertIn("PUSH", about.request_types)
+        self.assertGreaterEqual(about.limits.in_flight, 1)
+
+    def test_wrong_password(self) -> None:
+        """A wrong password is refused as such, and nothing can be asked without login."""
+        wire = self.connect()
+        client = Client(wire.client)
+        wire.pump()
+
+        def run(work: Any) -> Any:
+            begun = Deferred.fromCoroutine(work)
+            wire.pump()
+            return begun
+
+        self.failureResultOf(run(client.get("a")), LoginRequired)
+        wire = self.connect()
+        client = Client(wire.client)
+        wire.pump()
+        self.failureResultOf(run(client.login("ann", PASSWORD + "x")), LoginFailed)
+
+    def test_close(self) -> None:
+        """After closing every request fails at once."""
+        self.run_it(self.client.close())
+        with self.assertRaises(ConnectionFailed):
+            self.client.request("HELLO")
+        self.assertIsInstance(self.successResultOf(self.client.when_ended()), ConnectionFailed)
+
+
+class FilesTests(HomeCase):
+    """Files, one at a time."""
+
+    def test_push_and_get(self) -> None:
+        """What is pushed is got, with its metadata."""
+        entry = self.run_it(self.client.push("a/b", b"content", meta_data=[("mtime_us", 5), ("mode", 0o600)]))
+        self.assertEqual((entry.size, entry.hash), (7, HASH))
+        download = self.run_it(self.client.get("a/b"))
+        self.assertEqual(dict(meta_data(download.entry)), {"mtime_us": 5, "mode": 0o600})
+        self.assertEqual(self.run_it(download.read_all(100)), b"content")
+
+    def test_parts(self) -> None:
+        """Part of a file can be had; so can the whole in pieces."""
+        content = bytes(3 * STREAM_PIECE)
+        self.run_it(self.client.push("big", content))
+        download = self.run_it(self.client.get("big", offset=STREAM_PIECE, length=10))
+        self.assertEqual(self.run_it(download.read_all(10)), bytes(10))
+        download = self.run_it(self.client.get("big"))
+
+        async def read() -> int:
+            size = 0
+            while piece := await download.read():
+                size += len(piece)
+            return size
+
+        self.assertEqual(self.run_it(read()), len(content))
+        self.assertEqual(self.run_it(download.verdict()).hash, tree.hash_bytes(content))
+
+    def test_too_large(self) -> None:
+        """What is larger than expected is not read, and can be thrown away."""
+        self.run_it(self.client.push("big", bytes(3 * STREAM_PIECE)))
+        download = self.run_it(self.client.get("big"))
+        with self.assertRaises(TooLarge):
+            self.run_it(download.read_all(STREAM_PIECE))
+        download.discard()
+        self.wire.pump()
+        self.run_it(self.client.hello())
+
+    def test_preconditions(self) -> None:
+        """if_hash holds for push and get."""
+        self.run_it(self.client.push("a", b"content", if_hash="absent"))
+        for work in (
+            self.client.push("a", b"more", if_hash="absent"),
+            self.client.push("a", b"more", if_hash=tree.hash_bytes(b"other")),
+            self.client.get("a", if_hash=tree.hash_bytes(b"other")),
+        ):
+            with self.assertRaises(Changed):
+                self.run_it(work)
+        self.run_it(self.client.push("a", b"more", if_hash=HASH))
+
+    def test_refusals(self) -> None:
+        """Each refusal is its own exception, and the connection goes on."""
+        self.run_it(self.client.make_directory("dir", meta_data=[("mode", 0o700)]))
+        works: list[tuple[Any, type[Refusal]]] = [
+            (self.client.get("missing"), NotFound),
+            (self.client.get("dir"), WrongKind),
+            (self.client.push("a", b"content", hash=tree.hash_bytes(b"other")), ContentMismatch),
+            (self.client.request("NOPE").last(), UnknownRequestType),
+        ]
+        for work, refusal in works:
+            with self.assertRaises(refusal):
+                self.run_it(work)
+        self.run_it(self.client.hello())
+
+    def test_cmp(self) -> None:
+        """A comparison says what differs, and what is there."""
+        self.run_it(self.client.push("a", b"content", meta_data=[("mtime_us", 5)]))
+        compared = self.run_it(self.client.cmp("a", hash=HASH, meta_data=[("mtime_us", 5)]))
+        self.assertIs(compared.status, Status.SAME)
+        compared = self.run_it(self.client.cmp("a", hash=tree.hash_bytes(b""), meta_data=[("mtime_us", 6)]))
+        self.assertEqual(compared.differs, ["hash", "mtime_us"])
+        assert compared.remote is not None
+        self.assertEqual(compared.remote.hash, HASH)
+        self.assertIsNone(self.run_it(self.client.cmp("missing", hash=HASH)).remote)
+
+    def test_list(self) -> None:
+        """A directory is listed page by page, or all that is below it."""
+        for number in range(3):
+            self.run_it(self.client.push(f"d/{number}/f", b""))
+
+        async def names(**how: Any) -> list[str]:
+            return [entry.name async for page in self.client.list("d", **how) for entry in page.entries]
+
+        self.assertEqual(self.run_it(names()), ["0", "1", "2"])
+        self.assertEqual(self.run_it(names(recursive=True)), ["0", "0/f", "1", "1/f", "2", "2/f"])
+        with self.assertRaises(WrongKind):
+            self.run_it(self.list_it("d/0/f"))
+
+    async def list_it(self, endpoint: str) -> list[ListingPage]:
+        return [page async for page in self.client.list(endpoint)]
+
+
+class LyingServerTests(SynchronousTestCase):
+    """A server that answers what it should not."""
+
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.wire.secure()
+        self.client = Client(self.wire.client)
+
+    def answered(self, work: Any, *answers: tuple[dict[str, Any], bytes]) -> Deferred[Any]:
+        """What comes of `work` when the server says `answers`."""
+        begun = Deferred.fromCoroutine(work)
+        self.wire.pump()
+        id = self.wire.server.take_lines()[-1]["id"]
+        for answer, payload in answers:
+            self.wire.say({"status": 0, "message": "", "id": id, "content_length": len(payload), **answer}, payload)
+        self.wire.pump()
+        return begun
+
+    def page(self, *entries: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        return {"more": True, "body": {"entries": list(entries)}}, b""
+
+    async def listed(self) -> list[str]:
+        return [entry.name async for page in self.client.list(recursive=True) for entry in page.entries]
+
+    def test_names(self) -> None:
+        """No name of a listing may lead elsewhere (CVE-2019-6111, CVE-2024-12087): the listing ends."""
+        for name in (
+            "../x", "/x", "/etc/passwd", "..", ".", "", "a/../../b", "a//b", "a/", "C:\\x", "a\\b", "x\0y", "nul",
+            "missing/x", ".homeftp", ".homeftp-1", "a\ny", "file/x", "file", "d", "d/fine",
+        ):  # fmt: skip
+            self.setUp()
+            listing = self.answered(
+                self.listed(),
+                self.page({"name": "file", "kind": "file"}, {"name": "d", "kind": "directory"}),
+                self.page({"name": "d/fine", "kind": "file"}, {"name": name, "kind": "file"}),
+            )
+            self.failureResultOf(listing, ProtocolViolation)
+
+    def test_control(self) -> None:
+        """The same listing without such a name is taken."""
+        listing = self.answered(
+            self.listed(),
+            self.page({"name": "file", "kind": "file"}, {"name": "d", "kind": "directory"}),
+            self.page({"name": "d/fine", "kind": "file"}),
+            ({"body": {"entries_total": 3}}, b""),
+        )
+        self.assertEqual(self.successResultOf(listing), ["file", "d", "d/fine"])
+
+    def test_totals(self) -> None:
+        """A listing that is not as long as it says is no listing: entries that are missing would not be missed."""
+        for body in ({"entries_total": 9}, {"entries_total": 0}, {}):
+            self.setUp()
+            end = ({"body": body}, b"")
+            listing = self.answered(self.listed(), self.page({"name": "file", "kind": "file"}), end)
+            self.failureResultOf(listing, ProtocolViolation)
+
+    def test_shapes(self) -> None:
+        """An answer of the wrong shape is a violation, not a crash."""
+        for body in (
+            {"entries": 5},
+            {"entries": [{"name": "a"}]},
+            {"entries": [{"name": "a", "kind": "link"}]},
+            {"entries": [{"name": "a", "kind": "file", "size": -1}]},
+            {"entries": [{"name": "a", "kind": "file", "hash": "sha256:x"}]},
+        ):
+            self.setUp()
+            self.failureResultOf(self.answered(self.listed(), ({"more": True, "body": body}, b"")), ProtocolViolation)
+        works: list[tuple[Any, dict[str, Any]]] = [
+            (lambda: self.client.hello(), {"protocol": "one"}),
+            (lambda: self.client.cmp("a"), {"differs": "hash"}),
+            (lambda: self.client.cmp("a"), {"status": 14, "body": {"remote": {"name": "", "kind": "file"}}}),
+            (lambda: self.client.cmp("a"), {"status": 10, "body": {"remote": {"name": "../x", "kind": "directory"}}}),
+            (lambda: self.client.push("a", b""), {"size": 5}),
+            (lambda: self.client.push("a", b""), {"name": "b", "kind": "file"}),
+        ]
+        for work, body in works:
+            self.setUp()
+            answer = body if "status" in body else {"body": body}
+            self.failureResultOf(self.answered(work(), (answer, b"")), ProtocolViolation)
+
+    def test_flipped_bit(self) -> None:
+        """Content that is not what the server meant to send is not given out (C6)."""
+        head = {"more": True, "body": {"name": "", "kind": "file", "size": 7}}
+
+        async def read() -> bytes:
+            return await (await self.client.get("a")).read_all(100)
+
+        verdict = {"body": {"hash": HASH}}, b""
+        self.failureResultOf(self.answered(read(), (head, b"c0ntent"), verdict), Corrupted)
+        self.assertEqual(self.successResultOf(self.answered(read(), (head, b"content"), verdict)), b"content")
+
+    def test_hello_of_a_newer_server(self) -> None:
+        """What a newer server says besides is no fault."""
+        hello = self.answered(self.client.hello(), ({"body": {"protocol": 2, "colour": "blue"}}, b""))
+        self.assertEqual(self.successResultOf(hello), Hello(protocol=2))

@@ -1,0 +1,95 @@
+"""What an account may not do at all is said before anything is read or sent."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Callable
+from unittest import mock
+
+from homeftp.accounts.access import AccessTable
+from homeftp.client import Client, Outcome, TransferOptions
+from homeftp.client.connection.replies import Hello
+from homeftp.client.transfer.stdio import get_stream, push_stream
+from homeftp.errors import Forbidden, NotFound
+from homeftp.store.policy.rights import parse_rights
+from tests.support.homes import HomeCase
+from tests.support.inmemory import PASSWORD
+
+
+class RightsTests(HomeCase):
+    """Accounts that may do less."""
+
+    def enter(self, rights: str) -> None:
+        """Come in anew, with these rights."""
+        state = self.server.services.pairings.invitations.state
+        if not state.has_account("ann"):
+            state.add_account("ann", None)
+        AccessTable(state).set_rights("ann", parse_rights(rights))
+        self.wire = self.connect()
+        self.client = Client(self.wire.client)
+        self.wire.pump()
+        self.run_it(self.client.login("ann", PASSWORD))
+
+    def test_refused(self) -> None:
+        """Each command that takes a right that the account has not got, in words that name both."""
+        path = self.lay("file", b"content")
+        reading: dict[str, Callable[[], object]] = {
+            "get": lambda: self.get("file", self.here),
+            "compare": lambda: self.cmp(path, "file"),
+            "stream": lambda: self.run_it(get_stream(self.client, self.tools, "file", io.BytesIO(), self.watch())),
+        }
+        storing: dict[str, Callable[[], object]] = {
+            "push": lambda: self.push(path, "file"),
+            "stream": lambda: self.run_it(
+                push_stream(self.client, self.tools, "file", TransferOptions(), self.watch())
+            ),
+        }
+        for rights, refused, takes in (
+            ("add", reading, "may add at this server, and to "),
+            ("read", storing, "takes add or replace"),
+            ("read,delete", storing, "may read and delete at"),
+            ("none", {**reading, **storing}, "may nothing at"),
+        ):
+            self.enter(rights)
+            with mock.patch.object(self.client.protocol, "ask") as asked:
+                for name, work in refused.items():
+                    words = str(self.assertRaises(Forbidden, work))
+                    self.assertIn(takes, words, name)
+                    self.assertTrue(words.startswith("your account, ann, may "), words)
+            asked.assert_not_called()
+
+    def test_drop_box(self) -> None:
+        """Who may only add can push, and what is there already is refused by the server, file by file."""
+        path = self.lay("file", b"content")
+        self.enter("add")
+        self.push(path, "file")
+        self.assertEqual(self.outcomes(), {"file": Outcome.NEW})
+        self.push(path, "file")
+        (item,) = self.items
+        self.assertEqual(item.outcome, Outcome.REFUSED)
+        self.assertIn("your account may not store this at file", item.reason)
+        self.assertIn("perhaps something of that name is there already", item.reason)
+        self.enter("read")
+        self.get("file", os.path.join(self.here, "back"))
+        self.assertEqual(self.outcomes(), {"back": Outcome.NEW})
+        self.assertRaises(NotFound, self.get, "nothing", self.here)
+
+    def test_tree_into_a_drop_box(self) -> None:
+        """All of a tree is stored where only adding is allowed; nothing is refused the first time, all the second."""
+        self.lay("a/b/file", b"content")
+        self.lay("a/other", b"content")
+        os.makedirs(os.path.join(self.here, "a", "empty"))
+        self.enter("add")
+        self.push(os.path.join(self.here, "a"), "a", recursive=True)
+        self.assertEqual({item.outcome for item in self.items}, {Outcome.NEW})
+        self.assertEqual(self.there(), {"a/b/file": b"content", "a/other": b"content"})
+        self.assertTrue(os.path.isdir(os.path.join(self.server.root, "a", "empty")))
+        self.push(os.path.join(self.here, "a"), "a", recursive=True)
+        self.assertEqual({item.outcome for item in self.items}, {Outcome.REFUSED})
+
+    def test_not_said(self) -> None:
+        """A server that does not say is asked."""
+        self.client.about = Hello(protocol=1)
+        self.push(self.lay("file", b"content"), "file")
+        self.assertEqual(self.outcomes(), {"file": Outcome.NEW})

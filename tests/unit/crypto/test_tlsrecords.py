@@ -1,0 +1,136 @@
+"""TLS records moved together: the same bytes as Twisted's own way, on any size, and through every end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL.SSL import Error
+from twisted.protocols.tls import BufferingTLSTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.crypto import tls
+from homeftp.crypto.tlsrecords import RECORD, GroupedTLSTransport, group_records
+from tests.support.fakeserver import Wire
+
+
+def sent_at_once(wire: Wire) -> list[int]:
+    """How much each call to OpenSSL takes when the client writes eight records."""
+    connection = wire.near.protocol._tlsConnection
+    taken: list[int] = []
+
+    class Counting:
+        bio_read = connection.bio_read
+
+        def send(self, data: memoryview) -> int:
+            taken.append(connection.send(data))
+            return taken[-1]
+
+    wire.near.protocol._tlsConnection = Counting()
+    wire.near.protocol.write(bytes(8 * RECORD))
+    wire.near.protocol._tlsConnection = connection
+    return taken
+
+
+class RecordsTests(SynchronousTestCase):
+    """Over real TLS in memory."""
+
+    def setUp(self) -> None:
+        self.wire = Wire()
+        self.wire.secure()
+        self.wire.server.heard = b""
+        self.layer: Any = self.wire.near.protocol
+
+    def test_taken_on(self) -> None:
+        """A transport on which TLS is up is taken on, once; anything else is left alone."""
+        self.assertIs(type(self.layer), GroupedTLSTransport)
+        group_records(self.wire.near)
+        group_records(object())
+        far = self.wire.far.protocol
+        self.assertIs(type(far), BufferingTLSTransport)
+        group_records(far)
+        self.assertIs(type(far), GroupedTLSTransport)
+
+    def test_sizes(self) -> None:
+        """Any size arrives whole, at a record's borders too, and more than is taken out at once."""
+        for size in (0, 1, RECORD - 1, RECORD, RECORD + 1, 5 * RECORD, 70 * RECORD + 3):
+            content = bytes(size % 251 for size in range(size))
+            self.wire.server.heard = b""
+            self.wire.near.write(content)
+            self.wire.pump()
+            self.assertEqual(self.wire.server.heard, content)
+
+    def test_one_write_below(self) -> None:
+        """Many records go down in one write: that is the point. Twisted's own way is the control."""
+        for layer, writes in ((self.layer, 1), (self.wire.far.protocol, 8)):
+            below: list[int] = []
+            self.patch(layer.transport, "write", lambda data, below=below: below.append(len(data)))
+            layer.write(bytes(8 * RECORD))
+            self.assertEqual(len(below), writes)
+
+    def test_one_call(self) -> None:
+        """All of a write is encrypted by one call. As pyOpenSSL makes a context, the control, each takes a record."""
+        self.assertEqual(sent_at_once(self.wire), [8 * RECORD])
+        self.patch(tls, "whole_writes", lambda context: None)
+        wire = Wire()
+        wire.secure()
+        self.assertEqual(sent_at_once(wire), 8 * [RECORD])
+
+    def test_one_delivery(self) -> None:
+        """The records of one read come in one piece. Twisted's own way is the control: one by one."""
+        for together, deliveries in ((False, 8), (True, 1)):
+            if together:
+                group_records(self.wire.far)
+            came: list[int] = []
+            self.patch(self.wire.server, "dataReceived", lambda data, came=came: came.append(len(data)))
+            self.layer.write(bytes(8 * RECORD))
+            self.wire.pump()
+            self.assertEqual((len(came), sum(came)), (deliveries, 8 * RECORD))
+
+    def test_end_behind_content(self) -> None:
+        """What came before the other end's goodbye, in the same read, is delivered before the end."""
+        group_records(self.wire.far)
+        self.wire.near.write(b"goodbye")
+        self.wire.client.close()
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard, b"goodbye")
+        self.assertIsNotNone(self.wire.server.reason)
+
+    def test_error_behind_content(self) -> None:
+        """A record that was tampered with ends the connection; what came whole before it is delivered."""
+        group_records(self.wire.far)
+        far = self.wire.far.protocol
+        written: list[bytes] = []
+        self.patch(self.layer.transport, "write", written.append)
+        self.layer._write(b"whole")
+        self.layer._write(b"tampered with")
+        cipher = b"".join(written)
+        far.dataReceived(cipher[:-1] + bytes([cipher[-1] ^ 1]))
+        self.assertEqual(self.wire.server.heard, b"whole")
+        self.assertTrue(far._lostTLSConnection)
+        self.assertTrue(far._reason.check(Error))
+
+    def test_aborted(self) -> None:
+        """After an abort nothing is delivered any more."""
+        group_records(self.wire.far)
+        self.layer.write(b"too late")
+        self.wire.far.protocol._aborted = True
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard, b"")
+
+    def test_end(self) -> None:
+        """After the connection has ended, writing does nothing; a write before the goodbye still arrives."""
+        self.wire.near.write(b"goodbye")
+        self.wire.client.close()
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard, b"goodbye")
+        self.assertIsNotNone(self.wire.server.reason)
+        self.layer.write(b"too late")
+        self.layer._write(b"too late")
+        self.wire.pump()
+
+    def test_error(self) -> None:
+        """What OpenSSL refuses to encrypt ends the connection with the reason, as Twisted has it."""
+        self.layer._tlsConnection.shutdown()
+        self.layer._write(b"x")
+        self.wire.pump()
+        self.assertTrue(self.wire.near.lost)

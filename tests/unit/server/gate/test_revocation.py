@@ -1,0 +1,217 @@
+"""Who is removed is cut off, in the middle of what they do, and nothing of that stays."""
+
+from __future__ import annotations
+
+import os
+from unittest import mock
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.devices import Device, Devices, add_device
+from homeftp.accounts.validator import AccessValidator
+from homeftp.audit import Audit
+from homeftp.config import MIB, Limits
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.server.gate.connections import Connections
+from homeftp.server.gate.revocation import RevocationMonitor
+from homeftp.workers import InlineWorkers
+from tests.support import replay
+from tests.support.inmemory import Connection, Server
+from tests.unit.server.json.test_protocol import LaterWorkers
+
+
+class RevocationTests(SynchronousTestCase):
+    """A device that is connected."""
+
+    def setUp(self) -> None:
+        self.server = Server.make()
+        self.addCleanup(self.server.close)
+        self.state = self.server.services.pairings.invitations.state
+        self.devices = Devices(self.state)
+        self.connections = Connections(Limits())
+        self.revocation = RevocationMonitor(
+            self.server.clock,
+            self.connections,
+            AccessValidator(self.state, own_accounts=True),
+            InlineWorkers(),
+            self.server.services.audit,
+        )
+        self.revocation.start()
+        self.addCleanup(self.revocation.stop)
+        self.state.add_account("ann", "x")
+        self.laptop = self.member("1" * 32, "laptop")
+        self.phone = self.member("2" * 32, "phone")
+
+    def member(self, id: str, name: str) -> Connection:
+        """A device that is paired and connected."""
+        with self.state.transaction() as connection:
+            add_device(connection, id, "ann", name, 0.0)
+        return self.enter(Connection(self.server, login=False), self.devices.find(id))
+
+    def enter(self, made: Connection, device: Device | None) -> Connection:
+        self.connections.add(made.protocol, None)
+        if device is not None:
+            made.protocol.session.entrance.enter(self.server.account("ann"))
+            made.protocol.session.entrance.device = device
+        return made
+
+    def aborted(self) -> list[bool]:
+        """Who is cut off after five seconds."""
+        for _ in range(5):
+            self.server.clock.advance(1)
+        for each in (self.laptop, self.phone):
+            if each.transport.aborted and not each.ended:
+                each.protocol.connectionLost()
+        return [each.transport.aborted for each in (self.laptop, self.phone)]
+
+    def test_revoked(self) -> None:
+        """A device that is revoked is out within five seconds, and only that one."""
+        self.assertEqual(self.aborted(), [False, False])
+        self.devices.rename("ann-laptop", "ann-old")
+        self.assertEqual(self.aborted(), [False, False])
+        self.devices.revoke("ann-old")
+        self.assertEqual(self.aborted(), [True, False])
+        told = [(line["event"], line["account"], line["device"]) for line in replay.lines(self.server.folder)]
+        self.assertEqual(told, [("cut", "ann", "ann-laptop")])
+
+    def test_large_push(self) -> None:
+        """Nothing stays of what it was storing, though it would have been kept to be gone on with."""
+        content = os.urandom(8 * MIB)
+        for connection, name in ((self.laptop, "a"), (self.phone, "b")):
+            connection.send("PUSH", {"rel_endpoint": name}, content)
+        for connection, name in ((self.laptop, "c"), (self.phone, "d")):
+            body = (
+                f'{{"request_type": "PUSH", "body": {{"rel_endpoint": "{name}"}}, "content_length": {len(content)}}}\n'
+            )
+            connection.send_raw(body.encode() + content[: 6 * MIB])
+        self.devices.revoke("ann-laptop")
+        self.assertEqual(self.aborted(), [True, False])
+        partial = os.path.join(self.server.root, ".homeftp", "partial")
+        self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), 1)
+        self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "a", "b"])
+
+    def test_hangs_up(self) -> None:
+        """Nor does anything stay of a device that hangs up itself once it is revoked, before that was looked at."""
+        content = os.urandom(8 * MIB)
+        for connection, name in ((self.laptop, "a"), (self.phone, "b")):
+            body = (
+                f'{{"request_type": "PUSH", "body": {{"rel_endpoint": "{name}"}}, "content_length": {len(content)}}}\n'
+            )
+            connection.send_raw(body.encode() + content[: 6 * MIB])
+        self.devices.revoke("ann-laptop")
+        partial = os.path.join(self.server.root, ".homeftp", "partial")
+        for connection, left in ((self.laptop, 1), (self.phone, 1)):
+            connection.protocol.connectionLost()
+            self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), left)
+        self.assertFalse(self.laptop.protocol.session.revoked, "the control: nobody has looked")
+
+    def test_small(self) -> None:
+        """Small files that wait to be stored are not, when the device was cut off; others' are."""
+        workers = LaterWorkers()
+        server = Server.make(workers=workers)  # type: ignore[arg-type]
+        self.addCleanup(server.close)
+        connections = [Connection(server, login=False) for _ in range(2)]
+        for number, connection in enumerate(connections):
+            connection.protocol.session.entrance.enter(server.account("ann"))
+            for name in range(9):
+                connection.send("PUSH", {"rel_endpoint": f"{number}/f{name}"}, b"x")
+        self.assertEqual(workers.work(), 1)
+        connections[0].protocol.revoke()
+        connections[0].protocol.connectionLost()
+        while workers.work():
+            pass
+        stored = [sorted(os.listdir(os.path.join(server.root, str(number)))) for number in range(2)]
+        self.assertEqual(stored, [["f0"], [f"f{name}" for name in range(9)]])
+
+    def test_whole_already(self) -> None:
+        """A PUSH of which all has come, and which is being worked on, is not stored after the device was cut off."""
+        content = os.urandom(3 * MIB)
+        waiting: list[Deferred[None]] = []
+
+        async def check(*_: object) -> None:
+            waiting.append(Deferred())
+            await waiting[-1]
+
+        with mock.patch("homeftp.dispatchers.push._check", check):
+            self.laptop.send("PUSH", {"rel_endpoint": "a"}, content)
+            self.phone.send("PUSH", {"rel_endpoint": "b"}, content)
+            self.devices.revoke("ann-laptop")
+            self.assertEqual(self.aborted(), [True, False])
+            for each in waiting:
+                each.callback(None)
+        self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "b"])
+        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "partial")), [])
+
+    def test_delete(self) -> None:
+        """A directory of which something is being removed keeps what is left when the device is cut off."""
+        workers = LaterWorkers()
+        server = Server.make(workers=workers, extra=[DeleteDispatcher()])  # type: ignore[arg-type]
+        self.addCleanup(server.close)
+        connection = Connection(server, login=False)
+        connection.protocol.session.entrance.enter(server.account("ann"))
+        for cut in (True, False):
+            for number in range(600):
+                server.put(f"d/f{number}", b"content")
+            connection.protocol.session.revoked = False
+            connection.send("DELETE", {"rel_endpoint": "d", "recursive": True})
+            while len(os.listdir(os.path.join(server.root, "d"))) == 600:
+                self.assertGreater(workers.work(), 0)
+            connection.protocol.session.revoked = cut
+            while workers.work():
+                pass
+            self.assertEqual(os.path.exists(os.path.join(server.root, "d")), cut, "the control" if not cut else "")
+            if cut:
+                self.assertNotEqual(os.listdir(os.path.join(server.root, "d")), [])
+
+    def test_account_removed(self) -> None:
+        """With the account all of its devices are out, and who came in with its password."""
+        password = self.enter(Connection(self.server), None)
+        self.assertEqual(self.aborted(), [False, False])
+        self.assertFalse(password.transport.aborted)
+        self.state.remove_account("ann")
+        self.assertEqual(self.aborted(), [True, True])
+        self.assertTrue(password.transport.aborted)
+
+    def test_less(self) -> None:
+        """Whose rights are changed connects anew, by what they are now."""
+        self.assertEqual(self.aborted(), [False, False])
+        AccessTable(self.state).set_rights("ann", frozenset({"read"}))
+        self.assertEqual(self.aborted(), [True, True])
+
+    def test_others_accounts(self) -> None:
+        """Accounts that are not our own stay as they are; their devices are ours."""
+        audit = self.server.services.audit
+        standing = AccessValidator(self.state, own_accounts=False)
+        other = RevocationMonitor(self.server.clock, self.connections, standing, InlineWorkers(), audit)
+        self.revocation.stop()
+        password = self.enter(Connection(self.server), None)
+        self.state.remove_account("ann")
+        self.successResultOf(other.look())
+        self.assertFalse(password.transport.aborted)
+        self.assertTrue(self.laptop.transport.aborted)
+
+    def test_log(self) -> None:
+        """Where the audit log cannot be written a device is cut off all the same."""
+        self.devices.revoke("ann-laptop")
+        with mock.patch.object(Audit, "note", side_effect=OSError(28, "full")):
+            self.assertEqual(self.aborted(), [True, False])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_disk_for_long(self) -> None:
+        """Where nobody can be looked up for ten seconds nobody stays: who is there may have been revoked."""
+        os.rename(self.state._path, self.state._path + ".away")
+        self.assertEqual(self.aborted(), [False, False])
+        self.assertEqual(self.aborted(), [True, True])
+        self.flushLoggedErrors()
+
+    def test_disk(self) -> None:
+        """A disk that fails for a moment cuts nobody off; it is told, and looked again."""
+        path = self.state._path
+        os.rename(path, path + ".away")
+        self.assertEqual(self.aborted(), [False, False])
+        self.assertGreater(len(self.flushLoggedErrors()), 0)
+        os.rename(path + ".away", path)
+        self.devices.revoke("ann-laptop")
+        self.assertEqual(self.aborted(), [True, False])

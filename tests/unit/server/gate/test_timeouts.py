@@ -1,0 +1,98 @@
+"""Deadlines: absolute ones, and the least rate of a stream."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.server.gate.timeouts import Deadline, StallTimer
+
+
+class DeadlineTests(SynchronousTestCase):
+    """One absolute deadline."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.expired: list[None] = []
+        self.deadline = Deadline(self.clock, 10, lambda: self.expired.append(None))
+
+    def test_expires_once(self) -> None:
+        """At its time, not before, and once."""
+        self.clock.advance(9.9)
+        self.assertEqual(len(self.expired), 0)
+        self.clock.advance(0.1)
+        self.clock.advance(100)
+        self.assertEqual(len(self.expired), 1)
+        self.deadline.met()
+
+    def test_met(self) -> None:
+        """What was met does not expire, and leaves no timer."""
+        self.deadline.met()
+        self.deadline.met()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(100)
+        self.assertEqual(len(self.expired), 0)
+
+
+class StallTests(SynchronousTestCase):
+    """A stream must make 1 KiB a second over its window."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.total = 0
+        self.expired: list[None] = []
+        self.stall = StallTimer(self.clock, 60, lambda: self.total, lambda: self.expired.append(None))
+
+    def test_silence(self) -> None:
+        """A silent peer is found out after the window."""
+        self.stall.begin()
+        self.clock.advance(59)
+        self.assertEqual(len(self.expired), 0)
+        self.clock.advance(1)
+        self.assertEqual(len(self.expired), 1)
+
+    def test_trickle(self) -> None:
+        """A byte a second is silence."""
+        self.stall.begin()
+        self.clock.pump([1] * 59)
+        self.total = 60
+        self.clock.advance(1)
+        self.assertEqual(len(self.expired), 1)
+
+    def test_steady(self) -> None:
+        """A peer that keeps the rate goes on for as long as it likes; then silence is found out."""
+        self.stall.begin()
+        for _ in range(5):
+            self.total += 60 * 1024
+            self.clock.advance(60)
+        self.assertEqual(len(self.expired), 0)
+        self.clock.advance(60)
+        self.assertEqual(len(self.expired), 1)
+
+    def test_nothing_owed(self) -> None:
+        """A peer that owes nothing may be silent for ever."""
+        self.stall.begin()
+        self.stall.begin()
+        self.stall.end()
+        self.stall.end()
+        self.clock.advance(1000)
+        self.assertEqual(len(self.expired), 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_each_beginning_counts(self) -> None:
+        """The time runs from the last beginning, though the timer is an older one's."""
+        self.stall.begin()
+        self.clock.advance(50)
+        self.stall.end()
+        self.stall.begin()
+        self.clock.advance(59)
+        self.assertEqual(len(self.expired), 0)
+        self.clock.advance(1)
+        self.assertEqual(len(self.expired), 1)
+
+    def test_stop(self) -> None:
+        """Stopped, it leaves no timer."""
+        self.stall.begin()
+        self.stall.stop()
+        self.stall.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

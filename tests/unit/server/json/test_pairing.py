@@ -1,0 +1,230 @@
+"""PAIR and RENEW at the server: who is let in by a code, and who is not."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from twisted.internet.defer import fail
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import provider
+
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Invitations, InvitationState
+from homeftp.config import Limits
+from homeftp.crypto.devicecert import new_request
+from homeftp.crypto.pake import Code, PakeExchange, Proofs
+from homeftp.errors import Busy
+from homeftp.status import Status
+from homeftp.wire.messages import Response
+from tests.support.inmemory import PASSWORD, SESSION_SECRET, Connection, Server
+
+REQUEST = new_request()[1].decode()
+
+
+class PairCase(SynchronousTestCase):
+    """A server with an open code."""
+
+    limits = Limits()
+
+    def setUp(self) -> None:
+        self.server = Server.make(limits=self.limits)
+        self.addCleanup(self.server.close)
+        self.invitations: Invitations = self.server.services.pairings.invitations
+        self.code = self.invitations.make("ann", 600).code
+        self.connection = self.stranger()
+        self.said: list[str] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            self.said.append(str(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+
+    def stranger(self) -> Connection:
+        return Connection(self.server, login=False)
+
+    def begin(self, code: Code, secret: bytes = SESSION_SECRET, connection: Connection | None = None) -> Proofs:
+        """The first step; gives the proofs."""
+        half = PakeExchange(code, is_server=False)
+        answer = self.ask({"invitation": code.number, "message": half.message.hex()}, connection)
+        self.assertEqual(answer.status, Status.OK, answer.message)
+        return half.finish(bytes.fromhex(answer.body["message"]), secret)
+
+    def ask(self, body: dict[str, Any], connection: Connection | None = None) -> Response:
+        return (connection or self.connection).ask("PAIR", body)
+
+    def try_code(self, code: Code, secret: bytes = SESSION_SECRET, connection: Connection | None = None) -> Response:
+        """The first two steps."""
+        return self.ask({"proof": self.begin(code, secret, connection).device.hex()}, connection)
+
+    def fate(self) -> InvitationState | None:
+        found = self.invitations.look(self.code.number)
+        return None if found is None else found.fate
+
+    def devices(self) -> list[str]:
+        return [device.name for device in Devices(self.invitations.state).all()]
+
+
+class PairTests(PairCase):
+    """The three steps."""
+
+    def test_paired(self) -> None:
+        """The right code gives the server's proof, then a certificate; then it is used."""
+        proofs = self.begin(self.code)
+        answer = self.ask({"proof": proofs.device.hex()})
+        self.assertEqual((answer.status, answer.body), (Status.OK, {"proof": proofs.server.hex(), "host": "nas"}))
+        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        answer = self.ask({"request": REQUEST, "device": "laptop"})
+        self.assertEqual(answer.status, Status.OK, answer.message)
+        self.assertEqual((answer.body["device"], answer.body["account"]), ("ann-laptop", "ann"))
+        self.assertIn("BEGIN CERTIFICATE", answer.body["certificate"])
+        self.assertEqual((self.devices(), self.fate()), (["ann-laptop"], InvitationState.USED))
+        self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.BAD_REQUEST)
+
+    def test_wrong(self) -> None:
+        """Wrong words, and the right ones in another TLS session, are wrong alike; nobody gets in."""
+        for number, (code, secret) in enumerate(
+            ((Code(self.code.number, "acorn-acorn"), SESSION_SECRET), (self.code, bytes(32)))
+        ):
+            answer = self.try_code(code, secret)
+            self.assertEqual((answer.status, answer.body), (Status.LOGIN_FAILED, {}), number)
+            self.assertEqual(self.ask({"request": REQUEST, "device": "x"}).status, Status.BAD_REQUEST)
+        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        self.assertEqual(self.try_code(self.code).status, Status.OK)
+
+    def test_burnt(self) -> None:
+        """The third wrong try burns the code, over however many connections; the owner's log says so."""
+        for _ in range(3):
+            wrong = self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.stranger())
+        self.assertEqual(self.fate(), InvitationState.BURNT)
+        answer = self.try_code(self.code, connection=self.stranger())
+        self.assertEqual((answer.status, answer.message), (wrong.status, wrong.message))
+        self.assertEqual(len([event for event in self.said if "is burnt" in event]), 1)
+        self.assertFalse(any(self.code.words in event for event in self.said))
+
+    def test_burnt_between(self) -> None:
+        """A code that is burnt while a device is being let in lets it in no more."""
+        self.assertEqual(self.try_code(self.code).status, Status.OK)
+        for _ in range(3):
+            self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.stranger())
+        answer = self.ask({"request": REQUEST, "device": "laptop"})
+        self.assertEqual((answer.status, self.devices()), (Status.LOGIN_FAILED, []))
+
+    def test_unknown_number(self) -> None:
+        """A number that there is not is answered as a wrong code is."""
+        wrong = self.try_code(Code(self.code.number, "acorn-acorn"))
+        unknown = self.try_code(Code(self.code.number + 1, "acorn-acorn"), connection=self.stranger())
+        self.assertEqual((unknown.status, unknown.message, unknown.body), (wrong.status, wrong.message, wrong.body))
+
+    def test_three_for_a_connection(self) -> None:
+        """A connection that was wrong three times is closed."""
+        for _ in range(3):
+            self.try_code(Code(self.code.number + 1, "acorn-acorn"))
+        self.assertTrue(self.connection.transport.disconnecting)
+
+    def test_out_of_turn(self) -> None:
+        """A step out of turn, two at once, half of one, and nonsense are refused, and change nothing."""
+        message = PakeExchange(self.code, is_server=False).message.hex()
+        for body in (
+            {},
+            {"proof": "00" * 32},
+            {"request": REQUEST, "device": "laptop"},
+            {"invitation": self.code.number},
+            {"message": message},
+            {"device": "laptop"},
+            {"invitation": self.code.number, "message": message, "proof": "00" * 32},
+            {"invitation": self.code.number, "message": "42" + "00" * 32},
+            {"invitation": self.code.number, "message": "41" + "ff" * 32},
+            {"invitation": self.code.number, "message": message[2:]},
+            {"invitation": -1, "message": message},
+            {"proof": "AB" * 32},
+        ):
+            self.assertEqual(self.ask(body).status, Status.BAD_REQUEST, body)
+        self.assertEqual(self.try_code(self.code).status, Status.OK)
+        self.assertEqual(self.ask({"proof": "00" * 32}).status, Status.BAD_REQUEST)
+
+    def test_no_request(self) -> None:
+        """What is no signing request is refused; the next one, over the same connection, is not."""
+        self.try_code(self.code)
+        self.assertEqual(self.ask({"request": "x", "device": "laptop"}).status, Status.BAD_REQUEST)
+        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
+
+    def test_logged_in(self) -> None:
+        """Whoever has logged in with a password cannot pair over that connection."""
+        answer = self.ask({"proof": "00" * 32}, Connection(self.server))
+        self.assertEqual(answer.status, Status.BAD_REQUEST)
+
+    def test_not_counted(self) -> None:
+        """Where a try cannot be counted nobody learns whether it was right: neither a right one nor a wrong one."""
+        for code in (self.code, Code(self.code.number, "acorn-acorn")):
+            proofs = self.begin(code)
+            with mock.patch.object(Invitations, "reserve", side_effect=OSError(5, "the disk")):
+                answer = self.ask({"proof": proofs.device.hex()})
+            self.assertEqual((answer.status, answer.body), (Status.INTERNAL, {}))
+            self.assertEqual(self.ask({"request": REQUEST, "device": "x"}).status, Status.BAD_REQUEST)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
+        self.assertEqual(self.try_code(self.code).status, Status.OK)
+
+    def test_disk(self) -> None:
+        """A disk that fails is the server's fault: it says so, and the log says why."""
+        with mock.patch.object(Invitations, "open_code", side_effect=OSError(5, "the disk")):
+            half = PakeExchange(self.code, is_server=False)
+            answer = self.ask({"invitation": self.code.number, "message": half.message.hex()})
+        self.assertEqual(answer.status, Status.INTERNAL)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+
+class ThrottleTests(PairCase):
+    """Guessing from one address."""
+
+    limits = Limits(login_attempts=1000)
+
+    def test_pair(self) -> None:
+        """After twenty wrong codes there is a pause, though each was for another invitation; then it goes on."""
+        for number in range(20):
+            answer = self.try_code(Code(1000 + number, "acorn-acorn"))
+            self.assertEqual(answer.status, Status.LOGIN_FAILED)
+        answer = self.try_code(self.code)
+        self.assertEqual(answer.status, Status.BUSY)
+        self.assertIn("try again in 10 minutes", answer.message)
+        self.server.clock.advance(601)
+        self.assertEqual(self.try_code(self.code, connection=self.stranger()).status, Status.OK)
+
+    def test_begun(self) -> None:
+        """What is begun and not tried is no guess; but it costs the server something, and has a bound of its own."""
+        half = PakeExchange(self.code, is_server=False)
+        first = {"invitation": self.code.number, "message": half.message.hex()}
+        statuses = [self.ask(first).status for _ in range(101)]
+        self.assertEqual(statuses, [Status.OK] * 100 + [Status.BUSY])
+
+    def test_not_looked_at(self) -> None:
+        """A login that was not looked at, the server having too much to do, is no guess."""
+        with mock.patch.object(self.server.services.portal, "login", return_value=fail(Busy("too much to do"))):
+            for _ in range(50):
+                answer = self.connection.ask("LOGIN", {"username": "ann", "password": "wrong"})
+                self.assertIn("too much to do", answer.message)
+        self.assertEqual(self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.OK)
+
+    def test_login(self) -> None:
+        """The same for passwords; right ones do not count."""
+        for _ in range(50):
+            Connection(self.server)
+        statuses = [
+            self.connection.ask("LOGIN", {"username": "ann", "password": f"wrong {number}"}).status
+            for number in range(1000)
+        ]
+        self.assertEqual(statuses, [Status.LOGIN_FAILED] * 20 + [Status.BUSY] * 980)
+        self.assertEqual(self.stranger().ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.BUSY)
+
+
+class RenewTests(PairCase):
+    """RENEW."""
+
+    def test_without_device(self) -> None:
+        """It is for devices alone, and not before they are known."""
+        self.assertEqual(self.connection.ask("RENEW", {"request": REQUEST}).status, Status.LOGIN_REQUIRED)
+        self.assertEqual(Connection(self.server).ask("RENEW", {"request": REQUEST}).status, Status.BAD_REQUEST)

@@ -1,0 +1,135 @@
+"""Payloads on their way to a dispatcher: bounded, whole, readable once."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
+from homeftp.errors import TimedOut, TooLarge
+from homeftp.files.budget import MemoryBudget
+from homeftp.interfaces import IPayload
+from homeftp.server.json.payload import StreamPayload, WholePayload
+
+
+class WholePayloadTests(SynchronousTestCase):
+    """A payload that has arrived."""
+
+    def test_interface(self) -> None:
+        """It is what it says."""
+        verifyObject(IPayload, WholePayload(b""))
+
+    def test_pieces(self) -> None:
+        """It comes in bounded pieces, then in nothing."""
+        content = bytes(range(256)) * (PIECE // 100)
+        payload = WholePayload(content)
+        pieces = []
+        while piece := self.successResultOf(Deferred.fromCoroutine(payload.read())):
+            self.assertLessEqual(len(piece), PIECE)
+            pieces.append(piece)
+        self.assertEqual(b"".join(pieces), content)
+
+    def test_limit(self) -> None:
+        """Over the limit it is refused, and at the limit it is not."""
+        reading = Deferred.fromCoroutine(WholePayload(b"12345").read_all(4))
+        self.assertIn("4", self.failureResultOf(reading, TooLarge).value.message)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(WholePayload(b"1234").read_all(4))), b"1234")
+
+
+class BudgetTests(SynchronousTestCase):
+    """The memory of all large payloads."""
+
+    def test_pieces(self) -> None:
+        """One payload gets large pieces, many get small ones, and a payload that has ended makes room again."""
+        budget = MemoryBudget()
+        self.assertEqual(budget.piece, STREAM_PIECE)
+        payloads = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(16)]
+        self.assertEqual(budget.piece, STREAM_MEMORY // 16)
+        more = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(100)]
+        self.assertEqual(budget.piece, PIECE)
+        for payload in more:
+            payload.fail(TimedOut("late"))
+            payload.discard()
+        for payload in payloads[:8]:
+            payload.deliver(bytes(10 * PIECE))
+        for payload in payloads[8:15]:
+            payload.discard()
+            payload.deliver(bytes(10 * PIECE))
+        self.assertEqual(budget.streams, 1)
+        self.assertEqual(budget.piece, STREAM_PIECE)
+
+
+class StreamPayloadTests(SynchronousTestCase):
+    """A payload that is arriving."""
+
+    def setUp(self) -> None:
+        self.drained = 0
+        self.budget = MemoryBudget(PIECE)
+
+    def stream(self, size: int) -> StreamPayload:
+        def drained() -> None:
+            self.drained += 1
+
+        return StreamPayload(size, drained, self.budget)
+
+    def test_interface(self) -> None:
+        """It is what it says."""
+        verifyObject(IPayload, self.stream(1))
+
+    def test_waits_for_a_piece(self) -> None:
+        """A reader gets a piece when there is a whole one, and the rest at the end."""
+        payload = self.stream(PIECE + 10)
+        reading = Deferred.fromCoroutine(payload.read())
+        payload.deliver(bytes(PIECE - 1))
+        self.assertNoResult(reading)
+        payload.deliver(bytes(1))
+        self.assertEqual(len(self.successResultOf(reading)), PIECE)
+        payload.deliver(bytes(10))
+        self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(payload.read()))), 10)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), b"")
+
+    def test_full(self) -> None:
+        """It says when the client must wait, and when it need not any more."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        self.assertTrue(payload.full)
+        self.successResultOf(Deferred.fromCoroutine(payload.read()))
+        self.assertFalse(payload.full)
+        self.assertEqual(self.drained, 1)
+
+    def test_failure(self) -> None:
+        """What ended the stream early reaches the reader, now and later."""
+        payload = self.stream(10)
+        reading = Deferred.fromCoroutine(payload.read())
+        payload.fail(TimedOut("late"))
+        self.failureResultOf(reading, TimedOut)
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_failure_behind_nothing(self) -> None:
+        """Nothing, as a connection that is resumed hands it on, is not taken for the end of the stream."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(payload.read()))), PIECE)
+        payload.deliver(b"")
+        payload.fail(TimedOut("late"))
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_last_bytes(self) -> None:
+        """What came before the end is given first, however little it is."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(b"last")
+        payload.fail(TimedOut("late"))
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), b"last")
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_discard(self) -> None:
+        """What nobody wants is counted and not kept."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        payload.discard()
+        self.assertFalse(payload.full)
+        for _ in range(9):
+            payload.deliver(bytes(PIECE))
+        self.assertFalse(payload.full)
+        self.assertEqual(payload.missing, 0)

@@ -1,0 +1,248 @@
+"""The pipeline: answers in order, work that overlaps only where it may."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import TLS_WRITE
+from homeftp.endpoint import parse
+from homeftp.model import PathLock
+from homeftp.server.json.exchange import Exchange
+from homeftp.server.json.payload import WholePayload
+from homeftp.server.json.pipeline import PathLocks, Pipeline
+from homeftp.server.json.resolution import OutputBuffer, Resolution
+from homeftp.server.json.router import Route
+from homeftp.server.json.stuckrequests import StuckRequestLog
+from homeftp.wire.codec import decode_response
+
+
+def reads(endpoint: str) -> PathLock:
+    return PathLock(parse(endpoint), changes=False)
+
+
+def changes(endpoint: str) -> PathLock:
+    return PathLock(parse(endpoint), changes=True)
+
+
+class ClaimsTests(SynchronousTestCase):
+    """Which claims touch."""
+
+    def test_table(self) -> None:
+        """Two claims conflict when one changes and neither lies beside the other."""
+        cases = [
+            (reads("a"), reads("a"), False),
+            (reads("a"), changes("a"), True),
+            (changes("a"), reads("a"), True),
+            (changes("a"), changes("a"), True),
+            (changes("a"), changes("b"), False),
+            (changes("a/b"), changes("a/c"), False),
+            (changes("a"), changes("a/b/c"), True),
+            (changes("a/b/c"), reads("a"), True),
+            (changes("a/b/c"), reads(""), True),
+            (changes(""), reads("z"), True),
+            (reads(""), reads("z"), False),
+            (reads(""), changes("z"), True),
+            (changes("ab"), changes("a"), False),
+        ]
+        for held, wanted, conflict in cases:
+            claims = PathLocks()
+            claims.hold(held)
+            self.assertEqual(claims.conflict(wanted), conflict, (held, wanted))
+            claims.release(held)
+            self.assertFalse(claims.conflict(wanted), "a released claim holds nothing up")
+
+    def test_counts(self) -> None:
+        """A claim that is held twice is free only after both are released."""
+        claims = PathLocks()
+        claims.hold(reads("a/b"))
+        claims.hold(reads("a/b"))
+        claims.release(reads("a/b"))
+        self.assertTrue(claims.conflict(changes("a")))
+        claims.release(reads("a/b"))
+        self.assertFalse(claims.conflict(changes("a")))
+
+
+class Written:
+    """A way out that is never full by itself."""
+
+    def __init__(self, written: list[bytes]) -> None:
+        self._written = written
+
+    def write(self, data: bytes) -> None:
+        self._written.append(data)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...
+    def unregisterProducer(self) -> None: ...
+
+
+class PipelineTests(SynchronousTestCase):
+    """Order and overlap."""
+
+    def setUp(self) -> None:
+        self.written: list[bytes] = []
+        self.broken: list[Failure] = []
+        self.outlet = OutputBuffer(
+            Written(self.written),
+            paused=lambda: None,
+            resumed=lambda: self.pipeline.flush(),
+            broken=self.broken.append,
+        )
+        self.pipeline = Pipeline(may_write=lambda: not self.outlet.paused, settled=lambda: None)
+        self.overdue = StuckRequestLog(Clock(), 60, "somebody")
+        self.begun: list[str] = []
+        self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
+
+    def add(self, name: str, claim: PathLock) -> None:
+        resolution = Resolution(name, self.outlet, self.pipeline.flush)
+        working: Deferred[None] = Deferred()
+        self.work[name] = (working, resolution)
+
+        def begin() -> Deferred[None]:
+            self.begun.append(name)
+            return working
+
+        self.pipeline.add(self.exchange(claim, resolution, begin, 10))
+
+    def exchange(
+        self, claim: PathLock, resolution: Resolution, begin: Callable[[], Deferred[None]], weight: int = 0
+    ) -> Exchange:
+        route = Route(claim, lambda payload, resolution: begin())
+        return Exchange("", route, WholePayload(), resolution, self.overdue, weight)
+
+    def end(self, name: str) -> None:
+        working, resolution = self.work[name]
+        resolution.resolve(0, name)
+        working.callback(None)
+
+    def answered(self) -> list[object]:
+        return [decode_response(line).id for line in self.written]
+
+    def test_answers_in_order(self) -> None:
+        """What ends first waits for those before it."""
+        for name in "abc":
+            self.add(name, changes(name))
+        self.assertEqual(self.begun, ["a", "b", "c"])
+        self.end("c")
+        self.end("b")
+        self.assertEqual(self.answered(), [])
+        self.end("a")
+        self.assertEqual(self.answered(), ["a", "b", "c"])
+        self.assertEqual(len(self.pipeline), 0)
+        self.assertEqual(self.pipeline.weight, 0)
+
+    def test_conflicting_work_waits(self) -> None:
+        """A read behind a change of the same endpoint begins when the change has ended."""
+        self.add("push", changes("x"))
+        self.add("get", reads("x"))
+        self.assertEqual(self.begun, ["push"])
+        self.end("push")
+        self.assertEqual(self.begun, ["push", "get"])
+
+    def test_long_row(self) -> None:
+        """A long row of requests that each hold up the next, and end as they begin, is no deep recursion."""
+        self.add("first", changes(""))
+        resolutions = [Resolution(number, self.outlet, self.pipeline.flush) for number in range(3000)]
+
+        def begin(resolution: Resolution) -> Deferred[None]:
+            resolution.resolve(0, "")
+            return succeed(None)
+
+        for resolution in resolutions:
+            self.pipeline.add(self.exchange(changes(""), resolution, partial(begin, resolution)))
+        self.end("first")
+        self.assertEqual(self.answered(), ["first", *range(3000)])
+
+    def test_nothing_overtakes(self) -> None:
+        """What comes behind a waiting request waits too, though nothing it touches is held."""
+        self.add("push", changes("x"))
+        self.add("get", reads("x"))
+        self.add("other", changes("y"))
+        self.assertEqual(self.begun, ["push"])
+        self.end("push")
+        self.assertEqual(self.begun, ["push", "get", "other"])
+
+    def test_slow_client(self) -> None:
+        """While the client does not read, answers stay; then they go on in order."""
+        self.outlet.pauseProducing()
+        self.add("a", reads("a"))
+        self.add("b", reads("b"))
+        self.end("a")
+        self.end("b")
+        self.assertEqual(self.answered(), [])
+        self.assertEqual(len(self.pipeline), 2)
+        self.outlet.resumeProducing()
+        self.assertEqual(self.answered(), ["a", "b"])
+
+    def test_interim_answers_wait_for_their_turn(self) -> None:
+        """A listing behind another request sends nothing before that is answered."""
+        self.add("a", reads("a"))
+        self.add("b", reads("b"))
+        sending = Deferred.fromCoroutine(self.work["b"][1].send({"page": 1}))
+        self.assertNoResult(sending)
+        self.end("a")
+        self.successResultOf(sending)
+        self.assertEqual(self.answered(), ["a", "b"])
+        self.assertTrue(decode_response(self.written[1]).more)
+
+    def test_lost_client(self) -> None:
+        """When the client goes, nothing more begins and whoever waits for its turn learns it."""
+        self.add("a", changes("a"))
+        self.add("b", reads("a"))
+        self.add("c", reads("a"))
+        sending = Deferred.fromCoroutine(self.work["b"][1].send({}))
+        self.outlet.stopProducing()
+        self.pipeline.abandon()
+        self.failureResultOf(sending, ConnectionLost)
+        self.end("a")
+        self.assertEqual(self.begun, ["a"])
+        self.assertEqual(self.answered(), [])
+
+    def test_resolving_twice_is_a_bug(self) -> None:
+        """One request has one answer."""
+        self.add("a", reads("a"))
+        resolution = self.work["a"][1]
+        resolution.resolve(0, "first")
+        self.assertRaises(RuntimeError, resolution.resolve, 0, "second")
+        self.failureResultOf(Deferred.fromCoroutine(resolution.send({})), RuntimeError)
+
+    def test_broken_payload(self) -> None:
+        """A payload that ends early, or is longer than it said, ends the connection, in an answer or before it."""
+        for size, interim in ((5, False), (50, False), (5, True), (50, True)):
+            self.setUp()
+            self.add("a", reads("a"))
+            resolution = self.work["a"][1]
+            payload = WholePayload(b"0123456789")
+            payload.size = size
+            if interim:
+                sending = Deferred.fromCoroutine(resolution.send({}, payload=payload))
+                self.failureResultOf(sending, ConnectionLost)
+            else:
+                resolution.resolve(0, "a", None, payload)
+            self.assertEqual(len(self.broken), 1, (size, interim))
+            self.assertTrue(self.outlet.lost)
+
+    def test_large_answer_streams(self) -> None:
+        """A payload goes out in pieces at the client's pace, and the next answer only after it."""
+        self.add("a", reads("a"))
+        self.add("b", reads("b"))
+        content = bytes(300_000)
+        self.outlet.pauseProducing()
+        working, resolution = self.work["a"]
+        resolution.resolve(0, "a", None, content)
+        working.callback(None)
+        self.end("b")
+        self.assertEqual(self.written, [])
+        self.outlet.resumeProducing()
+        sent = b"".join(self.written)
+        head, _, rest = sent.partition(b"\n")
+        self.assertEqual(decode_response(head).content_length, len(content))
+        self.assertEqual(rest[: len(content)], content)
+        self.assertEqual(decode_response(rest[len(content) :].rstrip(b"\n")).id, "b")
+        self.assertLessEqual(max(map(len, self.written)), TLS_WRITE)

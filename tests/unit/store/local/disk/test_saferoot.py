@@ -1,0 +1,272 @@
+"""The jail: one contract, held by our own walk and by the kernel's resolver."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import time
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
+from homeftp.store.local.disk.saferoot import SafeRoot, set_mode
+from homeftp.syscalls import System
+from tests.support.stores import made_by_hand, snapshot
+
+BAD_PARTS = ("..", ".", "", "a/../../outside", "/etc", "a\0b", "\udcff", "x\ud800")
+
+
+class WalkTests(SynchronousTestCase):
+    """What every resolver keeps to; here the walk from part to part."""
+
+    walk = True
+
+    def setUp(self) -> None:
+        """A root with a file in a directory, and a folder outside of it."""
+        self.base = os.path.abspath(self.mktemp())
+        self.root = os.path.join(self.base, "root")
+        self.outside = os.path.join(self.base, "outside")
+        os.makedirs(os.path.join(self.root, "a", "b"))
+        os.makedirs(os.path.join(self.outside, "b"))
+        for path in (f"{self.root}/a/b/file.txt", f"{self.outside}/secret.txt", f"{self.outside}/b/file.txt"):
+            with open(path, "wb") as file:
+                file.write(path.encode())
+        system = System()
+        if not self.walk and not system.has_openat2:
+            raise SkipTest("this kernel has no openat2")
+        self.jail = SafeRoot(self.root, system, walk=self.walk)
+        self.addCleanup(self.jail.close)
+
+    def read(self, name: str) -> bytes:
+        """A file's content, by way of the jail."""
+        fd, found = self.jail.file(parse(name))
+        try:
+            return os.read(fd, found.st_size)
+        finally:
+            os.close(fd)
+
+    def refused(self, endpoint: Endpoint) -> list[type[Exception]]:
+        """What each way in says to an endpoint; a descriptor that one gives is a hole."""
+        ways = (self.jail.file, self.jail.place, self.jail.look, self.jail.way, self.jail.nearest, self.jail.make)
+        answers = []
+        for way in ways:
+            with self.assertRaises(Refusal) as caught:
+                way(endpoint)
+            answers.append(type(caught.exception))
+        return answers
+
+    def test_file(self) -> None:
+        """A regular file beneath the root is opened, and its stat is the descriptor's."""
+        self.assertEqual(self.read("a/b/file.txt"), f"{self.root}/a/b/file.txt".encode())
+
+    def test_absent(self) -> None:
+        """What is not there is NOT_FOUND, whichever part is missing, and a file has nothing beneath it."""
+        for name in ("x", "x/y/z", "a/x", "a/b/file.txt/x", "a/b/file.txt/x/y"):
+            with self.assertRaises(NotFound):
+                self.jail.file(parse(name))
+            with self.assertRaises(NotFound):
+                self.jail.place(parse(name))
+            self.assertIsNone(self.jail.look(parse(name)))
+
+    def test_wrong_kind(self) -> None:
+        """A directory is no file, and a file is no directory."""
+        for endpoint in (parse("a"), parse("a/b"), ROOT):
+            with self.assertRaises(WrongKind):
+                self.jail.file(endpoint)
+        with self.assertRaises(WrongKind):
+            self.jail.place(parse("a/b/file.txt"))
+        with self.assertRaises(WrongKind):
+            self.jail.make(parse("a/b/file.txt/x"))
+
+    def test_planted_link(self) -> None:
+        """B3: a symbolic link is refused as the root's child, as a parent and as a leaf; the outside is untouched."""
+        os.symlink(self.outside, f"{self.root}/child")
+        os.symlink(self.outside, f"{self.root}/a/parent")
+        os.symlink(f"{self.outside}/secret.txt", f"{self.root}/a/b/leaf.txt")
+        os.symlink("file.txt", f"{self.root}/a/b/inside.txt")
+        before = snapshot(self.outside)
+        for name in ("child/b/file.txt", "child/b", "a/parent/b", "a/parent/secret.txt", "a/b/leaf.txt/x"):
+            self.assertEqual(set(self.refused(parse(name))), {WrongKind}, name)
+        for name in ("child", "a/parent", "a/b/leaf.txt", "a/b/inside.txt"):
+            with self.assertRaises(WrongKind):
+                self.jail.file(parse(name))
+            with self.assertRaises(WrongKind):
+                self.jail.place(parse(name))
+            with self.assertRaises(WrongKind):
+                self.jail.make(parse(f"{name}/made"))
+            found = self.jail.look(parse(name))
+            assert found is not None
+            self.assertTrue(stat.S_ISLNK(found.st_mode))
+        self.assertEqual(snapshot(self.outside), before)
+
+    def test_planted_link_control(self) -> None:
+        """The same links lead outside whoever opens by the path: the test above would notice."""
+        os.symlink(self.outside, f"{self.root}/child")
+        with open(f"{self.root}/child/b/file.txt", "rb") as file:
+            self.assertEqual(file.read(), f"{self.outside}/b/file.txt".encode())
+
+    def test_unruly_parts(self) -> None:
+        """B1, B8: an endpoint that no rule has seen leaves the root no more than one that has."""
+        for part in BAD_PARTS:
+            for parts in ((part, "secret.txt"), ("a", part, "secret.txt"), ("a", part)):
+                self.assertEqual(set(self.refused(made_by_hand(*parts))), {BadEndpoint}, parts)
+
+    def test_fifo(self) -> None:
+        """B5: a FIFO is refused at once, though nobody writes into it."""
+        os.mkfifo(f"{self.root}/a/fifo")
+        began = time.monotonic()
+        with self.assertRaises(WrongKind):
+            self.jail.file(parse("a/fifo"))
+        self.assertLess(time.monotonic() - began, 1)
+
+    def test_socket(self) -> None:
+        """B5: a socket is refused."""
+        bound = socket.socket(socket.AF_UNIX)
+        self.addCleanup(bound.close)
+        bound.bind(os.path.relpath(f"{self.root}/socket"))
+        with self.assertRaises(WrongKind):
+            self.jail.file(parse("socket"))
+
+    def test_device(self) -> None:
+        """B5: a device is refused, one that would give bytes for ever above all."""
+        try:
+            os.mknod(f"{self.root}/zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+        except PermissionError:
+            raise SkipTest("only root makes devices") from None
+        with self.assertRaises((WrongKind, Forbidden)):
+            self.jail.file(parse("zero"))
+
+    def test_root_moves(self) -> None:
+        """B11: a root that is moved stays the root; what takes its path is not looked at."""
+        os.rename(self.root, f"{self.base}/moved")
+        os.symlink(self.outside, self.root)
+        with self.assertRaises(NotFound):
+            self.jail.file(parse("secret.txt"))
+        self.assertEqual(self.read("a/b/file.txt"), f"{self.root}/a/b/file.txt".encode())
+        with open(f"{self.root}/secret.txt", "rb") as file:
+            self.assertIn(b"outside", file.read(), "the control: by its path the root is now the outside")
+
+    def test_place(self) -> None:
+        """A directory is opened for changes, and is local: on the root's own file system."""
+        for endpoint in (ROOT, parse("a"), parse("a/b")):
+            place = self.jail.place(endpoint)
+            self.assertTrue(place.local)
+            self.assertEqual(os.fstat(place.fd).st_ino, os.stat(f"{self.root}/{endpoint}").st_ino)
+            os.close(place.fd)
+
+    def test_another_disk(self) -> None:
+        """A directory on another file system is known as such."""
+        self.jail.device += 1
+        place = self.jail.place(parse("a"))
+        self.assertFalse(place.local)
+        os.close(place.fd)
+
+    def test_nearest(self) -> None:
+        """The nearest directory is the last on the way that is there, and its depth says which."""
+        for name, depth in (("a/b", 2), ("a/b/c/d", 2), ("a/x/b", 1), ("x/y", 0)):
+            place, found = self.jail.nearest(parse(name))
+            self.assertEqual(found, depth, name)
+            os.close(place.fd)
+
+    def test_make(self) -> None:
+        """Directories are made with mode 0755, whatever the umask, and given from the last old one on."""
+        before = os.umask(0o077)
+        try:
+            places = self.jail.make(parse("a/new/er/est"))
+        finally:
+            os.umask(before)
+        inodes = [os.fstat(place.fd).st_ino for place in places]
+        for place in places:
+            os.close(place.fd)
+        paths = [f"{self.root}/{name}" for name in ("a", "a/new", "a/new/er", "a/new/er/est")]
+        self.assertEqual(inodes, [os.stat(path).st_ino for path in paths])
+        self.assertEqual({stat.S_IMODE(os.stat(path).st_mode) for path in paths[1:]}, {0o755})
+
+    def test_long_path(self) -> None:
+        """An endpoint as long as the rules allow can be used, though the kernel takes only shorter paths."""
+        endpoint = parse("/".join(["d" * 255] * 15 + ["e" * 254, "f"]))
+        self.addCleanup(shutil.rmtree, os.path.join(self.root, "d" * 255))
+        self.assertEqual(len(str(endpoint)), 4096)
+        for place in self.jail.make(endpoint):
+            os.close(place.fd)
+        found = self.jail.look(endpoint)
+        assert found is not None
+        self.assertTrue(stat.S_ISDIR(found.st_mode))
+        directory = self.jail.way(endpoint)
+        os.close(directory)
+
+    def test_no_descriptor_is_lost(self) -> None:
+        """Refusals close what they opened."""
+        os.symlink(self.outside, f"{self.root}/link")
+        os.mkfifo(f"{self.root}/fifo")
+
+        def use_all() -> None:
+            for name in ("link/x/y", "a/b/file.txt/x/y"):
+                self.refused_or_none(parse(name))
+            for name in ("fifo", "a", "x/y/z"):
+                with self.assertRaises(Refusal):
+                    self.jail.file(parse(name))
+
+        use_all()
+        before = len(os.listdir("/dev/fd"))
+        use_all()
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+    def refused_or_none(self, endpoint: Endpoint) -> None:
+        """Ask every way for what none can give."""
+        for way in (self.jail.file, self.jail.place, self.jail.way, self.jail.nearest, self.jail.make):
+            with self.assertRaises(Refusal):
+                way(endpoint)
+
+
+class KernelTests(WalkTests):
+    """The same contract, with openat2."""
+
+    walk = False
+
+
+class RootTests(SynchronousTestCase):
+    """What can be a root."""
+
+    def test_setup_errors(self) -> None:
+        """A root that is none ends the start with one line that names it and says why."""
+        base = os.path.abspath(self.mktemp())
+        os.mkdir(base)
+        with open(f"{base}/file", "wb"):
+            pass
+        os.mkfifo(f"{base}/fifo")
+        wrong = {"missing": "no such folder", "file": "not a folder", "fifo": "not a folder", "a\0b": "null"}
+        for name, reason in wrong.items():
+            with self.assertRaises(OperatorError) as caught:
+                SafeRoot(f"{base}/{name}", System())
+            self.assertIn(reason, str(caught.exception))
+            self.assertNotIn("\n", str(caught.exception))
+            self.assertNotIn("\0", str(caught.exception))
+
+    def test_link_as_root(self) -> None:
+        """The owner may name the root by a link: what it led to at the start is the root."""
+        base = os.path.abspath(self.mktemp())
+        os.makedirs(f"{base}/real")
+        os.symlink("real", f"{base}/link")
+        jail = SafeRoot(f"{base}/link", System())
+        self.assertEqual(os.fstat(jail.root).st_ino, os.stat(f"{base}/real").st_ino)
+        jail.close()
+
+
+class ModeTests(SynchronousTestCase):
+    """Permission bits."""
+
+    def test_only_nine_bits(self) -> None:
+        """No set-user-ID bit can be set; what a shared folder has besides stays."""
+        path = os.path.abspath(self.mktemp())
+        os.mkdir(path)
+        fd = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        set_mode(fd, 0o7750)
+        self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o750)
+        os.chmod(path, 0o2755)
+        set_mode(fd, 0o700)
+        self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o2700)

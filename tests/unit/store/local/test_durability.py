@@ -1,0 +1,251 @@
+"""What an answer promises, whatever the disk does: batch.py and incoming.py alike."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Callable, Sequence
+
+import attrs
+
+from homeftp.errors import Internal
+from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.saferoot import DirHandle
+from homeftp.store.local.writes.pending import pending_rename
+from homeftp.syscalls import System
+from tests.support.stores import Failing, Lying, Remembering, ReplacingCase, put_of, sha
+
+Putting = Callable[..., "list[Entry | Exception]"]
+
+
+class NoFileSync(Fsync):
+    """Wrong: content is not made durable before it gets its name."""
+
+    def files(self, files: Sequence[tuple[int, DirHandle]]) -> list[OSError | None]:
+        """Do nothing."""
+        return [None for _ in files]
+
+
+class NoDirectorySync(Fsync):
+    """Wrong: names are not made durable."""
+
+    def directories(self, places: Sequence[DirHandle]) -> list[OSError | None]:
+        """Do nothing."""
+        return [None for _ in places]
+
+
+class OrderTests(ReplacingCase):
+    """C7: fsync of the file < rename < fsync of the directory and of each new parent < the answer."""
+
+    def faults(self, system: Remembering, answered: list[str]) -> list[str]:
+        """What is out of order in the calls that led to these answers."""
+        found = []
+        for name in answered:
+            path = self.path(name)
+            inode, parent = os.stat(path).st_ino, os.stat(os.path.dirname(path)).st_ino
+            calls = system.calls
+            renamed = calls.index(("rename", (inode, parent)))
+            since = calls[system.written[inode] : renamed]
+            if ("fsync", inode) not in since and ("syncfs", None) not in since:
+                found.append(f"{name}: renamed before it was durable")
+            if ("fsync_directory", parent) not in calls[renamed:] and ("syncfs", None) not in calls[renamed:]:
+                found.append(f"{name}: answered before its name was durable")
+            above = os.path.dirname(os.path.dirname(path))
+            while len(above) >= len(self.root):
+                if ("fsync_directory", os.stat(above).st_ino) not in calls and ("syncfs", None) not in calls:
+                    found.append(f"{name}: a new directory in {above} was not made durable")
+                above = os.path.dirname(above)
+        return found
+
+    def run_one(self, seed: int, putting: Putting, kind: type[Fsync] = Fsync) -> list[str]:
+        """Put a random lot of files, and say what was out of order."""
+        chance = random.Random(seed)
+        system = Remembering()
+        replacing = self.replacing(system, kind)
+        puts = []
+        for number in range(chance.randrange(1, 10)):
+            folders = [f"d{seed}", *(f"{chance.randrange(3)}" for _ in range(chance.randrange(3)))]
+            condition = chance.choice([None, ABSENT])
+            puts.append(put_of("/".join([*folders, f"f{number}"]), chance.randbytes(50), if_hash=condition))
+        for result in putting(replacing, *puts):
+            if isinstance(result, Exception):
+                raise result
+        found = self.faults(system, [str(put.endpoint) for put, _ in puts])
+        self.end(replacing)
+        return found
+
+    def test_together(self) -> None:
+        """Whatever is put together, nothing is answered before it is durable."""
+        self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.together)], [])
+
+    def test_streamed(self) -> None:
+        """The same, one by one."""
+        self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.streamed)], [])
+
+    def test_control(self) -> None:
+        """A variant that leaves one of the syncs out is caught."""
+        for kind in (NoFileSync, NoDirectorySync):
+            self.assertTrue(self.run_one(1, self.together, kind), kind)
+            self.assertTrue(self.run_one(2, self.streamed, kind), kind)
+
+
+class FailureTests(ReplacingCase):
+    """C3: whatever call fails, no answer says that it did not."""
+
+    def each_point(self, putting: Putting, *puts: tuple[WriteRequest, bytes]) -> list[str]:
+        """Let each call fail in turn; the names of those that did."""
+        failed: list[str] = []
+        while True:
+            self.lay("old.txt", b"old")
+            system = Failing(len(failed) + 1)
+            replacing = self.replacing(system)
+            results = putting(replacing, *puts)
+            if not system.failed:
+                self.assertTrue(all(isinstance(result, Entry) for result in results))
+                return failed
+            failed.append(system.failed)
+            self.assertTrue(any(isinstance(result, Exception) for result in results), failed)
+            self.check(failed, puts, results)
+            self.assertEqual([], self.left(), failed)
+            again = putting(replacing, *((attrs.evolve(put, if_hash=None), content) for put, content in puts))
+            self.assertTrue(all(isinstance(result, Entry) for result in again), (failed, again))
+            self.end(replacing)
+            for put, _ in puts:
+                os.unlink(self.path(str(put.endpoint)))
+            for folder in ("new/er", "new"):
+                if os.path.isdir(self.path(folder)):
+                    os.rmdir(self.path(folder))
+
+    def check(
+        self, failed: list[str], puts: Sequence[tuple[WriteRequest, bytes]], results: list[Entry | Exception]
+    ) -> None:
+        """An answer is a promise; without one there is the old content, unless only the name is in doubt."""
+        for (put, content), result in zip(puts, results, strict=True):
+            name = str(put.endpoint)
+            stands = self.content(name) if os.path.exists(self.path(name)) else None
+            if isinstance(result, Entry):
+                self.assertEqual((stands, result.hash), (content, sha(content)), failed)
+                continue
+            self.assertIsInstance(result, Internal)
+            if "in doubt" in str(result):
+                self.assertEqual(stands, content, failed)
+            else:
+                self.assertEqual(stands, b"old" if name == "old.txt" else None, failed)
+                if failed[-1] == "fsync_directory":
+                    self.assertFalse(os.path.exists(self.path("new")), "a directory that may not last")
+
+    def test_one(self) -> None:
+        """One small file over an old one: write, fsync, rename, fsync of the directory."""
+        found = self.each_point(self.together, put_of("old.txt", b"new"))
+        self.assertEqual(found, ["write", "fsync", "link", "fsync_directory", "rename", "fsync_directory"])
+
+    def test_streamed(self) -> None:
+        """A large file into a new directory: that and its parents are made durable before it gets its name."""
+        found = self.each_point(self.streamed, put_of("new/er/file.txt", b"n" * 1500, if_hash=ABSENT))
+        self.assertEqual(
+            found,
+            ["write", "write", "fsync", *["fsync_directory"] * 3, "rename", "fsync_directory"],
+        )
+
+    def test_together(self) -> None:
+        """Many files: one sync for all, and what fails for all is answered to all."""
+        puts = [put_of("old.txt", b"new"), *(put_of(f"f{number}", b"f", if_hash=ABSENT) for number in range(4))]
+        found = self.each_point(self.together, *puts)
+        kept = ["link", "fsync_directory"]
+        self.assertEqual(found, ["write"] * 5 + ["syncfs"] + kept + ["rename"] * 5 + ["fsync_directory"])
+
+    def test_in_doubt(self) -> None:
+        """After a rename that may not last the answer says so."""
+        self.lay("old.txt")
+        system = Failing(7)
+        (result,) = self.together(self.replacing(system), put_of("old.txt", b"new"))
+        self.assertEqual(system.failed, "fsync_directory")
+        self.assertIsInstance(result, Internal)
+        self.assertIn("in doubt", str(result))
+        assert isinstance(result, Internal)
+        self.assertIsInstance(result.__cause__, OSError)
+
+    def test_no_second_fsync(self) -> None:
+        """A failed fsync is not tried again: the second one would succeed on lost data."""
+
+        class Counting(Failing):
+            """Counts what is synced."""
+
+            synced = 0
+
+            def fsync(self, fd: int) -> None:
+                """Count."""
+                self.synced += 1
+                super().fsync(fd)
+
+        for putting in (self.together, self.streamed):
+            system = Counting(2)
+            replacing = self.replacing(system)
+            (result,) = putting(replacing, put_of("old.txt", b"new"))
+            self.assertIsInstance(result, Internal)
+            self.assertEqual((system.failed, system.synced), ("fsync", 1))
+            self.end(replacing)
+
+
+class ShortWriteTests(ReplacingCase):
+    """A disk that takes a little at a time, and says so."""
+
+    def test_all_is_written(self) -> None:
+        """What was not taken at first is written after it."""
+
+        class Short(System):
+            """Takes seven bytes at most."""
+
+            def write(self, fd: int, data: bytes | memoryview) -> int:
+                """Take some."""
+                return super().write(fd, data[:7])
+
+        content = bytes(range(256)) * 10
+        for putting in (self.together, self.streamed):
+            replacing = self.replacing(Short())
+            (result,) = putting(replacing, put_of("file", content))
+            assert isinstance(result, Entry)
+            self.assertEqual(self.content("file"), content)
+            self.end(replacing)
+
+    def test_nothing_is_taken(self) -> None:
+        """A disk that takes nothing more does not keep a thread for ever."""
+
+        class Stuck(System):
+            """Takes nothing."""
+
+            def write(self, fd: int, data: bytes | memoryview) -> int:
+                """Take nothing."""
+                return 0
+
+        (result,) = self.together(self.replacing(Stuck()), put_of("file", b"content"))
+        self.assertIsInstance(result, Internal)
+        self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
+
+
+class LyingDiskTests(ReplacingCase):
+    """C5: a disk that says that it wrote what it did not."""
+
+    def test_never_answered(self) -> None:
+        """Fewer bytes on the disk than were given to it: no answer, and the old content stands."""
+        for putting in (self.together, self.streamed):
+            self.lay("old.txt", b"old")
+            replacing = self.replacing(Lying())
+            (result,) = putting(replacing, put_of("old.txt", b"n" * 2500))
+            self.assertIsInstance(result, Internal)
+            self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
+            self.end(replacing)
+
+    def test_control(self) -> None:
+        """Without the look at the size the short file would have its name now."""
+        replacing = self.replacing(Lying())
+        put, content = put_of("old.txt", b"new")
+        place = replacing.jail.place(put.endpoint.parent)
+        draft = replacing.drafts.new("0" * 32, place, put.endpoint.parent, None)
+        draft.write(content)
+        arrival = pending_rename(put, draft, place, None, str(put.hash))
+        replacing.publishing.publish([arrival])
+        draft.close()
+        os.close(place.fd)
+        self.assertEqual(self.content("old.txt"), b"ne")

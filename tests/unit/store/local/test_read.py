@@ -1,0 +1,278 @@
+"""Files that are read: as they were when they were opened, or not at all."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator
+from unittest import mock
+
+from zope.interface.verify import verifyObject
+
+from homeftp.config import SLICE
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Changed, FiletypeNotAllowed, NotFound, WrongKind
+from homeftp.interfaces import IOpenFile
+from homeftp.model import Entry
+from homeftp.store.local.read import AT_ONCE, LocalFile
+from tests.support.stores import LONG_AGO, ShareCase, put_of, sha
+
+CONTENT = b"0123456789"
+
+
+class ReadingCase(ShareCase):
+    """A share that holds one old file."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lay("file.txt", CONTENT)
+        self.files = self.share()
+
+    def open(self) -> LocalFile:
+        """The file, open; it is closed at the end of the test."""
+        file = self.files.open(parse("file.txt"))
+        self.addCleanup(file.close)
+        return file
+
+    def known(self, name: str = "file.txt") -> str | None:
+        """What the index knows of a file in the root."""
+        return self.index.lookup(self.root, {name: os.stat(self.path(name))}).get(name)
+
+
+class OpenTests(ReadingCase):
+    """One file."""
+
+    def test_interface(self) -> None:
+        """It is what dispatchers are told that it is."""
+        file = self.open()
+        verifyObject(IOpenFile, file)
+        self.assertEqual((file.entry.size, file.entry.hash, file.content), (10, None, None))
+
+    def test_read(self) -> None:
+        """Any part can be read, up to the end that it had on opening."""
+        file = self.open()
+        self.assertEqual((file.read(0, 100), file.read(3, 4)), (CONTENT, b"3456"))
+        self.assertEqual((file.read(9, 5), file.read(10, 5), file.read(11, 5)), (b"9", b"", b""))
+        with open(self.path("file.txt"), "ab") as more:
+            more.write(b"more")
+        self.assertEqual(file.read(5, 100), b"56789")
+
+    def test_shorter(self) -> None:
+        """A file that got shorter is never padded."""
+        file = self.open()
+        os.truncate(self.path("file.txt"), 5)
+        with self.assertRaises(Changed):
+            file.read(0, 10)
+        with self.assertRaises(Changed):
+            list(file.digest())
+
+    def test_set_back(self) -> None:
+        """Changed while it is hashed, and its time set back: what is told is refused, or the hash of what is there."""
+
+        def slices(fd: int, size: int) -> Iterator[str | None]:
+            first = os.pread(fd, 5, 0)
+            if not edits:
+                edits.append(self.path("file.txt"))
+                before = os.stat(edits[0])
+                with open(edits[0], "r+b") as file:
+                    file.write(b"X" * len(CONTENT))
+                os.utime(edits[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+            yield None
+            yield sha(first + os.pread(fd, size - 5, 5))
+
+        edits: list[str] = []
+        with mock.patch("homeftp.store.local.read.digest_slices", slices), self.assertRaises(Changed):
+            list(self.open().digest())
+        self.assertEqual(len(edits), 1)
+        self.assertIsNone(self.known())
+        self.assertEqual(list(self.open().digest())[-1], sha(b"X" * len(CONTENT)), "the control")
+
+    def test_settle(self) -> None:
+        """Left alone: its entry has the hash of what was read, and whoever opens it next knows it."""
+        self.assertEqual(self.open().settle(sha(CONTENT)).hash, sha(CONTENT))
+        again = self.open()
+        self.assertEqual(again.entry.hash, sha(CONTENT))
+        self.assertEqual(again.settle(None).hash, sha(CONTENT))
+
+    def test_settle_in_part(self) -> None:
+        """Read in part and not known: its entry has no hash, and the index gets none."""
+        self.assertIsNone(self.open().settle(None).hash)
+        self.assertIsNone(self.known())
+
+    def test_changed(self) -> None:
+        """Written to while it was read: Changed, and the index keeps nothing."""
+        for change in (b"X", b"longer than before"):
+            self.lay("file.txt", CONTENT)
+            for digest in (sha(CONTENT), None):
+                file = self.open()
+                with open(self.path("file.txt"), "r+b") as other:
+                    other.write(change)
+                with self.assertRaises(Changed):
+                    file.settle(digest)
+                self.assertIsNone(self.known())
+
+    def test_changed_while_hashed(self) -> None:
+        """The same for a hash."""
+        file = self.open()
+        digest = file.digest()
+        with open(self.path("file.txt"), "r+b") as other:
+            other.write(b"X")
+        with self.assertRaises(Changed):
+            list(digest)
+        self.assertIsNone(self.known())
+
+    def test_replaced(self) -> None:
+        """Replaced while it was read: the reader keeps what it opened, and it is not taken for the new one."""
+        file = self.open()
+        self.files.put_many([put_of("file.txt", b"something else")])
+        self.assertEqual(file.read(0, 100), CONTENT)
+        self.assertEqual(file.settle(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.known(), sha(b"something else"))
+
+    def test_digest(self) -> None:
+        """Hashed by the share itself: the hash comes last, and is kept."""
+        file = self.open()
+        self.assertEqual(list(file.digest()), [sha(CONTENT)])
+        self.assertEqual((file.entry.hash, self.known()), (sha(CONTENT), sha(CONTENT)))
+
+    def test_digest_in_slices(self) -> None:
+        """A huge file is hashed with pauses: four of them do not shut out a small one."""
+        with open(self.path("file.txt"), "wb") as sparse:
+            sparse.truncate(2 * SLICE + 1)
+        file = self.open()
+        digests = file.digest()
+        self.assertEqual([next(digests), next(digests)], [None, None])
+
+    def test_young_file(self) -> None:
+        """A file that was changed within the last 2 s is hashed every time."""
+        with open(self.path("file.txt"), "wb") as young:
+            young.write(CONTENT)
+        self.assertEqual(self.open().settle(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertIsNone(self.known())
+
+    def test_closed(self) -> None:
+        """It can be closed at any time, twice too; settling closes it."""
+        before = len(os.listdir("/dev/fd"))
+        file = self.open()
+        file.settle(None)
+        file.close()
+        self.open().close()
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+
+class OpenManyTests(ReadingCase):
+    """Several at once."""
+
+    def test_small_and_large(self) -> None:
+        """Small ones are read, hashed and closed already; larger ones are open."""
+        self.lay("a/large.txt", b"x" * 101)
+        self.lay("a/small.txt", b"y" * 100)
+        endpoints = [parse(name) for name in ("file.txt", "a/large.txt", "a/small.txt")]
+        before = len(os.listdir("/dev/fd"))
+        first, large, small = self.files.open_many(endpoints, 100)
+        assert isinstance(first, LocalFile) and isinstance(large, LocalFile) and isinstance(small, LocalFile)
+        self.assertEqual(len(os.listdir("/dev/fd")), before + 1)
+        self.assertEqual((first.content, first.entry.hash), (CONTENT, sha(CONTENT)))
+        self.assertEqual((small.content, small.entry.hash), (b"y" * 100, sha(b"y" * 100)))
+        self.assertEqual((large.content, large.entry.hash, large.read(0, 500)), (None, None, b"x" * 101))
+        large.close()
+        self.assertEqual(self.known(), sha(CONTENT), "what was hashed is kept")
+
+    def test_read_already(self) -> None:
+        """One that was read already answers everything from memory."""
+        (file,) = self.files.open_many([parse("file.txt")], 100)
+        assert isinstance(file, LocalFile)
+        os.unlink(self.path("file.txt"))
+        self.assertEqual((file.read(3, 4), file.read(8, 10), file.read(10, 1)), (b"3456", b"89", b""))
+        self.assertEqual(list(file.digest()), [sha(CONTENT)])
+        self.assertEqual(file.settle(sha(CONTENT)), file.entry)
+        file.close()
+
+    def test_known_hash(self) -> None:
+        """A known hash is given, not the hash of what a failing disk made of the file: the client will notice."""
+        self.files.open_many([parse("file.txt")], 100)
+        found = os.stat(self.path("file.txt"))
+        (file,) = self.files.open_many([parse("file.txt")], 100)
+        assert isinstance(file, LocalFile)
+        self.assertEqual(
+            (file.entry.hash, os.stat(self.path("file.txt")).st_ctime_ns), (sha(CONTENT), found.st_ctime_ns)
+        )
+
+    def test_each_for_itself(self) -> None:
+        """What cannot be opened does not keep the others from it."""
+        os.symlink("file.txt", self.path("link"))
+        os.mkfifo(self.path("fifo"))
+        os.mkdir(self.path("empty"))
+        names = ("file.txt", "missing", "missing/x", "file.txt/x", "empty", "link", "fifo", "file.txt")
+        kinds = [LocalFile, NotFound, NotFound, NotFound, WrongKind, WrongKind, WrongKind, LocalFile]
+        before = len(os.listdir("/dev/fd"))
+        results = self.files.open_many([*map(parse, names), ROOT], 100)
+        self.assertEqual([type(result) for result in results], [*kinds, WrongKind])
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+    def test_many(self) -> None:
+        """Any number goes in one call."""
+        names = [f"{number}.txt" for number in range(2 * AT_ONCE + 3)]
+        for name in names:
+            self.lay(name, name.encode())
+        results = self.files.open_many([parse(name) for name in names], 100)
+        contents = [result.content for result in results if isinstance(result, LocalFile)]
+        self.assertEqual(contents, [name.encode() for name in names])
+
+
+class LookTests(ReadingCase):
+    """look."""
+
+    def test_file(self) -> None:
+        """A file's entry has its hash where it is known: then it costs a stat, and no reading."""
+        mtime_us, mode = LONG_AGO, 0o644
+        os.chmod(self.path("file.txt"), 0o644)
+        entry = Entry("", "file", 10, mtime_us, mode)
+        self.assertEqual(self.files.look(parse("file.txt")), entry)
+        list(self.open().digest())
+        found = self.files.look(parse("file.txt"))
+        assert found is not None
+        self.assertEqual(found.hash, sha(CONTENT))
+        with open(self.path("file.txt"), "ab") as other:
+            other.write(b"changed behind our back")
+        changed = self.files.look(parse("file.txt"))
+        assert changed is not None
+        self.assertIsNone(changed.hash)
+
+    def test_others(self) -> None:
+        """A directory is one, nothing is None, and what is neither is refused."""
+        os.mkdir(self.path("empty"))
+        os.mkfifo(self.path("fifo"))
+        os.symlink("file.txt", self.path("link"))
+        os.symlink("empty", self.path("way"))
+        for endpoint in (ROOT, parse("empty")):
+            found = self.files.look(endpoint)
+            assert found is not None
+            self.assertEqual(found.kind, "directory")
+        for name in ("missing", "missing/x", "file.txt/x"):
+            self.assertIsNone(self.files.look(parse(name)))
+        for name in ("fifo", "link", "way/x"):
+            with self.assertRaises(WrongKind):
+                self.files.look(parse(name))
+
+
+class FiletypeTests(ShareCase):
+    """The owner's list of types."""
+
+    def test_reading(self) -> None:
+        """A file of another type is refused by every way to read it, there or not; directories are exempt."""
+        self.lay("a.exe")
+        self.lay("a.txt")
+        os.mkdir(self.path("folder.exe"))
+        share = self.share(filetypes=(".txt",))
+        with self.assertRaises(FiletypeNotAllowed):
+            share.look(parse("a.exe"))
+        for name in ("a.exe", "missing.exe"):
+            with self.assertRaises(FiletypeNotAllowed):
+                share.open(parse(name))
+            (result,) = share.open_many([parse(name)], 100)
+            self.assertIsInstance(result, FiletypeNotAllowed)
+        with self.assertRaises(WrongKind):
+            share.open(parse("folder.exe"))
+        share.open(parse("a.txt")).close()
+        found = share.look(parse("folder.exe"))
+        assert found is not None

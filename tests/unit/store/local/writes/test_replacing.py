@@ -1,0 +1,165 @@
+"""Replacing a file: on its condition, and never what it must not."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, Callable
+
+from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NoSpace, Refusal, TooLarge, WrongKind
+from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.disk.entries import Filetypes
+from homeftp.syscalls import System
+from tests.support.stores import Remembering, ReplacingCase, Walking, put_of, sha
+
+Putting = Callable[..., "list[Entry | Exception]"]
+
+
+class ConditionTests(ReplacingCase):
+    """`if_hash`."""
+
+    def both(self, name: str, content: bytes, **changes: Any) -> Entry | Exception:
+        """Put it streamed, then together with others; both must come to the same."""
+        replacing = self.replacing(System())
+        try:
+            (first,) = self.streamed(replacing, put_of(name, content, **changes))
+            if isinstance(first, Exception):
+                second = self.together(replacing, put_of("aside", b"x"), put_of(name, content, **changes))[1]
+                self.assertIs(type(second), type(first))
+            self.assertEqual(self.left(), [])
+            return first
+        finally:
+            self.end(replacing)
+
+    def test_absent(self) -> None:
+        """ "absent": a file that is not there is made, one that is there stands."""
+        self.assertIsInstance(self.both("new.txt", b"new", if_hash=ABSENT), Entry)
+        self.lay("old.txt", b"old")
+        self.assertIsInstance(self.both("old.txt", b"new", if_hash=ABSENT), Changed)
+        self.assertEqual(self.content("old.txt"), b"old")
+
+    def test_hash(self) -> None:
+        """A hash: the file that has it is replaced, any other stands, and so does none."""
+        self.lay("old.txt", b"old")
+        self.assertIsInstance(self.both("old.txt", b"new", if_hash=sha(b"other")), Changed)
+        self.assertEqual(self.content("old.txt"), b"old")
+        self.assertIsInstance(self.both("old.txt", b"new", if_hash=sha(b"old")), Entry)
+        self.assertEqual(self.content("old.txt"), b"new")
+        self.assertIsInstance(self.both("missing.txt", b"new", if_hash=sha(b"old")), Changed)
+        self.assertIsInstance(self.both("missing/missing.txt", b"new", if_hash=sha(b"old")), Changed)
+        self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "aside", "old.txt"])
+
+    def test_hash_is_kept(self) -> None:
+        """A file that was hashed for its condition needs no hashing the next time."""
+        self.lay("old.txt", b"old")
+        self.both("old.txt", b"new", if_hash=sha(b"other"))
+        self.assertEqual(
+            self.index.lookup(self.root, {"old.txt": os.stat(self.path("old.txt"))}), {"old.txt": sha(b"old")}
+        )
+
+    def test_change_behind_our_back(self) -> None:
+        """What changes between the look and the rename is not replaced."""
+        self.lay("old.txt", b"old")
+        put, content = put_of("old.txt", b"new", if_hash=sha(b"old"))
+
+        class Meddling(Remembering):
+            """Someone edits the file while ours is being made durable."""
+
+            def fsync(inner, fd: int) -> None:
+                self.lay("old.txt", b"OLD")
+
+        for putting in (self.together, self.streamed):
+            self.lay("old.txt", b"old")
+            replacing = self.replacing(Meddling())
+            (result,) = putting(replacing, (put, content))
+            self.assertIsInstance(result, Changed)
+            self.assertEqual(self.content("old.txt"), b"OLD")
+            self.end(replacing)
+
+    def test_wrong_kind(self) -> None:
+        """A file never replaces a directory, a link or a FIFO, with whatever condition."""
+        os.mkdir(self.path("directory"))
+        os.symlink(f"{self.outside}/secret.txt", self.path("link"))
+        os.mkfifo(self.path("fifo"))
+        for name in ("directory", "link", "fifo"):
+            before = os.lstat(self.path(name))
+            for condition in (None, ABSENT, sha(b"")):
+                self.assertIsInstance(self.both(name, b"new", if_hash=condition), WrongKind, (name, condition))
+            self.assertEqual(os.lstat(self.path(name)).st_ino, before.st_ino)
+
+    def test_race_for_absent(self) -> None:
+        """Of many that want to be the first at an endpoint one is, with every system's way to rename."""
+        for system in (System(), Walking()):
+            self.race(system, lambda number: put_of("new.txt", b"%d" % number, if_hash=ABSENT))
+            os.unlink(self.path("new.txt"))
+
+    def test_race_for_hash(self) -> None:
+        """Of many that want to replace the same content one does."""
+        self.lay("new.txt", b"old")
+        self.race(System(), lambda number: put_of("new.txt", b"%d" % number, if_hash=sha(b"old")))
+
+    def race(self, system: System, make: Callable[[int], tuple[WriteRequest, bytes]]) -> None:
+        """Let eight threads put at once."""
+        replacing = self.replacing(system)
+        results: dict[int, Entry | Exception] = {}
+        together = threading.Barrier(8)
+
+        def work(number: int) -> None:
+            together.wait()
+            putting = self.together if number % 2 else self.streamed
+            (results[number],) = putting(replacing, make(number))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        won = [number for number, result in results.items() if isinstance(result, Entry)]
+        self.assertEqual(len(won), 1, results)
+        self.assertEqual(self.content("new.txt"), b"%d" % won[0])
+        self.assertEqual({type(result) for result in results.values()}, {Entry, Changed})
+        self.end(replacing)
+
+
+class CheckTests(ReplacingCase):
+    """What is refused before the disk is touched."""
+
+    def refused(self, put: WriteRequest, content: bytes = b"", **settings: Any) -> Refusal:
+        """What both ways say; nothing is left of it."""
+        replacing = self.replacing(System(), **settings)
+        (first,), (second,) = self.together(replacing, (put, content)), self.streamed(replacing, (put, content))
+        self.end(replacing)
+        assert isinstance(first, Refusal)
+        self.assertEqual((type(first), str(first)), (type(second), str(second)))
+        self.assertEqual(os.listdir(self.root), [".homeftp"])
+        return first
+
+    def test_root(self) -> None:
+        """The root is no file."""
+        self.assertIsInstance(self.refused(put_of("", b"")[0]), WrongKind)
+
+    def test_too_large(self) -> None:
+        """Over the largest file that is taken: the refusal names the limit."""
+        refused = self.refused(*put_of("a", b"x" * 1001), file_size=1000)
+        self.assertIsInstance(refused, TooLarge)
+        self.assertIn("1.0 kB", str(refused))
+
+    def test_filetype(self) -> None:
+        """A file of a type that is not shared: the refusal names those that are."""
+        refused = self.refused(*put_of("a/b.exe", b""), filetypes=Filetypes((".txt", ".md")))
+        self.assertIsInstance(refused, FiletypeNotAllowed)
+        self.assertIn(".txt, .md", str(refused))
+
+    def test_mtime(self) -> None:
+        """A time that no disk can hold is refused, not cut to size."""
+        for mtime_us in (2**63, -(2**63), 10**30):
+            self.assertIsInstance(self.refused(*put_of("a", b"", mtime_us=mtime_us)), BadRequest)
+
+    def test_no_space(self) -> None:
+        """More than the disk has: refused at once, with what is needed and what is free."""
+        replacing = self.replacing(System())
+        put = put_of("a/b", b"", size=2**62)[0]
+        (refused,) = self.streamed(replacing, (put, b""))
+        self.assertIsInstance(refused, NoSpace)
+        self.assertRegex(str(refused), r"it needs 4611686\.0 TB, [\d.]+ .?B are free")
+        self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))

@@ -1,0 +1,254 @@
+"""The trail of changes: replayed, it gives the tree, however many change it at once; and nothing is changed without."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import threading
+from typing import Any, Callable, Sequence
+from unittest import mock
+
+from homeftp.audit import Audit
+from homeftp.config import MIB
+from homeftp.endpoint import parse
+from homeftp.errors import Internal, Refusal
+from homeftp.model import ABSENT, Actor, Change
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.saferoot import DirHandle
+from homeftp.store.local.store import LocalStore
+from homeftp.store.local.writes.commit import InDoubt
+from homeftp.syscalls import System
+from tests.support import replay
+from tests.support.stores import ShareCase, put_of, sha
+
+ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
+
+FILES = ["a", "b", "d/x", "d/y", "d/e/z", "q/r/s", "q/d/x"]
+FOLDERS = ["d", "d/e", "q", "q/d", "q/r", "new"]
+
+
+class Busybody:
+    """Changes a share at random, by the same few names as others do at the same time."""
+
+    def __init__(self, share: LocalStore, seed: int) -> None:
+        self._share = share
+        self._chance = random.Random(seed)
+        self.done = 0
+
+    def change(self, times: int) -> None:
+        """So many tries; what is refused is refused."""
+        steps: list[Callable[[], object]] = [self.put, self.put, self.put_large, self.make, self.remove, self.move]
+        for _ in range(times):
+            try:
+                self._chance.choice([*steps, self.restore, self.move])()
+                self.done += 1
+            except Refusal:  # noqa: PERF203 (that is what happens to many)
+                pass
+
+    def put(self) -> None:
+        """Some files at once."""
+        puts = [
+            put_of(name, self._chance.randbytes(9), hash=None, if_hash=self._chance.choice([None, None, ABSENT]))
+            for name in self._chance.sample(FILES, 3)
+        ]
+        self._share.put_many(puts)
+
+    def put_large(self) -> None:
+        """One by itself."""
+        put, content = put_of(self._chance.choice(FILES), self._chance.randbytes(9))
+        incoming = self._share.begin(put)
+        incoming.write(content)
+        incoming.commit()
+
+    def make(self) -> None:
+        """A directory."""
+        self._share.make_directory(put_of(self._chance.choice(FOLDERS), b"", hash=None)[0])
+
+    def remove(self) -> None:
+        """A file or a directory, with all that is in it perhaps."""
+        name = self._chance.choice([*FILES, *FOLDERS])
+        for _ in self._share.remove(parse(name), None, self._chance.random() < 0.3):
+            pass
+
+    def move(self) -> None:
+        """A file or a directory."""
+        names = self._chance.choice([FILES, FOLDERS])
+        self._share.move(parse(self._chance.choice(names)), parse(self._chance.choice(names)), None, None)
+
+    def restore(self) -> None:
+        """A version."""
+        self._share.restore(parse(self._chance.choice(FILES)), None, None)
+
+
+class ReplayTests(ShareCase):
+    """What was written down is what was done."""
+
+    def test_replay(self) -> None:
+        """Four who get into each other's way leave a log that gives the tree; in another order it would not."""
+        state = os.path.abspath(self.mktemp())
+        audit = Audit(state, size=20_000, kept=100)
+        self.addCleanup(audit.close)
+        share = self.share(record=audit.changed)
+        changing = [Busybody(share, seed) for seed in range(4)]
+        threads = [threading.Thread(target=each.change, args=(150,)) for each in changing]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        self.assertGreater(sum(each.done for each in changing), 200, "the control: much was changed")
+        lines = replay.lines(state)
+        self.assertEqual(replay.replay(lines), replay.tree_of(self.root))
+        self.assertGreater(len(os.listdir(state)), 2, "the control: there are several files")
+        kinds = {(line["change"], line["kind"]) for line in lines}
+        both = {(what, kind) for what in ("add", "delete", "move") for kind in ("file", "directory")}
+        self.assertEqual(kinds - {("metadata", "directory")}, {*both, ("replace", "file")})
+        self.assertNotEqual(self.swapped(lines), replay.tree_of(self.root), "the control")
+
+    def swapped(self, lines: list[dict[str, Any]]) -> replay.Tree | None:
+        """What comes of it when the last two lines that are about one file change places."""
+        for last in range(len(lines) - 1, 0, -1):
+            for before in range(last - 1, -1, -1):
+                if lines[last]["endpoint"] == lines[before]["endpoint"]:
+                    lines[last], lines[before] = lines[before], lines[last]
+                    try:
+                        return replay.replay(lines)
+                    except (AssertionError, KeyError):
+                        return None
+        raise AssertionError("no file was changed twice")
+
+
+class WrittenTests(ShareCase):
+    """What the log is told."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.told: list[Change] = []
+        self.failure: OSError | None = None
+
+    def record(self, changes: Sequence[Change]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.told += changes
+
+    def summary(self) -> list[tuple[Any, ...]]:
+        """What was told since the last time, in short."""
+        told, self.told = self.told, []
+        return [
+            (each.what, each.kind, each.endpoint.whole, *([each.to.whole] if each.to is not None else []))
+            for each in told
+        ]
+
+    def test_facts(self) -> None:
+        """Sizes and hashes of what is there now, and of what was, where that is known; and who asked for it."""
+        share = self.share(record=self.record)
+        put, content = put_of("n/ew", b"four", by=ANN)
+        share.put_many([(put, content)])
+        share.put_many([put_of("n/ew", b"sevenly", if_hash=sha(b"four"), by=ANN)])
+        list(share.remove(parse("n/ew"), sha(b"sevenly"), False, ANN))
+        self.assertEqual({each.by for each in self.told}, {ANN})
+        folder, added, replaced, removed = self.told
+        self.assertEqual((folder.what, folder.kind, folder.endpoint.whole), ("add", "directory", "n"))
+        self.assertEqual((added.what, added.size, added.hash, added.old_size), ("add", 4, sha(b"four"), None))
+        now = replaced.what, replaced.size, replaced.hash, replaced.old_size, replaced.old_hash
+        self.assertEqual(now, ("replace", 7, sha(b"sevenly"), 4, sha(b"four")))
+        self.assertEqual((removed.what, removed.old_size, removed.old_hash), ("delete", 7, sha(b"sevenly")))
+
+    def test_each(self) -> None:
+        """Each file and each directory that is made, removed or moved has its own line; what is refused has none."""
+        share = self.share(record=self.record)
+        share.make_directory(put_of("m/n", b"", hash=None, mtime_us=None)[0])
+        self.assertEqual(self.summary(), [("add", "directory", "m"), ("add", "directory", "m/n")])
+        share.make_directory(put_of("m/n", b"", hash=None)[0])
+        self.assertEqual(self.summary(), [("metadata", "directory", "m/n")])
+        share.put_many([put_of("m/n/f", b"x"), put_of("m/g", b"y")])
+        self.summary()
+        share.move(parse("m/g"), parse("m/n/f"), None, None)
+        share.move(parse("m"), parse("o"), None, None)
+        self.assertEqual(self.summary(), [("move", "file", "m/g", "m/n/f"), ("move", "directory", "m", "o")])
+        share.restore(parse("m/n/f"), None, None)
+        made = [("add", "directory", "m"), ("add", "directory", "m/n")]
+        self.assertEqual(self.summary(), [*made, ("add", "file", "m/n/f")])
+        list(share.remove(parse("o"), None, True))
+        gone = [("delete", "file", "o/n/f"), ("delete", "directory", "o/n"), ("delete", "directory", "o")]
+        self.assertEqual(self.summary(), gone)
+        (refused,) = share.put_many([put_of("m/n/f", b"z", if_hash=ABSENT)])
+        self.assertIsInstance(refused, Refusal)
+        self.assertRaises(Refusal, lambda: list(share.remove(parse("m"), None, False)))
+        self.assertEqual(self.summary(), [])
+
+    def test_owed_at_the_end(self) -> None:
+        """What could not be written down is when the share is closed, if it can be by then; nothing leaks meanwhile."""
+        share = self.share(record=self.record)
+        share.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
+        self.summary()
+        before = len(os.listdir("/proc/self/fd"))
+        self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.assertRaises(Internal, share.make_directory, put_of("a/b/c", b"", hash=None)[0])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.failure = None
+        share.close()
+        self.assertEqual(self.summary(), [("add", "directory", name) for name in ("a", "a/b", "a/b/c")])
+
+    def test_in_doubt(self) -> None:
+        """What has its name is told, though it is in doubt whether that lasts."""
+
+        class NoLinks(System):
+            """Old content is moved to where it is kept, and its folder cannot be made durable."""
+
+            exchanged = False
+
+            def link(self, source: bytes, target: bytes, **directories: Any) -> None:
+                raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+            def exchange(self, one: bytes, other: bytes, **directories: Any) -> None:
+                super().exchange(one, other, **directories)
+                self.exchanged = True
+
+        system = NoLinks()
+        share = self.share(system, record=self.record)
+        self.put(share, "file", b"old")
+        self.put(share, "file", b"newer")
+        self.summary()
+        system.exchanged = False
+
+        def fail(syncing: Fsync, places: Sequence[DirHandle]) -> list[OSError | None]:
+            return [OSError(5, "the disk") if system.exchanged else None for _ in places]
+
+        with mock.patch.object(Fsync, "directories", fail):
+            (refused,) = share.put_many([put_of("file", b"newest")])
+        self.assertIsInstance(refused, InDoubt)
+        self.assertEqual((self.content("file"), self.summary()), (b"newest", [("replace", "file", "file")]))
+
+    def test_unwritable(self) -> None:
+        """A log that fails fails the change, and lets nothing more be changed until what is owed is written."""
+        share = self.share(record=self.record)
+        self.lay("file.txt")
+        self.lay("a/file.txt")
+        for number in (errno.ENOSPC, errno.EIO):
+            self.failure = OSError(number, os.strerror(number))
+            (result,) = share.put_many([put_of("first", b"%d" % number)])
+            self.assertIsInstance(result, Internal)
+            self.assertIn("has been done nevertheless", str(result))
+            self.assertEqual(self.content("first"), b"%d" % number)
+            before = replay.tree_of(self.root)
+            (result,) = share.put_many([put_of("second", b"2")])
+            self.assertIsInstance(result, Internal)
+            self.assertIn("nothing is changed before it can", str(result))
+            for change in (
+                lambda: share.make_directory(put_of("new/er", b"", hash=None)[0]),
+                lambda: share.make_directory(put_of("a", b"", hash=None)[0]),
+                lambda: list(share.remove(parse("file.txt"), None, False)),
+                lambda: list(share.remove(parse("a"), None, True)),
+                lambda: share.move(parse("file.txt"), parse("other"), None, None),
+                lambda: share.move(parse("a"), parse("z"), None, None),
+                lambda: self.stream(share, "large", bytes(2 * MIB), piece=MIB),
+            ):
+                self.assertIn("nothing is changed", str(self.assertRaises(Internal, change)))
+            self.assertEqual(replay.tree_of(self.root), before)
+            self.failure = None
+            (result,) = share.put_many([put_of("second", b"2")])
+            self.assertNotIsInstance(result, Exception)
+            names = [each.endpoint.whole for each in self.told]
+            self.assertEqual(names, ["first", "second"])
+            self.told.clear()

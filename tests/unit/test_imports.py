@@ -1,0 +1,155 @@
+"""The house plan, enforced, and each of its rules shown to notice. The plan itself is house.py."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.imports import (
+    MAY_IMPORT,
+    NO_PATHS,
+    PACKAGE,
+    SHARED,
+    TOOLS,
+    global_reactor,
+    imports,
+    impure,
+    modules,
+    opened_path,
+    package,
+    wrong_direction,
+)
+
+
+class HousePlanTests(SynchronousTestCase):
+    """The rules, over the whole package."""
+
+    def test_every_room_is_in_the_plan(self) -> None:
+        """A new package is given its place in the table before anything is put in it."""
+        self.assertEqual({package(module) for module, _ in modules()} - set(MAY_IMPORT), set())
+
+    def test_table_runs_one_way(self) -> None:
+        """No two rooms may import each other, however far apart; the shared tools are one package in this."""
+
+        def reached(start: str) -> set[str]:
+            seen: set[str] = set()
+            todo = [start]
+            while todo:
+                for name in MAY_IMPORT[todo.pop()] - seen:
+                    seen.add(name)
+                    todo.append(name)
+            return seen
+
+        for name in set(MAY_IMPORT) - TOOLS:
+            self.assertNotIn(name, reached(name))
+        for name in TOOLS:
+            self.assertEqual(reached(name) - SHARED, set())
+
+    def test_direction(self) -> None:
+        """A package imports only what lies below it."""
+        self.assertEqual([wrong for each in modules() for wrong in wrong_direction(*each)], [])
+
+    def test_wire_is_pure(self) -> None:
+        """The wire's rules can be run, tested and fuzzed without Twisted, a disk or a clock."""
+        self.assertEqual([wrong for each in modules() for wrong in impure(*each)], [])
+
+    def test_reactor_is_passed_in(self) -> None:
+        """The global reactor appears only in tap and cli, inside functions: everywhere else it is an argument."""
+        self.assertEqual([wrong for each in modules() for wrong in global_reactor(*each)], [])
+
+    def test_only_the_jail_opens_paths(self) -> None:
+        """What a client names is opened in one place, store/jail.py, however many verbs there are."""
+        self.assertEqual([wrong for each in modules() for wrong in opened_path(*each)], [])
+
+    def test_plugin_module_is_light(self) -> None:
+        """`twistd --help` imports none of homeftp: the plugin only names the module that makes the service."""
+        source = (PACKAGE.parent / "twisted" / "plugins" / "homeftp_plugin.py").read_text(encoding="utf-8")
+        named = {name.split(".")[0] for name in imports("", source)}
+        self.assertEqual(named - {"__future__", "twisted"}, set())
+
+
+class ControlTests(SynchronousTestCase):
+    """Each rule, shown to notice: what it must find, and what it must leave alone."""
+
+    def test_direction(self) -> None:
+        """An import against the plan is found at module level, in a function, when conditional and when relative."""
+        for module, source in [
+            ("wire.codec", "from homeftp.store.policy import rights"),
+            ("wire.codec", "import homeftp.server.json.protocol"),
+            ("wire.codec", "from homeftp import interfaces"),
+            ("server.json.router", "def f():\n    from homeftp.client import connect"),
+            ("client.api", "if TYPE_CHECKING:\n    from homeftp.store.local.store import LocalStore"),
+            ("client.api", "from ..server.gate import connections"),
+            ("store.local.store", "from homeftp.dispatchers.get import Get"),
+            ("dispatchers.get", "from ..store.local.disk import saferoot"),
+        ]:
+            self.assertEqual(len(wrong_direction(module, source)), 1, source)
+        for module, source in [
+            ("wire.codec", "from homeftp.errors import BadRequest"),
+            ("wire.codec", "from . import messages"),
+            ("wire.codec", "from .messages import EntryBody"),
+            ("server.json.router", "from homeftp import __version__"),
+            ("server.json.router", "from homeftp.accounts.realm import Realm"),
+        ]:
+            self.assertEqual(wrong_direction(module, source), [], source)
+
+    def test_wire_is_pure(self) -> None:
+        """Twisted, a socket and a clock are found in the wire, and only there."""
+        for source in ("from twisted.protocols import basic", "import socket", "def f():\n    import time"):
+            self.assertEqual(len(impure("wire.codec", source)), 1, source)
+            self.assertEqual(impure("server.protocol", source), [])
+        self.assertEqual(impure("wire.codec", "import enum\nimport msgspec"), [])
+
+    def test_reactor_is_passed_in(self) -> None:
+        """Each way to reach the global reactor is found; only a function of tap or cli may use one."""
+        for source in (
+            "from twisted.internet import reactor",
+            "import twisted.internet.reactor as r",
+            "from twisted import internet\ntwisted.internet.reactor.run()",
+        ):
+            self.assertEqual(len(global_reactor("tap", source)), 1, source)
+            inside = "def f():\n" + "".join(f"    {line}\n" for line in source.splitlines())
+            self.assertEqual(global_reactor("tap", inside), [])
+            self.assertEqual(global_reactor("cli.main", inside), [])
+            self.assertEqual(len(global_reactor("server.service", inside)), 1, source)
+        self.assertEqual(global_reactor("server.service", "from twisted.internet.interfaces import IReactorTime"), [])
+
+    def test_only_the_jail_opens_paths(self) -> None:
+        """Each way to open a path is found in the server's rooms; descriptors are free, and so is the jail."""
+        for source in (
+            "os.open(path, 0)",
+            "opener = os.open",
+            "open(path)",
+            "with io.open(path): pass",
+            "os.rename(a, b, src_dir_fd=fd)",
+            "from os import unlink",
+            "from pathlib import Path",
+            "import shutil",
+            "from twisted.python.filepath import FilePath",
+        ):
+            for name in NO_PATHS:
+                self.assertEqual(len(opened_path(f"{name}.x", source)), 1, source)
+            self.assertEqual(opened_path("store.local.disk.saferoot", source), [])
+            self.assertEqual(opened_path("client.transfer", source), [])
+        for source in ("os.fsync(fd)", "os.fstat(fd)", "share.open(endpoint)", "def open(self): pass", "import os"):
+            for name in NO_PATHS:
+                self.assertEqual(opened_path(f"{name}.x", source), [], source)
+
+    def test_store_stays_where_the_jail_is(self) -> None:
+        """In a directory that is open the store may name what is directly in it, and nothing else."""
+        for source in (
+            "os.stat(name, dir_fd=fd, follow_symlinks=False)",
+            "os.unlink(name, dir_fd=place.fd)",
+            "os.scandir(directory)",
+            "os.utime(self.fd, ns=times)",
+        ):
+            self.assertEqual(opened_path("store.local.store", source), [], source)
+            self.assertEqual(len(opened_path("server.json.router", source)), 1, source)
+        for source in (
+            "os.stat(name, dir_fd=fd)",
+            "os.stat(name, follow_symlinks=False)",
+            "os.unlink(path)",
+            "os.scandir(path)",
+            "os.open(name, flags, dir_fd=fd)",
+            "os.rename(a, b, src_dir_fd=fd, dst_dir_fd=fd)",
+        ):
+            self.assertEqual(len(opened_path("store.local.store", source)), 1, source)

@@ -1,0 +1,92 @@
+"""What others see of the code: every public name has a docstring, and what is exported is what is meant to be."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Iterator, TypeVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.imports import modules
+
+FACES = ("homeftp.client", "homeftp.interfaces", "homeftp.testing")
+"""The modules that programs of other people import from."""
+
+Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def undocumented(module: str, source: str) -> Iterator[str]:
+    """The public names of a module without a docstring, and the module itself if it has none."""
+    tree = ast.parse(source)
+    if ast.get_docstring(tree) is None:
+        yield module or "homeftp"
+    todo: list[tuple[str, ast.AST]] = [(module, tree)]
+    while todo:
+        above, parent = todo.pop()
+        for node in ast.iter_child_nodes(parent):
+            if isinstance(node, ast.If | ast.Try | ast.With):
+                todo.append((above, node))
+            elif isinstance(node, Documented) and not node.name.startswith("_"):
+                name = f"{above}.{node.name}"
+                if ast.get_docstring(node) is None:
+                    yield name
+                if isinstance(node, ast.ClassDef):
+                    todo.append((name, node))
+
+
+def promiseless(source: str) -> Iterator[str]:
+    """The tests in a test module that do not say what they promise."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, Documented) and node.name.startswith("test_") and ast.get_docstring(node) is None:
+            yield node.name
+
+
+class DocstringTests(SynchronousTestCase):
+    """Docstrings are where they are looked for."""
+
+    def test_public_names(self) -> None:
+        """Every module, class, function and method that is public has a docstring."""
+        self.assertEqual([name for each in modules() for name in undocumented(*each)], [])
+
+    def test_promises(self) -> None:
+        """Every test says what it promises."""
+        found = {
+            f"{path.name}: {name}"
+            for path in Path(__file__).parent.rglob("test_*.py")
+            for name in promiseless(path.read_text(encoding="utf-8"))
+        }
+        self.assertEqual(found, set())
+
+    def test_missing_ones_are_noticed(self) -> None:
+        """The control: what has no docstring is found, wherever it stands; what is private is not asked."""
+        source = 'class A:\n  "d"\n  def f(self): ...\n  def _g(self): ...\nif x:\n  async def h(): ...\n'
+        self.assertEqual(set(undocumented("m", source)), {"m", "m.A.f", "m.h"})
+        self.assertEqual(list(promiseless('def test_a(): ...\ndef test_b():\n  "d"\n')), ["test_a"])
+
+
+class ExportTests(SynchronousTestCase):
+    """What the public modules offer."""
+
+    def test_all_exists(self) -> None:
+        """Whatever a module lists in `__all__` is there, once."""
+        for name, source in modules():
+            if "__all__" in source:
+                module = importlib.import_module(f"homeftp.{name}" if name else "homeftp")
+                self.assertEqual([each for each in module.__all__ if not hasattr(module, each)], [])
+                self.assertEqual(len(set(module.__all__)), len(module.__all__))
+
+    def test_faces(self) -> None:
+        """A module that others import from lists all that it defines, and everything listed is documented."""
+        for name in FACES:
+            module = importlib.import_module(name)
+            own = {
+                each
+                for each, value in vars(module).items()
+                if getattr(value, "__module__", None) == name
+                and not each.startswith("_")
+                and not isinstance(value, TypeVar)
+            }
+            self.assertEqual(own - set(module.__all__), set(), name)
+            self.assertEqual([each for each in module.__all__ if not getattr(module, each).__doc__], [])
