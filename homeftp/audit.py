@@ -66,20 +66,20 @@ class Audit:
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Write down what was changed in the share, in that order. Raises OSError; then nothing is."""
-        self._write([self._line("change", each.by, Status.OK, _fields(each)) for each in changes])
+        self._write([self._line("change", each.actor, Status.OK, _fields(each)) for each in changes])
 
-    def note(self, event: str, by: Actor, status: int = Status.OK, **fields: Any) -> None:
+    def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> None:
         """Write down one thing else: a login, say. Raises OSError."""
-        self._write([self._line(event, by, status, {name: _short(value) for name, value in fields.items()})])
+        self._write([self._line(event, actor, status, {name: _short(value) for name, value in fields.items()})])
 
-    def _line(self, event: str, by: Actor, status: int, fields: dict[str, Any]) -> bytes:
+    def _line(self, event: str, actor: Actor, status: int, fields: dict[str, Any]) -> bytes:
         line = {
             "time": self._now().isoformat(timespec="microseconds"),
             "event": event,
-            "account": _short(by.account),
-            "device": _short(by.device),
-            "address": by.address,
-            "request": _short(by.request),
+            "account": _short(actor.account),
+            "device": _short(actor.device),
+            "address": actor.address,
+            "request": _short(actor.request),
             "status": int(status),
         }
         line.update((name, value) for name, value in fields.items() if value is not None)

@@ -66,7 +66,7 @@ class IRequest(Interface):
     body: Any = Attribute("An instance of the dispatcher's `body_type`.")
     payload: IPayload = Attribute("The bytes that followed the request's line; of size 0 when there are none.")
     account: IAccount = Attribute("Who asks.")
-    by: Actor = Attribute("The same, and from where and by what request, as the audit log has it.")
+    actor: Actor = Attribute("The same, and from where and by what request, as the audit log has it.")
     workers: IWorkers = Attribute("The pool for whatever blocks.")
     gone: bool = Attribute("Whether nobody waits for the answer any more: long work may end.")
     revoked: bool = Attribute("Whether who asked was cut off, and may not come in any more: nothing may come of it.")
@@ -139,12 +139,12 @@ class IStore(Interface):
 
     All raise `FiletypeNotAllowed` (42) for a file whose type is not shared,
     and those that change something `Forbidden` (33) where the share is `read_only`.
-    `by`, and `WriteRequest.by`, is for the audit log: the share of `IRequest.account` fills it in.
+    `actor`, and `WriteRequest.actor`, is for the audit log: the share of `IRequest.account` fills it in.
     """
 
     read_only: str | None = Attribute("Why nothing can be changed, where it is so.")
 
-    def look(endpoint: Endpoint) -> Entry | None:
+    def stat(endpoint: Endpoint) -> Entry | None:
         """What stands there, with its hash where the index knows it; None when nothing does."""
 
     def open(endpoint: Endpoint) -> IOpenFile:
@@ -153,28 +153,30 @@ class IStore(Interface):
     def open_many(endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open` for several at once; the `content` of those of at most `inline` bytes is read already."""
 
-    def pages(endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
         """A directory's entries, sorted by the bytes of their names, page by page; each step blocks.
 
         Names are relative to `endpoint`. With `recursive` a directory is
         followed by what it holds. Raises `NotFound` (40), `WrongKind` (43).
         """
 
-    def begin(put: WriteRequest) -> IUpload:
+    def upload(put: WriteRequest) -> IUpload:
         """Room for a large file, to be written piece by piece, on from `put.offset`.
 
         Raises `Changed` (44), also where less than `put.offset` bytes of it have
         arrived, `WrongKind` (43), `NoSpace` (52), `TooLarge` (22).
         """
 
-    def arrived(endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> ResumePoint | None:
+    def resume_point(
+        endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> ResumePoint | None:
         """How much of a content for that endpoint has arrived, and may be gone on with; None where nothing may.
 
         It is told by `hash` where that was declared when it was sent, and
         otherwise by `size` in bytes and `mtime_us` in microseconds.
         """
 
-    def put_many(puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together; one result for each, in order.
 
         When it returns, each `Entry` survives a power cut.
@@ -190,7 +192,7 @@ class IStore(Interface):
         `endpoint`. Raises `Forbidden` (33) for a share that is read-only.
         """
 
-    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: Actor = SERVER) -> Entry:
+    def restore(endpoint: Endpoint, at_us: int | None, if_hash: str | None, actor: Actor = SERVER) -> Entry:
         """Put the version from `at_us` (microseconds since 1970) in its place, or the newest. Durable on return.
 
         What stands there becomes a version. Raises `NotFound` (40) where there
@@ -198,7 +200,7 @@ class IStore(Interface):
         """
 
     def remove(
-        endpoint: Endpoint, if_hash: str | None, recursive: bool, by: Actor = SERVER
+        endpoint: Endpoint, if_hash: str | None, recursive: bool, actor: Actor = SERVER
     ) -> Generator[int, None, None]:
         """Remove a file, or a directory, durably in the end; after each step, which blocks, how many it removed.
 
@@ -209,7 +211,7 @@ class IStore(Interface):
         or that holds what is not shared.
         """
 
-    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: Actor = SERVER) -> Entry:
+    def move(endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, actor: Actor = SERVER) -> Entry:
         """Give a file or a directory another name; a file that has it becomes a version. Durable on return.
 
         Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), and `Forbidden`

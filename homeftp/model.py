@@ -82,7 +82,7 @@ class Change:
     kind: str
     """ "file" or "directory"."""
     endpoint: Endpoint
-    by: Actor
+    actor: Actor
     to: Endpoint | None = None
     """Where it is now, if it was moved."""
     size: int | None = None
@@ -108,11 +108,11 @@ class WriteRequest:
     """Microseconds since 1970 UTC; None: now."""
     mode: int | None = None
     """Permission bits, of which only the nine are kept; None: as new files are made."""
-    if_hash: str | None = None
+    precondition: str | None = None
     """The hash that must be there, or "absent"; None: whatever is there is replaced."""
     offset: int = 0
     """Bytes of the content that have arrived earlier: what comes now goes behind them."""
-    by: Actor = SERVER
+    actor: Actor = SERVER
     """Who asks for it; the share that an account sees fills that in where it is not said."""
 
 

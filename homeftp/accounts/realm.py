@@ -27,7 +27,7 @@ class Account:
     _whole: IStore
     access: Access | None = None
     """As it was at the login; None for one that is not our own."""
-    by: Actor = attrs.field(default=SERVER, eq=False)
+    actor: Actor = attrs.field(default=SERVER, eq=False)
     """What its changes are put down to."""
     share: AuthorizedStore = attrs.field(init=False, eq=False)
     """What it sees."""
@@ -35,16 +35,16 @@ class Account:
     @share.default
     def _view(self) -> AuthorizedStore:
         access = self.access or Access()
-        return AuthorizedStore(self._whole, access.home, access.rights, self.by)
+        return AuthorizedStore(self._whole, access.home, access.rights, self.actor)
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do where no folder leaves something out."""
         return (self.access or Access()).rights.everywhere
 
-    def known_as(self, by: Actor) -> Account:
-        """The same, where what is changed is put down to `by`."""
-        return attrs.evolve(self, by=by)
+    def known_as(self, actor: Actor) -> Account:
+        """The same, where what is changed is put down to `actor`."""
+        return attrs.evolve(self, actor=actor)
 
 
 @implementer(IRealm)
@@ -73,8 +73,8 @@ class Realm:
         access = None if self.accesses is None else self.accesses.find(name)
         account = Account(name, self.share, access)
         home = account.share.home
-        if home.parts and self.share.look(home) is None and self.share.read_only is None:
-            self.share.make_directory(WriteRequest(endpoint=home, by=Actor(name)))
+        if home.parts and self.share.stat(home) is None and self.share.read_only is None:
+            self.share.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
         return IAccount, account, lambda: None
 
 

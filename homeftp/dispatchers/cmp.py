@@ -42,8 +42,8 @@ def _look_many(share: IStore, questions: Sequence[_Question]) -> Sequence[_Found
 
 def _look(share: IStore, question: _Question) -> _Found | Exception:
     try:
-        arrived = share.arrived(question.endpoint, question.hash, question.size, question.mtime_us)
-        return share.look(question.endpoint), arrived
+        arrived = share.resume_point(question.endpoint, question.hash, question.size, question.mtime_us)
+        return share.stat(question.endpoint), arrived
     except Exception as error:  # noqa: BLE001 (each question of a job has its own outcome)
         return error
 

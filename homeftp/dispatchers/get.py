@@ -161,7 +161,7 @@ async def _list(endpoint: Endpoint, request: IRequest, resolution: IResolution) 
     body: Get = request.body
     if body.offset or body.length is not None or body.if_hash is not None:
         raise WrongKind("this is a directory: offset, length and if_hash are for files")
-    pages = request.account.share.pages(endpoint, body.recursive)
+    pages = request.account.share.list(endpoint, body.recursive)
     total = 0
     while (page := await request.workers.run(next, pages, None)) is not None:
         total += len(page.entries)

@@ -39,7 +39,7 @@ def _put_many(share: IStore, items: Sequence[tuple[WriteRequest, bytes, IRequest
     """In a worker. Whoever was cut off since they asked gets nothing stored any more."""
     welcome = [not request.revoked for _, _, request in items]
     puts = [(put, content) for (put, content, _), stays in zip(items, welcome, strict=True) if stays]
-    stored = iter(share.put_many(puts) if puts else ())
+    stored = iter(share.write_many(puts) if puts else ())
     return [next(stored) if stays else _unwelcome() for stays in welcome]
 
 
@@ -64,7 +64,7 @@ class PushDispatcher:
     def dispatch(self, request: IRequest, resolution: IResolution) -> Awaitable[None]:
         """Store what the request brings."""
         body: Push = request.body
-        put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES, request.by)
+        put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES, request.actor)
         whole: Any = IWholePayload(request.payload, None)
         if body.kind == "file" and put.size <= SMALL_FILE and whole is not None and not put.offset:
             # There may be thousands of these at once: a coroutine for each would cost as much as the file.
@@ -92,7 +92,7 @@ def _answer(entry: Entry, put: WriteRequest, resolution: IResolution) -> None:
     resolution.resolve(Status.OK, f"stored {put.endpoint}", entry_body(entry))
 
 
-def _checked(body: Push, size: int, by: Actor) -> WriteRequest:
+def _checked(body: Push, size: int, actor: Actor) -> WriteRequest:
     """The request as a `WriteRequest`; what the body's types cannot say is said here."""
     endpoint = parse(body.rel_endpoint)
     if not endpoint.parts and body.kind == "file":
@@ -113,16 +113,16 @@ def _checked(body: Push, size: int, by: Actor) -> WriteRequest:
         hash=body.hash,
         mtime_us=meta.get("mtime_us"),
         mode=meta.get("mode"),
-        if_hash=body.if_hash,
+        precondition=body.if_hash,
         offset=body.offset,
-        by=by,
+        actor=actor,
     )
 
 
 async def _stream(request: IRequest, put: WriteRequest, resolution: IResolution) -> Entry:
     """A large file: the disk works on one piece while the next arrives. One that is cut off may be gone on with."""
     run = request.workers.run
-    incoming: IUpload = await run(request.account.share.begin, put)
+    incoming: IUpload = await run(request.account.share.upload, put)
     missing = put.size - put.offset
     trailer = b""
     try:

@@ -47,7 +47,7 @@ class Request:
     payload: IPayload
     account: IAccount
     workers: IWorkers
-    by: Actor = SERVER
+    actor: Actor = SERVER
     _client: Client | None = None
 
     @property

@@ -70,7 +70,7 @@ def _put(position: Position, name: str) -> list[tuple[WriteRequest, bytes]]:
 
 def look(share: LocalStore, position: Position) -> Iterable[object]:
     """What stands there."""
-    return [share.look(parse(position.file)), share.look(parse(position.directory))]
+    return [share.stat(parse(position.file)), share.stat(parse(position.directory))]
 
 
 def read(share: LocalStore, position: Position) -> Iterable[object]:
@@ -92,12 +92,12 @@ def read_many(share: LocalStore, position: Position) -> Iterable[object]:
 
 def list_tree(share: LocalStore, position: Position) -> Iterable[object]:
     """All that is beneath a directory."""
-    return share.pages(parse(position.directory), True)
+    return share.list(parse(position.directory), True)
 
 
 def put_many(share: LocalStore, position: Position) -> Iterable[object]:
     """A file in the place of another, and one that is new."""
-    for answer in share.put_many([*_put(position, position.file), *_put(position, f"{position.directory}/new")]):
+    for answer in share.write_many([*_put(position, position.file), *_put(position, f"{position.directory}/new")]):
         if isinstance(answer, Exception):
             raise answer
         yield answer
@@ -106,7 +106,7 @@ def put_many(share: LocalStore, position: Position) -> Iterable[object]:
 def stream(share: LocalStore, position: Position) -> Iterable[object]:
     """A large file."""
     ((put, content),) = _put(position, position.file)
-    incoming = share.begin(put)
+    incoming = share.upload(put)
     try:
         incoming.write(content)
         return [incoming.commit()]
@@ -127,19 +127,19 @@ def list_versions(share: LocalStore, position: Position) -> Iterable[object]:
 
 def restore(share: LocalStore, position: Position) -> Iterable[object]:
     """What stood there a moment ago, in the place of what does now."""
-    share.put_many(_put(position, position.file))
+    share.write_many(_put(position, position.file))
     return [share.restore(parse(position.file), None, None)]
 
 
 def remove(share: LocalStore, position: Position) -> Iterable[object]:
     """A file that somebody else makes again and again."""
-    share.put_many(_put(position, f"{position.directory}/removed"))
+    share.write_many(_put(position, f"{position.directory}/removed"))
     return list(share.remove(parse(f"{position.directory}/removed"), None, False))
 
 
 def move(share: LocalStore, position: Position) -> Iterable[object]:
     """A file that is made under one name, and is to have another."""
-    share.put_many(_put(position, f"{position.directory}/moving"))
+    share.write_many(_put(position, f"{position.directory}/moving"))
     return [share.move(parse(f"{position.directory}/moving"), parse(f"{position.directory}/moved"), None, None)]
 
 

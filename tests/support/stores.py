@@ -218,14 +218,14 @@ class ShareCase(SynchronousTestCase):
 
     def put(self, share: LocalStore, name: str, content: bytes, **changes: Any) -> Entry:
         """Put one small file; raises what it is refused with."""
-        (result,) = share.put_many([put_of(name, content, **changes)])
+        (result,) = share.write_many([put_of(name, content, **changes)])
         if isinstance(result, Exception):
             raise result
         return result
 
     def stream(self, share: LocalStore, name: str, content: bytes, *, piece: int = 1000, **changes: Any) -> Entry:
         """Put one file piece by piece; raises what it is refused with."""
-        incoming = share.begin(put_of(name, content, **changes)[0])
+        incoming = share.upload(put_of(name, content, **changes)[0])
         try:
             for start in range(0, len(content), piece):
                 incoming.write(content[start : start + piece])

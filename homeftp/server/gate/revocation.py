@@ -82,6 +82,6 @@ class RevocationMonitor:
         """In a worker: tell the audit log of those who were cut off; nothing waits for that."""
         try:
             for session in gone:
-                self._audit.note("cut", session.entrance.by(), Status.FORBIDDEN)
+                self._audit.note("cut", session.entrance.actor(), Status.FORBIDDEN)
         except OSError:
             self._log.failure("that somebody was cut off could not be written to the audit log")

@@ -61,36 +61,38 @@ class SessionAudit:
         self._workers = workers
         self._sparing = sparing
 
-    def note(self, event: str, by: Actor, status: int = Status.OK, **fields: Any) -> Deferred[None]:
+    def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> Deferred[None]:
         """Write a line about who comes in; fails with `Internal` (50) when that cannot be done."""
-        noted = self._workers.finish(partial(self._audit.note, event, by, status, **fields))
+        noted = self._workers.finish(partial(self._audit.note, event, actor, status, **fields))
         return noted.addErrback(_nobody_comes_in)
 
-    def refused_login(self, who: str, by: Actor, **fields: Any) -> Deferred[None]:
+    def refused_login(self, who: str, actor: Actor, **fields: Any) -> Deferred[None]:
         """The same, for somebody that anybody can be: not without end."""
         write = self._sparing.take(who)
         if write:
-            return self.note("login", by, Status.LOGIN_FAILED, **fields)
-        return succeed(None) if write is False else self._say_that_more(by)
+            return self.note("login", actor, Status.LOGIN_FAILED, **fields)
+        return succeed(None) if write is False else self._say_that_more(actor)
 
-    def _say_that_more(self, by: Actor) -> Deferred[None]:
-        return self.note("unrecorded", by, Status.FORBIDDEN)
+    def _say_that_more(self, actor: Actor) -> Deferred[None]:
+        return self.note("unrecorded", actor, Status.FORBIDDEN)
 
-    def refused(self, envelope: Envelope, by: Actor, home: Endpoint, resolution: IResolution) -> IResolution:
+    def refused(self, envelope: Envelope, actor: Actor, home: Endpoint, resolution: IResolution) -> IResolution:
         """The same resolution, whose refusals are written down first. `home` is where the account's endpoints begin."""
 
         def record(status: int) -> Deferred[None]:
-            write = self._sparing.take(f"account {by.account}")
+            write = self._sparing.take(f"account {actor.account}")
             if write is False:
                 return succeed(None)
             noted = (
-                self._workers.finish(self._refusal, envelope, by, home, status) if write else self._say_that_more(by)
+                self._workers.finish(self._refusal, envelope, actor, home, status)
+                if write
+                else self._say_that_more(actor)
             )
             return noted.addErrback(self._not_written)
 
         return _Recorded(resolution, record)
 
-    def _refusal(self, envelope: Envelope, by: Actor, home: Endpoint, status: int) -> None:
+    def _refusal(self, envelope: Envelope, actor: Actor, home: Endpoint, status: int) -> None:
         """In a worker."""
         try:
             said: dict[str, Any] = decode_body(envelope.request_type, envelope.body, dict)
@@ -100,7 +102,7 @@ class SessionAudit:
         for name in ("endpoint", "to"):
             if name in fields:
                 fields[name] = _whole(fields[name], home)
-        self._audit.note("refused", by, status, size=envelope.content_length, **fields)
+        self._audit.note("refused", actor, status, size=envelope.content_length, **fields)
 
     def _not_written(self, failure: Failure) -> None:
         """Nothing was changed: the client may have its answer."""

@@ -64,7 +64,7 @@ class Authenticator:
         """Who is logged in, as the audit log is to have it of what this request type changes."""
         assert self.account is not None
         if request_type not in self._accounts:
-            self._accounts[request_type] = self.account.known_as(self.by(request_type))
+            self._accounts[request_type] = self.account.known_as(self.actor(request_type))
         return self._accounts[request_type]
 
     def came_in(self) -> tuple[Account, Device | None]:
@@ -72,7 +72,7 @@ class Authenticator:
         assert self.account is not None
         return self.account, self.device
 
-    def by(self, request_type: str | None = None) -> Actor:
+    def actor(self, request_type: str | None = None) -> Actor:
         """Who asks, as the audit log has it."""
         account = None if self.account is None else self.account.name
         return Actor(account, None if self.device is None else self.device.name, self._address, request_type)
@@ -90,11 +90,11 @@ class Authenticator:
                 account = await self._checked(body)
             except UnauthorizedLogin:
                 self._log.info("login failed for {user} from {peer}", user=ascii(body.username[:64]), peer=self._peer)
-                by = self.by(conversation.LOGIN)
-                await self._auditing.note("login", by, Status.LOGIN_FAILED, user=body.username[:64])
+                actor = self.actor(conversation.LOGIN)
+                await self._auditing.note("login", actor, Status.LOGIN_FAILED, user=body.username[:64])
                 self._count_failure()
                 raise LoginFailed("the user name or the password is wrong") from None
-            await self._auditing.note("login", attrs.evolve(self.by(conversation.LOGIN), account=account.name))
+            await self._auditing.note("login", attrs.evolve(self.actor(conversation.LOGIN), account=account.name))
         except Exception as error:  # noqa: BLE001 (a checker may raise anything)
             self._failed(error, resolution, "a login could not be checked")
         else:
@@ -157,10 +157,10 @@ class Authenticator:
                 account = await self._avatar(credentials)
             except UnauthorizedLogin:
                 self._log.info("a device that is not paired any more, from {peer}", peer=self._peer)
-                await self._auditing.refused_login(f"device {id}", self.by(), certificate=id)
+                await self._auditing.refused_login(f"device {id}", self.actor(), certificate=id)
                 return
             self.device = credentials.device
-            await self._auditing.note("login", attrs.evolve(self.by(), account=account.name))
+            await self._auditing.note("login", attrs.evolve(self.actor(), account=account.name))
         except Exception as error:  # noqa: BLE001 (the disk, say: the log tells)
             self.trouble = self._refusal(error, "a device could not come in")
         else:
@@ -192,7 +192,7 @@ class Authenticator:
                 raise BadRequest("only a device that came in by its certificate can have it renewed")
             certify = self._services.pairings.certify
             made = await self._services.workers.run(certify, body.request.encode(), self.device.id)
-            await self._auditing.note("renewal", self.by(conversation.RENEW))
+            await self._auditing.note("renewal", self.actor(conversation.RENEW))
         except Exception as error:  # noqa: BLE001 (the disk may fail)
             self._failed(error, resolution, "a certificate could not be renewed")
         else:

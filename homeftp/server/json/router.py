@@ -157,15 +157,15 @@ class Router:
         if claim.changes:
             resolution = self._refused(envelope, resolution)
         account = self.entrance.account_for(dispatcher.request_type)
-        request = Request(dispatcher.request_type, body, payload, account, self._services.workers, account.by, self)
+        request = Request(dispatcher.request_type, body, payload, account, self._services.workers, account.actor, self)
         return self._services.table.dispatch(dispatcher, request, resolution)
 
     def _refused(self, envelope: Envelope, resolution: IResolution) -> IResolution:
         """The resolution of a request of somebody who is logged in, that may be refused: the audit log tells of it."""
         if self.account is None:
             return resolution
-        by = self.entrance.by(envelope.request_type)
-        return self._auditing.refused(envelope, by, self.account.share.home, resolution)
+        actor = self.entrance.actor(envelope.request_type)
+        return self._auditing.refused(envelope, actor, self.account.share.home, resolution)
 
     def _hello(self, body: NoBody, resolution: IResolution) -> None:
         """What this server is and may be asked; a stranger learns no more than a client needs to log in."""

@@ -97,7 +97,7 @@ class LocalStore:
 
     # -- reading -------------------------------------------------------------------
 
-    def look(self, endpoint: Endpoint) -> Entry | None:
+    def stat(self, endpoint: Endpoint) -> Entry | None:
         """What stands there, with its hash where the index knows it; None when nothing does."""
         return self._reading.look(endpoint)
 
@@ -109,7 +109,7 @@ class LocalStore:
         """`open` for several at once; those of at most `inline` bytes have their content and hash, and are closed."""
         return self._reading.open_many(endpoints, inline)
 
-    def pages(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""
         return self._listing.pages(endpoint, recursive)
 
@@ -122,7 +122,7 @@ class LocalStore:
             )
         return history(self._replacing, endpoint)
 
-    def arrived(
+    def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
         """How much of a content for that endpoint has arrived; None where nothing can be gone on with."""
@@ -138,11 +138,11 @@ class LocalStore:
             raise Forbidden(f"the share is read-only: {self.read_only}")
         return self._replacing
 
-    def begin(self, put: WriteRequest) -> LocalUpload:
+    def upload(self, put: WriteRequest) -> LocalUpload:
         """Room for a large file."""
         return begin_upload(self._writable(), put)
 
-    def put_many(self, puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(self, puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
         return put_together(self._writable(), puts)
 
@@ -150,21 +150,21 @@ class LocalStore:
         """Make a directory, and its parents."""
         return make_directory(self._writable(), put)
 
-    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: Actor = SERVER) -> Entry:
+    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, actor: Actor = SERVER) -> Entry:
         """Put a version back."""
-        return restore(self._writable(), endpoint, at_us, if_hash, by)
+        return restore(self._writable(), endpoint, at_us, if_hash, actor)
 
     def remove(
-        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: Actor = SERVER
+        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, actor: Actor = SERVER
     ) -> Generator[int, None, None]:
         """Remove a file or a directory, step by step."""
-        return remove(self._writable(), self._listing, endpoint, if_hash, recursive, by)
+        return remove(self._writable(), self._listing, endpoint, if_hash, recursive, actor)
 
     def move(
-        self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: Actor = SERVER
+        self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, actor: Actor = SERVER
     ) -> Entry:
         """Give a file or a directory another name."""
-        return move(self._writable(), endpoint, to, if_hash, if_to, by)
+        return move(self._writable(), endpoint, to, if_hash, if_to, actor)
 
     # -- keeping house ---------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class AuthorizedStore:
     share: IStore
     home: Endpoint
     rights: Rights
-    by: Actor = attrs.field(default=SERVER, eq=False)
+    actor: Actor = attrs.field(default=SERVER, eq=False)
     """Who sees it, and asks for what is changed, unless it is said."""
 
     @property
@@ -44,8 +44,8 @@ class AuthorizedStore:
         """Where that is in the share."""
         return Endpoint((*self.home.parts, *endpoint.parts), len(self.home.parts))
 
-    def _who(self, by: Actor) -> Actor:
-        return self.by if by == SERVER else by
+    def _who(self, actor: Actor) -> Actor:
+        return self.actor if actor == SERVER else actor
 
     def _may(self, right: str, endpoint: Endpoint) -> bool:
         return right in self.rights.at(endpoint.parts)
@@ -58,9 +58,9 @@ class AuthorizedStore:
 
     # -- reading -------------------------------------------------------------------
 
-    def look(self, endpoint: Endpoint) -> Entry | None:
+    def stat(self, endpoint: Endpoint) -> Entry | None:
         """What stands there, if it may be seen."""
-        return self.share.look(self._whole(endpoint)) if self._may(READ, endpoint) else None
+        return self.share.stat(self._whole(endpoint)) if self._may(READ, endpoint) else None
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
         """A file, to read."""
@@ -76,9 +76,9 @@ class AuthorizedStore:
             for endpoint, nothing in zip(endpoints, absent, strict=True)
         ]
 
-    def pages(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
         """A directory's entries, without those that may not be seen."""
-        pages = self.share.pages(self._visible(endpoint), recursive)
+        pages = self.share.list(self._visible(endpoint), recursive)
         if self.rights == Rights():
             yield from pages  # there may be a million entries
         for page in pages:
@@ -97,28 +97,28 @@ class AuthorizedStore:
     def _sees(self, endpoint: Endpoint, name: str) -> bool:
         return READ in self.rights.at((*endpoint.parts, *name.split("/")) if name else endpoint.parts)
 
-    def arrived(
+    def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
         """How much of a content has arrived, for whoever may store it there, and see that."""
         rights = self.rights.at(endpoint.parts)
         if READ not in rights or not rights & {ADD, REPLACE}:
             return None
-        return self.share.arrived(self._whole(endpoint), hash, size, mtime_us)
+        return self.share.resume_point(self._whole(endpoint), hash, size, mtime_us)
 
     # -- writing -------------------------------------------------------------------
 
-    def begin(self, put: WriteRequest) -> IUpload:
+    def upload(self, put: WriteRequest) -> IUpload:
         """Room for a large file."""
-        return self._stored(put, self.share.begin)
+        return self._stored(put, self.share.upload)
 
-    def put_many(self, puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(self, puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
         allowed = [self._allowed(put) for put, _ in puts]
         asked = [
             (ours, content) for ours, (_, content) in zip(allowed, puts, strict=True) if isinstance(ours, WriteRequest)
         ]
-        done = iter(self.share.put_many(asked) if asked else ())
+        done = iter(self.share.write_many(asked) if asked else ())
         results: list[Entry | Exception] = []
         for ours, (put, _) in zip(allowed, puts, strict=True):
             result = next(done) if isinstance(ours, WriteRequest) else ours
@@ -149,43 +149,43 @@ class AuthorizedStore:
         rights = self.rights.at(put.endpoint.parts)
         if put.offset and READ not in rights:
             return self._forbidden(put.endpoint, "go on with what has arrived")  # it may be somebody else's
-        whole = attrs.evolve(put, endpoint=self._whole(put.endpoint), by=self._who(put.by))
+        whole = attrs.evolve(put, endpoint=self._whole(put.endpoint), actor=self._who(put.actor))
         if ADD in rights and REPLACE in rights:
             return whole
-        if ADD in rights and put.if_hash in (None, ABSENT):
-            return attrs.evolve(whole, if_hash=ABSENT)
-        if {READ, REPLACE} <= rights and put.if_hash != ABSENT and self.share.look(whole.endpoint) is not None:
+        if ADD in rights and put.precondition in (None, ABSENT):
+            return attrs.evolve(whole, precondition=ABSENT)
+        if {READ, REPLACE} <= rights and put.precondition != ABSENT and self.share.stat(whole.endpoint) is not None:
             return whole
         return self._forbidden(put.endpoint, "store this")
 
     def _veiled(self, refused: Refusal, put: WriteRequest, allowed: WriteRequest) -> Refusal:
         """What may be told of why something could not be stored."""
-        if isinstance(refused, Changed) and put.if_hash != allowed.if_hash:
+        if isinstance(refused, Changed) and put.precondition != allowed.precondition:
             return self._forbidden(put.endpoint, "replace what is")
         if isinstance(refused, _TELLING) and not self._may(READ, put.endpoint):
             return self._forbidden(put.endpoint, "store this")
         return refused
 
-    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: Actor = SERVER) -> Entry:
+    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, actor: Actor = SERVER) -> Entry:
         """Put a version in its place."""
         if not self._may(READ, endpoint):
             raise no_version(endpoint, at_us)
         whole = self._whole(endpoint)
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
             raise self._forbidden(endpoint, "put back what was there")
-        return self.share.restore(whole, at_us, if_hash, self._who(by))
+        return self.share.restore(whole, at_us, if_hash, self._who(actor))
 
     def remove(
-        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: Actor = SERVER
+        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, actor: Actor = SERVER
     ) -> Generator[int, None, None]:
         """Remove a file, or a directory where all that may be in it may be removed."""
         whole = self._visible(endpoint)
         if DELETE not in self.rights.in_all_of(endpoint.parts):
             raise self._forbidden(endpoint, "remove this")
-        yield from self.share.remove(whole, if_hash, recursive, self._who(by))
+        yield from self.share.remove(whole, if_hash, recursive, self._who(actor))
 
     def move(
-        self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: Actor = SERVER
+        self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, actor: Actor = SERVER
     ) -> Entry:
         """Give a file or a directory another name, where all of it may be removed here and stored there."""
         whole = self._visible(endpoint)
@@ -196,11 +196,11 @@ class AuthorizedStore:
             raise self._forbidden(to, "store this")
         asked = if_to if REPLACE in there else ABSENT
         try:
-            return self.share.move(whole, self._whole(to), if_hash, asked, self._who(by))
+            return self.share.move(whole, self._whole(to), if_hash, asked, self._who(actor))
         except _TELLING as refused:
-            if READ not in there and self.share.look(whole) is not None:
+            if READ not in there and self.share.stat(whole) is not None:
                 raise self._forbidden(to, "store this") from refused
-            if not isinstance(refused, Changed) or asked == if_to or self.share.look(self._whole(to)) is None:
+            if not isinstance(refused, Changed) or asked == if_to or self.share.stat(self._whole(to)) is None:
                 raise
             raise self._forbidden(to, "replace what is") from refused
 

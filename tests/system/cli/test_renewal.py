@@ -29,13 +29,13 @@ class RenewalTests(PairCase):
             kept: dict[str, Any] = json.load(file)
             return kept
 
-    def age(self, by: timedelta) -> None:
+    def age(self, actor: timedelta) -> None:
         """Let the device have a certificate that was made so long ago."""
         (device,) = Devices(AccountDatabase(self.server.state)).all()
         key, request = new_request()
 
         def then() -> datetime:
-            return now() - by
+            return now() - actor
 
         certificate = certify_device(self.server.state, request, device.id, now=then)
         kept = {

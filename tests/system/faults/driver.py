@@ -74,11 +74,11 @@ class Server:
                 say(answer=number, **describe(answer))
                 number += 1
         # One system call more, so that there is one to be killed at behind the last answer.
-        self._ask(lambda share: [share.look(parse(AFTERWARDS))])
+        self._ask(lambda share: [share.stat(parse(AFTERWARDS))])
 
     def afterwards(self) -> dict[str, str]:
         """Put one more file, and say how that went."""
-        answers = self._ask(lambda share: share.put_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)]))
+        answers = self._ask(lambda share: share.write_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)]))
         return describe(answers if isinstance(answers, Exception) else answers[0])
 
     def _ask(self, call: Callable[[LocalStore], Any]) -> Any:

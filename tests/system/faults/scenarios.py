@@ -112,7 +112,7 @@ def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
     """A large file, piece by piece."""
 
     def call(share: LocalStore) -> list[Entry]:
-        incoming = share.begin(put_of(name, content, **changes)[0])
+        incoming = share.upload(put_of(name, content, **changes)[0])
         try:
             for _ in incoming.check():
                 pass
@@ -130,7 +130,7 @@ def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
 def together(files: Mapping[str, bytes], **changes: Any) -> Asked:
     """Small files, at once."""
     puts = [put_of(name, content, **changes) for name, content in files.items()]
-    return Asked(lambda share: share.put_many(puts), [{name: file(content)} for name, content in files.items()])
+    return Asked(lambda share: share.write_many(puts), [{name: file(content)} for name, content in files.items()])
 
 
 def version(name: str) -> str:
@@ -177,15 +177,17 @@ def make_directory(name: str, **changes: Any) -> Asked:
 
 SCENARIOS: dict[str, Scenario] = {
     "large": Scenario({"folder/file": OLD, "kept": b"kept"}, [stream("folder/file", LARGE, 3)]),
-    "large expected": Scenario({"file": OLD}, [stream("file", LARGE, 2, if_hash=sha(OLD))]),
-    "large new": Scenario({}, [stream("new/er/file", LARGE, 2, if_hash=EXPECTED_ABSENT)]),
+    "large expected": Scenario({"file": OLD}, [stream("file", LARGE, 2, precondition=sha(OLD))]),
+    "large new": Scenario({}, [stream("new/er/file", LARGE, 2, precondition=EXPECTED_ABSENT)]),
     "huge": Scenario({"file": OLD}, [stream("file", HUGE, 2)]),
-    "small": Scenario({"file": OLD}, [together({"file": SMALL[0]}, if_hash=sha(OLD)), together({"file": SMALL[1]})]),
+    "small": Scenario(
+        {"file": OLD}, [together({"file": SMALL[0]}, precondition=sha(OLD)), together({"file": SMALL[1]})]
+    ),
     "together": Scenario(
         {"one": OLD, "folder/two": SMALL[5], "kept": b"kept"},
         [together(dict(zip(("one", "folder/two", "three", "folder/four", "new/er/five"), SMALL, strict=False)))],
     ),
-    "together new": Scenario({}, [together({"a": SMALL[0], "b/c": SMALL[1]}, if_hash=EXPECTED_ABSENT)]),
+    "together new": Scenario({}, [together({"a": SMALL[0], "b/c": SMALL[1]}, precondition=EXPECTED_ABSENT)]),
     "directory": Scenario(
         {"folder/kept": b"kept"},
         [make_directory("folder/new/er", mode=0o750, mtime_us=LONG_AGO), make_directory("folder", mode=0o700)],

@@ -225,7 +225,7 @@ class MeanwhileTests(ShareCase):
             path = self.lay("file", OLD)
             share = self.share()
             before = room(self.root), os.stat(path).st_ino
-            incoming = share.begin(put_of("file", LARGE)[0])
+            incoming = share.upload(put_of("file", LARGE)[0])
             incoming.write(LARGE[:300_000])
             with no_bytes(self.root):
                 with self.assertRaises(NoSpace) as caught:
@@ -247,7 +247,7 @@ class ParentTests(ShareCase):
             share = self.share()
             try:
                 with no_names(self.root):
-                    (answer,) = share.put_many([put_of("new/file", b"content")])
+                    (answer,) = share.write_many([put_of("new/file", b"content")])
             finally:
                 share.close()
         assert isinstance(answer, NoSpace)

@@ -109,10 +109,10 @@ def after_restart(root: str) -> list[str]:
             if before != after:
                 found.append(f"the restart changed {sorted(set(before.items()) ^ set(after.items()))}")
             for name, state in after.items():
-                entry = share.look(parse(name))
+                entry = share.stat(parse(name))
                 if entry is None or (entry.hash is not None and entry.hash != state):
                     found.append(f"{name} is {state}, and is said to be {entry}")
-            (answer,) = share.put_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)])
+            (answer,) = share.write_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)])
             if isinstance(answer, Exception):
                 found.append(f"nothing can be put any more: {answer!r}")
         finally:

@@ -111,11 +111,11 @@ def resumed(crashed: Crashed, share: LocalStore) -> Iterator[str]:
         if began > crashed.position:
             continue
         put = WriteRequest(endpoint=parse(path), size=len(content), hash=hash_bytes(content))
-        arrived = share.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+        arrived = share.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
         if arrived is None:
             continue
         try:
-            incoming = share.begin(attrs.evolve(put, offset=arrived.size))
+            incoming = share.upload(attrs.evolve(put, offset=arrived.size))
             for _ in incoming.check():
                 pass
         except Changed:

@@ -71,7 +71,7 @@ class Workload:
             put, content = self._put(path, self._chance.choice(_SMALL))
             puts.append((put, content))
             versions.append(self._history.file(path, content))
-        results = self._store.put_many(puts)
+        results = self._store.write_many(puts)
         for path, version, result in zip(paths, versions, results, strict=True):
             if isinstance(result, Exception):
                 self._history.refuse(path, result)
@@ -102,7 +102,7 @@ class Workload:
         """It, piece by piece; some are given up when all of it is there, and what can be is gone on with."""
         put, content = self._put(path, self._chance.choice(_LARGE))
         self._history.upload(path, content)
-        incoming = self._store.begin(put)
+        incoming = self._store.upload(put)
         try:
             for start in range(0, len(content), _PIECE):
                 incoming.write(content[start : start + _PIECE])
@@ -112,9 +112,9 @@ class Workload:
                 if start + _PIECE > MIB and self._chance.random() < 0.5:
                     incoming.suspend()
                     yield
-                    arrived = self._store.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+                    arrived = self._store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
                     assert arrived is not None
-                    incoming = self._store.begin(attrs.evolve(put, offset=arrived.size))
+                    incoming = self._store.upload(attrs.evolve(put, offset=arrived.size))
                     for _ in incoming.check():
                         pass
             if self._chance.random() < 0.1:
@@ -191,5 +191,5 @@ class Workload:
         if self._chance.random() < 0.5:
             condition = ABSENT if standing is None else hash_bytes(standing)
         return WriteRequest(
-            endpoint=parse(path), size=len(content), hash=hash_bytes(content), if_hash=condition
+            endpoint=parse(path), size=len(content), hash=hash_bytes(content), precondition=condition
         ), content

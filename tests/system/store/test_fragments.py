@@ -35,19 +35,19 @@ class FragmentCase(ReplacingCase):
     def cut(self, share: LocalStore, size: int = HALF, **changes: object) -> WriteRequest:
         """Begin to put CONTENT, and break off when so much of it has arrived."""
         put, content = put_of("a/file", CONTENT, **changes)
-        incoming = share.begin(put)
+        incoming = share.upload(put)
         incoming.write(content[:size])
         incoming.suspend()
         return put
 
     def arrived(self, share: LocalStore, put: WriteRequest) -> ResumePoint | None:
         """What may be gone on with."""
-        return share.arrived(put.endpoint, put.hash, put.size, put.mtime_us)
+        return share.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
 
     def go_on(self, share: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
         """Go on from an offset."""
         put, _ = put_of("a/file", CONTENT, offset=offset, **changes)
-        incoming = share.begin(put)
+        incoming = share.upload(put)
         self.addCleanup(incoming.abort)
         for _ in incoming.check():
             pass
@@ -95,7 +95,7 @@ class ResumeTests(FragmentCase):
         offset = 0
         for number in range(10):
             put, _ = put_of("a/file", CONTENT, offset=offset, hash=None)
-            incoming = share.begin(put)
+            incoming = share.upload(put)
             for _ in incoming.check():
                 pass
             size = (number + 11) * len(CONTENT) // 22
@@ -125,12 +125,12 @@ class ResumeTests(FragmentCase):
             ({"endpoint": parse("b/file")}, False),
         ):
             asked = {"endpoint": put.endpoint, "hash": put.hash, "size": put.size, "mtime_us": put.mtime_us, **changes}
-            self.assertEqual(share.arrived(**asked) is not None, fits, changes)  # type: ignore[arg-type]
+            self.assertEqual(share.resume_point(**asked) is not None, fits, changes)  # type: ignore[arg-type]
         share.close()
         share = self.share()
         self.cut(share, hash=None)
-        self.assertIsNotNone(share.arrived(put.endpoint, sha(b"any"), put.size, put.mtime_us))
-        self.assertIsNone(share.arrived(put.endpoint, sha(b"any"), None, None))
+        self.assertIsNotNone(share.resume_point(put.endpoint, sha(b"any"), put.size, put.mtime_us))
+        self.assertIsNone(share.resume_point(put.endpoint, sha(b"any"), None, None))
 
     def test_not_worth_it(self) -> None:
         """Of what has hardly begun nothing is kept."""
@@ -152,11 +152,11 @@ class ResumeTests(FragmentCase):
         share = self.share()
         self.cut(share)
         other = os.urandom(3 * MIB)
-        incoming = share.begin(put_of("a/file", other, mtime_us=LONG_AGO + 1)[0])
+        incoming = share.upload(put_of("a/file", other, mtime_us=LONG_AGO + 1)[0])
         incoming.write(other[: HALF + 1])
         incoming.suspend()
         self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT))
-        found = share.arrived(parse("a/file"), sha(other), None, None)
+        found = share.resume_point(parse("a/file"), sha(other), None, None)
         self.assertEqual(found, ResumePoint(HALF + 1, sha(other[: HALF + 1])))
 
     def test_condition(self) -> None:
@@ -166,8 +166,8 @@ class ResumeTests(FragmentCase):
         self.lay("a/file", b"something else")
         for condition in ("absent", sha(b"old")):
             with self.assertRaises(Changed):
-                self.go_on(share, HALF, if_hash=condition)
-        self.assertEqual(self.go_on(share, HALF, if_hash=sha(b"something else")).commit().hash, sha(CONTENT))
+                self.go_on(share, HALF, precondition=condition)
+        self.assertEqual(self.go_on(share, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
 
 
 class WrongTests(FragmentCase):
@@ -198,7 +198,7 @@ class WrongTests(FragmentCase):
         """What was noted before the damage is left to go on from."""
         share = self.share()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
-        incoming = share.begin(put)
+        incoming = share.upload(put)
         for start in range(0, CHECKPOINT + 2 * MIB, MIB):
             incoming.write(content[start : start + MIB])
         incoming.suspend()
@@ -206,11 +206,11 @@ class WrongTests(FragmentCase):
             file.seek(CHECKPOINT + MIB + 100)
             file.write(bytes(100))
         with self.assertRaisesRegex(Changed, "damaged"):
-            list(share.begin(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).check())
+            list(share.upload(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).check())
         found = self.arrived(share, put)
         assert found is not None
         self.assertEqual(found.size, CHECKPOINT + MIB)
-        again = share.begin(put_of("a/file", content, offset=found.size)[0])
+        again = share.upload(put_of("a/file", content, offset=found.size)[0])
         list(again.check())
         again.write(content[found.size :])
         self.assertEqual(again.commit().hash, sha(content))
@@ -297,7 +297,7 @@ class LifeTests(FragmentCase):
     def test_never_a_live_one(self) -> None:
         """One that is being written is not thrown away, however old it is."""
         share = self.share()
-        incoming = share.begin(put_of("a/file", CONTENT)[0])
+        incoming = share.upload(put_of("a/file", CONTENT)[0])
         incoming.write(CONTENT[:HALF])
         with mock.patch("time.time", return_value=time.time() + 2 * FRAGMENT_SECONDS):
             share.tidy()
@@ -313,7 +313,7 @@ class LifeTests(FragmentCase):
             "from homeftp.model import Put\n"
             "from homeftp.endpoint import parse\n"
             "share = Share(sys.argv[1], Index(sys.argv[2]))\n"
-            f"incoming = share.begin(Put(endpoint=parse('a/file'), size={len(CONTENT)}, mtime_us={LONG_AGO}))\n"
+            f"incoming = share.upload(Put(endpoint=parse('a/file'), size={len(CONTENT)}, mtime_us={LONG_AGO}))\n"
             "data = sys.stdin.buffer.read()\n"
             "for start in range(0, len(data), 2 ** 16):\n"
             "    incoming.write(data[start : start + 2 ** 16])\n"
@@ -325,7 +325,7 @@ class LifeTests(FragmentCase):
         ended = subprocess.run(program, input=CONTENT[:HALF], check=False, env=environment)
         self.assertEqual(ended.returncode, -9)
         share = self.share()
-        found = share.arrived(parse("a/file"), None, len(CONTENT), LONG_AGO)
+        found = share.resume_point(parse("a/file"), None, len(CONTENT), LONG_AGO)
         self.assertEqual(found, ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
         self.assertEqual(self.go_on(share, RESUMABLE).commit().hash, sha(CONTENT))
 
@@ -395,7 +395,7 @@ class LifeTests(FragmentCase):
         share.tidy()
         self.cut(share)
         with self.assertRaises(NoSpace):
-            share.begin(put_of("b", bytes(6 * MIB))[0])
+            share.upload(put_of("b", bytes(6 * MIB))[0])
         self.assertEqual(len(self.left()), 2, "the control: all of it would not be enough")
-        share.begin(put_of("b", bytes(4 * MIB))[0]).abort()
+        share.upload(put_of("b", bytes(4 * MIB))[0]).abort()
         self.assertEqual(self.left(), [])

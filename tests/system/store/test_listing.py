@@ -44,24 +44,24 @@ class OrderTests(ShareCase):
     def test_one_directory(self) -> None:
         """A directory's entries, sorted by the bytes of their names; our own folder is not among them."""
         share = self.share()
-        self.assertEqual(names_of(share.pages(ROOT, False)), ["Z", "a", "b", "b.txt", "empty", "é", "日本"])
-        self.assertEqual(names_of(share.pages(parse("b"), False)), ["1.txt", "2.txt", "c"])
-        self.assertEqual(names_of(share.pages(parse("empty"), False)), [])
+        self.assertEqual(names_of(share.list(ROOT, False)), ["Z", "a", "b", "b.txt", "empty", "é", "日本"])
+        self.assertEqual(names_of(share.list(parse("b"), False)), ["1.txt", "2.txt", "c"])
+        self.assertEqual(names_of(share.list(parse("empty"), False)), [])
 
     def test_recursive(self) -> None:
         """A tree: each directory is followed by what it holds, under names relative to what was asked for."""
         share = self.share()
         tree = ["Z", "a", "b", "b/1.txt", "b/2.txt", "b/c", "b/c/x", "b.txt", "empty", "é", "日本"]
-        self.assertEqual(names_of(share.pages(ROOT, True)), tree)
-        self.assertEqual(names_of(share.pages(parse("b"), True)), ["1.txt", "2.txt", "c", "c/x"])
+        self.assertEqual(names_of(share.list(ROOT, True)), tree)
+        self.assertEqual(names_of(share.list(parse("b"), True)), ["1.txt", "2.txt", "c", "c/x"])
 
     def test_entries(self) -> None:
         """An entry is what look says of it, hash included, but for its name."""
         share = self.share()
-        share.put_many([put_of("b/known.txt", b"content")])
-        found = {entry.name: entry for page in share.pages(ROOT, True) for entry in page.entries}
+        share.write_many([put_of("b/known.txt", b"content")])
+        found = {entry.name: entry for page in share.list(ROOT, True) for entry in page.entries}
         for name, entry in found.items():
-            looked = share.look(parse(name))
+            looked = share.stat(parse(name))
             assert looked is not None
             self.assertEqual({**entry_body(looked), "name": name}, entry_body(entry))
         self.assertEqual(found["b/known.txt"].hash, sha(b"content"))
@@ -75,7 +75,7 @@ class OrderTests(ShareCase):
         wrong = {"missing": NotFound, "a/b": NotFound, "a": WrongKind, "link": WrongKind, "link/x": WrongKind}
         for name, kind in wrong.items():
             with self.assertRaises(kind):
-                next(share.pages(parse(name), False))
+                next(share.list(parse(name), False))
 
 
 class SkippedTests(ShareCase):
@@ -96,7 +96,7 @@ class SkippedTests(ShareCase):
             with open(os.path.join(os.fsencode(self.root), name), "wb"):
                 pass
         self.lay("fine.txt")
-        pages = list(self.share().pages(ROOT, True))
+        pages = list(self.share().list(ROOT, True))
         self.assertEqual(names_of(iter(pages)), ["fine.txt"])
         skipped = skipped_of(iter(pages))
         self.assertEqual(set(skipped), {shown for shown, _ in names.values()})
@@ -111,7 +111,7 @@ class SkippedTests(ShareCase):
         os.symlink("a", self.path("inside"))
         os.symlink("..", self.path("a/loop"))
         os.mkfifo(self.path("a/fifo"))
-        pages = list(self.share().pages(ROOT, True))
+        pages = list(self.share().list(ROOT, True))
         self.assertEqual(names_of(iter(pages)), ["a", "a/file.txt"])
         skipped = skipped_of(iter(pages))
         self.assertEqual(set(skipped), {"a/loop", "inside", "outside", "a/fifo"})
@@ -122,7 +122,7 @@ class SkippedTests(ShareCase):
         """Files of a type that is not shared; directories have none."""
         for name in ("a.txt", "B.TXT", "c.exe", "d.exe/e.txt"):
             self.lay(name)
-        pages = list(self.share(filetypes=(".txt",)).pages(ROOT, True))
+        pages = list(self.share(filetypes=(".txt",)).list(ROOT, True))
         self.assertEqual(names_of(iter(pages)), ["B.TXT", "a.txt", "d.exe", "d.exe/e.txt"])
         self.assertEqual(skipped_of(iter(pages)), {"c.exe": "is not of a type that is shared here: .txt"})
 
@@ -131,7 +131,7 @@ class SkippedTests(ShareCase):
         os.mkdir(self.path("disk"))
         self.lay("disk/.homeftp-0123")
         self.lay("disk/.homeftp/x")
-        pages = list(self.share().pages(ROOT, True))
+        pages = list(self.share().list(ROOT, True))
         self.assertEqual((names_of(iter(pages)), skipped_of(iter(pages))), (["disk"], {}))
 
     def test_too_deep(self) -> None:
@@ -144,7 +144,7 @@ class SkippedTests(ShareCase):
             deep = below
         os.close(deep)
         self.addCleanup(shutil.rmtree, self.path("d" * 250))
-        pages = list(self.share().pages(ROOT, True))
+        pages = list(self.share().list(ROOT, True))
         self.assertEqual(len(names_of(iter(pages))), 16)
         (reason,) = skipped_of(iter(pages)).values()
         self.assertIn("longer than 4096", reason)
@@ -159,7 +159,7 @@ class SizeTests(ShareCase):
         for name in names:
             with open(self.path(name), "wb"):
                 pass
-        pages = list(self.share().pages(ROOT, False))
+        pages = list(self.share().list(ROOT, False))
         self.assertEqual([len(page.entries) for page in pages], [LISTING_PAGE, LISTING_PAGE, 1])
         self.assertEqual(names_of(iter(pages)), names)
 
@@ -171,7 +171,7 @@ class SizeTests(ShareCase):
             with open(os.path.join(os.fsencode(self.path(folder)), b"%04d" % number + b"\x01" * 240), "wb"):
                 pass
             self.lay(f"{folder}/{number:04}" + "ö" * 120)
-        pages = list(self.share().pages(ROOT, True))
+        pages = list(self.share().list(ROOT, True))
         self.assertEqual(len(names_of(iter(pages))), LISTING_PAGE + 8)
         self.assertEqual(len(skipped_of(iter(pages))), LISTING_PAGE)
         for page in pages:
@@ -188,7 +188,7 @@ class SizeTests(ShareCase):
             os.close(deep)
             deep = below
         os.close(deep)
-        names = names_of(self.share().pages(ROOT, True))
+        names = names_of(self.share().list(ROOT, True))
         self.assertEqual([len(name) for name in names], [2 * level - 1 for level in range(1, 1501)])
 
     def test_little_memory(self) -> None:
@@ -196,7 +196,7 @@ class SizeTests(ShareCase):
         paths = [f"{a}{b}/{c}/{d}" for a in "xyz" for b in range(4) for c in range(3) for d in range(7)]
         for path in paths:
             self.lay(path)
-        everything = names_of(self.share().pages(ROOT, True))
+        everything = names_of(self.share().list(ROOT, True))
         self.assertEqual([name for name in everything if name.count("/") == 2], paths)
         jail = SafeRoot(self.root, System())
         self.addCleanup(jail.close)
@@ -210,7 +210,7 @@ class SizeTests(ShareCase):
             self.lay(f"{number % 7}/{number}")
         share = self.share()
         before = len(os.listdir("/dev/fd"))
-        pages = share.pages(ROOT, True)
+        pages = share.list(ROOT, True)
         next(pages)
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 
@@ -224,7 +224,7 @@ class ChangeTests(ShareCase):
             self.lay(f"a/{number:04}")
         for name in ("b/x", "c/y", "d"):
             self.lay(name)
-        pages = self.share().pages(ROOT, True)
+        pages = self.share().list(ROOT, True)
         found = [entry.name for entry in next(pages).entries]
         shutil.rmtree(self.path("b"))
         os.unlink(self.path("d"))
@@ -239,12 +239,12 @@ class ChangeTests(ShareCase):
         for number in range(LISTING_PAGE - 1):
             self.lay(f"a/{number:04}")
         share = self.share()
-        pages = share.pages(ROOT, True)
+        pages = share.list(ROOT, True)
         next(pages)
         shutil.rmtree(self.path("a/b"))
         rest = list(pages)
         self.assertEqual((names_of(iter(rest)), list(skipped_of(iter(rest)))), (["a/b"], ["a/b"]))
-        pages = share.pages(parse("a"), True)
+        pages = share.list(parse("a"), True)
         shutil.rmtree(self.path("a"))
         with self.assertRaises(NotFound):
             next(pages)

@@ -184,7 +184,7 @@ class MoveTests(MovingCase):
         self.assertEqual(self.files(), ["a", "a/b", "a/b/other.txt"])
         self.assertEqual(os.stat(self.path("a/b/other.txt")).st_ino, inode)
         self.assertEqual((entry.hash, dict(meta_data(entry))), (sha(b"content"), {"mtime_us": LONG_AGO, "mode": 0o600}))
-        look = share.look(parse("a/b/other.txt"))
+        look = share.stat(parse("a/b/other.txt"))
         assert look is not None
         self.assertEqual(look.hash, sha(b"content"))
 

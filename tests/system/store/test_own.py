@@ -52,7 +52,7 @@ class FolderTests(ReplacingCase):
     def test_two_servers(self) -> None:
         """A root has one server: the second is told of the first, and takes nothing from it."""
         share = self.share()
-        incoming = share.begin(put_of("large", b"x" * 10)[0])
+        incoming = share.upload(put_of("large", b"x" * 10)[0])
         incoming.write(b"x" * 5)
         self.assertIn("another homeftp server", self.refused())
         incoming.write(b"x" * 5)
@@ -67,7 +67,7 @@ class FolderTests(ReplacingCase):
             "from homeftp.model import Put\n"
             "from homeftp.endpoint import parse\n"
             "share = Share(sys.argv[1], Index(sys.argv[2]))\n"
-            "share.begin(Put(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
+            "share.upload(Put(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
@@ -147,11 +147,11 @@ class ReadOnlyTests(ReplacingCase):
             file = share.open(parse("file.txt"))
             self.assertEqual(file.read(0, 100), b"content")
             file.close()
-            self.assertIn("file.txt", [entry.name for page in share.pages(parse(""), True) for entry in page.entries])
+            self.assertIn("file.txt", [entry.name for page in share.list(parse(""), True) for entry in page.entries])
             put, content = put_of("new.txt", b"new")
             for change in (
-                partial(share.begin, put),
-                partial(share.put_many, [(put, content)]),
+                partial(share.upload, put),
+                partial(share.write_many, [(put, content)]),
                 partial(share.make_directory, put_of("folder", b"")[0]),
                 partial(share.restore, parse("file.txt"), None, None),
                 partial(share.versions, parse("")),

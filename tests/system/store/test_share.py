@@ -35,20 +35,20 @@ def verbs(share: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
 
     def put_where(condition: str | None) -> Callable[[Endpoint], None]:
         def put_small(endpoint: Endpoint) -> None:
-            raised(share.put_many([put_of(str(endpoint), b"new", if_hash=condition)])[0])
+            raised(share.write_many([put_of(str(endpoint), b"new", precondition=condition)])[0])
 
         return put_small
 
     def stream(endpoint: Endpoint) -> None:
-        incoming = share.begin(put(endpoint))
+        incoming = share.upload(put(endpoint))
         incoming.write(b"new")
         incoming.commit()
 
     return {
-        "look": lambda endpoint: raised(share.look(endpoint)),
+        "look": lambda endpoint: raised(share.stat(endpoint)),
         "open": lambda endpoint: share.open(endpoint).close(),
         "open_many": lambda endpoint: raised(share.open_many([endpoint], 100)[0]),
-        "pages": lambda endpoint: raised(list(share.pages(endpoint, True))),
+        "pages": lambda endpoint: raised(list(share.list(endpoint, True))),
         "put_many": put_where(None),
         "put_many, absent": put_where(ABSENT),
         "put_many, a hash": put_where(sha(b"nobody may touch this")),
@@ -135,10 +135,10 @@ class ShareTests(ShareCase):
             moved = self.root + ".moved"
             os.rename(self.root, moved)
             os.symlink(self.outside, self.root)
-            share.put_many([put_of("a/new.txt", b"new")])
+            share.write_many([put_of("a/new.txt", b"new")])
             self.assertEqual(sorted(os.listdir(moved)), [".homeftp", "a", "file.txt"])
             self.assertEqual(os.listdir(self.outside), ["secret.txt"])
-            self.assertIsNone(share.look(parse("secret.txt")))
+            self.assertIsNone(share.stat(parse("secret.txt")))
             share.close()
             os.unlink(self.root)
             os.rename(moved, self.root)
@@ -158,15 +158,15 @@ class ShareTests(ShareCase):
         share = self.share()
         share.close()
         share.close()
-        self.share().put_many([put_of("a", b"a")])
+        self.share().write_many([put_of("a", b"a")])
 
     def test_old_kernel(self) -> None:
         """Without openat2, syncfs and renameat2 everything works as well."""
         share = self.share(Walking())
-        results = share.put_many([put_of(f"{number}/x", b"%d" % number, if_hash=ABSENT) for number in range(6)])
+        results = share.write_many([put_of(f"{number}/x", b"%d" % number, precondition=ABSENT) for number in range(6)])
         self.assertEqual([getattr(result, "hash", result) for result in results], [sha(b"%d" % n) for n in range(6)])
-        self.stream(share, "y", b"large" * 1000, if_hash=ABSENT)
-        self.assertEqual(sum(len(page.entries) for page in share.pages(parse(""), True)), 13)
+        self.stream(share, "y", b"large" * 1000, precondition=ABSENT)
+        self.assertEqual(sum(len(page.entries) for page in share.list(parse(""), True)), 13)
 
     def test_killed(self) -> None:
         """kill -9 in the middle of a large file leaves the old one."""

@@ -30,9 +30,9 @@ class ShortNameTests(ShareCase):
         self.assertEqual(os.stat(self.path(f"{SHORT}/lock")).st_ino, lock, "the control: it is that folder's name")
         for name in (SHORT, f"{SHORT}/lock", f"{SHORT.lower()}/lock"):
             with self.assertRaises(Refusal):
-                share.look(parse(name))
+                share.stat(parse(name))
         with self.assertRaises(Refusal):
-            next(share.pages(parse(SHORT), True))
+            next(share.list(parse(SHORT), True))
         with self.assertRaises(Refusal):
-            share.put_many([put_of(f"{SHORT}/lock", b"mine")])
+            share.write_many([put_of(f"{SHORT}/lock", b"mine")])
         self.assertEqual(os.stat(f"{own}/lock").st_ino, lock)

@@ -80,7 +80,7 @@ class SiblingsTests(ReplacingCase):
     def test_together(self) -> None:
         """Of two in one job one is taken."""
         share = self.share()
-        results = share.put_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
+        results = share.write_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
         self.assertEqual([isinstance(each, BadEndpoint) for each in results], [False, True, True, False, False])
         self.assertEqual(sorted(os.listdir(self.path("x"))), ["a"])
 
@@ -162,7 +162,7 @@ class BlindDiskTests(ReplacingCase):
         with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
             self.put(share, other, b"new")
         with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
-            self.put(share, other, b"new", if_hash=ABSENT)
+            self.put(share, other, b"new", precondition=ABSENT)
         self.assertEqual(self.content(name), b"old")
         self.put(share, name, b"new")
         self.assertEqual(self.content(name), b"new")

@@ -122,11 +122,11 @@ class QuotaTests(SpaceCase):
         assert left is not None
         before = left()
         for content_hash in (sha(b"wrong"), sha(bytes(2 * MIB))):
-            incoming = share.begin(put_of("a", bytes(2 * MIB), hash=content_hash)[0])
+            incoming = share.upload(put_of("a", bytes(2 * MIB), hash=content_hash)[0])
             incoming.write(bytes(MIB + 5))
             incoming.suspend()
             self.assertEqual(left(), (before or 0) - MIB - 4096)
-            again = share.begin(put_of("a", bytes(2 * MIB), hash=content_hash, offset=MIB)[0])
+            again = share.upload(put_of("a", bytes(2 * MIB), hash=content_hash, offset=MIB)[0])
             self.assertEqual(left(), (before or 0) - 2 * MIB)
             list(again.check())
             again.write(bytes(MIB))
@@ -150,11 +150,11 @@ class QuotaTests(SpaceCase):
     def test_side_by_side(self) -> None:
         """Room that is promised to one is not given to another."""
         share = self.counted(10 * MIB)
-        first = share.begin(put_of("a", bytes(6 * MIB))[0])
+        first = share.upload(put_of("a", bytes(6 * MIB))[0])
         with self.assertRaises(NoSpace):
-            share.begin(put_of("b", bytes(6 * MIB))[0])
+            share.upload(put_of("b", bytes(6 * MIB))[0])
         first.abort()
-        share.begin(put_of("b", bytes(6 * MIB))[0]).abort()
+        share.upload(put_of("b", bytes(6 * MIB))[0]).abort()
 
     def test_many_at_once(self) -> None:
         """However many put and remove at once, and make it count anew, there is never more than the quota."""
@@ -163,7 +163,7 @@ class QuotaTests(SpaceCase):
         refused = 0
 
         def put(number: int) -> bool:
-            return isinstance(share.put_many([put_of(f"{number}", bytes([number]) * 100 * KIB)])[0], NoSpace)
+            return isinstance(share.write_many([put_of(f"{number}", bytes([number]) * 100 * KIB)])[0], NoSpace)
 
         with ThreadPoolExecutor(8) as pool:
             for _ in range(15):
@@ -287,13 +287,13 @@ class DiskTests(SpaceCase):
         """Two large files at once do not both get the room that is there for one."""
         self.mounted("size=10m")
         share = self.share()
-        first = share.begin(put_of("a", bytes(6 * MIB))[0])
+        first = share.upload(put_of("a", bytes(6 * MIB))[0])
         first.write(bytes(MIB))
         with self.assertRaises(NoSpace):
-            share.begin(put_of("b", bytes(6 * MIB))[0])
+            share.upload(put_of("b", bytes(6 * MIB))[0])
         first.write(bytes(5 * MIB))
         first.commit()
-        share.begin(put_of("b", bytes(3 * MIB))[0]).abort()
+        share.upload(put_of("b", bytes(3 * MIB))[0]).abort()
 
     def test_says_so_late(self) -> None:
         """A disk that finds out while it writes that it is full: what is old goes, and the write is done once more."""

@@ -59,7 +59,7 @@ class KeepingTests(VersionsCase):
         self.put(share, "a/large.txt", b"one" * 1000)
         inode = os.stat(self.path("a/small.txt")).st_ino
         self.assertEqual(self.versions(share), [])
-        self.put(share, "a/small.txt", b"two", if_hash=sha(b"one"))
+        self.put(share, "a/small.txt", b"two", precondition=sha(b"one"))
         self.stream(share, "a/large.txt", b"two" * 1000)
         self.assertEqual(self.held(), [b"one", b"one" * 1000])
         (small,) = self.versions(share, "a/small.txt")
@@ -102,9 +102,9 @@ class KeepingTests(VersionsCase):
         """A content that is replaced by the same one, to give it another time, is no version."""
         share = self.share()
         self.put(share, "file.txt", b"same")
-        self.put(share, "file.txt", b"same", if_hash=sha(b"same"), mtime_us=LONG_AGO + 1)
+        self.put(share, "file.txt", b"same", precondition=sha(b"same"), mtime_us=LONG_AGO + 1)
         self.assertEqual(self.held(), [])
-        self.put(share, "file.txt", b"other", if_hash=sha(b"same"))
+        self.put(share, "file.txt", b"other", precondition=sha(b"same"))
         self.assertEqual(self.held(), [b"same"], "the control")
 
     def test_refused(self) -> None:
@@ -113,7 +113,7 @@ class KeepingTests(VersionsCase):
         self.put(share, "file.txt", b"old")
         for condition in (ABSENT, sha(b"other")):
             with self.assertRaises(Changed):
-                self.put(share, "file.txt", b"new", if_hash=condition)
+                self.put(share, "file.txt", b"new", precondition=condition)
         self.assertEqual((self.held(), self.content("file.txt")), ([], b"old"))
 
     def test_twice_in_one_job(self) -> None:
@@ -121,8 +121,8 @@ class KeepingTests(VersionsCase):
         share = self.share()
         self.put(share, "file.txt", b"zero")
         puts = [put_of("file.txt", content) for content in (b"one", b"two", b"three")]
-        puts.append(put_of("file.txt", b"four", if_hash=sha(b"zero")))
-        results = share.put_many(puts)
+        puts.append(put_of("file.txt", b"four", precondition=sha(b"zero")))
+        results = share.write_many(puts)
         self.assertIsInstance(results[3], Changed)
         self.assertEqual(self.content("file.txt"), b"three")
         self.assertEqual(self.held(), [b"one", b"two", b"zero"])
@@ -215,7 +215,7 @@ class KeepingTests(VersionsCase):
         share = self.share()
         for content in (b"one", b"two"):
             self.put(share, "a/file.txt", content)
-        listed = [entry.name for page in share.pages(ROOT, True) for entry in page.entries]
+        listed = [entry.name for page in share.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["a", "a/file.txt"])
 
     def test_somebody_appears(self) -> None:
@@ -321,7 +321,7 @@ class NoLinkTests(VersionsCase):
         share = self.share(NoLinks(), retention=Retention(percent=None, size=2 * 4096))
         for round in range(3):
             puts = [put_of(f"a/{number}", b"%d %d" % (round, number)) for number in range(12)]
-            for result in share.put_many(puts):
+            for result in share.write_many(puts):
                 self.assertNotIsInstance(result, Exception)
         self.assertEqual(len(self.held()), 12)
         self.put(share, "a/0", b"new")
@@ -431,9 +431,9 @@ class RestoreTests(VersionsCase):
         """The hash of what was expected once is known of the version, and of what it becomes."""
         share = self.share()
         self.put(share, "file.txt", b"one")
-        self.put(share, "file.txt", b"two", if_hash=sha(b"one"))
+        self.put(share, "file.txt", b"two", precondition=sha(b"one"))
         self.assertEqual(share.restore(parse("file.txt"), None, sha(b"two")).hash, sha(b"one"))
-        look = share.look(parse("file.txt"))
+        look = share.stat(parse("file.txt"))
         assert look is not None
         self.assertEqual(look.hash, sha(b"one"))
 
@@ -585,7 +585,7 @@ class DiskTests(VersionsCase):
         share = self.share(retention=Retention(seconds=1e-6))
         share.tidy()
         self.assertEqual(self.versions(share), [])
-        listed = [entry.name for page in share.pages(ROOT, True) for entry in page.entries]
+        listed = [entry.name for page in share.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["disk", "disk/a", "disk/a/file.txt", "here.txt"])
 
     def test_disk_is_not_there(self) -> None:

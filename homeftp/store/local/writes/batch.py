@@ -116,14 +116,14 @@ class _Batch:
         make: dict[Endpoint, Actor | None] = {}
         for number in numbers:
             parent, put = self._parents[number], self._puts[number][0]
-            make[parent] = make.get(parent) or (put.by if put.if_hash in (None, ABSENT) else None)
+            make[parent] = make.get(parent) or (put.actor if put.precondition in (None, ABSENT) else None)
         self._places = self._replacing.places(make)
 
     def _expect(self, numbers: Sequence[int]) -> None:
         """Find out what stands where something is expected."""
         placed = {number: self._places[self._parents[number]] for number in numbers}
         puts = ((place, self._puts[number][0]) for number, place in placed.items() if isinstance(place, DirHandle))
-        wanted = [(place, put.endpoint, put.if_hash) for place, put in puts]
+        wanted = [(place, put.endpoint, put.precondition) for place, put in puts]
         expected = iter(self._replacing.conditions.expected(wanted))
         self._expected = {n: next(expected) if isinstance(place, DirHandle) else None for n, place in placed.items()}
 

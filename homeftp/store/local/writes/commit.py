@@ -208,7 +208,7 @@ class Committer:
             raise changed(leaving.endpoint)
         return found
 
-    def remove(self, files: Sequence[PendingUnlink], by: Actor) -> list[os.stat_result | Exception]:
+    def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
         """Make each of these files a version, durably but for its old name; what it was, or why it is there still.
 
         Raises nothing; the errors are `NotFound` (40), `Changed` (44),
@@ -227,7 +227,7 @@ class Committer:
                         gone = catch(self._remove, leaving, keeping, checked)
                         results.append(gone)
                         if not isinstance(gone, Exception):
-                            changed(removed(leaving, gone, by))
+                            changed(removed(leaving, gone, actor))
             except Refusal as refused:
                 results = [result if isinstance(result, Exception) else refused for result in results]
             failure = keeping.make_durable(self.syncing)
@@ -247,7 +247,7 @@ class Committer:
         self._account(found, keeping.take(leaving.place, leaving.endpoint, found), mark)
         return found
 
-    def move_directory(self, leaving: PendingUnlink, place: DirHandle, endpoint: Endpoint, by: Actor) -> None:
+    def move_directory(self, leaving: PendingUnlink, place: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
         """Give a directory another name, where nothing is. Raises `Changed` (44), `BadEndpoint` (41), OSError."""
         self.trail.settle()
         with self._lock:
@@ -261,7 +261,7 @@ class Committer:
                 with self.trail.changing() as changed:
                     self.system.rename_new(*names, source_dir=leaving.place.fd, target_dir=place.fd)
                     self.usage.moved(None, mark)
-                    changed(Change("move", "directory", leaving.endpoint, by, endpoint))
+                    changed(Change("move", "directory", leaving.endpoint, actor, endpoint))
             except FileExistsError:
                 raise occupied(endpoint) from None
             finally:

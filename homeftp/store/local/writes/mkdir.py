@@ -20,11 +20,11 @@ def make_directory(replacing: Replacing, put: WriteRequest) -> Entry:
     `WrongKind` (43) where a file is, or for a hash: directories have none yet.
     """
     check_mtime(put)
-    if put.if_hash not in (None, ABSENT):
+    if put.precondition not in (None, ABSENT):
         raise WrongKind(f"{display_path(put.endpoint)}: directories have no hash yet, so there can be none to expect")
-    if put.if_hash == ABSENT and replacing.jail.look(put.endpoint) is not None:
+    if put.precondition == ABSENT and replacing.jail.look(put.endpoint) is not None:
         raise occupied(put.endpoint)
-    place = replacing.places({put.endpoint: put.by})[put.endpoint]
+    place = replacing.places({put.endpoint: put.actor})[put.endpoint]
     if isinstance(place, Exception):
         raise replacing.no_place(place, put.endpoint, 0)
     try:
@@ -42,7 +42,7 @@ def _finish(replacing: Replacing, place: DirHandle, put: WriteRequest) -> Entry:
                     set_mode(place.fd, put.mode)
                 if put.mtime_us is not None:
                     os.utime(place.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
-                changed(Change("metadata", "directory", put.endpoint, put.by))
+                changed(Change("metadata", "directory", put.endpoint, put.actor))
         (failure,) = replacing.syncing.directories([place])
         if failure is not None:
             raise failure

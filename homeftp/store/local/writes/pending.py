@@ -52,7 +52,7 @@ class PendingRename:
     """Of its own content; nothing is kept of an old one that is the same."""
     size: int
     """Its own bytes."""
-    by: Actor
+    actor: Actor
     """Who asks for it."""
     leaves: PendingUnlink | None = None
     """What it is called now, where it is a file of the share."""
@@ -68,11 +68,11 @@ def pending_rename(
         source=source,
         place=place,
         endpoint=put.endpoint,
-        if_hash=put.if_hash,
+        if_hash=put.precondition,
         expected=expected,
         hash=content_hash,
         size=put.size,
-        by=put.by,
+        actor=put.actor,
     )
 
 
@@ -90,12 +90,12 @@ def named(arrival: PendingRename, stood: ExistingTarget) -> Change:
     else:
         what, endpoint, to, content_hash = "add", arrival.endpoint, None, arrival.hash
     if stood.found is None:
-        return Change(what, "file", endpoint, arrival.by, to, arrival.size, content_hash)
+        return Change(what, "file", endpoint, arrival.actor, to, arrival.size, content_hash)
     return Change(
         "replace" if to is None else what,
         "file",
         endpoint,
-        arrival.by,
+        arrival.actor,
         to,
         arrival.size,
         content_hash,
@@ -104,6 +104,6 @@ def named(arrival: PendingRename, stood: ExistingTarget) -> Change:
     )
 
 
-def removed(leaving: PendingUnlink, found: os.stat_result, by: Actor) -> Change:
+def removed(leaving: PendingUnlink, found: os.stat_result, actor: Actor) -> Change:
     """What has been done when it has lost its name."""
-    return Change("delete", "file", leaving.endpoint, by, old_size=found.st_size, old_hash=leaving.hash)
+    return Change("delete", "file", leaving.endpoint, actor, old_size=found.st_size, old_hash=leaving.hash)

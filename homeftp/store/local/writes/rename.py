@@ -66,7 +66,12 @@ def _leaving(replacing: Replacing, place: DirHandle, endpoint: Endpoint, if_hash
 
 
 def remove(
-    replacing: Replacing, listing: DirectoryLister, endpoint: Endpoint, if_hash: str | None, recursive: bool, by: Actor
+    replacing: Replacing,
+    listing: DirectoryLister,
+    endpoint: Endpoint,
+    if_hash: str | None,
+    recursive: bool,
+    actor: Actor,
 ) -> Generator[int, None, None]:
     """Remove a file, or a directory, with all that is in it where `recursive`; after each step, how many are gone.
 
@@ -75,20 +80,20 @@ def remove(
     """
     with _opened(replacing, endpoint) as (place, found):
         if not stat.S_ISDIR(found.st_mode):
-            _raise_first(replacing.publishing.remove([_leaving(replacing, place, endpoint, if_hash)], by))
+            _raise_first(replacing.publishing.remove([_leaving(replacing, place, endpoint, if_hash)], actor))
             _make_durable(replacing, [place], endpoint)
             yield 1
             return
         if if_hash is not None:
             raise WrongKind(f"{display_path(endpoint)} is a directory, and has no hash: leave if_hash out")
         if recursive:
-            yield from _empty(replacing, listing, endpoint, by)
-        _remove_directory(replacing, place, endpoint, by)
+            yield from _empty(replacing, listing, endpoint, actor)
+        _remove_directory(replacing, place, endpoint, actor)
         _make_durable(replacing, [place], endpoint)
         yield 1
 
 
-def _empty(replacing: Replacing, listing: DirectoryLister, endpoint: Endpoint, by: Actor) -> Iterator[int]:
+def _empty(replacing: Replacing, listing: DirectoryLister, endpoint: Endpoint, actor: Actor) -> Iterator[int]:
     """Remove what is in a directory: first what can be known to be possible, so that nothing is half done for that."""
     entries: list[Entry] = []
     for page in listing.pages(endpoint, True):
@@ -103,12 +108,14 @@ def _empty(replacing: Replacing, listing: DirectoryLister, endpoint: Endpoint, b
         yield 0
     names = [entry.name for entry in entries if entry.kind == "file"]
     for start in range(0, len(names), _AT_ONCE):
-        _remove_files(replacing, [endpoint.beneath(*name.split("/")) for name in names[start : start + _AT_ONCE]], by)
+        _remove_files(
+            replacing, [endpoint.beneath(*name.split("/")) for name in names[start : start + _AT_ONCE]], actor
+        )
         yield len(names[start : start + _AT_ONCE])
     for parts in sorted(folders, key=len, reverse=True):
         below = endpoint.beneath(*parts)
         with _opened(replacing, below) as (place, _):
-            _remove_directory(replacing, place, below, by)
+            _remove_directory(replacing, place, below, actor)
         yield 1
 
 
@@ -138,23 +145,23 @@ _AT_ONCE = 256
 """Files that become versions with one sync."""
 
 
-def _remove_files(replacing: Replacing, endpoints: Sequence[Endpoint], by: Actor) -> None:
+def _remove_files(replacing: Replacing, endpoints: Sequence[Endpoint], actor: Actor) -> None:
     places: dict[Endpoint, DirHandle] = {}
     try:
         for endpoint in endpoints:
             if endpoint.parent not in places:
                 places[endpoint.parent] = replacing.jail.place(endpoint.parent)
         leaving = [PendingUnlink(places[endpoint.parent], endpoint, None) for endpoint in endpoints]
-        _raise_first(each for each in replacing.publishing.remove(leaving, by) if not isinstance(each, NotFound))
+        _raise_first(each for each in replacing.publishing.remove(leaving, actor) if not isinstance(each, NotFound))
         _make_durable(replacing, list(places.values()), endpoints[0])
     finally:
         close_all(places.values())
 
 
-def _remove_directory(replacing: Replacing, place: DirHandle, endpoint: Endpoint, by: Actor) -> None:
+def _remove_directory(replacing: Replacing, place: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
     replacing.trail.settle()
     try:
-        replacing.remove_directory(place, endpoint, by)
+        replacing.remove_directory(place, endpoint, actor)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise WrongKind(
@@ -177,7 +184,7 @@ def _make_durable(replacing: Replacing, places: Sequence[DirHandle], endpoint: E
 
 
 def move(
-    replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, by: Actor
+    replacing: Replacing, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, actor: Actor
 ) -> Entry:
     """Give something another name, durably; a file that has that name becomes a version.
 
@@ -189,7 +196,7 @@ def move(
     if not to.parts:
         raise WrongKind("the share's root is a directory")
     with _opened(replacing, endpoint) as (source, _):
-        places = replacing.places({to.parent: by})
+        places = replacing.places({to.parent: actor})
         target = places[to.parent]
         if isinstance(target, Exception):
             raise replacing.no_place(target, to, 0)
@@ -203,9 +210,9 @@ def move(
                         f"{display_path(endpoint)} is a directory, and has no hash: leave the conditions out"
                     )
                 leaving = PendingUnlink(source, endpoint, None, inode=found.st_ino)
-                replacing.publishing.move_directory(leaving, target, to, by)
+                replacing.publishing.move_directory(leaving, target, to, actor)
             else:
-                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found, by)
+                _move_file(replacing, source, endpoint, target, to, if_hash, if_to, found, actor)
             # By the descriptor: what has the name by now may be another's.
             moved = stat_after(held, to)
             _make_durable(replacing, [target, source], to)
@@ -229,7 +236,7 @@ def _move_file(
     if_hash: str | None,
     if_to: str | None,
     found: os.stat_result,
-    by: Actor,
+    actor: Actor,
 ) -> None:
     replacing.filetypes.check(to)
     leaving = attrs.evolve(_leaving(replacing, source, endpoint, if_hash), inode=found.st_ino)
@@ -245,7 +252,7 @@ def _move_file(
         expected=expected,
         hash=None,
         size=found.st_size,
-        by=by,
+        actor=actor,
         leaves=leaving,
         counted=True,
     )

@@ -86,7 +86,7 @@ class Replacing:
         """
         found: dict[Endpoint, DirHandle | Exception] = {}
         missing: dict[Endpoint, Actor] = {}
-        for endpoint, by in endpoints.items():
+        for endpoint, actor in endpoints.items():
             nearest = catch(self.jail.nearest, endpoint)
             if isinstance(nearest, Exception):
                 found[endpoint] = nearest
@@ -95,8 +95,8 @@ class Replacing:
             else:
                 close_quietly(nearest[0].fd)
                 found[endpoint] = gone(endpoint)
-                if by is not None:
-                    missing[endpoint] = by
+                if actor is not None:
+                    missing[endpoint] = actor
         with self._making:
             failure = next(filter(None, self.syncing.directories(self.unordered)), None) if missing else None
             found.update(self._make(missing) if failure is None else _all_refused(missing, failure))
@@ -127,8 +127,8 @@ class Replacing:
         parents: dict[tuple[str, ...], DirHandle] = {}
         leaves: list[DirHandle] = []
         made: list[tuple[DirHandle, Endpoint, Actor]] = []
-        for endpoint, by in missing.items():
-            chain = catch(self._make_one, endpoint, by)
+        for endpoint, actor in missing.items():
+            chain = catch(self._make_one, endpoint, actor)
             if isinstance(chain, Exception):
                 results[endpoint] = chain
                 continue
@@ -137,37 +137,37 @@ class Replacing:
             for depth, place in enumerate(chain, len(endpoint.parts) - len(chain)):
                 if parents.setdefault(endpoint.parts[:depth], place) is not place:
                     close_quietly(place.fd)
-                made.append((parents[endpoint.parts[:depth]], endpoint.first(depth + 1), by))
+                made.append((parents[endpoint.parts[:depth]], endpoint.first(depth + 1), actor))
         # The deepest first: without a journal a name can be durable before what it is the name of.
         new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
         failures = [error for error in self.syncing.directories(new) if error is not None]
         if failures:
-            for parent, endpoint, by in reversed(made):
+            for parent, endpoint, actor in reversed(made):
                 with contextlib.suppress(OSError, Refusal):
-                    self.remove_directory(parent, endpoint, by)
+                    self.remove_directory(parent, endpoint, actor)
             close_all(results.values())
             results = _all_refused(missing, failures[0])
         close_all(parents.values())
         return results
 
-    def remove_directory(self, parent: DirHandle, endpoint: Endpoint, by: Actor) -> None:
+    def remove_directory(self, parent: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
         """Remove an empty directory from an open one. Raises `Changed` (44), OSError."""
         with self.trail.changing() as changed:
             self.publishing.check_places({}, (parent, endpoint))
             os.rmdir(raw(endpoint.name), dir_fd=parent.fd)
-            changed(Change("delete", "directory", endpoint, by))
+            changed(Change("delete", "directory", endpoint, actor))
 
-    def _make_chain(self, endpoint: Endpoint, by: Actor) -> list[DirHandle]:
+    def _make_chain(self, endpoint: Endpoint, actor: Actor) -> list[DirHandle]:
         places: list[DirHandle] = []
         try:
             with self.trail.changing() as changed:
-                places = self.jail.make(endpoint, lambda made: changed(Change("add", "directory", made, by)))
+                places = self.jail.make(endpoint, lambda made: changed(Change("add", "directory", made, actor)))
         except BaseException:
             close_all(places)  # it could not be written down
             raise
         return places
 
-    def _make_one(self, endpoint: Endpoint, by: Actor) -> list[DirHandle]:
+    def _make_one(self, endpoint: Endpoint, actor: Actor) -> list[DirHandle]:
         """`SafeRoot.make`, unless the first of the new directories is too much like one that is there."""
         self.trail.settle()
         nearest, depth = self.jail.nearest(endpoint)
@@ -175,11 +175,11 @@ class Replacing:
             if depth < len(endpoint.parts):
                 self.publishing.check_name(nearest, endpoint.first(depth + 1))
             try:
-                return self._make_chain(endpoint, by)
+                return self._make_chain(endpoint, actor)
             except NoSpace:
                 if not self.space.relieve(nearest, endpoint.first(depth), 1):
                     raise
-            return self._make_chain(endpoint, by)
+            return self._make_chain(endpoint, actor)
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:

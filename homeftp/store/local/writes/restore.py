@@ -32,7 +32,7 @@ class _Version:
         """It is none any more."""
 
 
-def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash: str | None, by: Actor) -> Entry:
+def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash: str | None, actor: Actor) -> Entry:
     """Put the version from that time, or the newest, in its place, durably.
 
     Raises `NotFound` (40) where there is none, and what a replacement does.
@@ -42,11 +42,11 @@ def restore(replacing: Replacing, endpoint: Endpoint, at_us: int | None, if_hash
     replacing.filetypes.check(endpoint)
     try:
         with replacing.versions.one(endpoint, at_us) as version:
-            place = replacing.places({endpoint.parent: by})[endpoint.parent]
+            place = replacing.places({endpoint.parent: actor})[endpoint.parent]
             if isinstance(place, Exception):
                 raise replacing.no_place(place, endpoint, 0)
             try:
-                return _put_back(replacing, place, version, if_hash, by)
+                return _put_back(replacing, place, version, if_hash, actor)
             finally:
                 close_all([place])
     except OSError as error:
@@ -68,7 +68,9 @@ def _hashed(replacing: Replacing, version: StoredVersion, before: os.stat_result
         close_quietly(fd)
 
 
-def _put_back(replacing: Replacing, place: DirHandle, version: StoredVersion, if_hash: str | None, by: Actor) -> Entry:
+def _put_back(
+    replacing: Replacing, place: DirHandle, version: StoredVersion, if_hash: str | None, actor: Actor
+) -> Entry:
     endpoint = version.endpoint
     (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
     if isinstance(expected, Exception):
@@ -88,7 +90,7 @@ def _put_back(replacing: Replacing, place: DirHandle, version: StoredVersion, if
             expected=expected,
             hash=known,
             size=before.st_size,
-            by=by,
+            actor=actor,
             counted=True,
         )
         (refused,) = replacing.publishing.publish([arrival])

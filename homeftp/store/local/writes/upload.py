@@ -169,7 +169,7 @@ class LocalUpload:
         if failure is not None:
             raise failure
         directory = put.endpoint.parent
-        place = replacing.places({directory: put.by})[directory]
+        place = replacing.places({directory: put.actor})[directory]
         if isinstance(place, Exception):
             raise replacing.no_place(place, put.endpoint, put.size)
         try:
@@ -202,13 +202,13 @@ def begin_upload(replacing: Replacing, put: WriteRequest) -> LocalUpload:
         if depth == len(directory.parts):
             found = replacing.jail.look_in(nearest.fd, put.endpoint)
             check_file(put.endpoint, found)
-            if found is not None and put.if_hash == ABSENT:
+            if found is not None and put.precondition == ABSENT:
                 raise occupied(put.endpoint)
-            (standing,) = replacing.conditions.expected([(nearest, put.endpoint, put.if_hash)])
+            (standing,) = replacing.conditions.expected([(nearest, put.endpoint, put.precondition)])
             if isinstance(standing, Exception):
                 raise standing
             expected = standing
-        elif put.if_hash not in (None, ABSENT):
+        elif put.precondition not in (None, ABSENT):
             raise gone(put.endpoint)
         draft = _draft(replacing, put, nearest, directory.first(depth))
     except OSError as error:

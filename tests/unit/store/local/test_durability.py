@@ -67,7 +67,7 @@ class OrderTests(ReplacingCase):
         for number in range(chance.randrange(1, 10)):
             folders = [f"d{seed}", *(f"{chance.randrange(3)}" for _ in range(chance.randrange(3)))]
             condition = chance.choice([None, ABSENT])
-            puts.append(put_of("/".join([*folders, f"f{number}"]), chance.randbytes(50), if_hash=condition))
+            puts.append(put_of("/".join([*folders, f"f{number}"]), chance.randbytes(50), precondition=condition))
         for result in putting(replacing, *puts):
             if isinstance(result, Exception):
                 raise result
@@ -108,7 +108,7 @@ class FailureTests(ReplacingCase):
             self.assertTrue(any(isinstance(result, Exception) for result in results), failed)
             self.check(failed, puts, results)
             self.assertEqual([], self.left(), failed)
-            again = putting(replacing, *((attrs.evolve(put, if_hash=None), content) for put, content in puts))
+            again = putting(replacing, *((attrs.evolve(put, precondition=None), content) for put, content in puts))
             self.assertTrue(all(isinstance(result, Entry) for result in again), (failed, again))
             self.end(replacing)
             for put, _ in puts:
@@ -142,7 +142,7 @@ class FailureTests(ReplacingCase):
 
     def test_streamed(self) -> None:
         """A large file into a new directory: that and its parents are made durable before it gets its name."""
-        found = self.each_point(self.streamed, put_of("new/er/file.txt", b"n" * 1500, if_hash=ABSENT))
+        found = self.each_point(self.streamed, put_of("new/er/file.txt", b"n" * 1500, precondition=ABSENT))
         self.assertEqual(
             found,
             ["write", "write", "fsync", *["fsync_directory"] * 3, "rename", "fsync_directory"],
@@ -150,7 +150,7 @@ class FailureTests(ReplacingCase):
 
     def test_together(self) -> None:
         """Many files: one sync for all, and what fails for all is answered to all."""
-        puts = [put_of("old.txt", b"new"), *(put_of(f"f{number}", b"f", if_hash=ABSENT) for number in range(4))]
+        puts = [put_of("old.txt", b"new"), *(put_of(f"f{number}", b"f", precondition=ABSENT) for number in range(4))]
         found = self.each_point(self.together, *puts)
         kept = ["link", "fsync_directory"]
         self.assertEqual(found, ["write"] * 5 + ["syncfs"] + kept + ["rename"] * 5 + ["fsync_directory"])

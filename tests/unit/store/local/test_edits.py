@@ -65,7 +65,7 @@ def hash_only(share: LocalStore) -> str | None:
 
 def look(share: LocalStore) -> str | None:
     """As it is listed, with the hash that is known."""
-    found = share.look(parse("file"))
+    found = share.stat(parse("file"))
     return None if found is None else found.hash
 
 

@@ -57,7 +57,7 @@ class MeddlingTests(ShareCase):
         self.assertEqual(answer.mtime_us, LONG_AGO + 1)
         self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
         self.assertEqual(self.content("file"), THEIRS)
-        there = self.served.look(parse("file"))
+        there = self.served.stat(parse("file"))
         assert there is not None
         self.assertIn(there.hash, (None, sha(THEIRS)))
 
@@ -67,7 +67,7 @@ class MeddlingTests(ShareCase):
 
     def test_put(self) -> None:
         """A large file."""
-        incoming = self.served.begin(self.ours("file")[0])
+        incoming = self.served.upload(self.ours("file")[0])
         incoming.write(OURS)
         self.system.armed = True
         self.check(incoming.commit())
@@ -75,17 +75,17 @@ class MeddlingTests(ShareCase):
     def test_put_many(self) -> None:
         """Small files."""
         self.system.armed = True
-        self.check(self.served.put_many([self.ours("file")])[0])
+        self.check(self.served.write_many([self.ours("file")])[0])
 
     def test_move(self) -> None:
         """A file that had another name."""
-        self.served.put_many([self.ours("other")])
+        self.served.write_many([self.ours("other")])
         self.system.armed = True
         self.check(self.served.move(parse("other"), parse("file"), sha(OURS), None))
 
     def test_restore(self) -> None:
         """A version whose hash is known."""
-        self.served.put_many([self.ours("file")])
-        self.served.put_many([put_of("file", b"next", if_hash=sha(OURS))])
+        self.served.write_many([self.ours("file")])
+        self.served.write_many([put_of("file", b"next", precondition=sha(OURS))])
         self.system.armed = True
         self.check(self.served.restore(parse("file"), None, None))

@@ -123,7 +123,7 @@ class OpenTests(ReadingCase):
     def test_replaced(self) -> None:
         """Replaced while it was read: the reader keeps what it opened, and it is not taken for the new one."""
         file = self.open()
-        self.files.put_many([put_of("file.txt", b"something else")])
+        self.files.write_many([put_of("file.txt", b"something else")])
         self.assertEqual(file.read(0, 100), CONTENT)
         self.assertEqual(file.settle(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.known(), sha(b"something else"))
@@ -227,14 +227,14 @@ class LookTests(ReadingCase):
         mtime_us, mode = LONG_AGO, 0o644
         os.chmod(self.path("file.txt"), 0o644)
         entry = Entry("", "file", 10, mtime_us, mode)
-        self.assertEqual(self.files.look(parse("file.txt")), entry)
+        self.assertEqual(self.files.stat(parse("file.txt")), entry)
         list(self.open().digest())
-        found = self.files.look(parse("file.txt"))
+        found = self.files.stat(parse("file.txt"))
         assert found is not None
         self.assertEqual(found.hash, sha(CONTENT))
         with open(self.path("file.txt"), "ab") as other:
             other.write(b"changed behind our back")
-        changed = self.files.look(parse("file.txt"))
+        changed = self.files.stat(parse("file.txt"))
         assert changed is not None
         self.assertIsNone(changed.hash)
 
@@ -245,14 +245,14 @@ class LookTests(ReadingCase):
         os.symlink("file.txt", self.path("link"))
         os.symlink("empty", self.path("way"))
         for endpoint in (ROOT, parse("empty")):
-            found = self.files.look(endpoint)
+            found = self.files.stat(endpoint)
             assert found is not None
             self.assertEqual(found.kind, "directory")
         for name in ("missing", "missing/x", "file.txt/x"):
-            self.assertIsNone(self.files.look(parse(name)))
+            self.assertIsNone(self.files.stat(parse(name)))
         for name in ("fifo", "link", "way/x"):
             with self.assertRaises(WrongKind):
-                self.files.look(parse(name))
+                self.files.stat(parse(name))
 
 
 class FiletypeTests(ShareCase):
@@ -265,7 +265,7 @@ class FiletypeTests(ShareCase):
         os.mkdir(self.path("folder.exe"))
         share = self.share(filetypes=(".txt",))
         with self.assertRaises(FiletypeNotAllowed):
-            share.look(parse("a.exe"))
+            share.stat(parse("a.exe"))
         for name in ("a.exe", "missing.exe"):
             with self.assertRaises(FiletypeNotAllowed):
                 share.open(parse(name))
@@ -274,5 +274,5 @@ class FiletypeTests(ShareCase):
         with self.assertRaises(WrongKind):
             share.open(parse("folder.exe"))
         share.open(parse("a.txt")).close()
-        found = share.look(parse("folder.exe"))
+        found = share.stat(parse("folder.exe"))
         assert found is not None

@@ -49,15 +49,15 @@ class Busybody:
     def put(self) -> None:
         """Some files at once."""
         puts = [
-            put_of(name, self._chance.randbytes(9), hash=None, if_hash=self._chance.choice([None, None, ABSENT]))
+            put_of(name, self._chance.randbytes(9), hash=None, precondition=self._chance.choice([None, None, ABSENT]))
             for name in self._chance.sample(FILES, 3)
         ]
-        self._share.put_many(puts)
+        self._share.write_many(puts)
 
     def put_large(self) -> None:
         """One by itself."""
         put, content = put_of(self._chance.choice(FILES), self._chance.randbytes(9))
-        incoming = self._share.begin(put)
+        incoming = self._share.upload(put)
         incoming.write(content)
         incoming.commit()
 
@@ -142,11 +142,11 @@ class WrittenTests(ShareCase):
     def test_facts(self) -> None:
         """Sizes and hashes of what is there now, and of what was, where that is known; and who asked for it."""
         share = self.share(record=self.record)
-        put, content = put_of("n/ew", b"four", by=ANN)
-        share.put_many([(put, content)])
-        share.put_many([put_of("n/ew", b"sevenly", if_hash=sha(b"four"), by=ANN)])
+        put, content = put_of("n/ew", b"four", actor=ANN)
+        share.write_many([(put, content)])
+        share.write_many([put_of("n/ew", b"sevenly", precondition=sha(b"four"), actor=ANN)])
         list(share.remove(parse("n/ew"), sha(b"sevenly"), False, ANN))
-        self.assertEqual({each.by for each in self.told}, {ANN})
+        self.assertEqual({each.actor for each in self.told}, {ANN})
         folder, added, replaced, removed = self.told
         self.assertEqual((folder.what, folder.kind, folder.endpoint.whole), ("add", "directory", "n"))
         self.assertEqual((added.what, added.size, added.hash, added.old_size), ("add", 4, sha(b"four"), None))
@@ -161,7 +161,7 @@ class WrittenTests(ShareCase):
         self.assertEqual(self.summary(), [("add", "directory", "m"), ("add", "directory", "m/n")])
         share.make_directory(put_of("m/n", b"", hash=None)[0])
         self.assertEqual(self.summary(), [("metadata", "directory", "m/n")])
-        share.put_many([put_of("m/n/f", b"x"), put_of("m/g", b"y")])
+        share.write_many([put_of("m/n/f", b"x"), put_of("m/g", b"y")])
         self.summary()
         share.move(parse("m/g"), parse("m/n/f"), None, None)
         share.move(parse("m"), parse("o"), None, None)
@@ -172,7 +172,7 @@ class WrittenTests(ShareCase):
         list(share.remove(parse("o"), None, True))
         gone = [("delete", "file", "o/n/f"), ("delete", "directory", "o/n"), ("delete", "directory", "o")]
         self.assertEqual(self.summary(), gone)
-        (refused,) = share.put_many([put_of("m/n/f", b"z", if_hash=ABSENT)])
+        (refused,) = share.write_many([put_of("m/n/f", b"z", precondition=ABSENT)])
         self.assertIsInstance(refused, Refusal)
         self.assertRaises(Refusal, lambda: list(share.remove(parse("m"), None, False)))
         self.assertEqual(self.summary(), [])
@@ -216,7 +216,7 @@ class WrittenTests(ShareCase):
             return [OSError(5, "the disk") if system.exchanged else None for _ in places]
 
         with mock.patch.object(Fsync, "directories", fail):
-            (refused,) = share.put_many([put_of("file", b"newest")])
+            (refused,) = share.write_many([put_of("file", b"newest")])
         self.assertIsInstance(refused, InDoubt)
         self.assertEqual((self.content("file"), self.summary()), (b"newest", [("replace", "file", "file")]))
 
@@ -227,12 +227,12 @@ class WrittenTests(ShareCase):
         self.lay("a/file.txt")
         for number in (errno.ENOSPC, errno.EIO):
             self.failure = OSError(number, os.strerror(number))
-            (result,) = share.put_many([put_of("first", b"%d" % number)])
+            (result,) = share.write_many([put_of("first", b"%d" % number)])
             self.assertIsInstance(result, Internal)
             self.assertIn("has been done nevertheless", str(result))
             self.assertEqual(self.content("first"), b"%d" % number)
             before = replay.tree_of(self.root)
-            (result,) = share.put_many([put_of("second", b"2")])
+            (result,) = share.write_many([put_of("second", b"2")])
             self.assertIsInstance(result, Internal)
             self.assertIn("nothing is changed before it can", str(result))
             for change in (
@@ -247,7 +247,7 @@ class WrittenTests(ShareCase):
                 self.assertIn("nothing is changed", str(self.assertRaises(Internal, change)))
             self.assertEqual(replay.tree_of(self.root), before)
             self.failure = None
-            (result,) = share.put_many([put_of("second", b"2")])
+            (result,) = share.write_many([put_of("second", b"2")])
             self.assertNotIsInstance(result, Exception)
             names = [each.endpoint.whole for each in self.told]
             self.assertEqual(names, ["first", "second"])

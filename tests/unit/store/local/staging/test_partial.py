@@ -20,13 +20,13 @@ class HoldTests(FragmentCase):
         """A client whose old connection is not known to be dead goes on from what it wrote; that one is over."""
         share = self.share()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
-        old = share.begin(put)
+        old = share.upload(put)
         for start in range(0, CHECKPOINT + 2 * MIB, MIB):
             old.write(content[start : start + MIB])
-        found = share.arrived(put.endpoint, put.hash, None, None)
+        found = share.resume_point(put.endpoint, put.hash, None, None)
         assert found is not None
         self.assertGreater(found.size, CHECKPOINT)
-        new = share.begin(put_of("a/file", content, offset=found.size)[0])
+        new = share.upload(put_of("a/file", content, offset=found.size)[0])
         list(new.check())
         with self.assertRaisesRegex(Changed, "another upload goes on"):
             old.write(content[CHECKPOINT + 2 * MIB :])
@@ -41,7 +41,7 @@ class HoldTests(FragmentCase):
         share = self.share()
         put = self.cut(share)
         whole = ResumePoint(HALF, sha(CONTENT[:HALF]))
-        first = share.begin(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
+        first = share.upload(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
         self.assertEqual(self.arrived(share, put), whole)
         for _ in first.check():
             self.assertEqual(self.arrived(share, put), whole)
@@ -59,7 +59,7 @@ class HoldTests(FragmentCase):
         for offset in (RESUMABLE + 5, HALF):
             share = self.share()
             put = self.cut(share)
-            again = share.begin(put_of("a/file", CONTENT, offset=offset)[0])
+            again = share.upload(put_of("a/file", CONTENT, offset=offset)[0])
             next(again.check())
             again.suspend()
             self.assertEqual(self.arrived(share, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
@@ -73,7 +73,7 @@ class HoldTests(FragmentCase):
         """All that is written may be gone on with at once; it is noted, for after a crash, every so often."""
         share = self.share()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
-        old = share.begin(put)
+        old = share.upload(put)
         self.addCleanup(old.abort)
         sizes = []
         for start in range(0, CHECKPOINT + 2 * MIB, MIB):
@@ -100,11 +100,11 @@ class HoldTests(FragmentCase):
         share = self.share()
         contents = [os.urandom(3 * MIB) for _ in range(2)]
         for number, content in enumerate(contents):
-            incoming = share.begin(put_of("a/file", content, mtime_us=LONG_AGO + number)[0])
+            incoming = share.upload(put_of("a/file", content, mtime_us=LONG_AGO + number)[0])
             incoming.write(content[:HALF])
             incoming.suspend()
         for number, content in enumerate(contents):
-            incoming = share.begin(put_of("a/file", content, mtime_us=LONG_AGO + number, offset=HALF)[0])
+            incoming = share.upload(put_of("a/file", content, mtime_us=LONG_AGO + number, offset=HALF)[0])
             list(incoming.check())
             incoming.write(content[HALF:])
             incoming.commit()

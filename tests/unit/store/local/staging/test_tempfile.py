@@ -56,7 +56,7 @@ class DraftTests(ReplacingCase):
     def test_different_names(self) -> None:
         """Each of many drafts has its own name, with 128 bits that nobody can guess."""
         share = self.share()
-        incomings = [share.begin(put_of("same", b"")[0]) for _ in range(20)]
+        incomings = [share.upload(put_of("same", b"")[0]) for _ in range(20)]
         names = self.left()
         self.assertEqual(len(set(names)), 20)
         for name in names:

@@ -22,23 +22,23 @@ class BatchTests(ReplacingCase):
         """Files arrive with content, mtime and mode, in directories that are made for them."""
         share = self.share()
         puts = [put_of(f"a/{number % 3}/f{number}", b"%d" % number, mode=0o640) for number in range(10)]
-        results = share.put_many(puts)
+        results = share.write_many(puts)
         for (put, content), result in zip(puts, results, strict=True):
             mtime_us, mode = LONG_AGO, 0o640
             self.assertEqual(result, Entry("", "file", len(content), mtime_us, mode, sha(content)))
             self.assertEqual(self.content(str(put.endpoint)), content)
-            self.assertEqual(share.look(put.endpoint), result)
+            self.assertEqual(share.stat(put.endpoint), result)
         self.assertEqual(self.left(), [])
 
     def test_nothing(self) -> None:
         """No files, no results."""
-        self.assertEqual(self.share().put_many([]), [])
+        self.assertEqual(self.share().write_many([]), [])
 
     def test_more_than_one_sync_holds(self) -> None:
         """Any number goes in one call."""
         share = self.share()
         count = 2 * AT_ONCE + 1
-        results = share.put_many([put_of(f"f{number}", b"%d" % number) for number in range(count)])
+        results = share.write_many([put_of(f"f{number}", b"%d" % number) for number in range(count)])
         self.assertEqual(
             [result.size for result in results if isinstance(result, Entry)], [len(b"%d" % n) for n in range(count)]
         )
@@ -78,7 +78,7 @@ class BatchTests(ReplacingCase):
             ((WriteRequest(endpoint=made_by_hand("..", "x.txt"), size=1), b"x"), BadEndpoint),
         ]
         for item, kind in bad:
-            results = share.put_many([put_of("one.txt", b"1"), item, put_of("two.txt", b"2")])
+            results = share.write_many([put_of("one.txt", b"1"), item, put_of("two.txt", b"2")])
             self.assertEqual([type(result) for result in results], [Entry, kind, Entry], item)
         self.assertEqual(self.left(), [])
 
@@ -103,9 +103,9 @@ class BatchTests(ReplacingCase):
     def test_same_endpoint_twice(self) -> None:
         """Of two for one endpoint the later one stands; with conditions the first one wins."""
         share = self.share()
-        share.put_many([put_of("a", b"1"), put_of("a", b"2")])
+        share.write_many([put_of("a", b"1"), put_of("a", b"2")])
         self.assertEqual(self.content("a"), b"2")
-        results = share.put_many([put_of("b", b"1", if_hash=ABSENT), put_of("b", b"2", if_hash=ABSENT)])
+        results = share.write_many([put_of("b", b"1", precondition=ABSENT), put_of("b", b"2", precondition=ABSENT)])
         self.assertEqual([type(result).__name__ for result in results], ["Entry", "Changed"])
         self.assertEqual(self.content("b"), b"1")
 
@@ -114,7 +114,9 @@ class BatchTests(ReplacingCase):
         share = self.share()
         before = os.umask(0o077)
         try:
-            share.put_many([put_of("default", b""), put_of("open", b"", mode=0o666), put_of("suid", b"", mode=0o6755)])
+            share.write_many(
+                [put_of("default", b""), put_of("open", b"", mode=0o666), put_of("suid", b"", mode=0o6755)]
+            )
         finally:
             os.umask(before)
         modes = [stat.S_IMODE(os.stat(self.path(name)).st_mode) for name in ("default", "open", "suid")]
@@ -125,7 +127,7 @@ class BatchTests(ReplacingCase):
         secret = os.path.join(self.outside, "secret.txt")
         os.link(secret, self.path("linked.txt"))
         before = os.stat(secret).st_ino
-        self.share().put_many([put_of("linked.txt", b"new")])
+        self.share().write_many([put_of("linked.txt", b"new")])
         self.assertEqual(self.content("linked.txt"), b"new")
         with open(secret, "rb") as file:
             self.assertEqual((file.read(), os.stat(secret).st_ino), (b"nobody may touch this", before))
@@ -146,11 +148,11 @@ class BatchTests(ReplacingCase):
             flipped = bytearray(content)
             flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
             puts.append((put, bytes(flipped)))
-        self.assertEqual({type(result) for result in share.put_many(puts)}, {ContentMismatch})
+        self.assertEqual({type(result) for result in share.write_many(puts)}, {ContentMismatch})
         self.assertEqual(os.listdir(self.root), [".homeftp"])
         unchecked = [put_of(str(put.endpoint), content, hash=None) for put, content in puts[:20]]
         self.assertEqual(
-            {type(result) for result in share.put_many(unchecked)}, {Entry}, "the control: none was declared"
+            {type(result) for result in share.write_many(unchecked)}, {Entry}, "the control: none was declared"
         )
 
     def test_known_at_once(self) -> None:
@@ -163,7 +165,7 @@ class BatchTests(ReplacingCase):
         """However it ends, everything is closed."""
         share = self.share()
         puts: list[Any] = [put_of("a/b/c", b"1"), put_of("a/b/c/d", b"2"), put_of("x", b"3", hash=sha(b""))]
-        share.put_many(puts)
+        share.write_many(puts)
         before = len(os.listdir("/dev/fd"))
-        share.put_many(puts)
+        share.write_many(puts)
         self.assertEqual(len(os.listdir("/dev/fd")), before)

@@ -33,26 +33,26 @@ class ConditionTests(ReplacingCase):
 
     def test_absent(self) -> None:
         """ "absent": a file that is not there is made, one that is there stands."""
-        self.assertIsInstance(self.both("new.txt", b"new", if_hash=ABSENT), Entry)
+        self.assertIsInstance(self.both("new.txt", b"new", precondition=ABSENT), Entry)
         self.lay("old.txt", b"old")
-        self.assertIsInstance(self.both("old.txt", b"new", if_hash=ABSENT), Changed)
+        self.assertIsInstance(self.both("old.txt", b"new", precondition=ABSENT), Changed)
         self.assertEqual(self.content("old.txt"), b"old")
 
     def test_hash(self) -> None:
         """A hash: the file that has it is replaced, any other stands, and so does none."""
         self.lay("old.txt", b"old")
-        self.assertIsInstance(self.both("old.txt", b"new", if_hash=sha(b"other")), Changed)
+        self.assertIsInstance(self.both("old.txt", b"new", precondition=sha(b"other")), Changed)
         self.assertEqual(self.content("old.txt"), b"old")
-        self.assertIsInstance(self.both("old.txt", b"new", if_hash=sha(b"old")), Entry)
+        self.assertIsInstance(self.both("old.txt", b"new", precondition=sha(b"old")), Entry)
         self.assertEqual(self.content("old.txt"), b"new")
-        self.assertIsInstance(self.both("missing.txt", b"new", if_hash=sha(b"old")), Changed)
-        self.assertIsInstance(self.both("missing/missing.txt", b"new", if_hash=sha(b"old")), Changed)
+        self.assertIsInstance(self.both("missing.txt", b"new", precondition=sha(b"old")), Changed)
+        self.assertIsInstance(self.both("missing/missing.txt", b"new", precondition=sha(b"old")), Changed)
         self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "aside", "old.txt"])
 
     def test_hash_is_kept(self) -> None:
         """A file that was hashed for its condition needs no hashing the next time."""
         self.lay("old.txt", b"old")
-        self.both("old.txt", b"new", if_hash=sha(b"other"))
+        self.both("old.txt", b"new", precondition=sha(b"other"))
         self.assertEqual(
             self.index.lookup(self.root, {"old.txt": os.stat(self.path("old.txt"))}), {"old.txt": sha(b"old")}
         )
@@ -60,7 +60,7 @@ class ConditionTests(ReplacingCase):
     def test_change_behind_our_back(self) -> None:
         """What changes between the look and the rename is not replaced."""
         self.lay("old.txt", b"old")
-        put, content = put_of("old.txt", b"new", if_hash=sha(b"old"))
+        put, content = put_of("old.txt", b"new", precondition=sha(b"old"))
 
         class Meddling(Remembering):
             """Someone edits the file while ours is being made durable."""
@@ -84,19 +84,19 @@ class ConditionTests(ReplacingCase):
         for name in ("directory", "link", "fifo"):
             before = os.lstat(self.path(name))
             for condition in (None, ABSENT, sha(b"")):
-                self.assertIsInstance(self.both(name, b"new", if_hash=condition), WrongKind, (name, condition))
+                self.assertIsInstance(self.both(name, b"new", precondition=condition), WrongKind, (name, condition))
             self.assertEqual(os.lstat(self.path(name)).st_ino, before.st_ino)
 
     def test_race_for_absent(self) -> None:
         """Of many that want to be the first at an endpoint one is, with every system's way to rename."""
         for system in (System(), Walking()):
-            self.race(system, lambda number: put_of("new.txt", b"%d" % number, if_hash=ABSENT))
+            self.race(system, lambda number: put_of("new.txt", b"%d" % number, precondition=ABSENT))
             os.unlink(self.path("new.txt"))
 
     def test_race_for_hash(self) -> None:
         """Of many that want to replace the same content one does."""
         self.lay("new.txt", b"old")
-        self.race(System(), lambda number: put_of("new.txt", b"%d" % number, if_hash=sha(b"old")))
+        self.race(System(), lambda number: put_of("new.txt", b"%d" % number, precondition=sha(b"old")))
 
     def race(self, system: System, make: Callable[[int], tuple[WriteRequest, bytes]]) -> None:
         """Let eight threads put at once."""

@@ -23,7 +23,7 @@ class IncomingTests(ReplacingCase):
 
     def test_interface(self) -> None:
         """It is what dispatchers are told that it is."""
-        incoming = self.share().begin(put_of("a", b"")[0])
+        incoming = self.share().upload(put_of("a", b"")[0])
         verifyObject(IUpload, incoming)
         incoming.abort()
 
@@ -35,7 +35,7 @@ class IncomingTests(ReplacingCase):
         mtime_us, mode = LONG_AGO, 0o600
         self.assertEqual(entry, Entry("", "file", len(content), mtime_us, mode, sha(content)))
         self.assertEqual(self.content("a/b/large.bin"), content)
-        self.assertEqual(share.look(parse("a/b/large.bin")), entry)
+        self.assertEqual(share.stat(parse("a/b/large.bin")), entry)
         self.assertEqual(self.left(), [])
 
     def test_nothing_before_commit(self) -> None:
@@ -43,7 +43,7 @@ class IncomingTests(ReplacingCase):
         self.lay("old.txt", b"old")
         share = self.share()
         for name in ("old.txt", "new/dir/file.txt"):
-            incoming = share.begin(put_of(name, b"new")[0])
+            incoming = share.upload(put_of(name, b"new")[0])
             incoming.write(b"new")
             self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "old.txt"])
             self.assertEqual(self.content("old.txt"), b"old")
@@ -53,7 +53,7 @@ class IncomingTests(ReplacingCase):
 
     def test_abort_after_commit(self) -> None:
         """Once committed it stays."""
-        incoming = self.share().begin(put_of("a", b"content")[0])
+        incoming = self.share().upload(put_of("a", b"content")[0])
         incoming.write(b"content")
         incoming.commit()
         incoming.abort()
@@ -61,7 +61,7 @@ class IncomingTests(ReplacingCase):
 
     def test_too_long(self) -> None:
         """More than was declared is refused at once, and all is undone."""
-        incoming = self.share().begin(put_of("a", b"12345")[0])
+        incoming = self.share().upload(put_of("a", b"12345")[0])
         incoming.write(b"12345")
         with self.assertRaises(ContentMismatch):
             incoming.write(b"6")
@@ -69,7 +69,7 @@ class IncomingTests(ReplacingCase):
 
     def test_too_short(self) -> None:
         """Less than was declared is not committed."""
-        incoming = self.share().begin(put_of("a", b"12345")[0])
+        incoming = self.share().upload(put_of("a", b"12345")[0])
         incoming.write(b"1234")
         with self.assertRaises(ContentMismatch) as caught:
             incoming.commit()
@@ -84,7 +84,7 @@ class IncomingTests(ReplacingCase):
             content = chance.randbytes(chance.randrange(1, 200))
             flipped = bytearray(content)
             flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
-            incoming = share.begin(put_of(f"f{number}", content)[0])
+            incoming = share.upload(put_of(f"f{number}", content)[0])
             incoming.write(bytes(flipped))
             with self.assertRaises(ContentMismatch):
                 incoming.commit()
@@ -96,7 +96,7 @@ class IncomingTests(ReplacingCase):
         share = self.share()
         for condition in (ABSENT, sha(b"other")):
             with self.assertRaises(Changed):
-                share.begin(put_of("old.txt", b"new", if_hash=condition)[0])
+                share.upload(put_of("old.txt", b"new", precondition=condition)[0])
         self.assertEqual(self.left(), [])
 
     def test_full(self) -> None:
@@ -157,7 +157,7 @@ class DirectoryTests(ShareCase):
             os.umask(before)
         self.assertEqual(entry, Entry("", "directory", 0, LONG_AGO, 0o750))
         self.assertEqual((self.mode("a"), self.mode("a/b"), self.mode("a/b/c")), (0o755, 0o755, 0o750))
-        self.assertEqual(share.look(parse("a/b/c")), entry)
+        self.assertEqual(share.stat(parse("a/b/c")), entry)
 
     def test_is_there(self) -> None:
         """One that is there gets the metadata that is given and keeps the rest, and what it holds."""
@@ -185,9 +185,9 @@ class DirectoryTests(ShareCase):
             with self.assertRaises(WrongKind):
                 share.make_directory(WriteRequest(endpoint=parse(name), mode=0o777))
         with self.assertRaises(Changed):
-            share.make_directory(WriteRequest(endpoint=parse("directory"), if_hash=ABSENT))
+            share.make_directory(WriteRequest(endpoint=parse("directory"), precondition=ABSENT))
         with self.assertRaises(WrongKind):
-            share.make_directory(WriteRequest(endpoint=parse("directory"), if_hash=sha(b"")))
+            share.make_directory(WriteRequest(endpoint=parse("directory"), precondition=sha(b"")))
         with self.assertRaises(BadRequest):
             share.make_directory(WriteRequest(endpoint=parse("directory"), mtime_us=2**63))
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
