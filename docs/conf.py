@@ -24,8 +24,8 @@ autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 
-html_theme = "alabaster"
-html_theme_options = {"description": "Files between the machines of a home, safely", "page_width": "60em"}
+html_theme = "furo"
+html_title = f"homeftp {version}"
 html_show_copyright = False
 
 
