@@ -190,7 +190,7 @@ class LimitTests(FaultCase):
         SCENARIOS[name].lay(root)
         outcome = driver.run(name, root, limits=limits)
         self.assertEqual(after_failure(SCENARIOS[name], outcome, root) + after_restart(root), [], (name, limits))
-        self.assertLessEqual(outcome.refusals, {refusal, *(["SetupError"] if SCENARIOS[name].starts else [])}, name)
+        self.assertLessEqual(outcome.refusals, {refusal, *(["OperatorError"] if SCENARIOS[name].starts else [])}, name)
         return not outcome.refusals
 
     def test_file_size(self) -> None:

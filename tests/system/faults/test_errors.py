@@ -84,7 +84,7 @@ class InjectionCase(FaultCase):
             return [f"{point}: there was no such call"]
         wrong = after_failure(scenario, outcome, root) + after_restart(root)
         expected = {REFUSALS.get(point.how.partition("=")[2], "Internal")}
-        expected |= {"SetupError"} if scenario.starts else set()
+        expected |= {"OperatorError"} if scenario.starts else set()
         expected |= {"NotFound"} if "NoSpace" in expected and scenario.has_versions else set()
         expected |= {"WrongKind"} if any(scenario.in_steps) else set()  # what cannot be listed is in the way
         wrong += [

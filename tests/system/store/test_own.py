@@ -62,12 +62,12 @@ class FolderTests(ReplacingCase):
         """A server that was killed leaves no lock behind."""
         code = (
             "import os, sys, signal\n"
-            "from homeftp.hashing.hashcache import Index\n"
-            "from homeftp.store.local.store import Share\n"
-            "from homeftp.model import Put\n"
+            "from homeftp.hashing.hashcache import HashCache\n"
+            "from homeftp.store.local.store import LocalStore\n"
+            "from homeftp.model import WriteRequest\n"
             "from homeftp.endpoint import parse\n"
-            "share = Share(sys.argv[1], Index(sys.argv[2]))\n"
-            "share.upload(Put(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
+            "share = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
+            "share.upload(WriteRequest(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         state = os.path.join(os.path.dirname(self.root), "killed.sqlite")

@@ -1,4 +1,4 @@
-"""C1: the power goes, at whatever moment. The harness is tests/powercut."""
+"""C1: the power goes, at whatever moment. The harness is tests/system/powercut."""
 
 from __future__ import annotations
 

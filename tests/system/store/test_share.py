@@ -173,11 +173,12 @@ class ShareTests(ShareCase):
         self.lay("file.txt", b"old")
         code = (
             "import os, sys, signal\n"
-            "from homeftp.hashing.hashcache import Index\n"
-            "from homeftp.store.local.store import Share\n"
-            "from homeftp.model import Put\n"
+            "from homeftp.hashing.hashcache import HashCache\n"
+            "from homeftp.store.local.store import LocalStore\n"
+            "from homeftp.model import WriteRequest\n"
             "from homeftp.endpoint import parse\n"
-            "incoming = Share(sys.argv[1], Index(sys.argv[2])).begin(Put(endpoint=parse('file.txt'), size=10))\n"
+            "store = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
+            "incoming = store.upload(WriteRequest(endpoint=parse('file.txt'), size=10))\n"
             "incoming.write(b'n' * 10)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
