@@ -103,8 +103,10 @@ class StateTests(SynchronousTestCase):
     def test_processes(self) -> None:
         """Several processes that open a fresh folder at once make one database and lose nothing."""
         folder = os.path.abspath(self.mktemp())
-        program = "import sys; from homeftp.accounts.database import AccountDatabase; \"
- \"AccountDatabase(sys.argv[1]).add_account(sys.argv[2], 'x')"
+        program = (
+            "import sys; from homeftp.accounts.database import AccountDatabase; "
+            "AccountDatabase(sys.argv[1]).add_account(sys.argv[2], 'x')"
+        )
         running = [
             subprocess.Popen(
                 [sys.executable, "-c", program, folder, f"u{number}"], env={**os.environ, "PYTHONPATH": root()}
