@@ -84,9 +84,13 @@ class ResponseBody:
             await self._answer.news()
         taken: list[bytes] = []
         size = 0
-        while self._pieces and (not taken or size + len(self._pieces[0]) <= STREAM_PIECE):
-            taken.append(self._pieces.popleft())
-            size += len(taken[-1])
+        while self._pieces and size < STREAM_PIECE:
+            piece = self._pieces.popleft()
+            if size + len(piece) > STREAM_PIECE:
+                self._pieces.appendleft(piece[STREAM_PIECE - size :])
+                piece = piece[: STREAM_PIECE - size]
+            taken.append(piece)
+            size += len(piece)
         self._held -= size
         self._answer.taken(size)
         return b"".join(taken)

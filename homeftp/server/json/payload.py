@@ -7,12 +7,13 @@ piece may be depends on how many payloads are under way.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Callable
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from homeftp.config import PIECE
+from homeftp.config import PIECE, STREAM_PIECE
 from homeftp.errors import TooLarge
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IPayload, IWholePayload
@@ -53,7 +54,7 @@ class StreamPayload:
         self._budget = budget
         budget.enter(self)
         self._missing = size
-        self._pieces: list[bytes] = []
+        self._pieces: deque[bytes] = deque()
         self._held = 0
         self._reader: Deferred[None] | None = None
         self._failure: Exception | None = None
@@ -94,7 +95,7 @@ class StreamPayload:
         """Nobody wants the rest: throw it away as it comes."""
         self.discarding = True
         self._budget.leave(self)
-        self._pieces = []
+        self._pieces.clear()
         self._held = 0
         self._drained()
 
@@ -104,17 +105,29 @@ class StreamPayload:
             reader.callback(None)
 
     async def read(self) -> bytes:
-        """The next piece, of at most `config.STREAM_PIECE` bytes and what came with it; b"" after the last."""
+        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last."""
         if not self.full and self._missing and self._failure is None:
             self._reader = Deferred()
             await self._reader
         if self._failure is not None and not self._held:
             raise self._failure  # and never nothing, which would be taken for the end
-        data = b"".join(self._pieces)
-        self._pieces = []
-        self._held = 0
+        data = self._take(STREAM_PIECE)
         self._drained()
         return data
+
+    def _take(self, most: int) -> bytes:
+        """Up to `most` of the bytes that are held; the protocol delivers more at once than one piece may have."""
+        taken: list[bytes] = []
+        size = 0
+        while self._pieces and size < most:
+            piece = self._pieces.popleft()
+            if size + len(piece) > most:
+                self._pieces.appendleft(piece[most - size :])
+                piece = piece[: most - size]
+            taken.append(piece)
+            size += len(piece)
+        self._held -= size
+        return b"".join(taken)
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""

@@ -89,6 +89,18 @@ class StreamPayloadTests(SynchronousTestCase):
         self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(payload.read()))), 10)
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), b"")
 
+    def test_bounded(self) -> None:
+        """A reader never gets more than `STREAM_PIECE` bytes, however many come at once; nothing is lost."""
+        content = bytes(range(256)) * (5 * STREAM_PIECE // 512)
+        payload = StreamPayload(len(content), lambda: None, MemoryBudget())
+        payload.deliver(content[:100])
+        payload.deliver(content[100:])
+        pieces = []
+        while piece := self.successResultOf(Deferred.fromCoroutine(payload.read())):
+            pieces.append(piece)
+        self.assertEqual([len(piece) for piece in pieces], [STREAM_PIECE, STREAM_PIECE, STREAM_PIECE // 2])
+        self.assertEqual(b"".join(pieces), content)
+
     def test_full(self) -> None:
         """It says when the client must wait, and when it need not any more."""
         payload = self.stream(10 * PIECE)
