@@ -3,7 +3,7 @@
 Types and bounds here are the only validation of a message's shape: codec.py
 decodes straight into these classes and names the parameter that does not
 fit. What an endpoint may be is endpoint.py's; when a request is legal,
-conversation.py's. docs/protocol describes the same, normatively.
+states.py's. docs/protocol describes the same, normatively.
 """
 
 from __future__ import annotations

@@ -35,7 +35,9 @@ from homeftp.interfaces import IPayload
 from homeftp.status import Status
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
-from homeftp.wire.states import STARTTLS, ConnectionState, Phase
+from homeftp.wire.states import STARTTLS, ConnectionState, Phase, Role, proves_login
+
+_TLS_ACTIVE = frozenset({Phase.UNAUTHENTICATED, Phase.AUTHENTICATED})
 
 _ANSWERS = frozenset(status for status in Status if not status.refused)
 """The statuses of requests that were not refused."""
@@ -54,11 +56,11 @@ class ClientProtocol(LineReceiver):
         self._tls = tls
         self._patience = patience
         self._watchdog = Watchdog(clock, patience, self._too_slow)
-        self._conversation = ConnectionState(Phase.PLAIN)
+        self._conversation = ConnectionState(Phase.PLAIN, Role.CLIENT)
         self._reason: Exception | None = None
         self._ended = False
         self._await_end: list[Deferred[Exception]] = []
-        self._pending: deque[tuple[int, IResponseHandler]] = deque()
+        self._pending: deque[tuple[int, IResponseHandler, str]] = deque()
         self._listener: IListener | None = None
         self._asked = 0
         self._response: Response | None = None
@@ -79,7 +81,7 @@ class ClientProtocol(LineReceiver):
             return self._violated("bytes stood before the TLS handshake that do not belong there")
         if not negotiated_ok(self.transport, required=True):
             return self._violated("what answers there speaks TLS, but not homeftp")
-        self._conversation.advance(Phase.STRANGER)
+        self._conversation.advance(Phase.UNAUTHENTICATED)
         group_records(self.transport)
         self._outbox = Sender(self.transport, moved=self._watchdog.progress, broken=self._broke_off)
         self.transport.registerProducer(self._outbox, True)
@@ -130,7 +132,7 @@ class ClientProtocol(LineReceiver):
         self._conversation.advance(Phase.CLOSING)
         self._watchdog.stop()
         pending, self._pending = self._pending, deque()
-        for _, exchange in pending:
+        for _, exchange, _ in pending:
             exchange.failed(reason)
         if self._listener is not None:
             self._listener.failed(reason)
@@ -176,7 +178,7 @@ class ClientProtocol(LineReceiver):
     def lineReceived(self, line: bytes) -> None:
         """A response's line."""
         phase = self._conversation.phase
-        if phase is Phase.STRANGER:
+        if phase in _TLS_ACTIVE:
             self._responded(line)
         elif phase is Phase.PLAIN:
             self._go_ahead(line)
@@ -185,7 +187,7 @@ class ClientProtocol(LineReceiver):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Payload, and what follows it."""
-        if self._conversation.phase is not Phase.STRANGER:
+        if self._conversation.phase not in _TLS_ACTIVE:
             return
         exchange = self._listener or self._pending[0][1]
         missing = self._missing
@@ -241,7 +243,10 @@ class ClientProtocol(LineReceiver):
             return self._violated("the server answered what was not asked")
         else:
             self._response = response
-            self._pending[0][1].responded(response)
+            _, exchange, request_type = self._pending[0]
+            if self._conversation.phase is Phase.UNAUTHENTICATED and proves_login(request_type, response):
+                self._conversation.advance(Phase.AUTHENTICATED)
+            exchange.responded(response)
         if response.content_length:
             self._missing = response.content_length
             self.transport.bufferSize = max(READ_BUFFER, min(STREAM_PIECE, self._missing))
@@ -269,12 +274,12 @@ class ClientProtocol(LineReceiver):
         number of open requests within the server's `in_flight`, or a small
         multiple of it.
         """
-        if self._conversation.phase is not Phase.STRANGER or self._outbox is None:
+        if self._conversation.phase not in _TLS_ACTIVE or self._outbox is None:
             raise self._reason or ConnectionFailed("there is no connection to the server")
         self._asked += 1
         if not self._pending:
             self._watchdog.progress()
-        self._pending.append((self._asked, exchange))
+        self._pending.append((self._asked, exchange, request_type))
         if isinstance(payload, bytes):
             line = encode_request(request_type, body, id=self._asked, content_length=len(payload))
             self._outbox.send(b"%b\n%b" % (line, payload), None, self._asked)
@@ -292,9 +297,14 @@ class ClientProtocol(LineReceiver):
 
     def transmit(self, line: bytes, payload: IPayload | None) -> None:
         """Send a line as it is, after `hand_over`, and what follows it. Raises `ConnectionFailed`."""
-        if self._conversation.phase is not Phase.STRANGER or self._outbox is None:
+        if self._conversation.phase not in _TLS_ACTIVE or self._outbox is None:
             raise self._reason or ConnectionFailed("there is no connection to the server")
         self._outbox.send(line + b"\n", payload, self._asked)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the connection; AUTHENTICATED from the response that proves the login on."""
+        return self._conversation.phase
 
     @property
     def open_requests(self) -> int:

@@ -141,9 +141,9 @@ class Authenticator:
 
     def enter(self, account: Account) -> None:
         """Whoever is there is that account from now on, unless the connection has ended meanwhile."""
-        if self._conversation.phase is Phase.STRANGER:
+        if self._conversation.phase is Phase.UNAUTHENTICATED:
             self.account = account
-            self._conversation.advance(Phase.MEMBER)
+            self._conversation.advance(Phase.AUTHENTICATED)
             self._connection.logged_in()
 
     async def identify(self, id: str) -> None:

@@ -158,7 +158,7 @@ class ServerProtocol(RequestReceiver):
             self.abort()
             return
         self._deadlines.tls.met()
-        self._conversation.advance(Phase.STRANGER)
+        self._conversation.advance(Phase.UNAUTHENTICATED)
         group_records(self.transport)
         self._outlet.attach()
         device = presented_device(self.transport, self._setup.services.ca)

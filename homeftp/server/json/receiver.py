@@ -72,7 +72,7 @@ class RequestReceiver(LineReceiver):
         if self._stream is not None and not self.paused and not self._buffer and len(data) < self._missing:
             self._fill(self._stream, data)  # most of what ever comes; LineReceiver would only hand it on
             return
-        if self.line_mode and not self._busyReceiving and self._conversation.phase is Phase.MEMBER:
+        if self.line_mode and not self._busyReceiving and self._conversation.phase is Phase.AUTHENTICATED:
             data = self._take_whole(data)
         super().dataReceived(data)
 
@@ -82,7 +82,7 @@ class RequestReceiver(LineReceiver):
         start = 0
         busy, self._busyReceiving = self._busyReceiving, True  # what is resumed meanwhile goes on here
         try:
-            while not self.paused and self._conversation.phase is Phase.MEMBER:
+            while not self.paused and self._conversation.phase is Phase.AUTHENTICATED:
                 taken = whole_request(data, start)
                 if taken is None:
                     break

@@ -17,6 +17,7 @@ from homeftp.crypto import tls
 from homeftp.errors import Refusal, UntrustedServer
 from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
+from homeftp.wire.states import Phase
 from tests.support.fakeserver import FULL, Wire, identity
 
 GO_AHEAD = {"status": 0, "message": "go ahead"}
@@ -350,6 +351,34 @@ class RequestTests(SynchronousTestCase):
         self.wire.clock.advance(10)
         self.wire.pump()
         self.successResultOf(closed)
+
+
+class LoginStateTests(SynchronousTestCase):
+    """The client's phase follows the login, as the server's does."""
+
+    def answered(self, request_type: str, **response: Any) -> Phase:
+        """The phase after one request and its response."""
+        wire = Wire()
+        wire.secure()
+        client = self.successResultOf(wire.client.secured)
+        self.assertIs(client.phase, Phase.UNAUTHENTICATED, "the control")
+        client.ask(Told(), request_type)
+        wire.say({"status": 0, "message": "", "id": 1, **response})
+        wire.pump()
+        return client.phase
+
+    def test_login(self) -> None:
+        """A LOGIN that is accepted authenticates the connection; one that is refused does not."""
+        self.assertIs(self.answered("LOGIN"), Phase.AUTHENTICATED)
+        self.assertIs(self.answered("LOGIN", status=32), Phase.UNAUTHENTICATED)
+
+    def test_device_certificate(self) -> None:
+        """With a device's certificate the proof is HELLO with an account, or the first success."""
+        self.assertIs(self.answered("HELLO", body={"account": "ann"}), Phase.AUTHENTICATED)
+        self.assertIs(self.answered("HELLO", body={"account": None}), Phase.UNAUTHENTICATED)
+        self.assertIs(self.answered("CMP", status=14), Phase.AUTHENTICATED)
+        self.assertIs(self.answered("CMP", status=31), Phase.UNAUTHENTICATED)
+        self.assertIs(self.answered("PAIR"), Phase.UNAUTHENTICATED)
 
 
 class SendingTests(SynchronousTestCase):
