@@ -8,19 +8,25 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
 import homeftp  # noqa: E402 - found by the path above
+import homeftp.client  # noqa: E402
+
+for name in homeftp.client.__all__:
+    getattr(homeftp.client, name)  # loaded on first use: autodoc shows only what is loaded
 
 project = "homeftp"
 author = "The homeftp authors"
 copyright = "The homeftp authors"
 version = release = homeftp.__version__
 
-extensions = ["sphinx.ext.autodoc", "zope_interfaces"]
+extensions = ["sphinx.ext.autodoc", "zope_interfaces", "diagrams", "reference_check"]
+public_modules = ["homeftp.client", "homeftp.errors", "homeftp.interfaces", "homeftp.model", "homeftp.testing"]
+graphviz_output_format = "svg"
 exclude_patterns = ["_build", "_extensions"]
 default_role = "literal"
 highlight_language = "none"
 nitpicky = False
 
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 

@@ -1,7 +1,8 @@
 """`.. interfaces:: MODULE`: the zope interfaces that a module defines, which autodoc takes for plain data.
 
-An interface keeps neither its methods' types nor its attributes', so all is
-read from the module's source.
+With `:only:` and names it shows these, in that order. An interface keeps the
+types of neither its methods nor its attributes, so all is read from the
+module's source.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ast
 import importlib.util
 import inspect
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, ClassVar, Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -19,7 +20,9 @@ from sphinx.util.docutils import SphinxDirective
 
 def described(interface: ast.ClassDef) -> Iterator[str]:
     """An interface in reStructuredText, line by line."""
-    yield from _entry(f".. py:class:: {interface.name}", ast.get_docstring(interface), "")
+    bases = ", ".join(ast.unparse(base) for base in interface.bases if ast.unparse(base) != "Interface")
+    head = f"{interface.name}({bases})" if bases else interface.name
+    yield from _entry(f".. py:class:: {head}", ast.get_docstring(interface), "")
     for node in interface.body:
         if isinstance(node, ast.FunctionDef):
             returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
@@ -40,21 +43,33 @@ def _entry(head: str, doc: str | None, indent: str, of_type: str = "") -> Iterat
     yield ""
 
 
+def interfaces(source: str) -> dict[str, ast.ClassDef]:
+    """The interfaces that a module defines, by name: classes whose base is `Interface`, or another one of them."""
+    found: dict[str, ast.ClassDef] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & {"Interface", *found}:
+            found[node.name] = node
+    return found
+
+
 class Interfaces(SphinxDirective):
     """The directive."""
 
     required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {"only": str.split}
 
     def run(self) -> list[nodes.Node]:
-        """The nodes of every interface, in the order of the source."""
+        """The nodes of every interface, in the order of the source or of `:only:`."""
         (module,) = self.arguments
         found = importlib.util.find_spec(module)
         assert found is not None and found.origin is not None
         self.env.note_dependency(found.origin)
+        defined = interfaces(Path(found.origin).read_text(encoding="utf-8"))
         lines = [f".. py:currentmodule:: {module}", ""]
-        for node in ast.parse(Path(found.origin).read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Interface" for base in node.bases):
-                lines.extend(described(node))
+        for name in self.options.get("only", defined):
+            if name not in defined:
+                raise self.error(f"{module} defines no interface {name}")
+            lines.extend(described(defined[name]))
         return self.parse_text_to_nodes("\n".join(lines))
 
 
