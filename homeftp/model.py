@@ -1,4 +1,8 @@
-"""The domain values that every layer shares: frozen, without behaviour, and without a trace of wire or disk."""
+"""The domain values that every layer shares: frozen, without behaviour, and without a trace of wire or disk.
+
+What belongs here: what a store holds, what is asked of it, and by whom. What
+does not: how a value is encoded (`homeftp.wire`) or kept (`homeftp.store`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ import attrs
 from homeftp.endpoint import Endpoint
 
 ABSENT = "absent"
-"""The precondition that nothing is at an endpoint; every other one is a content's hash."""
+"""The precondition that nothing exists at an endpoint."""
+
+PRESENT = "present"
+"""The precondition that something exists at an endpoint, whatever it is. It never comes from the wire."""
 
 Kind = Literal["file", "directory"]
 
@@ -29,6 +36,11 @@ class Entry:
     """The nine permission bits. None: the store does not keep them."""
     hash: str | None = None
     """`sha256:` and 64 hexadecimal digits; None where it is not known without reading the file, and for directories."""
+    tag: str = attrs.field(default="", eq=False)
+    """An opaque text that the backend changes whenever the content or its metadata changes; "" where it has none.
+
+    Front ends make strong ETags of it. It is no hash, costs nothing to compute, and is not compared by `==`.
+    """
 
 
 @attrs.frozen
@@ -46,11 +58,20 @@ class Version:
 
 
 @attrs.frozen
-class PathLock:
-    """What a request touches: an endpoint and everything under it, to read or to change.
+class ListingPage:
+    """Part of a listing."""
 
-    Two claims of one connection may be worked on together when both read, or
-    when neither endpoint lies inside the other.
+    entries: tuple[Entry, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Names, made printable, that the store cannot offer, each with the reason."""
+
+
+@attrs.frozen
+class PathLock:
+    """The part of the tree that a request uses: an endpoint and everything beneath it, to read or to change.
+
+    Two requests of one connection may run together when both only read, or
+    when neither endpoint is inside the other.
     """
 
     endpoint: Endpoint
@@ -59,14 +80,14 @@ class PathLock:
 
 @attrs.frozen
 class Actor:
-    """Who asks for something, from where, and by what request: what the audit log says of it."""
+    """Who asks for something, from where, and with what request: what an audit record says about it."""
 
     account: str | None = None
     device: str | None = None
-    """What the device is called that came in by its certificate; None: a password was given."""
+    """The device's name, where it logged in with its certificate; None: with a password."""
     address: str | None = None
     request: str | None = None
-    """The request_type."""
+    """The name of the operation, such as a request_type."""
 
 
 SERVER = Actor()
@@ -75,7 +96,7 @@ SERVER = Actor()
 
 @attrs.frozen
 class Change:
-    """One thing that was changed in the share."""
+    """One thing that was changed in a store, for the audit log."""
 
     what: str
     """One of "add", "replace", "delete", "move" and "metadata"."""
@@ -84,50 +105,70 @@ class Change:
     endpoint: Endpoint
     actor: Actor
     to: Endpoint | None = None
-    """Where it is now, if it was moved."""
+    """The new endpoint, for a move."""
     size: int | None = None
-    """Bytes that are there now."""
+    """Bytes of the content afterwards."""
     hash: str | None = None
-    """Of what is there now, where it is known."""
+    """Hash of the content afterwards, where it is known."""
     old_size: int | None = None
-    """Bytes that were there before, at what is named last."""
+    """Bytes of the content before, at the endpoint that is named last."""
     old_hash: str | None = None
-    """Of what was there before, where it is known."""
+    """Hash of the content before, where it is known."""
 
 
 @attrs.frozen(kw_only=True)
 class WriteRequest:
-    """What is to stand at an endpoint, and on what condition. Checked already, never raw from the wire."""
+    """The content and metadata that an endpoint is to have, and on what condition. Validated, never raw input."""
 
     endpoint: Endpoint
-    size: int = 0
-    """Bytes of content; 0 for a directory."""
+    size: int | None = 0
+    """Bytes of content; 0 for a directory. None, for `IStore.upload` and `edit` only: not known before `commit`."""
     hash: str | None = None
-    """The declared hash; None: only the size is checked, or the hash comes behind the content."""
+    """The declared hash; None: only the size is checked, or the hash follows the content."""
     mtime_us: int | None = None
     """Microseconds since 1970 UTC; None: now."""
     mode: int | None = None
-    """Permission bits, of which only the nine are kept; None: as new files are made."""
+    """Permission bits, of which only the nine are kept; None: the mode of new files."""
     precondition: str | None = None
-    """The hash that must be there, or "absent"; None: whatever is there is replaced."""
+    """`ABSENT`, `PRESENT` or the hash that the current content must have; None: replace whatever is there."""
     offset: int = 0
-    """Bytes of the content that have arrived earlier: what comes now goes behind them."""
+    """Bytes of the content that arrived in an earlier upload; the next ones are appended to them."""
     actor: Actor = SERVER
-    """Who asks for it; the share that an account sees fills that in where it is not said."""
+    """Who asks; where it is `SERVER` the actor counts that the store is bound to (`IStore.bind`)."""
+
+    @property
+    def known_size(self) -> int:
+        """`size`, of a request that must declare it; raises ValueError for one that does not."""
+        if self.size is None:
+            raise ValueError("this request declares no size")
+        return self.size
 
 
 @attrs.frozen
 class ResumePoint:
-    """How much of a file has arrived, and what that hashes to."""
+    """How much of a file arrived in an earlier upload, and the hash of that part."""
 
     size: int
     hash: str
 
 
-@attrs.frozen
-class ListingPage:
-    """Part of a listing."""
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What a storage backend can do. What it cannot do it refuses with `Forbidden` (33)."""
 
-    entries: tuple[Entry, ...]
-    skipped: tuple[tuple[str, str], ...] = ()
-    """Names, made printable, that cannot be shared, each with the reason."""
+    resume: bool = False
+    """Uploads that were cut off can be continued (`resume_point`, `IUpload.suspend`)."""
+    versions: bool = False
+    """Replaced and removed files are kept as versions (`versions`, `restore`)."""
+    metadata: bool = False
+    """It keeps mtime and mode, and `set_metadata` changes them."""
+    atomic_directory_move: bool = False
+    """A directory is moved in one step: no moment shows part of it at each place."""
+    similar_names: bool = False
+    """New names that differ from a sibling only in case or compatible form are detected, and refused unless allowed."""
+    edit: bool = False
+    """`edit` works: content can be written at any offset before it is committed."""
+    copy: bool = False
+    """`copy` works, without the content passing through the caller."""
+    quota: bool = False
+    """It limits its total size, and refuses what exceeds the limit with `NoSpace` (52)."""

@@ -119,7 +119,7 @@ async def _hash(endpoint: Endpoint, entry: Entry, request: IRequest) -> tuple[st
     file = await workers.run(request.account.share.open, endpoint)
     try:
         digest = await known_hash(file, request)
-        entry = await workers.run(file.settle, digest)
+        entry = await workers.run(file.verify, digest)
         return digest, entry
     finally:
         await workers.finish(file.close)

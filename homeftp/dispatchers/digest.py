@@ -25,7 +25,7 @@ async def check_again(file: IOpenFile, digest: str, request: IRequest) -> None:
 
 
 async def _hashed(file: IOpenFile, request: IRequest) -> str:
-    slices = file.digest()
+    slices = file.hash_steps()
     while True:
         if request.gone:
             raise ConnectionLost("the client went away")

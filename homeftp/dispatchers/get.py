@@ -84,9 +84,9 @@ async def _send(file: IOpenFile, request: IRequest, resolution: IResolution, bud
             await resolution.send(entry_body(file.entry), payload=content)
         finally:
             await content.rest()
-        if content.digest is not None and await request.workers.run(file.touched):
+        if content.digest is not None and await request.workers.run(file.is_stale):
             await check_again(file, content.digest, request)
-        entry = await request.workers.run(file.settle, content.digest)
+        entry = await request.workers.run(file.verify, content.digest)
     resolution.resolve(Status.OK, f"sent {body.rel_endpoint}", {"hash": entry.hash} if entry.hash else None)
 
 

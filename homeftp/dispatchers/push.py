@@ -66,7 +66,7 @@ class PushDispatcher:
         body: Push = request.body
         put = _checked(body, request.payload.size - body.hash_trailer * HASH_BYTES, request.actor)
         whole: Any = IWholePayload(request.payload, None)
-        if body.kind == "file" and put.size <= SMALL_FILE and whole is not None and not put.offset:
+        if body.kind == "file" and put.known_size <= SMALL_FILE and whole is not None and not put.offset:
             # There may be thousands of these at once: a coroutine for each would cost as much as the file.
             return self._store(request, body, put, whole.content).addCallback(_answer, put, resolution)
         return self._dispatch(request, body, put, resolution)
@@ -74,14 +74,14 @@ class PushDispatcher:
     def _store(self, request: IRequest, body: Push, put: WriteRequest, content: bytes) -> Deferred[Entry]:
         """A small file, together with others."""
         if body.hash_trailer:
-            put = attrs.evolve(put, hash=_hash_in(content[put.size :]))
-        return self._put.run((request.account.share, (put, content[: put.size], request)))
+            put = attrs.evolve(put, hash=_hash_in(content[put.known_size :]))
+        return self._put.run((request.account.share, (put, content[: put.known_size], request)))
 
     async def _dispatch(self, request: IRequest, body: Push, put: WriteRequest, resolution: IResolution) -> None:
         if body.kind == "directory":
             entry = await request.workers.run(request.account.share.make_directory, put)
             resolution.resolve(Status.OK, f"made {put.endpoint}", entry_body(entry))
-        elif put.size <= SMALL_FILE and not put.offset:
+        elif put.known_size <= SMALL_FILE and not put.offset:
             content = await request.payload.read_all(SMALL_FILE + HASH_BYTES)
             _answer(await self._store(request, body, put, content), put, resolution)
         else:
@@ -123,7 +123,7 @@ async def _stream(request: IRequest, put: WriteRequest, resolution: IResolution)
     """A large file: the disk works on one piece while the next arrives. One that is cut off may be gone on with."""
     run = request.workers.run
     incoming: IUpload = await run(request.account.share.upload, put)
-    missing = put.size - put.offset
+    missing = put.known_size - put.offset
     trailer = b""
     try:
         await _check(incoming, put, request, resolution)
@@ -157,7 +157,7 @@ def _unwelcome() -> Forbidden:
 
 async def _check(incoming: IUpload, put: WriteRequest, request: IRequest, resolution: IResolution) -> None:
     """Let what has arrived earlier be read again; meanwhile the client hears how far that is, lest it gives up."""
-    checking = incoming.check()
+    checking = incoming.verify_resumed()
     told = 0
     while put.offset and (checked := await request.workers.run(next, checking, None)) is not None:
         if checked - told >= _TELL:

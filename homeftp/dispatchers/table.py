@@ -77,7 +77,7 @@ def _content(share: IStore, endpoint: Endpoint, limit: int) -> bytes:
         if size > limit:
             raise TooLarge(f"{endpoint} has {size} bytes; at most {limit} are allowed here")
         data = file.read(0, size)
-        file.settle(None)
+        file.verify(None)
         return data
     finally:
         file.close()

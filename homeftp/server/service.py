@@ -311,7 +311,7 @@ class HomeFTPService(MultiService):
         if self._open is None:
             return
         try:
-            await self._open.workers.run(self._open.share.tidy)
+            await self._open.workers.run(self._open.share.maintain)
         except Exception:  # noqa: BLE001 (the disk may fail: the log tells, and it is tried again)
             self._log.failure("the share could not be tidied up")
 

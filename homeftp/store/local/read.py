@@ -58,14 +58,14 @@ class LocalFile:
             raise self._changed()
         return data
 
-    def digest(self) -> Iterator[str | None]:
+    def hash_steps(self) -> Iterator[str | None]:
         """Hash it in slices: None after each, and at last its hash, which the index keeps."""
         if self.content is not None:
             yield self.entry.hash
             return
         hashes: list[str] = []
         try:
-            while not hashes or (len(hashes) == 1 and self.touched()):
+            while not hashes or (len(hashes) == 1 and self.is_stale()):
                 for found in digest_slices(self._fd, self.entry.size):
                     if found is None:
                         self._check()
@@ -79,22 +79,22 @@ class LocalFile:
             raise refusal(error, self._endpoint) from error
         yield hashes[0]
 
-    def touched(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether it may have changed though size and mtime have not: what is read once more will tell."""
         try:
             return self.content is None and self._found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
         except OSError as error:
             raise refusal(error, self._endpoint) from error
 
-    def settle(self, digest: str | None) -> Entry:
-        """Close it and give its entry; `digest`, a hash of all that was read, goes to the index."""
+    def verify(self, hash: str | None) -> Entry:
+        """Close it and give its entry; `hash`, of all that was read, goes to the index."""
         if self.content is not None:
             return self.entry
         try:
-            if digest is None:
+            if hash is None:
                 self._check()
             else:
-                self._keep(digest)
+                self._keep(hash)
         except OSError as error:
             raise refusal(error, self._endpoint) from error
         finally:
@@ -113,7 +113,7 @@ class LocalFile:
         try:
             content = read_at(self._fd, 0, size + 1)
             found = self._check()
-            if self.touched() and content != read_at(self._fd, 0, size + 1):
+            if self.is_stale() and content != read_at(self._fd, 0, size + 1):
                 raise self._changed()
         except OSError as error:
             raise refusal(error, self._endpoint) from error

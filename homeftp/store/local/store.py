@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from typing import Generator, Iterator, Sequence
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.config import Retention
 from homeftp.endpoint import RESERVED, Endpoint
 from homeftp.errors import Forbidden, OperatorError, Refusal
 from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces import IStore
-from homeftp.model import SERVER, Actor, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.interfaces import IDraft, IStore
+from homeftp.interfaces.store import RecordChanges, record_nothing
+from homeftp.model import SERVER, Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
 from homeftp.store.local.disk.entries import Filetypes
+from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.history import history
@@ -22,11 +26,11 @@ from homeftp.store.local.read import FileReader, LocalFile
 from homeftp.store.local.writes.batch import put_together
 from homeftp.store.local.writes.mkdir import make_directory
 from homeftp.store.local.writes.rename import move, remove
-from homeftp.store.local.writes.replacing import Replacing
+from homeftp.store.local.writes.replacing import Replacing, free_bytes
 from homeftp.store.local.writes.replacing import replacing as make_replacing
 from homeftp.store.local.writes.restore import restore
 from homeftp.store.local.writes.upload import LocalUpload, begin_upload
-from homeftp.store.policy.changelog import ChangeLog, RecordChanges
+from homeftp.store.policy.changelog import ChangeLog
 from homeftp.syscalls import System
 
 
@@ -53,12 +57,20 @@ class LocalStore:
         quota: int | None = None,
         similar_names: bool = False,
         system: System | None = None,
-        record: RecordChanges = lambda changes: None,
+        record: RecordChanges = record_nothing,
     ) -> None:
         system = System() if system is None else system
         allowed = Filetypes(filetypes)
         self.read_only: str | None = None
         """Why nothing can be changed, where it is so."""
+        self.capabilities = Capabilities(
+            resume=True,
+            versions=retention.seconds > 0,
+            atomic_directory_move=True,
+            similar_names=not similar_names,
+            quota=quota is not None,
+        )
+        self._actor = SERVER
         self._replacing: Replacing | None = None
         with contextlib.ExitStack() as opened:
             jail = SafeRoot(root, system)
@@ -86,6 +98,7 @@ class LocalStore:
                 raise OperatorError(f"cannot share {root}: what is in its folder .homeftp: {error.strerror}") from None
             self._reading = FileReader(jail, index, allowed)
             self._listing = DirectoryLister(jail, index, allowed)
+            self._root = jail.root
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -95,11 +108,21 @@ class LocalStore:
                 self._replacing.trail.settle()
         self._opened.close()
 
+    def bind(self, actor: Actor) -> LocalStore:
+        """The same store; what is changed through it is recorded as changed by `actor`."""
+        bound = copy.copy(self)
+        bound._actor = actor
+        return bound
+
     # -- reading -------------------------------------------------------------------
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
         """What stands there, with its hash where the index knows it; None when nothing does."""
         return self._reading.look(endpoint)
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several at once."""
+        return [catch(self.stat, endpoint) for endpoint in endpoints]
 
     def open(self, endpoint: Endpoint) -> LocalFile:
         """A file, to read."""
@@ -131,6 +154,12 @@ class LocalStore:
         fragment = self._replacing.fragments.find(endpoint, hash, size, mtime_us)
         return None if fragment is None else fragment.arrived[-1]
 
+    def free_space(self) -> int | None:
+        """Bytes that can still be stored, by the disk and the quota; None where that is not known."""
+        free = free_bytes(self._root)
+        left = None if self._replacing is None else self._replacing.space.usage.left()
+        return free if left is None else max(0, left) if free is None else max(0, min(free, left))
+
     # -- writing -------------------------------------------------------------------
 
     def _writable(self) -> Replacing:
@@ -138,41 +167,57 @@ class LocalStore:
             raise Forbidden(f"the share is read-only: {self.read_only}")
         return self._replacing
 
-    def upload(self, put: WriteRequest) -> LocalUpload:
-        """Room for a large file."""
-        return begin_upload(self._writable(), put)
+    def _by(self, request: WriteRequest) -> WriteRequest:
+        """The request, with the bound actor where it names none."""
+        return attrs.evolve(request, actor=self._actor) if request.actor == SERVER else request
 
-    def write_many(self, puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def upload(self, request: WriteRequest) -> LocalUpload:
+        """Begin to write a large file."""
+        if request.size is None:
+            raise Forbidden("this store needs to know the size of a file before it is uploaded")
+        return begin_upload(self._writable(), self._by(request))
+
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
-        return put_together(self._writable(), puts)
+        return put_together(self._writable(), [(self._by(request), content) for request, content in requests])
 
-    def make_directory(self, put: WriteRequest) -> Entry:
+    def edit(self, request: WriteRequest) -> IDraft:
+        """Refused: see `capabilities`."""
+        raise Forbidden("this store cannot change part of a file")
+
+    def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory, and its parents."""
-        return make_directory(self._writable(), put)
+        return make_directory(self._writable(), self._by(request))
 
-    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, actor: Actor = SERVER) -> Entry:
-        """Put a version back."""
-        return restore(self._writable(), endpoint, at_us, if_hash, actor)
+    def set_metadata(
+        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+    ) -> Entry:
+        """Refused: see `capabilities`."""
+        raise Forbidden("this store cannot change the time or the mode of a file")
 
-    def remove(
-        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, actor: Actor = SERVER
-    ) -> Generator[int, None, None]:
-        """Remove a file or a directory, step by step."""
-        return remove(self._writable(), self._listing, endpoint, if_hash, recursive, actor)
+    def copy(
+        self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Refused: see `capabilities`."""
+        raise Forbidden("this store cannot copy files")
 
     def move(
-        self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, actor: Actor = SERVER
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
     ) -> Entry:
         """Give a file or a directory another name."""
-        return move(self._writable(), endpoint, to, if_hash, if_to, actor)
+        return move(self._writable(), source, target, source_precondition, target_precondition, self._actor)
 
-    # -- keeping house ---------------------------------------------------------------
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Remove a file or a directory, step by step."""
+        return remove(self._writable(), self._listing, endpoint, precondition, recursive, self._actor)
 
-    def tidy(self) -> None:
-        """Throw away versions and fragments that have been kept for long enough.
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Put a version back."""
+        return restore(self._writable(), endpoint, at_us, precondition, self._actor)
 
-        To be called after the start, which a quota needs before anything can be
-        changed, and from time to time.
-        """
+    # -- maintenance ---------------------------------------------------------------
+
+    def maintain(self) -> None:
+        """Remove versions and partial uploads that were kept long enough; a quota needs it before any change."""
         if self._replacing is not None:
             self._replacing.tidy()

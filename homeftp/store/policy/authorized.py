@@ -1,8 +1,8 @@
-"""What one account sees of the share: its home as if that were all, and of that what its rights allow.
+"""What one account sees of a store: its home folder as if that were everything, limited by its rights.
 
-What an account may not see is to it as what is not there. What it may see and
-not change is refused as forbidden (33), and so is a change where it may see
-nothing, whether something is there or not.
+What an account may not see does not exist for it. What it may see but not
+change is refused as forbidden (33), and so is every change where it may see
+nothing, whether something exists there or not: a refusal tells nothing.
 """
 
 from __future__ import annotations
@@ -14,73 +14,101 @@ from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
-from homeftp.interfaces import IOpenFile, IStore, IUpload
-from homeftp.model import ABSENT, SERVER, Actor, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.interfaces import IDraft, IOpenFile, IStore, IUpload
+from homeftp.model import (
+    ABSENT,
+    PRESENT,
+    SERVER,
+    Actor,
+    Capabilities,
+    Entry,
+    ListingPage,
+    ResumePoint,
+    Version,
+    WriteRequest,
+)
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 
 T = TypeVar("T")
 
-_TELLING = (BadEndpoint, Changed, NotFound, WrongKind)
-"""What tells of what is there."""
+_REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
+"""Refusals that tell what exists at an endpoint."""
 
 
 @implementer(IStore)
 @attrs.frozen
 class AuthorizedStore:
-    """`share` beneath `home`, by `rights`. All that is not said here is as `IStore` says it."""
+    """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
 
-    share: IStore
+    Two that show the same part with the same rights are equal, whoever acts:
+    their writes can be grouped, with the actor in each `WriteRequest`.
+    """
+
+    store: IStore
     home: Endpoint
     rights: Rights
     actor: Actor = attrs.field(default=SERVER, eq=False)
-    """Who sees it, and asks for what is changed, unless it is said."""
+    """Who is recorded for what is changed."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the store can do."""
+        return self.store.capabilities
 
     @property
     def read_only(self) -> str | None:
-        """Why nothing can be changed, where it is so."""
-        return self.share.read_only
+        """Why nothing can be changed; None where it can."""
+        return self.store.read_only
+
+    def bind(self, actor: Actor) -> AuthorizedStore:
+        """The same part of the store, for another actor."""
+        return attrs.evolve(self, actor=actor)
 
     def _whole(self, endpoint: Endpoint) -> Endpoint:
-        """Where that is in the share."""
+        """The endpoint as the store has it."""
         return Endpoint((*self.home.parts, *endpoint.parts), len(self.home.parts))
-
-    def _who(self, actor: Actor) -> Actor:
-        return self.actor if actor == SERVER else actor
 
     def _may(self, right: str, endpoint: Endpoint) -> bool:
         return right in self.rights.at(endpoint.parts)
 
     def _visible(self, endpoint: Endpoint) -> Endpoint:
-        """Where that is in the share; raises `NotFound` (40) where it may not be seen."""
+        """The endpoint as the store has it; raises `NotFound` (40) where the account may not see it."""
         if not self._may(READ, endpoint):
-            raise NotFound(f"{_shown(endpoint)} does not exist")
+            raise _nothing(endpoint)
         return self._whole(endpoint)
+
+    def _sees(self, endpoint: Endpoint, name: str) -> bool:
+        return READ in self.rights.at((*endpoint.parts, *name.split("/")) if name else endpoint.parts)
 
     # -- reading -------------------------------------------------------------------
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What stands there, if it may be seen."""
-        return self.share.stat(self._whole(endpoint)) if self._may(READ, endpoint) else None
+        """What exists there, if the account may see it."""
+        return self.store.stat(self._whole(endpoint)) if self._may(READ, endpoint) else None
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several at once."""
+        visible = [self._may(READ, endpoint) for endpoint in endpoints]
+        asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
+        found = iter(self.store.stat_many(asked) if asked else ())
+        return [next(found) if seen else None for seen in visible]
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
-        """A file, to read."""
-        return self.share.open(self._visible(endpoint))
+        """Open a file for reading."""
+        return self.store.open(self._visible(endpoint))
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open` for several at once."""
-        visible = [endpoint for endpoint in endpoints if self._may(READ, endpoint)]
-        opened = iter(self.share.open_many([self._whole(endpoint) for endpoint in visible], inline))
-        absent = [NotFound(f"{_shown(endpoint)} does not exist") for endpoint in endpoints]
-        return [
-            next(opened) if self._may(READ, endpoint) else nothing
-            for endpoint, nothing in zip(endpoints, absent, strict=True)
-        ]
+        visible = [self._may(READ, endpoint) for endpoint in endpoints]
+        asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
+        opened = iter(self.store.open_many(asked, inline) if asked else ())
+        return [next(opened) if seen else _nothing(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)]
 
     def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-        """A directory's entries, without those that may not be seen."""
-        pages = self.share.list(self._visible(endpoint), recursive)
+        """A directory's entries, without those that the account may not see."""
+        pages = self.store.list(self._visible(endpoint), recursive)
         if self.rights == Rights():
-            yield from pages  # there may be a million entries
+            yield from pages  # nothing to filter, and there may be a million entries
         for page in pages:
             entries = tuple(entry for entry in page.entries if self._sees(endpoint, entry.name))
             skipped = tuple(each for each in page.skipped if self._sees(endpoint, each[0]))
@@ -88,121 +116,176 @@ class AuthorizedStore:
                 yield ListingPage(entries, skipped)
 
     def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
-        """The versions of what may be seen; of what may not there are none, as of what never was."""
-        for page in self.share.versions(self._whole(endpoint)) if self._may(READ, endpoint) else ():
+        """The versions of what the account may see."""
+        for page in self.store.versions(self._whole(endpoint)) if self._may(READ, endpoint) else ():
             seen = [version for version in page if self._sees(endpoint, version.name)]
             if seen:
                 yield seen
 
-    def _sees(self, endpoint: Endpoint, name: str) -> bool:
-        return READ in self.rights.at((*endpoint.parts, *name.split("/")) if name else endpoint.parts)
-
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
-        """How much of a content has arrived, for whoever may store it there, and see that."""
+        """How much of a content arrived earlier, for accounts that may store it there and may see that."""
         rights = self.rights.at(endpoint.parts)
         if READ not in rights or not rights & {ADD, REPLACE}:
             return None
-        return self.share.resume_point(self._whole(endpoint), hash, size, mtime_us)
+        return self.store.resume_point(self._whole(endpoint), hash, size, mtime_us)
+
+    def free_space(self) -> int | None:
+        """Bytes that can still be stored."""
+        return self.store.free_space()
 
     # -- writing -------------------------------------------------------------------
 
-    def upload(self, put: WriteRequest) -> IUpload:
-        """Room for a large file."""
-        return self._stored(put, self.share.upload)
+    def upload(self, request: WriteRequest) -> IUpload:
+        """Begin to write a file."""
+        return self._write(request, self._bound.upload)
 
-    def write_many(self, puts: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
-        allowed = [self._allowed(put) for put, _ in puts]
+        allowed = [self._allowed(request) for request, _ in requests]
         asked = [
-            (ours, content) for ours, (_, content) in zip(allowed, puts, strict=True) if isinstance(ours, WriteRequest)
+            (ours, content)
+            for ours, (_, content) in zip(allowed, requests, strict=True)
+            if isinstance(ours, WriteRequest)
         ]
-        done = iter(self.share.write_many(asked) if asked else ())
+        done = iter(self._bound.write_many(asked) if asked else ())
         results: list[Entry | Exception] = []
-        for ours, (put, _) in zip(allowed, puts, strict=True):
+        for ours, (request, _) in zip(allowed, requests, strict=True):
             result = next(done) if isinstance(ours, WriteRequest) else ours
             if isinstance(result, Refusal) and isinstance(ours, WriteRequest):
-                result = self._veiled(result, put, ours)
+                result = self._disclosed(result, request.endpoint, request.precondition, ours.precondition)
             results.append(result)
         return results
 
-    def make_directory(self, put: WriteRequest) -> Entry:
-        """Make a directory, and its parents."""
-        return self._stored(put, self.share.make_directory)
+    def edit(self, request: WriteRequest) -> IDraft:
+        """Begin to change a file; an account that may not read it can only make a new one."""
+        if READ not in self.rights.at(request.endpoint.parts) and request.precondition != ABSENT:
+            raise self._forbidden(request.endpoint, "change part of a file")
+        return self._write(request, self._bound.edit)
 
-    def _stored(self, put: WriteRequest, store: Callable[[WriteRequest], T]) -> T:
-        """What `store` gives, as far as it may be done; raises what may be told of why it could not."""
-        allowed = self._allowed(put)
+    def make_directory(self, request: WriteRequest) -> Entry:
+        """Make a directory, and its parents."""
+        return self._write(request, self._bound.make_directory)
+
+    def set_metadata(
+        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+    ) -> Entry:
+        """Change mtime and mode of what the account may replace."""
+        whole = self._visible(endpoint)
+        if not self._may(REPLACE, endpoint):
+            raise self._forbidden(endpoint, "change the metadata")
+        return self._bound.set_metadata(whole, mtime_us=mtime_us, mode=mode, precondition=precondition)
+
+    def copy(
+        self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Copy a file that the account may read to where it may store it."""
+        whole = self._visible(source)
+        if READ not in self.rights.at(target.parts):
+            raise self._forbidden(target, "store a copy")
+        asked = self._condition(target, target_precondition)
+        if isinstance(asked, Forbidden):
+            raise asked
+        try:
+            return self._bound.copy(
+                whole, self._whole(target), source_precondition=source_precondition, target_precondition=asked
+            )
+        except Changed as refused:
+            if asked == target_precondition or self.store.stat(whole) is None:
+                raise
+            raise self._disclosed(refused, target, target_precondition, asked) from None
+
+    def move(
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Give a file or a directory another name, where the account may remove all of it and store all of it."""
+        whole = self._visible(source)
+        if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
+            raise self._forbidden(source, "move this")
+        there = self.rights.in_all_of(target.parts)
+        if ADD not in there or (REPLACE not in there and target_precondition not in (None, ABSENT)):
+            raise self._forbidden(target, "store this")
+        asked = target_precondition if REPLACE in there else ABSENT
+        try:
+            return self._bound.move(whole, self._whole(target), source_precondition, asked)
+        except _REVEALING as refused:
+            if READ not in there and self.store.stat(whole) is not None:
+                raise self._forbidden(target, "store this") from refused
+            if not isinstance(refused, Changed) or asked == target_precondition:
+                raise
+            if self.store.stat(self._whole(target)) is None:
+                raise
+            raise self._forbidden(target, "replace what is") from refused
+
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Remove a file, or a directory where the account may remove everything in it."""
+        whole = self._visible(endpoint)
+        if DELETE not in self.rights.in_all_of(endpoint.parts):
+            raise self._forbidden(endpoint, "remove this")
+        yield from self._bound.remove(whole, precondition, recursive)
+
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Put a version back where the account may add and replace."""
+        if not self._may(READ, endpoint):
+            raise no_version(endpoint, at_us)
+        if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
+            raise self._forbidden(endpoint, "put back what was there")
+        return self._bound.restore(self._whole(endpoint), at_us, precondition)
+
+    def maintain(self) -> None:
+        """Does nothing: an account does not maintain the store."""
+
+    def close(self) -> None:
+        """Does nothing: the store outlives what an account sees of it."""
+
+    # -- rights --------------------------------------------------------------------
+
+    @property
+    def _bound(self) -> IStore:
+        """The store, where changes are recorded as the actor's."""
+        return self.store.bind(self.actor)
+
+    def _write(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> T:
+        """What `write` returns for the allowed part of a request; raises what the account may be told otherwise."""
+        allowed = self._allowed(request)
         if isinstance(allowed, Forbidden):
             raise allowed
         try:
-            return store(allowed)
+            return write(allowed)
         except Refusal as refused:
-            told = self._veiled(refused, put, allowed)
+            told = self._disclosed(refused, request.endpoint, request.precondition, allowed.precondition)
             if told is refused:
                 raise
             raise told from None
 
-    def _allowed(self, put: WriteRequest) -> WriteRequest | Forbidden:
-        """It, where it is in the share, with the condition that makes of it what may be done."""
-        rights = self.rights.at(put.endpoint.parts)
-        if put.offset and READ not in rights:
-            return self._forbidden(put.endpoint, "go on with what has arrived")  # it may be somebody else's
-        whole = attrs.evolve(put, endpoint=self._whole(put.endpoint), actor=self._who(put.actor))
-        if ADD in rights and REPLACE in rights:
-            return whole
-        if ADD in rights and put.precondition in (None, ABSENT):
-            return attrs.evolve(whole, precondition=ABSENT)
-        if {READ, REPLACE} <= rights and put.precondition != ABSENT and self.share.stat(whole.endpoint) is not None:
-            return whole
-        return self._forbidden(put.endpoint, "store this")
+    def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
+        """The request as the store gets it, with the precondition that keeps it within the account's rights."""
+        if request.offset and not self._may(READ, request.endpoint):
+            return self._forbidden(request.endpoint, "go on with what has arrived")  # it may be another account's
+        condition = self._condition(request.endpoint, request.precondition)
+        if isinstance(condition, Forbidden):
+            return condition
+        return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=condition)
 
-    def _veiled(self, refused: Refusal, put: WriteRequest, allowed: WriteRequest) -> Refusal:
-        """What may be told of why something could not be stored."""
-        if isinstance(refused, Changed) and put.precondition != allowed.precondition:
-            return self._forbidden(put.endpoint, "replace what is")
-        if isinstance(refused, _TELLING) and not self._may(READ, put.endpoint):
-            return self._forbidden(put.endpoint, "store this")
+    def _condition(self, endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
+        """The precondition under which the account may store something there: the store checks it, in one step."""
+        rights = self.rights.at(endpoint.parts)
+        if {ADD, REPLACE} <= rights:
+            return precondition
+        if ADD in rights and precondition in (None, ABSENT):
+            return ABSENT
+        if {READ, REPLACE} <= rights and precondition != ABSENT:
+            return PRESENT if precondition is None else precondition
+        return self._forbidden(endpoint, "store this")
+
+    def _disclosed(self, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
+        """What the account may be told about a refusal, where it `wanted` a precondition and the store got another."""
+        if isinstance(refused, Changed) and wanted != asked:
+            return self._forbidden(endpoint, "replace what is" if asked == ABSENT else "store this")
+        if isinstance(refused, _REVEALING) and not self._may(READ, endpoint):
+            return self._forbidden(endpoint, "store this")
         return refused
-
-    def restore(self, endpoint: Endpoint, at_us: int | None, if_hash: str | None, actor: Actor = SERVER) -> Entry:
-        """Put a version in its place."""
-        if not self._may(READ, endpoint):
-            raise no_version(endpoint, at_us)
-        whole = self._whole(endpoint)
-        if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
-            raise self._forbidden(endpoint, "put back what was there")
-        return self.share.restore(whole, at_us, if_hash, self._who(actor))
-
-    def remove(
-        self, endpoint: Endpoint, if_hash: str | None, recursive: bool, actor: Actor = SERVER
-    ) -> Generator[int, None, None]:
-        """Remove a file, or a directory where all that may be in it may be removed."""
-        whole = self._visible(endpoint)
-        if DELETE not in self.rights.in_all_of(endpoint.parts):
-            raise self._forbidden(endpoint, "remove this")
-        yield from self.share.remove(whole, if_hash, recursive, self._who(actor))
-
-    def move(
-        self, endpoint: Endpoint, to: Endpoint, if_hash: str | None, if_to: str | None, actor: Actor = SERVER
-    ) -> Entry:
-        """Give a file or a directory another name, where all of it may be removed here and stored there."""
-        whole = self._visible(endpoint)
-        if not {READ, DELETE} <= self.rights.in_all_of(endpoint.parts):
-            raise self._forbidden(endpoint, "move this")
-        there = self.rights.in_all_of(to.parts)
-        if ADD not in there or (REPLACE not in there and if_to not in (None, ABSENT)):
-            raise self._forbidden(to, "store this")
-        asked = if_to if REPLACE in there else ABSENT
-        try:
-            return self.share.move(whole, self._whole(to), if_hash, asked, self._who(actor))
-        except _TELLING as refused:
-            if READ not in there and self.share.stat(whole) is not None:
-                raise self._forbidden(to, "store this") from refused
-            if not isinstance(refused, Changed) or asked == if_to or self.share.stat(self._whole(to)) is None:
-                raise
-            raise self._forbidden(to, "replace what is") from refused
 
     def _forbidden(self, endpoint: Endpoint, what: str) -> Forbidden:
         return Forbidden(f"your account may not {what} at {_shown(endpoint)}: the server's owner decides that")
@@ -211,6 +294,10 @@ class AuthorizedStore:
 def no_version(endpoint: Endpoint, at_us: int | None) -> NotFound:
     """The refusal where there is no version that could be put back."""
     return NotFound(f"there is no version of {_shown(endpoint)}{'' if at_us is None else ' from that time'}")
+
+
+def _nothing(endpoint: Endpoint) -> NotFound:
+    return NotFound(f"{_shown(endpoint)} does not exist")
 
 
 def _shown(endpoint: Endpoint) -> str:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from threading import Lock
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator
 
 from homeftp.errors import Internal
+from homeftp.interfaces.store import RecordChanges
 from homeftp.model import Change
-
-RecordChanges = Callable[[Sequence[Change]], None]
-"""Writes changes down, in order, all or none. Blocks; raises OSError."""
 
 
 class ChangeLog:

@@ -114,7 +114,7 @@ def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
     def call(share: LocalStore) -> list[Entry]:
         incoming = share.upload(put_of(name, content, **changes)[0])
         try:
-            for _ in incoming.check():
+            for _ in incoming.verify_resumed():
                 pass
             offset = changes.get("offset", 0)
             size = -(-(len(content) - offset) // pieces)

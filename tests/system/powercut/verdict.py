@@ -116,7 +116,7 @@ def resumed(crashed: Crashed, share: LocalStore) -> Iterator[str]:
             continue
         try:
             incoming = share.upload(attrs.evolve(put, offset=arrived.size))
-            for _ in incoming.check():
+            for _ in incoming.verify_resumed():
                 pass
         except Changed:
             continue  # the disk has not kept it, and it says so

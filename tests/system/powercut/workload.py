@@ -115,7 +115,7 @@ class Workload:
                     arrived = self._store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
                     assert arrived is not None
                     incoming = self._store.upload(attrs.evolve(put, offset=arrived.size))
-                    for _ in incoming.check():
+                    for _ in incoming.verify_resumed():
                         pass
             if self._chance.random() < 0.1:
                 return

@@ -49,7 +49,7 @@ class FragmentCase(ReplacingCase):
         put, _ = put_of("a/file", CONTENT, offset=offset, **changes)
         incoming = share.upload(put)
         self.addCleanup(incoming.abort)
-        for _ in incoming.check():
+        for _ in incoming.verify_resumed():
             pass
         incoming.write(content[offset:])
         return incoming
@@ -96,7 +96,7 @@ class ResumeTests(FragmentCase):
         for number in range(10):
             put, _ = put_of("a/file", CONTENT, offset=offset, hash=None)
             incoming = share.upload(put)
-            for _ in incoming.check():
+            for _ in incoming.verify_resumed():
                 pass
             size = (number + 11) * len(CONTENT) // 22
             incoming.write(CONTENT[offset:size])
@@ -117,11 +117,11 @@ class ResumeTests(FragmentCase):
         for changes, fits in (
             ({}, True),
             ({"size": None, "mtime_us": None}, True),
-            ({"size": put.size + 1}, True),
+            ({"size": put.known_size + 1}, True),
             ({"hash": sha(b"other")}, False),
             ({"hash": None}, True),
             ({"hash": None, "mtime_us": None}, False),
-            ({"hash": None, "size": put.size + 1}, False),
+            ({"hash": None, "size": put.known_size + 1}, False),
             ({"endpoint": parse("b/file")}, False),
         ):
             asked = {"endpoint": put.endpoint, "hash": put.hash, "size": put.size, "mtime_us": put.mtime_us, **changes}
@@ -206,12 +206,12 @@ class WrongTests(FragmentCase):
             file.seek(CHECKPOINT + MIB + 100)
             file.write(bytes(100))
         with self.assertRaisesRegex(Changed, "damaged"):
-            list(share.upload(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).check())
+            list(share.upload(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).verify_resumed())
         found = self.arrived(share, put)
         assert found is not None
         self.assertEqual(found.size, CHECKPOINT + MIB)
         again = share.upload(put_of("a/file", content, offset=found.size)[0])
-        list(again.check())
+        list(again.verify_resumed())
         again.write(content[found.size :])
         self.assertEqual(again.commit().hash, sha(content))
 
@@ -283,10 +283,10 @@ class LifeTests(FragmentCase):
         put = self.cut(share)
         now = time.time()
         with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS - 60):
-            share.tidy()
+            share.maintain()
         self.assertIsNotNone(self.arrived(share, put), "the control")
         with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS + 60):
-            share.tidy()
+            share.maintain()
         self.assertEqual((self.arrived(share, put), self.left()), (None, []))
         self.cut(share)
         share.close()
@@ -300,7 +300,7 @@ class LifeTests(FragmentCase):
         incoming = share.upload(put_of("a/file", CONTENT)[0])
         incoming.write(CONTENT[:HALF])
         with mock.patch("time.time", return_value=time.time() + 2 * FRAGMENT_SECONDS):
-            share.tidy()
+            share.maintain()
         incoming.write(CONTENT[HALF:])
         self.assertEqual(incoming.commit().hash, sha(CONTENT))
 
@@ -340,7 +340,7 @@ class LifeTests(FragmentCase):
         first, second = (attrs.evolve(fragment, token=b"%d" % n, touched=n, lock=Lock()) for n in range(2))
         fragments._all.update({first.token: first, second.token: second})
         with mock.patch("homeftp.store.local.staging.partials.MOST", 2), mock.patch("time.time", return_value=5.0):
-            share.tidy()
+            share.maintain()
         self.assertEqual(set(fragments._all), {second.token, fragment.token})
         self.assertGreater(MOST, 100)
 
@@ -359,7 +359,7 @@ class LifeTests(FragmentCase):
         tools = self.replacing(System())
         tools.jail.device += 1
         incoming = begin_upload(tools, put_of("disk/a/file", CONTENT, offset=HALF)[0])
-        list(incoming.check())
+        list(incoming.verify_resumed())
         incoming.write(CONTENT[HALF:])
         incoming.commit()
         self.assertEqual((os.listdir(self.path("disk/a")), self.left()), (["file"], []))
@@ -393,7 +393,7 @@ class LifeTests(FragmentCase):
     def test_given_up(self) -> None:
         """What nobody has gone on with goes before something new is refused."""
         share = self.share(quota=5 * MIB)
-        share.tidy()
+        share.maintain()
         self.cut(share)
         with self.assertRaises(NoSpace):
             share.upload(put_of("b", bytes(6 * MIB))[0])

@@ -158,7 +158,7 @@ class ReadOnlyTests(ReplacingCase):
             ):
                 with self.assertRaisesRegex(Forbidden, "read-only: .*mount it writable"):
                     change()
-            share.tidy()
+            share.maintain()
             share.close()
 
 

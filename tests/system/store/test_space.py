@@ -41,7 +41,7 @@ class SpaceCase(ReplacingCase):
     def counted(self, quota: int, **settings: Any) -> LocalStore:
         """A share with a quota, once it knows what it holds."""
         share = self.share(quota=quota, **settings)
-        share.tidy()
+        share.maintain()
         return share
 
 
@@ -128,7 +128,7 @@ class QuotaTests(SpaceCase):
             self.assertEqual(left(), (before or 0) - MIB - 4096)
             again = share.upload(put_of("a", bytes(2 * MIB), hash=content_hash, offset=MIB)[0])
             self.assertEqual(left(), (before or 0) - 2 * MIB)
-            list(again.check())
+            list(again.verify_resumed())
             again.write(bytes(MIB))
             try:
                 again.commit()
@@ -144,7 +144,7 @@ class QuotaTests(SpaceCase):
         share = self.share(quota=MIB)
         with self.assertRaisesRegex(Busy, "still counts"):
             self.put(share, "a", b"x")
-        share.tidy()
+        share.maintain()
         self.put(share, "a", b"x")
 
     def test_side_by_side(self) -> None:

@@ -173,7 +173,7 @@ class KeepingTests(VersionsCase):
         for folder in ("versions", "versions/" + time.strftime("%Y-%m-%d", time.gmtime())):
             shutil.rmtree(self.path(f".homeftp/{folder}"))
             self.assertEqual(self.versions(share), [])
-            share.tidy()
+            share.maintain()
             for number in range(5, 10):
                 self.put(share, "a/file.txt", b"%d" % number)
             self.assertEqual(len(self.versions(share, "a/file.txt")), 4)
@@ -455,11 +455,11 @@ class AgeTests(VersionsCase):
             for content in (b"one %d" % days, b"two"):
                 self.put(share, f"a/{days}/file.txt", content)
             self.age(days)
-            share.tidy()
+            share.maintain()
         self.assertEqual(self.held(), [b"one 28"])
         self.assertEqual(len(os.listdir(self.path(".homeftp/versions"))), 1)
         share.close()
-        self.share(retention=Retention(seconds=DAY)).tidy()
+        self.share(retention=Retention(seconds=DAY)).maintain()
         self.assertEqual(os.listdir(self.path(".homeftp/versions")), [])
 
     def test_to_the_second(self) -> None:
@@ -471,7 +471,7 @@ class AgeTests(VersionsCase):
                 self.put(share, "file.txt", b"from %d" % seconds)
         self.put(share, "file.txt", b"now")
         with mock.patch("time.time_ns", return_value=now):
-            share.tidy()
+            share.maintain()
         self.assertEqual(self.held(), [b"from 1", b"from 12", b"from 8"], "the one from 20 was replaced 12 ago")
 
     def test_younger_goes_first(self) -> None:
@@ -500,7 +500,7 @@ class AgeTests(VersionsCase):
         os.symlink(f"{self.outside}/secret.txt", self.path(".homeftp/versions/2000-01-01/.homeftp-00.00.00.000000-y"))
         self.assertEqual([version.name for version in self.versions(share)], ["a/file.txt"])
         before = snapshot(self.outside)
-        share.tidy()
+        share.maintain()
         self.assertEqual(snapshot(self.outside), before)
         self.assertEqual(self.held().count(b"mine"), 3)
 
@@ -583,7 +583,7 @@ class DiskTests(VersionsCase):
         self.assertEqual(self.content("disk/a/file.txt"), b"two")
         share.close()
         share = self.share(retention=Retention(seconds=1e-6))
-        share.tidy()
+        share.maintain()
         self.assertEqual(self.versions(share), [])
         listed = [entry.name for page in share.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["disk", "disk/a", "disk/a/file.txt", "here.txt"])
@@ -598,7 +598,7 @@ class DiskTests(VersionsCase):
         subprocess.run([needs.program("umount"), "--lazy", where], check=True)
         subprocess.run([needs.program("mount"), "-t", "tmpfs", "tmpfs", where], check=True)
         self.assertEqual(self.versions(share), [])
-        share.tidy()
+        share.maintain()
         for content in (b"three", b"four"):
             self.put(share, "disk/file.txt", content)
         self.assertEqual([v.name for v in self.versions(share, "disk/file.txt")], [""])

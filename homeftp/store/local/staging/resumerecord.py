@@ -58,7 +58,7 @@ class ResumeRecord:
     @classmethod
     def of(cls, put: WriteRequest, directory: Endpoint | None) -> ResumeRecord:
         """The note for something to put."""
-        return cls(put.endpoint, put.size, put.hash, put.mtime_us, directory)
+        return cls(put.endpoint, put.known_size, put.hash, put.mtime_us, directory)
 
     def fits(self, content_hash: str | None, size: int | None, mtime_us: int | None) -> bool:
         """Whether a content may be this one: by its hash where both are known, else by size and time."""

@@ -71,7 +71,7 @@ class TempFile:
         mode = NEW_FILE_MODE if put.mode is None else put.mode & 0o777
         if stat.S_IMODE(found.st_mode) != mode:
             set_mode(self.fd, mode)
-        if found.st_size != put.size:
+        if found.st_size != put.known_size:
             raise Internal(
                 f"the server's disk did not keep all of {display_path(put.endpoint)}: the old content stands"
             )

@@ -97,14 +97,14 @@ class _Batch:
             put = self._puts[number][0]
             place = self._places.get(self._parents[number])
             free = free_bytes(place.fd) if isinstance(place, DirHandle) else None
-            error = refusal(error, put.endpoint, size=put.size, free=free)
+            error = refusal(error, put.endpoint, size=put.known_size, free=free)
         self._results[number] = error
 
     def _hash(self, number: int, item: tuple[WriteRequest, bytes]) -> str:
         """Its hash, if it can be put: before anything touches the disk."""
         put, content = item
         self._replacing.check(put)
-        if len(content) != put.size:
+        if len(content) != put.known_size:
             raise wrong_size(put, len(content))
         content_hash = hash_bytes(content)
         if put.hash is not None and put.hash != content_hash:
@@ -133,11 +133,11 @@ class _Batch:
         directory = self._parents[number]
         place = self._places[directory]
         if isinstance(place, Exception):
-            raise self._replacing.no_place(place, put.endpoint, put.size)
+            raise self._replacing.no_place(place, put.endpoint, put.known_size)
         expected = self._expected[number]
         if isinstance(expected, Exception):
             raise expected
-        cost = self._replacing.space.usage.cost(put.size)
+        cost = self._replacing.space.usage.cost(put.known_size)
         self._replacing.space.claim(place, directory, put.endpoint, cost)
         self._claimed[number] = cost
         try:

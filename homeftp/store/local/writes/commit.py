@@ -20,7 +20,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Forbidden, Internal, NotFound, Refusal
 from homeftp.hashing.filehash import signature
 from homeftp.hashing.hashcache import CachedHash, HashCache
-from homeftp.model import ABSENT, Actor, Change
+from homeftp.model import ABSENT, PRESENT, Actor, Change
 from homeftp.store.local.disk.errnos import FULL, catch, display_path
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.quota import QuotaUsage
@@ -28,7 +28,7 @@ from homeftp.store.local.disk.saferoot import DirHandle, SafeRoot, raw
 from homeftp.store.local.versions.archive import ArchivedFile, Archiver
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.local.writes.pending import ExistingTarget, PendingRename, PendingUnlink, named, removed
-from homeftp.store.local.writes.preconditions import changed, check_file, occupied
+from homeftp.store.local.writes.preconditions import changed, check_file, gone, occupied
 from homeftp.store.local.writes.similarnames import NameCollisions
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.syscalls import System
@@ -145,6 +145,8 @@ class Committer:
         # That nothing is there need not be looked for: the rename itself finds out.
         found = None if arrival.if_hash == ABSENT else self.jail.look_in(place.fd, endpoint)
         check_file(endpoint, found)
+        if arrival.if_hash == PRESENT and found is None:
+            raise gone(endpoint)
         if arrival.expected is not None and (found is None or signature(found) != arrival.expected):
             raise changed(endpoint)
         self.siblings.check(place, endpoint, new=found is None, leaves=leaves)

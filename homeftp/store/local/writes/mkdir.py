@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from homeftp.errors import WrongKind
-from homeftp.model import ABSENT, Change, Entry, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Change, Entry, WriteRequest
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly, display_path, refusal
 from homeftp.store.local.disk.saferoot import DirHandle, set_mode
@@ -20,11 +20,11 @@ def make_directory(replacing: Replacing, put: WriteRequest) -> Entry:
     `WrongKind` (43) where a file is, or for a hash: directories have none yet.
     """
     check_mtime(put)
-    if put.precondition not in (None, ABSENT):
+    if put.precondition not in (None, ABSENT, PRESENT):
         raise WrongKind(f"{display_path(put.endpoint)}: directories have no hash yet, so there can be none to expect")
     if put.precondition == ABSENT and replacing.jail.look(put.endpoint) is not None:
         raise occupied(put.endpoint)
-    place = replacing.places({put.endpoint: put.actor})[put.endpoint]
+    place = replacing.places({put.endpoint: None if put.precondition == PRESENT else put.actor})[put.endpoint]
     if isinstance(place, Exception):
         raise replacing.no_place(place, put.endpoint, 0)
     try:
@@ -48,4 +48,4 @@ def _finish(replacing: Replacing, place: DirHandle, put: WriteRequest) -> Entry:
             raise failure
         return entry_of(os.fstat(place.fd))
     except OSError as error:
-        raise refusal(error, put.endpoint, size=put.size, free=free_bytes(place.fd)) from error
+        raise refusal(error, put.endpoint, size=put.known_size, free=free_bytes(place.fd)) from error

@@ -71,7 +71,7 @@ def pending_rename(
         if_hash=put.precondition,
         expected=expected,
         hash=content_hash,
-        size=put.size,
+        size=put.known_size,
         actor=put.actor,
     )
 
@@ -100,7 +100,7 @@ def named(arrival: PendingRename, stood: ExistingTarget) -> Change:
         arrival.size,
         content_hash,
         stood.found.st_size,
-        arrival.if_hash,
+        None if arrival.expected is None else arrival.if_hash,
     )
 
 

@@ -13,7 +13,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, WrongKind
 from homeftp.hashing.filehash import digest, signature
 from homeftp.hashing.hashcache import CachedHash, HashCache
-from homeftp.model import ABSENT
+from homeftp.model import ABSENT, PRESENT
 from homeftp.store.local.disk.errnos import catch, close_quietly, display_path
 from homeftp.store.local.disk.saferoot import DirHandle, SafeRoot, kind_problem
 
@@ -51,7 +51,7 @@ class Preconditions:
 
     def _standing(self, place: DirHandle, endpoint: Endpoint, if_hash: str | None) -> os.stat_result | None:
         """The stat of the file that is expected; None where none is."""
-        if if_hash is None or if_hash == ABSENT:
+        if if_hash in (None, ABSENT, PRESENT):
             return None
         found = self.jail.look_in(place.fd, endpoint)
         check_file(endpoint, found)

@@ -15,13 +15,14 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import BadRequest, NotFound, WrongKind
 from homeftp.hashing.filehash import same_content
 from homeftp.hashing.hashcache import CachedHash
-from homeftp.model import ABSENT, Actor, Entry
+from homeftp.model import ABSENT, PRESENT, Actor, Entry
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly, display_path, refusal
 from homeftp.store.local.disk.saferoot import DirHandle, kind_problem, raw
 from homeftp.store.local.listing import DirectoryLister, is_hidden
 from homeftp.store.local.writes.commit import in_doubt, stat_after
 from homeftp.store.local.writes.pending import PendingRename, PendingUnlink
+from homeftp.store.local.writes.preconditions import occupied
 from homeftp.store.local.writes.replacing import Replacing, close_all
 
 
@@ -59,6 +60,10 @@ def _opened(replacing: Replacing, endpoint: Endpoint) -> Iterator[tuple[DirHandl
 def _leaving(replacing: Replacing, place: DirHandle, endpoint: Endpoint, if_hash: str | None) -> PendingUnlink:
     """It, if it is what `if_hash` says; raises `Changed` (44)."""
     replacing.filetypes.check(endpoint)
+    if if_hash == ABSENT:
+        raise occupied(endpoint)
+    if if_hash == PRESENT:
+        if_hash = None
     (expected,) = replacing.conditions.expected([(place, endpoint, if_hash)])
     if isinstance(expected, Exception):
         raise expected
@@ -84,8 +89,10 @@ def remove(
             _make_durable(replacing, [place], endpoint)
             yield 1
             return
-        if if_hash is not None:
-            raise WrongKind(f"{display_path(endpoint)} is a directory, and has no hash: leave if_hash out")
+        if if_hash == ABSENT:
+            raise occupied(endpoint)
+        if if_hash not in (None, PRESENT):
+            raise WrongKind(f"{display_path(endpoint)} is a directory and has no hash")
         if recursive:
             yield from _empty(replacing, listing, endpoint, actor)
         _remove_directory(replacing, place, endpoint, actor)
@@ -205,10 +212,10 @@ def move(
             held = replacing.jail.held_in(source.fd, raw(endpoint.name))
             found = os.fstat(held)
             if stat.S_ISDIR(found.st_mode):
-                if if_hash is not None or if_to not in (None, ABSENT):
-                    raise WrongKind(
-                        f"{display_path(endpoint)} is a directory, and has no hash: leave the conditions out"
-                    )
+                if if_hash == ABSENT:
+                    raise occupied(endpoint)
+                if if_hash not in (None, PRESENT) or if_to not in (None, ABSENT):
+                    raise WrongKind(f"{display_path(endpoint)} is a directory: it has no hash, and replaces nothing")
                 leaving = PendingUnlink(source, endpoint, None, inode=found.st_ino)
                 replacing.publishing.move_directory(leaving, target, to, actor)
             else:
@@ -216,7 +223,7 @@ def move(
             # By the descriptor: what has the name by now may be another's.
             moved = stat_after(held, to)
             _make_durable(replacing, [target, source], to)
-            if if_hash is None or not same_content(found, moved):
+            if if_hash in (None, PRESENT) or not same_content(found, moved):
                 return entry_of(moved)
             replacing.index.record(
                 [CachedHash(replacing.jail.spelled(to.parent), to.name, moved, if_hash, time.time_ns())]

@@ -72,7 +72,7 @@ class Replacing:
         if not put.endpoint.parts:
             raise WrongKind("the share's root is a directory")
         self.filetypes.check(put.endpoint)
-        if self.file_size is not None and put.size > self.file_size:
+        if self.file_size is not None and put.known_size > self.file_size:
             limit = format_size(self.file_size)
             raise TooLarge(f"{display_path(put.endpoint)} is too large: files of up to {limit} are taken here")
         check_mtime(put)
@@ -263,7 +263,7 @@ def check_mtime(put: WriteRequest) -> None:
 def wrong_size(put: WriteRequest, size: int) -> ContentMismatch:
     """The refusal of a payload that is not as long as was declared."""
     return ContentMismatch(
-        f"{display_path(put.endpoint)}: {put.size} bytes were declared and {size} came: the old content stands"
+        f"{display_path(put.endpoint)}: {put.known_size} bytes were declared and {size} came: the old content stands"
     )
 
 

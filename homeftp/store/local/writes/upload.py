@@ -14,7 +14,7 @@ from homeftp.errors import Changed
 from homeftp.hashing.filehash import Hasher, hash_slices
 from homeftp.hashing.hashcache import CachedHash
 from homeftp.interfaces import IUpload
-from homeftp.model import ABSENT, Entry, ResumePoint, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import FULL, close_quietly, display_path, refusal
 from homeftp.store.local.disk.saferoot import DirHandle
@@ -54,12 +54,12 @@ class LocalUpload:
         self._size = put.offset
         self._started = put.offset
         self._began = time.time_ns()
-        self._promised = put.size - put.offset
+        self._promised = put.known_size - put.offset
         self._checked = not put.offset
         self._ended = False
         replacing.space.promise(self._device, self._promised)
 
-    def check(self) -> Iterator[int]:
+    def verify_resumed(self) -> Iterator[int]:
         """Hash what had arrived; all of it, before anything is written. After each slice, how many bytes were.
 
         Raises `Changed` (44) where the disk has not kept it: then less is left to go on from, or nothing. Also
@@ -100,7 +100,7 @@ class LocalUpload:
 
     def write(self, data: bytes) -> None:
         """The next bytes. Raises `ContentMismatch` (45) past the declared size, `NoSpace` (52); then all is undone."""
-        if self._size + len(data) > self._put.size:
+        if self._size + len(data) > self._put.known_size:
             self.abort()
             raise wrong_size(self._put, self._size + len(data))
         try:
@@ -122,16 +122,16 @@ class LocalUpload:
             self._draft.write(data)
         except OSError as error:
             directory = self._put.endpoint.first(self._depth)
-            missing = self._put.size - self._size
+            missing = self._put.known_size - self._size
             if error.errno not in FULL or not self._replacing.space.relieve(self._nearest, directory, missing):
                 raise
             self._draft.rewind(self._size)
             self._draft.write(data)
 
-    def commit(self, trailer: str | None = None) -> Entry:
+    def commit(self, hash: str | None = None) -> Entry:
         """Check size and hash, make it durable, and put it in its place; or undo all and raise why."""
         try:
-            return self._commit(self._put.hash if trailer is None else trailer)
+            return self._commit(self._put.hash if hash is None else hash)
         except OSError as error:
             self._give_up(error)
         finally:
@@ -154,11 +154,11 @@ class LocalUpload:
         free = None if self._ended else free_bytes(self._nearest.fd)
         self.abort()
         given_back = None if free is None else free + self._size
-        raise refusal(error, self._put.endpoint, size=self._put.size, free=given_back) from error
+        raise refusal(error, self._put.endpoint, size=self._put.known_size, free=given_back) from error
 
     def _commit(self, declared: str | None) -> Entry:
         put, draft, replacing = self._put, self._draft, self._replacing
-        if self._size != put.size:
+        if self._size != put.known_size:
             raise wrong_size(put, self._size)
         content_hash = self._hasher.hash()
         if declared is not None and declared != content_hash:
@@ -171,7 +171,7 @@ class LocalUpload:
         directory = put.endpoint.parent
         place = replacing.places({directory: put.actor})[directory]
         if isinstance(place, Exception):
-            raise replacing.no_place(place, put.endpoint, put.size)
+            raise replacing.no_place(place, put.endpoint, put.known_size)
         try:
             arrival = pending_rename(put, draft, place, self._expected, content_hash)
             (refused,) = replacing.publishing.publish([arrival])
@@ -204,6 +204,8 @@ def begin_upload(replacing: Replacing, put: WriteRequest) -> LocalUpload:
             check_file(put.endpoint, found)
             if found is not None and put.precondition == ABSENT:
                 raise occupied(put.endpoint)
+            if found is None and put.precondition == PRESENT:
+                raise gone(put.endpoint)
             (standing,) = replacing.conditions.expected([(nearest, put.endpoint, put.precondition)])
             if isinstance(standing, Exception):
                 raise standing
@@ -214,7 +216,7 @@ def begin_upload(replacing: Replacing, put: WriteRequest) -> LocalUpload:
     except OSError as error:
         free = free_bytes(nearest.fd)
         close_quietly(nearest.fd)
-        raise refusal(error, put.endpoint, size=put.size, free=free) from error
+        raise refusal(error, put.endpoint, size=put.known_size, free=free) from error
     except BaseException:
         close_quietly(nearest.fd)
         raise
@@ -224,7 +226,7 @@ def begin_upload(replacing: Replacing, put: WriteRequest) -> LocalUpload:
 def _draft(replacing: Replacing, put: WriteRequest, nearest: DirHandle, directory: Endpoint) -> PartialFile:
     """A new draft, or the one that is to be gone on with, with room set aside for the rest of it."""
     space, fragments = replacing.space, replacing.fragments
-    cost = space.usage.cost(put.size)
+    cost = space.usage.cost(put.known_size)
     if not put.offset:
         space.claim(nearest, directory, put.endpoint, cost)
         try:
@@ -232,7 +234,7 @@ def _draft(replacing: Replacing, put: WriteRequest, nearest: DirHandle, director
         except BaseException:
             space.release(cost)
             raise
-    fragment = fragments.find(put.endpoint, put.hash, put.size, put.mtime_us)
+    fragment = fragments.find(put.endpoint, put.hash, put.known_size, put.mtime_us)
     if fragment is None or fragment.arrived[-1].size < put.offset:
         raise nothing_here(put.endpoint)
     draft = fragments.go_on(fragment, put.offset)

@@ -37,7 +37,7 @@ def read_in_pieces(share: LocalStore) -> str | None:
     try:
         content = b"".join(file.read(offset, PIECE) for offset in range(0, file.entry.size, PIECE))
         known = file.entry.hash
-        found = file.settle(None if known else sha(content)).hash
+        found = file.verify(None if known else sha(content)).hash
         return found if found == sha(content) else f"{found} for what has {sha(content)}"
     finally:
         file.close()
@@ -56,7 +56,7 @@ def hash_only(share: LocalStore) -> str | None:
     """As it is compared."""
     file = share.open(parse("file"))
     try:
-        for _ in file.digest():
+        for _ in file.hash_steps():
             pass
         return file.entry.hash
     finally:

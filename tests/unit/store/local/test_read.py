@@ -63,7 +63,7 @@ class OpenTests(ReadingCase):
         with self.assertRaises(Changed):
             file.read(0, 10)
         with self.assertRaises(Changed):
-            list(file.digest())
+            list(file.hash_steps())
 
     def test_set_back(self) -> None:
         """Changed while it is hashed, and its time set back: what is told is refused, or the hash of what is there."""
@@ -81,21 +81,21 @@ class OpenTests(ReadingCase):
 
         edits: list[str] = []
         with mock.patch("homeftp.store.local.read.digest_slices", slices), self.assertRaises(Changed):
-            list(self.open().digest())
+            list(self.open().hash_steps())
         self.assertEqual(len(edits), 1)
         self.assertIsNone(self.known())
-        self.assertEqual(list(self.open().digest())[-1], sha(b"X" * len(CONTENT)), "the control")
+        self.assertEqual(list(self.open().hash_steps())[-1], sha(b"X" * len(CONTENT)), "the control")
 
     def test_settle(self) -> None:
         """Left alone: its entry has the hash of what was read, and whoever opens it next knows it."""
-        self.assertEqual(self.open().settle(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.open().verify(sha(CONTENT)).hash, sha(CONTENT))
         again = self.open()
         self.assertEqual(again.entry.hash, sha(CONTENT))
-        self.assertEqual(again.settle(None).hash, sha(CONTENT))
+        self.assertEqual(again.verify(None).hash, sha(CONTENT))
 
     def test_settle_in_part(self) -> None:
         """Read in part and not known: its entry has no hash, and the index gets none."""
-        self.assertIsNone(self.open().settle(None).hash)
+        self.assertIsNone(self.open().verify(None).hash)
         self.assertIsNone(self.known())
 
     def test_changed(self) -> None:
@@ -107,13 +107,13 @@ class OpenTests(ReadingCase):
                 with open(self.path("file.txt"), "r+b") as other:
                     other.write(change)
                 with self.assertRaises(Changed):
-                    file.settle(digest)
+                    file.verify(digest)
                 self.assertIsNone(self.known())
 
     def test_changed_while_hashed(self) -> None:
         """The same for a hash."""
         file = self.open()
-        digest = file.digest()
+        digest = file.hash_steps()
         with open(self.path("file.txt"), "r+b") as other:
             other.write(b"X")
         with self.assertRaises(Changed):
@@ -125,13 +125,13 @@ class OpenTests(ReadingCase):
         file = self.open()
         self.files.write_many([put_of("file.txt", b"something else")])
         self.assertEqual(file.read(0, 100), CONTENT)
-        self.assertEqual(file.settle(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(file.verify(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.known(), sha(b"something else"))
 
     def test_digest(self) -> None:
         """Hashed by the share itself: the hash comes last, and is kept."""
         file = self.open()
-        self.assertEqual(list(file.digest()), [sha(CONTENT)])
+        self.assertEqual(list(file.hash_steps()), [sha(CONTENT)])
         self.assertEqual((file.entry.hash, self.known()), (sha(CONTENT), sha(CONTENT)))
 
     def test_digest_in_slices(self) -> None:
@@ -139,21 +139,21 @@ class OpenTests(ReadingCase):
         with open(self.path("file.txt"), "wb") as sparse:
             sparse.truncate(2 * SLICE + 1)
         file = self.open()
-        digests = file.digest()
+        digests = file.hash_steps()
         self.assertEqual([next(digests), next(digests)], [None, None])
 
     def test_young_file(self) -> None:
         """A file that was changed within the last 2 s is hashed every time."""
         with open(self.path("file.txt"), "wb") as young:
             young.write(CONTENT)
-        self.assertEqual(self.open().settle(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.open().verify(sha(CONTENT)).hash, sha(CONTENT))
         self.assertIsNone(self.known())
 
     def test_closed(self) -> None:
         """It can be closed at any time, twice too; settling closes it."""
         before = len(os.listdir("/dev/fd"))
         file = self.open()
-        file.settle(None)
+        file.verify(None)
         file.close()
         self.open().close()
         self.assertEqual(len(os.listdir("/dev/fd")), before)
@@ -183,8 +183,8 @@ class OpenManyTests(ReadingCase):
         assert isinstance(file, LocalFile)
         os.unlink(self.path("file.txt"))
         self.assertEqual((file.read(3, 4), file.read(8, 10), file.read(10, 1)), (b"3456", b"89", b""))
-        self.assertEqual(list(file.digest()), [sha(CONTENT)])
-        self.assertEqual(file.settle(sha(CONTENT)), file.entry)
+        self.assertEqual(list(file.hash_steps()), [sha(CONTENT)])
+        self.assertEqual(file.verify(sha(CONTENT)), file.entry)
         file.close()
 
     def test_known_hash(self) -> None:
@@ -228,7 +228,7 @@ class LookTests(ReadingCase):
         os.chmod(self.path("file.txt"), 0o644)
         entry = Entry("", "file", 10, mtime_us, mode)
         self.assertEqual(self.files.stat(parse("file.txt")), entry)
-        list(self.open().digest())
+        list(self.open().hash_steps())
         found = self.files.stat(parse("file.txt"))
         assert found is not None
         self.assertEqual(found.hash, sha(CONTENT))

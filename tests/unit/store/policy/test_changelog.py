@@ -145,7 +145,7 @@ class WrittenTests(ShareCase):
         put, content = put_of("n/ew", b"four", actor=ANN)
         share.write_many([(put, content)])
         share.write_many([put_of("n/ew", b"sevenly", precondition=sha(b"four"), actor=ANN)])
-        list(share.remove(parse("n/ew"), sha(b"sevenly"), False, ANN))
+        list(share.bind(ANN).remove(parse("n/ew"), sha(b"sevenly"), False))
         self.assertEqual({each.actor for each in self.told}, {ANN})
         folder, added, replaced, removed = self.told
         self.assertEqual((folder.what, folder.kind, folder.endpoint.whole), ("add", "directory", "n"))

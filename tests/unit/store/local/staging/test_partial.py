@@ -27,7 +27,7 @@ class HoldTests(FragmentCase):
         assert found is not None
         self.assertGreater(found.size, CHECKPOINT)
         new = share.upload(put_of("a/file", content, offset=found.size)[0])
-        list(new.check())
+        list(new.verify_resumed())
         with self.assertRaisesRegex(Changed, "another upload goes on"):
             old.write(content[CHECKPOINT + 2 * MIB :])
         old.suspend()
@@ -43,7 +43,7 @@ class HoldTests(FragmentCase):
         whole = ResumePoint(HALF, sha(CONTENT[:HALF]))
         first = share.upload(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
         self.assertEqual(self.arrived(share, put), whole)
-        for _ in first.check():
+        for _ in first.verify_resumed():
             self.assertEqual(self.arrived(share, put), whole)
         self.assertEqual(self.arrived(share, put), ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
         first.write(CONTENT[RESUMABLE : RESUMABLE + 10])
@@ -60,7 +60,7 @@ class HoldTests(FragmentCase):
             share = self.share()
             put = self.cut(share)
             again = share.upload(put_of("a/file", CONTENT, offset=offset)[0])
-            next(again.check())
+            next(again.verify_resumed())
             again.suspend()
             self.assertEqual(self.arrived(share, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
             with open(self.file(), "rb") as file:
@@ -105,7 +105,7 @@ class HoldTests(FragmentCase):
             incoming.suspend()
         for number, content in enumerate(contents):
             incoming = share.upload(put_of("a/file", content, mtime_us=LONG_AGO + number, offset=HALF)[0])
-            list(incoming.check())
+            list(incoming.verify_resumed())
             incoming.write(content[HALF:])
             incoming.commit()
             self.assertEqual(self.content("a/file"), content)

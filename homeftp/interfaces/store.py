@@ -1,0 +1,347 @@
+"""The contract between storage backends and everything above them: `IStore` and what it hands out.
+
+`homeftp.store.memory` is the reference implementation and
+`homeftp.testing.StoreContract` the suite that every backend passes. Nothing
+here depends on the wire or on a file system. Methods raise the refusals of
+`homeftp.errors`; each says which, with its status. Every method may block, is
+called in the worker pool, and never on the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Generator, Iterator, Sequence
+
+import attrs
+from zope.interface import Attribute, Interface
+
+from homeftp.config import Retention
+from homeftp.endpoint import Endpoint
+from homeftp.model import Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
+
+RecordChanges = Callable[[Sequence[Change]], None]
+"""Records changes in the audit log, in order, all or none. Blocks; raises OSError."""
+
+
+def record_nothing(changes: Sequence[Change]) -> None:
+    """The `RecordChanges` of a store without an audit log."""
+
+
+@attrs.frozen(kw_only=True)
+class StoreOptions:
+    """What the owner decides about a store, whatever its backend."""
+
+    state_dir: str | None = None
+    """A private folder for what the backend remembers and can lose, such as an index; None: remember nothing."""
+    filetypes: tuple[str, ...] = ()
+    """Suffixes that files must have, such as ".txt"; none: any file."""
+    file_size: int | None = None
+    """Bytes of the largest file that is accepted; None: no limit."""
+    retention: Retention = Retention()
+    """For how long replaced and removed files are kept as versions, and how much of them."""
+    quota: int | None = None
+    """Bytes that the store may hold, versions included; None: no limit."""
+    similar_names: bool = False
+    """Whether a new name may differ from a sibling's only in case or compatible form."""
+    record_changes: RecordChanges = record_nothing
+    """Told of every change, in the order in which they were made."""
+
+
+class IStore(Interface):
+    """A tree of files and directories. Endpoints are relative to the store's root, which always exists.
+
+    Promises that hold for every method:
+
+    - **Threads.** Any number of threads call methods at the same time.
+    - **Atomic.** At every moment each endpoint has its old content or its complete new content. A change that raises
+      leaves the old content, unless its docstring says otherwise.
+    - **Durable.** When a method that changes something returns, the change survives a power cut.
+    - **Conditional.** A precondition (`ABSENT`, `PRESENT`, a content's hash, or None for no condition) is checked in
+      one step with the change: of two writers with the same condition one succeeds and the other gets `Changed` (44).
+    - **Recorded.** Changes are handed to `StoreOptions.record_changes` in the order in which they were made, before
+      the method returns: replaying them gives the tree. Where they cannot be recorded the method raises `Internal`
+      (50) although the change was made, and further changes are refused until they are.
+    - **Nothing lost.** Where `capabilities.versions` is set, a file that is replaced or removed becomes a version.
+
+    Methods that name a file raise `FiletypeNotAllowed` (42) where the owner does not allow its type. Methods that
+    change something raise `Forbidden` (33) where the store is `read_only`, and `BadEndpoint` (41) for a new name that
+    is too similar to a sibling's, where `capabilities.similar_names` is set. All may raise `Internal` (50) where the
+    backend fails, and `Busy` (51) where trying again later helps.
+    """
+
+    capabilities: Capabilities = Attribute("What this store can do; never changes while it is open.")
+    read_only: str | None = Attribute("Why nothing can be changed, in words for the owner; None where it can.")
+
+    def bind(actor: Actor) -> IStore:
+        """The same store; what is changed through it is recorded as changed by `actor`. Cheap, never blocks."""
+
+    def stat(endpoint: Endpoint) -> Entry | None:
+        """What exists there, with its hash where that is known without reading it; None where nothing exists.
+
+        Raises `WrongKind` (43) for what is neither a file nor a directory.
+        """
+
+    def stat_many(endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several at once: a result for each, in order; a refusal concerns one endpoint only."""
+
+    def open(endpoint: Endpoint) -> IOpenFile:
+        """Open a file for reading. Raises `NotFound` (40), `WrongKind` (43)."""
+
+    def open_many(endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open` for several at once, in order. The `content` of files of at most `inline` bytes is read already.
+
+        Such a file also has its hash, and need not be closed.
+        """
+
+    def list(endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+        """A directory's entries, sorted by the bytes of their names, page by page; each step blocks.
+
+        Names are relative to `endpoint`. With `recursive` each directory is
+        followed by what it holds. A page has at most `config.LISTING_PAGE`
+        entries. What exists from the first step to the last is listed exactly
+        once. The first step raises `NotFound` (40) and `WrongKind` (43).
+        """
+
+    def versions(endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+        """The versions of a file, or of all files beneath a directory, page by page; each step blocks.
+
+        Sorted by name, and those of one file newest first. Names are relative
+        to `endpoint`. Empty where there are none, whether something exists
+        there or not. Raises `Forbidden` (33) where the store cannot list them.
+        """
+
+    def resume_point(
+        endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> ResumePoint | None:
+        """How much of a content for that endpoint arrived in an upload that was suspended; None where nothing did.
+
+        The upload is found by `hash` where it declared one, and otherwise by
+        `size` in bytes and `mtime_us` in microseconds.
+        """
+
+    def free_space() -> int | None:
+        """Bytes that can still be stored, by the disk and the quota; None where that is not known."""
+
+    def upload(request: WriteRequest) -> IUpload:
+        """Begin to write a file, on from `request.offset`. Nothing is visible before `IUpload.commit`.
+
+        What can be refused early is. Raises `Changed` (44), also where less
+        than `request.offset` bytes arrived earlier, `WrongKind` (43), `NoSpace`
+        (52), `TooLarge` (22). With a `size` of None there can be no `offset`.
+        """
+
+    def write_many(requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        """Write small files and make them durable together: a result for each, in order.
+
+        Each is atomic on its own; a refused one leaves the others be. Missing
+        parents are made, except for a request whose precondition needs
+        something to exist. Of several for one endpoint a later one finds the
+        content of those before it. Errors are those of `upload` and `commit`.
+        """
+
+    def edit(request: WriteRequest) -> IDraft:
+        """Begin to change a file's content at any offset. Nothing is visible before `IDraft.commit`.
+
+        The draft starts with the current content, or empty where nothing
+        exists. `request.size` and `hash` do not count. Raises `Changed` (44),
+        `WrongKind` (43), `NoSpace` (52), and `Forbidden` (33) without
+        `capabilities.edit`.
+        """
+
+    def make_directory(request: WriteRequest) -> Entry:
+        """Make a directory and its missing parents; where it exists, give it the request's mtime and mode.
+
+        Raises `Changed` (44) where it exists and the precondition is `ABSENT`,
+        and `WrongKind` (43) where a file exists there, or the precondition is
+        a hash.
+        """
+
+    def set_metadata(endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None) -> Entry:
+        """Change mtime (microseconds since 1970 UTC) and mode of a file or a directory; None leaves the value.
+
+        The content stays and no version is made. Raises `NotFound` (40),
+        `Changed` (44), `WrongKind` (43) for a directory with a hash as its
+        precondition, and `Forbidden` (33) without `capabilities.metadata`.
+        """
+
+    def copy(
+        source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Copy a file's content, mtime and mode to `target`; a file that is there becomes a version.
+
+        Missing parents are made. Raises `NotFound` (40), `Changed` (44),
+        `WrongKind` (43), `NoSpace` (52), `BadRequest` (20) for a copy to
+        itself, and `Forbidden` (33) without `capabilities.copy`.
+        """
+
+    def move(
+        source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Give a file or a directory another name; a file at `target` becomes a version.
+
+        Missing parents are made. A directory never replaces anything: `Changed`
+        (44) where something exists at `target`. Raises `NotFound` (40), `Changed`
+        (44), `WrongKind` (43), `BadRequest` (20) for the root and for a move
+        into itself, and `Forbidden` (33) for what would have to go to another
+        disk. With `capabilities.atomic_directory_move` a directory is moved in one step.
+        """
+
+    def remove(endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Remove a file, or a directory: yields after each step, which blocks, how many entries it removed.
+
+        Nothing happens before the first step. Close the generator to stop
+        early: then what was removed by then stays removed. All is durable when
+        it ends. Before anything is removed it raises `NotFound` (40), `Changed`
+        (44), and `WrongKind` (43) for a directory that is not empty, unless
+        `recursive`, for one that holds what the store does not offer, and for
+        one with a hash as its precondition.
+        """
+
+    def restore(endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Put back the version of that time (`Version.at_us`), or the newest; the current file becomes a version.
+
+        The version itself is none any more. Raises `NotFound` (40) where there
+        is no such version, `Changed` (44), `WrongKind` (43).
+        """
+
+    def maintain() -> None:
+        """Remove versions and partial uploads that were kept long enough. Called after the start and every hour."""
+
+    def close() -> None:
+        """Release what the store holds; no other method is running or will be called. May be called twice.
+
+        Changes that could not be recorded are recorded now; where that fails
+        too, everything is closed and then `UnrecordedChanges` is raised, which
+        names them.
+        """
+
+
+class IOpenFile(Interface):
+    """A file that is open for reading: a snapshot of the content that it had when it was opened.
+
+    What is written, moved or removed through the store meanwhile does not
+    change what is read. For one thread at a time.
+    """
+
+    entry: Entry = Attribute("The file when it was opened; `hash` where it is known without reading.")
+    content: bytes | None = Attribute("All of it, where it was small enough to be read when it was opened.")
+
+    def read(offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`, fewer only at the end.
+
+        Raises `Changed` (44) where another program has shortened the file.
+        """
+
+    def hash_steps() -> Iterator[str | None]:
+        """Hash it step by step: None after each, and at last the hash, which the store remembers.
+
+        Raises `Changed` (44) where another program changed the file meanwhile.
+        """
+
+    def is_stale() -> bool:
+        """Whether something happened to it since it was opened that its size and mtime need not show.
+
+        It may only have another name, or another program has set its mtime
+        back: hashing it again tells.
+        """
+
+    def verify(hash: str | None) -> Entry:
+        """Close it and return its entry; `hash`, of all that was read, is remembered where it is given.
+
+        Raises `Changed` (44) where it is no longer what was opened.
+        """
+
+    def close() -> None:
+        """Close it. May be called twice, and after `verify`."""
+
+
+class IUpload(Interface):
+    """A file that is being written from its beginning to its end. For one thread at a time.
+
+    It ends with `commit`, `suspend` or `abort`. Nothing is visible before `commit`.
+    """
+
+    def verify_resumed() -> Iterator[int]:
+        """Hash what arrived earlier, step by step: yields how many bytes were hashed. Finish it before any `write`.
+
+        Raises `Changed` (44) where the store has not kept it intact; then the
+        upload is aborted.
+        """
+
+    def write(data: bytes) -> None:
+        """Append the next bytes.
+
+        Raises `ContentMismatch` (45) past the declared size, `TooLarge` (22)
+        past the owner's limit, `NoSpace` (52); then the upload is aborted.
+        """
+
+    def commit(hash: str | None = None) -> Entry:
+        """Check size, hash and precondition, make the content durable, and put it in place.
+
+        `hash` is the one that followed the content, where none was declared.
+        Missing parents are made. Raises `ContentMismatch` (45), `Changed` (44),
+        `WrongKind` (43), `NoSpace` (52); then the old content stands and the
+        upload is aborted.
+        """
+
+    def suspend() -> None:
+        """Nothing more comes now: keep what arrived, so that a later upload can continue; else as `abort`."""
+
+    def abort() -> None:
+        """Discard what was written. May be called twice, and does nothing after `commit` or `suspend`."""
+
+
+class IDraft(Interface):
+    """A file's content that can be read and written at any offset before it is committed. For one thread at a time.
+
+    It ends with `commit` or `abort`. Nothing is visible before `commit`.
+    """
+
+    size: int = Attribute("Bytes of the draft now.")
+
+    def read(offset: int, length: int) -> bytes:
+        """Up to `length` bytes of the draft at `offset`, fewer only at its end."""
+
+    def write(offset: int, data: bytes) -> None:
+        """Replace or append bytes at `offset`; a gap behind the end reads as zeros.
+
+        Raises `TooLarge` (22) past the owner's limit and `NoSpace` (52); then
+        the draft is unchanged.
+        """
+
+    def truncate(size: int) -> None:
+        """Cut the draft to `size` bytes, or extend it with zeros. Raises as `write`."""
+
+    def commit() -> Entry:
+        """Check the precondition, make the content durable, and put it in place; the old content becomes a version.
+
+        Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52); then the old
+        content stands and the draft is aborted.
+        """
+
+    def abort() -> None:
+        """Discard the draft. May be called twice, and does nothing after `commit`."""
+
+
+class IStoreFactory(Interface):
+    """Makes the stores of one URL scheme: a plugin, an object in a module of `homeftp.plugins`."""
+
+    scheme: str = Attribute("The scheme of its URLs, such as 's3': small letters, digits, + - and .")
+
+    def open(url: str, options: StoreOptions) -> IStore:
+        """Open the store at `url`.
+
+        Raises `OperatorError`, one line that says what is wrong and what to
+        do. An option that the backend cannot honour is such an error: it is
+        never ignored.
+        """
+
+
+__all__ = [
+    "IDraft",
+    "IOpenFile",
+    "IStore",
+    "IStoreFactory",
+    "IUpload",
+    "StoreOptions",
+    "record_nothing",
+]
