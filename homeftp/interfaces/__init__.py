@@ -14,7 +14,7 @@ from typing import Any, Awaitable, Callable, TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
-from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IStoreFactory, IUpload, StoreOptions
+from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IStoreFactory, IUpload, StoreOptions, UnrecordedChanges
 from homeftp.model import Actor, ListingPage, PathLock, ResumePoint, Version, WriteRequest
 
 T = TypeVar("T")
@@ -152,6 +152,7 @@ __all__ = [
     "PathLock",
     "ResumePoint",
     "StoreOptions",
+    "UnrecordedChanges",
     "Version",
     "WriteRequest",
 ]

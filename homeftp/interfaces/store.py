@@ -16,6 +16,7 @@ from zope.interface import Attribute, Interface
 
 from homeftp.config import Retention
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Internal
 from homeftp.model import Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
 
 RecordChanges = Callable[[Sequence[Change]], None]
@@ -24,6 +25,15 @@ RecordChanges = Callable[[Sequence[Change]], None]
 
 def record_nothing(changes: Sequence[Change]) -> None:
     """The `RecordChanges` of a store without an audit log."""
+
+
+class UnrecordedChanges(Internal):
+    """A store was closed, and these changes that it made could not be recorded in the audit log."""
+
+    def __init__(self, message: str, changes: Sequence[Change]) -> None:
+        super().__init__(message)
+        self.changes = tuple(changes)
+        """The changes, in the order in which they were made."""
 
 
 @attrs.frozen(kw_only=True)
@@ -343,5 +353,6 @@ __all__ = [
     "IStoreFactory",
     "IUpload",
     "StoreOptions",
+    "UnrecordedChanges",
     "record_nothing",
 ]

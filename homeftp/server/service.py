@@ -50,7 +50,7 @@ from homeftp.errors import OperatorError
 from homeftp.files.budget import MemoryBudget
 from homeftp.hashing.hashcache import HashCache
 from homeftp.host import now, own_name
-from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.interfaces import IDispatcher, IStore, IWorkers, UnrecordedChanges
 from homeftp.model import Actor
 from homeftp.server.banner import FIRST_SECONDS, ListeningAddress, LoginMethods, banner, reachable
 from homeftp.server.gate.connections import Connections, ServerFactory
@@ -62,6 +62,7 @@ from homeftp.server.json.auditing import AuditRateLimit
 from homeftp.server.json.pairing import PairingService
 from homeftp.server.mdns import MdnsAnnouncer
 from homeftp.store.local.store import LocalStore
+from homeftp.store.policy.changelog import described
 from homeftp.syscalls import System
 from homeftp.workers import ThreadWorkers
 
@@ -339,10 +340,23 @@ class HomeFTPService(MultiService):
             self._open.workers.stop()
             self._open.auth_workers.stop()
             self._revoking.stop()
-            self._open.share.close()
+            self._close(self._open.share)
             self._open.index.close()
             self._open.audit.close()
         await quiet
+
+    def _close(self, store: IStore) -> None:
+        """Close the store; changes that the audit log still cannot have go into the server's log."""
+        try:
+            store.close()
+        except UnrecordedChanges as lost:
+            self._log.critical(
+                "{count} changes are missing from the audit log and are listed here: {reason}",
+                count=len(lost.changes),
+                reason=lost.message,
+            )
+            for change in lost.changes:
+                self._log.critical("not in the audit log: {change}", change=described(change))
 
 
 class StartFailed(SystemExit, Exception):

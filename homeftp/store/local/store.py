@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from homeftp.config import Retention
 from homeftp.endpoint import RESERVED, Endpoint
-from homeftp.errors import Forbidden, OperatorError, Refusal
+from homeftp.errors import Forbidden, OperatorError
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDraft, IStore
 from homeftp.interfaces.store import RecordChanges, record_nothing
@@ -102,11 +102,12 @@ class LocalStore:
             self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """Let go of the folder: another server may have it. May be called twice, but not while a job runs."""
-        if self._replacing is not None:
-            with contextlib.suppress(Refusal):  # what could not be written down yet, if there is anything, still cannot
-                self._replacing.trail.settle()
-        self._opened.close()
+        """Release the folder, so that another server may have it; raises `UnrecordedChanges`."""
+        try:
+            if self._replacing is not None:
+                self._replacing.trail.close()
+        finally:
+            self._opened.close()
 
     def bind(self, actor: Actor) -> LocalStore:
         """The same store; what is changed through it is recorded as changed by `actor`."""

@@ -28,6 +28,7 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
+from homeftp.store.policy.wording import display_path, no_version, not_found
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class AuthorizedStore:
     def _visible(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as the store has it; raises `NotFound` (40) where the account may not see it."""
         if not self._may(READ, endpoint):
-            raise _nothing(endpoint)
+            raise not_found(endpoint)
         return self._whole(endpoint)
 
     def _sees(self, endpoint: Endpoint, name: str) -> bool:
@@ -102,7 +103,9 @@ class AuthorizedStore:
         visible = [self._may(READ, endpoint) for endpoint in endpoints]
         asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
         opened = iter(self.store.open_many(asked, inline) if asked else ())
-        return [next(opened) if seen else _nothing(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)]
+        return [
+            next(opened) if seen else not_found(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)
+        ]
 
     def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
         """A directory's entries, without those that the account may not see."""
@@ -288,17 +291,4 @@ class AuthorizedStore:
         return refused
 
     def _forbidden(self, endpoint: Endpoint, what: str) -> Forbidden:
-        return Forbidden(f"your account may not {what} at {_shown(endpoint)}: the server's owner decides that")
-
-
-def no_version(endpoint: Endpoint, at_us: int | None) -> NotFound:
-    """The refusal where there is no version that could be put back."""
-    return NotFound(f"there is no version of {_shown(endpoint)}{'' if at_us is None else ' from that time'}")
-
-
-def _nothing(endpoint: Endpoint) -> NotFound:
-    return NotFound(f"{_shown(endpoint)} does not exist")
-
-
-def _shown(endpoint: Endpoint) -> str:
-    return str(endpoint) or "the top of the share"
+        return Forbidden(f"your account may not {what} at {display_path(endpoint)}: the server's owner decides that")

@@ -1,54 +1,72 @@
-"""What was changed in a share, handed on to be written down in the order in which it was done.
+"""The changes of one store, handed to the audit log in the order in which they were made.
 
-Only so can the tree be told from what was written: of two who store something
-under one name the later one is the one that is there.
+Only in that order do the records give the tree: of two writes to one name the
+later one is what exists. A change that could not be recorded is kept here;
+until it is recorded nothing else may be changed, and at the end it is
+reported.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from threading import Lock
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Sequence
 
 from homeftp.errors import Internal
-from homeftp.interfaces.store import RecordChanges
+from homeftp.interfaces.store import RecordChanges, UnrecordedChanges
 from homeftp.model import Change
 
 
 class ChangeLog:
-    """The changes of one share. Safe in several threads.
+    """The changes of one store, on their way to the audit log. Safe in several threads."""
 
-    What could not be written down is owed: nothing more is changed before it is.
-    """
-
-    def __init__(self, write: RecordChanges) -> None:
-        self._write = write
+    def __init__(self, record: RecordChanges) -> None:
+        self._record = record
         self._lock = Lock()
-        self._owed: list[Change] = []
+        self._unrecorded: list[Change] = []
 
-    def settle(self) -> None:
-        """To be called before something is changed; raises `Internal` (50) where nothing may be."""
-        if self._owed:
+    def ensure_recorded(self) -> None:
+        """Call it before anything is changed; raises `Internal` (50) where earlier changes still cannot be recorded."""
+        if self._unrecorded:
             with self._lock:
-                self._pay("nothing is changed before it can")
+                self._write("changes are refused until it can be written")
+
+    settle = ensure_recorded
 
     @contextmanager
     def changing(self) -> Iterator[Callable[[Change], None]]:
-        """While names are given or taken: tell what was done, each at once. At the end it is written down.
+        """While names are given or taken: report each change as soon as it is made. At the end they are recorded.
 
-        Raises `Internal` (50) when that cannot be: what was told has been done nevertheless.
+        Raises `Internal` (50) where they cannot be: the changes were made nevertheless.
         """
         with self._lock:
             try:
-                yield self._owed.append
+                yield self._unrecorded.append
             finally:
-                self._pay("what was asked for has been done nevertheless")
+                self._write("the change was made, and is recorded as soon as it can be written")
 
-    def _pay(self, outcome: str) -> None:
-        if not self._owed:
+    def close(self) -> None:
+        """Record what is left; raises `UnrecordedChanges` with what still cannot be."""
+        with self._lock:
+            try:
+                self._write("these changes were made")
+            except Internal as refused:
+                left: Sequence[Change] = tuple(self._unrecorded)
+                self._unrecorded.clear()
+                raise UnrecordedChanges(refused.message, left) from refused.__cause__
+
+    def _write(self, outcome: str) -> None:
+        if not self._unrecorded:
             return
         try:
-            self._write(self._owed)
+            self._record(tuple(self._unrecorded))
         except OSError as error:
             raise Internal(f"the server's audit log cannot be written ({error.strerror}): {outcome}") from error
-        self._owed.clear()
+        self._unrecorded.clear()
+
+
+def described(change: Change) -> str:
+    """One change in words, for the server's log where the audit log cannot have it."""
+    to = "" if change.to is None else f" to {change.to.whole}"
+    actor = ", ".join(filter(None, (change.actor.account, change.actor.device, change.actor.address)))
+    return f"{change.what} {change.kind} {change.endpoint.whole}{to} ({actor or 'the server'})"

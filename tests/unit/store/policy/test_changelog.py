@@ -13,11 +13,13 @@ from homeftp.audit import Audit
 from homeftp.config import MIB
 from homeftp.endpoint import parse
 from homeftp.errors import Internal, Refusal
-from homeftp.model import ABSENT, Actor, Change
+from homeftp.interfaces import UnrecordedChanges
+from homeftp.model import ABSENT, SERVER, Actor, Change
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.saferoot import DirHandle
 from homeftp.store.local.store import LocalStore
 from homeftp.store.local.writes.commit import InDoubt
+from homeftp.store.policy.changelog import described
 from homeftp.syscalls import System
 from tests.support import replay
 from tests.support.stores import ShareCase, put_of, sha
@@ -190,6 +192,20 @@ class WrittenTests(ShareCase):
         share.close()
         self.assertEqual(self.summary(), [("add", "directory", name) for name in ("a", "a/b", "a/b/c")])
 
+    def test_lost_at_the_end(self) -> None:
+        """What cannot be recorded when the store is closed is reported, every change by itself; the folder is free."""
+        share = self.share(record=self.record)
+        self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.assertRaises(Internal, share.bind(ANN).make_directory, put_of("a/b", b"", hash=None)[0])
+        lost = self.assertRaises(UnrecordedChanges, share.close)
+        self.assertIn("No space left", lost.message)
+        names = [(each.what, each.endpoint.whole, each.actor) for each in lost.changes]
+        self.assertEqual(names, [("add", "a", ANN), ("add", "a/b", ANN)])
+        self.share().close()
+        self.assertEqual(described(lost.changes[0]), "add directory a (ann, laptop, 192.0.2.1)")
+        moved = Change("move", "file", parse("a"), SERVER, parse("b/c"))
+        self.assertEqual(described(moved), "move file a to b/c (the server)")
+
     def test_in_doubt(self) -> None:
         """What has its name is told, though it is in doubt whether that lasts."""
 
@@ -229,12 +245,12 @@ class WrittenTests(ShareCase):
             self.failure = OSError(number, os.strerror(number))
             (result,) = share.write_many([put_of("first", b"%d" % number)])
             self.assertIsInstance(result, Internal)
-            self.assertIn("has been done nevertheless", str(result))
+            self.assertIn("the change was made", str(result))
             self.assertEqual(self.content("first"), b"%d" % number)
             before = replay.tree_of(self.root)
             (result,) = share.write_many([put_of("second", b"2")])
             self.assertIsInstance(result, Internal)
-            self.assertIn("nothing is changed before it can", str(result))
+            self.assertIn("changes are refused until", str(result))
             for change in (
                 lambda: share.make_directory(put_of("new/er", b"", hash=None)[0]),
                 lambda: share.make_directory(put_of("a", b"", hash=None)[0]),
@@ -244,7 +260,7 @@ class WrittenTests(ShareCase):
                 lambda: share.move(parse("a"), parse("z"), None, None),
                 lambda: self.stream(share, "large", bytes(2 * MIB), piece=MIB),
             ):
-                self.assertIn("nothing is changed", str(self.assertRaises(Internal, change)))
+                self.assertIn("changes are refused", str(self.assertRaises(Internal, change)))
             self.assertEqual(replay.tree_of(self.root), before)
             self.failure = None
             (result,) = share.write_many([put_of("second", b"2")])

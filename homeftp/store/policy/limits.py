@@ -1,0 +1,71 @@
+"""What a file's size, time and content may be, whatever the backend: checked before and after it arrives."""
+
+from __future__ import annotations
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import BadRequest, ContentMismatch, TooLarge, WrongKind
+from homeftp.model import WriteRequest
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.wording import display_path, format_size
+
+MAX_MTIME_US = 2**63 // 1000
+"""Nanoseconds since 1970 in 64 bits, as most systems keep them: up to the year 2262."""
+
+
+@attrs.frozen
+class WriteLimits:
+    """What may be written into a store."""
+
+    filetypes: Filetypes
+    file_size: int | None
+    """Bytes of the largest file that is accepted; None: no limit."""
+
+    def check(self, request: WriteRequest) -> None:
+        """Refuse what can be refused without looking at what exists.
+
+        Raises `WrongKind` (43) for the root, `FiletypeNotAllowed` (42),
+        `TooLarge` (22) and `BadRequest` (20).
+        """
+        check_not_root(request.endpoint)
+        self.filetypes.check(request.endpoint)
+        self.check_size(request.endpoint, request.size or 0)
+        check_mtime(request.mtime_us)
+        if request.offset and request.size is None:
+            raise BadRequest("an upload can only be continued where its size was declared")
+
+    def check_size(self, endpoint: Endpoint, size: int) -> None:
+        """Raise `TooLarge` (22) for a file of more bytes than are accepted."""
+        if self.file_size is not None and size > self.file_size:
+            limit = format_size(self.file_size)
+            raise TooLarge(f"{display_path(endpoint)} is too large: files of up to {limit} are accepted here")
+
+
+def check_not_root(endpoint: Endpoint) -> None:
+    """Raise `WrongKind` (43) for the root, where a file is meant."""
+    if not endpoint.parts:
+        raise WrongKind(f"{display_path(endpoint)} is a directory")
+
+
+def check_mtime(mtime_us: int | None) -> None:
+    """Raise `BadRequest` (20) for a time that no store can keep."""
+    if mtime_us is not None and not -MAX_MTIME_US < mtime_us < MAX_MTIME_US:
+        raise BadRequest("the modification time is out of range: it is given in microseconds since 1970")
+
+
+def check_content(request: WriteRequest, size: int, hash: str, declared: str | None) -> None:
+    """Raise `ContentMismatch` (45) where the content has not the size that was declared, or not the hash."""
+    if request.size is not None and size != request.size:
+        raise wrong_size(request, size)
+    if declared is not None and declared != hash:
+        raise ContentMismatch(
+            f"{display_path(request.endpoint)}: what came does not have the declared hash: the old content stands"
+        )
+
+
+def wrong_size(request: WriteRequest, size: int) -> ContentMismatch:
+    """The refusal of a content that is not as long as was declared."""
+    return ContentMismatch(
+        f"{display_path(request.endpoint)}: {request.size} bytes were declared and {size} came: the old content stands"
+    )

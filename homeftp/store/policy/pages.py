@@ -1,0 +1,49 @@
+"""Listings and versions page by page: few enough entries that a front end can send a page as one message."""
+
+from __future__ import annotations
+
+from typing import Callable, Iterable, Iterator, TypeVar
+
+from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
+from homeftp.model import Entry, ListingPage
+
+T = TypeVar("T")
+
+PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
+"""Bytes of one page, encoded as the JSON front end does: the rest of its line is for the envelope."""
+
+ENTRY_BYTES = 256
+"""Bytes of an encoded entry besides its name, at most: four keys, two large numbers, the metadata and a hash."""
+
+
+def paged(items: Iterable[T], cost: Callable[[T], int]) -> Iterator[list[T]]:
+    """Items page by page: at most `config.LISTING_PAGE`, and `PAGE_BYTES` by `cost`, which is in bytes."""
+    page: list[T] = []
+    used = 0
+    for item in items:
+        size = cost(item)
+        if page and (len(page) == LISTING_PAGE or used + size > PAGE_BYTES):
+            yield page
+            page, used = [], 0
+        page.append(item)
+        used += size
+    if page:
+        yield page
+
+
+def entry_cost(name: str) -> int:
+    """Bytes that an entry or a version of that name takes up, at most."""
+    return ENTRY_BYTES + len(name.encode())
+
+
+def listing_pages(items: Iterable[Entry | tuple[str, str]]) -> Iterator[ListingPage]:
+    """Pages of entries, and of names that cannot be offered with the reason."""
+    for page in paged(items, _cost):
+        entries = tuple(item for item in page if isinstance(item, Entry))
+        yield ListingPage(entries, tuple(item for item in page if not isinstance(item, Entry)))
+
+
+def _cost(item: Entry | tuple[str, str]) -> int:
+    if isinstance(item, Entry):
+        return entry_cost(item.name)
+    return 2 * len(item[0].encode()) + len(item[1].encode()) + 16

@@ -1,0 +1,72 @@
+"""How a store's messages name things, and the refusals that every backend words alike."""
+
+from __future__ import annotations
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import BadRequest, Forbidden, NoSpace, NotFound, WrongKind
+
+
+def display_path(endpoint: Endpoint) -> str:
+    """An endpoint as messages show it: as its account sees it."""
+    return str(endpoint) or "the share's root"
+
+
+def format_size(size: int) -> str:
+    """A number of bytes for people."""
+    for unit, scale in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return "1 byte" if size == 1 else f"{size} bytes"
+
+
+def not_found(endpoint: Endpoint) -> NotFound:
+    """The refusal where nothing exists."""
+    return NotFound(f"{display_path(endpoint)} does not exist")
+
+
+def no_version(endpoint: Endpoint, at_us: int | None) -> NotFound:
+    """The refusal where there is no version that could be put back."""
+    return NotFound(f"there is no version of {display_path(endpoint)}{'' if at_us is None else ' from that time'}")
+
+
+def is_directory(endpoint: Endpoint) -> WrongKind:
+    """The refusal where a file is needed and a directory exists."""
+    return WrongKind(f"{display_path(endpoint)} is a directory")
+
+
+def not_a_directory(endpoint: Endpoint) -> WrongKind:
+    """The refusal of an endpoint that is a file, or is beneath one, where a directory is needed."""
+    return WrongKind(f"{display_path(endpoint)} is or lies beneath something that is no directory")
+
+
+def not_empty(endpoint: Endpoint) -> WrongKind:
+    """The refusal to remove a directory that holds something."""
+    return WrongKind(f"{display_path(endpoint)} is a directory that is not empty: remove it with all that is in it")
+
+
+def over_quota(endpoint: Endpoint, quota: int, size: int, free: int) -> NoSpace:
+    """The refusal of `size` bytes where the quota leaves only `free`."""
+    return NoSpace(
+        f"the share's quota of {format_size(quota)} has no room for {display_path(endpoint)}: it needs "
+        f"{format_size(size)}, {format_size(max(0, free))} are free"
+    )
+
+
+def read_only(reason: str) -> Forbidden:
+    """The refusal of every change where the store is read-only."""
+    return Forbidden(f"the share is read-only: {reason}")
+
+
+def unsupported(what: str) -> Forbidden:
+    """The refusal of what `IStore.capabilities` denies; `what` follows "this store cannot"."""
+    return Forbidden(f"this store cannot {what}")
+
+
+def stays() -> BadRequest:
+    """The refusal to move or remove the root."""
+    return BadRequest("the share's root stays where it is: name what is in it")
+
+
+def into_itself(endpoint: Endpoint) -> BadRequest:
+    """The refusal of a move or a copy to itself, or into itself."""
+    return BadRequest(f"{display_path(endpoint)} cannot be moved or copied to itself, or into itself")
