@@ -136,9 +136,9 @@ class AuditTests(SynchronousTestCase):
     def test_processes(self) -> None:
         """Several processes write at once, and each begins new files: all lines are there, and whole."""
         program = (
-            "import sys; from homeftp.audit import Audit; from homeftp.model import By\n"
+            "import sys; from homeftp.audit import Audit; from homeftp.model import Actor\n"
             "audit = Audit(sys.argv[1], size=2000, kept=1000)\n"
-            "for number in range(300): audit.note('login', By(f'{sys.argv[2]}-{number}'))\n"
+            "for number in range(300): audit.note('login', Actor(f'{sys.argv[2]}-{number}'))\n"
         )
         running = [subprocess.Popen([sys.executable, "-c", program, self.folder, name]) for name in "abc"]
         self.assertEqual([process.wait(60) for process in running], [0, 0, 0])

@@ -385,7 +385,7 @@ class RestoreTests(VersionsCase):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
                 return super().own_file(directory, name, **how)
 
-        with mock.patch("homeftp.store.local.store.Jail", Unreadable):
+        with mock.patch("homeftp.store.local.store.SafeRoot", Unreadable):
             share = self.share()
         for content in (b"one", b"two"):
             self.put(share, "file.txt", content, mode=0)
