@@ -166,11 +166,12 @@ def step_faults(step: Step, package: Path = PACKAGE) -> list[str]:
     missing = [f"{module} is no module" for module in (caller, called) if module not in sources]
     if missing:
         return missing
-    trees = {module: ast.parse(sources[module]) for module in (caller, called, "interfaces")}
+    trees = {module: ast.parse(sources[module]) for module in (caller, called)}
     owner, _, member = name.rpartition(".")
     wrong = []
     if kind == "=>":
-        if member not in _members(trees["interfaces"], owner):
+        contracts = [ast.parse(source) for module, source in sources.items() if group_of(module, ["interfaces"])]
+        if not any(member in _members(tree, owner) for tree in contracts):
             wrong.append(f"{name} is not in interfaces")
         if owner not in _implemented(trees[called]):
             wrong.append(f"{called} does not implement {owner}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from typing import Any, Callable
 
 from homeftp.config import MIB
+from tests.support.waiting import pause
 
 
 class Cutter:
@@ -89,7 +89,7 @@ class Slow(Cutter):
                 target.sendall(data)
                 self.sent += len(data)
                 if self.sent > 8 * MIB:
-                    time.sleep(0.05)
+                    pause(0.05)
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -15,12 +16,12 @@ import tempfile
 import time
 from typing import Mapping, Sequence
 
+from tests.support.waiting import WITHIN as WITHIN
+from tests.support.waiting import wait_until
+
 PASSWORD = "correct horse battery"
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-WITHIN = 30.0
-"""Seconds that anything here may take."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -92,12 +93,11 @@ class ServerProcess:
         self._await_start()
 
     def _await_start(self) -> None:
-        deadline = time.monotonic() + WITHIN
-        while "identity " not in self.output():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.end()
-                raise AssertionError(f"the server did not start: {self.output()}")
-            time.sleep(0.02)
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: "identity " in self.output() or self.process.poll() is not None, within=WITHIN)
+        if "identity " not in self.output():
+            self.end()
+            raise AssertionError(f"the server did not start: {self.output()}")
 
     def output(self) -> str:
         """All that the server has printed."""

@@ -31,6 +31,7 @@ from tests.support.inmemory import PASSWORD, Server
 from tests.support.processes import PASSWORD as PROCESS_PASSWORD
 from tests.support.processes import WITHIN, ServerProcess
 from tests.support.rawclient import RawClient, context
+from tests.support.waiting import pause, wait_until
 
 STARTTLS = b'{"request_type": "STARTTLS"}'
 
@@ -68,7 +69,7 @@ class InjectionTests(TestCase):
         await self.port.stopListening()
         self.connections.abort()
         while len(self.connections):
-            await deferToThread(time.sleep, 0.01)
+            await deferToThread(pause, 0.01)
         self.server.close()
 
     def injected(self, ending: bytes) -> bytes:
@@ -86,7 +87,7 @@ class InjectionTests(TestCase):
             plain.settimeout(WITHIN)
             try:
                 plain.sendall(data[:split])
-                time.sleep(gap)
+                pause(gap)
                 plain.sendall(data[split:])
                 plain.recv(1000)
                 with context(self.ca_file).wrap_socket(plain) as secure:
@@ -248,7 +249,7 @@ class BrokenOffTests(TestCase):
         while time.monotonic() < min(deadline, quiet + 1):
             if self.left():
                 quiet = time.monotonic()
-            time.sleep(0.02)
+            pause(0.02)
         return self.left()
 
     def test_cut_bodies(self) -> None:
@@ -296,10 +297,7 @@ class FloodTests(TestCase):
         finally:
             for one in held:
                 one.close()
-        deadline = time.monotonic() + WITHIN
-        while not self.served(server):
-            self.assertLess(time.monotonic(), deadline, "nobody was served after the flood")
-            time.sleep(0.02)
+        wait_until(lambda: self.served(server), lambda: "nobody was served after the flood")
 
     def served(self, server: ServerProcess) -> bool:
         with contextlib.suppress(AssertionError, ConnectionError), RawClient(server.ports[0], server.ca_file) as client:

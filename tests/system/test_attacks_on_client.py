@@ -16,7 +16,6 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import time
 from typing import Any, Callable, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -28,6 +27,7 @@ from homeftp.config import ALPN
 from homeftp.crypto.ca import open_identity
 from homeftp.host import now
 from tests.support.processes import PASSWORD, WITHIN, run_homeftp
+from tests.support.waiting import pause
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class Middle(threading.Thread):
             return
         said = GO_AHEAD + self.injected
         connection.sendall(said[: self.split])
-        time.sleep(GAP)
+        pause(GAP)
         connection.sendall(said[self.split :])
         self._secured(connection)
 

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import threading
-import time
 
 from twisted.trial.unittest import TestCase
 
@@ -15,6 +14,7 @@ from homeftp.server.json.auditing import REFUSALS
 from tests.support import replay
 from tests.support.processes import PASSWORD, ServerProcess
 from tests.support.rawclient import RawClient
+from tests.support.waiting import wait_until
 
 CLIENTS = 3
 NAMES = ["a", "b", "d/x", "d/y", "d/e/z", "q/x"]
@@ -91,9 +91,10 @@ class ReplayTests(TestCase):
     def test_killed(self) -> None:
         """After kill -9 all that the clients were told of is in the log; the tree may have what was under way, too."""
         clients = self.work(100_000)
-        while sum(len(client.told) for client in clients) < 150:
-            self.assertTrue(any(client.is_alive() for client in clients))
-            time.sleep(0.01)
+        wait_until(
+            lambda: sum(len(client.told) for client in clients) >= 150,
+            lambda: f"{sum(client.is_alive() for client in clients)} clients are still at work",
+        )
         self.server.end(signal.SIGKILL)
         for client in clients:
             client.join(60)

@@ -18,7 +18,6 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Outcome
 from homeftp.config import Limits
 from homeftp.tap import Options
-from tests.support.imports import MAY_IMPORT
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment
 
 CHECKOUT = Path(__file__).parents[2]
@@ -176,12 +175,24 @@ class TableTests(SynchronousTestCase):
         documented = [name.strip("`") for name, _ in table("client/output.rst")]
         self.assertEqual(documented, [outcome.value for outcome in Outcome])
 
-    def test_rooms(self) -> None:
-        """The tree in the architecture has each room of the house, and no other."""
-        text = (DOCS / "architecture" / "index.rst").read_text(encoding="utf-8")
-        tree = text.split("   homeftp/\n")[1].split("twisted/plugins")[0]
-        named = re.findall(r"(?:^| {2,})([a-z]+)(?:\.py|/)(?= )", tree, re.MULTILINE)
-        self.assertEqual(sorted(named), sorted(set(MAY_IMPORT) - {"", "__main__"}))
+
+UNWRAPPED = ("README.md", "docs/architecture", "docs/client", "docs/owner", "docs/plugins", "docs/protocol")
+"""Pages that are still to be wrapped."""
+
+
+class StyleTests(SynchronousTestCase):
+    """How the pages are written."""
+
+    def test_width(self) -> None:
+        """No line of a page is longer than 120 characters."""
+        long = [
+            f"{name}:{number}"
+            for page in [*pages(), *(CHECKOUT / "changelog.d").glob("*.md")]
+            if not (name := page.relative_to(CHECKOUT).as_posix()).startswith(UNWRAPPED)
+            for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+            if len(line) > 120
+        ]
+        self.assertEqual(long, [])
 
 
 class ReferenceTests(SynchronousTestCase):

@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment, run_homeftp
 from tests.support.rawclient import RawClient
+from tests.support.waiting import wait_until
 
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
 TWIST = os.path.join(os.path.dirname(sys.executable), "twist")
@@ -98,10 +99,7 @@ class LaunchTests(TestCase):
             self.assertEqual(os.stat(os.path.join(root, "d")).st_mode & 0o777, 0o755)
         finally:
             os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + WITHIN
-            while os.path.exists(pid_file) and time.monotonic() < deadline:
-                time.sleep(0.05)
-        self.assertFalse(os.path.exists(pid_file))
+            wait_until(lambda: not os.path.exists(pid_file))
 
     def test_ipv6_and_unix(self) -> None:
         """It listens on tcp6 and on a local socket, together."""
@@ -285,9 +283,7 @@ class SignalTests(TestCase):
         os.remove(os.path.join(self.server.state, "identity", "server.crt"))
         os.remove(os.path.join(self.server.state, "identity", "server.key"))
         self.server.send(signal.SIGHUP)
-        deadline = time.monotonic() + WITHIN
-        while "certificates read again" not in self.server.output() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: "certificates read again" in self.server.output(), self.server.output)
         self.assertEqual(client.ask("HELLO")[0]["status"], 0)
         after = self.client().socket.getpeercert(True)  # type: ignore[attr-defined]
         self.assertNotEqual(before, after)
@@ -321,9 +317,7 @@ class SignalTests(TestCase):
         client = self.client()
         client.socket.sendall(b'{"request_type":"PUSH","content_length":8000000,"body":{"rel_endpoint":"a"}}\n')
         client.socket.sendall(bytes(4_000_000))
-        deadline = time.monotonic() + WITHIN
-        while len(self.under_way()) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: len(self.under_way()) >= 2, self.under_way)
         self.assertEqual(len(self.under_way()), 2, "the content, and a note of how much has arrived")
         return client
 

@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess
 from tests.support.rawclient import RawClient
+from tests.support.waiting import pause, wait_until
 from tests.system.test_server_process import TWISTD
 
 SLOW = 1000
@@ -168,10 +169,7 @@ class SlowClientTests(TestCase):
         slow = SlowClients(server.ports[0], sources, stubborn=stubborn)
         slow.start()
         self.addCleanup(slow.end)
-        deadline = time.monotonic() + 10
-        while slow.connections < SLOW and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self.assertGreaterEqual(slow.connections, SLOW)
+        wait_until(lambda: slow.connections >= SLOW, lambda: slow.connections)
         return slow
 
     def served(self, server: ServerProcess) -> bool:
@@ -191,7 +189,7 @@ class SlowClientTests(TestCase):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             yield self.served(server)
-            time.sleep(0.1)
+            pause(0.1)
 
     def test_one_machine(self) -> None:
         """From one machine, coming again and again, they keep nobody on another machine waiting."""

@@ -17,6 +17,7 @@ from homeftp.config import Patience
 from homeftp.discovery import short
 from tests.support.networks import ADDRESS, OTHER_ADDRESS, Network
 from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.waiting import pause, wait_until
 
 SERVE = (sys.executable, "-m", "homeftp", "serve")
 
@@ -40,15 +41,8 @@ class NetworkCase(TestCase):
         )
         self.addCleanup(server.end)
         if not known:
-            self.until(lambda: "announced  as " in server.output(), server.output)
+            wait_until(lambda: "announced  as " in server.output(), server.output)
         return server
-
-    def until(self, there: Any, otherwise: Any = lambda: "") -> None:
-        """Wait until it is so."""
-        deadline = time.monotonic() + WITHIN
-        while not there():
-            self.assertLess(time.monotonic(), deadline, otherwise())
-            time.sleep(0.05)
 
     def homeftp(self, *arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         """A command in the network."""
@@ -118,7 +112,7 @@ class DiscoverTests(NetworkCase):
         self.serve()
         self.assertNotIn(OTHER_ADDRESS, str(self.discover()))
         self.network.run("ip", "address", "add", f"{OTHER_ADDRESS}/24", "dev", "lo")
-        self.until(lambda: OTHER_ADDRESS in str(self.discover()))
+        wait_until(lambda: OTHER_ADDRESS in str(self.discover()))
 
     def test_nobody(self) -> None:
         """Where nobody announces himself nothing is printed; and Ctrl-C ends the waiting at once."""
@@ -129,7 +123,7 @@ class DiscoverTests(NetworkCase):
             stderr=subprocess.PIPE,
         )
         self.addCleanup(waiting.kill)
-        time.sleep(2)
+        pause(2)
         waiting.send_signal(signal.SIGINT)
         began = time.monotonic()
         _, said = waiting.communicate(timeout=WITHIN)

@@ -12,13 +12,13 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 
 from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
 from tests.support.cutproxy import Slow
 from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.waiting import wait_until
 
 
 class PairCase(TestCase):
@@ -224,15 +224,9 @@ class DeviceTests(PairCase):
             text=True,
         )
         self.addCleanup(pushing.kill)
-        deadline = time.monotonic() + WITHIN
-        while not any(os.path.getsize(os.path.join(partial, name)) > 4 * MIB for name in os.listdir(partial)):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        wait_until(lambda: any(os.path.getsize(os.path.join(partial, name)) > 4 * MIB for name in os.listdir(partial)))
         self.assertEqual(self.at_server("device", "revoke", "ann-laptop").returncode, 0)
-        began = time.monotonic()
-        while os.listdir(partial):
-            self.assertLess(time.monotonic() - began, 5)
-            time.sleep(0.01)
+        wait_until(lambda: not os.listdir(partial), within=5)
         _, said = pushing.communicate(timeout=WITHIN)
         self.assertEqual(pushing.returncode, 3, said)
         self.assertIn("not paired any more", said)

@@ -6,17 +6,16 @@ import contextlib
 import glob
 import os
 import subprocess
-import time
 from typing import Iterator
 
 import attrs
+
+from tests.support.waiting import wait_until
 
 _MIB = 2**20
 
 EXT4 = ("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0")
 """Lazily, the kernel would go on making it while the workload runs."""
-
-_WITHIN = 30.0
 
 PROGRAMS = ("mkfs.ext4", "e2fsck", "mkfs.xfs", "mkfs.btrfs", "mount", "umount")
 """What must be installed."""
@@ -116,11 +115,7 @@ def _unmount(image: str, point: str) -> None:
     and read from its cache what the file does not hold any more.
     """
     _run("umount", point)
-    deadline = time.monotonic() + _WITHIN
-    while _is_attached(image):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"something holds on to the loop device of {image}")
-        time.sleep(0.001)
+    wait_until(lambda: not _is_attached(image), lambda: f"something uses the loop device of {image}", every=0.001)
 
 
 def _is_attached(image: str) -> bool:

@@ -92,7 +92,7 @@ class Editor(Thread):
         while not self.over.is_set():
             self._chance.choice(ways)()
             self.edits += 1
-            time.sleep(self._chance.choice([0, 0.001, 0.005, 0.03]))
+            self.over.wait(self._chance.choice([0, 0.001, 0.005, 0.03]))
 
     def _becomes(self, content: bytes) -> bytes:
         self._now = content

@@ -1,0 +1,81 @@
+"""The rules of CONTRIBUTING for tests that a program can check, each with a control that shows that it notices."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
+
+TESTS = Path(__file__).parents[1]
+
+SLEEPS = {"support/waiting.py"}
+"""The modules that may sleep: each wait there has a deadline, or is the pace of a slow peer."""
+
+PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.patch")
+
+PRIVATE_PATCHES = {
+    "homeftp.dispatchers.push._check": "holds a job in the pool until the test has revoked the device",
+    "Audit._write": "a disk that is full for a moment, with everything else of the log real",
+    "advertising._announce": "multicast DNS itself, which a test does not speak",
+    "system._mallopt": "the C library, which cannot be asked what it was told",
+    "QuotaUsage._count": "a count that ends while a test writes",
+}
+"""The private names of homeftp that tests patch, each with the reason. No more are added."""
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Every module of the tests: its path below `tests`, and its source."""
+    for path in sorted(TESTS.rglob("*.py")):
+        yield path.relative_to(TESTS).as_posix(), path.read_text(encoding="utf-8")
+
+
+def sleeps(source: str) -> list[int]:
+    """The lines that call `time.sleep`, or import it by name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            found += [node.lineno for each in node.names if each.name == "sleep"]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "time.sleep":
+            found.append(node.lineno)
+    return sorted(found)
+
+
+def private_patches(source: str) -> list[str]:
+    """The private names that a module patches."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in PATCHES and node.args:
+            # either "module.name", or an object and a name
+            first, *others = node.args
+            is_path = isinstance(first, ast.Constant)
+            words = [first] if is_path else [first, *others[:1]]
+            name = ".".join(str(word.value) if isinstance(word, ast.Constant) else ast.unparse(word) for word in words)
+            if re.search(r"\._[a-z]\w*$", name):
+                found.append(name)
+    return found
+
+
+class RuleTests(SynchronousTestCase):
+    """What every test keeps to."""
+
+    def test_sleeps(self) -> None:
+        """No test sleeps: it has a clock, or it waits for something with a deadline."""
+        self.assertEqual({path for path, source in sources() if sleeps(source)}, SLEEPS)
+
+    def test_patches(self) -> None:
+        """No test patches a private name, but for those that are listed with a reason."""
+        found = {name for _, source in sources() for name in private_patches(source)}
+        self.assertEqual(found - set(PRIVATE_PATCHES), set())
+
+    def test_breaches_are_noticed(self) -> None:
+        """The control: a sleep and a private patch are found however they are written; a public one is none."""
+        self.assertEqual(sleeps("import time\ntime.sleep(1)\nfrom time import sleep\n"), [2, 3])
+        self.assertEqual(sleeps("mock.patch('time.sleep')\n"), [])
+        source = (
+            "self.patch(Audit, '_write', 1)\nmock.patch('homeftp.audit._x', 2)\npatch.object(A, '_b')\n"
+            "self.patch(os, 'open', 3)\nmock.patch('os.write', half)\nmock.patch('homeftp.x.y')\n"
+        )
+        self.assertEqual(private_patches(source), ["Audit._write", "homeftp.audit._x", "A._b"])
