@@ -30,7 +30,8 @@ def tables() -> list[list[list[str]]]:
     text = (PAGES / "index.rst").read_text(encoding="utf-8")
     found = []
     for part in text.split(".. list-table::")[1:]:
-        rows = re.findall(r"^   \* - (.*\n(?:     - .*\n)+)", part.split("\n\n", 2)[1] + "\n", re.MULTILINE)
+        unwrapped = re.sub(r"\n {7}(?=\S)", " ", part.split("\n\n", 2)[1] + "\n")
+        rows = re.findall(r"^   \* - (.*\n(?:     -.*\n)+)", unwrapped, re.MULTILINE)
         found.append([[cell.strip() for cell in row.split("\n     - ")] for row in rows][1:])
     return found
 
