@@ -1,10 +1,10 @@
-"""The audit log: who did what, from where, and when. One line of JSON for each thing; none is ever changed.
+"""The audit log: who did what, from where, and when; one line of JSON for each event, and no line is ever changed.
 
-The server writes a line before it answers, and the commands that change who
-may come in write theirs; all of them at once, if need be: each takes the
-file's lock. All but printable ASCII is escaped, so that nothing in a name can
-move a terminal's cursor or begin a line of its own. docs/owner/audit.rst says
-what the lines hold.
+The server writes a line before it answers, and the commands that change
+accounts and devices write theirs, at the same time if need be: each writer
+takes a lock on the file. All but printable ASCII is escaped, so that no file
+name can move a terminal's cursor or begin a line of its own.
+docs/owner/audit.rst describes the fields.
 """
 
 from __future__ import annotations
@@ -27,49 +27,63 @@ from homeftp.model import Actor, Change
 from homeftp.status import Status
 
 FILE = "audit.jsonl"
-"""Inside the state folder. Older ones have a number behind it: the older, the higher."""
+"""Inside the state folder. Older files have a number appended: the higher, the older."""
 
 LOCK_SECONDS = 5.0
-"""For which another process is waited for that writes."""
+"""How long to wait for another process that writes."""
+
+_LOCK_RETRY_SECONDS = 0.005
+"""Time between two attempts at the lock: a writer holds it for less than this."""
 
 _LONGEST_TEXT = 512
-"""Letters of what somebody said, perhaps to fill the log; of what was changed, every letter counts."""
+"""Characters that are kept of text from a client, which may be there to fill the log; endpoints are kept whole."""
 
 
 class Audit:
     """The log in the state folder `folder`. Blocks; safe in several threads and processes.
 
-    After `size` bytes a new file is begun, None: never; `kept` are there at most, with that.
-    Raises `OperatorError` where the log cannot be opened, or others may read it.
+    It is opened when it is first written to, or by `open`. A new file is begun
+    after `size` bytes (None: never); `kept` files are kept, the current one among them.
     """
 
     def __init__(
         self, folder: str, *, size: int | None = None, kept: int = 2, now: Callable[[], datetime] = now
     ) -> None:
-        assert kept > 1, "one that is written, and one that was"
-        self._path = os.path.join(private_folder(folder), FILE)
+        assert kept > 1, "the current file and one older file"
+        self._folder = folder
+        self._path = os.path.join(os.path.abspath(folder), FILE)
         self._size = size
         self._kept = kept
         self._now = now
         self._lock = Lock()
-        try:
-            self._fd = self._open()
-        except OSError as error:
-            raise OperatorError(f"cannot write the audit log {self._path}: {error.strerror}") from None
+        self._fd: int | None = None
+        self._closed = False
+
+    def open(self) -> Audit:
+        """Open the log; gives itself. Raises `OperatorError` where it cannot be opened or others may read it."""
+        with self._lock:
+            if self._fd is None:
+                private_folder(self._folder)
+                try:
+                    self._fd = self._open()
+                except OSError as error:
+                    raise OperatorError(f"cannot write the audit log {self._path}: {error.strerror}") from None
+        return self
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file; nothing can be written any more."""
         with self._lock:
-            if self._fd >= 0:
+            self._closed = True
+            if self._fd is not None:
                 os.close(self._fd)
-                self._fd = -1
+                self._fd = None
 
     def changed(self, changes: Sequence[Change]) -> None:
-        """Write down what was changed in the share, in that order. Raises OSError; then nothing is."""
+        """Record changes of the store, in this order, all or none of them. Raises OSError."""
         self._write([self._line("change", each.actor, Status.OK, _fields(each)) for each in changes])
 
     def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> None:
-        """Write down one thing else: a login, say. Raises OSError."""
+        """Record one other event, such as a login. Raises OSError."""
         self._write([self._line(event, actor, status, {name: _short(value) for name, value in fields.items()})])
 
     def _line(self, event: str, actor: Actor, status: int, fields: dict[str, Any]) -> bytes:
@@ -87,56 +101,60 @@ class Audit:
 
     def _write(self, lines: Sequence[bytes]) -> None:
         data = b"".join(lines)
-        with self._lock, self._locked():
-            end = os.fstat(self._fd).st_size
-            if end and os.pread(self._fd, 1, end - 1) != b"\n":
-                data = b"\n" + data  # what a power cut has left is no line, and spoils none
+        with self._lock, self._locked() as fd:
+            end = os.fstat(fd).st_size
+            if end and os.pread(fd, 1, end - 1) != b"\n":
+                data = b"\n" + data  # a power cut left part of a line: it must not spoil the next one
             try:
-                _write_all(self._fd, data)
+                _write_all(fd, data)
             except OSError:
-                os.ftruncate(self._fd, end)
+                os.ftruncate(fd, end)
                 raise
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """The file of the moment, for us alone; a new one where it has got large."""
-        if self._fd < 0:
+    def _locked(self) -> Iterator[int]:
+        """The current file, locked; a new one where the current one has reached its size."""
+        if self._closed:
             raise OSError(errno.EBADF, "it has been closed")
+        if self._fd is None:
+            private_folder(self._folder)
+            self._fd = self._open()
         try:
             while True:
-                self._flock()
-                if self._is_current():
+                self._flock(self._fd)
+                if self._is_current(self._fd):
                     if self._size is None or os.fstat(self._fd).st_size < self._size:
                         break
-                    self._rotate()
-                # Another process has begun a new file, or we have.
+                    self._rotate(self._fd)
+                # Another process has begun a new file, or this one has.
                 fd, self._fd = self._fd, self._open()
                 os.close(fd)
-            yield
+            yield self._fd
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def _flock(self) -> None:
-        """Wait for others to be done with the file, a while; whoever holds on to it must not hold up everybody."""
+    def _flock(self, fd: int) -> None:
+        """Lock the file; a process that never releases the lock must not block this one for ever."""
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise OSError(errno.EAGAIN, "another program holds its lock") from None
-            time.sleep(0.005)
+            time.sleep(_LOCK_RETRY_SECONDS)
 
-    def _is_current(self) -> bool:
+    def _is_current(self, fd: int) -> bool:
+        """Whether the open file is still the one at the log's path."""
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+            return os.path.samestat(os.stat(self._path), os.fstat(fd))
         except FileNotFoundError:
             return False
 
-    def _rotate(self) -> None:
-        """Count the older ones up; the oldest goes. What a failure leaves is a gap, and no loss."""
-        os.fsync(self._fd)
+    def _rotate(self, fd: int) -> None:
+        """Rename each file to the next number; the oldest is dropped. A failure leaves a gap and loses nothing."""
+        os.fsync(fd)
         for number in range(self._kept - 1, 0, -1):
             source = f"{self._path}.{number - 1}" if number > 1 else self._path
             with contextlib.suppress(FileNotFoundError):
@@ -147,7 +165,7 @@ class Audit:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
             os.close(fd)
-            problem = f"others may read it: chmod 600 {self._path}" if stat.S_ISREG(found.st_mode) else "it is no file"
+            problem = f"others may read it: chmod 600 {self._path}" if stat.S_ISREG(found.st_mode) else "not a file"
             raise OSError(errno.EPERM, problem)
         return fd
 

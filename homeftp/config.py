@@ -12,6 +12,10 @@ import attrs
 KIB = 1024
 MIB = 1024 * KIB
 
+HOUR = 60 * 60.0
+DAY = 24 * HOUR
+"""In seconds."""
+
 DEFAULT_PORT = 8421
 ALPN = b"homeftp/1"
 PROTOCOL_VERSION = 1

@@ -314,9 +314,10 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from homeftp.crypto.secretfiles import private_folder
-    from homeftp.server.service import HomeFTPService, monotonic, one_line
+    from homeftp.server.service import HomeFTPService
+    from homeftp.standalone import StandaloneService, one_line, use_monotonic_clock
 
-    monotonic(reactor)
+    use_monotonic_clock(reactor)
     with one_line():
         if not os.path.isdir(options.settings.root):
             raise OperatorError(f"--root {options.settings.root} is no folder: make it, or name another one")
@@ -329,4 +330,7 @@ def makeService(options: Options) -> IService:
                 "share another folder, or name another one for the state with --state"
             )
         private_folder(options.settings.state)
-        return HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())
+        server = HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())
+        service = StandaloneService(reactor, server.renew)
+        server.setServiceParent(service)
+        return service

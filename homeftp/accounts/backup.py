@@ -38,7 +38,7 @@ def back_up(folder: str, path: str) -> None:
         raise OperatorError(f"there is no state in {folder}: name the server's with --state")
     if os.path.lexists(path):
         raise OperatorError(f"{path} is there already: choose another name")
-    AccountDatabase(folder)  # brings it to this version
+    AccountDatabase(folder).open()  # upgrades it to this version
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for member in _MEMBERS:
@@ -122,8 +122,7 @@ def _check(folder: str, path: str) -> None:
             (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
         if not version or verdict != "ok":
             raise OperatorError(verdict if version else "it has no accounts")
-        state = AccountDatabase(folder)
-        state.check()
+        AccountDatabase(folder).check()
         with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")  # or there would be files beside it
         open_identity(folder, now=now)

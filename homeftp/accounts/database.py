@@ -1,10 +1,12 @@
-"""What the server keeps about people: a small SQLite database in the state folder, and where that folder is.
+"""The database of accounts, devices and invitations: SQLite in the state folder, and where that folder is.
 
-Every call opens the database anew and is one transaction, so the command line
-and a running server may use it at the same time, from any thread. Here are
-the accounts; devices and invitations have modules of their own. What a
-password's text means is passwords.py's; keys and certificates are
-identity.py's. Everything here blocks.
+Every call opens a connection of its own and is one transaction, so the command
+line and a running server may use the database at the same time, from any
+thread. Accounts are read and changed here; devices.py and invitations.py have
+their own tables. passwords.py defines the format of a stored password; keys and
+certificates are in `homeftp.crypto`. Everything here blocks, and raises
+`OperatorError` where the database cannot be used: no error of SQLite leaves
+this package.
 """
 
 from __future__ import annotations
@@ -23,17 +25,17 @@ FILE = "state.sqlite"
 """Inside the state folder."""
 
 REACHABLE = "reachable"
-"""Beside it: the address that a server which was started with this state could be reached at."""
+"""A file beside it: the address at which the last server that used this state folder could be reached."""
 
-_LITTLE = 256 * KIB
-"""Bytes without which SQLite cannot open its write-ahead log."""
+_LOW_SPACE = 256 * KIB
+"""Free bytes below which SQLite cannot open its write-ahead log."""
 
 BUSY_SECONDS = 5.0
-"""How long to wait while another process writes."""
+"""How long to wait for another process that writes."""
 
 _SCHEMA = (
     "CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",
-    # An account whose people come in by their devices alone has no password.
+    # An account that is used from paired devices only has no password.
     "CREATE TABLE new_accounts (name TEXT PRIMARY KEY, password TEXT)",
     "INSERT INTO new_accounts SELECT name, password FROM accounts",
     "DROP TABLE accounts",
@@ -49,21 +51,21 @@ _SCHEMA = (
     "CREATE TABLE grants (account TEXT NOT NULL, path TEXT NOT NULL, rights TEXT NOT NULL,"
     " PRIMARY KEY (account, path))",
 )
-"""Each entry brings the database from the version that is its index to the next; none is ever changed."""
+"""Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
-_TEXT, _MAYBE, _NUMBER = "'text'", "'text', 'null'", "'integer', 'real'"
-_KINDS = {
-    "accounts": {"name": _TEXT, "password": _MAYBE, "home": _TEXT, "rights": _TEXT},
+_TEXT, _TEXT_OR_NULL, _NUMBER = "'text'", "'text', 'null'", "'integer', 'real'"
+_COLUMN_TYPES = {
+    "accounts": {"name": _TEXT, "password": _TEXT_OR_NULL, "home": _TEXT, "rights": _TEXT},
     "devices": {"id": _TEXT, "name": _TEXT, "account": _TEXT, "paired": _NUMBER},
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
     "tries": {"count": _NUMBER},
 }
-"""The kinds that SQLite may have in each column; by itself it minds none."""
+"""The types that each column may hold: SQLite itself enforces none."""
 
 
 def default_state_dir(environ: Mapping[str, str]) -> str:
-    """The state folder where none was chosen: systemd's (systemd.exec(5)), else the platform's for this user."""
+    """The state folder by default: systemd's (systemd.exec(5)), else the platform's folder for this user."""
     given = environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return given
@@ -73,63 +75,71 @@ def default_state_dir(environ: Mapping[str, str]) -> str:
 
 
 class AccountDatabase:
-    """The database in the state folder `folder`; both are made when they are not there.
+    """The database in the state folder `folder`.
 
-    All of its methods raise `OperatorError` when the database cannot be used.
+    It is opened when it is first used, or by `open`; folder and database are
+    created where they do not exist.
     """
 
     def __init__(self, folder: str) -> None:
-        # SQLite itself would make the file as open as the umask allows.
-        self._path = private_file(os.path.join(private_folder(folder), FILE))
-        with self.connection() as connection:
+        self._folder = folder
+        self._path = os.path.join(os.path.abspath(folder), FILE)
+        self._is_open = False
+
+    def open(self) -> AccountDatabase:
+        """Create the database or upgrade it to this version, where needed; gives the database itself."""
+        # SQLite itself would create the file as open as the umask allows.
+        private_file(os.path.join(private_folder(self._folder), FILE))
+        with self._connect() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            if self._version(connection) == len(_SCHEMA):
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            version = self._version(connection)  # another process may have been first
-            for statement in _SCHEMA[version:]:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
-            connection.execute("COMMIT")
+            if self._version(connection) < len(_SCHEMA):
+                connection.execute("BEGIN IMMEDIATE")
+                version = self._version(connection)  # another process may have been first
+                for statement in _SCHEMA[version:]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
+                connection.execute("COMMIT")
+        self._is_open = True
+        return self
 
     def _version(self, connection: sqlite3.Connection) -> int:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(_SCHEMA):
-            raise OperatorError(f"{self._path} was made by a newer homeftp: upgrade this one")
+            raise OperatorError(f"{self._path} was made by a newer version of homeftp: upgrade homeftp")
         return version
 
     def account_names(self, *, with_password: bool = False) -> list[str]:
-        """Every account, or those that have a password; sorted."""
+        """The names of all accounts, or of those that have a password; sorted."""
         with self.connection() as connection:
             rows = connection.execute("SELECT name, password FROM accounts ORDER BY name")
             return [name for name, password in rows if password is not None or not with_password]
 
     def password(self, name: str) -> str | None:
-        """The hashed password of an account; None when there is no such account, or when it has none."""
+        """The stored password of an account; None where the account has none or does not exist."""
         with self.connection() as connection:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
     def has_account(self, name: str) -> bool:
-        """Whether there is an account of that name."""
+        """Whether an account of that name exists."""
         with self.connection() as connection:
             return connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone() is not None
 
     def add_account(self, name: str, password: str | None) -> None:
-        """A new account with this hashed password, or with none. Raises `OperatorError` when the name is taken."""
+        """Add an account with this stored password, or with none. Raises `OperatorError` when the name is taken."""
         with self.connection() as connection:
             added = connection.execute(
                 "INSERT OR IGNORE INTO accounts (name, password) VALUES (?, ?)", (name, password)
             ).rowcount
         if not added:
             raise OperatorError(
-                f"there is an account {name} already: `homeftp account password {name}` changes its password"
+                f"the account {name} exists already: `homeftp account password {name}` changes its password"
             )
 
     def set_password(self, name: str, password: str, *, instead_of: str | None = None) -> bool:
-        """Give an account another hashed password; with `instead_of`, only when it still has that one.
+        """Change an account's stored password; with `instead_of`, only while that is its password.
 
-        Gives whether it was done.
+        Gives whether the password was changed.
         """
         with self.connection() as connection:
             changed = connection.execute(
@@ -139,7 +149,7 @@ class AccountDatabase:
             return changed.rowcount > 0
 
     def remove_account(self, name: str) -> bool:
-        """Forget an account, its devices, invitations and grants; gives whether there was one."""
+        """Delete an account with its devices, invitations and grants; gives whether it existed."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM devices WHERE account = ?", (name,))
             connection.execute("DELETE FROM invitations WHERE account = ?", (name,))
@@ -147,16 +157,16 @@ class AccountDatabase:
             return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
 
     def check(self) -> None:
-        """Raise `OperatorError` where the tables, or the kinds of what is in them, are not those of this version."""
+        """Raise `OperatorError` where a table is missing or a column holds a value of a wrong type."""
         with self.connection() as connection:
-            for table, columns in _KINDS.items():
+            for table, columns in _COLUMN_TYPES.items():
                 wrong = " OR ".join(f"typeof({column}) NOT IN ({kinds})" for column, kinds in columns.items())
                 if connection.execute(f"SELECT count(*) FROM {table} WHERE {wrong}").fetchone()[0]:
-                    raise OperatorError(f"in {self._path}, {table}, something is of the wrong kind")
+                    raise OperatorError(f"{self._path} holds values of a wrong type in its table {table}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection on which all statements of the block are one transaction; nothing of it stays if it raises."""
+        """A connection whose statements are one transaction: committed at the end, rolled back on an exception."""
         with self.connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -169,7 +179,14 @@ class AccountDatabase:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection on which every statement is a transaction by itself."""
+        """A connection on which every statement is a transaction of its own."""
+        if not self._is_open:
+            self.open()
+        with self._connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
         try:
             # mode=rw: a file that vanished is an error, not an empty database.
             address = f"{Path(self._path).as_uri()}?mode=rw"
@@ -180,9 +197,9 @@ class AccountDatabase:
 
 
 def _if_full(path: str) -> str:
-    """What SQLite does not say."""
+    """A hint that SQLite's message lacks; "" where the disk has space left."""
     try:
         disk = os.statvfs(os.path.dirname(path))
     except OSError:
         return ""
-    return ": the disk is full, make room on it first" if disk.f_bavail * disk.f_frsize < _LITTLE else ""
+    return ": the disk is full; free some space on it" if disk.f_bavail * disk.f_frsize < _LOW_SPACE else ""

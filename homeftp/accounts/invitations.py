@@ -1,8 +1,8 @@
-"""Invitations: codes that let one device in, once, for a while; and what becomes of them.
+"""Invitations: codes that each let one device pair, once, within a time; and what became of them.
 
-A code ends with its time, with the device that it let in, and with the third
-wrong try, whatever connections those came over. All of that is decided in
-transactions, so that two who come at once cannot both have it.
+A code ends when its time is over, when a device has used it, and with the
+third wrong try, over whatever connections the tries came. Each step is one
+transaction, so that two devices that try at the same time cannot both use it.
 """
 
 from __future__ import annotations
@@ -19,44 +19,48 @@ import attrs
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, add_device
+from homeftp.config import DAY
 from homeftp.crypto.pake import Code, new_words
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, rights_shown
 
 TRIES = 3
-"""Wrong ones after which a code is burnt."""
+"""Wrong tries after which a code is cancelled."""
 
 MOST = 999
-"""That are open at once: the number of each is said aloud."""
+"""Codes that are open at the same time, at most: people read the number of a code aloud."""
 
-_KEPT_SECONDS = 24 * 60 * 60
-"""For how long it is known what became of a code."""
+_SHORT_NUMBERS = 9
+"""A new code gets one of so many of the lowest free numbers, which are quick to type and yet not predictable."""
+
+_KEPT_SECONDS = DAY
+"""How long an invitation is kept after its end, so that the owner can be told what became of it."""
 
 
 class InvitationState(enum.Enum):
-    """What has become of an invitation."""
+    """Whether a code can still be used, and if not, why."""
 
     OPEN = "open"
     USED = "used"
-    BURNT = "burnt"
-    ENDED = "ended"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 @attrs.frozen
 class Invitation:
-    """A code, and whom it lets in."""
+    """A code, and the account that a device which pairs with it belongs to."""
 
     code: Code
     account: str
     ends: float
     """Seconds since 1970 UTC."""
-    fate: InvitationState = InvitationState.OPEN
+    state: InvitationState = InvitationState.OPEN
     device: str = ""
-    """The name of the device that it let in."""
+    """The name of the device that used it; "" while none has."""
 
 
 def default_account(accounts: Sequence[str]) -> str:
-    """Whose device is meant where nobody says it: the only account's; at first, of who runs this.
+    """The account of a new device where none is named: the only one there is, or else one named after this user.
 
     Raises `OperatorError` where there are several.
     """
@@ -80,30 +84,30 @@ class Invitations:
     """Seconds since 1970 UTC: an invitation outlives a restart."""
 
     def make(self, account: str, seconds: float, rights: frozenset[str] | None = None) -> Invitation:
-        """A new code for an account, which is made if there is none of that name, with these rights or all.
+        """A new code for an account, which is created where it does not exist, with these rights or all.
 
-        Raises `OperatorError` where there is one that has others.
+        Raises `OperatorError` where the account exists with other rights.
         """
         now = self.clock()
         with self.state.transaction() as connection:
             connection.execute("DELETE FROM invitations WHERE ends < ?", (now - _KEPT_SECONDS,))
             free = _free(connection)
-            if not free:  # those that came to nothing would be kept for a day: not at this price
+            if not free:  # then give up those that have ended before their day is over
                 connection.execute(
                     "DELETE FROM invitations WHERE ends < ? OR misses >= ? OR device IS NOT NULL", (now, TRIES)
                 )
                 free = _free(connection)
             if not free:
-                raise OperatorError(f"{MOST} codes are open already: wait until some of them have ended")
-            number = random.SystemRandom().choice(free[:9])
+                raise OperatorError(f"{MOST} codes are open already: wait until some of them have expired")
+            number = random.SystemRandom().choice(free[:_SHORT_NUMBERS])
             invitation = Invitation(Code(number, new_words()), account, now + seconds)
-            made = account, rights_shown(ALL if rights is None else rights)
-            connection.execute("INSERT OR IGNORE INTO accounts (name, rights) VALUES (?, ?)", made)
+            wanted = account, rights_shown(ALL if rights is None else rights)
+            connection.execute("INSERT OR IGNORE INTO accounts (name, rights) VALUES (?, ?)", wanted)
             (has,) = connection.execute("SELECT rights FROM accounts WHERE name = ?", (account,)).fetchone()
-            if rights is not None and has != made[1]:
+            if rights is not None and has != wanted[1]:
                 raise OperatorError(
-                    f"{account} is there already, and may {has}: name a new account, or change that for all devices of "
-                    f"this one: homeftp account change {account} --rights {made[1]}"
+                    f"the account {account} exists already and may {has}: name a new account, or change the rights of "
+                    f"all devices of this one: homeftp account change {account} --rights {wanted[1]}"
                 )
             connection.execute(
                 "INSERT INTO invitations (number, words, account, ends) VALUES (?, ?, ?, ?)",
@@ -111,31 +115,31 @@ class Invitations:
             )
         return invitation
 
-    def look(self, number: int) -> Invitation | None:
-        """The invitation of that number, whatever has become of it; None where there is none."""
+    def find(self, number: int) -> Invitation | None:
+        """The invitation of that number, in any state; None where there is none."""
         with self.state.connection() as connection:
-            return self._look(connection, number)
+            return self._find(connection, number)
 
     def open_code(self, number: int) -> Code | None:
-        """The code of that number, if it is open."""
-        found = self.look(number)
-        return found.code if found is not None and found.fate is InvitationState.OPEN else None
+        """The code of that number while it is open, else None."""
+        found = self.find(number)
+        return found.code if found is not None and found.state is InvitationState.OPEN else None
 
     def reserve(self, code: Code) -> bool:
-        """Count a try, before anybody knows whether it is right; whether the code is open.
+        """Count a try before its proof is checked; gives whether the code is open.
 
-        It writes, and takes as long, for a code that there is not.
+        For a code that does not exist it writes, and takes the same time, too.
         """
         with self.state.transaction() as connection:
-            found = self._look(connection, code.number)
-            is_open = found is not None and found.code == code and found.fate is InvitationState.OPEN
+            found = self._find(connection, code.number)
+            is_open = found is not None and found.code == code and found.state is InvitationState.OPEN
             number = code.number if is_open else -1
             connection.execute("UPDATE invitations SET misses = misses + 1 WHERE number = ?", (number,))
             connection.execute("UPDATE tries SET count = count + 1")
         return is_open
 
     def give_back(self, code: Code) -> None:
-        """The try was right: it does not count."""
+        """The try was right: do not count it."""
         with self.state.transaction() as connection:
             connection.execute(
                 "UPDATE invitations SET misses = misses - 1 WHERE number = ? AND words = ?", (code.number, code.words)
@@ -144,37 +148,37 @@ class Invitations:
     def use(
         self, code: Code, id: str, said: str, note: Callable[[Device], None] = lambda device: None
     ) -> Device | None:
-        """Let the device with this id in, which calls itself `said`; None where the code is not open any more.
+        """Add the device with this id, which suggests the name `said`; None where the code is not open any more.
 
-        `note` writes down that it is let in; when it raises, it is not.
+        `note` records the pairing; when it raises, the device is not added.
         """
         with self.state.transaction() as connection:
-            found = self._look(connection, code.number)
-            if found is None or found.code != code or found.fate is not InvitationState.OPEN:
+            found = self._find(connection, code.number)
+            if found is None or found.code != code or found.state is not InvitationState.OPEN:
                 return None
             device = add_device(connection, id, found.account, said, self.clock())
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
             note(device)
         return device
 
-    def _look(self, connection: sqlite3.Connection, number: int) -> Invitation | None:
+    def _find(self, connection: sqlite3.Connection, number: int) -> Invitation | None:
         row = connection.execute(
             "SELECT words, account, ends, misses, device FROM invitations WHERE number = ?", (number,)
         ).fetchone()
         if row is None:
             return None
         words, account, ends, misses, device = row
-        fate = InvitationState.OPEN
+        state = InvitationState.OPEN
         if device is not None:
-            fate = InvitationState.USED
+            state = InvitationState.USED
         elif misses >= TRIES:
-            fate = InvitationState.BURNT
+            state = InvitationState.CANCELLED
         elif ends <= self.clock():
-            fate = InvitationState.ENDED
-        return Invitation(Code(number, words), account, ends, fate, device or "")
+            state = InvitationState.EXPIRED
+        return Invitation(Code(number, words), account, ends, state, device or "")
 
 
 def _free(connection: sqlite3.Connection) -> list[int]:
-    """The numbers that no invitation has."""
+    """The numbers that no invitation has, in order."""
     taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
     return [number for number in range(1, MOST + 1) if number not in taken]

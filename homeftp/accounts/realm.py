@@ -1,4 +1,4 @@
-"""The way from a checked name to an account: twisted.cred's realm, avatar and portal."""
+"""From a checked name to an account: the realm, the avatar and the portal of twisted.cred."""
 
 from __future__ import annotations
 
@@ -21,38 +21,41 @@ Avatar = tuple[type[Interface], object, Callable[[], None]]
 @implementer(IAccount)
 @attrs.frozen
 class Account:
-    """Who is logged in, and what they see."""
+    """An account that is logged in, with the part of the store that it may use."""
 
     name: str
-    _whole: IStore
+    _store: IStore
     access: Access | None = None
-    """As it was at the login; None for one that is not our own."""
+    """Its home and rights at the time of the login; None for an account that is not in our database."""
     actor: Actor = attrs.field(default=SERVER, eq=False)
-    """What its changes are put down to."""
+    """Recorded as the author of its changes."""
     share: AuthorizedStore = attrs.field(init=False, eq=False)
-    """What it sees."""
+    """The part of the store that it may use."""
 
     @share.default
-    def _view(self) -> AuthorizedStore:
+    def _authorize(self) -> AuthorizedStore:
         access = self.access or Access()
-        return AuthorizedStore(self._whole, access.home, access.rights, self.actor)
+        return AuthorizedStore(self._store, access.home, access.rights, self.actor)
 
     @property
     def rights(self) -> frozenset[str]:
-        """What it may do where no folder leaves something out."""
+        """What it may do outside the folders with narrower rights."""
         return (self.access or Access()).rights.everywhere
 
-    def known_as(self, actor: Actor) -> Account:
-        """The same, where what is changed is put down to `actor`."""
+    def with_actor(self, actor: Actor) -> Account:
+        """The same account, with changes recorded as made by `actor`."""
         return attrs.evolve(self, actor=actor)
 
 
 @implementer(IRealm)
 @attrs.frozen
 class Realm:
-    """Gives every account its part of the one share: by `accesses`, looked up in `workers`, or else all of it."""
+    """Gives every account its part of the one store, by its entry in `accesses`.
 
-    share: IStore
+    `store` gives the store, which is open while the server runs. Accounts are looked up in `workers`.
+    """
+
+    store: Callable[[], IStore]
     accesses: AccessTable | None
     workers: IWorkers
 
@@ -62,24 +65,28 @@ class Realm:
         """The account of that name.
 
         Raises NotImplementedError for another interface than `IAccount`, and
-        for the nameless avatar of an anonymous login: there is none here.
+        for the nameless avatar of an anonymous login, which does not exist here.
         """
         if IAccount not in interfaces or not avatarId:
-            raise NotImplementedError("only accounts with a name log in here")
+            raise NotImplementedError("only accounts with a name can log in")
         return self.workers.run(self._avatar, avatarId.decode("utf-8", "backslashreplace"))
 
     def _avatar(self, name: str) -> Avatar:
-        """In a worker; makes the account's home if it is not there."""
+        """In a worker; creates the account's home where it does not exist."""
+        store = self.store()
         access = None if self.accesses is None else self.accesses.find(name)
-        account = Account(name, self.share, access)
+        account = Account(name, store, access)
         home = account.share.home
-        if home.parts and self.share.stat(home) is None and self.share.read_only is None:
-            self.share.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
+        if home.parts and store.stat(home) is None and store.read_only is None:
+            store.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
         return IAccount, account, lambda: None
 
 
 def portal(
-    share: IStore, checkers: Sequence[ICredentialsChecker], workers: IWorkers, accesses: AccessTable | None = None
+    store: Callable[[], IStore],
+    checkers: Sequence[ICredentialsChecker],
+    workers: IWorkers,
+    accesses: AccessTable | None = None,
 ) -> Portal:
-    """Where logins go: `checkers`, each for its kind of credentials, and behind them what each account sees."""
-    return Portal(Realm(share, accesses, workers), checkers)
+    """The portal of all logins: `checkers`, each for its kind of credentials, and the realm behind them."""
+    return Portal(Realm(store, accesses, workers), checkers)

@@ -31,7 +31,10 @@ class Client(Protocol):
     """Whom a request is from."""
 
     gone: bool
-    revoked: bool
+
+    @property
+    def revoked(self) -> bool:
+        """Whether their access was revoked."""
 
     def welcome(self) -> bool:
         """Whether they may still come in."""

@@ -2,39 +2,30 @@
 
 Authors of dispatchers need `IDispatcher`, `IRequest`, `IPayload` and
 `IResolution`; authors of storage backends need `IStore`, `IStoreFactory` and
-what a store hands out, all in `homeftp.interfaces.store`. Methods raise the
+what a store hands out, all in `homeftp.interfaces.store`; authors of front ends
+need `IFrontEnd` and what its server provides, in `homeftp.interfaces.frontend`. Methods raise the
 refusals of `homeftp.errors`; each says which. "Blocking" methods are called in
 the worker pool, never on the reactor's thread.
 """
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, TypeVar
+from typing import Any, Awaitable
 
-from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from homeftp.interfaces.frontend import (
+    IAccount,
+    IConnection,
+    IConnections,
+    IFrontEnd,
+    ILogin,
+    ILoginService,
+    IServerContext,
+)
 from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IStoreFactory, IUpload, StoreOptions, UnrecordedChanges
+from homeftp.interfaces.workers import IWorkers
 from homeftp.model import Actor, ListingPage, PathLock, ResumePoint, Version, WriteRequest
-
-T = TypeVar("T")
-
-
-class IWorkers(Interface):
-    """The fixed pool that does everything that blocks."""
-
-    size: int = Attribute("How many threads there are; it never changes.")
-
-    def run(job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Call `job(*args)` in the pool.
-
-        The Deferred fires with its result or its exception; it fails with
-        `Busy` (51) at once when the queue is full. A job that was begun is
-        never cancelled.
-        """
-
-    def finish(job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """`run` for what ends something that was begun, such as closing a file: it is never refused."""
 
 
 class IPayload(Interface):
@@ -126,23 +117,21 @@ class IPathLocking(Interface):
         """What a request with this body reads or changes. Must not block; may raise `BadEndpoint`."""
 
 
-class IAccount(Interface):
-    """Who is logged in: the avatar of the portal."""
-
-    name: str = Attribute("The account's name, for people and logs.")
-    rights: frozenset[str] = Attribute("What it may do at all: some of read, add, replace and delete.")
-    share: IStore = Attribute("What the account sees of the files.")
-
-
 __all__ = [
     "IAccount",
+    "IConnection",
+    "IConnections",
     "IDispatcher",
     "IDraft",
+    "IFrontEnd",
+    "ILogin",
+    "ILoginService",
     "IOpenFile",
     "IPathLocking",
     "IPayload",
     "IRequest",
     "IResolution",
+    "IServerContext",
     "IStore",
     "IStoreFactory",
     "IUpload",

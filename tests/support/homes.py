@@ -12,8 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client import Client, FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
 from homeftp.client.transfer.commands import cmp, get, push
 from homeftp.config import Limits
-from homeftp.crypto import tls
-from homeftp.server.json.protocol import ConnectionConfig, ServerProtocol
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire, identity
@@ -42,15 +40,7 @@ class HomeCase(SynchronousTestCase):
 
     def connect(self, kind: type[Wire] = Wire) -> Wire:
         """A connection, not secured yet."""
-        setup = ConnectionConfig(
-            clock=self.server.clock,
-            services=self.server.services,
-            options=tls.server_options(identity("home")),
-            immediate_tls=False,
-            gone=lambda protocol: None,
-            identified=lambda protocol: None,
-        )
-        return kind(clock=self.server.clock, server=ServerProtocol(setup, "192.0.2.1:5"))
+        return kind(clock=self.server.clock, server=self.server.protocol(identity=identity("home")))
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
         """Let it go on until it waits for something that will not come by itself."""

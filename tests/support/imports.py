@@ -39,17 +39,23 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store": CONTRACTS | {"store.policy"},
     "store.local": SHARED | {"store.policy", "wire"},
     "files": CONTRACTS | {"hashing", "workers"},
-    "accounts": SHARED | {"store.policy", "wire"},
+    "accounts": SHARED | {"store.policy"},
     "dispatchers": SHARED | {"files", "plugins", "wire"},
     "plugins": frozenset(),
-    "server": SHARED | {"accounts", "dispatchers", "files", "store", "store.local", "store.policy", "wire"},
+    "server.gate": SHARED | {"accounts", "files"},
+    "server.json": SHARED | {"accounts", "dispatchers", "files", "server.gate", "store.policy", "wire"},
+    "server": SHARED
+    | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store.local", "store.policy"},
+    "standalone": SHARED,
     "optionvalues": VALUES,
-    "tap": SHARED | {"accounts", "optionvalues", "server", "store.policy"},
+    "tap": SHARED | {"accounts", "optionvalues", "server", "standalone"},
     "client": SHARED | {"wire"},
     "cli": SHARED | {"accounts", "client", "store.policy", "tap", "wire"},
     "__main__": frozenset({"cli"}),
     "testing": SHARED
-    | frozenset("accounts client dispatchers files server store store.local store.policy wire".split()),
+    | frozenset(
+        "accounts client dispatchers files server server.gate server.json store store.local store.policy wire".split()
+    ),
 }
 """Each package, and the packages that its modules may import besides each other. Imports run one way."""
 

@@ -12,20 +12,24 @@ from typing import Any, Sequence
 
 import attrs
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
-from homeftp.accounts.devices import Devices
+from homeftp.accounts.devices import Device, Devices
 from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.login import Login, LoginService
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.realm import Account, portal
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
-from homeftp.config import Limits
-from homeftp.crypto.ca import open_identity
+from homeftp.config import Limits, Settings
+from homeftp.crypto.ca import Identity, open_identity
 from homeftp.crypto.devicecert import certify_device
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
@@ -34,10 +38,11 @@ from homeftp.dispatchers.table import Table
 from homeftp.files.budget import MemoryBudget
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
-from homeftp.server.json.auditing import AuditRateLimit
-from homeftp.server.json.pairing import PairingService
-from homeftp.server.json.protocol import ConnectionConfig, ServerProtocol
+from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.json.context import JsonContext
+from homeftp.server.json.protocol import ServerProtocol
 from homeftp.store.local.store import LocalStore
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
@@ -85,7 +90,11 @@ class Server:
     folder: str
     share: LocalStore
     index: HashCache
+    state: AccountDatabase
+    audit: Audit
+    portal: Portal
     services: ServerContext
+    json: JsonContext
     clock: Clock
 
     @classmethod
@@ -96,8 +105,9 @@ class Server:
         filetypes: tuple[str, ...] = (),
         workers: IWorkers | None = None,
         extra: Sequence[IDispatcher] = (),
+        own_accounts: bool = False,
     ) -> Server:
-        """A server with one account, ann."""
+        """A server with one account, ann; `own_accounts`: whether removing it from the database ends its logins."""
         folder = tempfile.mkdtemp(dir=os.getcwd())
         root = os.path.join(folder, "share")
         os.mkdir(root)
@@ -109,32 +119,56 @@ class Server:
         audit = Audit(folder)
         share = LocalStore(root, index, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
+        door = portal(
+            lambda: share, [checker, DeviceChecker(Devices(state), workers)], InlineWorkers(), AccessTable(state)
+        )
+        tls = RenewableOptions("1.3")
+        tls.renew(open_identity(folder, now=now))
+        login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
         services = ServerContext(
-            table=Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra]),
-            portal=portal(
-                share, [checker, DeviceChecker(Devices(state), workers)], InlineWorkers(), AccessTable(state)
+            reactor=clock,
+            settings=Settings(root=root, state=folder, filetypes=filetypes, limits=limits),
+            tls=tls,
+            connections=Connections(limits),
+            logins=LoginService(
+                door,
+                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
+                audit=login_audit,
+                validator=AccessValidator(state, own_accounts=own_accounts),
             ),
-            workers=workers,
-            budget=MemoryBudget(),
-            limits=limits,
-            server_name="server.test",
-            filetypes=filetypes,
-            guesses=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
             pairings=PairingService(
                 invitations=Invitations(state),
                 begun=Throttle(clock, most=100, seconds=limits.guess_seconds),
-                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings),
+                tried=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings),
                 workers=workers,
                 certify=lambda request, id: certify_device(folder, request, id, now=now),
                 host="nas",
                 audit=audit,
             ),
-            ca=open_identity(folder, now=now).ca,
-            audit=audit,
-            sparing=AuditRateLimit(clock),
-            standing=AccessValidator(state, own_accounts=False),
+            audit=login_audit,
+            workers=workers,
+            budget=MemoryBudget(),
         )
-        return cls(folder, share, index, services, clock)
+        table = Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra])
+        json = JsonContext(server=services, table=table, refusals=AuditRateLimit(clock))
+        return cls(folder, share, index, state, audit, door, services, json, clock)
+
+    def protocol(self, *, immediate_tls: bool = False, identity: Identity | None = None) -> ServerProtocol:
+        """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""
+        context = self.json
+        if identity is not None:
+            tls = RenewableOptions("1.3")
+            tls.renew(identity)
+            context = attrs.evolve(context, server=attrs.evolve(context.server, tls=tls))
+        made = ServerProtocol(context, "192.0.2.1:5", immediate_tls=immediate_tls)
+        self.services.connections.add(made, None)
+        return made
+
+    def login(self, account: Account, device: Device | None = None) -> Login:
+        """A login of that account, without its checks."""
+        login = Login(self.services.logins, account, device, "192.0.2.1")
+        self.services.logins.opened(login)
+        return login
 
     @property
     def root(self) -> str:
@@ -162,7 +196,7 @@ class Server:
         """Close what is open."""
         self.share.close()
         self.index.close()
-        self.services.audit.close()
+        self.audit.close()
 
 
 class Connection:
@@ -170,16 +204,8 @@ class Connection:
 
     def __init__(self, server: Server, *, tls: bool = True, login: bool = True) -> None:
         self.transport = FakeTransport()
-        self.ended = False
-        setup = ConnectionConfig(
-            clock=server.clock,
-            services=server.services,
-            options=object(),  # type: ignore[arg-type]
-            immediate_tls=tls,
-            gone=self._gone,
-            identified=lambda protocol: None,
-        )
-        self.protocol = ServerProtocol(setup, "192.0.2.1:5")
+        self._server = server
+        self.protocol = server.protocol(immediate_tls=tls)
         self.protocol.makeConnection(self.transport)
         self._unread = b""
         if tls:
@@ -187,8 +213,14 @@ class Connection:
         if tls and login:
             assert self.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status == 0
 
-    def _gone(self, protocol: ServerProtocol) -> None:
-        self.ended = True
+    @property
+    def ended(self) -> bool:
+        """Whether the server has forgotten the connection."""
+        return self.protocol not in self._server.services.connections
+
+    def enter(self, account: Account, device: Device | None = None) -> None:
+        """Log in as that account, without the login's checks."""
+        self.protocol.session.authenticator.enter(self._server.login(account, device))
 
     def send(self, request_type: str, body: dict[str, Any] | None = None, payload: bytes = b"", id: Any = None) -> None:
         """One request."""

@@ -16,6 +16,7 @@ import tempfile
 import time
 from typing import Any, Callable
 
+import attrs
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -24,8 +25,8 @@ from homeftp.config import Limits
 from homeftp.crypto.ca import open_identity
 from homeftp.host import now
 from homeftp.server.gate import connections as factory
-from homeftp.server.gate.connections import Connections, ServerFactory
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.json.frontend import ServerFactory
 from homeftp.server.json.protocol import ServerProtocol
 from tests.support.inmemory import PASSWORD, Server
 from tests.support.processes import PASSWORD as PROCESS_PASSWORD
@@ -58,12 +59,12 @@ class InjectionTests(TestCase):
         options = RenewableOptions("1.3")
         options.renew(open_identity(state, now=now))
         self.ca_file = os.path.join(state, "identity", "ca.crt")
-        connections = Connections(self.server.services.limits)
-        listener = ServerFactory(reactor, lambda: self.server.services, options, connections, False)
+        context = attrs.evolve(self.server.services, reactor=reactor, tls=options)
+        listener = ServerFactory(attrs.evolve(self.server.json, server=context), False)
         listening: Any = reactor.listenTCP(0, listener, interface="127.0.0.1")  # type: ignore[arg-type]
         self.port = listening
         self.number: int = self.port.getHost().port
-        self.connections = connections
+        self.connections = context.connections
 
     async def tearDown(self) -> None:  # type: ignore[override]
         await self.port.stopListening()

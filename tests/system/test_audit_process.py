@@ -9,8 +9,8 @@ import threading
 
 from twisted.trial.unittest import TestCase
 
+from homeftp.accounts.loginaudit import REFUSALS
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.server.json.auditing import REFUSALS
 from tests.support import replay
 from tests.support.processes import PASSWORD, ServerProcess
 from tests.support.rawclient import RawClient

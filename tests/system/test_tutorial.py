@@ -23,7 +23,7 @@ from homeftp.dispatchers.table import Table
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
-from homeftp.server.service import BUILT_IN
+from homeftp.server.wiring import BUILT_IN
 from homeftp.testing import call
 from tests.support.inmemory import Connection, Server
 from tests.support.processes import PASSWORD, REPOSITORY, ServerProcess, add_remote, environment, run_homeftp

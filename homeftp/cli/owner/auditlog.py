@@ -16,7 +16,7 @@ class CommandAudit:
 
         self._folder = folder
         self._command = command
-        self._audit = Audit(folder)
+        self._audit = Audit(folder).open()
 
     def note(self, event: str, account: str | None, device: str | None = None, **fields: Any) -> None:
         """Write one line; raises `OperatorError` where that fails, what was asked for being done already."""

@@ -79,18 +79,18 @@ def _wait(invitations: Invitations, made: Invitation) -> int:
     from homeftp.accounts.invitations import InvitationState
 
     while True:
-        found = invitations.look(made.code.number)
+        found = invitations.find(made.code.number)
         if found is None or found.code != made.code:
             raise OperatorError("the invitation is gone")
-        if found.fate is InvitationState.USED:
+        if found.state is InvitationState.USED:
             print(f"paired with {found.device}, a device of {found.account}")
             return Exit.DONE
-        if found.fate is InvitationState.BURNT:
+        if found.state is InvitationState.CANCELLED:
             raise OperatorError(
                 "the code is burnt: it was tried three times and was wrong. If that was not you, somebody guesses. "
                 "homeftp invite makes a new one"
             )
-        if found.fate is InvitationState.ENDED:
+        if found.state is InvitationState.EXPIRED:
             raise OperatorError("the time of the code is over, and nobody used it: homeftp invite makes a new one")
         time.sleep(_LOOK_SECONDS)
 

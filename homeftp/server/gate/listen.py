@@ -1,10 +1,11 @@
-"""What listens: one endpoint as a service, and the certificates of its connections, which may be renewed."""
+"""Listening on one endpoint as a service, and the server's TLS options, which may be renewed."""
 
 from __future__ import annotations
 
 from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -23,14 +24,22 @@ from homeftp.errors import OperatorError
 
 @implementer(IOpenSSLServerConnectionCreator)
 class RenewableOptions:
-    """The server's TLS options, which may change under new connections while old ones go on."""
+    """The server's TLS options. New connections use renewed ones; established connections keep theirs."""
 
     def __init__(self, minimum: str) -> None:
         self._minimum = minimum
+        self._identity: Identity | None = None
         self._context: SSL.Context | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The home's certificates, once the server has started."""
+        assert self._identity is not None, "the server has not started"
+        return self._identity
 
     def renew(self, identity: Identity) -> None:
         """Use these certificates from the next connection on."""
+        self._identity = identity
         self._context = server_options(identity, self._minimum).getContext()
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
@@ -40,7 +49,7 @@ class RenewableOptions:
 
 
 class ListeningService(Service):
-    """One endpoint that is listened on. A taken port fails the start, where Twisted's own service only logs it."""
+    """Listens on one endpoint. A port in use fails the start, where Twisted's own service only logs it."""
 
     def __init__(self, endpoint: IStreamServerEndpoint, factory: IProtocolFactory, description: str) -> None:
         self._endpoint = endpoint
@@ -50,11 +59,11 @@ class ListeningService(Service):
 
     @property
     def address(self) -> IAddress | None:
-        """What is really listened on: the port that "0" became."""
+        """The address that is really listened on: with the port that "0" became."""
         return None if self._port is None else self._port.getHost()
 
     def privilegedStartService(self) -> None:
-        """Listen; raises `OperatorError` when that cannot be."""
+        """Bind the port; raises `OperatorError` where it cannot be bound."""
         failures: list[Failure] = []
         self._endpoint.listen(self._factory).addCallbacks(self._bound, failures.append)
         if failures:
@@ -66,14 +75,29 @@ class ListeningService(Service):
         self._port = port
 
     def startService(self) -> None:
-        """Listen, unless that was done with privileges."""
+        """Bind the port, unless that was done with privileges."""
         super().startService()
         if self._port is None:
             self.privilegedStartService()
 
     def stopService(self) -> Deferred[None]:
-        """Listen no more."""
+        """Stop listening."""
         super().stopService()
         port, self._port = self._port, None
         stopping = None if port is None else port.stopListening()
         return succeed(None) if stopping is None else stopping
+
+
+def listening(reactor: object, description: str, factory: IProtocolFactory) -> ListeningService:
+    """The service that listens on the endpoint of that description (`twisted.internet.endpoints`).
+
+    Raises `OperatorError` for a description that no endpoint has.
+    """
+    try:
+        endpoint = serverFromString(reactor, description)
+    except Exception as error:  # noqa: BLE001 (endpoint parsers raise what they like)
+        raise OperatorError(
+            f"{description!r} is not an endpoint to listen on ({error}): write, for example, tcp:8421, "
+            "tcp6:8421, tcp:8421:interface=127.0.0.1 or unix:/run/homeftp.sock"
+        ) from None
+    return ListeningService(endpoint, factory, description)

@@ -1,87 +1,82 @@
-"""Cutting off who was removed, or may do less: every two seconds those who are connected are looked at."""
+"""Revocation takes effect on logins that are in use: every two seconds all of them are checked, of any front end."""
 
 from __future__ import annotations
 
-from typing import Any, Collection
+from typing import Collection
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from homeftp.accounts.validator import AccessValidator
+from homeftp.accounts.login import Login, LoginService
 from homeftp.audit import Audit
 from homeftp.interfaces import IWorkers
-from homeftp.server.gate.connections import Connections
-from homeftp.server.json.router import Router
 from homeftp.status import Status
 
-LOOK_SECONDS = 2.0
-"""A revoked device is to be out within 5."""
+CHECK_SECONDS = 2.0
+"""Time between two checks: a revoked device must be disconnected within 5 seconds."""
 
 FAILURES = 5
-"""In a row, after which whoever is connected is cut off: who cannot be looked up may have been revoked."""
+"""Failed checks in a row after which all logins are disconnected: any of them may have been revoked meanwhile."""
 
 
 class RevocationMonitor:
-    """Looks at the connections of one server."""
+    """Checks the logins of one server, in `workers`, a thread of its own: busy clients must not delay a revocation."""
 
     _log = Logger()
 
-    def __init__(
-        self,
-        reactor: Any,
-        connections: Connections,
-        standing: AccessValidator,
-        workers: IWorkers,
-        audit: Audit,
-    ) -> None:
-        self._connections = connections
-        self._standing = standing
+    def __init__(self, clock: IReactorTime, logins: LoginService, workers: IWorkers, audit: Audit) -> None:
+        self._logins = logins
         self._workers = workers
         self._audit = audit
         self._failures = 0
-        self._call = LoopingCall(self.look)
-        self._call.clock = reactor
+        self._call = LoopingCall(self.check)
+        self._call.clock = clock
 
     def start(self) -> None:
-        """Look from now on."""
-        self._call.start(LOOK_SECONDS, now=False)
+        """Check from now on."""
+        self._call.start(CHECK_SECONDS, now=False)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Check no more."""
         if self._call.running:
             self._call.stop()
 
-    def look(self) -> Deferred[None]:
-        """Cut off those that are not to be here."""
-        return Deferred.fromCoroutine(self._look())
+    def check(self) -> Deferred[None]:
+        """Disconnect the logins that were revoked."""
+        return Deferred.fromCoroutine(self._check())
 
-    async def _look(self) -> None:
-        sessions = [session for session in self._connections.members() if not session.revoked]
-        if not sessions:
+    async def _check(self) -> None:
+        logins = [login for login in self._logins.logins() if not login.revoked]
+        if not logins:
             return
         try:
-            gone = await self._workers.finish(self._gone, sessions)
-        except Exception:  # noqa: BLE001 (the disk may fail: the log tells, and it is tried again)
+            revoked = await self._workers.finish(self._logins.find_revoked, logins)
+        except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next check tries again)
             self._failures += 1
-            self._log.failure("it could not be looked who was removed")
+            self._log.failure("logins could not be checked for revocation")
             if self._failures >= FAILURES:
-                self._log.error("nobody can be looked up any more: who is connected is cut off")
-                self._connections.revoke(sessions)
+                self._log.error("logins could not be checked for too long: all are disconnected")
+                self._disconnect(logins)
         else:
             self._failures = 0
-            self._connections.revoke(gone)
-            await self._workers.finish(self._note, gone)
+            self._disconnect(revoked)
+            await self._workers.finish(self._note, revoked)
 
-    def _gone(self, sessions: Collection[Router]) -> list[Router]:
-        """In a worker: those whose device or account is not there any more, or may do something else by now."""
-        came_in = [session.entrance.came_in() for session in sessions]
-        return [session for session, stands in zip(sessions, self._standing.of(came_in), strict=True) if not stands]
+    def _disconnect(self, logins: Collection[Login]) -> None:
+        for login in logins:
+            self._log.warn(
+                "{account} is disconnected: its account or device was removed, its rights were changed, or the login "
+                "cannot be checked",
+                account=login.account if login.device is None else f"{login.account} ({login.device})",
+            )
+            login.disconnect()
 
-    def _note(self, gone: Collection[Router]) -> None:
-        """In a worker: tell the audit log of those who were cut off; nothing waits for that."""
+    def _note(self, revoked: Collection[Login]) -> None:
+        """In a worker: record them in the audit log, which must not delay their end."""
         try:
-            for session in gone:
-                self._audit.note("cut", session.entrance.actor(), Status.FORBIDDEN)
+            for login in revoked:
+                self._audit.note("cut", login.actor(), Status.FORBIDDEN)
         except OSError:
-            self._log.failure("that somebody was cut off could not be written to the audit log")
+            self._log.failure("a revoked login could not be recorded in the audit log")

@@ -9,12 +9,11 @@ nowhere else.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol
+from typing import Any, Protocol
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -24,8 +23,8 @@ from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired
 from homeftp.interfaces import IPayload
-from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.timeouts import Deadlines
+from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.exchange import Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import Pipeline
@@ -37,22 +36,6 @@ from homeftp.status import Status
 from homeftp.wire.codec import encode_response
 from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import Phase
-
-
-@attrs.frozen(kw_only=True)
-class ConnectionConfig:
-    """What every connection of a listener shares."""
-
-    clock: IReactorTime
-    services: ServerContext
-    options: IOpenSSLServerConnectionCreator
-    """The server's side of TLS."""
-    immediate_tls: bool
-    """Whether the listener is TLS from the first byte."""
-    gone: Callable[[ServerProtocol], None]
-    """Called when a connection has ended."""
-    identified: Callable[[ServerProtocol], None]
-    """Called when a client has logged in."""
 
 
 class _Transport(BufferedTransport, Protocol):
@@ -69,19 +52,19 @@ class _Transport(BufferedTransport, Protocol):
     def abortConnection(self) -> None: ...
 
 
-@implementer(IHandshakeListener)
+@implementer(IHandshakeListener, IConnectionControl)
 class ServerProtocol(RequestReceiver):
     """One connection of the server."""
 
     transport: _Transport
     _log = Logger()
 
-    def __init__(self, setup: ConnectionConfig, peer: str) -> None:
-        phase = Phase.HANDSHAKE if setup.immediate_tls else Phase.PLAIN
-        self.session = Router(setup.services, self, phase, peer, peer.rpartition(":")[0] or peer)
-        super().__init__(self.session.conversation, setup.services.budget, peer)
-        self._setup = setup
-        self._limits = setup.services.limits
+    def __init__(self, context: JsonContext, peer: str, *, immediate_tls: bool) -> None:
+        phase = Phase.HANDSHAKE if immediate_tls else Phase.PLAIN
+        self.session = Router(context, self, phase, peer.rpartition(":")[0] or peer)
+        self._server = context.server
+        super().__init__(self.session.conversation, self._server.budget, peer)
+        self._limits = self._server.limits
         self._received = 0
         self._received_at_goodbye = 0
         self._aborted = False
@@ -97,18 +80,18 @@ class ServerProtocol(RequestReceiver):
         )
         self._pipeline = Pipeline(may_write=self._may_write, settled=self._adjust)
         self._deadlines = Deadlines(
-            self._setup.clock,
+            self._server.reactor,
             self._limits,
             received=lambda: self._received,
             written=lambda: self._outlet.written,
             stalled=self._input_stalled,
             expired=self._expire,
         )
-        self._overdue = StuckRequestLog(self._setup.clock, self._limits.overdue_seconds, self.peer)
+        self._overdue = StuckRequestLog(self._server.reactor, self._limits.overdue_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""
-        self.session.gone = True
+        self.session.close()
         self._close_phase()
         self._deadlines.stop()
         self._overdue.stop()
@@ -116,7 +99,7 @@ class ServerProtocol(RequestReceiver):
         self._pipeline.abandon()
         if self._stream is not None:
             self._stream.fail(ConnectionLost("the client went away"))
-        self._setup.gone(self)
+        self._server.connections.remove(self)
 
     def _close_phase(self) -> None:
         if self._conversation.phase is not Phase.CLOSING:
@@ -124,15 +107,15 @@ class ServerProtocol(RequestReceiver):
 
     def _expire(self, why: str) -> None:
         self._log.info("closing {peer}: {why}", peer=self.peer, why=why)
-        self.abort()
-
-    def cut(self) -> None:
-        """The server cannot wait any longer: end the connection at once, and say what was not finished."""
-        self._overdue.cut_off()
-        self.abort()
+        self._abort()
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """The server cannot wait any longer: close at once, and log which requests were not finished."""
+        self._overdue.cut_off()
+        self._abort()
+
+    def _abort(self) -> None:
+        """Close at once."""
         self._aborted = True
         self._close_phase()
         self.transport.abortConnection()
@@ -144,10 +127,10 @@ class ServerProtocol(RequestReceiver):
         self._say(Status.OK, "go ahead", id)
         if self.clearLineBuffer():
             self._log.warn("{peer} sent plaintext behind STARTTLS: connection aborted", peer=self.peer)
-            self.abort()
+            self._abort()
             return
         self._conversation.advance(Phase.HANDSHAKE)
-        self.transport.startTLS(self._setup.options)
+        self.transport.startTLS(self._server.tls)
 
     def handshakeCompleted(self) -> None:
         """TLS is up: what was known before it does not count."""
@@ -155,17 +138,17 @@ class ServerProtocol(RequestReceiver):
             return
         if not negotiated_ok(self.transport):
             self._log.warn("{peer} offered another protocol than ours: connection aborted", peer=self.peer)
-            self.abort()
+            self._abort()
             return
         self._deadlines.tls.met()
         self._conversation.advance(Phase.UNAUTHENTICATED)
         group_records(self.transport)
         self._outlet.attach()
-        device = presented_device(self.transport, self._setup.services.ca)
+        device = presented_device(self.transport, self._server.tls.identity.ca)
         if device is not None:
             self._identifying = True
             self._adjust()
-            Deferred.fromCoroutine(self.session.entrance.identify(device)).addCallback(self._identified)
+            Deferred.fromCoroutine(self.session.authenticator.identify(device)).addCallback(self._identified)
 
     def _identified(self, _: None) -> None:
         """It is known who the device is; until now nothing was looked at."""
@@ -241,21 +224,16 @@ class ServerProtocol(RequestReceiver):
         self._pipeline.cut()
 
     def logged_in(self) -> None:
-        """The client is somebody now."""
+        """The client has logged in."""
         self._deadlines.login.met()
-        self._setup.identified(self)
+        self._server.connections.authenticated(self)
 
-    def revoke(self) -> None:
-        """Who came in here may not any more: end it at once, and keep nothing of what is under way."""
-        self._log.warn(
-            "{peer} is cut off: its device or account was removed, its rights were changed, or it cannot be looked up",
-            peer=self.peer,
-        )
-        self.session.revoked = True
+    def disconnect(self) -> None:
+        """Access was revoked: close at once, and keep nothing of what is in progress."""
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.fail(ConnectionLost("the client was cut off"))
-        self.abort()
+            stream.fail(ConnectionLost("the client's access was revoked"))
+        self._abort()
 
     def stop(self) -> None:
         """The server is stopping: finish what is in flight, and close."""
@@ -280,7 +258,7 @@ class ServerProtocol(RequestReceiver):
             self._log.info("an answer to {peer} broke off: {why}", peer=self.peer, why=failure.getErrorMessage())
         else:
             self._log.failure("an answer to {peer} broke off", failure, peer=self.peer)
-        self.abort()
+        self._abort()
 
     def _input_stalled(self) -> None:
         """A line or a payload was begun and does not come."""

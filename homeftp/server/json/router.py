@@ -1,7 +1,7 @@
-"""The way of a request: the session's own are answered here, all others go to their dispatchers, as far as they may.
+"""Which code answers a request: the session's own request types are answered here, all others by dispatchers.
 
-A session knows nothing of bytes: the protocol gives it decoded requests and
-payloads and carries its answers. Who the client is, its entrance knows.
+A router knows nothing of bytes: the protocol gives it decoded requests with
+payloads, and sends its answers. login.py knows which account is logged in.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import attrs
 from twisted.internet.defer import Deferred
 
 import homeftp
-from homeftp.accounts.realm import Account
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
 from homeftp.dispatchers.table import EVERYTHING, Request
 from homeftp.errors import Refusal, ShuttingDown
-from homeftp.interfaces import IDispatcher, IPayload, IResolution
+from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
 from homeftp.model import PathLock
-from homeftp.server.gate.context import IConnectionControl, ServerContext
-from homeftp.server.json.auditing import SessionAudit
+from homeftp.server.json.auditing import RefusalAudit
+from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.login import Authenticator
 from homeftp.status import Status
 from homeftp.store.policy.rights import ORDER
@@ -33,14 +32,14 @@ from homeftp.wire.states import ConnectionState, Phase
 
 @attrs.frozen
 class Route:
-    """Where one request goes: what it touches, and what to call when it may begin."""
+    """How one request is answered: which paths it locks, and what to call when it may begin."""
 
     claim: PathLock
     begin: Callable[[IPayload, IResolution], Deferred[None] | None]
 
 
 def refuse(refusal: Refusal, recorded: Callable[[IResolution], IResolution] = lambda resolution: resolution) -> Route:
-    """The way of a request that is answered with `refusal`, after all before it, through what `recorded` gives."""
+    """The route of a request that is answered with `refusal`, after all before it, through `recorded(resolution)`."""
 
     def begin(payload: IPayload, resolution: IResolution) -> None:
         recorded(resolution).resolve(refusal.status, refusal.message)
@@ -49,44 +48,51 @@ def refuse(refusal: Refusal, recorded: Callable[[IResolution], IResolution] = la
 
 
 class Router:
-    """One client's session, from its first line to its last."""
+    """Routes the requests of one connection."""
 
-    def __init__(
-        self, services: ServerContext, connection: IConnectionControl, phase: Phase, peer: str, address: str
-    ) -> None:
-        self._services = services
+    def __init__(self, context: JsonContext, connection: IConnectionControl, phase: Phase, address: str) -> None:
+        self._context = context
         self._connection = connection
-        self._auditing = SessionAudit(services.audit, services.workers, services.sparing)
+        server = context.server
+        self._auditing = RefusalAudit(server.audit.audit, server.workers, context.refusals)
         self.conversation = ConnectionState(phase)
-        self.entrance = Authenticator(services, connection, self.conversation, self._auditing, peer, address)
+        self.authenticator = Authenticator(server, connection, self.conversation, address)
         self.stopping = False
-        self.revoked = False
-        """Whether who came in may not any more."""
         self.gone = False
-        """Whether nobody is there any more."""
+        """Whether the connection has ended."""
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
             conversation.HELLO: (NoBody, self._hello),
-            conversation.LOGIN: (Login, self.entrance.login),
-            conversation.PAIR: (Pair, self.entrance.pair),
-            conversation.RENEW: (Renew, self.entrance.renew),
+            conversation.LOGIN: (Login, self.authenticator.log_in),
+            conversation.PAIR: (Pair, self.authenticator.pair),
+            conversation.RENEW: (Renew, self.authenticator.renew),
             conversation.QUIT: (NoBody, self._quit),
         }
 
     @property
-    def account(self) -> Account | None:
-        """Who is logged in."""
-        return self.entrance.account
+    def login(self) -> ILogin | None:
+        """The client's login, once it has logged in."""
+        return self.authenticator.login
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the client's access was revoked."""
+        return self.login is not None and self.login.revoked
 
     def welcome(self) -> bool:
-        """Whether who is logged in may still be here. Blocks."""
-        (stands,) = self._services.standing.of([self.entrance.came_in()])
-        return stands
+        """Whether the client's access is still valid. Blocks."""
+        assert self.login is not None
+        return self.login.check()
+
+    def close(self) -> None:
+        """The connection has ended."""
+        self.gone = True
+        self.authenticator.close()
 
     def route(self, envelope: Envelope) -> Route:
-        """Where a request goes; one that goes nowhere is refused at its turn.
+        """How to answer a request; a request that cannot be answered is refused at its turn.
 
-        What is legal is judged when the request begins, not now: a LOGIN
-        before it may still be under way.
+        Whether it is legal is checked when it begins, not now: a LOGIN before
+        it may still be in progress.
         """
         try:
             return self._route(envelope)
@@ -103,28 +109,28 @@ class Router:
                 return answer(body, resolution)
 
             return Route(EVERYTHING, self._guarded(envelope, begin))
-        if self.account is None or envelope.request_type in conversation.RESERVED_TYPES:
+        if self.login is None or envelope.request_type in conversation.RESERVED_TYPES:
             return Route(EVERYTHING, self._guarded(envelope, partial(self._late, envelope)))
-        dispatcher, body, claim = self._services.table.decode(envelope)
+        dispatcher, body, claim = self._context.table.decode(envelope)
         return Route(claim, self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, claim)))
 
     def _guarded(
         self, envelope: Envelope, begin: Callable[[IPayload, IResolution], Deferred[None] | None]
     ) -> Callable[[IPayload, IResolution], Deferred[None] | None]:
-        """`begin`, once the conversation allows it; what it raises is the answer."""
+        """`begin`, where the phase of the connection allows it then; a refusal that it raises is the answer."""
 
         def guarded(payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
             refused: Refusal | None
             if self.stopping:
                 refused = ShuttingDown("the server is stopping: connect again in a while")
-            elif self.entrance.trouble is not None:
-                refused = self.entrance.trouble
-            elif self.conversation.phase is Phase.CLOSING and self.account is not None:
+            elif self.authenticator.refusal is not None:
+                refused = self.authenticator.refusal
+            elif self.conversation.phase is Phase.CLOSING and self.login is not None:
                 refused = None  # it came before what closes the connection
             else:
                 refused = self.conversation.refusal(envelope.request_type)
             if refused is not None:
-                if self.account is None or envelope.request_type == conversation.STARTTLS:
+                if self.login is None or envelope.request_type == conversation.STARTTLS:
                     self._connection.finish()
                 resolution.resolve(refused.status, refused.message)
                 return None
@@ -137,9 +143,9 @@ class Router:
         return guarded
 
     def _late(self, envelope: Envelope, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
-        """A request that came behind a LOGIN, and whose dispatcher is looked up only after it."""
+        """A request that was sent behind a LOGIN: its dispatcher is looked up after the login."""
         try:
-            dispatcher, body, claim = self._services.table.decode(envelope)
+            dispatcher, body, claim = self._context.table.decode(envelope)
         except Refusal as refusal:
             self._refused(envelope, resolution).resolve(refusal.status, refusal.message)
             return None
@@ -156,33 +162,35 @@ class Router:
     ) -> Deferred[None]:
         if claim.changes:
             resolution = self._refused(envelope, resolution)
-        account = self.entrance.account_for(dispatcher.request_type)
-        request = Request(dispatcher.request_type, body, payload, account, self._services.workers, account.actor, self)
-        return self._services.table.dispatch(dispatcher, request, resolution)
+        assert self.login is not None
+        request_type = dispatcher.request_type
+        account, actor = self.login.account_for(request_type), self.login.actor(request_type)
+        request = Request(request_type, body, payload, account, self._context.server.workers, actor, self)
+        return self._context.table.dispatch(dispatcher, request, resolution)
 
     def _refused(self, envelope: Envelope, resolution: IResolution) -> IResolution:
-        """The resolution of a request of somebody who is logged in, that may be refused: the audit log tells of it."""
-        if self.account is None:
+        """The resolution of a request of a client that is logged in, whose refusal is recorded."""
+        if self.login is None:
             return resolution
-        actor = self.entrance.actor(envelope.request_type)
-        return self._auditing.refused(envelope, actor, self.account.share.home, resolution)
+        actor = self.login.actor(envelope.request_type)
+        return self._auditing.recorded(envelope, actor, self.login.home, resolution)
 
     def _hello(self, body: NoBody, resolution: IResolution) -> None:
-        """What this server is and may be asked; a stranger learns no more than a client needs to log in."""
-        limits = self._services.limits
+        """What this server is and answers; before its login a client learns no more than it needs to log in."""
+        limits = self._context.server.limits
         answer: dict[str, Any] = {
             "protocol": PROTOCOL_VERSION,
             "version": homeftp.__version__,
-            "server": self._services.server_name,
+            "server": self._context.server.tls.identity.server_name,
             "request_types": sorted([conversation.STARTTLS, *self._own]),
             "account": None,
         }
-        if self.account is not None:
-            answer["account"] = self.account.name
-            answer["request_types"] += self._services.table.request_types
-            answer["filetypes"] = self._services.filetypes
-            answer["rights"] = [right for right in ORDER if right in self.account.rights]
-            answer["read_only"] = self.account.share.read_only is not None
+        if self.login is not None:
+            answer["account"] = self.login.account
+            answer["request_types"] += self._context.table.request_types
+            answer["filetypes"] = self._context.server.settings.filetypes
+            answer["rights"] = [right for right in ORDER if right in self.login.rights]
+            answer["read_only"] = self.login.account_for(conversation.HELLO).share.read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,
                 "response_line": MAX_RESPONSE_LINE,

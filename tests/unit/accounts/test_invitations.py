@@ -26,14 +26,14 @@ class InvitationTests(SynchronousTestCase):
         self.made = self.invitations.make("ann", 600)
         self.code = self.made.code
 
-    def fate(self) -> InvitationState | None:
-        found = self.invitations.look(self.code.number)
-        return None if found is None else found.fate
+    def invitation_state(self) -> InvitationState | None:
+        found = self.invitations.find(self.code.number)
+        return None if found is None else found.state
 
     def test_made(self) -> None:
         """It is open, for that account, which there is from then on, without a password."""
         self.assertEqual(self.made, Invitation(self.code, "ann", self.now + 600))
-        self.assertEqual(self.invitations.look(self.code.number), self.made)
+        self.assertEqual(self.invitations.find(self.code.number), self.made)
         self.assertEqual(self.invitations.open_code(self.code.number), self.code)
         self.assertIsNone(self.invitations.open_code(self.code.number + 1))
         self.assertEqual((self.state.account_names(), self.state.password("ann")), (["ann"], None))
@@ -50,23 +50,29 @@ class InvitationTests(SynchronousTestCase):
         device = self.invitations.use(self.code, "1" * 32, "laptop")
         self.assertEqual(device, Device("1" * 32, "ann-laptop", "ann", self.now))
         self.assertEqual(Devices(self.state).all(), [device])
-        self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (InvitationState.USED, None))
+        self.assertEqual(
+            (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.USED, None)
+        )
         self.assertIsNone(self.invitations.use(self.code, "2" * 32, "phone"))
         self.assertEqual(Devices(self.state).all(), [device])
 
     def test_ended(self) -> None:
         """Its time ends it."""
         self.now += 599
-        self.assertEqual(self.fate(), InvitationState.OPEN)
+        self.assertEqual(self.invitation_state(), InvitationState.OPEN)
         self.now += 1
-        self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (InvitationState.ENDED, None))
+        self.assertEqual(
+            (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.EXPIRED, None)
+        )
         self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
         self.assertEqual(Devices(self.state).all(), [])
 
     def test_burnt(self) -> None:
         """The third wrong try burns it; after that even the right device stays out."""
         self.assertEqual([self.invitations.reserve(self.code) for _ in range(TRIES + 1)], [True, True, True, False])
-        self.assertEqual((self.fate(), self.invitations.open_code(self.code.number)), (InvitationState.BURNT, None))
+        self.assertEqual(
+            (self.invitation_state(), self.invitations.open_code(self.code.number)), (InvitationState.CANCELLED, None)
+        )
         self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
 
     def test_right(self) -> None:
@@ -74,14 +80,14 @@ class InvitationTests(SynchronousTestCase):
         for _ in range(10):
             self.assertTrue(self.invitations.reserve(self.code))
             self.invitations.give_back(self.code)
-        self.assertEqual(self.fate(), InvitationState.OPEN)
+        self.assertEqual(self.invitation_state(), InvitationState.OPEN)
 
     def test_other_code(self) -> None:
         """Who had the code of an earlier invitation with that number cannot do anything to this one."""
         earlier = Code(self.code.number, "guitar-pine")
         self.assertFalse(any(self.invitations.reserve(earlier) for _ in range(5)))
         self.assertIsNone(self.invitations.use(earlier, "1" * 32, "laptop"))
-        self.assertEqual(self.fate(), InvitationState.OPEN)
+        self.assertEqual(self.invitation_state(), InvitationState.OPEN)
 
     def test_at_once(self) -> None:
         """Of many who come at the same moment one is let in."""
@@ -103,7 +109,7 @@ class InvitationTests(SynchronousTestCase):
         self.patch(invitations, "MOST", 20)
         numbers = {self.invitations.make("ann", 600).code.number for _ in range(19)} | {self.code.number}
         self.assertEqual(numbers, set(range(1, 21)))
-        with self.assertRaisesRegex(OperatorError, "wait until some of them have ended"):
+        with self.assertRaisesRegex(OperatorError, "wait until some of them have expired"):
             self.invitations.make("ann", 600)
         self.invitations.use(self.code, "1" * 32, "laptop")
         self.assertEqual(self.invitations.make("ann", 600).code.number, self.code.number)
@@ -114,8 +120,8 @@ class InvitationTests(SynchronousTestCase):
         """What became of a code is known for a day."""
         self.now += 600 + DAY - 1
         self.invitations.make("ann", 1)
-        self.assertIsNotNone(self.invitations.look(self.code.number))
+        self.assertIsNotNone(self.invitations.find(self.code.number))
         self.now += 2
         self.invitations.make("bob", 1)
-        found = self.invitations.look(self.code.number)
+        found = self.invitations.find(self.code.number)
         self.assertTrue(found is None or found.account == "bob", found)

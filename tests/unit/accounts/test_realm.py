@@ -17,7 +17,7 @@ from homeftp.interfaces import IAccount, IStore
 from homeftp.workers import InlineWorkers
 
 SHARE = cast(IStore, object())
-REALM = Realm(SHARE, None, InlineWorkers())
+REALM = Realm(lambda: SHARE, None, InlineWorkers())
 
 
 class RealmTests(SynchronousTestCase):
@@ -43,7 +43,7 @@ class RealmTests(SynchronousTestCase):
     def test_portal(self) -> None:
         """Any checker for names and passwords leads through the portal to an account; no other credentials do."""
         checker = InMemoryUsernamePasswordDatabaseDontUse(anna=b"correct horse")
-        door = portal(SHARE, [checker], InlineWorkers())
+        door = portal(lambda: SHARE, [checker], InlineWorkers())
         login = door.login(UsernamePassword(b"anna", b"correct horse"), None, IAccount)
         self.assertEqual(self.successResultOf(login)[1], Account("anna", SHARE))
         self.failureResultOf(door.login(UsernamePassword(b"anna", b"x"), None, IAccount), UnauthorizedLogin)

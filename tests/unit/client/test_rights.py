@@ -22,7 +22,7 @@ class RightsTests(HomeCase):
 
     def enter(self, rights: str) -> None:
         """Come in anew, with these rights."""
-        state = self.server.services.pairings.invitations.state
+        state = self.server.state
         if not state.has_account("ann"):
             state.add_account("ann", None)
         AccessTable(state).set_rights("ann", parse_rights(rights))

@@ -32,7 +32,7 @@ class AccessCase(SynchronousTestCase):
         extra = [DeleteDispatcher(), MoveDispatcher(), VersionsDispatcher(), RestoreDispatcher()]
         self.server = Server.make(extra=extra)
         self.addCleanup(self.server.close)
-        self.state = self.server.services.pairings.invitations.state
+        self.state = self.server.state
         self.accesses = AccessTable(self.state)
         for name in ("ann", "bob"):
             self.state.add_account(name, None)
@@ -49,9 +49,9 @@ class AccessCase(SynchronousTestCase):
         for path, narrower in grants.items():
             self.accesses.grant(name, parse(path), parse_rights(narrower))
         connection = Connection(self.server, login=False)
-        realm: Any = self.server.services.portal.realm
+        realm: Any = self.server.portal.realm
         _, account, _ = self.successResultOf(realm.requestAvatar(name.encode(), None, IAccount))
-        connection.protocol.session.entrance.enter(account)
+        connection.enter(account)
         return connection
 
     def ask(self, connection: Connection, request_type: str, payload: bytes = b"", **body: Any) -> Response:

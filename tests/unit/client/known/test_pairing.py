@@ -22,7 +22,7 @@ from homeftp.crypto.devicecert import device_id
 from homeftp.crypto.pake import Code
 from homeftp.errors import Busy, Internal, LoginFailed, Refusal, UntrustedServer
 from homeftp.interfaces import IAccount
-from homeftp.server.json.protocol import ConnectionConfig, ServerProtocol
+from homeftp.server.json.protocol import ServerProtocol
 from tests.support.fakeserver import EvilServer, Wire
 from tests.support.handshakes import now
 from tests.support.inmemory import Server
@@ -42,16 +42,9 @@ class PairingCase(SynchronousTestCase):
 
     def connect(self, options: Any = None) -> Wire:
         """A connection to the server, with TLS; by default of a client that knows nobody."""
-        setup = ConnectionConfig(
-            clock=self.server.clock,
-            services=self.server.services,
-            options=tls.server_options(self.identity),
-            immediate_tls=False,
-            gone=lambda protocol: None,
-            identified=lambda protocol: None,
+        wire = Wire(
+            clock=self.server.clock, server=self.server.protocol(), options=options or tls.first_contact_options()
         )
-        server = ServerProtocol(setup, "192.0.2.1:5")
-        wire = Wire(clock=self.server.clock, server=server, options=options or tls.first_contact_options())
         wire.pump()
         return wire
 
@@ -87,14 +80,14 @@ class PairTests(PairingCase):
         wire, client = self.member(paired)
         self.assertEqual(self.run_it(wire, client.hello()).account, "ann")
         self.assertEqual(self.run_it(wire, client.cmp("nothing")).remote, None)
-        device = cast(ServerProtocol, wire.server).session.entrance.device
-        self.assertEqual(device and device.name, "ann-laptop")
+        login = cast(ServerProtocol, wire.server).session.login
+        self.assertEqual(login and login.device, "ann-laptop")
 
     def test_pipelined(self) -> None:
         """What a device sends before it has been looked up waits for that."""
         paired = self.pair()
         looked: Deferred[Any] = Deferred()
-        with mock.patch.object(self.server.services.portal, "login", return_value=looked):
+        with mock.patch.object(self.server.portal, "login", return_value=looked):
             wire, client = self.member(paired)
         asked = [Deferred.fromCoroutine(client.hello()), Deferred.fromCoroutine(client.hello())]
         wire.pump()
@@ -207,9 +200,9 @@ class BetweenTests(PairingCase):
         """With the code on his screen after it was used he gets nowhere."""
         paired = self.pair()
         self.assertEqual(paired.account, "ann")
-        found = self.invitations.look(self.code.number)
+        found = self.invitations.find(self.code.number)
         assert found is not None
-        self.assertEqual(found.fate, InvitationState.USED)
+        self.assertEqual(found.state, InvitationState.USED)
         wire = self.connect()
         begun = Deferred.fromCoroutine(pair_over(Client(wire.client), self.code, "his"))
         wire.pump()

@@ -1,4 +1,4 @@
-"""Who is removed is cut off, in the middle of what they do, and nothing of that stays."""
+"""Logins that are revoked end within five seconds, and nothing stays of what they were storing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
-from homeftp.accounts.devices import Device, Devices, add_device
-from homeftp.accounts.validator import AccessValidator
+from homeftp.accounts.devices import Devices, add_device
 from homeftp.audit import Audit
-from homeftp.config import MIB, Limits
+from homeftp.config import MIB
 from homeftp.dispatchers.delete import DeleteDispatcher
-from homeftp.server.gate.connections import Connections
+from homeftp.interfaces import ILogin
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.workers import InlineWorkers
 from tests.support import replay
@@ -22,39 +21,37 @@ from tests.support.inmemory import Connection, Server
 from tests.unit.server.json.test_protocol import LaterWorkers
 
 
+def login(connection: Connection) -> ILogin:
+    """The login of a connection that is logged in."""
+    made = connection.protocol.session.login
+    assert made is not None
+    return made
+
+
 class RevocationTests(SynchronousTestCase):
     """A device that is connected."""
 
     def setUp(self) -> None:
-        self.server = Server.make()
+        self.server = Server.make(own_accounts=True)
         self.addCleanup(self.server.close)
-        self.state = self.server.services.pairings.invitations.state
+        self.state = self.server.state
         self.devices = Devices(self.state)
-        self.connections = Connections(Limits())
-        self.revocation = RevocationMonitor(
-            self.server.clock,
-            self.connections,
-            AccessValidator(self.state, own_accounts=True),
-            InlineWorkers(),
-            self.server.services.audit,
-        )
+        self.revocation = self.monitor(self.server)
         self.revocation.start()
         self.addCleanup(self.revocation.stop)
         self.state.add_account("ann", "x")
         self.laptop = self.member("1" * 32, "laptop")
         self.phone = self.member("2" * 32, "phone")
 
+    def monitor(self, server: Server) -> RevocationMonitor:
+        return RevocationMonitor(server.clock, server.services.logins, InlineWorkers(), server.audit)
+
     def member(self, id: str, name: str) -> Connection:
         """A device that is paired and connected."""
         with self.state.transaction() as connection:
             add_device(connection, id, "ann", name, 0.0)
-        return self.enter(Connection(self.server, login=False), self.devices.find(id))
-
-    def enter(self, made: Connection, device: Device | None) -> Connection:
-        self.connections.add(made.protocol, None)
-        if device is not None:
-            made.protocol.session.entrance.enter(self.server.account("ann"))
-            made.protocol.session.entrance.device = device
+        made = Connection(self.server, login=False)
+        made.enter(self.server.account("ann"), self.devices.find(id))
         return made
 
     def aborted(self) -> list[bool]:
@@ -114,11 +111,11 @@ class RevocationTests(SynchronousTestCase):
         self.addCleanup(server.close)
         connections = [Connection(server, login=False) for _ in range(2)]
         for number, connection in enumerate(connections):
-            connection.protocol.session.entrance.enter(server.account("ann"))
+            connection.enter(server.account("ann"))
             for name in range(9):
                 connection.send("PUSH", {"rel_endpoint": f"{number}/f{name}"}, b"x")
         self.assertEqual(workers.work(), 1)
-        connections[0].protocol.revoke()
+        login(connections[0]).disconnect()
         connections[0].protocol.connectionLost()
         while workers.work():
             pass
@@ -150,15 +147,15 @@ class RevocationTests(SynchronousTestCase):
         server = Server.make(workers=workers, extra=[DeleteDispatcher()])  # type: ignore[arg-type]
         self.addCleanup(server.close)
         connection = Connection(server, login=False)
-        connection.protocol.session.entrance.enter(server.account("ann"))
+        connection.enter(server.account("ann"))
         for cut in (True, False):
             for number in range(600):
                 server.put(f"d/f{number}", b"content")
-            connection.protocol.session.revoked = False
+            login(connection).revoked = False
             connection.send("DELETE", {"rel_endpoint": "d", "recursive": True})
             while len(os.listdir(os.path.join(server.root, "d"))) == 600:
                 self.assertGreater(workers.work(), 0)
-            connection.protocol.session.revoked = cut
+            login(connection).revoked = cut
             while workers.work():
                 pass
             self.assertEqual(os.path.exists(os.path.join(server.root, "d")), cut, "the control" if not cut else "")
@@ -167,7 +164,7 @@ class RevocationTests(SynchronousTestCase):
 
     def test_account_removed(self) -> None:
         """With the account all of its devices are out, and who came in with its password."""
-        password = self.enter(Connection(self.server), None)
+        password = Connection(self.server)
         self.assertEqual(self.aborted(), [False, False])
         self.assertFalse(password.transport.aborted)
         self.state.remove_account("ann")
@@ -182,15 +179,18 @@ class RevocationTests(SynchronousTestCase):
 
     def test_others_accounts(self) -> None:
         """Accounts that are not our own stay as they are; their devices are ours."""
-        audit = self.server.services.audit
-        standing = AccessValidator(self.state, own_accounts=False)
-        other = RevocationMonitor(self.server.clock, self.connections, standing, InlineWorkers(), audit)
-        self.revocation.stop()
-        password = self.enter(Connection(self.server), None)
-        self.state.remove_account("ann")
-        self.successResultOf(other.look())
+        server = Server.make(own_accounts=False)
+        self.addCleanup(server.close)
+        server.state.add_account("ann", None)
+        with server.state.transaction() as connection:
+            add_device(connection, "1" * 32, "ann", "laptop", 0.0)
+        laptop = Connection(server, login=False)
+        laptop.enter(server.account("ann"), Devices(server.state).find("1" * 32))
+        password = Connection(server)
+        server.state.remove_account("ann")
+        self.successResultOf(self.monitor(server).check())
         self.assertFalse(password.transport.aborted)
-        self.assertTrue(self.laptop.transport.aborted)
+        self.assertTrue(laptop.transport.aborted)
 
     def test_log(self) -> None:
         """Where the audit log cannot be written a device is cut off all the same."""

@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import InvitationState
+from homeftp.accounts.loginaudit import REFUSALS
 from homeftp.audit import Audit
 from homeftp.config import SMALL_FILE
 from homeftp.crypto.pake import Code
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.model import Change
-from homeftp.server.json.auditing import REFUSALS
 from homeftp.status import Status
 from homeftp.wire.codec import decode_response
 from tests.support import replay
@@ -160,7 +160,7 @@ class ChangeTests(AccessCase):
             for password, status in (("wrong", Status.INTERNAL), (PASSWORD, Status.INTERNAL)):
                 answer = stranger.ask("LOGIN", {"username": "ann", "password": password})
                 self.assertEqual(answer.status, status)
-            self.assertIsNone(stranger.protocol.session.account)
+            self.assertIsNone(stranger.protocol.session.login)
         self.flushLoggedErrors(OSError)
         self.assertEqual(self.ask(ann, "PUSH", b"newer", rel_endpoint="new").status, Status.OK)
         self.assertEqual([line["size"] for line in self.lines()], [3, 5])
@@ -175,7 +175,7 @@ class GroupTests(AccessCase):
         server = Server.make(workers=workers)  # type: ignore[arg-type]
         self.addCleanup(server.close)
         groups: list[int] = []
-        recording = server.services.audit.changed
+        recording = server.audit.changed
 
         def record(changes: list[Change]) -> None:
             groups.append(len(changes))
@@ -185,7 +185,7 @@ class GroupTests(AccessCase):
         connections = []
         for number in range(4):
             connections.append(Connection(server, login=False))
-            connections[-1].protocol.session.entrance._address = f"192.0.2.{number}"
+            connections[-1].protocol.session.authenticator._address = f"192.0.2.{number}"
             connections[-1].send("LOGIN", {"username": "ann", "password": PASSWORD})
         self.work(workers)
         for number, connection in enumerate(connections):
@@ -255,7 +255,7 @@ class LoginTests(PairCase):
         with mock.patch.object(Audit, "note", side_effect=OSError(28, "No space left on device")):
             self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.INTERNAL)
         self.flushLoggedErrors(OSError)
-        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
         self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
 
     def test_device_unwritable(self) -> None:
@@ -272,4 +272,4 @@ class LoginTests(PairCase):
         self.assertTrue(device.transport.disconnecting)
 
     def identify(self, connection: Connection, id: str) -> Any:
-        return Deferred.fromCoroutine(connection.protocol.session.entrance.identify(id))
+        return Deferred.fromCoroutine(connection.protocol.session.authenticator.identify(id))

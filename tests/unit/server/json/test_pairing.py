@@ -60,9 +60,9 @@ class PairCase(SynchronousTestCase):
         """The first two steps."""
         return self.ask({"proof": self.begin(code, secret, connection).device.hex()}, connection)
 
-    def fate(self) -> InvitationState | None:
-        found = self.invitations.look(self.code.number)
-        return None if found is None else found.fate
+    def invitation_state(self) -> InvitationState | None:
+        found = self.invitations.find(self.code.number)
+        return None if found is None else found.state
 
     def devices(self) -> list[str]:
         return [device.name for device in Devices(self.invitations.state).all()]
@@ -76,12 +76,12 @@ class PairTests(PairCase):
         proofs = self.begin(self.code)
         answer = self.ask({"proof": proofs.device.hex()})
         self.assertEqual((answer.status, answer.body), (Status.OK, {"proof": proofs.server.hex(), "host": "nas"}))
-        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
         answer = self.ask({"request": REQUEST, "device": "laptop"})
         self.assertEqual(answer.status, Status.OK, answer.message)
         self.assertEqual((answer.body["device"], answer.body["account"]), ("ann-laptop", "ann"))
         self.assertIn("BEGIN CERTIFICATE", answer.body["certificate"])
-        self.assertEqual((self.devices(), self.fate()), (["ann-laptop"], InvitationState.USED))
+        self.assertEqual((self.devices(), self.invitation_state()), (["ann-laptop"], InvitationState.USED))
         self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.BAD_REQUEST)
 
     def test_wrong(self) -> None:
@@ -92,17 +92,17 @@ class PairTests(PairCase):
             answer = self.try_code(code, secret)
             self.assertEqual((answer.status, answer.body), (Status.LOGIN_FAILED, {}), number)
             self.assertEqual(self.ask({"request": REQUEST, "device": "x"}).status, Status.BAD_REQUEST)
-        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
         self.assertEqual(self.try_code(self.code).status, Status.OK)
 
     def test_burnt(self) -> None:
         """The third wrong try burns the code, over however many connections; the owner's log says so."""
         for _ in range(3):
             wrong = self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.stranger())
-        self.assertEqual(self.fate(), InvitationState.BURNT)
+        self.assertEqual(self.invitation_state(), InvitationState.CANCELLED)
         answer = self.try_code(self.code, connection=self.stranger())
         self.assertEqual((answer.status, answer.message), (wrong.status, wrong.message))
-        self.assertEqual(len([event for event in self.said if "is burnt" in event]), 1)
+        self.assertEqual(len([event for event in self.said if "was cancelled after three" in event]), 1)
         self.assertFalse(any(self.code.words in event for event in self.said))
 
     def test_burnt_between(self) -> None:
@@ -150,7 +150,7 @@ class PairTests(PairCase):
         """What is no signing request is refused; the next one, over the same connection, is not."""
         self.try_code(self.code)
         self.assertEqual(self.ask({"request": "x", "device": "laptop"}).status, Status.BAD_REQUEST)
-        self.assertEqual((self.devices(), self.fate()), ([], InvitationState.OPEN))
+        self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
         self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
 
     def test_logged_in(self) -> None:
@@ -203,7 +203,7 @@ class ThrottleTests(PairCase):
 
     def test_not_looked_at(self) -> None:
         """A login that was not looked at, the server having too much to do, is no guess."""
-        with mock.patch.object(self.server.services.portal, "login", return_value=fail(Busy("too much to do"))):
+        with mock.patch.object(self.server.portal, "login", return_value=fail(Busy("too much to do"))):
             for _ in range(50):
                 answer = self.connection.ask("LOGIN", {"username": "ann", "password": "wrong"})
                 self.assertIn("too much to do", answer.message)

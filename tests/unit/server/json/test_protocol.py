@@ -8,7 +8,6 @@ import os
 import tempfile
 from typing import Any, Callable, TypeVar
 
-import attrs
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
@@ -18,7 +17,6 @@ from zope.interface import provider
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
-from homeftp.accounts.realm import portal
 from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.errors import Busy
 from homeftp.status import Status
@@ -143,8 +141,7 @@ class PhaseTests(ServerTestCase):
 
         state = AccountDatabase(tempfile.mkdtemp(dir=os.getcwd()))
         state.add_account("ann", hash_password(PASSWORD, Cost(n=2, r=1, p=1)))
-        checked = portal(self.server.share, [PasswordChecker(state, Full())], InlineWorkers())
-        self.server.services = attrs.evolve(self.server.services, portal=checked)
+        self.server.portal.registerChecker(PasswordChecker(state, Full()))
         connection = Connection(self.server, login=False)
         for _ in range(self.limits.login_attempts + 1):
             response = connection.ask("LOGIN", {"username": "ann", "password": PASSWORD})

@@ -15,7 +15,6 @@ from homeftp.config import STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution
 from homeftp.model import PathLock
-from homeftp.server.gate.connections import Connections
 from homeftp.wire.messages import AtEndpoint
 from tests.support.inmemory import Connection, Server
 
@@ -161,8 +160,7 @@ class OverdueTests(SynchronousTestCase):
 
     def test_stopping(self) -> None:
         """A server that stops says what it did not let finish; what was done, or never begun, it does not name."""
-        connections = Connections(self.server.services.limits)
-        connections.add(self.connection.protocol, None)
+        connections = self.server.services.connections
         self.connection.send("CMP", {"rel_endpoint": "done"})
         self.connection.send("SLOW", {"rel_endpoint": "a"})
         self.wait(7)

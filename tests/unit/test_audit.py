@@ -38,7 +38,7 @@ class AuditTests(SynchronousTestCase):
 
     def audit(self, size: int | None = None, kept: int = 2) -> Audit:
         """The log, as one process has it."""
-        audit = Audit(self.folder, size=size, kept=kept, now=moment)
+        audit = Audit(self.folder, size=size, kept=kept, now=moment).open()
         self.addCleanup(audit.close)
         return audit
 

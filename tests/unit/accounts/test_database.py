@@ -24,7 +24,7 @@ class StateTests(SynchronousTestCase):
         self.addCleanup(os.umask, previous)
         self.folder = os.path.abspath(self.mktemp())
         self.file = os.path.join(self.folder, "state.sqlite")
-        self.state = AccountDatabase(self.folder)
+        self.state = AccountDatabase(self.folder).open()
 
     def test_accounts(self) -> None:
         """An account is added, read, changed and forgotten; each is seen by whoever opens the folder next."""
@@ -72,18 +72,18 @@ class StateTests(SynchronousTestCase):
     def test_loose_file(self) -> None:
         """A password file that others may read is refused, with the command that mends it."""
         os.chmod(self.file, 0o644)
-        error = self.assertRaises(OperatorError, AccountDatabase, self.folder)
+        error = self.assertRaises(OperatorError, AccountDatabase(self.folder).open)
         self.assertIn(f"chmod 600 {self.file}", str(error))
         os.chmod(self.file, 0o600)
-        AccountDatabase(self.folder)
+        AccountDatabase(self.folder).open()
 
     def test_newer(self) -> None:
         """A database of a later version is left alone."""
         with sqlite3.connect(self.file) as connection:
             connection.execute("PRAGMA user_version = 1000")
         connection.close()
-        error = self.assertRaises(OperatorError, AccountDatabase, self.folder)
-        self.assertIn("newer homeftp", str(error))
+        error = self.assertRaises(OperatorError, AccountDatabase(self.folder).open)
+        self.assertIn("newer version of homeftp", str(error))
 
     def test_damaged(self) -> None:
         """A damaged or missing database is one line, not a traceback, and never an empty one in its place."""
@@ -92,7 +92,7 @@ class StateTests(SynchronousTestCase):
         self.assertFalse(os.path.exists(self.file))
         with open(os.open(self.file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
             file.write(b"no database, but long enough to be looked at" * 100)
-        self.assertNotIn("\n", str(self.assertRaises(OperatorError, AccountDatabase, self.folder)))
+        self.assertNotIn("\n", str(self.assertRaises(OperatorError, AccountDatabase(self.folder).open)))
 
     def test_threads(self) -> None:
         """Many threads at once lose nothing."""

@@ -1,0 +1,205 @@
+"""The login service: credentials and an address become a login, or a refusal. Every front end uses the same one.
+
+Throttling, audit records and the portal are behind it. Nothing here knows a
+protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence, cast
+
+import attrs
+from twisted.cred.credentials import ICredentials, IUsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from homeftp.accounts.devicelogin import DeviceCertificate
+from homeftp.accounts.devices import Device
+from homeftp.accounts.loginaudit import LoginAudit
+from homeftp.accounts.realm import Account
+from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.validator import AccessValidator
+from homeftp.endpoint import Endpoint
+from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, Refusal
+from homeftp.interfaces import IAccount, IConnection, ILogin, ILoginService
+from homeftp.model import Actor
+from homeftp.status import Status
+
+UNNAMED_FRONT_END = "json"
+"""The front end that the audit records of its logins do not name: it was the only one when their format was set."""
+
+_REQUEST = "LOGIN"
+"""The request of a login with a password, in its audit record."""
+
+_AUDITED_NAME = 64
+"""Characters of a wrong user name that are kept: account names have no more."""
+
+
+@implementer(ILogin)
+class Login:
+    """One account, logged in from one address; it ends with `close`."""
+
+    def __init__(self, service: LoginService, account: Account, device: Device | None, address: str) -> None:
+        self._service = service
+        self._connections: set[IConnection] = set()
+        self._accounts: dict[str, Account] = {}
+        self._address = address
+        self.avatar = account
+        self.paired_device = device
+        self.revoked = False
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.avatar.name
+
+    @property
+    def device(self) -> str | None:
+        """The name of the device whose certificate was used; None after a password."""
+        return None if self.paired_device is None else self.paired_device.name
+
+    @property
+    def rights(self) -> frozenset[str]:
+        """What the account may do outside the folders with narrower rights."""
+        return self.avatar.rights
+
+    @property
+    def home(self) -> Endpoint:
+        """The endpoint in the store at which the account's endpoints begin."""
+        return self.avatar.share.home
+
+    def actor(self, request: str | None = None) -> Actor:
+        """Who acts, in audit records of this request."""
+        return Actor(self.account, self.device, self._address, request)
+
+    def account_for(self, request: str) -> Account:
+        """The account, with a store that records changes as made by this request."""
+        if request not in self._accounts:
+            self._accounts[request] = self.avatar.with_actor(self.actor(request))
+        return self._accounts[request]
+
+    def check(self) -> bool:
+        """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
+        return not self.revoked and self not in self._service.find_revoked([self])
+
+    def add_connection(self, connection: IConnection) -> None:
+        """Let `disconnect` reach this connection, from now until `remove_connection`."""
+        self._connections.add(connection)
+
+    def remove_connection(self, connection: IConnection) -> None:
+        """The connection has ended."""
+        self._connections.discard(connection)
+
+    def disconnect(self) -> None:
+        """Access was revoked: mark the login as revoked and end its connections at once."""
+        self.revoked = True
+        for connection in list(self._connections):
+            connection.disconnect()
+
+    def close(self) -> None:
+        """Log out. May be called twice."""
+        self._connections.clear()
+        self._service.closed(self)
+
+
+@implementer(ILoginService)
+class LoginService:
+    """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid."""
+
+    _log = Logger()
+
+    def __init__(self, portal: Portal, *, throttle: Throttle, audit: LoginAudit, validator: AccessValidator) -> None:
+        self._portal = portal
+        self._throttle = throttle
+        self._audit = audit
+        self._validator = validator
+        self._logins: dict[Login, None] = {}
+
+    def login(self, credentials: ICredentials, address: str, front_end: str) -> Deferred[ILogin]:
+        """A login; fails with `LoginFailed` (32), `Busy` (51) or `Internal` (50)."""
+        return Deferred.fromCoroutine(self._login(credentials, address, front_end))
+
+    def logins(self) -> list[Login]:
+        """Every login that is not closed."""
+        return list(self._logins)
+
+    def find_revoked(self, logins: Sequence[Login]) -> list[Login]:
+        """Those whose device or account was removed or whose rights were changed. Blocks; raises `OperatorError`."""
+        valid = self._validator.are_valid([(login.avatar, login.paired_device) for login in logins])
+        return [login for login, is_valid in zip(logins, valid, strict=True) if not is_valid]
+
+    def opened(self, login: Login) -> None:
+        """Remember a login, for `logins`."""
+        self._logins[login] = None
+
+    def closed(self, login: Login) -> None:
+        """Forget a login: `Login.close` calls this."""
+        self._logins.pop(login, None)
+
+    async def _login(self, credentials: ICredentials, address: str, front_end: str) -> ILogin:
+        fields = {} if front_end == UNNAMED_FRONT_END else {"front_end": front_end}
+        try:
+            if isinstance(credentials, DeviceCertificate):
+                return await self._login_device(credentials, address, fields)
+            return await self._login_password(credentials, address, fields)
+        except Internal as refusal:
+            self._log.error("a login could not be checked: {why}", why=refusal.message)
+            raise
+        except Refusal:
+            raise
+        except Exception as error:
+            self._log.failure("a login could not be checked", Failure(error))
+            raise Internal(INTERNAL_ERROR) from error
+
+    async def _login_password(self, credentials: ICredentials, address: str, fields: dict[str, Any]) -> Login:
+        """A wrong name and a wrong password get the same answer."""
+        actor = Actor(None, None, address, _REQUEST)
+        self._throttle.take(address)
+        try:
+            account = await self._avatar(credentials)
+        except UnauthorizedLogin:
+            user = _user_name(credentials)
+            self._log.info("login failed for {user} from {address}", user=ascii(user), address=address)
+            await self._audit.note("login", actor, Status.LOGIN_FAILED, user=user, **fields)
+            raise LoginFailed("the user name or the password is wrong") from None
+        except BaseException:
+            self._throttle.give_back(address)  # the password was not looked at: that is no wrong one
+            raise
+        self._throttle.give_back(address)
+        return await self._logged_in(account, None, attrs.evolve(actor, account=account.name), fields)
+
+    async def _login_device(self, credentials: DeviceCertificate, address: str, fields: dict[str, Any]) -> Login:
+        """TLS has verified the certificate: there is nothing to guess."""
+        actor = Actor(None, None, address)
+        try:
+            account = await self._avatar(credentials)
+        except UnauthorizedLogin:
+            self._log.info("login refused for a device that is not paired any more, from {address}", address=address)
+            await self._audit.refused_login(f"device {credentials.id}", actor, certificate=credentials.id, **fields)
+            raise LoginFailed("this device is not paired any more: pair it again") from None
+        device = credentials.device
+        actor = attrs.evolve(actor, account=account.name, device=None if device is None else device.name)
+        return await self._logged_in(account, device, actor, fields)
+
+    async def _avatar(self, credentials: ICredentials) -> Account:
+        """The portal's account; raises UnauthorizedLogin, and whatever a checker raises."""
+        _, avatar, _ = await self._portal.login(credentials, None, IAccount)
+        return cast(Account, avatar)  # the realm gives no other
+
+    async def _logged_in(self, account: Account, device: Device | None, actor: Actor, fields: dict[str, Any]) -> Login:
+        await self._audit.note("login", actor, **fields)
+        login = Login(self, account, device, actor.address or "")
+        self.opened(login)
+        return login
+
+
+def _user_name(credentials: ICredentials) -> str | None:
+    """The user name that was given, where the credentials have one."""
+    if not IUsernamePassword.providedBy(credentials):
+        return None
+    name: bytes = credentials.username
+    return name.decode("utf-8", "backslashreplace")[:_AUDITED_NAME]

@@ -1,0 +1,71 @@
+"""Audit records of logins, pairings and refusals: written before the client is answered, and limited in number.
+
+Changes of files are recorded by the store (store/policy/changelog.py).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from homeftp.accounts.throttle import Throttle
+from homeftp.audit import Audit
+from homeftp.errors import Busy, Internal
+from homeftp.interfaces import IWorkers
+from homeftp.model import Actor
+from homeftp.status import Status
+
+REFUSALS = 200
+"""Refusals of one account, or of one unpaired device, that are recorded within `REFUSAL_SECONDS`."""
+
+REFUSAL_SECONDS = 600.0
+
+
+class AuditRateLimit:
+    """Limits how many refusals of one client are recorded: a client without any rights could fill the log with them."""
+
+    def __init__(self, clock: IReactorTime, *, most: int = REFUSALS, seconds: float = REFUSAL_SECONDS) -> None:
+        self._throttle = Throttle(clock, most=most, seconds=seconds)
+        self._limited: set[str] = set()
+
+    def take(self, who: str) -> bool | None:
+        """Whether to record the next refusal; None: not, and a record must say that refusals are left out."""
+        try:
+            self._throttle.take(who)
+        except Busy:
+            first = who not in self._limited
+            self._limited.add(who)
+            return None if first else False
+        self._limited.discard(who)
+        return True
+
+
+class LoginAudit:
+    """Writes audit records in `workers`; a record that cannot be written is the refusal `Internal` (50)."""
+
+    def __init__(self, audit: Audit, workers: IWorkers, limit: AuditRateLimit) -> None:
+        self.audit = audit
+        self._workers = workers
+        self._limit = limit
+
+    def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> Deferred[None]:
+        """Record an event that lets somebody log in, or refuses it."""
+        noted = self._workers.finish(partial(self.audit.note, event, actor, status, **fields))
+        return noted.addErrback(_logins_refused)
+
+    def refused_login(self, who: str, actor: Actor, **fields: Any) -> Deferred[None]:
+        """Record a refused login, within the limit for `who`."""
+        write = self._limit.take(who)
+        if write:
+            return self.note("login", actor, Status.LOGIN_FAILED, **fields)
+        return succeed(None) if write is False else self.note("unrecorded", actor, Status.FORBIDDEN)
+
+
+def _logins_refused(failure: Failure) -> None:
+    failure.trap(OSError)
+    why = failure.value.strerror  # type: ignore[union-attr]
+    raise Internal(f"the server's audit log cannot be written ({why}): logins are refused until it can")

@@ -1,0 +1,133 @@
+"""Pairing: a code that both sides know becomes a device's certificate, in three steps; no protocol here.
+
+1. `begin` takes the number of a code and SPAKE2's message, and gives the
+   server's own message. Neither side has learned anything about the code yet.
+2. `prove` takes the device's proof that it knows the code in this TLS session.
+   A wrong proof counts as a wrong try. The result is the server's proof.
+3. `admit` takes a signing request and the name that the device suggests, and
+   gives the certificate. The code is used up by it.
+
+A number that no code has gets the same answers as one that has: its proof fails.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Callable
+
+import attrs
+from cryptography import x509
+from twisted.logger import Logger
+
+from homeftp.accounts.devices import Device
+from homeftp.accounts.invitations import Invitations, InvitationState
+from homeftp.accounts.throttle import Throttle
+from homeftp.audit import Audit
+from homeftp.crypto.pake import Code, PakeExchange, Proofs, new_words, proves
+from homeftp.errors import LoginFailed
+from homeftp.interfaces import IWorkers
+from homeftp.model import Actor
+from homeftp.status import Status
+
+_REQUEST = "PAIR"
+"""The request of a pairing, in its audit record."""
+
+_ID_BYTES = 16
+"""Random bytes of a device's id: 128 bits do not repeat."""
+
+
+@attrs.frozen
+class PairingAttempt:
+    """A pairing of which the first step was taken."""
+
+    code: Code = attrs.field(repr=False)
+    message: bytes
+    """SPAKE2's message of the server."""
+    proofs: Proofs = attrs.field(repr=False)
+    address: str
+
+
+@attrs.frozen(kw_only=True)
+class PairingService:
+    """Pairs devices with the accounts of one server."""
+
+    invitations: Invitations
+    begun: Throttle
+    """Limits attempts that are begun: each costs some computation."""
+    tried: Throttle
+    """Limits wrong codes."""
+    workers: IWorkers
+    """The pool that checks passwords: guessing must not delay file transfers."""
+    certify: Callable[[bytes, str], x509.Certificate]
+    """A certificate, from a signing request (PEM) and a device's id. Blocks; raises `BadRequest`."""
+    host: str
+    """The name of this machine, for the client's list of servers."""
+    audit: Audit
+
+    _log = Logger()
+
+    async def begin(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
+        """The first step. `secret` belongs to the TLS session. Raises `BadRequest` (20), `Busy` (51)."""
+        self.begun.take(address)
+        return await self.workers.run(self._compute, number, message, secret, address)
+
+    async def prove(self, attempt: PairingAttempt, proof: bytes) -> bytes:
+        """The server's proof. Raises `LoginFailed` (32) for a wrong proof, `Busy` (51) after too many of them."""
+        self.tried.take(attempt.address)
+        if not await self.workers.finish(self._check, attempt, proof):
+            raise _wrong()
+        self.tried.give_back(attempt.address)
+        return attempt.proofs.server
+
+    async def admit(self, attempt: PairingAttempt, request: bytes, name: str) -> tuple[x509.Certificate, Device]:
+        """The certificate and the new device, after a right proof. Raises `LoginFailed` (32), `BadRequest` (20)."""
+        certificate, device = await self.workers.run(self._admit, attempt, request, name)
+        if device is None:
+            raise _wrong()
+        self._log.info(
+            "paired {name}, a device of {account}, from {address}",
+            name=device.name,
+            account=device.account,
+            address=attempt.address,
+        )
+        return certificate, device
+
+    def _compute(self, number: int, message: bytes, secret: bytes, address: str) -> PairingAttempt:
+        """In a worker."""
+        code = self.invitations.open_code(number) or Code(number, new_words())
+        half = PakeExchange(code, is_server=True)
+        return PairingAttempt(code, half.message, half.finish(message, secret), address)
+
+    def _check(self, attempt: PairingAttempt, proof: bytes) -> bool:
+        """In a worker. The try is counted first: if counting fails, nobody learns whether the proof was right."""
+        code, address = attempt.code, attempt.address
+        is_open = self.invitations.reserve(code)
+        if proves(proof, attempt.proofs.device) and is_open:
+            self.invitations.give_back(code)
+            return True
+        self._log.info("a wrong pairing code, from {address}", address=address)
+        self.audit.note("pairing", Actor(None, None, address, _REQUEST), Status.LOGIN_FAILED, invitation=code.number)
+        found = self.invitations.find(code.number)
+        if is_open and found is not None and found.code == code and found.state is InvitationState.CANCELLED:
+            self._log.warn(
+                "Code {number}-... was cancelled after three wrong tries, the last from {address}. If that wasn't you, "
+                "someone may be guessing. Make a new code with: homeftp invite",
+                number=code.number,
+                address=address,
+            )
+        return False
+
+    def _admit(self, attempt: PairingAttempt, request: bytes, name: str) -> tuple[x509.Certificate, Device | None]:
+        """In a worker. The certificate is made first: then only an expired code can still stop the pairing."""
+        id = secrets.token_hex(_ID_BYTES)
+        certificate = self.certify(request, id)
+
+        def note(device: Device) -> None:
+            actor = Actor(device.account, device.name, attempt.address, _REQUEST)
+            self.audit.note("pairing", actor, invitation=attempt.code.number)
+
+        return certificate, self.invitations.use(attempt.code, id, name, note)
+
+
+def _wrong() -> LoginFailed:
+    return LoginFailed("the code is wrong, or not valid any more: ask for a new one, which homeftp invite makes")

@@ -1,0 +1,124 @@
+"""The interfaces between the server and its front ends: logins, connections, and what a front end gets.
+
+A front end implements `IFrontEnd` and, for each of its connections,
+`IConnection`; the server provides the others.
+"""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+from twisted.cred.credentials import ICredentials
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from zope.interface import Attribute, Interface
+
+from homeftp.config import Limits
+from homeftp.endpoint import Endpoint
+from homeftp.interfaces.store import IStore
+from homeftp.interfaces.workers import IWorkers
+from homeftp.model import Actor
+
+
+class IAccount(Interface):
+    """An account that is logged in: the avatar of the portal."""
+
+    name: str = Attribute("The account's name, for people and logs.")
+    rights: frozenset[str] = Attribute("What it may do at all: some of read, add, replace and delete.")
+    share: IStore = Attribute("The part of the store that the account may use.")
+
+
+class IConnection(Interface):
+    """One connection of a client, of any front end."""
+
+    def stop() -> None:
+        """The server stops: answer what is in progress, then close."""
+
+    def abort() -> None:
+        """The server cannot wait any longer: close at once; the log may name what was not finished."""
+
+    def disconnect() -> None:
+        """Access was revoked: close at once, and keep nothing of what is in progress."""
+
+
+class IConnections(Interface):
+    """The connections of all front ends together, counted against the limits of `config.Limits`."""
+
+    def full(address: str | None) -> str | None:
+        """Why no connection from `address` can be accepted; None when one can. A local socket has no address."""
+
+    def add(connection: IConnection, address: str | None) -> None:
+        """A connection was accepted; it counts as unauthenticated."""
+
+    def authenticated(connection: IConnection) -> None:
+        """Its client has logged in. May be called for each login."""
+
+    def remove(connection: IConnection) -> None:
+        """The connection has ended."""
+
+
+class ILogin(Interface):
+    """One account, logged in from one address. A front end keeps it as long as the client may use it."""
+
+    account: str = Attribute("The account's name.")
+    device: str | None = Attribute("The name of the paired device that logged in; None after a password.")
+    rights: frozenset[str] = Attribute("What the account may do outside the folders with narrower rights.")
+    home: Endpoint = Attribute("The endpoint in the store at which the account's endpoints begin, for audit records.")
+    revoked: bool = Attribute("Whether access was found to be revoked. Costs nothing to read.")
+
+    def actor(request: str | None = None) -> Actor:
+        """Who acts, in audit records of this request."""
+
+    def check() -> bool:
+        """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
+
+    def account_for(request: str) -> IAccount:
+        """The account, with a store that records changes as made by this request."""
+
+    def add_connection(connection: IConnection) -> None:
+        """Let `disconnect` reach this connection, from now until `remove_connection`."""
+
+    def remove_connection(connection: IConnection) -> None:
+        """The connection has ended."""
+
+    def disconnect() -> None:
+        """Access was revoked: mark the login as revoked and end its connections at once."""
+
+    def close() -> None:
+        """Log out. May be called twice."""
+
+
+class ILoginService(Interface):
+    """Turns credentials into logins, the same way for every front end: throttled, and recorded in the audit log."""
+
+    def login(credentials: ICredentials, address: str, front_end: str) -> Deferred[ILogin]:
+        """Log in from `address` through the front end of that name.
+
+        Fails with `LoginFailed` (32) for wrong credentials, `Busy` (51) after
+        too many wrong ones from there or when too many wait to be checked, and
+        `Internal` (50) where the audit log cannot be written.
+        """
+
+
+class IServerContext(Interface):
+    """What a front end gets from the server. Its members can be used from the server's start to its stop."""
+
+    reactor: IReactorTime = Attribute("The reactor; in tests a clock.")
+    limits: Limits = Attribute("What one client may cost.")
+    tls: IOpenSSLServerConnectionCreator = Attribute("The server's side of TLS. Certificates may be renewed.")
+    connections: IConnections = Attribute("Counts the connections of all front ends.")
+    logins: ILoginService = Attribute("Logs clients in.")
+    workers: IWorkers = Attribute("The pool for everything that blocks.")
+
+
+class IFrontEnd(Interface):
+    """A protocol that the server speaks."""
+
+    name: str = Attribute("Its name in audit records and logs: lower-case letters.")
+
+    def service(context: IServerContext) -> IService:
+        """The service that listens and speaks the protocol, made before the server starts.
+
+        Its `privilegedStartService` binds ports; connections come only after
+        `startService`. When it has stopped listening, the server stops the
+        connections that it has added to `context.connections`.
+        """

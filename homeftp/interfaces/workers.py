@@ -1,0 +1,27 @@
+"""The interface of the worker pool, which runs everything that blocks."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, TypeVar
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+T = TypeVar("T")
+
+
+class IWorkers(Interface):
+    """The fixed pool that does everything that blocks."""
+
+    size: int = Attribute("How many threads there are; it never changes.")
+
+    def run(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool.
+
+        The Deferred fires with its result or its exception; it fails with
+        `Busy` (51) at once when the queue is full. A job that was begun is
+        never cancelled.
+        """
+
+    def finish(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run` for what ends something that was begun, such as closing a file: it is never refused."""

@@ -1,0 +1,35 @@
+"""What the connections of the JSON front end share, and what a session may ask of its own connection."""
+
+from __future__ import annotations
+
+import attrs
+from zope.interface import Interface
+
+from homeftp.accounts.loginaudit import AuditRateLimit
+from homeftp.dispatchers.table import Table
+from homeftp.interfaces import IConnection
+from homeftp.server.gate.context import ServerContext
+
+
+@attrs.frozen(kw_only=True)
+class JsonContext:
+    """What every connection of the JSON front end shares."""
+
+    server: ServerContext
+    table: Table
+    """The dispatchers."""
+    refusals: AuditRateLimit
+    """Limits how many refused requests are recorded."""
+
+
+class IConnectionControl(IConnection, Interface):
+    """What a session may ask of its connection."""
+
+    def finish() -> None:
+        """Accept no more requests; close when those in progress have been answered."""
+
+    def logged_in() -> None:
+        """The client has logged in."""
+
+    def secret() -> bytes:
+        """A secret that only the two ends of this TLS session know."""

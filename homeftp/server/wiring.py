@@ -1,0 +1,196 @@
+"""Composition: which objects make up a server, and how they are connected. Nothing is opened here.
+
+Objects that hold files, databases or threads are created closed; service.py
+opens them when the server starts, because neither survives the fork of a
+daemon, and closes them when it stops.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Callable, Mapping, Sequence
+
+import attrs
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devicelogin import DeviceChecker
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.login import LoginService
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.accounts.pairing import PairingService
+from homeftp.accounts.passwords import PasswordChecker
+from homeftp.accounts.realm import portal
+from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.validator import AccessValidator
+from homeftp.audit import Audit
+from homeftp.config import Settings
+from homeftp.crypto.devicecert import certify_device
+from homeftp.dispatchers.cmp import CmpDispatcher
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.enabled import enabled
+from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.move import MoveDispatcher
+from homeftp.dispatchers.push import PushDispatcher
+from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.files.budget import MemoryBudget
+from homeftp.hashing.hashcache import HashCache
+from homeftp.host import now, own_name
+from homeftp.interfaces import IDispatcher, IFrontEnd, IWorkers
+from homeftp.server.gate.connections import Connections
+from homeftp.server.gate.context import ServerContext
+from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.gate.revocation import RevocationMonitor
+from homeftp.server.json.frontend import JsonFrontEnd
+from homeftp.store.local.store import LocalStore
+from homeftp.workers import ThreadWorkers
+
+BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
+    "GET": GetDispatcher,
+    "CMP": CmpDispatcher,
+    "PUSH": PushDispatcher,
+    "DELETE": lambda workers: DeleteDispatcher(),
+    "MOVE": lambda workers: MoveDispatcher(),
+    "VERSIONS": lambda workers: VersionsDispatcher(),
+    "RESTORE": lambda workers: RestoreDispatcher(),
+}
+"""The dispatchers that every server has."""
+
+BEGUN_PER_TRIED = 5
+"""Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
+
+
+class StoreHandle:
+    """The server's store: opened at the start, and closed at the stop."""
+
+    def __init__(self, settings: Settings, audit: Audit) -> None:
+        self._settings = settings
+        self._audit = audit
+        self._opened: tuple[LocalStore, HashCache] | None = None
+
+    def open(self) -> LocalStore:
+        """Open the store. Raises `OperatorError`."""
+        settings = self._settings
+        index = HashCache(os.path.join(settings.state, "index.sqlite"))
+        store = LocalStore(
+            settings.root,
+            index,
+            filetypes=settings.filetypes,
+            file_size=settings.limits.file_size,
+            retention=settings.retention,
+            quota=settings.quota,
+            similar_names=settings.similar_names,
+            record=self._audit.changed,
+        )
+        self._opened = store, index
+        return store
+
+    def get(self) -> LocalStore:
+        """The store, while it is open."""
+        assert self._opened is not None, "the server has not started"
+        return self._opened[0]
+
+    def close(self) -> None:
+        """Close the store, if it is open; raises `UnrecordedChanges`."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            store, index = opened
+            try:
+                store.close()
+            finally:
+                index.close()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Server:
+    """The parts of one server."""
+
+    context: ServerContext
+    json: JsonFrontEnd
+    front_ends: Sequence[IFrontEnd]
+    """All of them, the JSON front end first."""
+    own_accounts: bool
+    """Whether accounts are those of `state`, and not those of another checker."""
+    audit: Audit
+    state: AccountDatabase
+    store: StoreHandle
+    revocation: RevocationMonitor
+    pools: Sequence[ThreadWorkers]
+    """Every pool of threads; the first does the work of the files."""
+
+
+def compose(
+    settings: Settings,
+    reactor: IReactorTime,
+    checkers: Sequence[ICredentialsChecker] = (),
+    front_ends: Sequence[IFrontEnd] = (),
+) -> Server:
+    """The server of these settings, closed. `checkers` replace its own accounts; `front_ends` come besides JSON's.
+
+    Raises `OperatorError` for settings that cannot work.
+    """
+    threads = IReactorFromThreads(reactor)
+    workers = ThreadWorkers(threads, size=settings.pool_size, queue=settings.pool_queue, name="work")
+    # Guessing passwords must not delay file transfers, nor either of them a revocation.
+    logins = ThreadWorkers(threads, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
+    revocations = ThreadWorkers(threads, size=1, queue=1, name="revocation")
+    audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
+    state = AccountDatabase(settings.state)
+    store = StoreHandle(settings, audit)
+    own_accounts = not checkers
+    login_service = LoginService(
+        portal(
+            store.get,
+            [*(checkers or [PasswordChecker(state, logins)]), DeviceChecker(Devices(state), workers)],
+            workers,
+            AccessTable(state),
+        ),
+        throttle=_throttle(settings, reactor),
+        audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
+        validator=AccessValidator(state, own_accounts=own_accounts),
+    )
+    context = ServerContext(
+        reactor=reactor,
+        settings=settings,
+        tls=RenewableOptions(settings.tls_minimum),
+        connections=Connections(settings.limits),
+        logins=login_service,
+        pairings=PairingService(
+            invitations=Invitations(state),
+            begun=_throttle(settings, reactor, times=BEGUN_PER_TRIED),
+            tried=_throttle(settings, reactor, total=settings.limits.pairings),
+            workers=logins,
+            certify=lambda request, id: certify_device(settings.state, request, id, now=now),
+            host=own_name(),
+            audit=audit,
+        ),
+        audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
+        workers=workers,
+        budget=MemoryBudget(),
+    )
+    json = JsonFrontEnd(
+        listen=settings.listen,
+        listen_tls=settings.listen_tls,
+        built_in=list(BUILT_IN.values()),
+        plugins=enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
+    )
+    return Server(
+        context=context,
+        json=json,
+        front_ends=(json, *front_ends),
+        own_accounts=own_accounts,
+        audit=audit,
+        state=state,
+        store=store,
+        revocation=RevocationMonitor(reactor, login_service, revocations, audit),
+        pools=(workers, logins, revocations),
+    )
+
+
+def _throttle(settings: Settings, clock: IReactorTime, total: int | None = None, times: int = 1) -> Throttle:
+    limits = settings.limits
+    return Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds, total=total)

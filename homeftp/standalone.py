@@ -1,0 +1,92 @@
+"""A server that is a process of its own: what `twistd homeftp` and `homeftp serve` set for the whole process.
+
+Another application that embeds `HomeFTPService` decides these things itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from typing import Callable, Iterator
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+
+from homeftp.config import HEAP_SLACK
+from homeftp.errors import OperatorError
+from homeftp.syscalls import System
+
+UMASK = 0o077
+"""Files of the state folder are the owner's alone; shared files get their modes explicitly."""
+
+
+class StandaloneService(MultiService):
+    """Sets up the process for its child, a server. `renew` is called on SIGHUP, which would end the process otherwise.
+
+    An `OperatorError` of the child ends the process.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: object, renew: Callable[[], object]) -> None:
+        super().__init__()
+        self._reactor = IReactorFromThreads(reactor)
+        self._renew = renew
+
+    def privilegedStartService(self) -> None:
+        """Bind ports while there are privileges to do so."""
+        with one_line():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Set up the process and start the server."""
+        os.umask(UMASK)
+        System().give_back_memory(HEAP_SLACK)
+        with one_line():
+            super().startService()
+        signal.signal(signal.SIGHUP, self._hangup)
+        if os.geteuid() == 0:
+            self._log.warn(
+                "the server runs as root: anyone who takes it over controls the whole machine. Start it as another "
+                "user, or let twistd switch to one: twistd --uid NAME --gid NAME homeftp ..."
+            )
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the server."""
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await super().stopService()
+
+    def _hangup(self, number: int, frame: object) -> None:
+        """SIGHUP came in the middle of anything: renew when the reactor is free."""
+        self._reactor.callFromThread(self._renew)
+
+
+class StartFailed(SystemExit, Exception):
+    """Ends the process. It is an `Exception` too: a daemon reports only those to the process that launched it."""
+
+    def __str__(self) -> str:
+        return "the start failed"
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """An `OperatorError` ends the process with one line on standard error and status 2, without a traceback."""
+    try:
+        yield
+    except OperatorError as error:
+        # twistd has made sys.stderr a part of its log; a daemon has no other.
+        print(f"homeftp: {error}", file=sys.__stderr__)
+        raise StartFailed(2) from error
+
+
+def use_monotonic_clock(reactor: object) -> None:
+    """Let the reactor's timers follow the monotonic clock, and not the wall clock, which can be set."""
+    reactor.seconds = time.monotonic  # type: ignore[attr-defined]
