@@ -23,7 +23,7 @@ from homeftp.config import DAY, HOUR, Settings
 from homeftp.crypto.ca import FOLDER, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.host import now
-from homeftp.interfaces import IFrontEnd, UnrecordedChanges
+from homeftp.interfaces import IFrontEnd, IStore, UnrecordedChanges
 from homeftp.server.banner import ListeningAddress, LoginMethods, banner, reachable
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.loginmethods import own_login_methods
@@ -63,6 +63,11 @@ class HomeFTPService(MultiService):
         self._loops = {LoopingCall(self.renew): RENEWAL_SECONDS, LoopingCall(self.maintain): MAINTENANCE_SECONDS}
         for front_end in self._server.front_ends:
             front_end.service(self._server.context).setServiceParent(self)
+
+    @property
+    def store(self) -> IStore:
+        """The store, while the server runs."""
+        return self._server.store.get()
 
     # -- starting --------------------------------------------------------------
 
@@ -117,7 +122,7 @@ class HomeFTPService(MultiService):
             listened,
             methods,
             fingerprint=identity.fingerprint,
-            read_only=self._server.store.get().read_only,
+            read_only=self.store.read_only,
         ):
             self._log.info("{line}", line=line)
         if self._settings.announce:
@@ -151,7 +156,7 @@ class HomeFTPService(MultiService):
         if not self._is_open:
             return
         try:
-            await self._server.context.workers.run(self._server.store.get().maintain)
+            await self._server.context.workers.run(self.store.maintain)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)
             self._log.failure("the store's maintenance failed")
 

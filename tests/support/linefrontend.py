@@ -1,0 +1,92 @@
+"""A front end in the fewest lines: read-only, one command a line, in plaintext, on loopback. For tests only.
+
+LOGIN ann secret / LIST folder / GET folder/file
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.cred.credentials import UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineReceiver
+from zope.interface import implementer
+
+from homeftp.endpoint import parse
+from homeftp.errors import LoginRequired, Refusal
+from homeftp.interfaces import IConnection, IFrontEnd, ILogin, IServerContext
+from homeftp.server.gate.listen import listening
+
+
+@implementer(IConnection)
+class LineProtocol(LineReceiver):
+    """One connection."""
+
+    transport: Any
+    delimiter = b"\n"
+    login: ILogin | None = None
+
+    def __init__(self, context: IServerContext, address: str) -> None:
+        self.context, self.address = context, address
+        context.connections.add(self, address)
+
+    def lineReceived(self, line: bytes) -> None:
+        Deferred.fromCoroutine(self.answer(*line.split(b" ")))
+
+    async def answer(self, command: bytes, *words: bytes) -> None:
+        try:
+            if command == b"LOGIN":
+                self.login = await self.context.logins.login(UsernamePassword(*words), self.address, "line")
+                self.login.add_connection(self)
+                self.context.connections.authenticated(self)
+                self.sendLine(b"hello " + self.login.account.encode())
+            elif self.login is None:
+                raise LoginRequired("log in first")
+            else:
+                work = {b"LIST": self.list, b"GET": self.get}[command]
+                self.sendLine(await self.context.workers.run(work, words[0].decode()))
+        except Refusal as refusal:
+            self.sendLine(f"{refusal.status:d} {refusal.message}".encode())
+
+    def list(self, name: str) -> bytes:
+        store = self.login.account_for("LIST").share  # type: ignore[union-attr]
+        return b" ".join(each.name.encode() for page in store.list(parse(name), False) for each in page.entries)
+
+    def get(self, name: str) -> bytes:
+        file = self.login.account_for("GET").share.open(parse(name))  # type: ignore[union-attr]
+        try:
+            return file.read(0, file.entry.size)
+        finally:
+            file.close()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.context.connections.remove(self)
+        if self.login is not None:
+            self.login.close()
+
+    def stop(self) -> None:
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        self.transport.abortConnection()
+
+    disconnect = abort
+
+
+@implementer(IFrontEnd)
+class LineFrontEnd(Factory):
+    """Listens on a free port of loopback."""
+
+    name = "line"
+
+    def service(self, context: IServerContext) -> IService:
+        self.context = context
+        self.listener = listening(context.reactor, "tcp:0:interface=127.0.0.1", self)
+        return self.listener
+
+    def buildProtocol(self, addr: IAddress | None) -> LineProtocol | None:
+        host: str = getattr(addr, "host", "")
+        return None if self.context.connections.full(host) else LineProtocol(self.context, host)

@@ -1,0 +1,129 @@
+"""The seam between the server and its front ends: a third one, of less than sixty lines, gets everything from it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import time
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyClass, verifyObject
+
+from homeftp.config import Limits
+from homeftp.interfaces import IConnection, IFrontEnd
+from homeftp.status import Status
+from tests.support import linefrontend, replay
+from tests.support.embedded import PASSWORD, EmbeddedServer
+from tests.support.linefrontend import LineFrontEnd, LineProtocol
+
+
+class LineClient(LineReceiver):
+    """Sends a line and waits for one."""
+
+    delimiter = b"\n"
+
+    def __init__(self) -> None:
+        self.ended: Deferred[None] = Deferred()
+        self._answer: Deferred[bytes] | None = None
+
+    def ask(self, line: str) -> Deferred[bytes]:
+        self._answer = Deferred()
+        self.sendLine(line.encode())
+        return self._answer
+
+    def lineReceived(self, line: bytes) -> None:
+        assert self._answer is not None
+        self._answer.callback(line)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.ended.callback(None)
+
+
+class FrontEndTests(TestCase):
+    """A server with the JSON front end and a line-based one."""
+
+    timeout = 60
+
+    def make(self, limits: Limits | None = None) -> None:
+        self.front_end = LineFrontEnd()
+        self.server = EmbeddedServer([self.front_end], limits=limits)
+        self.server.lay("notes/a.txt", b"hello")
+        self.server.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
+
+    async def connect(self) -> LineClient:
+        address = self.front_end.listener.address
+        endpoint = TCP4ClientEndpoint(_reactor, "127.0.0.1", getattr(address, "port", 0))
+        client: LineClient = await connectProtocol(endpoint, LineClient())
+
+        async def end() -> None:
+            client.transport.loseConnection()  # type: ignore[union-attr]
+            await client.ended
+
+        self.addCleanup(lambda: Deferred.fromCoroutine(end()))
+        return client
+
+    async def member(self) -> LineClient:
+        client = await self.connect()
+        self.assertEqual(await client.ask(f"LOGIN ann {PASSWORD}"), b"hello ann")
+        return client
+
+    def test_interfaces(self) -> None:
+        """It is what the interfaces say, and has fewer than sixty lines of code."""
+        verifyObject(IFrontEnd, LineFrontEnd())
+        verifyClass(IConnection, LineProtocol)
+        module = ast.parse(inspect.getsource(linefrontend))
+        classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+        lines = [line for node in classes for line in ast.unparse(node).splitlines() if line.strip(' "')]
+        self.assertLess(len(lines), 60)
+
+    async def test_serves(self) -> None:
+        """Login, list and get; wrong passwords and strangers are refused, and the audit log names the front end."""
+        self.make()
+        client = await self.connect()
+        self.assertEqual(await client.ask("LIST notes"), b"31 log in first")
+        self.assertIn(b"32 ", await client.ask("LOGIN ann wrong"))
+        self.assertEqual(await client.ask(f"LOGIN ann {PASSWORD}"), b"hello ann")
+        self.assertEqual(await client.ask("LIST notes"), b"a.txt")
+        self.assertEqual(await client.ask("GET notes/a.txt"), b"hello")
+        self.assertIn(b"40 ", await client.ask("GET notes/b.txt"))
+        lines = [line for line in replay.lines(self.server.state_dir) if line["event"] == "login"]
+        self.assertEqual([line["status"] for line in lines], [Status.LOGIN_FAILED, Status.OK])
+        self.assertEqual({line["front_end"] for line in lines}, {"line"})
+
+    async def test_caps(self) -> None:
+        """Its connections count against the caps of the server."""
+        self.make(Limits(unauthenticated=2))
+        await self.member()
+        clients = [await self.connect() for _ in range(3)]
+        await clients[2].ended
+        self.assertFalse(clients[0].ended.called, "the control")
+
+    async def test_throttled(self) -> None:
+        """Wrong passwords are limited as everywhere."""
+        self.make(Limits(guesses=3))
+        client = await self.connect()
+        answers = [await client.ask("LOGIN ann wrong") for _ in range(4)]
+        self.assertEqual([answer[:2] for answer in answers], [b"32", b"32", b"32", b"51"])
+
+    async def test_revoked(self) -> None:
+        """Its connections end within five seconds after the account was removed; others' do not."""
+        self.make()
+        client, other = await self.member(), await self.connect()
+        self.server.state.remove_account("ann")
+        began = time.monotonic()
+        await client.ended
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertFalse(other.ended.called, "the control")
+
+    async def test_stopped(self) -> None:
+        """When the server stops it closes their connections."""
+        self.make()
+        client = await self.member()
+        await self.server.stop()
+        await client.ended

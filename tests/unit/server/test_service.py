@@ -1,0 +1,115 @@
+"""The server as a service that another application embeds: it starts, renews, stops, and leaves its process alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from unittest import mock
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, capturedLogs
+from twisted.trial.unittest import TestCase
+
+from homeftp.config import Settings
+from homeftp.endpoint import parse
+from homeftp.errors import Internal, OperatorError
+from homeftp.model import WriteRequest
+from homeftp.server.service import HomeFTPService
+from tests.support.embedded import EmbeddedServer
+
+
+def umask() -> int:
+    """The umask of this process."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class ServiceCase(TestCase):
+    """A server in this process."""
+
+    timeout = 60
+
+    def make(self, **settings: object) -> EmbeddedServer:
+        server = EmbeddedServer(**settings)  # type: ignore[arg-type]
+        self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
+        return server
+
+
+class EmbeddingTests(ServiceCase):
+    """Another application starts it."""
+
+    async def test_process(self) -> None:
+        """Neither start nor stop changes the umask, the reactor's clock, a signal handler or the memory allocator."""
+
+        def found() -> tuple[object, ...]:
+            return umask(), reactor.seconds, signal.getsignal(signal.SIGHUP)
+
+        def handler(number: int, frame: object) -> None:
+            raise AssertionError("nobody sends it")
+
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, handler))
+        self.addCleanup(os.umask, os.umask(0o027))
+        before = found()
+        server = self.make()
+        with mock.patch("homeftp.syscalls.System.give_back_memory") as memory:
+            server.start()
+            self.assertEqual(found(), before)
+            await server.stop()
+        self.assertEqual(found(), before)
+        memory.assert_not_called()
+
+    async def test_private(self) -> None:
+        """Without a umask of its own its state is nobody else's to read all the same."""
+        self.addCleanup(os.umask, os.umask(0))
+        server = self.make()
+        server.start()
+        paths = [os.path.join(folder, name) for folder, _, names in os.walk(server.state_dir) for name in names]
+        self.assertGreater(len(paths), 5)
+        self.assertEqual({path: oct(os.stat(path).st_mode & 0o077) for path in paths}, dict.fromkeys(paths, "0o0"))
+
+
+class StartTests(ServiceCase):
+    """What cannot start."""
+
+    async def test_refused(self) -> None:
+        """A start that fails raises `OperatorError`, and keeps neither the port nor the folder."""
+        server = self.make()
+        os.chmod(server.state_dir, 0o755)
+        self.assertRaises(OperatorError, server.start)
+        self.assertFalse(server.service.running)
+        os.chmod(server.state_dir, 0o700)
+        other = HomeFTPService(server.settings, reactor)
+        other.startService()
+        await other.stopService()
+
+    def test_endpoint(self) -> None:
+        """An endpoint description that is wrong is refused before anything starts, with examples."""
+        settings = Settings(root="/nowhere", state="/nowhere", listen=("carrier-pigeon:5",))
+        error = self.assertRaises(OperatorError, HomeFTPService, settings, reactor)
+        self.assertIn("carrier-pigeon:5", str(error))
+        self.assertIn("tcp:8421", str(error))
+
+
+class StopTests(ServiceCase):
+    """What happens at the end."""
+
+    async def test_unrecorded(self) -> None:
+        """Changes that the audit log cannot have are in the server's log, each of them, and the stop succeeds."""
+        server = self.make()
+        server.start()
+        store = server.service.store
+        full = mock.patch("homeftp.audit.Audit._write", side_effect=OSError(28, "No space left on device"))
+        with full, capturedLogs() as events:
+            self.assertRaises(Internal, store.make_directory, WriteRequest(endpoint=parse("new")))
+            await server.stop()
+        critical = [str(event) for event in events if event.get("log_level") is LogLevel.critical]
+        self.assertEqual(len(critical), 2, critical)
+        self.assertIn("No space left on device", critical[0])
+        self.assertIn("add directory new", critical[1])
+        self.assertFalse(server.service.running)
+
+    async def test_twice(self) -> None:
+        """A service that never started can be stopped."""
+        await self.make().service.stopService()

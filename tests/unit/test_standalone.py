@@ -1,0 +1,104 @@
+"""What a server's own process is set to, and how a failed start ends it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import time
+from typing import Any
+from unittest import mock
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from homeftp.errors import OperatorError
+from homeftp.standalone import UMASK, StandaloneService, StartFailed, one_line, use_monotonic_clock
+
+
+@implementer(IReactorFromThreads)
+class FakeReactor:
+    """Calls at once what is to be called later."""
+
+    def callFromThread(self, callable: Any, *args: object, **kw: object) -> None:
+        callable(*args, **kw)
+
+
+class Child(Service):
+    """A server that fails to start where it is told to."""
+
+    error: Exception | None = None
+    umask: int | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self.umask = os.umask(UMASK)
+        if self.error is not None:
+            raise self.error
+
+
+class StandaloneTests(SynchronousTestCase):
+    """The process."""
+
+    def setUp(self) -> None:
+        self.addCleanup(os.umask, os.umask(0o022))
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
+        self.renewed = 0
+        self.service = StandaloneService(FakeReactor(), self.renew)
+        self.child = Child()
+        self.child.setServiceParent(self.service)
+        self.patch(os, "geteuid", lambda: 1000)
+        memory = mock.patch("homeftp.syscalls.System.give_back_memory")
+        self.memory = memory.start()
+        self.addCleanup(memory.stop)
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+    def test_set(self) -> None:
+        """Umask and memory allocator are set before the server starts."""
+        self.service.privilegedStartService()
+        self.service.startService()
+        self.assertEqual(self.child.umask, UMASK)
+        self.memory.assert_called_once()
+
+    def test_hangup(self) -> None:
+        """SIGHUP renews the certificates while the server runs; afterwards it does what it always does."""
+        self.service.startService()
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual(self.renewed, 1)
+        self.successResultOf(self.service.stopService())
+        self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_DFL)
+        self.assertFalse(self.child.running)
+
+    def test_root(self) -> None:
+        """A server of root's is warned about, and no other."""
+        for user, warnings in ((1000, 0), (0, 1)):
+            self.patch(os, "geteuid", lambda user=user: user)
+            with capturedLogs() as events:
+                self.service.startService()
+            self.assertEqual(len([event for event in events if "runs as root" in str(event)]), warnings)
+
+    def test_failed(self) -> None:
+        """A start that fails ends the process with one line, and no signal handler is left behind."""
+        before = signal.getsignal(signal.SIGHUP)
+        self.child.error = OperatorError("the port is taken")
+        shown = io.StringIO()
+        with mock.patch("sys.__stderr__", shown):
+            failed = self.assertRaises(StartFailed, self.service.startService)
+        self.assertEqual((shown.getvalue(), failed.code), ("homeftp: the port is taken\n", 2))
+        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+
+    def test_one_line(self) -> None:
+        """Only an `OperatorError` is one line: another exception is a bug, and keeps its traceback."""
+        with self.assertRaises(ValueError), one_line():
+            raise ValueError("a bug")
+
+    def test_clock(self) -> None:
+        """The reactor's clock becomes the monotonic one."""
+        reactor = FakeReactor()
+        use_monotonic_clock(reactor)
+        self.assertIs(reactor.seconds, time.monotonic)  # type: ignore[attr-defined]
