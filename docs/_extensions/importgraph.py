@@ -7,6 +7,7 @@ run it without building a page.
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping
 
@@ -23,29 +24,33 @@ def module_imports(package: Path = PACKAGE) -> Graph:
     `a.b` where `c` is defined in it. Imports in functions and for type checkers
     count as well.
     """
-    sources = dict(_sources(package))
+    trees = _trees(package)
     graph: Graph = {}
-    for name, source in sources.items():
+    for name, tree in trees.items():
         graph[name] = set()
-        for imported in _imported(source, package.name):
+        for imported in _imported(tree, package.name):
             found = imported
-            while found and found not in sources:
+            while found and found not in trees:
                 found = found.rpartition(".")[0]
             if found and found != name:
                 graph[name].add(found)
     return graph
 
 
-def _sources(package: Path) -> Iterator[tuple[str, str]]:
+@functools.lru_cache
+def _trees(package: Path) -> dict[str, ast.Module]:
+    """Every module of the package, parsed."""
+    found = {}
     for path in sorted(package.rglob("*.py")):
         parts = list(path.relative_to(package).with_suffix("").parts)
         if parts[-1] == "__init__":
             parts.pop()
-        yield ".".join(parts), path.read_text(encoding="utf-8")
+        found[".".join(parts)] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
 
 
-def _imported(source: str, package: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -162,18 +167,17 @@ def journey(text: str) -> list[Step]:
 def step_faults(step: Step, package: Path = PACKAGE) -> list[str]:
     """What of a step is not so in the code."""
     caller, kind, called, name = step
-    sources = dict(_sources(package))
-    missing = [f"{module} is no module" for module in (caller, called) if module not in sources]
+    trees = _trees(package)
+    missing = [f"{module} is no module" for module in (caller, called) if module not in trees]
     if missing:
         return missing
-    trees = {module: ast.parse(sources[module]) for module in (caller, called)}
     owner, _, member = name.rpartition(".")
     wrong = []
     if kind == "=>":
-        contracts = [ast.parse(source) for module, source in sources.items() if group_of(module, ["interfaces"])]
+        contracts = [tree for module, tree in trees.items() if group_of(module, ["interfaces"])]
         if not any(member in _members(tree, owner) for tree in contracts):
             wrong.append(f"{name} is not in interfaces")
-        if owner not in _implemented(trees[called]):
+        if not _implemented(trees[called]) & {owner, *_extensions_of(owner, trees.values())}:
             wrong.append(f"{called} does not implement {owner}")
     else:
         if called not in module_imports(package)[caller]:
@@ -200,6 +204,12 @@ def _members(tree: ast.Module, owner: str) -> set[str]:
 def _implemented(tree: ast.Module) -> set[str]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "implementer"]
     return {ast.unparse(argument) for call in calls for argument in call.args}
+
+
+def _extensions_of(interface: str, trees: Iterable[ast.Module]) -> set[str]:
+    """The interfaces whose base is this one."""
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    return {node.name for node in classes if interface in {ast.unparse(base) for base in node.bases}}
 
 
 def _used(tree: ast.Module) -> set[str]:

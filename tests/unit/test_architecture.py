@@ -1,0 +1,152 @@
+"""The pages of the architecture, held against the code: their diagrams, and the names that they mention."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.imports import modules
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+FOREIGN = frozenset("HostnameEndpoint LineReceiver Photo RecursionError SSLSocket".split())
+"""What the pages mention besides the classes of homeftp."""
+
+PLANNED = frozenset("Files IFileStream IFiles StoreContract".split())
+"""Classes that the pages mention and that are still to come."""
+
+
+def load_importgraph() -> Any:
+    """The module of the documentation that reads and compares the diagrams."""
+    path = DOCS / "_extensions" / "importgraph.py"
+    spec = importlib.util.spec_from_file_location("importgraph", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+importgraph = load_importgraph()
+
+
+def pages(*folders: str) -> Iterator[tuple[str, str]]:
+    """The pages of these folders: path and text."""
+    for folder in folders:
+        for path in sorted((DOCS / folder).glob("*.rst")):
+            yield path.relative_to(DOCS).as_posix(), path.read_text(encoding="utf-8")
+
+
+def diagrams(kind: str, text: str) -> list[str]:
+    """The contents of a page's diagrams of one kind."""
+    return re.findall(rf"^\.\. {kind}::\n\n((?:   .*\n)+)", text, re.MULTILINE)
+
+
+def classes() -> dict[str, set[str]]:
+    """The classes of homeftp and the names of their members."""
+    found: dict[str, set[str]] = {}
+    for _, source in modules():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                members = found.setdefault(node.name, set())
+                for each in node.body:
+                    if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                        members.add(each.name)
+                    elif isinstance(each, ast.AnnAssign):
+                        members.add(ast.unparse(each.target))
+    return found
+
+
+def unknown_names(text: str, known: dict[str, set[str]]) -> list[str]:
+    """The classes and their members that a text mentions in double backticks, and that do not exist."""
+    wrong = []
+    for name, member in re.findall(r"``([A-Z][A-Za-z]*[a-z][A-Za-z]*)(?:\.(\w+))?(?:\([^`]*\))?``", text):
+        if name not in FOREIGN | PLANNED and (name not in known or (member and member not in known[name])):
+            wrong.append(f"{name}.{member}" if member else name)
+    return wrong
+
+
+class DiagramTests(SynchronousTestCase):
+    """The arrows of the pages are those of the code."""
+
+    def test_layers(self) -> None:
+        """No import runs back up, and each arrow of a diagram is an import, and the other way round."""
+        graph = importgraph.module_imports()
+        found = 0
+        for page, text in pages("architecture"):
+            for content in diagrams("layers", text):
+                boxes = importgraph.layers(content)
+                self.assertEqual(importgraph.layer_faults(boxes, graph), [], page)
+                names = [name for names in boxes.values() for name in names]
+                imports = importgraph.merged(importgraph.grouped(graph, names), boxes)
+                self.assertEqual(importgraph.difference(importgraph.layer_arrows(boxes, graph), imports), [], page)
+                found += 1
+        self.assertGreater(found, 0)
+
+    def test_every_package_is_drawn(self) -> None:
+        """The first diagram has a box for each module, but for the helpers of tests."""
+        boxes = importgraph.layers(diagrams("layers", dict(pages("architecture"))["architecture/index.rst"])[0])
+        names = [name for names in boxes.values() for name in names]
+        undrawn = {name for name in importgraph.module_imports() if importgraph.group_of(name, names) is None}
+        self.assertEqual({name for name in undrawn if not name.startswith("testing")}, {""})
+
+    def test_journeys(self) -> None:
+        """Each step of a journey is a call that the code makes."""
+        steps = [
+            step
+            for _, text in pages("architecture")
+            for content in diagrams("journey", text)
+            for step in importgraph.journey(content)
+        ]
+        self.assertGreater(len(steps), 0)
+        self.assertEqual([fault for step in steps for fault in importgraph.step_faults(step)], [])
+
+    def test_wrong_diagrams_are_noticed(self) -> None:
+        """The control: arrows that are missing, too many or backwards, and steps that nobody takes, are found."""
+        graph = {"cli": {"server", "wire"}, "server": {"wire"}, "wire": set()}
+        self.assertEqual(importgraph.reduced(graph), {"cli": {"server"}, "server": {"wire"}, "wire": set()})
+        self.assertEqual(importgraph.difference({"cli": {"server"}, "server": {"wire"}}, graph), [])
+        self.assertEqual(
+            importgraph.difference({"cli": {"server"}, "wire": {"server"}}, graph),
+            [
+                "wire -> server is drawn, and no import",
+                "cli -> wire is an import, and not drawn",
+                "server -> wire is an import, and not drawn",
+            ],
+        )
+        boxes = importgraph.layers("wire: wire\nabove: server\nnowhere: nowhere\n")
+        self.assertEqual(importgraph.layer_faults(boxes, graph), ["nowhere is no module", "above -> wire runs back up"])
+        self.assertEqual(importgraph.circles({"a": {"b"}, "b": {"a"}, "c": {"a"}}), ["a", "b"])
+        for line, fault in (
+            ("errors -> status: Status", []),
+            ("status -> errors: Refusal", ["status does not import errors", "status does not use Refusal"]),
+            ("errors -> status: Nothing", ["Nothing is not in status", "errors does not use Nothing"]),
+            ("errors -> nowhere: Status", ["nowhere is no module"]),
+            (
+                "errors => status: IStore.stat",
+                ["status does not implement IStore", "errors does not use stat"],
+            ),
+        ):
+            (step,) = importgraph.journey(line)
+            self.assertEqual(importgraph.step_faults(step), fault)
+
+
+class NameTests(SynchronousTestCase):
+    """What the pages mention exists. tests/system/test_docs.py does the same for files."""
+
+    def test_classes(self) -> None:
+        """Each class, and each member of one, that architecture and decisions mention exists."""
+        known = classes()
+        wrong = {page: unknown_names(text, known) for page, text in pages("architecture", "decisions")}
+        self.assertEqual({page: names for page, names in wrong.items() if names}, {})
+
+    def test_unknown_names_are_noticed(self) -> None:
+        """The control: an unknown class and an unknown member are found; words that are no class are none."""
+        text = "``Box`` ``Jail`` ``Box.write`` ``Box.gone`` ``Box(store)`` ``STARTTLS`` ``if_hash``"
+        self.assertEqual(unknown_names(text, {"Box": {"write"}}), ["Jail", "Box.gone"])
