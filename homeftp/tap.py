@@ -31,8 +31,8 @@ _DEFAULTS = Settings(root="", state="")
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 
 
-def _attended() -> bool:
-    """Whether what is said goes to whoever started the server, and neither to a log nor to systemd's journal."""
+def _is_attended() -> bool:
+    """Whether a person reads the output of the server: it goes neither to a log file nor to systemd's journal."""
     return sys.stdout.isatty() or (sys.argv[0] == "homeftp" and "JOURNAL_STREAM" not in os.environ)
 
 
@@ -252,7 +252,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
-            attended=_attended(),
+            show_pairing_code=_is_attended(),
             similar_names=flags.get("similar-names", _DEFAULTS.similar_names),
             announce=not flags.get("no-announce", not _DEFAULTS.announce),
             limits=Limits(**limits),

@@ -24,7 +24,7 @@ from homeftp.client.connection.address import Address
 from homeftp.client.connection.errors import ConnectionFailed, not_reached
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.race import AllFailed, first_of
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 from homeftp.crypto import ca as identity
 from homeftp.crypto import tls
 from homeftp.errors import LoginFailed, UntrustedServer
@@ -51,7 +51,7 @@ async def connect(
     username: str = "",
     password: str = "",
     own: tls.DeviceIdentity | None = None,
-    patience: Patience | None = None,
+    patience: ClientTimeouts | None = None,
 ) -> Client:
     """Connect to the server of the home whose CA `ca` (PEM) is, and log in: as the device `own`, or with a password.
 
@@ -65,7 +65,7 @@ async def connect(
     `OthersAnswered`, which is `UntrustedServer` too.
     """
     places = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(Where, endpoint)]
-    where, protocol = await reach(reactor, places, tls.client_options(ca, own=own), patience or Patience())
+    where, protocol = await reach(reactor, places, tls.client_options(ca, own=own), patience or ClientTimeouts())
     client = Client(protocol, where)
     try:
         if own is None:
@@ -80,13 +80,13 @@ async def connect(
     return client
 
 
-async def first_contact(reactor: Any, endpoint: Where, *, patience: Patience | None = None) -> Presented:
+async def first_contact(reactor: Any, endpoint: Where, *, patience: ClientTimeouts | None = None) -> Presented:
     """Ask a server who it is, without telling it anything; then hang up.
 
     Raises `ConnectionFailed`, and `homeftp.errors.NotTrusted` for what is no
     homeftp server.
     """
-    protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or Patience())
+    protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or ClientTimeouts())
     try:
         ca: x509.Certificate = tls.presented_ca(protocol.transport)
     finally:
@@ -98,7 +98,7 @@ async def reach(
     reactor: Any,
     places: Sequence[Where],
     options: Any,
-    patience: Patience,
+    patience: ClientTimeouts,
     proves: Callable[[ClientProtocol], None] = lambda protocol: None,
 ) -> tuple[Where, ClientProtocol]:
     """A connection on which TLS is up to the first of the places at which it is, and which that is.
@@ -141,7 +141,7 @@ def shown(where: Where) -> str:
     return str(where) if isinstance(where, Address | str) else "the server"
 
 
-async def secure(reactor: Any, where: Where, options: Any, patience: Patience) -> ClientProtocol:
+async def secure(reactor: Any, where: Where, options: Any, patience: ClientTimeouts) -> ClientProtocol:
     """A connection on which TLS is up. Raises `ConnectionFailed` and `UntrustedServer`."""
     said = shown(where)
     if isinstance(where, Address):

@@ -102,7 +102,7 @@ class HomeFTPService(MultiService):
             )
         methods = LoginMethods(accounts=None, password=None, code=None)
         if server.own_accounts:
-            invite = self._settings.attended and bool(server.json.plain)
+            invite = self._settings.show_pairing_code and bool(server.json.plain)
             methods = own_login_methods(server.state, server.audit, invite=invite)
         self._is_open = True  # last of all threads, which keep a process alive
         for pool in server.pools:

@@ -19,7 +19,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from homeftp.client.connection.protocol import ClientProtocol
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.crypto.ca import Identity, open_identity
 
@@ -173,7 +173,7 @@ class Wire:
         *,
         pinned: str = "home",
         presented: str = "home",
-        patience: Patience | None = None,
+        patience: ClientTimeouts | None = None,
         clock: Clock | None = None,
         server: Any = None,
         options: Any = None,
@@ -181,7 +181,7 @@ class Wire:
         self.clock = clock or Clock()
         self.identity = identity(presented)
         options = options or tls.client_options(identity(pinned).ca_pem)
-        self.client = ClientProtocol(options, self.clock, patience or Patience())
+        self.client = ClientProtocol(options, self.clock, patience or ClientTimeouts())
         self.server = server or EvilServer()
         self.near = End(self.client, self.clock, client=True)
         self.far = End(self.server, self.clock, client=False)

@@ -155,7 +155,7 @@ class OptionsTests(SynchronousTestCase):
         for command, environ, attended in cases:
             self.patch(sys, "argv", [command])
             with mock.patch.dict(os.environ, environ):
-                self.assertEqual(self.parse("a").attended, attended, (command, environ))
+                self.assertEqual(self.parse("a").show_pairing_code, attended, (command, environ))
 
     def test_help(self) -> None:
         """--help names every option and ends well."""

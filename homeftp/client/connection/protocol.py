@@ -27,7 +27,7 @@ from homeftp.client.connection.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.connection.response import IListener, IResponseHandler, settled
 from homeftp.client.connection.sender import Sender
 from homeftp.client.connection.timeouts import PendingWait, Watchdog
-from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, SOCKET_WRITE, STREAM_PIECE, Patience
+from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, SOCKET_WRITE, STREAM_PIECE, ClientTimeouts
 from homeftp.crypto.tls import negotiated_ok
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import BadRequest
@@ -51,7 +51,7 @@ class ClientProtocol(LineReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_RESPONSE_LINE
 
-    def __init__(self, tls: IOpenSSLClientConnectionCreator, clock: IReactorTime, patience: Patience) -> None:
+    def __init__(self, tls: IOpenSSLClientConnectionCreator, clock: IReactorTime, patience: ClientTimeouts) -> None:
         self.secured: Deferred[ClientProtocol] = Deferred(self._cancelled)
         self._tls = tls
         self._patience = patience

@@ -6,7 +6,7 @@ from typing import Callable, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 
 
 class PendingWait(NamedTuple):
@@ -19,7 +19,7 @@ class PendingWait(NamedTuple):
 class Watchdog:
     """Calls `expired` with a complaint, once, when the server has been silent for too long."""
 
-    def __init__(self, clock: IReactorTime, patience: Patience, expired: Callable[[str], None]) -> None:
+    def __init__(self, clock: IReactorTime, patience: ClientTimeouts, expired: Callable[[str], None]) -> None:
         self._clock = clock
         self._patience = patience
         self._expired = expired

@@ -22,7 +22,7 @@ from twisted.internet.defer import CancelledError
 
 from homeftp.client.files.directory import Directory
 from homeftp.client.files.tempfile import DownloadFile, OpenDirectories, PartialDownload
-from homeftp.config import FRAGMENT_SECONDS, RESUMABLE
+from homeftp.config import PARTIAL_UPLOAD_SECONDS, RESUMABLE
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.hashing import filehash as tree
 from homeftp.hashing.hashcache import CachedHash, HashCache
@@ -260,7 +260,7 @@ class LargeDownload:
 
 def _sweep(folder: Directory, name: str) -> None:
     found = folder.look(name)
-    if found is not None and time.time() - found.st_mtime >= FRAGMENT_SECONDS:
+    if found is not None and time.time() - found.st_mtime >= PARTIAL_UPLOAD_SECONDS:
         fd = folder.claim(name)
         if fd is not None:
             folder.remove(name)

@@ -18,7 +18,7 @@ from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import understood
 from homeftp.client.dial import Where, reach
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 from homeftp.crypto import ca as identity
 from homeftp.crypto import tls
 from homeftp.crypto.devicecert import belongs, new_request
@@ -80,7 +80,7 @@ async def pair(
     *,
     device: str,
     announced: str = "",
-    patience: Patience | None = None,
+    patience: ClientTimeouts | None = None,
 ) -> Paired:
     """Pair with the server at `endpoint`, which knows the code; `device` is what this machine calls itself.
 
@@ -100,7 +100,7 @@ async def pair(
 
     places = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(Where, endpoint)]
     options = tls.first_contact_options()
-    where, protocol = await reach(reactor, places, options, patience or Patience(), as_announced)
+    where, protocol = await reach(reactor, places, options, patience or ClientTimeouts(), as_announced)
     try:
         return attrs.evolve(await pair_over(Client(protocol), code, device), where=where)
     finally:

@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from homeftp.client.api import Client
 from homeftp.client.connection.errors import ConnectionFailed, NotReached, ProtocolViolation
 from homeftp.client.transfer.model import TransferContext, TransferObserver
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 from homeftp.errors import Busy, ShuttingDown
 
 _FIRST, _LONGEST = 1.0, 30.0
@@ -40,14 +40,14 @@ class Reconnector:
         make: Callable[[], Awaitable[Client]],
         *,
         say: Callable[[str], None] = lambda words: None,
-        patience: Patience | None = None,
+        patience: ClientTimeouts | None = None,
     ) -> None:
         self.say = say
         self.client: Client | None = None
         """The newest connection."""
         self._clock = clock
         self._make = make
-        self._seconds = (patience or Patience()).reconnect_seconds
+        self._seconds = (patience or ClientTimeouts()).reconnect_seconds
         self._pause = _FIRST
         self._got_on_at = 0.0
 

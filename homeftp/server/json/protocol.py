@@ -87,7 +87,7 @@ class ServerProtocol(RequestReceiver):
             stalled=self._input_stalled,
             expired=self._expire,
         )
-        self._overdue = StuckRequestLog(self._server.reactor, self._limits.overdue_seconds, self.peer)
+        self._overdue = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
         """Free what the client held; whoever still works for it learns that it has gone."""

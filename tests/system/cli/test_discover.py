@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 from homeftp.discovery import short
 from tests.support.networks import ADDRESS, OTHER_ADDRESS, Network
 from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp
@@ -217,7 +217,7 @@ class MovedTests(NetworkCase):
         began = time.monotonic()
         done = self.homeftp("ls", "nas:")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertLess(time.monotonic() - began, Patience().tls_seconds, "it has waited for the other")
+        self.assertLess(time.monotonic() - began, ClientTimeouts().tls_seconds, "it has waited for the other")
 
     def test_impostor(self) -> None:
         """Whoever announces the fingerprint of another is told nothing, and keeps nobody from the right one."""

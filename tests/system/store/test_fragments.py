@@ -12,7 +12,7 @@ from unittest import mock
 
 import attrs
 
-from homeftp.config import CHECKPOINT, FRAGMENT_SECONDS, MIB, RESUMABLE
+from homeftp.config import CHECKPOINT, MIB, PARTIAL_UPLOAD_SECONDS, RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
 from homeftp.model import ResumePoint, WriteRequest
@@ -282,15 +282,15 @@ class LifeTests(FragmentCase):
         share = self.share()
         put = self.cut(share)
         now = time.time()
-        with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS - 60):
+        with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS - 60):
             share.maintain()
         self.assertIsNotNone(self.arrived(share, put), "the control")
-        with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS + 60):
+        with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS + 60):
             share.maintain()
         self.assertEqual((self.arrived(share, put), self.left()), (None, []))
         self.cut(share)
         share.close()
-        with mock.patch("time.time", return_value=now + FRAGMENT_SECONDS + 60):
+        with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS + 60):
             self.share()
         self.assertEqual(self.left(), [])
 
@@ -299,7 +299,7 @@ class LifeTests(FragmentCase):
         share = self.share()
         incoming = share.upload(put_of("a/file", CONTENT)[0])
         incoming.write(CONTENT[:HALF])
-        with mock.patch("time.time", return_value=time.time() + 2 * FRAGMENT_SECONDS):
+        with mock.patch("time.time", return_value=time.time() + 2 * PARTIAL_UPLOAD_SECONDS):
             share.maintain()
         incoming.write(CONTENT[HALF:])
         self.assertEqual(incoming.commit().hash, sha(CONTENT))

@@ -20,7 +20,7 @@ from homeftp.client import Address, ConnectionFailed, NotReached, OthersAnswered
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.dial import Where, reach
 from homeftp.client.transfer.retry import passes
-from homeftp.config import Patience
+from homeftp.config import ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import UntrustedServer
 from tests.support.fakeserver import identity
@@ -120,7 +120,7 @@ class ReachTests(TestCase):
     def reach(self, *places: Where, seconds: float = 0.05, **patience: float) -> Coroutine[Any, Any, Address]:
         async def reached() -> Address:
             options = tls.client_options(identity("home").ca_pem)
-            where, protocol = await reach(LOOP, places, options, Patience(attempt_seconds=seconds, **patience))
+            where, protocol = await reach(LOOP, places, options, ClientTimeouts(attempt_seconds=seconds, **patience))
             self.assertIsInstance(protocol, ClientProtocol)
             await protocol.close()
             assert isinstance(where, Address)

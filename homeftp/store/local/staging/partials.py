@@ -19,7 +19,7 @@ import stat
 import time
 from threading import Lock
 
-from homeftp.config import FRAGMENT_SECONDS
+from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Internal, Refusal
 from homeftp.model import WriteRequest
@@ -180,7 +180,7 @@ class PartialUploads:
         """Throw away those that nobody has gone on with for a day."""
         idle = self._idle(None)
         for number, fragment in enumerate(idle):
-            if time.time() - fragment.touched >= FRAGMENT_SECONDS or number < len(idle) - MOST:
+            if time.time() - fragment.touched >= PARTIAL_UPLOAD_SECONDS or number < len(idle) - MOST:
                 self._remove(fragment)
 
     def _idle(self, place: DirHandle | None) -> list[PartialUpload]:
@@ -245,7 +245,7 @@ class PartialUploads:
         except (OSError, Refusal):
             return self._away(fragment) and age < AWAY_SECONDS
         fragment.arrived = [each for each in fragment.arrived if each.size <= found.st_size]
-        if not fragment.arrived or age >= FRAGMENT_SECONDS:
+        if not fragment.arrived or age >= PARTIAL_UPLOAD_SECONDS:
             self._unlink(fragment)
             return False
         fragment.noted = fragment.arrived[-1].size

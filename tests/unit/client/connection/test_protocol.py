@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from homeftp.client.connection.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.connection.response import IResponseHandler, ResponseStream
-from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, Patience
+from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import Refusal, UntrustedServer
 from homeftp.interfaces import IPayload
@@ -190,7 +190,7 @@ class BeforeTLSTests(SynchronousTestCase):
 
     def test_silence(self) -> None:
         """A server that never begins TLS is given up after the deadline, and not before."""
-        wire = Wire(patience=Patience(tls_seconds=10))
+        wire = Wire(patience=ClientTimeouts(tls_seconds=10))
         wire.pump()
         wire.clock.advance(9.9)
         wire.pump()
@@ -461,11 +461,11 @@ class SendingTests(SynchronousTestCase):
         self.assertIsInstance(told.reason, ConnectionFailed)
 
 
-class PatienceTests(SynchronousTestCase):
+class TimeoutTests(SynchronousTestCase):
     """How long the client waits, by its own clock."""
 
     def setUp(self) -> None:
-        self.wire = Wire(patience=Patience(stall_seconds=60, answer_seconds=3600))
+        self.wire = Wire(patience=ClientTimeouts(stall_seconds=60, answer_seconds=3600))
         self.wire.secure()
         self.client = self.successResultOf(self.wire.client.secured)
 
