@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "discovery": VALUES | {"host"},
     "audit": VALUES | {"host", "crypto"},
     "store.policy": CONTRACTS,
-    "store": CONTRACTS | {"store.policy"},
+    "store": CONTRACTS | {"hashing", "store.policy"},
     "store.local": SHARED | {"store.policy", "wire"},
     "files": CONTRACTS | {"hashing", "workers"},
     "accounts": SHARED | {"store.policy"},

@@ -43,6 +43,20 @@ def check_replaceable(endpoint: Endpoint, existing: Entry | None, precondition: 
     check(endpoint, existing, precondition)
 
 
+def check_directory(endpoint: Endpoint, existing: Entry | None, precondition: str | None) -> None:
+    """`check` for a directory that is to be made, or to get metadata: raises `WrongKind` (43) for every hash."""
+    if names_content(precondition):
+        raise no_hash(endpoint)
+    check(endpoint, existing, precondition)
+
+
+def check_directory_move(source: Endpoint, target: Endpoint, existing: Entry | None, precondition: str | None) -> None:
+    """`check` for the target of a directory's move: a directory replaces nothing."""
+    if precondition not in (None, ABSENT):
+        raise no_hash(source)
+    check(target, existing, ABSENT)
+
+
 def gone(endpoint: Endpoint) -> Changed:
     """The refusal where something was expected and nothing exists."""
     return Changed(f"{display_path(endpoint)} no longer exists on the server: compare again")

@@ -1,0 +1,397 @@
+"""A store in memory: the reference implementation of `IStore`, and the backend for tests.
+
+It supports every capability and honours every policy in the simplest way:
+under one lock, each change first checks everything that can refuse it, then is
+made, then is recorded. Nothing survives the process.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import Callable, Generator, Iterator, Sequence
+
+import attrs
+from zope.interface import implementer
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload, StoreOptions
+from homeftp.model import SERVER, Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.store.buffers import BytesDraft, BytesFile, BytesUpload
+from homeftp.store.memorytree import MemoryTree, Node, sort
+from homeftp.store.policy import wording
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import WriteLimits, check_content, check_mtime, check_not_root
+from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.pages import entry_cost, listing_pages, paged
+from homeftp.store.policy.preconditions import check, check_directory, check_directory_move, check_replaceable
+
+Report = Callable[[Change], None]
+
+REMOVED_AT_ONCE = 256
+"""Files that `remove` removes in one step."""
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+@implementer(IStore)
+class MemoryStore:
+    """Files in memory, with every capability. `clock` tells the time in microseconds since 1970."""
+
+    def __init__(
+        self, options: StoreOptions | None = None, *, read_only: str | None = None, clock: Callable[[], int] = _now_us
+    ) -> None:
+        options = options or StoreOptions()
+        self.read_only = read_only
+        self.capabilities = Capabilities(
+            resume=True,
+            versions=options.retention.seconds > 0,
+            metadata=True,
+            atomic_directory_move=True,
+            similar_names=not options.similar_names,
+            edit=True,
+            copy=True,
+            quota=options.quota is not None,
+        )
+        self._tree = MemoryTree(options, clock)
+        self._limits = WriteLimits(Filetypes(options.filetypes), options.file_size)
+        self._log = ChangeLog(options.record_changes)
+        self._actor = SERVER
+
+    def bind(self, actor: Actor) -> MemoryStore:
+        """The same store; what is changed through it is recorded as changed by `actor`."""
+        bound = copy.copy(self)
+        bound._actor = actor
+        return bound
+
+    # -- reading -------------------------------------------------------------------
+
+    def stat(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there; None where nothing does."""
+        node = self._find(endpoint)
+        return None if node is None else node.entry()
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several at once."""
+        return [catch(self.stat, endpoint) for endpoint in endpoints]
+
+    def open(self, endpoint: Endpoint) -> IOpenFile:
+        """Open a file for reading."""
+        return self._open(endpoint, -1)
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open` for several at once."""
+        return [catch(self._open, endpoint, inline) for endpoint in endpoints]
+
+    def _open(self, endpoint: Endpoint, inline: int) -> IOpenFile:
+        node = self._file(endpoint)
+        return BytesFile(node.entry(), node.content, inline)
+
+    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+        """A directory's entries as they were at the first step, page by page."""
+        with self._tree.lock:
+            if self._existing(endpoint).kind == "file":
+                raise wording.not_a_directory(endpoint)
+            depth = len(endpoint.parts)
+            found = [(names[depth:], self._tree.nodes[names]) for names in self._tree.beneath(endpoint.parts)]
+        yield from listing_pages(
+            self._item("/".join(below), node) for below, node in found if recursive or not below[1:]
+        )
+
+    def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
+        problem = self._limits.filetypes.problem(name) if node.kind == "file" else None
+        return node.entry(name) if problem is None else (name, problem)
+
+    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+        """The versions of a file, or of all beneath a directory, page by page."""
+        with self._tree.lock:
+            depth = len(endpoint.parts)
+            found = [
+                node.version("/".join(names[depth:]), at_us)
+                for names in sort(each for each in self._tree.versions if each[:depth] == endpoint.parts)
+                for at_us, node in sorted(self._tree.versions[names].items(), reverse=True)
+                if self._limits.filetypes.problem(names[-1]) is None
+            ]
+        yield from paged(found, lambda version: entry_cost(version.name))
+
+    def resume_point(
+        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> ResumePoint | None:
+        """How much of a content arrived earlier."""
+        with self._tree.lock:
+            content = self._tree.arrived(endpoint, hash, size, mtime_us)
+        return ResumePoint(len(content), hash_bytes(content)) if content else None
+
+    def free_space(self) -> int | None:
+        """Bytes that the quota leaves; None without one."""
+        with self._tree.lock:
+            return self._tree.free()
+
+    # -- writing contents ----------------------------------------------------------
+
+    def upload(self, request: WriteRequest) -> IUpload:
+        """Begin to write a file."""
+        self._begin(request)
+        with self._tree.lock:
+            arrived = self._tree.arrived(request.endpoint, request.hash, request.size, request.mtime_us)
+        if len(arrived) < request.offset:
+            raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
+        return BytesUpload(
+            request,
+            arrived[: request.offset],
+            check_size=partial(self._check_size, request.endpoint),
+            commit=partial(self._put, request),
+            suspend=partial(self._suspend, request),
+        )
+
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        """Write small files, one after the other."""
+        return [catch(self._put, request, content, request.hash) for request, content in requests]
+
+    def edit(self, request: WriteRequest) -> IDraft:
+        """Begin to change a file's content at any offset."""
+        request = attrs.evolve(request, size=None, hash=None)
+        return BytesDraft(
+            self._begin(request),
+            check_size=partial(self._check_size, request.endpoint),
+            commit=partial(self._put, request, declared=None),
+        )
+
+    def _begin(self, request: WriteRequest) -> bytes:
+        """Refuse what can be refused early; returns the current content."""
+        self._check_writable()
+        self._limits.check(request)
+        with self._tree.lock:
+            check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
+            self._tree.reserve(request.endpoint, request.size or 0)
+            node = self._tree.nodes.get(request.endpoint.parts)
+            return b"" if node is None else node.content
+
+    def _check_size(self, endpoint: Endpoint, size: int) -> None:
+        self._limits.check_size(endpoint, size)
+        with self._tree.lock:
+            self._tree.reserve(endpoint, size)
+
+    def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
+        """Put a content in place: every write ends here."""
+        hash = hash_bytes(content)
+        self._limits.check(request if request.offset else attrs.evolve(request, size=len(content)))
+        check_content(request, len(content), hash, declared)
+        with self._changing() as changed:
+            node = self._tree.new("file", request, content, hash)
+            self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
+            self._tree.drop_partials(request)
+        return node.entry()
+
+    def _suspend(self, request: WriteRequest, content: bytes) -> None:
+        with self._tree.lock:
+            self._tree.keep_partial(request, content)
+
+    # -- changing the tree ---------------------------------------------------------
+
+    def make_directory(self, request: WriteRequest) -> Entry:
+        """Make a directory and its missing parents; one that exists gets the metadata."""
+        endpoint, actor = request.endpoint, self._actor_of(request)
+        check_mtime(request.mtime_us)
+        with self._changing() as changed:
+            check_directory(endpoint, self._tree.entry(endpoint), request.precondition)
+            self._make_directories(endpoint, actor, changed)
+            if request.mtime_us is not None or request.mode is not None:
+                self._set_metadata(endpoint, request.mtime_us, request.mode, actor, changed)
+            return self._tree.nodes[endpoint.parts].entry()
+
+    def set_metadata(
+        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+    ) -> Entry:
+        """Change mtime and mode; None leaves the value."""
+        check_mtime(mtime_us)
+        with self._changing() as changed:
+            check(endpoint, self._existing(endpoint).entry(), precondition)
+            return self._set_metadata(endpoint, mtime_us, mode, self._actor, changed)
+
+    def copy(
+        self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Copy a file's content, mtime and mode."""
+        if source.parts == target.parts:
+            raise wording.into_itself(source)
+        self._limits.check(WriteRequest(endpoint=target))
+        with self._changing() as changed:
+            node = self._file(source)
+            check(source, node.entry(), source_precondition)
+            node = attrs.evolve(node, tag=self._tree.tag())
+            self._place(target, node, target_precondition, self._actor, changed)
+        return node.entry()
+
+    def move(
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Give a file or a directory another name."""
+        if not source.parts:
+            raise wording.stays()
+        if source.parts == target.parts[: len(source.parts)]:
+            raise wording.into_itself(source)
+        check_not_root(target)
+        with self._changing() as changed:
+            node = self._existing(source)
+            check(source, node.entry(), source_precondition)
+            if node.kind == "directory":
+                self._move_directory(source, target, target_precondition, changed)
+            else:
+                self._limits.filetypes.check(target)
+                node = attrs.evolve(node, tag=self._tree.tag())
+                self._place(target, node, target_precondition, self._actor, changed, source=source)
+            return self._tree.nodes[target.parts].entry()
+
+    def _move_directory(self, source: Endpoint, target: Endpoint, precondition: str | None, changed: Report) -> None:
+        check_directory_move(source, target, self._tree.entry(target), precondition)
+        self._tree.check_name(target, leaving=source)
+        self._make_directories(target.parent, self._actor, changed)
+        self._tree.rename(source, target)
+        changed(Change("move", "directory", source, self._actor, target))
+
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Remove a file or a directory, step by step."""
+        if not endpoint.parts:
+            raise wording.stays()
+        with self._changing():
+            check(endpoint, self._existing(endpoint).entry(), precondition)
+            below = self._tree.beneath(endpoint.parts)
+            if below and not recursive:
+                raise wording.not_empty(endpoint)
+            files = [names for names in [endpoint.parts, *below] if self._tree.nodes[names].kind == "file"]
+            folders = [names for names in [endpoint.parts, *below] if self._tree.nodes[names].kind == "directory"]
+        steps = [files[start : start + REMOVED_AT_ONCE] for start in range(0, len(files), REMOVED_AT_ONCE)]
+        steps += [[names] for names in sorted(folders, key=len, reverse=True)]
+        for step in steps:
+            with self._changing() as changed:
+                removed = sum(self._remove(Endpoint(names, endpoint.home), changed) for names in step)
+            yield removed
+
+    def _remove(self, endpoint: Endpoint, changed: Report) -> int:
+        """Remove a file or an empty directory, if it still exists; returns how many."""
+        node = self._tree.nodes.get(endpoint.parts)
+        if node is None:
+            return 0
+        if self._tree.beneath(endpoint.parts):
+            raise wording.not_empty(endpoint)
+        change = Change("delete", node.kind, endpoint, self._actor)
+        if node.kind == "file":
+            self._tree.keep_version(endpoint, node)
+            change = attrs.evolve(change, old_size=len(node.content), old_hash=node.hash)
+        del self._tree.nodes[endpoint.parts]
+        changed(change)
+        return 1
+
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Put a version back; it is none any more."""
+        check_not_root(endpoint)
+        self._limits.filetypes.check(endpoint)
+        with self._changing() as changed:
+            kept = self._tree.versions.get(endpoint.parts, {})
+            at = max(kept, default=None) if at_us is None else at_us
+            if at is None or at not in kept:
+                raise wording.no_version(endpoint, at_us)
+            node = attrs.evolve(kept[at], tag=self._tree.tag())
+            self._place(endpoint, node, precondition, self._actor, changed, reserve=False)
+            del kept[at]
+        return node.entry()
+
+    def maintain(self) -> None:
+        """Remove versions and partial uploads that were kept long enough."""
+        with self._tree.lock:
+            self._tree.expire()
+
+    def close(self) -> None:
+        """Record what could not be recorded yet; raises `UnrecordedChanges`."""
+        self._log.close()
+
+    # -- shared by all of them -----------------------------------------------------
+
+    def _find(self, endpoint: Endpoint) -> Node | None:
+        """What exists there; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
+        with self._tree.lock:
+            node = self._tree.nodes.get(endpoint.parts)
+        if node is None:
+            self._limits.filetypes.check_absent(endpoint)
+        elif node.kind == "file":
+            self._limits.filetypes.check(endpoint)
+        return node
+
+    def _existing(self, endpoint: Endpoint) -> Node:
+        node = self._find(endpoint)
+        if node is None:
+            raise wording.not_found(endpoint)
+        return node
+
+    def _file(self, endpoint: Endpoint) -> Node:
+        node = self._existing(endpoint)
+        if node.kind == "directory":
+            raise wording.is_directory(endpoint)
+        return node
+
+    def _actor_of(self, request: WriteRequest) -> Actor:
+        return self._actor if request.actor == SERVER else request.actor
+
+    def _check_writable(self) -> None:
+        if self.read_only is not None:
+            raise wording.read_only(self.read_only)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Report]:
+        """Every change is made in here: under the lock, and reported to the change log."""
+        self._check_writable()
+        with self._tree.lock:
+            self._log.ensure_recorded()
+            with self._log.changing() as changed:
+                yield changed
+
+    def _place(
+        self,
+        endpoint: Endpoint,
+        node: Node,
+        precondition: str | None,
+        actor: Actor,
+        changed: Report,
+        *,
+        source: Endpoint | None = None,
+        reserve: bool = True,
+    ) -> None:
+        """Let `endpoint` have a file, which is no longer at `source`; what is there becomes a version."""
+        existing = self._tree.nodes.get(endpoint.parts)
+        check_replaceable(endpoint, self._tree.entry(endpoint), precondition)
+        if existing is None:
+            self._tree.check_name(endpoint, leaving=source)
+        if reserve and source is None:
+            self._tree.reserve(endpoint, len(node.content))
+        self._make_directories(endpoint.parent, actor, changed)
+        change = Change("add", "file", endpoint, actor, None, len(node.content), node.hash)
+        if existing is not None:
+            self._tree.keep_version(endpoint, existing)
+            change = attrs.evolve(change, what="replace", old_size=len(existing.content), old_hash=existing.hash)
+        if source is not None:
+            del self._tree.nodes[source.parts]
+            change = attrs.evolve(change, what="move", endpoint=source, to=endpoint)
+        self._tree.nodes[endpoint.parts] = node
+        changed(change)
+
+    def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Report) -> None:
+        """Make what is missing on the way to a directory, and it."""
+        for parent in self._tree.missing(endpoint):
+            self._tree.check_name(parent)
+            self._tree.nodes[parent.parts] = self._tree.new("directory", WriteRequest(endpoint=parent))
+            changed(Change("add", "directory", parent, actor))
+
+    def _set_metadata(
+        self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, actor: Actor, changed: Report
+    ) -> Entry:
+        node = self._tree.set_metadata(endpoint, mtime_us, mode)
+        changed(Change("metadata", node.kind, endpoint, actor))
+        return node.entry()

@@ -1,0 +1,197 @@
+"""What `MemoryStore` keeps: files and directories, versions, partial uploads, and the room for them.
+
+One dictionary from the names of an endpoint to what exists there; its values
+never change, so that whoever holds one holds a snapshot. Whether something may
+be changed, and who hears of it, is decided in `homeftp.store.memory`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from threading import RLock
+from typing import Callable, Iterator
+
+import attrs
+
+from homeftp.config import FRAGMENT_SECONDS
+from homeftp.endpoint import ROOT, Endpoint
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import Entry, Kind, Version, WriteRequest
+from homeftp.store.policy import similarnames, wording
+
+Names = tuple[str, ...]
+
+_SECOND_US = 1_000_000
+
+
+@attrs.frozen
+class Node:
+    """A file or a directory. `tag` is another one whenever anything about it changes."""
+
+    kind: Kind
+    mtime_us: int
+    mode: int
+    tag: str
+    content: bytes = b""
+    hash: str | None = None
+
+    def entry(self, name: str = "") -> Entry:
+        """The node as callers of the store see it."""
+        return Entry(name, self.kind, len(self.content), self.mtime_us, self.mode, self.hash, self.tag)
+
+    def version(self, name: str, at_us: int) -> Version:
+        """The node as a version of that time."""
+        return Version(name, at_us, len(self.content), self.mtime_us, self.mode, self.hash)
+
+
+@attrs.frozen
+class PartialContent:
+    """What arrived in an upload that was suspended."""
+
+    request: WriteRequest
+    content: bytes
+    at_us: int
+
+    def fits(self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> bool:
+        """Whether it may be the beginning of that content: by the hash where both are known, else by size and time."""
+        if endpoint != self.request.endpoint:
+            return False
+        if hash is not None and self.request.hash is not None:
+            return hash == self.request.hash
+        return None not in (size, mtime_us) and (size, mtime_us) == (self.request.size, self.request.mtime_us)
+
+
+class MemoryTree:
+    """Everything that one store holds. Read and change it under `lock`."""
+
+    def __init__(self, options: StoreOptions, clock: Callable[[], int]) -> None:
+        self._options = options
+        self._clock = clock
+        self._tags = itertools.count(1)
+        self.lock = RLock()
+        self.nodes: dict[Names, Node] = {(): self.new("directory", WriteRequest(endpoint=ROOT))}
+        self.versions: dict[Names, dict[int, Node]] = {}
+        """By endpoint, and by the time at which they were replaced or removed."""
+        self._partials: list[PartialContent] = []
+
+    def new(self, kind: Kind, request: WriteRequest, content: bytes = b"", hash: str | None = None) -> Node:
+        """A node with a request's metadata, or with that of new ones."""
+        mtime_us = self._clock() if request.mtime_us is None else request.mtime_us
+        mode = (0o644 if kind == "file" else 0o755) if request.mode is None else request.mode & 0o777
+        return Node(kind, mtime_us, mode, self.tag(), content, hash)
+
+    def tag(self) -> str:
+        """A tag that nothing had before."""
+        return str(next(self._tags))
+
+    # -- names ---------------------------------------------------------------------
+
+    def beneath(self, names: Names) -> list[Names]:
+        """What is beneath a directory, sorted as a listing is: each directory is followed by what it holds."""
+        return sort(each for each in self.nodes if len(each) > len(names) and each[: len(names)] == names)
+
+    def entry(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there, for preconditions."""
+        node = self.nodes.get(endpoint.parts)
+        return None if node is None else node.entry()
+
+    def missing(self, endpoint: Endpoint) -> list[Endpoint]:
+        """The directories that are missing on the way to a directory, and it; raises `WrongKind` (43) for a file."""
+        way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]
+        if any(self.nodes[each.parts].kind == "file" for each in way if each.parts in self.nodes):
+            raise wording.not_a_directory(endpoint)
+        return [each for each in way if each.parts not in self.nodes]
+
+    def rename(self, source: Endpoint, target: Endpoint) -> None:
+        """Give a directory, with all beneath it, another name."""
+        for names in [source.parts, *self.beneath(source.parts)]:
+            self.nodes[target.parts + names[len(source.parts) :]] = self.nodes.pop(names)
+
+    def set_metadata(self, endpoint: Endpoint, mtime_us: int | None, mode: int | None) -> Node:
+        """Change mtime and mode where they are given."""
+        node = attrs.evolve(self.nodes[endpoint.parts], tag=self.tag())
+        if mtime_us is not None:
+            node = attrs.evolve(node, mtime_us=mtime_us)
+        if mode is not None:
+            node = attrs.evolve(node, mode=mode & 0o777)
+        self.nodes[endpoint.parts] = node
+        return node
+
+    def check_name(self, endpoint: Endpoint, *, leaving: Endpoint | None = None) -> None:
+        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's, other than the one `leaving`."""
+        if self._options.similar_names:
+            return
+        siblings = (names for names in self.nodes if names and names[:-1] == endpoint.parts[:-1])
+        taken = None if leaving is None else leaving.parts
+        similarnames.check(endpoint.name, [names[-1] for names in siblings if names != taken])
+
+    # -- versions ------------------------------------------------------------------
+
+    def keep_version(self, endpoint: Endpoint, node: Node) -> None:
+        """What is replaced or removed becomes a version, unless none are kept."""
+        if self._options.retention.seconds > 0:
+            kept = self.versions.setdefault(endpoint.parts, {})
+            kept[max(self._clock(), max(kept, default=0) + 1)] = node
+
+    def expire(self) -> None:
+        """Drop versions and partial uploads that were kept long enough."""
+        now = self._clock()
+        for at_us, names in self._oldest():
+            if at_us < now - self._options.retention.seconds * _SECOND_US:
+                self.versions[names].pop(at_us)
+        self._partials[:] = [each for each in self._partials if each.at_us >= now - FRAGMENT_SECONDS * _SECOND_US]
+
+    def _oldest(self) -> list[tuple[int, Names]]:
+        """All versions, the oldest first."""
+        return sorted((at_us, names) for names, kept in self.versions.items() for at_us in kept)
+
+    # -- partial uploads -----------------------------------------------------------
+
+    def arrived(self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> bytes:
+        """The most that arrived of that content earlier."""
+        fitting = [each.content for each in self._partials if each.fits(endpoint, hash, size, mtime_us)]
+        return max(fitting, key=len, default=b"")
+
+    def keep_partial(self, request: WriteRequest, content: bytes) -> None:
+        """Keep what arrived of an upload, so that it can be continued."""
+        self.drop_partials(request)
+        self._partials.append(PartialContent(request, content, self._clock()))
+
+    def drop_partials(self, request: WriteRequest) -> None:
+        """Forget what arrived of the same content."""
+        told = (request.endpoint, request.hash, request.size, request.mtime_us)
+        self._partials[:] = [each for each in self._partials if not each.fits(*told)]
+
+    # -- space ---------------------------------------------------------------------
+
+    def free(self) -> int | None:
+        """Bytes that the quota leaves; None without one."""
+        return None if self._options.quota is None else max(0, self._options.quota - self._used())
+
+    def reserve(self, endpoint: Endpoint, size: int) -> None:
+        """Make room within the quota: the oldest versions go, then partial uploads, unless that is not enough.
+
+        Raises `NoSpace` (52).
+        """
+        quota = self._options.quota
+        if quota is None or self._used() + size <= quota:
+            return
+        lasting = sum(len(node.content) for node in self.nodes.values())
+        if lasting + size > quota:
+            raise wording.over_quota(endpoint, quota, size, quota - lasting)
+        for at_us, names in self._oldest():
+            if self._used() + size > quota:
+                self.versions[names].pop(at_us)
+        while self._partials and self._used() + size > quota:
+            self._partials.pop(0)
+
+    def _used(self) -> int:
+        """Bytes of everything that is kept."""
+        kept = (node for versions in self.versions.values() for node in versions.values())
+        contents = [node.content for node in itertools.chain(self.nodes.values(), kept)]
+        return sum(map(len, contents + [each.content for each in self._partials]))
+
+
+def sort(all_names: Iterator[Names]) -> list[Names]:
+    """By the bytes of their names, each followed by what is beneath it."""
+    return sorted(all_names, key=lambda names: tuple(name.encode() for name in names))
