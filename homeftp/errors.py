@@ -93,6 +93,10 @@ class WrongKind(Refusal):
     status = Status.WRONG_KIND
 
 
+class NotEmpty(WrongKind):
+    """A directory is to be removed by itself, and holds something."""
+
+
 class Changed(Refusal):
     """The precondition (`if_hash`) does not hold, or a file changed while it was read."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zope.interface import implementer
 
 from homeftp.endpoint import parse
-from homeftp.errors import Forbidden
+from homeftp.errors import Forbidden, NotEmpty, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
@@ -34,6 +34,8 @@ class DeleteDispatcher:
                 total += count
                 if request.revoked:
                     raise Forbidden("who asked for this may not come in any more")
+        except NotEmpty as refused:
+            raise WrongKind(f"{refused.message}: with recursive all that is in it goes too") from None
         finally:
             await request.workers.finish(removing.close)
         resolution.resolve(Status.OK, f"removed {endpoint}", {"removed_total": total})

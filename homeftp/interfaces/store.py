@@ -69,7 +69,7 @@ class IStore(Interface):
       one step with the change: of two writers with the same condition one succeeds and the other gets `Changed` (44).
     - **Recorded.** Changes are handed to `StoreOptions.record_changes` in the order in which they were made, before
       the method returns: replaying them gives the tree. Where they cannot be recorded the method raises `Internal`
-      (50) although the change was made, and further changes are refused until they are.
+      (50) although they were made, and nothing more is changed until they are.
     - **Nothing lost.** Where `capabilities.versions` is set, a file that is replaced or removed becomes a version.
 
     Methods that name a file raise `FiletypeNotAllowed` (42) where the owner does not allow its type. Methods that
@@ -114,8 +114,8 @@ class IStore(Interface):
     def versions(endpoint: Endpoint) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all files beneath a directory, page by page; each step blocks.
 
-        Sorted by name, and those of one file newest first. Names are relative
-        to `endpoint`. Empty where there are none, whether something exists
+        Those of one file follow each other, the newest first. Names are
+        relative to `endpoint`. Empty where there are none, whether something exists
         there or not. Raises `Forbidden` (33) where the store cannot list them.
         """
 

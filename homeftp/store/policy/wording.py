@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadRequest, Forbidden, NoSpace, NotFound, WrongKind
+from homeftp.errors import BadRequest, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
 
 
 def display_path(endpoint: Endpoint) -> str:
@@ -39,9 +39,9 @@ def not_a_directory(endpoint: Endpoint) -> WrongKind:
     return WrongKind(f"{display_path(endpoint)} is or lies beneath something that is no directory")
 
 
-def not_empty(endpoint: Endpoint) -> WrongKind:
+def not_empty(endpoint: Endpoint) -> NotEmpty:
     """The refusal to remove a directory that holds something."""
-    return WrongKind(f"{display_path(endpoint)} is a directory that is not empty: remove it with all that is in it")
+    return NotEmpty(f"{display_path(endpoint)} is a directory that is not empty")
 
 
 def over_quota(endpoint: Endpoint, quota: int, size: int, free: int) -> NoSpace:

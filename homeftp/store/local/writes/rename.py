@@ -24,6 +24,7 @@ from homeftp.store.local.writes.commit import in_doubt, stat_after
 from homeftp.store.local.writes.pending import PendingRename, PendingUnlink
 from homeftp.store.local.writes.preconditions import occupied
 from homeftp.store.local.writes.replacing import Replacing, close_all
+from homeftp.store.policy.wording import not_empty
 
 
 @attrs.define(eq=False)
@@ -171,9 +172,7 @@ def _remove_directory(replacing: Replacing, place: DirHandle, endpoint: Endpoint
         replacing.remove_directory(place, endpoint, actor)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise WrongKind(
-                f"{display_path(endpoint)} is a directory that is not empty: with recursive all that is in it goes too"
-            ) from None
+            raise not_empty(endpoint) from None
         raise
 
 

@@ -257,7 +257,7 @@ def free_bytes(fd: int) -> int | None:
 def check_mtime(put: WriteRequest) -> None:
     """Raise `BadRequest` (20) for a time that no disk can hold."""
     if put.mtime_us is not None and not -_MTIME_US < put.mtime_us < _MTIME_US:
-        raise BadRequest("mtime_us is out of range: microseconds since 1970 are meant")
+        raise BadRequest("the modification time is out of range: it is given in microseconds since 1970")
 
 
 def wrong_size(put: WriteRequest, size: int) -> ContentMismatch:

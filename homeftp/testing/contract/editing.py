@@ -1,0 +1,147 @@
+"""The contract of edit, set_metadata and copy: what front ends need beyond whole writes."""
+
+from __future__ import annotations
+
+from zope.interface.verify import verifyObject
+
+from homeftp.endpoint import parse
+from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, WrongKind
+from homeftp.interfaces.store import IDraft
+from homeftp.model import ABSENT, PRESENT
+from homeftp.testing.contract.case import ContractCase, request, sha
+
+
+class EditingContract(ContractCase):
+    """Drafts, metadata and copies. What the capabilities deny is refused."""
+
+    def test_draft(self) -> None:
+        """A draft begins with the content, is changed at any offset, and shows only when it is committed."""
+        store = self.store()
+        self.write(store, "a.txt", b"0123456789")
+        if not store.capabilities.edit:
+            self.assert_refused(Forbidden, store.edit, request("a.txt"))
+            return
+        draft = store.edit(request("a.txt"))
+        verifyObject(IDraft, draft)
+        self.assertEqual((draft.size, draft.read(2, 3), draft.read(9, 9), draft.read(20, 1)), (10, b"234", b"9", b""))
+        draft.write(3, b"XY")
+        draft.write(8, b"89AB")
+        self.assertEqual((draft.size, draft.read(0, 99)), (12, b"012XY56789AB"))
+        draft.truncate(5)
+        draft.write(7, b"Z")
+        draft.truncate(9)
+        self.assertEqual(self.content(store, "a.txt"), b"0123456789")
+        entry = draft.commit()
+        edited = b"012XY\0\0Z\0"
+        self.assertEqual((entry.size, entry.hash), (9, sha(edited)))
+        self.assertEqual(self.content(store, "a.txt"), edited)
+        draft.abort()
+        if store.capabilities.versions:
+            self.assertEqual([version.size for version in self.kept(store, "a.txt")], [10])
+
+    def test_new_draft(self) -> None:
+        """Where nothing exists a draft is empty; aborted it leaves nothing, committed a file with its parents."""
+        store = self.store()
+        if not store.capabilities.edit:
+            return
+        draft = store.edit(request("d/a.txt"))
+        draft.write(0, b"content")
+        draft.abort()
+        draft.abort()
+        self.assertEqual(self.names(store), [])
+        draft = store.edit(request("d/a.txt", mtime_us=1_700_000_000_000_000, mode=0o600))
+        self.assertEqual((draft.size, draft.read(0, 9)), (0, b""))
+        draft.write(0, b"content")
+        draft.commit()
+        self.assertEqual(self.tree(store), {"d": None, "d/a.txt": b"content"})
+
+    def test_draft_conditions(self) -> None:
+        """The precondition of a draft is checked when it begins and when it is committed."""
+        store = self.store()
+        if not store.capabilities.edit:
+            return
+        self.write(store, "a.txt", b"first")
+        self.assert_refused(Changed, store.edit, request("a.txt", precondition=ABSENT))
+        self.assert_refused(Changed, store.edit, request("a.txt", precondition=sha(b"other")))
+        self.assert_refused(Changed, store.edit, request("b.txt", precondition=PRESENT))
+        self.assert_refused(WrongKind, store.edit, request(""))
+        draft = store.edit(request("a.txt", precondition=sha(b"first")))
+        draft.write(0, b"F")
+        self.write(store, "a.txt", b"other")
+        self.assert_refused(Changed, draft.commit)
+        self.assertEqual(self.tree(store), {"a.txt": b"other"})
+
+    def test_metadata(self) -> None:
+        """Time and mode are changed alone or together; content, hash and versions stay, and the tag changes."""
+        store = self.store()
+        old = self.write(store, "d/a.txt", b"content", mtime_us=1_600_000_000_000_000, mode=0o644)
+        where = parse("d/a.txt")
+        if not store.capabilities.metadata:
+            self.assert_refused(Forbidden, store.set_metadata, where, mtime_us=1, mode=None, precondition=None)
+            return
+        entry = store.set_metadata(where, mtime_us=1_700_000_000_654_321, mode=None, precondition=None)
+        self.assertEqual((entry.mtime_us, entry.mode), (1_700_000_000_654_321, 0o644))
+        entry = store.set_metadata(where, mtime_us=None, mode=0o600, precondition=sha(b"content"))
+        self.assertEqual((entry.mtime_us, entry.mode), (1_700_000_000_654_321, 0o600))
+        found = store.stat(where)
+        assert found is not None
+        self.assertEqual((found.mtime_us, found.mode, found.size), (1_700_000_000_654_321, 0o600, 7))
+        self.assertEqual((self.content(store, "d/a.txt"), self.kept(store)), (b"content", []))
+        if old.tag:
+            self.assertNotEqual(found.tag, old.tag)
+        folder = store.set_metadata(parse("d"), mtime_us=1_650_000_000_000_000, mode=0o700, precondition=None)
+        self.assertEqual((folder.kind, folder.mtime_us, folder.mode), ("directory", 1_650_000_000_000_000, 0o700))
+
+    def test_metadata_refused(self) -> None:
+        """Metadata is changed of what exists, on its condition, and to times that exist."""
+        store = self.store()
+        if not store.capabilities.metadata:
+            return
+        before = self.write(store, "d/a.txt", b"content")
+        for path, condition, kind in (
+            ("none.txt", None, NotFound),
+            ("d/a.txt", sha(b"other"), Changed),
+            ("d/a.txt", ABSENT, Changed),
+            ("d", sha(b""), WrongKind),
+        ):
+            change = {"mtime_us": 1, "mode": 0o600, "precondition": condition}
+            self.assert_refused(kind, lambda p=path, c=change: store.set_metadata(parse(p), **c))
+        where = parse("d/a.txt")
+        self.assert_refused(BadRequest, store.set_metadata, where, mtime_us=2**62, mode=None, precondition=None)
+        found = store.stat(where)
+        assert found is not None
+        self.assertEqual((found.mtime_us, found.mode), (before.mtime_us, before.mode))
+
+    def test_copy(self) -> None:
+        """A copy has content, time and mode; what it replaces becomes a version, and the source stays."""
+        store = self.store()
+        self.write(store, "a.txt", b"content", mtime_us=1_600_000_000_000_000, mode=0o640)
+        if not store.capabilities.copy:
+            self.assert_refused(Forbidden, self.copy, store, "a.txt", "b.txt")
+            return
+        entry = self.copy(store, "a.txt", "n/b.txt", sha(b"content"), ABSENT)
+        self.assertEqual((entry.size, entry.hash in (None, sha(b"content"))), (7, True))
+        if store.capabilities.metadata:
+            self.assertEqual((entry.mtime_us, entry.mode), (1_600_000_000_000_000, 0o640))
+        self.write(store, "c.txt", b"old")
+        self.copy(store, "a.txt", "c.txt")
+        self.write(store, "a.txt", b"changed later")
+        there = {"a.txt": b"changed later", "c.txt": b"content", "n": None, "n/b.txt": b"content"}
+        self.assertEqual(self.tree(store), there)
+        if store.capabilities.versions:
+            self.assertEqual([version.size for version in self.kept(store, "c.txt")], [3])
+
+    def test_copy_refused(self) -> None:
+        """Only files are copied, on both conditions, and not to themselves."""
+        store = self.store()
+        if not store.capabilities.copy:
+            return
+        self.write(store, "d.txt/a.txt", b"a")
+        self.write(store, "d.txt/b.txt", b"b")
+        before = self.tree(store)
+        self.assert_refused(NotFound, self.copy, store, "none.txt", "c.txt")
+        self.assert_refused(WrongKind, self.copy, store, "d.txt", "e.txt")
+        self.assert_refused(WrongKind, self.copy, store, "d.txt/a.txt", "d.txt")
+        self.assert_refused(BadRequest, self.copy, store, "d.txt/a.txt", "d.txt/a.txt")
+        self.assert_refused(Changed, self.copy, store, "d.txt/a.txt", "c.txt", sha(b"other"))
+        self.assertEqual(self.tree(store), before)

@@ -1,0 +1,191 @@
+"""The contract of make_directory, move and remove: names change at once, and nothing gets lost."""
+
+from __future__ import annotations
+
+import contextlib
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import BadEndpoint, BadRequest, Changed, NotFound, WrongKind
+from homeftp.model import ABSENT, PRESENT
+from homeftp.testing.contract.case import ContractCase, request, sha
+
+
+class TreesContract(ContractCase):
+    """Directories and names."""
+
+    def test_make_directory(self) -> None:
+        """A directory is made with its parents; one that exists gets the metadata."""
+        store = self.store()
+        entry = store.make_directory(request("a/b/c", mode=0o750))
+        self.assertEqual((entry.name, entry.kind, entry.size, entry.hash), ("", "directory", 0, None))
+        self.assertEqual(self.names(store), ["a", "a/b", "a/b/c"])
+        again = store.make_directory(request("a", mode=0o700, mtime_us=1_600_000_000_000_000, precondition=PRESENT))
+        if store.capabilities.metadata:
+            self.assertEqual((entry.mode, again.mode, again.mtime_us), (0o750, 0o700, 1_600_000_000_000_000))
+        self.assertEqual(store.make_directory(request("a")).kind, "directory")
+        self.assertEqual(store.make_directory(request("")).kind, "directory")
+
+    def test_make_directory_refused(self) -> None:
+        """A directory is made on its condition, and not where a file is or in one."""
+        store = self.store()
+        self.write(store, "d/a.txt", b"a")
+        before = self.tree(store)
+        for path, condition, kind in (
+            ("d", ABSENT, Changed),
+            ("e/f", PRESENT, Changed),
+            ("d", sha(b""), WrongKind),
+            ("d/a.txt", None, WrongKind),
+            ("d/a.txt/e", None, WrongKind),
+        ):
+            self.assert_refused(kind, store.make_directory, request(path, precondition=condition))
+        self.assert_refused(BadRequest, store.make_directory, request("g", mtime_us=2**62))
+        self.assertEqual(self.tree(store), before)
+
+    def test_move_file(self) -> None:
+        """A file is moved with its time and mode; parents are made, and what it replaces becomes a version."""
+        store = self.store()
+        old = self.write(store, "a.txt", b"content", mtime_us=1_600_000_000_000_000, mode=0o640)
+        entry = self.move(store, "a.txt", "n/e/b.txt", sha(b"content"), ABSENT)
+        self.assertEqual((entry.size, entry.mtime_us, entry.mode), (7, old.mtime_us, old.mode))
+        self.assertEqual(self.tree(store), {"n": None, "n/e": None, "n/e/b.txt": b"content"})
+        self.write(store, "c.txt", b"old")
+        self.move(store, "n/e/b.txt", "c.txt")
+        self.assertEqual(self.tree(store), {"c.txt": b"content", "n": None, "n/e": None})
+        if store.capabilities.versions:
+            self.assertEqual([(version.name, version.size) for version in self.kept(store)], [("c.txt", 3)])
+
+    def test_move_directory(self) -> None:
+        """A directory is moved with all beneath it."""
+        store = self.store()
+        self.write(store, "d/a.txt", b"a")
+        self.write(store, "d/e/b.txt", b"b")
+        self.write(store, "d2.txt", b"beside")
+        self.assertEqual(self.move(store, "d", "n/m").kind, "directory")
+        there = {"n": None, "n/m": None, "n/m/a.txt": b"a", "n/m/e": None, "n/m/e/b.txt": b"b", "d2.txt": b"beside"}
+        self.assertEqual(self.tree(store), there)
+
+    def test_move_refused(self) -> None:
+        """The root is not moved, nor anything into itself; a directory replaces nothing, and a file no directory."""
+        store = self.store()
+        self.write(store, "d/a.txt", b"a")
+        self.write(store, "e.txt/b.txt", b"b")
+        before = self.tree(store)
+        for source, target, conditions, kind in (
+            ("", "f", (), BadRequest),
+            ("d", "d", (), BadRequest),
+            ("d", "d/e/f", (), BadRequest),
+            ("d/a.txt", "d/a.txt", (), BadRequest),
+            ("none.txt", "f.txt", (), NotFound),
+            ("d", "e.txt", (), Changed),
+            ("d", "e.txt/b.txt", (), Changed),
+            ("d", "f", (sha(b""),), WrongKind),
+            ("d", "f", (ABSENT,), Changed),
+            ("d", "e.txt", (None, sha(b"b")), WrongKind),
+            ("d/a.txt", "e.txt", (), WrongKind),
+            ("d/a.txt", "", (), WrongKind),
+            ("d/a.txt", "e.txt/b.txt/c.txt", (), WrongKind),
+        ):
+            self.assert_refused(kind, self.move, store, source, target, *conditions)
+            self.assertEqual(self.tree(store), before, (source, target))
+
+    def test_directory_moves_at_once(self) -> None:
+        """With `atomic_directory_move` nobody ever sees part of a directory at either of its places."""
+        store = self.store()
+        if not store.capabilities.atomic_directory_move:
+            return
+        names = [f"{number:02}.txt" for number in range(40)]
+        store.write_many([(request(f"a/{name}", size=1), b"x") for name in names])
+        moved: list[bool] = []
+
+        def move() -> None:
+            for number in range(60):
+                self.move(store, "ab"[number % 2], "ba"[number % 2])
+            moved.append(True)
+
+        def watch() -> list[list[str]]:
+            seen = []
+            while not moved:
+                for place in "ab":
+                    with contextlib.suppress(NotFound):
+                        seen.append(self.names(store, parse(place)))
+            return seen
+
+        _, seen = self.together([move, watch])
+        self.assertIsInstance(seen, list, seen)
+        partly = [each for each in seen or [] if each != names]  # type: ignore[union-attr]
+        self.assertEqual(partly, [])
+
+    def test_remove(self) -> None:
+        """A file or an empty directory goes alone, a full one with all that is in it; the count is of entries."""
+        store = self.store()
+        for path in ("a.txt", "d/b.txt", "d/e/c.txt", "d/e/f/g.txt", "d2.txt"):
+            self.write(store, path, b"content")
+        store.make_directory(request("empty"))
+        self.assertEqual(self.remove(store, "a.txt", sha(b"content")), 1)
+        self.assertEqual(self.remove(store, "empty", PRESENT), 1)
+        self.assert_refused(WrongKind, self.remove, store, "d")
+        self.assertEqual(self.remove(store, "d", recursive=True), 6)
+        self.assertEqual(self.tree(store), {"d2.txt": b"content"})
+
+    def test_remove_refused(self) -> None:
+        """What does not exist is not removed, nor the root, nor anything against its condition."""
+        store = self.store()
+        self.write(store, "d/a.txt", b"a")
+        before = self.tree(store)
+        for path, condition, kind in (
+            ("none.txt", None, NotFound),
+            ("", None, BadRequest),
+            ("d/a.txt", sha(b"other"), Changed),
+            ("d/a.txt", ABSENT, Changed),
+            ("d", ABSENT, Changed),
+            ("d", sha(b""), WrongKind),
+        ):
+            self.assert_refused(kind, self.remove, store, path, condition, recursive=True)
+        self.assertEqual(self.tree(store), before)
+
+    def test_remove_in_steps(self) -> None:
+        """Nothing goes before the first step, and what is closed early has removed what it counted."""
+        store = self.store()
+        names = [f"d/{number:04}.txt" for number in range(600)]
+        store.write_many([(request(name, size=1), b"x") for name in names])
+        removing = store.remove(parse("d"), None, True)
+        self.assertEqual(len(self.names(store)), 601)
+        removed = 0
+        while not removed:
+            removed = next(removing)
+        removing.close()
+        self.assertEqual(len(self.names(store)), 601 - removed)
+        self.assertEqual(removed + self.remove(store, "d", recursive=True), 601)
+        self.assertEqual(self.names(store), [])
+
+    def test_similar_names(self) -> None:
+        """A new name that differs from a sibling's only in case or form is refused where that is detected."""
+        store = self.store()
+        self.write(store, "d/Photo.txt", b"first")
+        self.write(store, "other.txt", b"other")
+        acts = {
+            "d/photo.txt": lambda: self.write(store, "d/photo.txt", b"second"),
+            "d/PHOTO.txt": lambda: self.upload(store, "d/PHOTO.txt", b"second"),
+            "D/a.txt": lambda: self.write(store, "D/a.txt", b"second"),
+            "d/pHoto.txt": lambda: self.move(store, "other.txt", "d/pHoto.txt"),
+        }
+        before = self.tree(store)
+        for name, act in acts.items():
+            if store.capabilities.similar_names:
+                self.assert_refused(BadEndpoint, act)
+                self.assertEqual(self.tree(store), before)
+            else:
+                act()
+                self.assertIn(name, self.names(store))
+        if store.capabilities.similar_names:
+            self.assert_refused(BadEndpoint, store.make_directory, request("D"))
+
+    def test_own_name(self) -> None:
+        """What exists is replaced under its own name, and may be moved to a name that is similar to its own."""
+        store = self.store()
+        self.write(store, "d/Photo.txt", b"first")
+        self.write(store, "d/Photo.txt", b"second")
+        self.move(store, "d/Photo.txt", "d/photo.txt")
+        self.move(store, "d", "D")
+        self.assertEqual(self.tree(store), {"D": None, "D/photo.txt": b"second"})
+        self.assertEqual(self.names(store, ROOT, recursive=False), ["D"])

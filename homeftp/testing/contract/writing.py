@@ -1,0 +1,227 @@
+"""The contract of write_many and upload: a content is put in place whole and on its condition, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zope.interface.verify import verifyObject
+
+from homeftp.config import MIB, RESUMABLE
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import BadRequest, Changed, ContentMismatch, WrongKind
+from homeftp.interfaces.store import IStore, IUpload
+from homeftp.model import ABSENT, Entry, ResumePoint
+from homeftp.testing.contract.case import ContractCase, request, sha
+
+PART = RESUMABLE + 1000
+"""Bytes of an upload that are worth keeping when it is cut off."""
+
+
+class WritingContract(ContractCase):
+    """Writing."""
+
+    def test_write(self) -> None:
+        """A write returns the entry that `stat` shows from then on; parents are made."""
+        store = self.store()
+        entry = self.write(store, "a/b/c.txt", b"content", mtime_us=1_700_000_000_000_001, mode=0o600)
+        self.assertEqual((entry.name, entry.kind, entry.size, entry.hash), ("", "file", 7, sha(b"content")))
+        found = store.stat(parse("a/b/c.txt"))
+        assert found is not None
+        self.assertEqual((found.size, found.mtime_us, found.mode), (7, entry.mtime_us, entry.mode))
+        self.assertEqual(self.tree(store), {"a": None, "a/b": None, "a/b/c.txt": b"content"})
+
+    def test_replace(self) -> None:
+        """A second write replaces the first, also by nothing at all; its tag is another."""
+        store = self.store()
+        first = self.write(store, "a.txt", b"first")
+        second = self.write(store, "a.txt", b"")
+        self.assertEqual((self.content(store, "a.txt"), second.size), (b"", 0))
+        if first.tag:
+            self.assertNotEqual(first.tag, second.tag)
+
+    def test_wrong_content(self) -> None:
+        """A content that has not the declared size or hash is refused, and the old one stands."""
+        store = self.store()
+        self.write(store, "a.txt", b"old")
+        for content, fields in ((b"new", {"size": 4}), (b"new", {"size": 2}), (b"new", {"size": 3, "hash": sha(b"x")})):
+            (result,) = store.write_many([(request("a.txt", **fields), content)])
+            self.assertIs(type(result), ContentMismatch)
+            upload = store.upload(request("a.txt", **fields))
+            self.assert_refused(ContentMismatch, lambda u=upload, c=content: (u.write(c), u.commit()))
+            upload.abort()
+        self.assertEqual(self.tree(store), {"a.txt": b"old"})
+
+    def test_each_on_its_own(self) -> None:
+        """Of writes together a refused one leaves the others be; of two to one endpoint the later one counts."""
+        store = self.store()
+        self.write(store, "old.txt", b"old")
+        asked = [
+            (request("a.txt", size=1), b"a"),
+            (request("old.txt", size=3, precondition=ABSENT), b"new"),
+            (request("b.txt", size=9), b"b"),
+            (request("twice.txt", size=5), b"first"),
+            (request("twice.txt", size=6, precondition=sha(b"first")), b"second"),
+            (request("c/d.txt", size=1, hash=sha(b"d")), b"d"),
+        ]
+        results = store.write_many(asked)
+        kinds = [type(result) for result in results]
+        self.assertEqual(kinds[:4] + kinds[5:], [Entry, Changed, ContentMismatch, Entry, Entry])
+        later = b"second" if kinds[4] is Entry else b"first"
+        self.assertIn(kinds[4], (Entry, Changed))
+        there = {"a.txt": b"a", "old.txt": b"old", "twice.txt": later, "c": None, "c/d.txt": b"d"}
+        self.assertEqual(self.tree(store), there)
+        self.assertEqual(list(store.write_many([])), [])
+
+    def test_kinds(self) -> None:
+        """A file replaces no directory, and is in no file; the root is a directory."""
+        store = self.store()
+        self.write(store, "d.txt/a.txt", b"a")
+        before = self.tree(store)
+        for act in (self.write, self.upload):
+            self.assert_refused(WrongKind, act, store, "d.txt", b"")
+            self.assert_refused(WrongKind, act, store, "d.txt/a.txt/b.txt", b"")
+            self.assert_refused(WrongKind, act, store, "d.txt/a.txt/b/c.txt", b"")
+        self.assert_refused(WrongKind, store.upload, request("", size=0))
+        self.assertIs(type(store.write_many([(request("", size=0), b"")])[0]), WrongKind)
+        self.assertEqual(self.tree(store), before)
+        self.assert_refused(BadRequest, self.write, store, "b.txt", b"", mtime_us=2**62)
+
+    def test_upload(self) -> None:
+        """Nothing of an upload is visible before `commit`, and all of it afterwards."""
+        store = self.store()
+        self.write(store, "a.txt", b"old")
+        before = self.tree(store)
+        for path in ("a.txt", "n/e/w.txt"):
+            upload = store.upload(request(path, size=10, hash=sha(b"0123456789")))
+            verifyObject(IUpload, upload)
+            self.assertEqual(list(upload.verify_resumed()), [])
+            upload.write(b"01234")
+            self.assertEqual(self.tree(store), before)
+            upload.write(b"56789")
+            self.assertEqual(self.tree(store), before)
+            entry = upload.commit()
+            self.assertEqual((entry.size, entry.hash), (10, sha(b"0123456789")))
+            self.assertEqual(self.content(store, path), b"0123456789")
+            upload.abort()
+            before = self.tree(store)
+        self.assertEqual(self.names(store), ["a.txt", "n", "n/e", "n/e/w.txt"])
+
+    def test_abort(self) -> None:
+        """An aborted upload leaves nothing; to abort again, or after `commit`, does nothing."""
+        store = self.store()
+        upload = store.upload(request("d/a.txt", size=3))
+        upload.write(b"abc")
+        upload.abort()
+        upload.abort()
+        self.assertEqual(self.names(store), [])
+        self.assertIsNone(store.resume_point(parse("d/a.txt"), None, 3, None))
+
+    def test_hash_behind(self) -> None:
+        """The hash may follow the content: then `commit` checks that one."""
+        store = self.store()
+        upload = store.upload(request("a.txt", size=3))
+        upload.write(b"abc")
+        self.assert_refused(ContentMismatch, upload.commit, sha(b"other"))
+        self.assertEqual(self.names(store), [])
+        upload = store.upload(request("a.txt", size=3))
+        upload.write(b"abc")
+        self.assertEqual(upload.commit(sha(b"abc")).hash, sha(b"abc"))
+
+    def test_unknown_size(self) -> None:
+        """Without a declared size as much is stored as comes."""
+        store = self.store()
+        for content in (b"", b"some", bytes(MIB) + b"more"):
+            entry = self.upload(store, "a.txt", content, size=None)
+            self.assertEqual((entry.size, entry.hash), (len(content), sha(content)))
+            self.assertEqual(self.content(store, "a.txt"), content)
+
+    def test_checked_again(self) -> None:
+        """What changed since the upload began is not replaced."""
+        store = self.store()
+        self.write(store, "a.txt", b"first")
+        conditional = store.upload(request("a.txt", size=3, precondition=sha(b"first")))
+        absent = store.upload(request("b.txt", size=3, precondition=ABSENT))
+        for upload in (conditional, absent):
+            upload.write(b"new")
+        self.write(store, "a.txt", b"other")
+        self.write(store, "b.txt", b"other")
+        self.assert_refused(Changed, conditional.commit)
+        self.assert_refused(Changed, absent.commit)
+        self.assertEqual(self.tree(store), {"a.txt": b"other", "b.txt": b"other"})
+
+    def test_durable(self) -> None:
+        """What was written is there after a restart."""
+        store = self.store()
+        self.write(store, "a.txt", b"a")
+        self.upload(store, "d/b.txt", b"b")
+        self.move(store, "a.txt", "c.txt")
+        before = self.tree(store)
+        store.close()
+        again = self.reopen_store(store, self.options)
+        if again is not None:
+            self.addCleanup(again.close)
+            self.assertEqual(self.tree(again), before)
+
+    # -- resuming ------------------------------------------------------------------
+
+    def cut(self, store: IStore, content: bytes, size: int, **fields: object) -> None:
+        """Begin an upload to d/a.txt, and suspend it when `size` bytes have come."""
+        upload = store.upload(request("d/a.txt", size=len(content), **fields))
+        upload.write(content[:size])
+        upload.suspend()
+        upload.abort()
+
+    def test_resume(self) -> None:
+        """A suspended upload shows nothing, tells how far it came, and is continued from there to the whole content."""
+        store = self.store()
+        if not store.capabilities.resume:
+            return
+        content = bytes(range(256)) * (2 * PART // 256)
+        for hash, mtime_us in ((sha(content), None), (None, 1_700_000_000_000_000)):
+            fields: dict[str, Any] = {"hash": hash, "mtime_us": mtime_us}
+            self.cut(store, content, PART, **fields)
+            self.assertIsNone(store.stat(parse("d/a.txt")))
+            told = hash, len(content), mtime_us
+            self.assertEqual(store.resume_point(parse("d/a.txt"), *told), ResumePoint(PART, sha(content[:PART])))
+            upload = store.upload(request("d/a.txt", size=len(content), offset=PART, **fields))
+            self.assertEqual(list(upload.verify_resumed())[-1], PART)
+            upload.write(content[PART:])
+            self.assertEqual(upload.commit().hash, sha(content))
+            self.assertEqual(self.content(store, "d/a.txt"), content)
+            self.assertIsNone(store.resume_point(parse("d/a.txt"), *told))
+            self.remove(store, "d/a.txt")
+
+    def test_resume_from_less(self) -> None:
+        """An upload may be continued from less than what arrived, and not from more."""
+        store = self.store()
+        if not store.capabilities.resume:
+            return
+        content = bytes(range(256)) * (2 * PART // 256)
+        self.cut(store, content, PART, hash=sha(content))
+        more = request("d/a.txt", size=len(content), offset=PART + 1, hash=sha(content))
+        self.assert_refused(Changed, store.upload, more)
+        upload = store.upload(request("d/a.txt", size=len(content), offset=PART - 500, hash=sha(content)))
+        self.assertEqual(list(upload.verify_resumed())[-1], PART - 500)
+        upload.write(content[PART - 500 :])
+        self.assertEqual(upload.commit().hash, sha(content))
+
+    def test_resume_something_else(self) -> None:
+        """What arrived is not offered for another content, or another endpoint, and an aborted one not at all."""
+        store = self.store()
+        if not store.capabilities.resume:
+            self.assertIsNone(store.resume_point(ROOT, sha(b""), 0, 0))
+            return
+        content = bytes(2 * PART)
+        self.cut(store, content, PART, hash=sha(content))
+        size = len(content)
+        self.assertIsNotNone(store.resume_point(parse("d/a.txt"), sha(content), size, None))
+        self.assertIsNone(store.resume_point(parse("d/a.txt"), sha(b"other"), size, None))
+        self.assertIsNone(store.resume_point(parse("d/b.txt"), sha(content), size, None))
+        self.assertIsNone(store.resume_point(parse("d/a.txt"), None, size + 1, 5))
+        other = request("d/c.txt", size=size, hash=sha(content))
+        upload = store.upload(other)
+        upload.write(content[:PART])
+        upload.abort()
+        self.assertIsNone(store.resume_point(parse("d/c.txt"), sha(content), size, None))
+        nothing = request("d/c.txt", size=size, offset=PART, hash=sha(content))
+        self.assert_refused(Changed, store.upload, nothing)

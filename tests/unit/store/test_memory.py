@@ -1,0 +1,32 @@
+"""The store in memory keeps every promise of a store."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import parse
+from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.model import WriteRequest
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.contract import StoreContract
+
+
+class MemoryStoreTests(StoreContract, SynchronousTestCase):
+    """The contract."""
+
+    def make_store(self, options: StoreOptions) -> IStore:
+        """In memory."""
+        return MemoryStore(options)
+
+    def make_read_only_store(self) -> IStore:
+        """One that was changed for the last time."""
+        store = MemoryStore()
+        store.write_many([(WriteRequest(endpoint=parse("a.txt"), size=1), b"a")])
+        store.read_only = "it is only looked at"
+        return store
+
+
+class FullOptionsTests(MemoryStoreTests):
+    """The contract, with every option set."""
+
+    options = StoreOptions(filetypes=(".txt",), file_size=10**8, quota=10**9, similar_names=True)
