@@ -13,7 +13,7 @@ from typing import Callable, Iterator
 
 import attrs
 
-from homeftp.config import FRAGMENT_SECONDS
+from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Entry, Kind, Version, WriteRequest
@@ -139,7 +139,7 @@ class MemoryTree:
         for at_us, names in self._oldest():
             if at_us < now - self._options.retention.seconds * _SECOND_US:
                 self.versions[names].pop(at_us)
-        self._partials[:] = [each for each in self._partials if each.at_us >= now - FRAGMENT_SECONDS * _SECOND_US]
+        self._partials[:] = [each for each in self._partials if each.at_us >= now - PARTIAL_UPLOAD_SECONDS * _SECOND_US]
 
     def _oldest(self) -> list[tuple[int, Names]]:
         """All versions, the oldest first."""
