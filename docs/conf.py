@@ -31,19 +31,21 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["diagrams.css"]
 html_title = f"homeftp {version}"
 html_show_copyright = False
 
 
 def mark_listings(app, what, name, obj, options, lines):
-    """Indented lines in a docstring are a listing: reStructuredText wants to be told so."""
+    """Mark indented lines in a docstring as a listing, which reStructuredText writes with `::`."""
     for place in range(len(lines) - 1, 0, -1):
         if lines[place].startswith("    ") and not lines[place - 1] and not lines[place - 2].startswith("    "):
             lines[place:place] = ["::", ""]
 
 
 def name_interfaces(app, what, name, obj, options, signature, returns):
-    """An interface as a type is shown by its name."""
+    """Show an interface that is used as a type by its name."""
 
     def named(text):
         return text and re.sub(r"<InterfaceClass (?:\w+\.)*(\w+)>", r"\1", text)

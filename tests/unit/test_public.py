@@ -54,7 +54,7 @@ class DocstringTests(SynchronousTestCase):
         """Every test says what it promises."""
         found = {
             f"{path.name}: {name}"
-            for path in Path(__file__).parent.rglob("test_*.py")
+            for path in Path(__file__).parents[1].rglob("test_*.py")
             for name in promiseless(path.read_text(encoding="utf-8"))
         }
         self.assertEqual(found, set())
