@@ -115,7 +115,7 @@ def _carry_out(arguments: Sequence[str], commands: Mapping[str, Command]) -> int
 
 def _end(error: Exception) -> Exit:
     """Say in one line what went wrong; gives the status for it."""
-    from homeftp.client.connection.errors import ConnectionFailed, Corrupted
+    from homeftp.client.errors import ConnectionFailed, Corrupted
     from homeftp.errors import OperatorError, Refusal, UntrustedServer
 
     if isinstance(error, OperatorError):

@@ -1,9 +1,9 @@
-"""A logged-in connection, for programs: the wire's requests as methods, their answers as values.
+"""A connection with a login, for programs: the requests of the wire as methods, their answers as values.
 
 Every method raises the refusals of `homeftp.errors` by the server's status,
-and `ConnectionFailed` when the connection ends. Requests may be made side by
-side; answers come in the order of the requests. Local files are not touched
-here: see transfer.py.
+and `ConnectionFailed` when the connection ends. Requests may be made at the
+same time; answers come in the order of the requests. Local files are not
+touched here: see the `transfer` package.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, AsyncIterator, Sequence
 
 from twisted.internet.defer import Deferred
 
-from homeftp.client.connection.errors import Corrupted, ProtocolViolation
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import (
     Comparison,
@@ -27,93 +26,95 @@ from homeftp.client.connection.replies import (
     versions,
 )
 from homeftp.client.connection.response import ResponseStream
+from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.errors import Forbidden, WrongKind
-from homeftp.hashing import filehash as tree
+from homeftp.hashing import filehash
 from homeftp.interfaces import IPayload
 from homeftp.model import Entry, ListingPage, Version
 from homeftp.wire.messages import MetaData
 
 
 class Download:
-    """A file on its way here: read it to the end, then ask for the verdict."""
+    """A file that is being fetched: read it to the end, then await the verdict before you use it."""
 
     def __init__(self, entry: Entry, payload: IPayload, answer: ResponseStream) -> None:
         self.entry = entry
-        """What the file is: size, metadata, and hash where the server knows it."""
+        """The file's entry on the server: its size and metadata, and its hash where the server knows it."""
         self.size = payload.size
-        """How many bytes come, from `offset` on."""
+        """Bytes that are fetched, from the requested offset on."""
         self._payload = payload
         self._answer = answer
 
     async def read(self) -> bytes:
-        """The next piece; b"" after the last."""
+        """The next bytes, at most `config.STREAM_PIECE`; b"" at the end."""
         return await self._payload.read()
 
     async def verdict(self) -> Verdict:
-        """What the server says at the end; raises `Changed` (44) when the file was changed while it was sent."""
+        """The server's verdict after the content; raises `Changed` (44) for a file that changed while it was sent."""
         return understood((await self._answer.last()).body, Verdict, "the verdict of GET")
 
     async def read_all(self, limit: int) -> bytes:
-        """All of it, verified; for files of at most `limit` bytes, else `TooLarge` (22).
+        """The whole content, verified; raises `TooLarge` (22) for more than `limit` bytes.
 
-        Raises `Changed` (44), and `Corrupted` when the bytes are not those
-        that the server says it sent. Hashes on the calling thread: not for
-        large files.
+        Raises `Changed` (44), and `Corrupted` where the bytes do not have the
+        server's hash. Hashes on the calling thread: not for large files.
         """
         data = await self._payload.read_all(limit)
-        whole = self.entry.size == len(data)
+        is_whole = self.entry.size == len(data)
         verdict = await self.verdict()
-        if whole and verdict.hash is not None and verdict.hash != tree.hash_bytes(data):
+        if is_whole and verdict.hash is not None and verdict.hash != filehash.hash_bytes(data):
             raise Corrupted
         return data
 
     def discard(self) -> None:
-        """Throw away what has not been read, as it comes."""
+        """Discard what has not been read, as it arrives."""
         self._answer.discard()
 
 
 class Client:
-    """One connection to a server. `homeftp.client.connect` makes one."""
+    """A connection to a server. `homeftp.client.connect` makes one."""
 
-    def __init__(self, protocol: ClientProtocol, where: object = None) -> None:
+    def __init__(self, protocol: ClientProtocol, address: object = None) -> None:
         self.protocol = protocol
-        """The connection underneath; for the transfers."""
-        self.where = where
-        """Which of the places that `connect` was given the server was reached at."""
-        self.about = Hello(protocol=0)
-        """What the server said of itself at the login."""
+        """The connection below; for the `transfer` package."""
+        self.address = address
+        """The one of the addresses given to `connect` at which the server was reached."""
+        self.server_info = Hello(protocol=0)
+        """What the server said of itself and of the account at the login."""
 
     async def login(self, username: str, password: str) -> Hello:
-        """Log in; `connect` has done it. Raises `LoginFailed` (32)."""
+        """Log in; `connect` has done it. Raises `LoginFailed` (32) and `Busy` (51)."""
         answer = self.request("LOGIN", {"username": username, "password": password})
         await answer.last()
         return await self.hello()
 
     async def hello(self) -> Hello:
-        """What the server is, can do and allows, and who is logged in."""
+        """Ask what the server is, supports and allows, and which account is logged in."""
         part = await self.request("HELLO").last()
-        self.about = understood(part.body, Hello, "the answer to HELLO")
-        return self.about
+        self.server_info = understood(part.body, Hello, "the answer to HELLO")
+        return self.server_info
 
-    def need(self, doing: str, *rights: str) -> None:
+    def require_rights(self, action: str, *rights: str) -> None:
         """Raise `Forbidden` (33), before anything is read or sent, where the account has none of these rights.
 
-        With one of them it may still be refused: in some folders an account may do less.
+        `action` begins the message: "listing". With one of the rights the
+        server may still refuse, because rights may differ by folder.
         """
-        has = self.about.rights
+        has = self.server_info.rights
         if has is not None and not set(rights) & set(has):
-            may = " and ".join([", ".join(has[:-1]), has[-1]] if len(has) > 1 else has) or "nothing"
+            needed = " or ".join(f'"{right}"' for right in rights)
+            held = "only: " + ", ".join(f'"{right}"' for right in has) if has else "no rights"
             raise Forbidden(
-                f"your account, {self.about.account}, may {may} at this server, and {doing} takes "
-                f"{' or '.join(rights)}: the server's owner decides that"
+                f"{action} needs the right {needed}. Your account ({self.server_info.account}) has {held}. "
+                "Ask the server's owner"
             )
 
     def request(
         self, request_type: str, body: dict[str, Any] | None = None, payload: bytes | IPayload | None = None
     ) -> ResponseStream:
-        """Send a request of any type, a plugin's too, with the payload that follows it.
+        """Send a request of any type, also a plugin's, with the payload that follows it.
 
-        Raises `ConnectionFailed` when the connection has ended already.
+        Raises `ConnectionFailed` where the connection has ended already.
         """
         answer = ResponseStream(self.protocol)
         self.protocol.ask(answer, request_type, body, payload)
@@ -122,17 +123,17 @@ class Client:
     async def get(
         self, rel_endpoint: str, *, offset: int = 0, length: int | None = None, if_hash: str | None = None
     ) -> Download:
-        """Begin to fetch a file, or `length` bytes of it from `offset` on.
+        """Start to fetch a file, or `length` bytes of it from `offset` on.
 
         Raises `NotFound` (40), `WrongKind` (43) for a directory, and `Changed`
-        (44) when `if_hash` is not the file's hash.
+        (44) where the file does not have the hash `if_hash`.
         """
         body = _given(rel_endpoint=rel_endpoint, offset=offset or None, length=length, if_hash=if_hash)
         answer = self.request("GET", body)
         part = await anext(answer)
         if "entries" in part.body or not part.response.more:
             answer.discard()
-            raise WrongKind(f"{rel_endpoint or 'the share'} is a directory, not a file: list what is in it")
+            raise WrongKind(f"{rel_endpoint or 'the top of the store'} is a directory, not a file: list it")
         try:
             entry = head(part.body, part.payload.size, offset, length)
         except ProtocolViolation:
@@ -141,10 +142,11 @@ class Client:
         return Download(entry, part.payload, answer)
 
     async def cmp(self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None) -> Comparison:
-        """Compare what stands at an endpoint with `hash` and `meta_data`, or with those of them that are given.
+        """Compare what exists at an endpoint with `hash` and `meta_data`, or with the given one of them.
 
-        Where a push was cut off, of a content with that hash or with that size
-        and time, the answer says how much of it has `arrived`.
+        Where the upload of a file with that hash, or with that size and time,
+        was cut off, `Comparison.arrived` says how much of it the server has.
+        Raises `Forbidden` (33).
         """
         body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)
         part = await self.request("CMP", body).last()
@@ -161,20 +163,21 @@ class Client:
         if_hash: str | None = None,
         offset: int = 0,
     ) -> Entry:
-        """Put a file at an endpoint; when this returns, it is there durably.
+        """Store a file at an endpoint; it is durable when this returns.
 
-        `hash` is that of `content`: the server stores nothing else. With
-        `hash_trailer` the last 71 bytes of `content` are the hash of those
-        before them, so that a file need not be read twice. With `offset`
-        `content` is what is missing behind so many bytes that have `arrived`,
-        and the hash is still that of the whole. `if_hash` is the hash that must
-        be there now, or "absent"; without it whatever is there is replaced.
+        `hash` is the hash of `content`; the server stores nothing that does
+        not have it. With `hash_trailer` the last 71 bytes of `content` are the
+        hash of the bytes before them, so that a file need not be read twice.
+        With `offset` `content` continues a partial upload of that many bytes,
+        and the hash is still that of the whole file. `if_hash` is the hash of
+        the file that may be replaced, or "absent"; without it any file is
+        replaced.
 
         Raises `Changed` (44), `ContentMismatch` (45), `WrongKind` (43),
         `FiletypeNotAllowed` (42), `NoSpace` (52), `TooLarge` (22), `Forbidden` (33).
         """
         if hash is None and isinstance(content, bytes) and not hash_trailer:
-            hash = tree.hash_bytes(content)
+            hash = filehash.hash_bytes(content)
         body = _given(
             rel_endpoint=rel_endpoint,
             hash=hash,
@@ -187,17 +190,20 @@ class Client:
         return itself(understood(part.body, Entry, "the answer to PUSH"))
 
     async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
-        """Make a directory and its parents; one that is there gets the metadata."""
+        """Make a directory and its parents, and set its metadata, also where it exists.
+
+        Raises `WrongKind` (43) for a file, and `Forbidden` (33).
+        """
         body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data)
         part = await self.request("PUSH", body).last()
         return itself(understood(part.body, Entry, "the answer to PUSH"))
 
     async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
-        """A directory's entries, page by page; with `recursive` all that is below it.
+        """The entries in a directory, page by page; with `recursive` all below it.
 
-        Names are relative to `rel_endpoint`, and legal: a server that sends
-        another one, to make its client write elsewhere, has violated the
-        protocol. Raises `NotFound` (40), `WrongKind` (43) for a file.
+        Names are relative to `rel_endpoint`, and legal: an illegal name, which
+        could make a client write elsewhere, is a `ProtocolViolation`. Raises
+        `NotFound` (40), and `WrongKind` (43) for a file.
         """
         answer = self.request("GET", _given(rel_endpoint=rel_endpoint, recursive=recursive or None))
         names = Names()
@@ -205,13 +211,10 @@ class Client:
         try:
             async for part in answer:
                 if not part.response.more:
-                    if part.body.get("entries_total") != count:
-                        raise ProtocolViolation(
-                            f"the server listed {count} entries and says that it was another number"
-                        )
+                    _check_total(part.body, "entries", count)
                     return
                 if "entries" not in part.body:
-                    raise WrongKind(f"{rel_endpoint} is a file: get it")
+                    raise WrongKind(f"{rel_endpoint} is a file, not a directory: get it")
                 listed = page(part.body, names)
                 count += len(listed.entries)
                 yield listed
@@ -219,19 +222,17 @@ class Client:
             answer.discard()
 
     async def versions(self, rel_endpoint: str = "") -> AsyncIterator[Sequence[Version]]:
-        """What stood at an endpoint, and at all beneath it, before, page by page.
+        """The versions kept for an endpoint and everything below it, page by page.
 
-        Those of one file are sorted, the newest first. Names are relative to `rel_endpoint`, and legal.
+        Those of one file are sorted, the newest first. Names are relative to
+        `rel_endpoint`, and legal. Raises `Forbidden` (33).
         """
         answer = self.request("VERSIONS", _given(rel_endpoint=rel_endpoint))
         count = 0
         try:
             async for part in answer:
                 if not part.response.more:
-                    if part.body.get("versions_total") != count:
-                        raise ProtocolViolation(
-                            f"the server listed {count} versions and says that it was another number"
-                        )
+                    _check_total(part.body, "versions", count)
                     return
                 listed = versions(part.body)
                 count += len(listed)
@@ -240,20 +241,26 @@ class Client:
             answer.discard()
 
     async def restore(self, rel_endpoint: str, *, at: int | None = None, if_hash: str | None = None) -> Entry:
-        """Put the version that was replaced `at` that time (microseconds since 1970) in its place, or the newest.
+        """Restore the version that was replaced at the time `at` (microseconds since 1970 UTC), or the newest.
 
-        What stands there becomes a version. Raises `NotFound` (40), `Changed` (44), `WrongKind` (43).
+        The current content becomes a version. Raises `NotFound` (40),
+        `Changed` (44), `WrongKind` (43), `Forbidden` (33).
         """
         part = await self.request("RESTORE", _given(rel_endpoint=rel_endpoint, at=at, if_hash=if_hash)).last()
         return itself(understood(part.body, Entry, "the answer to RESTORE"))
 
     async def close(self) -> None:
-        """Say goodbye and end the connection."""
+        """Close the connection, after the pending answers."""
         await self.protocol.close()
 
     def when_ended(self) -> Deferred[Exception]:
         """Fires with the reason when the connection has ended."""
         return self.protocol.when_ended()
+
+
+def _check_total(body: dict[str, Any], what: str, count: int) -> None:
+    if body.get(f"{what}_total") != count:
+        raise ProtocolViolation(f"the server listed {count} {what}, and another number as their total")
 
 
 def _given(**parameters: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Making a connection: to a server that is known, or once to one that is not, to learn who it is.
+"""Connecting to a server: to a known one, or once to an unknown one, to learn its identity.
 
-A server may have several addresses. They are tried together, and what decides
-is who answers, not where: an address at which TLS does not prove the server
-counts as one at which nobody is.
+The addresses of a server are tried together, each a moment after the one
+before. The first at which TLS proves the server wins; an address at which
+another server answers counts as failed.
 """
 
 from __future__ import annotations
@@ -21,58 +21,60 @@ from twisted.internet.protocol import Factory
 
 from homeftp.client.api import Client
 from homeftp.client.connection.address import Address
-from homeftp.client.connection.errors import ConnectionFailed, not_reached
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.race import AllFailed, first_of
+from homeftp.client.errors import ConnectionFailed, all_failed
 from homeftp.config import ClientTimeouts
 from homeftp.crypto import ca as identity
 from homeftp.crypto import tls
 from homeftp.errors import LoginFailed, UntrustedServer
 
-Where = IStreamClientEndpoint | Address | str
-"""A server's place: an endpoint, an address, or a client endpoint's description such as `tcp:nas.local:8421`."""
+ServerAddress = IStreamClientEndpoint | Address | str
+"""An address, a client endpoint, or the description of a client endpoint such as `tcp:nas.local:8421`."""
 
 
 @attrs.frozen
-class Presented:
-    """Who a server says it is. Its certificate fits its CA; whether the CA is the right one, a person has to say."""
+class ServerIdentity:
+    """The CA that a server presents. Its certificate fits this CA; only a person can say whether it is the right CA."""
 
     ca: bytes
-    """The CA's certificate, PEM: what `connect` takes."""
+    """The CA's certificate, PEM; `connect` takes it."""
     fingerprint: str
-    """The CA's fingerprint, as the server prints it at its start."""
+    """The CA's fingerprint, as the server prints it when it starts."""
 
 
 async def connect(
     reactor: Any,
-    endpoint: Where | Sequence[Where],
+    endpoint: ServerAddress | Sequence[ServerAddress],
     *,
     ca: bytes,
     username: str = "",
     password: str = "",
-    own: tls.DeviceIdentity | None = None,
-    patience: ClientTimeouts | None = None,
+    device_identity: tls.DeviceIdentity | None = None,
+    timeouts: ClientTimeouts | None = None,
 ) -> Client:
-    """Connect to the server of the home whose CA `ca` (PEM) is, and log in: as the device `own`, or with a password.
+    """Connect to the server with a certificate of the CA `ca` (PEM), and log in.
 
-    Several places are tried together, and the first at which the server
-    proves itself is taken; `Client.where` tells which.
+    The login is by the certificate of `device_identity`, or by username and
+    password. Of several addresses the first at which the server proves its
+    identity is taken; `Client.address` says which.
 
-    Raises `ConnectionFailed`, `homeftp.errors.NotTrusted` before anything was
-    sent to a server of another home, and `LoginFailed` (32). A server that is
-    full says so before TLS, where it could be anybody: `ConnectionFailed`.
-    Of several places: `NotReached`, and where others answered
-    `OthersAnswered`, which is `UntrustedServer` too.
+    Raises `ConnectionFailed`, also for a server that refuses connections
+    before TLS, where anybody could have sent the refusal; `UntrustedServer`,
+    before anything is sent to a server of another CA; and `LoginFailed` (32).
+    With several addresses these are `AllAddressesFailed`, and
+    `NoTrustedServer` where another server answered at one of them.
     """
-    places = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(Where, endpoint)]
-    where, protocol = await reach(reactor, places, tls.client_options(ca, own=own), patience or ClientTimeouts())
-    client = Client(protocol, where)
+    addresses = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(ServerAddress, endpoint)]
+    options = tls.client_options(ca, own=device_identity)
+    address, protocol = await connect_first(reactor, addresses, options, timeouts or ClientTimeouts())
+    client = Client(protocol, address)
     try:
-        if own is None:
+        if device_identity is None:
             await client.login(username, password)
         elif (await client.hello()).account is None:
             raise LoginFailed(
-                "this device is not paired any more: ask for a code at the server, homeftp invite, and pair again"
+                "this device is no longer paired. Ask the server's owner for a code (homeftp invite) and pair again"
             )
     except BaseException:
         await client.close()
@@ -80,102 +82,104 @@ async def connect(
     return client
 
 
-async def first_contact(reactor: Any, endpoint: Where, *, patience: ClientTimeouts | None = None) -> Presented:
-    """Ask a server who it is, without telling it anything; then hang up.
+async def fetch_server_identity(
+    reactor: Any, endpoint: ServerAddress, *, timeouts: ClientTimeouts | None = None
+) -> ServerIdentity:
+    """Get the identity that a server presents, without sending it anything, and disconnect.
 
-    Raises `ConnectionFailed`, and `homeftp.errors.NotTrusted` for what is no
-    homeftp server.
+    Raises `ConnectionFailed`, and `UntrustedServer` for what is no homeftp
+    server.
     """
-    protocol = await secure(reactor, endpoint, tls.first_contact_options(), patience or ClientTimeouts())
+    protocol = await connect_tls(reactor, endpoint, tls.first_contact_options(), timeouts or ClientTimeouts())
     try:
         ca: x509.Certificate = tls.presented_ca(protocol.transport)
     finally:
         await protocol.close()
-    return Presented(ca.public_bytes(Encoding.PEM), identity.fingerprint(ca))
+    return ServerIdentity(ca.public_bytes(Encoding.PEM), identity.fingerprint(ca))
 
 
-async def reach(
+async def connect_first(
     reactor: Any,
-    places: Sequence[Where],
+    addresses: Sequence[ServerAddress],
     options: Any,
-    patience: ClientTimeouts,
-    proves: Callable[[ClientProtocol], None] = lambda protocol: None,
-) -> tuple[Where, ClientProtocol]:
-    """A connection on which TLS is up to the first of the places at which it is, and which that is.
+    timeouts: ClientTimeouts,
+    check: Callable[[ClientProtocol], None] = lambda protocol: None,
+) -> tuple[ServerAddress, ClientProtocol]:
+    """Connect to the first address at which TLS succeeds with `options`; gives the address and the connection.
 
-    `proves` may look at such a connection, and raise `UntrustedServer` for one
-    that is not wanted. All other connections are closed. Raises what
-    `secure` does for a single place, `NotReached` for several.
+    `check` may raise `UntrustedServer` to refuse a connection with TLS. The
+    connections to the other addresses are closed. Raises what `connect_tls`
+    raises for a single address, `AllAddressesFailed` for several.
     """
 
-    async def attempt(place: Where) -> ClientProtocol:
-        protocol = await secure(reactor, place, options, patience)
+    async def attempt(address: ServerAddress) -> ClientProtocol:
+        protocol = await connect_tls(reactor, address, options, timeouts)
         try:
-            proves(protocol)
+            check(protocol)
         except UntrustedServer as reason:
             protocol.abandon(reason)
             raise
         return protocol
 
-    def attempting(place: Where) -> Callable[[], Any]:
-        return lambda: attempt(place)
+    def attempting(address: ServerAddress) -> Callable[[], Any]:
+        return lambda: attempt(address)
 
     try:
-        place, protocol = await first_of(
+        index, protocol = await first_of(
             reactor,
-            [attempting(each) for each in places],
-            seconds=patience.attempt_seconds,
+            [attempting(each) for each in addresses],
+            seconds=timeouts.attempt_seconds,
             failures=(ConnectionFailed, UntrustedServer),
             unused=lambda each: each.abandon(ConnectionFailed("the server was reached at another address")),
         )
     except AllFailed as failed:
-        if len(places) == 1:
+        if len(addresses) == 1:
             raise failed.failures[0] from None
-        named = [each if isinstance(each, Address) else shown(each) for each in places]
-        raise not_reached(list(zip(named, failed.failures, strict=True))) from None
-    return places[place], protocol
+        named = [each if isinstance(each, Address) else _display(each) for each in addresses]
+        raise all_failed(list(zip(named, failed.failures, strict=True))) from None
+    return addresses[index], protocol
 
 
-def shown(where: Where) -> str:
-    """A place as it is named to a person."""
-    return str(where) if isinstance(where, Address | str) else "the server"
+def _display(address: ServerAddress) -> str:
+    """An address as it is shown to people."""
+    return str(address) if isinstance(address, Address | str) else "the server"
 
 
-async def secure(reactor: Any, where: Where, options: Any, patience: ClientTimeouts) -> ClientProtocol:
-    """A connection on which TLS is up. Raises `ConnectionFailed` and `UntrustedServer`."""
-    said = shown(where)
-    if isinstance(where, Address):
-        endpoint = where.endpoint(reactor, patience.connect_seconds)
-    elif isinstance(where, str):
-        endpoint = clientFromString(reactor, where)
+async def connect_tls(reactor: Any, address: ServerAddress, options: Any, timeouts: ClientTimeouts) -> ClientProtocol:
+    """Connect to one address and complete the TLS handshake. Raises `ConnectionFailed` and `UntrustedServer`."""
+    shown = _display(address)
+    if isinstance(address, Address):
+        endpoint = address.endpoint(reactor, timeouts.connect_seconds)
+    elif isinstance(address, str):
+        endpoint = clientFromString(reactor, address)
     else:
-        endpoint = where
-    factory = Factory.forProtocol(lambda: ClientProtocol(options, reactor, patience))
+        endpoint = address
+    factory = Factory.forProtocol(lambda: ClientProtocol(options, reactor, timeouts))
     factory.noisy = False
     connecting = endpoint.connect(factory)
-    connecting.addTimeout(patience.connect_seconds, reactor)
+    connecting.addTimeout(timeouts.connect_seconds, reactor)
     try:
         protocol = cast(ClientProtocol, await connecting)
-    except (error.DNSLookupError, ValueError):  # the latter for what cannot be the name of a host
-        fault = f"cannot find {said}: is the name right, and is this computer on the network?"
-        raise ConnectionFailed(fault, "cannot be found") from None
+    except (error.DNSLookupError, ValueError):  # ValueError: it cannot be the name of a host
+        message = f"cannot find {shown}: is the name right, and is this computer on the network?"
+        raise ConnectionFailed(message, "cannot be found") from None
     except (error.TimeoutError, defer.TimeoutError):
-        raise ConnectionFailed(f"{said} does not answer: is the computer on?", "does not answer") from None
+        raise ConnectionFailed(f"{shown} does not answer: is the computer on?", "does not answer") from None
     except error.ConnectionRefusedError:
-        raise _unheard(where, said) from None
+        raise _not_listening(address, shown) from None
     except error.ConnectError as reason:
-        if reason.osError == errno.ENOENT:  # of a UNIX socket
-            raise _unheard(where, said) from None
-        raise ConnectionFailed(f"cannot reach {said}: {_words(reason)}", _words(reason)) from None
+        if reason.osError == errno.ENOENT:  # the path of a UNIX socket
+            raise _not_listening(address, shown) from None
+        raise ConnectionFailed(f"cannot reach {shown}: {_describe(reason)}", _describe(reason)) from None
     return await protocol.secured
 
 
-def _unheard(where: Where, said: str) -> ConnectionFailed:
-    place = "path" if isinstance(where, Address) and where.path else "port"
-    fault = f"nothing listens at {said}: is the server running, and is the {place} right?"
-    return ConnectionFailed(fault, "nothing listens there")
+def _not_listening(address: ServerAddress, shown: str) -> ConnectionFailed:
+    what = "path" if isinstance(address, Address) and address.path else "port"
+    message = f"nothing listens at {shown}: is the server running, and is the {what} right?"
+    return ConnectionFailed(message, "nothing listens there")
 
 
-def _words(reason: error.ConnectError) -> str:
+def _describe(reason: error.ConnectError) -> str:
     number = reason.osError.errno if isinstance(reason.osError, OSError) else reason.osError
     return os.strerror(number) if isinstance(number, int) else str(reason).rstrip(".")

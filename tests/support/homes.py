@@ -10,7 +10,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Client, FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
-from homeftp.client.transfer.commands import cmp, get, push
+from homeftp.client.plan.cmp import cmp
+from homeftp.client.plan.get import get
+from homeftp.client.plan.push import push
 from homeftp.config import Limits
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -35,8 +37,8 @@ class HomeCase(SynchronousTestCase):
         self.client = Client(self.wire.client)
         self.wire.pump()
         self.run_it(self.client.login("ann", PASSWORD))
-        self.tools = TransferContext(InlineWorkers(), System())
-        self.items: list[FileResult] = []
+        self.context = TransferContext(InlineWorkers(), System())
+        self.results: list[FileResult] = []
 
     def connect(self, kind: type[Wire] = Wire) -> Wire:
         """A connection, not secured yet."""
@@ -57,28 +59,28 @@ class HomeCase(SynchronousTestCase):
             results[0].raiseException()
         return results[0]  # type: ignore[no-any-return]
 
-    def watch(self) -> TransferObserver:
-        self.items = []
-        return TransferObserver(on_item=self.items.append)
+    def observer(self) -> TransferObserver:
+        self.results = []
+        return TransferObserver(on_result=self.results.append)
 
     def outcomes(self) -> dict[str, Outcome]:
         """What became of each name in the last transfer."""
-        return {item.name: item.outcome for item in self.items}
+        return {result.name: result.outcome for result in self.results}
 
-    def push(self, *places: str, **choices: Any) -> TransferObserver:
-        watch = self.watch()
-        self.run_it(push(self.client, self.tools, places[:-1], places[-1], TransferOptions(**choices), watch))
-        return watch
+    def push(self, *paths: str, **options: Any) -> TransferObserver:
+        observer = self.observer()
+        self.run_it(push(self.client, self.context, paths[:-1], paths[-1], TransferOptions(**options), observer))
+        return observer
 
-    def get(self, *places: str, **choices: Any) -> TransferObserver:
-        watch = self.watch()
-        self.run_it(get(self.client, self.tools, places[:-1], places[-1], TransferOptions(**choices), watch))
-        return watch
+    def get(self, *paths: str, **options: Any) -> TransferObserver:
+        observer = self.observer()
+        self.run_it(get(self.client, self.context, paths[:-1], paths[-1], TransferOptions(**options), observer))
+        return observer
 
     def cmp(self, local: str, remote: str, **order: Any) -> TransferObserver:
-        watch = self.watch()
-        self.run_it(cmp(self.client, self.tools, local, remote, watch, **order))
-        return watch
+        observer = self.observer()
+        self.run_it(cmp(self.client, self.context, local, remote, observer, **order))
+        return observer
 
     def lay(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
         """A file here; gives its path."""

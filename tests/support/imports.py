@@ -19,6 +19,10 @@ CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "syscalls", "workers"})
 SHARED = CONTRACTS | TOOLS
 
+CLIENT = frozenset(
+    f"client.{name}" for name in ("api", "connection", "dial", "errors", "files", "known", "plan", "transfer")
+)
+
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "": frozenset(),
     "config": frozenset(),
@@ -49,10 +53,19 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "standalone": SHARED,
     "optionvalues": VALUES,
     "tap": SHARED | {"accounts", "optionvalues", "server", "standalone"},
-    "client": SHARED | {"wire"},
-    "cli": SHARED | {"accounts", "client", "store.policy", "tap", "wire"},
+    "client.errors": VALUES,
+    "client.connection": SHARED | {"client.errors", "wire"},
+    "client.files": CONTRACTS | {"client.errors", "hashing", "syscalls"},
+    "client.api": CONTRACTS | {"client.connection", "client.errors", "hashing", "wire"},
+    "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
+    "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
+    "client.transfer": SHARED | {"client.api", "client.connection", "client.errors", "client.files", "wire"},
+    "client.plan": CONTRACTS | {"hashing", "client.api", "client.errors", "client.files", "client.transfer", "wire"},
+    "client": CLIENT,
+    "cli": SHARED | CLIENT | {"accounts", "client", "store.policy", "tap", "wire"},
     "__main__": frozenset({"cli"}),
     "testing": SHARED
+    | CLIENT
     | frozenset(
         "accounts client dispatchers files server server.gate server.json store store.local store.policy wire".split()
     ),

@@ -14,7 +14,8 @@ from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
     from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext, TransferObserver, TransferOptions
+    from homeftp.client.transfer.model import TransferContext, TransferOptions
+    from homeftp.client.transfer.observer import TransferObserver
 
 _EPILOG = """\
 Compares content, size, time and mode of files, and the mode of folders. The second place is found as push or get
@@ -49,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
         async def compare(choices: TransferOptions, watch: TransferObserver) -> None:
             await cmp(client, tools, here.path, there.path, watch, local_first=local_first)
 
-        return await transfer(reactor, options, compare, options.first, tools.line)
+        return await transfer(reactor, options, compare, options.first, tools.reconnector)
 
     return with_remote(one_remote([there]), work)

@@ -32,9 +32,9 @@ def run(options: argparse.Namespace) -> int:
     """List them."""
     from homeftp.cli.connect.reactor import run_reactor
     from homeftp.client.known.discover import browse
-    from homeftp.client.known.remotes import Remotes, client_home
+    from homeftp.client.known.remotes import Remotes, client_folder
 
-    known = by_fingerprint(Remotes(client_home(os.environ)).all())
+    known = by_fingerprint(Remotes(client_folder(os.environ)).all())
 
     async def main(reactor: Any) -> int:
         found = await browse(reactor, options.seconds, quiet=None)

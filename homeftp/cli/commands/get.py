@@ -14,7 +14,8 @@ from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
     from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext, TransferObserver, TransferOptions
+    from homeftp.client.transfer.model import TransferContext, TransferOptions
+    from homeftp.client.transfer.observer import TransferObserver
 
 _EPILOG = """\
 A file goes to the target's own name, or inside it when the target is a folder or ends in / . With -r a folder maps
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
         from homeftp.client import get
-        from homeftp.client.transfer.stdio import get_stream
+        from homeftp.client.plan.stdio import get_stream
 
         async def move(choices: TransferOptions, watch: TransferObserver) -> None:
             if target == STANDARD:
@@ -63,6 +64,6 @@ def run(options: argparse.Namespace) -> int:
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await transfer(reactor, options, move, target, tools.line)
+        return await transfer(reactor, options, move, target, tools.reconnector)
 
     return with_remote(one_remote(sources), work)

@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _list(client: Client, path: str, options: argparse.Namespace) -> None:
-    from homeftp.client.transfer.paths import parse_remote_path
+    from homeftp.client.plan.paths import parse_remote_path
     from homeftp.errors import NotFound
 
-    client.need("to list", "read")
+    client.require_rights("listing", "read")
     endpoint = str(parse_remote_path(path).endpoint)
     there = (await client.cmp(endpoint)).remote
     if there is None:

@@ -14,7 +14,7 @@ from homeftp.cli.terminal.output import print_json, shown
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Address, Paired
+    from homeftp.client import Address, PairingResult
     from homeftp.client.known.discover import AnnouncedServer
     from homeftp.client.known.remotes import Remotes
 
@@ -44,10 +44,10 @@ def run(options: argparse.Namespace) -> int:
     from homeftp.client import parse_address
     from homeftp.client.known.discover import check_available
     from homeftp.client.known.pairing import pair
-    from homeftp.client.known.remotes import Remotes, check_name, client_home
+    from homeftp.client.known.remotes import Remotes, check_name, client_folder
     from homeftp.crypto.pake import parse_code
 
-    remotes = Remotes(client_home(os.environ))
+    remotes = Remotes(client_folder(os.environ))
     place, words = place_and_code([*filter(None, [options.address]), *options.code])
     address = None if place is None else parse_address(place)
     if options.name is not None:
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     if address is None:
         check_available()
     code = parse_code(words or _asked())
-    remotes.prepare()
+    remotes.check_writable()
 
     async def main(reactor: Any) -> int:
         from twisted.internet.threads import deferToThread
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         addresses, announced = ([address], "") if address is not None else await _the_only_one(reactor)
         device = options.device or socket.gethostname()
         paired = await pair(reactor, addresses, code, device=device, announced=announced)
-        reached = [cast("Address", paired.where), *addresses]
+        reached = [cast("Address", paired.address), *addresses]
         name = await deferToThread(_keep, remotes, paired, reached, options.name)
         if options.json:
             fields = {"paired": name, "address": str(reached[0]), "fingerprint": paired.fingerprint}
@@ -124,7 +124,7 @@ def _asked() -> str:
     return sys.stdin.readline(256)
 
 
-def _keep(remotes: Remotes, paired: Paired, reached: Sequence[Address], given: str | None) -> str:
+def _keep(remotes: Remotes, paired: PairingResult, reached: Sequence[Address], given: str | None) -> str:
     """Keep what the pairing gave; gives the server's name here. It was reached at the first of the addresses.
 
     A server that is known already, to the same account, keeps its name: it is

@@ -13,7 +13,8 @@ from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
     from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext, TransferObserver, TransferOptions
+    from homeftp.client.transfer.model import TransferContext, TransferOptions
+    from homeftp.client.transfer.observer import TransferObserver
 
 _EPILOG = """\
 A file goes to the target's own name, or inside it when the target is a folder, ends in /, or is a bare NAME: .
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
         from homeftp.client import push
-        from homeftp.client.transfer.stdio import push_stream
+        from homeftp.client.plan.stdio import push_stream
 
         async def move(choices: TransferOptions, watch: TransferObserver) -> None:
             if options.sources == [STANDARD]:
@@ -53,6 +54,6 @@ def run(options: argparse.Namespace) -> int:
             else:
                 await push(client, tools, options.sources, target, choices, watch)
 
-        return await transfer(reactor, options, move, options.target, tools.line)
+        return await transfer(reactor, options, move, options.target, tools.reconnector)
 
     return with_remote(name, work)

@@ -18,7 +18,7 @@ from homeftp.cli.terminal.output import print_json, shown
 from homeftp.errors import OperatorError, UntrustedServer
 
 if TYPE_CHECKING:
-    from homeftp.client import Presented
+    from homeftp.client import ServerIdentity
     from homeftp.client.known.remotes import Remotes
 
 
@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out."""
-    from homeftp.client.known.remotes import Remotes, client_home
+    from homeftp.client.known.remotes import Remotes, client_folder
 
-    remotes = Remotes(client_home(os.environ))
+    remotes = Remotes(client_folder(os.environ))
     if options.action == "add":
         return _add(remotes, options)
     if options.action == "remove":
@@ -111,7 +111,7 @@ def _change_addresses(remotes: Remotes, options: argparse.Namespace) -> int:
 def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     from homeftp.cli.connect.reactor import run_reactor
     from homeftp.cli.terminal.prompt import read_password
-    from homeftp.client import connect, first_contact, parse_address
+    from homeftp.client import connect, fetch_server_identity, parse_address
     from homeftp.client.known.remotes import Remote, check_name
     from homeftp.crypto.ca import normalise_fingerprint
 
@@ -127,11 +127,11 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     async def main(reactor: Any) -> int:
         from twisted.internet.threads import deferToThread
 
-        presented = await first_contact(reactor, address)
+        presented = await fetch_server_identity(reactor, address)
         await deferToThread(_agree, presented, expected, str(address))
         password = await deferToThread(read_password, options.password_stdin, f"password of {shown(options.user)}: ")
         client = await connect(reactor, address, ca=presented.ca, username=options.user, password=password)
-        server = client.about.server
+        server = client.server_info.server
         await client.close()
         remotes.save(Remote(options.name, [address], options.user, password, presented.ca))
         fields = {"added": options.name, "address": str(address), "fingerprint": presented.fingerprint}
@@ -141,7 +141,7 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     return run_reactor(main)
 
 
-def _agree(presented: Presented, expected: str | None, address: str) -> None:
+def _agree(presented: ServerIdentity, expected: str | None, address: str) -> None:
     """Whether this is the right server: by the fingerprint that was given, or by a person's word."""
     if expected is not None:
         if presented.fingerprint != expected:

@@ -43,13 +43,13 @@ def run(options: argparse.Namespace) -> int:
     name, path = server_path(options.place)
 
     async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
-        from homeftp.client.transfer.paths import parse_remote_path
+        from homeftp.client.plan.paths import parse_remote_path
 
         endpoint = str(parse_remote_path(path).endpoint)
         if not endpoint:
             raise OperatorError("name the file that is to be put back: NAME:path")
         for right in ("read", "add", "replace"):
-            client.need("to restore", right)
+            client.require_rights("restoring", right)
         version = await _chosen(client, endpoint, options.at)
         there = (await client.cmp(endpoint)).remote
         if there is not None and there.kind != "file":

@@ -10,8 +10,8 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.output import TransferReport, add_output_arguments, resumed
 
 if TYPE_CHECKING:
-    from homeftp.client.transfer.model import TransferObserver, TransferOptions
-    from homeftp.client.transfer.retry import Reconnector
+    from homeftp.client.transfer.model import IReconnector, TransferOptions
+    from homeftp.client.transfer.observer import TransferObserver
 
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ async def transfer(
     options: argparse.Namespace,
     work: Callable[[TransferOptions, TransferObserver], Coroutine[Any, Any, None]],
     top: str,
-    line: Reconnector | None,
+    line: IReconnector | None,
 ) -> Exit:
     """Do `work`, tell of it, and give the exit status; `top` is what to call the whole of it.
 
@@ -40,12 +40,13 @@ async def transfer(
 
     from homeftp.cli.terminal.progress import ProgressBar
     from homeftp.cli.terminal.questions import Cancelled, Prompter, can_ask
-    from homeftp.client.transfer.model import TransferObserver, TransferOptions
+    from homeftp.client.transfer.model import TransferOptions
+    from homeftp.client.transfer.observer import TransferObserver
 
     working: list[Deferred[None]] = []
     report = TransferReport(options, stop=lambda: reactor.callLater(0, lambda: working[0].cancel()), top=top)
     bar = ProgressBar(reactor, silent=options.quiet or options.json)
-    watch = TransferObserver(on_item=report.item, on_plan=bar.plan, on_bytes=bar.advance, on_again=bar.again)
+    watch = TransferObserver(on_result=report.item, on_plan=bar.plan, on_bytes=bar.advance, on_reconnected=bar.again)
 
     def note(words: str) -> None:
         bar.hide()
@@ -54,12 +55,12 @@ async def transfer(
 
     watch.on_resumed = lambda name, size: None if options.quiet else note(resumed(name or top, size))
     if line is not None:
-        line.say = note
+        line.notify = note
     questions = Prompter(reactor, bar.hide, bar.show)
     choices = TransferOptions(
         recursive=getattr(options, "recursive", False),
         force=getattr(options, "force", False),
-        new_only=getattr(options, "new_only", False),
+        ignore_existing=getattr(options, "new_only", False),
         ask=questions.replace if can_ask() and not options.json else None,
     )
     try:

@@ -40,9 +40,9 @@ def run(options: argparse.Namespace) -> int:
     name, path = server_path(options.place)
 
     async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
-        from homeftp.client.transfer.paths import parse_remote_path
+        from homeftp.client.plan.paths import parse_remote_path
 
-        client.need("to list versions", "read")
+        client.require_rights("listing versions", "read")
         endpoint = str(parse_remote_path(path).endpoint)
         if not await _print_all(client.versions(endpoint), endpoint, options.json):
             print(f"there is no version of {shown(endpoint) or 'anything there'}", file=sys.stderr)

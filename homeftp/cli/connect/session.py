@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import importlib
 import os
 from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
@@ -32,9 +31,9 @@ Work = Callable[[Any, "Client", "TransferContext"], Awaitable[int]]
 
 def with_remote(name: str, work: Work) -> int:
     """Connect to the remote called `name`, do `work`, and end the connection; gives the exit status."""
-    from homeftp.client.known.remotes import Remotes, client_home
+    from homeftp.client.known.remotes import Remotes, client_folder
 
-    remotes = Remotes(client_home(os.environ))
+    remotes = Remotes(client_folder(os.environ))
     remotes.load(name)  # what is wrong with it is said before anything is begun
 
     async def main(reactor: Any) -> int:
@@ -44,10 +43,10 @@ def with_remote(name: str, work: Work) -> int:
 
         line = Reconnector(reactor, lambda: _connect(reactor, remotes, name))
         coming = Deferred.fromCoroutine(line.connect())
-        reactor.callLater(_MEANWHILE, importlib.import_module, "homeftp.client.transfer.commands")
+        reactor.callLater(_MEANWHILE, _import_transfers)
         client = await coming
 
-        from homeftp.client.known.remotes import index_path
+        from homeftp.client.known.remotes import hash_cache_path
         from homeftp.client.transfer.model import TransferContext
         from homeftp.config import CLIENT_THREADS
         from homeftp.hashing.hashcache import HashCache
@@ -58,7 +57,7 @@ def with_remote(name: str, work: Work) -> int:
         gc.set_threshold(_GARBAGE_AFTER)
         workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=1024, name="homeftp")
         workers.start()
-        index = HashCache(index_path(os.environ))
+        index = HashCache(hash_cache_path(os.environ))
         try:
             return await work(reactor, client, TransferContext(workers, System(), index, line))
         finally:
@@ -67,6 +66,13 @@ def with_remote(name: str, work: Work) -> int:
             await line.close()
 
     return run_reactor(main)
+
+
+def _import_transfers() -> None:
+    """Import what a transfer needs next."""
+    import homeftp.client.plan.cmp
+    import homeftp.client.plan.get
+    import homeftp.client.plan.push  # noqa: F401
 
 
 async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
@@ -82,7 +88,9 @@ async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
             f"this device was not at {remote.name} for so long that its certificate has ended: ask for a code at the "
             "server, homeftp invite, and pair again"
         )
-    dial = functools.partial(connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, own=own)
+    dial = functools.partial(
+        connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, device_identity=own
+    )
     client = await _find(reactor, remote, dial)
     await _remember(client, remotes, remote)
     if own is not None:
@@ -130,7 +138,7 @@ async def _remember(client: Client, remotes: Remotes, remote: Remote) -> None:
 
     from homeftp.errors import OperatorError
 
-    where = cast("Address", client.where)
+    where = cast("Address", client.address)
     if where != remote.addresses[0]:
         with contextlib.suppress(OperatorError, OSError):
             await deferToThread(remotes.update, remote, lambda found: found.reached_at(where))
@@ -163,23 +171,24 @@ async def _renew(client: Client, remotes: Remotes, remote: Remote, own: DeviceId
 
 async def _explained(reactor: Any, remote: Remote, reason: Exception) -> Exception:
     """With a server that is not trusted: who it says it is, and who it should be."""
-    from homeftp.client import Address, ConnectionFailed, OthersAnswered, first_contact
-    from homeftp.client.connection.errors import told
+    from homeftp.client import Address, ConnectionFailed, NoTrustedServer, fetch_server_identity
+    from homeftp.client.errors import describe
     from homeftp.errors import UntrustedServer
 
-    failures = reason.failures if isinstance(reason, OthersAnswered) else [(remote.addresses[0], reason)]
+    failures = reason.failures if isinstance(reason, NoTrustedServer) else [(remote.addresses[0], reason)]
     where, *others = failures  # those that are not trusted come first
     try:
-        presented = await first_contact(reactor, where[0] if isinstance(where[0], Address) else remote.addresses[0])
+        address = where[0] if isinstance(where[0], Address) else remote.addresses[0]
+        presented = await fetch_server_identity(reactor, address)
     except (UntrustedServer, ConnectionFailed):
         return reason
     pinned = remote.fingerprint
     if pinned in ("", presented.fingerprint):
         return reason
-    elsewhere = f" Elsewhere it was not found either: {told(others)}." if others else ""
+    elsewhere = f" Elsewhere it was not found either: {describe(others)}." if others else ""
     text = (
         f"what answers at {where[0]} is not the server that was added as {remote.name}: its fingerprint is "
         f"{presented.fingerprint}, not {pinned}. Nothing was sent.{elsewhere} Only if the server's owner says that it "
         f"was set up anew: homeftp remote remove {remote.name}, then add it again"
     )
-    return OthersAnswered(reason.failures, text) if isinstance(reason, OthersAnswered) else UntrustedServer(text)
+    return NoTrustedServer(reason.failures, text) if isinstance(reason, NoTrustedServer) else UntrustedServer(text)

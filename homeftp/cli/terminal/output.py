@@ -12,7 +12,8 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client.transfer.model import FileResult, TransferObserver
+    from homeftp.client.transfer.model import FileResult
+    from homeftp.client.transfer.observer import TransferObserver
 
 _COMPLAINTS = ("refused", "failed", "corrupt", "skipped", "newer", "suspicious")
 """Outcomes that a person is told of without asking."""
@@ -158,14 +159,16 @@ class TransferReport:
         if self._json:
             counts = {outcome.value: number for outcome, number in watch.counts.items()}
             folders = {outcome.value: number for (outcome, kind), number in kinds.items() if kind == "directory"}
-            print_json({"summary": counts, "folders": folders, "bytes": watch.moved, "seconds": round(seconds, 3)})
+            print_json(
+                {"summary": counts, "folders": folders, "bytes": watch.bytes_moved, "seconds": round(seconds, 3)}
+            )
         elif not self._quiet:
             sums = (
                 f"{_counted(*(kinds[outcome, kind] for kind in ('file', 'directory', 'other')))} {outcome.value}"
                 for outcome in watch.counts
             )
             parts = ", ".join(sums) or "nothing to do"
-            rate = f"; {size_shown(watch.moved)} in {seconds:.1f} s" if watch.moved else ""
+            rate = f"; {size_shown(watch.bytes_moved)} in {seconds:.1f} s" if watch.bytes_moved else ""
             print(f"{parts}{rate}", file=sys.stderr)
         return exit_status(watch)
 

@@ -23,10 +23,11 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.client.connection.errors import ConnectionFailed, ProtocolViolation, before_tls, explained
+from homeftp.client.connection.failures import before_tls, explained
 from homeftp.client.connection.response import IListener, IResponseHandler, settled
 from homeftp.client.connection.sender import Sender
 from homeftp.client.connection.timeouts import PendingWait, Watchdog
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.config import MAX_RESPONSE_LINE, READ_BUFFER, SOCKET_WRITE, STREAM_PIECE, ClientTimeouts
 from homeftp.crypto.tls import negotiated_ok
 from homeftp.crypto.tlsrecords import group_records

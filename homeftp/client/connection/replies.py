@@ -10,7 +10,7 @@ from typing import Any, Sequence, TypeVar
 import attrs
 
 from homeftp import endpoint as endpoints
-from homeftp.client.connection.errors import ProtocolViolation
+from homeftp.client.errors import ProtocolViolation
 from homeftp.config import MAX_IN_FLIGHT, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest
 from homeftp.model import Entry, ListingPage, ResumePoint, Version

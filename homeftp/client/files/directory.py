@@ -1,68 +1,73 @@
-"""One open folder of the person's own, and what may be done to the names in it: the seam between kinds of systems.
+"""One open folder and the operations on the names in it: the interface between kinds of operating systems.
 
-Where the system can, a folder is held by its descriptor and each part of a
-path is entered from its parent without following a link, so that nobody who
-moves folders about meanwhile can lead us elsewhere. Windows has no such
-calls; there each part is looked at before it is entered.
+Where the system can, a folder is held by its descriptor, and each part of a
+path is opened from its parent without following a link, so that nobody who
+moves folders meanwhile can redirect a write. Windows has no such calls; there
+each part is checked before it is used.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import stat
+import stat as stat_module
 from typing import Protocol
 
+from homeftp.client.files.model import PERMISSIONS
 from homeftp.syscalls import System
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_FILE_MODE, _DIRECTORY_MODE = 0o600, 0o700
+"""Only the user may read a new file or folder, until it gets the server's mode."""
 
 
 class Directory(Protocol):
     """An open folder. Every method blocks and raises OSError; names are single parts of a path."""
 
-    def enter(self, name: str, *, make: bool) -> Directory:
-        """The folder `name` in it, never through a link; with `make` it is made if nothing is there."""
+    def open_directory(self, name: str, *, make: bool) -> Directory:
+        """Open a folder in it, never through a link; `make` makes it where it is missing."""
 
     def create(self, name: str) -> int:
-        """A new file for writing, mode 0600: its descriptor."""
+        """Create a file for writing, readable by the user only; gives its descriptor."""
 
-    def claim(self, name: str) -> int | None:
-        """The file `name` of ours, to read and write, made where it is missing; None where it cannot be had.
+    def lock(self, name: str) -> int | None:
+        """Open a temporary file of this user to read and write, made where it is missing; gives its descriptor.
 
-        Whoever has it has it alone, until its descriptor is closed.
+        The file is locked until the descriptor is closed. None where another
+        process has locked it, where it is not ours, or where there are no locks.
         """
 
     def open(self, name: str) -> int:
-        """The file `name`, never through a link: its descriptor, for reading."""
+        """Open a file for reading, never through a link; gives its descriptor."""
 
-    def look(self, name: str) -> os.stat_result | None:
-        """What is there, the link itself if it is one; None when nothing is."""
+    def stat(self, name: str) -> os.stat_result | None:
+        """The stat of a name, of the link itself where it is one; None where nothing exists."""
 
     def replace(self, temporary: str, name: str) -> None:
-        """Put a file of this folder in the place of another, at once."""
+        """Rename a file over another, atomically."""
 
-    def settle(self, temporary: str, name: str) -> None:
-        """Put a file of this folder where nothing is; FileExistsError where something is."""
+    def rename_new(self, temporary: str, name: str) -> None:
+        """Rename a file to a name that does not exist; raises FileExistsError where it does."""
 
     def remove(self, name: str) -> None:
         """Remove a file."""
 
-    def dress(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
-        """Give the open file `fd`, or the folder itself where None, its time and its permission bits."""
+    def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
+        """Set time and permission bits of the open file `fd` called `name`, or of the folder itself where None."""
 
     def sync(self) -> None:
         """Make the names in it durable."""
 
     @property
-    def syncs_whole(self) -> bool:
-        """Whether `sync_whole` can be had."""
+    def can_sync_filesystem(self) -> bool:
+        """Whether `sync_filesystem` is available."""
 
-    def sync_whole(self) -> None:
-        """Make all that was written to its file system since it was opened durable."""
+    def sync_filesystem(self) -> None:
+        """Make everything durable that was written to its file system since the folder was opened."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the folder."""
 
 
 class DescriptorDirectory:
@@ -72,38 +77,38 @@ class DescriptorDirectory:
         self._fd = fd
         self._system = system
 
-    def enter(self, name: str, *, make: bool) -> DescriptorDirectory:
-        """The folder `name` in it."""
+    def open_directory(self, name: str, *, make: bool) -> DescriptorDirectory:
+        """Open a folder in it."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
         try:
             return DescriptorDirectory(os.open(name, flags, dir_fd=self._fd), self._system)
         except FileNotFoundError:
             if not make:
                 raise
-        with contextlib.suppress(FileExistsError):  # somebody was quicker; what it is, open says
-            os.mkdir(name, 0o700, dir_fd=self._fd)
+        with contextlib.suppress(FileExistsError):  # another process was faster; open fails if it is no folder
+            os.mkdir(name, _DIRECTORY_MODE, dir_fd=self._fd)
         return DescriptorDirectory(os.open(name, flags, dir_fd=self._fd), self._system)
 
     def create(self, name: str) -> int:
-        """A new file."""
-        return os.open(name, _CREATE, 0o600, dir_fd=self._fd)
+        """Create a file."""
+        return os.open(name, _CREATE, _FILE_MODE, dir_fd=self._fd)
 
-    def claim(self, name: str) -> int | None:
-        """By a lock; the file must be one that only we could have made."""
-        import fcntl  # where there are no descriptors of folders there is none of this either
+    def lock(self, name: str) -> int | None:
+        """Open and flock a file that only this user can have made."""
+        import fcntl  # POSIX only, as is this class
 
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            fd = os.open(name, flags, 0o600, dir_fd=self._fd)
+            fd = os.open(name, flags, _FILE_MODE, dir_fd=self._fd)
         except OSError:
             return None
         try:
-            found = os.fstat(fd)
-            ours = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+            opened = os.fstat(fd)
+            ours = stat_module.S_ISREG(opened.st_mode) and opened.st_nlink == 1 and opened.st_uid == os.geteuid()
             if ours:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                there = self.look(name)  # or who had it before has just removed it
-                ours = there is not None and there.st_ino == found.st_ino
+                named = self.stat(name)  # the process that held the lock may have removed the file meanwhile
+                ours = named is not None and named.st_ino == opened.st_ino
         except OSError:
             ours = False
         if not ours:
@@ -112,47 +117,47 @@ class DescriptorDirectory:
         return fd
 
     def open(self, name: str) -> int:
-        """The file `name`."""
+        """Open a file for reading."""
         return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._fd)
 
-    def look(self, name: str) -> os.stat_result | None:
-        """What is there."""
+    def stat(self, name: str) -> os.stat_result | None:
+        """The stat of a name."""
         try:
             return os.stat(name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def replace(self, temporary: str, name: str) -> None:
-        """Rename over what is there."""
+        """Rename over a name."""
         self._system.rename(os.fsencode(temporary), os.fsencode(name), source_dir=self._fd, target_dir=self._fd)
 
-    def settle(self, temporary: str, name: str) -> None:
-        """Rename where nothing is."""
+    def rename_new(self, temporary: str, name: str) -> None:
+        """Rename to a new name."""
         self._system.rename_new(os.fsencode(temporary), os.fsencode(name), source_dir=self._fd, target_dir=self._fd)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
         os.unlink(name, dir_fd=self._fd)
 
-    def dress(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
-        """Set mode, then time."""
+    def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
+        """Set the mode, then the time."""
         target = self._fd if fd is None else fd
         if mode is not None:
-            os.fchmod(target, mode & 0o777)
+            os.fchmod(target, mode & PERMISSIONS)
         if mtime_us is not None:
             os.utime(target, ns=(mtime_us * 1000, mtime_us * 1000))
 
     def sync(self) -> None:
-        """fsync of the directory."""
+        """Fsync the directory."""
         self._system.fsync_directory(self._fd)
 
     @property
-    def syncs_whole(self) -> bool:
-        """Whether `sync_whole` can be had."""
+    def can_sync_filesystem(self) -> bool:
+        """Whether the system has syncfs."""
         return self._system.syncs_whole(self._fd)
 
-    def sync_whole(self) -> None:
-        """syncfs."""
+    def sync_filesystem(self) -> None:
+        """Call syncfs."""
         self._system.syncfs(self._fd)
 
     def close(self) -> None:
@@ -161,81 +166,81 @@ class DescriptorDirectory:
 
 
 class PathDirectory:
-    """A folder known by its path, where there are no descriptors of folders."""
+    """A folder known by its path, for systems without descriptors of folders."""
 
     def __init__(self, path: str, system: System) -> None:
         self._path = path
         self._system = system
 
-    def _at(self, name: str) -> str:
+    def _join(self, name: str) -> str:
         return os.path.join(self._path, name)
 
-    def enter(self, name: str, *, make: bool) -> PathDirectory:
-        """The folder `name` in it."""
-        path = self._at(name)
+    def open_directory(self, name: str, *, make: bool) -> PathDirectory:
+        """Open a folder in it."""
+        path = self._join(name)
         if make:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
         found = os.lstat(path)
-        if not stat.S_ISDIR(found.st_mode) or getattr(found, "st_reparse_tag", False):
-            raise NotADirectoryError(20, "is no folder, or a link to one", path)
+        if not stat_module.S_ISDIR(found.st_mode) or getattr(found, "st_reparse_tag", False):
+            raise NotADirectoryError(errno.ENOTDIR, "is not a folder, or is a link to one", path)
         return PathDirectory(path, self._system)
 
     def create(self, name: str) -> int:
-        """A new file."""
-        return os.open(self._at(name), _CREATE, 0o600)
+        """Create a file."""
+        return os.open(self._join(name), _CREATE, _FILE_MODE)
 
-    def claim(self, name: str) -> int | None:
-        """There are no such locks."""
+    def lock(self, name: str) -> int | None:
+        """None: there are no such locks."""
         return None
 
     def open(self, name: str) -> int:
-        """The file `name`."""
-        return os.open(self._at(name), os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        """Open a file for reading."""
+        return os.open(self._join(name), os.O_RDONLY | getattr(os, "O_BINARY", 0))
 
-    def look(self, name: str) -> os.stat_result | None:
-        """What is there."""
+    def stat(self, name: str) -> os.stat_result | None:
+        """The stat of a name."""
         try:
-            return os.lstat(self._at(name))
+            return os.lstat(self._join(name))
         except FileNotFoundError:
             return None
 
     def replace(self, temporary: str, name: str) -> None:
-        """Rename over what is there."""
-        self._system.rename(os.fsencode(self._at(temporary)), os.fsencode(self._at(name)))
+        """Rename over a name."""
+        self._system.rename(os.fsencode(self._join(temporary)), os.fsencode(self._join(name)))
 
-    def settle(self, temporary: str, name: str) -> None:
-        """Rename where nothing is."""
-        self._system.rename_new(os.fsencode(self._at(temporary)), os.fsencode(self._at(name)))
+    def rename_new(self, temporary: str, name: str) -> None:
+        """Rename to a new name."""
+        self._system.rename_new(os.fsencode(self._join(temporary)), os.fsencode(self._join(name)))
 
     def remove(self, name: str) -> None:
         """Remove a file."""
-        os.unlink(self._at(name))
+        os.unlink(self._join(name))
 
-    def dress(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
-        """Set the time; there are no modes."""
+    def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
+        """Set the time; there are no permission bits."""
         if mtime_us is not None:
-            os.utime(self._path if fd is None else self._at(name), ns=(mtime_us * 1000, mtime_us * 1000))
+            os.utime(self._path if fd is None else self._join(name), ns=(mtime_us * 1000, mtime_us * 1000))
 
     def sync(self) -> None:
-        """There is no such call."""
+        """Do nothing: there is no such call."""
 
     @property
-    def syncs_whole(self) -> bool:
+    def can_sync_filesystem(self) -> bool:
         """Never."""
         return False
 
-    def sync_whole(self) -> None:
-        """Never called."""
+    def sync_filesystem(self) -> None:
+        """Do nothing: it is never called."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held open."""
 
 
-def open_directory(path: str, system: System) -> Directory:
-    """The folder that a person named; links on the way to it are followed."""
+def open_top_directory(path: str, system: System) -> Directory:
+    """Open the folder that the user named; links on the way to it are followed."""
     if os.open in os.supports_dir_fd and os.name == "posix":
         return DescriptorDirectory(os.open(path, os.O_RDONLY | os.O_DIRECTORY), system)
     if not os.path.isdir(path):
-        raise NotADirectoryError(20, "is no folder", path)
+        raise NotADirectoryError(errno.ENOTDIR, "is not a folder", path)
     return PathDirectory(path, system)

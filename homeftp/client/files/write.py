@@ -1,307 +1,210 @@
-"""Where fetched files land: a folder of the person's, in which each file appears whole, verified and durable.
+"""The local folder that downloads are written to: each file appears whole, verified and durable, or not at all.
 
-A file is written beside its target under a name of our own that nobody else
-uses, checked, made durable and renamed. Small files do that together, with
-one sync where the system has it. What was to be replaced is looked at again
-right before the rename: if somebody has changed it since it was compared, it
-stays. Nothing is written through a symbolic link below the folder, whatever
-a server calls its files. Everything here blocks and is called in a worker.
+A file is written beside its target under a temporary name, verified, made
+durable and renamed. Small files are made durable together, by one sync where
+the system has it. Right before the rename the target is checked again: if it
+changed since it was compared, it is not replaced. Nothing is written through
+a symbolic link below the folder, whatever names a server sends. Everything
+here blocks and is called in a worker.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
+import stat as stat_module
 import time
-from threading import Lock
 from types import MappingProxyType
-from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
-
-from twisted.internet.defer import CancelledError
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.directory import Directory
-from homeftp.client.files.tempfile import DownloadFile, OpenDirectories, PartialDownload
-from homeftp.config import PARTIAL_UPLOAD_SECONDS, RESUMABLE
+from homeftp.client.files.folders import OpenFolders
+from homeftp.client.files.tempfile import CHANGED_LOCALLY, DownloadTempFile, TargetFile
+from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.errors import Changed, ContentMismatch
-from homeftp.hashing import filehash as tree
+from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.syscalls import System
 
-_WORTH_ONE_SYNC = 8
-"""So many small files at once are made durable by one sync of the whole file system; fewer by one each."""
+_MIN_SHARED_SYNC = 8
+"""From this many files or folders on one sync of the file system is cheaper than a sync of each."""
 
 
-class SmallFile(NamedTuple):
-    """An arrival that is here already, whole."""
+class SmallDownload(NamedTuple):
+    """A small file whose content has arrived."""
 
-    arrival: PartialDownload
+    target: TargetFile
     data: bytes
     hash: str
-    """What the server says that it sent."""
+    """The hash that the server gave."""
 
 
-class Metadata(NamedTuple):
-    """The metadata that something is to have."""
+class LocalMetadata(NamedTuple):
+    """The metadata that a local file or folder is to have."""
 
     name: str
     mtime_us: int | None
     mode: int | None
 
 
-_NO_MORE = object()
-
-Result = os.stat_result | Exception
+WriteResult = os.stat_result | Exception
+"""The stat of a written file, or why it was not written."""
 
 
 class DownloadTarget:
-    """The folder `path`, which is made when the first thing arrives. Its methods may run side by side.
+    """The folder `path`, made when the first file is written. Methods are thread-safe.
 
-    `spelled` says how the last parts of names are spelled there, where that is
-    not as on the wire.
+    `local_names` as in `LocalTree`.
     """
 
     def __init__(
         self,
         path: str,
         system: System,
-        index: HashCache | None = None,
-        spelled: Mapping[str, str] = MappingProxyType({}),
+        hash_cache: HashCache | None = None,
+        local_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.path = path
-        self._spelled = spelled
+        self._local_names = local_names
         self._system = system
-        self._index = index
-        self._touched: set[str] = set()
+        self._hash_cache = hash_cache
+        self._unsynced: set[str] = set()
 
-    def place_many(self, files: Sequence[SmallFile]) -> list[Result]:
-        """Put small files in their places, durably; one result for each, in order."""
-        begun = time.time_ns()
-        with self.folders() as folders:
-            whole = len(files) >= _WORTH_ONE_SYNC and folders.top.syncs_whole
-            drafts = [_drafted(folders, file, sync=not whole) for file in files]
+    def open_folders(self) -> OpenFolders:
+        """The open folders for one job."""
+        return OpenFolders(self.path, self._system, self._local_names)
+
+    def write_many(self, files: Sequence[SmallDownload]) -> list[WriteResult]:
+        """Write small files durably; one result for each, in order."""
+        started_ns = time.time_ns()
+        with self.open_folders() as folders:
+            shared_sync = len(files) >= _MIN_SHARED_SYNC and folders.top.can_sync_filesystem
+            written = [_write(folders, file, sync=not shared_sync) for file in files]
             failure: OSError | None = None
-            if whole:
+            if shared_sync:
                 try:
-                    folders.top.sync_whole()
+                    folders.top.sync_filesystem()
                 except OSError as error:
                     failure = error
-            results = [_settled(draft, failure) for draft in drafts]
-        self.note(zip(files, results, strict=True), begun)
+            results = [_commit(temp, failure) for temp in written]
+        self.record(zip(files, results, strict=True), started_ns)
         return results
 
-    def arriving(self, arrival: PartialDownload, key: str) -> LargeDownload:
-        """A large file, written piece by piece, on from what an earlier one with that key has left. Does not block."""
-        return LargeDownload(self, arrival, key)
-
-    def sweep(self, drafts: Iterable[str]) -> None:
-        """Remove drafts, by their names, that nobody has gone on with for a day."""
-        with self.folders() as folders:
-            for name in drafts:
+    def remove_expired(self, partials: Iterable[str]) -> None:
+        """Remove the partial downloads of these names that nobody has resumed for a day."""
+        with self.open_folders() as folders:
+            for name in partials:
                 with contextlib.suppress(OSError):
-                    _sweep(folders.at(name.rpartition("/")[0]), folders.last(name))
+                    _remove_expired(folders.open(name.rpartition("/")[0]), folders.last_name(name))
 
     def make_directories(self, names: Sequence[str]) -> list[tuple[str, OSError]]:
-        """Make directories, and those above them; one that is there is left as it is. What failed, and how."""
+        """Make directories and their parents; existing ones are left as they are. Gives the failures."""
         failed = []
-        with self.folders() as folders:
+        with self.open_folders() as folders:
             for name in names:
                 try:
-                    folders.at(name)
+                    folders.open(name)
                 except OSError as error:  # noqa: PERF203 (each has its own outcome)
                     failed.append((name, error))
                 else:
-                    self._touched.add(name.rpartition("/")[0])
+                    self._unsynced.add(name.rpartition("/")[0])
         return failed
 
-    def dress_directories(self, dresses: Sequence[Metadata]) -> list[tuple[str, OSError]]:
-        """Give directories their metadata, in the order given: what is deepest first. What failed, and how."""
+    def set_directory_metadata(self, directories: Sequence[LocalMetadata]) -> list[tuple[str, OSError]]:
+        """Set metadata of directories, in the order given, which is deepest first. Gives the failures."""
         failed: list[tuple[str, OSError]] = []
-        with self.folders() as folders:
-            for dress in dresses:
+        with self.open_folders() as folders:
+            for wanted in directories:
                 try:
-                    folders.at(dress.name).dress(None, "", dress.mtime_us, dress.mode)
+                    folders.open(wanted.name).set_metadata(None, "", wanted.mtime_us, wanted.mode)
                 except OSError as error:
-                    failed.append((dress.name, error))
-                self._touched.add(dress.name)
+                    failed.append((wanted.name, error))
+                self._unsynced.add(wanted.name)
         return failed
 
-    def dress_files(self, dresses: Sequence[tuple[Metadata, os.stat_result]]) -> list[Result]:
-        """Give files that hold the right content already the right metadata, unless they were changed meanwhile."""
-        with self.folders() as folders:
-            return [_dressed(folders, dress, compared) for dress, compared in dresses]
+    def set_file_metadata(self, files: Sequence[tuple[LocalMetadata, os.stat_result]]) -> list[WriteResult]:
+        """Set metadata of files that have the right content, unless they changed since the given stat."""
+        with self.open_folders() as folders:
+            return [_set_metadata(folders, wanted, compared) for wanted, compared in files]
 
-    def finish(self) -> None:
-        """Make the names of all that has arrived durable."""
-        touched, self._touched = self._touched, set()
-        if not touched:
+    def sync(self) -> None:
+        """Make the names of all written files and folders durable."""
+        unsynced, self._unsynced = self._unsynced, set()
+        if not unsynced:
             return
-        with self.folders() as folders:
-            if len(touched) >= _WORTH_ONE_SYNC and folders.top.syncs_whole:
-                folders.top.sync_whole()
+        with self.open_folders() as folders:
+            if len(unsynced) >= _MIN_SHARED_SYNC and folders.top.can_sync_filesystem:
+                folders.top.sync_filesystem()
                 return
-            for name in sorted(touched):
-                folders.at(name).sync()
+            for name in sorted(unsynced):
+                folders.open(name).sync()
 
-    def note(self, arrived: Iterable[tuple[SmallFile, Result]], begun: int) -> None:
-        """Remember what has arrived: the directories for `finish`, the hashes for the next comparison."""
+    def record(self, files: Iterable[tuple[SmallDownload, WriteResult]], started_ns: int) -> None:
+        """Record written files: the folders for `sync`, the hashes for the next comparison."""
         top = os.path.realpath(self.path)
         rows = []
-        for file, found in arrived:
-            if isinstance(found, os.stat_result):
-                parent = file.arrival.name.rpartition("/")[0]
-                self._touched.add(parent)
-                directory, name = os.path.split(os.path.join(top, *self._parts(file.arrival.name)))
-                rows.append(CachedHash(directory, name, found, file.hash, begun))
-        if self._index is not None:
-            self._index.record(rows)
+        for file, result in files:
+            if isinstance(result, os.stat_result):
+                self._unsynced.add(file.target.name.rpartition("/")[0])
+                directory, name = os.path.split(os.path.join(top, *self._local_parts(file.target.name)))
+                rows.append(CachedHash(directory, name, result, file.hash, started_ns))
+        if self._hash_cache is not None:
+            self._hash_cache.record(rows)
 
-    def _parts(self, name: str) -> list[str]:
-        """The parts of a name as they are spelled here."""
+    def _local_parts(self, name: str) -> list[str]:
+        """The parts of a name in their local spelling."""
         parts = name.split("/")
-        if not self._spelled:
+        if not self._local_names:
             return parts
-        return [self._spelled.get("/".join(parts[: depth + 1]), part) for depth, part in enumerate(parts)]
-
-    def folders(self) -> OpenDirectories:
-        """Those that one job works in."""
-        return OpenDirectories(self.path, self._system, self._spelled)
+        return [self._local_names.get("/".join(parts[: depth + 1]), part) for depth, part in enumerate(parts)]
 
 
-class LargeDownload:
-    """A large file on its way in. Where its `size` is not 0 after `begin`, `check` or `restart` comes before all else.
-
-    It can be closed at any time: whoever waited for a job may have been
-    cancelled, and the job goes on without him. Then `close` waits for the job;
-    one that comes later raises `CancelledError`.
-    """
-
-    def __init__(self, landing: DownloadTarget, arrival: PartialDownload, key: str) -> None:
-        self._landing = landing
-        self._arrival = arrival
-        self._key = key
-        self._begun = time.time_ns()
-        self._lock = Lock()
-        self._is_closed = False
-        self._opened: tuple[OpenDirectories, DownloadFile] | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes that are there."""
-        return 0 if self._opened is None else self._opened[1].size
-
-    @property
-    def hash(self) -> str:
-        """The hash of what is there, once it has been checked."""
-        return "" if self._opened is None else self._opened[1].hash
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[DownloadFile]:
-        """The draft, while nobody closes it. The first time it is made."""
-        with self._lock:
-            if self._is_closed:
-                raise CancelledError
-            if self._opened is None:
-                folders = self._landing.folders()
-                try:
-                    self._opened = folders, DownloadFile(folders, self._arrival, self._key)
-                except BaseException:
-                    folders.close()
-                    raise
-            yield self._opened[1]
-
-    def begin(self) -> None:
-        """Make room, or have what an earlier one has left."""
-        with self._alone():
-            pass
-
-    def check(self) -> Iterator[None]:
-        """Hash what an earlier try has left, in slices."""
-        with self._alone() as draft:
-            checking = draft.check()
-        while True:
-            with self._alone():
-                if next(checking, _NO_MORE) is _NO_MORE:
-                    return
-            yield
-
-    def restart(self) -> None:
-        """Forget what an earlier try has left."""
-        with self._alone() as draft:
-            draft.restart()
-
-    def write(self, data: bytes) -> None:
-        """The next bytes."""
-        with self._alone() as draft:
-            draft.write(data)
-            draft.start_writeback(len(data))
-
-    def commit(self, hash: str, arrival: PartialDownload) -> os.stat_result:
-        """Check it against `hash`, make it durable, and put it in its place with the metadata of `arrival`."""
-        with self._alone() as draft:
-            draft.arrival = arrival
-            draft.finish(hash, sync=True)
-            found = draft.settle()
-        self._landing.note([(SmallFile(arrival, b"", hash), found)], self._begun)
-        return found
-
-    def close(self, *, keep: bool = False) -> None:
-        """Let go of it. Unless it was committed it leaves no trace, or with `keep` what has arrived so far."""
-        with self._lock:
-            self._is_closed = True
-            if self._opened is None:
-                return
-            folders, draft = self._opened
-            if keep and draft.size >= RESUMABLE:
-                draft.keep()
-            draft.abort()
-            folders.close()
+def _write(folders: OpenFolders, file: SmallDownload, *, sync: bool) -> DownloadTempFile | OSError | ContentMismatch:
+    """The completed temporary file, or why there is none."""
+    temp = None
+    try:
+        temp = DownloadTempFile(folders, file.target)
+        temp.write(file.data)
+        temp.complete(file.hash, sync=sync)
+    except (OSError, ContentMismatch) as error:
+        if temp is not None:
+            temp.abort()
+        return error
+    return temp
 
 
-def _sweep(folder: Directory, name: str) -> None:
-    found = folder.look(name)
-    if found is not None and time.time() - found.st_mtime >= PARTIAL_UPLOAD_SECONDS:
-        fd = folder.claim(name)
+def _commit(temp: DownloadTempFile | OSError | ContentMismatch, failure: OSError | None) -> WriteResult:
+    """Rename a completed file to its target, unless the shared sync had a `failure`."""
+    if not isinstance(temp, DownloadTempFile):
+        return temp
+    if failure is not None:
+        temp.abort()
+        return failure
+    try:
+        return temp.commit()
+    except (OSError, Changed) as error:
+        return error
+
+
+def _remove_expired(folder: Directory, name: str) -> None:
+    stat = folder.stat(name)
+    if stat is not None and time.time() - stat.st_mtime >= PARTIAL_UPLOAD_SECONDS:
+        fd = folder.lock(name)
         if fd is not None:
             folder.remove(name)
             os.close(fd)
 
 
-def _drafted(folders: OpenDirectories, file: SmallFile, *, sync: bool) -> DownloadFile | OSError | ContentMismatch:
-    """A small file, written whole; or why not."""
-    draft = None
-    try:
-        draft = DownloadFile(folders, file.arrival)
-        draft.write(file.data)
-        draft.finish(file.hash, sync=sync)
-    except (OSError, ContentMismatch) as error:
-        if draft is not None:
-            draft.abort()
-        return error
-    return draft
-
-
-def _settled(draft: DownloadFile | OSError | ContentMismatch, failure: OSError | None) -> Result:
-    """A small file in its place; or why it is not there."""
-    if not isinstance(draft, DownloadFile):
-        return draft
-    try:
-        return draft.settle(failure)
-    except (OSError, Changed) as error:
-        return error
-
-
-def _dressed(folders: OpenDirectories, dress: Metadata, compared: os.stat_result) -> Result:
-    """A file with its metadata; or why it has not got them."""
-    name = folders.last(dress.name)
+def _set_metadata(folders: OpenFolders, wanted: LocalMetadata, compared: os.stat_result) -> WriteResult:
+    name = folders.last_name(wanted.name)
     fd = -1
     try:
-        folder = folders.at(dress.name.rpartition("/")[0])
+        folder = folders.open(wanted.name.rpartition("/")[0])
         fd = folder.open(name)
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or tree.signature(found) != tree.signature(compared):
-            return Changed("it was changed here meanwhile: compare again")
-        folder.dress(fd, name, dress.mtime_us, dress.mode)
+        stat = os.fstat(fd)
+        if not stat_module.S_ISREG(stat.st_mode) or filehash.signature(stat) != filehash.signature(compared):
+            return Changed(CHANGED_LOCALLY)
+        folder.set_metadata(fd, name, wanted.mtime_us, wanted.mode)
         return os.fstat(fd)
     except OSError as error:
         return error

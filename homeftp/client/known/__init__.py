@@ -1,1 +1,1 @@
-"""Known servers: the list of remotes, pairing and discovery."""
+"""The servers that this machine knows: stored remotes, pairing with a new one, finding them in the network."""

@@ -1,7 +1,7 @@
-"""Looking for servers that announce themselves in this network.
+"""Finding servers that announce themselves in the local network.
 
-Whatever is heard comes from strangers: it is counted, bounded and checked, and
-what is left of it is a hint at an address.
+Anybody in the network can send an announcement: they are counted, bounded and
+checked, and give no more than a hint at an address.
 """
 
 from __future__ import annotations
@@ -17,116 +17,123 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from homeftp.client.connection.address import Address
-from homeftp.client.connection.errors import ConnectionFailed
+from homeftp.client.errors import ConnectionFailed
 from homeftp.config import MAX_ADDRESSES
 from homeftp.discovery import SERVICE, SHORT, VERSION, available, machine_name, own_addresses, short, usable
 from homeftp.errors import OperatorError
 
-BROWSE_SECONDS = 3.0
-"""For so long servers are listened for: most answer within one second."""
+_BROWSE_SECONDS = 3.0
+"""How long servers are listened for; most answer within one second."""
 
-QUIET_SECONDS = 1.5
-"""So long after the last news nothing more is expected: by then everybody has been asked twice."""
+_QUIET_SECONDS = 1.5
+"""How long after the last new server another is expected; by then each was asked twice."""
 
-MAX_SERVERS = 64
-"""Announcements that are looked at, at most."""
+_POLLS_PER_QUIET = 4
+"""How often within the quiet time it is checked whether a new server was heard."""
 
-_NAME_LENGTH = 63
-"""Of an instance's name, RFC 6763, section 4.1.1; in letters, which is no less."""
+_MAX_SERVERS = 64
+"""Announcements that are looked at, at most; more than any home has servers."""
+
+_MAX_INSTANCE = 63
+"""Characters of an instance's name, at most (RFC 6763, section 4.1.1: bytes)."""
+
+_ADDRESSES_READ = 4 * MAX_ADDRESSES
+"""Addresses of an announcement that are checked; some may be unusable."""
+
+_MAX_HINTS = 2 * MAX_ADDRESSES
+"""Addresses that are given for one server, which may have announced itself several times."""
 
 
 @attrs.frozen
 class AnnouncedServer:
-    """A server as it announces itself; anybody may have said it."""
+    """A server as announced; the announcement may be false."""
 
     name: str
-    """What its machine is called. Not fit for a terminal as it is."""
+    """The name of its machine; not safe to print to a terminal as it is."""
     addresses: tuple[Address, ...]
     """At least one; hosts are IP addresses."""
     fingerprint: str
-    """The first `SHORT` hexadecimal digits of the CA's."""
+    """The first `SHORT` hexadecimal digits of the CA's fingerprint."""
 
 
-def understood(
-    name: str, port: object, addresses: Sequence[str], said: Mapping[bytes, bytes | None]
+def parse_announcement(
+    name: str, port: object, addresses: Sequence[str], properties: Mapping[bytes, bytes | None]
 ) -> AnnouncedServer | None:
-    """An announcement, if it can be one of a server of ours."""
-    if said.get(b"v") != VERSION.encode() or not isinstance(port, int) or not 0 < port < 65536:
+    """The announced server; None for an announcement that homeftp does not make."""
+    if properties.get(b"v") != VERSION.encode() or not isinstance(port, int) or not 0 < port < 65536:
         return None
-    fingerprint = (said.get(b"fp") or b"").decode("ascii", "replace")
-    hosts = [each for each in addresses[: 4 * MAX_ADDRESSES] if usable(each)][:MAX_ADDRESSES]
+    fingerprint = (properties.get(b"fp") or b"").decode("ascii", "replace")
+    hosts = [each for each in addresses[:_ADDRESSES_READ] if usable(each)][:MAX_ADDRESSES]
     instance = name.removesuffix(f".{SERVICE}")
-    if not re.fullmatch(rf"[0-9a-f]{{{SHORT}}}", fingerprint) or not hosts or not 0 < len(instance) <= _NAME_LENGTH:
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORT}}}", fingerprint) or not hosts or not 0 < len(instance) <= _MAX_INSTANCE:
         return None
-    addresses_there = tuple(Address(host, port) for host in dict.fromkeys(hosts))
-    return AnnouncedServer(machine_name(instance, fingerprint), addresses_there, fingerprint)
+    unique = tuple(Address(host, port) for host in dict.fromkeys(hosts))
+    return AnnouncedServer(machine_name(instance, fingerprint), unique, fingerprint)
 
 
 def check_available() -> None:
-    """Raises `OperatorError` where the extra is not installed."""
+    """Check that the extra for discovery is installed; raises `OperatorError`."""
     if not available():
         raise OperatorError(
-            "finding servers takes a package more: pip install 'homeftp[discovery]'. Without it, give the server's "
+            "finding servers needs another package: pip install 'homeftp[discovery]'. Without it, give the server's "
             "address: homeftp pair HOST CODE"
         )
 
 
 async def browse(
-    reactor: Any, seconds: float = BROWSE_SECONDS, *, quiet: float | None = QUIET_SECONDS
+    reactor: Any, seconds: float = _BROWSE_SECONDS, *, quiet: float | None = _QUIET_SECONDS
 ) -> list[AnnouncedServer]:
-    """Listen for `seconds`, or until nothing new was heard for `quiet`; gives the servers that announce themselves.
-
-    They are sorted by name. None for `quiet`: for all of `seconds`.
+    """Listen for servers for `seconds`, or until no new one was heard for `quiet` seconds (None: never); by name.
 
     Raises `OperatorError` where the extra is not installed, and
-    `ConnectionFailed` where this network does not let it.
+    `ConnectionFailed` where the network does not allow it.
     """
     check_available()
-    return await _Browsing(reactor, seconds, seconds if quiet is None else quiet).found
+    return await _Browser(reactor, seconds, seconds if quiet is None else quiet).found
 
 
 async def announced_addresses(reactor: Any, fingerprint: str) -> list[Address]:
-    """Where a server of the home with this fingerprint might be, by what is announced; empty where that is not known.
+    """Where a server with this fingerprint of its CA might be reached, as announced; empty where that is not known.
 
-    A hint: it is for TLS to prove who answers there.
+    TLS has to prove which server answers there.
     """
     if not fingerprint or not available():
         return []
     try:
-        found = await browse(reactor)
+        servers = await browse(reactor)
     except ConnectionFailed:
         return []
-    same = (each for each in found if each.fingerprint == short(fingerprint))
-    return list(dict.fromkeys(address for each in same for address in each.addresses))[: 2 * MAX_ADDRESSES]
+    matching = (each for each in servers if each.fingerprint == short(fingerprint))
+    return list(dict.fromkeys(address for each in matching for address in each.addresses))[:_MAX_HINTS]
 
 
-class _Browsing:
-    """The library speaks asyncio: it gets a loop of its own in a thread of its own, which nobody waits for."""
+class _Browser:
+    """Runs zeroconf, which needs asyncio, in a loop and a daemon thread of its own."""
 
     def __init__(self, reactor: Any, seconds: float, quiet: float) -> None:
-        self.found: Deferred[list[AnnouncedServer]] = Deferred(self._cancelled)
+        self.found: Deferred[list[AnnouncedServer]] = Deferred(self._cancel)
         self._reactor = reactor
         self._seconds = seconds
         self._quiet = quiet
-        self._news_at: float | None = None
-        self._given_up = threading.Event()
+        self._heard_at: float | None = None
+        self._is_cancelled = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._enough: asyncio.Event | None = None
+        self._stop: asyncio.Event | None = None
         threading.Thread(target=self._run, name="browsing", daemon=True).start()
 
-    def _cancelled(self, _: Deferred[list[AnnouncedServer]]) -> None:
-        self._given_up.set()
-        if self._loop is not None and self._enough is not None:
-            with contextlib.suppress(RuntimeError):  # it has just ended by itself
-                self._loop.call_soon_threadsafe(self._enough.set)
+    def _cancel(self, _: Deferred[list[AnnouncedServer]]) -> None:
+        self._is_cancelled.set()
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
+                self._loop.call_soon_threadsafe(self._stop.set)
 
     def _run(self) -> None:
         result: Any
         try:
             result = asyncio.run(self._browse())
-        except Exception as error:  # noqa: BLE001 (whatever the network has against it)
+        except Exception as error:  # noqa: BLE001 (the network may raise anything)
             result = Failure(ConnectionFailed(f"cannot look for servers in the network: {error}"))
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError):  # the reactor has ended
             self._reactor.callFromThread(self._deliver, result)
 
     def _deliver(self, result: Any) -> None:
@@ -137,49 +144,47 @@ class _Browsing:
         from zeroconf import DNSQuestionType, IPVersion, ServiceStateChange
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-        # Answers to all: one that is to us alone may come to another program of this machine that listens as well.
+        # Multicast questions: a unicast answer may go to another program of this machine that listens on the port.
         multicast = DNSQuestionType.QM
-        self._loop, self._enough = asyncio.get_running_loop(), asyncio.Event()
-        if self._given_up.is_set():
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        if self._is_cancelled.is_set():
             return []
         seen: dict[str, tuple[AsyncServiceInfo, asyncio.Future[bool]]] = {}
 
-        def heard(zeroconf: Any, service_type: str, name: str, state_change: ServiceStateChange) -> None:
-            if state_change is ServiceStateChange.Removed or name in seen or len(seen) >= MAX_SERVERS:
+        def on_change(zeroconf: Any, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+            if state_change is ServiceStateChange.Removed or name in seen or len(seen) >= _MAX_SERVERS:
                 return
-            self._news_at = asyncio.get_running_loop().time()
+            self._heard_at = asyncio.get_running_loop().time()
             info = AsyncServiceInfo(service_type, name)
             seen[name] = info, asyncio.ensure_future(info.async_request(zeroconf, self._seconds * 1000, multicast))
 
         own = own_addresses()
         if not own:
-            raise OSError("this computer is in none")
+            raise OSError("this computer is not connected to one")
         network = AsyncZeroconf(interfaces=own)
         try:
-            browser = AsyncServiceBrowser(network.zeroconf, SERVICE, handlers=[heard], question_type=multicast)
-            await self._wait(self._enough)
+            browser = AsyncServiceBrowser(network.zeroconf, SERVICE, handlers=[on_change], question_type=multicast)
+            await self._wait(self._stop)
             await browser.async_cancel()
             for _, asking in seen.values():
                 asking.cancel()
             await asyncio.gather(*(asking for _, asking in seen.values()), return_exceptions=True)
         finally:
             await network.async_close()
-        servers = (
-            understood(name, info.port, info.parsed_scoped_addresses(IPVersion.All), info.properties)
+        parsed = (
+            parse_announcement(name, info.port, info.parsed_scoped_addresses(IPVersion.All), info.properties)
             for name, (info, _) in seen.items()
         )
-        return sorted(
-            (each for each in servers if each is not None), key=lambda each: (each.name, each.addresses[0].host)
-        )
+        servers = (each for each in parsed if each is not None)
+        return sorted(servers, key=lambda each: (each.name, each.addresses[0].host))
 
-    async def _wait(self, enough: asyncio.Event) -> None:
-        """Until there is nothing more to be waited for."""
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Wait until the time is over, no new server was heard for a while, or `stop` is set."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds
-        while not enough.is_set():
-            until = end if self._news_at is None else min(end, self._news_at + self._quiet)
+        while not stop.is_set():
+            until = end if self._heard_at is None else min(end, self._heard_at + self._quiet)
             if until <= loop.time():
                 break
             with contextlib.suppress(asyncio.TimeoutError):
-                # Short ones: news may come meanwhile, and end it sooner.
-                await asyncio.wait_for(enough.wait(), min(until - loop.time(), self._quiet / 4))
+                await asyncio.wait_for(stop.wait(), min(until - loop.time(), self._quiet / _POLLS_PER_QUIET))

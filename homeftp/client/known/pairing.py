@@ -1,13 +1,13 @@
-"""Pairing with a server: from a short code to a certificate of its home, and the next one in time.
+"""Pairing with a server: a short code becomes a device certificate; later the certificate is renewed.
 
-Nothing is believed and nothing is told before the server has proven that it
-knows the code, in this very TLS session; then it gets a signing request. The
-key never leaves this machine.
+The server must prove that it knows the code in this TLS session before
+anything is sent to it but the messages of the key exchange. Then it gets a
+certificate signing request; the device's key never leaves this machine.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Sequence, cast
+from typing import Annotated, Any, Sequence, TypeVar, cast
 
 import attrs
 from cryptography import x509
@@ -17,7 +17,7 @@ from msgspec import Meta
 from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import understood
-from homeftp.client.dial import Where, reach
+from homeftp.client.dial import ServerAddress, connect_first
 from homeftp.config import ClientTimeouts
 from homeftp.crypto import ca as identity
 from homeftp.crypto import tls
@@ -27,107 +27,119 @@ from homeftp.discovery import short
 from homeftp.errors import BadRequest, UntrustedServer
 from homeftp.wire.messages import Proof, SpakeMessage
 
+T = TypeVar("T")
+
+_MAX_NAME = 256
+"""Characters of a host's, device's or account's name; longer than any that the server makes."""
+
+_MAX_CERTIFICATE = 8192
+"""Characters of a certificate in PEM; the server's have fewer than 1000."""
+
 
 @attrs.frozen
-class Paired:
-    """What a pairing gives."""
+class PairingResult:
+    """What `connect` needs to log in to the paired server, and how the server calls everything."""
 
     host: str
-    """What the server's machine is called there: a suggestion for its name here."""
+    """The name of the server's machine: a suggestion for the remote's name."""
     account: str
+    """The name of the account."""
     device: str
-    """What this device is called there."""
+    """The name of this device on the server."""
     fingerprint: str
-    """The CA's."""
+    """The CA's fingerprint."""
     ca: bytes
-    """The CA's certificate, PEM; this and the next two are what `connect` takes."""
+    """The CA's certificate, PEM."""
     certificate: bytes
+    """The device's certificate, PEM."""
     key: bytes = attrs.field(repr=False)
-    where: object = None
-    """Which of the places that `pair` was given the server was reached at."""
+    """The device's key, PEM."""
+    address: object = None
+    """The one of the addresses given to `pair` at which the server was reached."""
 
 
-_Short = Annotated[str, Meta(max_length=256)]
+_Name = Annotated[str, Meta(max_length=_MAX_NAME)]
+_Certificate = Annotated[str, Meta(max_length=_MAX_CERTIFICATE)]
 
 
 @attrs.frozen
-class _Message:
+class _MessageReply:
     message: SpakeMessage
 
 
 @attrs.frozen
-class _Proof:
+class _ProofReply:
     proof: Proof
-    host: _Short = ""
+    host: _Name = ""
 
 
 @attrs.frozen
-class _Certificate:
-    certificate: Annotated[str, Meta(max_length=8192)]
-    device: _Short
-    account: _Short
+class _PairReply:
+    certificate: _Certificate
+    device: _Name
+    account: _Name
 
 
 @attrs.frozen
-class _Renewed:
-    certificate: Annotated[str, Meta(max_length=8192)]
+class _RenewReply:
+    certificate: _Certificate
 
 
 async def pair(
     reactor: Any,
-    endpoint: Where | Sequence[Where],
+    endpoint: ServerAddress | Sequence[ServerAddress],
     code: Code,
     *,
     device: str,
     announced: str = "",
-    patience: ClientTimeouts | None = None,
-) -> Paired:
-    """Pair with the server at `endpoint`, which knows the code; `device` is what this machine calls itself.
+    timeouts: ClientTimeouts | None = None,
+) -> PairingResult:
+    """Pair with the server that made the code; `device` is the name that this machine suggests for itself.
 
-    Several places are tried together. With `announced`, the beginning of a
-    CA's fingerprint in hexadecimal digits, the code is tried at a server of
-    such a CA only.
+    Several addresses are tried together. `announced` is the beginning of a
+    CA's fingerprint in hexadecimal digits; the code is then only tried with a
+    server of that CA.
 
     Raises `ConnectionFailed`, `LoginFailed` (32) for a code that is wrong or
-    not valid any more, `Busy` (51), and `UntrustedServer` for a server that does
-    not know the code, or with somebody between.
+    no longer valid, `Busy` (51), and `UntrustedServer` for a server that does
+    not know the code, or a connection that is intercepted.
     """
 
-    def as_announced(protocol: ClientProtocol) -> None:
-        found = identity.fingerprint(tls.presented_ca(protocol.transport))
-        if not short(found).startswith(announced):
-            raise UntrustedServer("what answers there is not the server that announced itself: the code was not tried")
+    def check_announced(protocol: ClientProtocol) -> None:
+        fingerprint = identity.fingerprint(tls.presented_ca(protocol.transport))
+        if not short(fingerprint).startswith(announced):
+            raise UntrustedServer("another server than the announced one answers there; the code was not sent")
 
-    places = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(Where, endpoint)]
+    addresses = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(ServerAddress, endpoint)]
     options = tls.first_contact_options()
-    where, protocol = await reach(reactor, places, options, patience or ClientTimeouts(), as_announced)
+    address, protocol = await connect_first(reactor, addresses, options, timeouts or ClientTimeouts(), check_announced)
     try:
-        return attrs.evolve(await pair_over(Client(protocol), code, device), where=where)
+        return attrs.evolve(await pair_over(Client(protocol), code, device), address=address)
     finally:
         await protocol.close()
 
 
-async def pair_over(client: Client, code: Code, device: str) -> Paired:
-    """`pair`, over a connection on which TLS is up and nothing has been believed yet."""
+async def pair_over(client: Client, code: Code, device: str) -> PairingResult:
+    """`pair` over a connection with TLS whose server has not proven its identity."""
     transport = client.protocol.transport
     ca = tls.presented_ca(transport)
-    half = PakeExchange(code, is_server=False)
-    theirs = await _step(client, _Message, invitation=code.number, message=half.message.hex())
+    exchange = PakeExchange(code, is_server=False)
+    reply = await _request(client, _MessageReply, invitation=code.number, message=exchange.message.hex())
     try:
-        proofs = half.finish(bytes.fromhex(theirs.message), tls.pairing_secret(transport))
+        proofs = exchange.finish(bytes.fromhex(reply.message), tls.pairing_secret(transport))
     except BadRequest as error:
-        raise _in_between() from error
-    proven = await _step(client, _Proof, proof=proofs.device.hex())
+        raise _wrong_proof() from error
+    proven = await _request(client, _ProofReply, proof=proofs.device.hex())
     if not proves(bytes.fromhex(proven.proof), proofs.server):
-        raise _in_between()
+        raise _wrong_proof()
     key, request = new_request()
-    made = await _step(client, _Certificate, request=request.decode("ascii"), device=_plain(device))
-    certificate = made.certificate.encode()
-    _check(certificate, key, ca)
-    return Paired(
+    paired = await _request(client, _PairReply, request=request.decode("ascii"), device=_sendable(device))
+    certificate = paired.certificate.encode()
+    _check_certificate(certificate, key, ca)
+    return PairingResult(
         proven.host,
-        made.account,
-        made.device,
+        paired.account,
+        paired.device,
         identity.fingerprint(ca),
         ca.public_bytes(Encoding.PEM),
         certificate,
@@ -136,32 +148,39 @@ async def pair_over(client: Client, code: Code, device: str) -> Paired:
 
 
 async def renew(client: Client, ca_pem: bytes) -> tuple[bytes, bytes]:
-    """The next certificate of a device that is logged in by one, and its key; both PEM."""
+    """A new certificate for the device that is logged in, and its new key; both PEM.
+
+    Raises the server's refusals, and `UntrustedServer` for a certificate that
+    is not of the CA `ca_pem`.
+    """
     key, request = new_request()
     part = await client.request("RENEW", {"request": request.decode("ascii")}).last()
-    certificate = understood(part.body, _Renewed, "the answer to RENEW").certificate.encode()
-    _check(certificate, key, x509.load_pem_x509_certificate(ca_pem))
+    certificate = understood(part.body, _RenewReply, "the answer to RENEW").certificate.encode()
+    _check_certificate(certificate, key, x509.load_pem_x509_certificate(ca_pem))
     return certificate, key
 
 
-def _plain(name: str) -> str:
-    """What a machine calls itself, as far as it can be sent."""
-    return name.encode("utf-8", "replace").decode("utf-8")[:256]
+def _sendable(name: str) -> str:
+    """A machine's name, without what cannot be sent."""
+    return name.encode("utf-8", "replace").decode("utf-8")[:_MAX_NAME]
 
 
-def _in_between() -> UntrustedServer:
-    return UntrustedServer("the server does not know the code, or somebody is between: do not use this code again")
+def _wrong_proof() -> UntrustedServer:
+    return UntrustedServer(
+        "the server does not know the code, or somebody intercepts the connection. Do not use this code again; make a "
+        "new one"
+    )
 
 
-async def _step(client: Client, kind: Any, **body: Any) -> Any:
+async def _request(client: Client, kind: type[T], **body: Any) -> T:
     part = await client.request("PAIR", body).last()
     return understood(part.body, kind, "the answer to PAIR")
 
 
-def _check(certificate: bytes, key: bytes, ca: x509.Certificate) -> None:
+def _check_certificate(certificate: bytes, key: bytes, ca: x509.Certificate) -> None:
     try:
-        good = belongs(x509.load_pem_x509_certificate(certificate), key, ca)
-    except Exception:  # noqa: BLE001 - a hostile server's certificate may trip over anything
-        good = False
-    if not good:
-        raise UntrustedServer("the certificate that the server made for this device is none of its home: pair again")
+        is_valid = belongs(x509.load_pem_x509_certificate(certificate), key, ca)
+    except Exception:  # noqa: BLE001 (a hostile server's certificate may raise anything)
+        is_valid = False
+    if not is_valid:
+        raise UntrustedServer("the certificate that the server made for this device is not from its own CA: pair again")

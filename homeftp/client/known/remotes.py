@@ -1,6 +1,6 @@
-"""The servers that this machine knows: where each may be, who to log in as, and whom to trust.
+"""The servers that this machine knows: their addresses, the account to log in to, and the CA to trust.
 
-One file for each in `remotes/` of the client's folder, readable by its owner
+Each has a file in `remotes/` of the client's folder, readable by its owner
 only: it holds the pinned CA, and the device's key or a password.
 """
 
@@ -19,11 +19,14 @@ from homeftp.config import MAX_ADDRESSES
 from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
 from homeftp.errors import OperatorError
 
-HOME = "HOMEFTP_HOME"
-"""The variable of the environment that names the client's folder."""
+_FOLDER_VARIABLE = "HOMEFTP_HOME"
+"""The environment variable that names the client's folder."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}\Z")
-"""Two letters at least: one and a colon would be a drive on Windows."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}\Z")
+"""At least two characters: one and a colon would be a drive on Windows."""
+
+_PROBE_SIZE = 16 * 1024
+"""Bytes written to find out whether a remote can be saved; more than a remote's file has."""
 
 
 def _tuple(addresses: Iterable[Address]) -> tuple[Address, ...]:
@@ -32,26 +35,27 @@ def _tuple(addresses: Iterable[Address]) -> tuple[Address, ...]:
 
 @attrs.frozen
 class Remote:
-    """A server that is known."""
+    """A known server."""
 
     name: str
     addresses: tuple[Address, ...] = attrs.field(converter=_tuple)
-    """Where it may be; the one that last worked comes first. At least one, at most `MAX_ADDRESSES`."""
+    """Where it may be reached, the one that worked last first; 1 to `MAX_ADDRESSES`."""
     user: str
-    """The account."""
+    """The name of the account."""
     password: str = attrs.field(repr=False)
-    """Empty where the machine is paired."""
+    """Empty where this machine is paired."""
     ca: bytes = attrs.field(repr=False)
     """The CA's certificate, PEM."""
     device: str = ""
-    """What this machine is called there, where it is paired."""
+    """The name of this device on the server; empty where it is not paired, as the next two."""
     certificate: bytes = attrs.field(default=b"", repr=False)
-    """PEM, as the key is; both empty where it is not paired."""
+    """The device's certificate, PEM."""
     key: bytes = attrs.field(default=b"", repr=False)
+    """The device's key, PEM."""
 
     @property
     def fingerprint(self) -> str:
-        """The CA's; "" where what is kept of it is damaged."""
+        """The CA's fingerprint; "" where the stored certificate is damaged."""
         from cryptography import x509
 
         from homeftp.crypto.ca import fingerprint
@@ -62,13 +66,13 @@ class Remote:
             return ""
 
     def reached_at(self, *addresses: Address) -> Remote:
-        """The same server after it was reached at the first of these addresses; the others may be right, too."""
+        """The remote after it was reached at the first of these addresses; the others may reach it too."""
         return attrs.evolve(self, addresses=tuple(dict.fromkeys((*addresses, *self.addresses)))[:MAX_ADDRESSES])
 
 
 def check_name(name: str) -> str:
-    """The name, if it can be a remote's; raises `OperatorError`."""
-    if not NAME.match(name):
+    """The name, where a remote can have it; raises `OperatorError`."""
+    if not _NAME.match(name):
         raise OperatorError(
             f"{name!r} cannot be a remote's name: use 2 to 64 letters, digits, dots, _ and -, beginning with a letter "
             "or digit"
@@ -77,13 +81,13 @@ def check_name(name: str) -> str:
 
 
 class Remotes:
-    """All of them, in `remotes/` of the folder `home`. Raises `OperatorError` for what a person must mend."""
+    """The remotes stored in `remotes/` of the folder `folder`. Raises `OperatorError` for what the user must fix."""
 
-    def __init__(self, home: str) -> None:
-        self._folder = os.path.join(os.path.abspath(home), "remotes")
+    def __init__(self, folder: str) -> None:
+        self._folder = os.path.join(os.path.abspath(folder), "remotes")
 
     def names(self) -> list[str]:
-        """Their names, sorted."""
+        """The names of all remotes, sorted."""
         try:
             found = os.listdir(self._folder)
         except FileNotFoundError:
@@ -91,10 +95,10 @@ class Remotes:
         except OSError as error:
             raise OperatorError(f"cannot read {self._folder}: {error.strerror}") from None
         names = [name.removesuffix(".json") for name in found if name.endswith(".json")]
-        return sorted(name for name in names if NAME.match(name))
+        return sorted(name for name in names if _NAME.match(name))
 
     def all(self) -> list[Remote]:
-        """All that can be read."""
+        """All remotes that can be read."""
         found = []
         for name in self.names():
             with contextlib.suppress(OperatorError):
@@ -110,7 +114,7 @@ class Remotes:
             hint = (
                 f"known are {known}"
                 if known
-                else "ask for a code at the server, homeftp invite, and: homeftp pair HOST CODE"
+                else "make a code on the server with homeftp invite, then run: homeftp pair HOST CODE"
             )
             raise OperatorError(f"there is no remote called {name}: {hint}")
         try:
@@ -128,15 +132,15 @@ class Remotes:
         except (ValueError, KeyError, TypeError, AttributeError, OperatorError):
             raise OperatorError(f"{path} is damaged: remove it, and add the remote again") from None
 
-    def prepare(self) -> None:
-        """Make sure that one can be kept, before anything is done that cannot be done again."""
+    def check_writable(self) -> None:
+        """Check that a remote can be saved, before a step that cannot be repeated, such as using up a code."""
         private_folder(self._folder)
         probe = os.path.join(self._folder, ".probe")
-        write_private(probe, bytes(16 * 1024))
+        write_private(probe, bytes(_PROBE_SIZE))
         os.unlink(probe)
 
     def save(self, remote: Remote) -> None:
-        """Keep a remote, in the place of one of the same name."""
+        """Save a remote; replaces one of the same name."""
         private_folder(self._folder)
         fields = {
             "addresses": [str(address) for address in remote.addresses],
@@ -152,11 +156,12 @@ class Remotes:
         write_private(self._path(remote.name), json.dumps(fields, indent=1).encode())
 
     def update(self, remote: Remote, change: Callable[[Remote], Remote]) -> Remote | None:
-        """Read a remote again, change it and keep it, if it is there and is still of the same home; gives it.
+        """Load a remote again, apply `change` and save it; gives the result.
 
-        Two commands may do so at once: one waits for the other, for a moment.
+        None where the remote was removed, or replaced by one of another CA.
+        Commands that update at the same time wait for each other.
         """
-        with self._alone():
+        with self._locked():
             try:
                 found = self.load(remote.name)
             except OperatorError:
@@ -169,8 +174,8 @@ class Remotes:
             return changed
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """With the folder to oneself, where the system can."""
+    def _locked(self) -> Iterator[None]:
+        """Lock the folder, where the system can."""
         if os.name != "posix" or not os.path.isdir(self._folder):
             yield
             return
@@ -184,10 +189,10 @@ class Remotes:
             os.close(descriptor)
 
     def remove(self, name: str) -> None:
-        """Forget a remote."""
+        """Remove a remote."""
         path = self._path(name)
         try:
-            with self._alone():
+            with self._locked():
                 os.unlink(path)
             sync_folder(self._folder)
         except FileNotFoundError:
@@ -200,26 +205,26 @@ class Remotes:
 
 
 def _addresses(fields: Mapping[str, Any]) -> Sequence[Address]:
-    """Those in a remote's file, which at first held a single one."""
+    """The addresses in a remote's file; the first versions of homeftp stored a single `address`."""
     given = fields["addresses"] if "addresses" in fields else [fields["address"]]
     if not isinstance(given, list) or not given:
         raise ValueError("a remote has a list of addresses")
     return [parse_address(each) for each in given[:MAX_ADDRESSES]]
 
 
-def client_home(environ: Mapping[str, str]) -> str:
-    """The client's folder: `$HOMEFTP_HOME`, or the platform's for configuration."""
-    if environ.get(HOME):
-        return environ[HOME]
+def client_folder(environ: Mapping[str, str]) -> str:
+    """The client's folder: `$HOMEFTP_HOME`, or the platform's folder for configuration."""
+    if environ.get(_FOLDER_VARIABLE):
+        return environ[_FOLDER_VARIABLE]
     import platformdirs
 
     return str(platformdirs.user_config_path("homeftp"))
 
 
-def index_path(environ: Mapping[str, str]) -> str:
-    """The client's hash cache: losing it costs only time."""
-    if environ.get(HOME):
-        return os.path.join(environ[HOME], "cache", "index.sqlite")
+def hash_cache_path(environ: Mapping[str, str]) -> str:
+    """The file of the client's hash cache; losing it costs only time."""
+    if environ.get(_FOLDER_VARIABLE):
+        return os.path.join(environ[_FOLDER_VARIABLE], "cache", "index.sqlite")
     import platformdirs
 
     return os.path.join(platformdirs.user_cache_path("homeftp"), "index.sqlite")

@@ -1,4 +1,4 @@
-"""Comparing a tree of files with the server's, without moving any."""
+"""Comparing a tree of local files with the server's, without transferring any."""
 
 from __future__ import annotations
 
@@ -6,130 +6,124 @@ from collections import Counter
 from typing import Callable, Container, Iterable, Iterator
 
 from homeftp.client.api import Client
-from homeftp.client.files.read import LocalTree
+from homeftp.client.files.model import LocalTree
 from homeftp.client.transfer.comparer import Comparer
-from homeftp.client.transfer.model import (
-    EndpointOf,
-    FileResult,
-    FileTask,
-    Outcome,
-    TransferContext,
-    TransferObserver,
-    differing,
-    undone,
-)
+from homeftp.client.transfer.metadata import differing
+from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext
+from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.model import Entry
 
 _WINDOW = 256
+"""Files that are read or compared at once; as many as in a push."""
 
 
 class CompareTransfer:
-    """Compares `tree` with `remote`; `place` tells the endpoints.
+    """Compares `tree` with `remote`; `endpoint_of` gives the endpoints.
 
-    What is at one place only is MISSING where it is only here and EXTRA where
-    it is only there. Of directories the permission bits are compared; their
-    times tell when something was made or removed in them, not what they hold.
-    Nothing is said of what is below the directories `unread`, which one of the
-    sides could not read.
+    What exists on one side only is MISSING (only local) or EXTRA (only on the
+    server). Of directories the permission bits are compared, not the times,
+    which change with every file made or removed in them. Nothing is reported
+    below the directories `unread`, which one of the sides could not read.
     """
 
     def __init__(
         self,
         client: Client,
-        tools: TransferContext,
-        place: EndpointOf,
+        context: TransferContext,
+        endpoint_of: EndpointOf,
         tree: LocalTree,
         remote: dict[str, Entry],
-        watch: TransferObserver,
+        observer: TransferObserver,
         unread: Container[str] = (),
     ) -> None:
-        self._place = place
+        self._endpoint_of = endpoint_of
         self._tree = tree
         self._remote = remote
-        self._watch = watch
-        here = tree.directories
+        self._observer = observer
+        local = tree.directories
         there = {name for name, entry in remote.items() if entry.kind == "directory"}
-        self._unknown = _tops({*here, *there}, lambda name: name in unread)
-        self._missing = _tops(here, lambda name: name not in there and name not in self._unknown)
-        self._extra = _tops(there, lambda name: name not in here and name not in self._unknown)
-        self._judge = Comparer(client, tools, place, self._decide, sends=False, window=_WINDOW)
+        self._unread = _topmost({*local, *there}, lambda name: name in unread)
+        self._missing = _topmost(local, lambda name: name not in there and name not in self._unread)
+        self._extra = _topmost(there, lambda name: name not in local and name not in self._unread)
+        self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=_WINDOW)
 
     async def run(self) -> None:
         """Compare. Raises `ConnectionFailed`."""
-        self._directories()
+        self._compare_directories()
         try:
-            await self._judge.run(undone(self._cases(), self._place, self._watch))
+            await self._comparer.run(unfinished(self._tasks(), self._endpoint_of, self._observer))
         finally:
-            await self._judge.wind_up()
+            await self._comparer.close()
 
-    def _cases(self) -> Iterator[FileTask]:
+    def _tasks(self) -> Iterator[FileTask]:
         for name, file in self._tree.files.items():
-            if _above(name) not in self._unknown:
+            if _parent(name) not in self._unread:
                 yield FileTask(name, file, self._remote.get(name))
         for name, entry in self._extra_files():
             yield FileTask(name, None, entry)
 
     def _extra_files(self) -> Iterator[tuple[str, Entry]]:
         for name, entry in self._remote.items():
-            if entry.kind == "file" and name not in self._tree.files and _above(name) not in self._unknown:
+            if entry.kind == "file" and name not in self._tree.files and _parent(name) not in self._unread:
                 yield name, entry
 
-    def _decide(self, case: FileTask) -> None:
-        local, remote = case.local, case.remote
-        if case.failure is not None:
-            if isinstance(case.failure, OSError):
-                self._end(case, Outcome.FAILED, f"cannot be read: {case.failure.strerror}")
+    def _decide(self, task: FileTask) -> None:
+        local, remote = task.local, task.remote
+        if task.failure is not None:
+            if isinstance(task.failure, OSError):
+                self._finish_task(task, Outcome.FAILED, f"cannot be read: {task.failure.strerror}")
             else:
-                self._end(case, Outcome.FAILED, str(case.failure))
+                self._finish_task(task, Outcome.FAILED, str(task.failure))
         elif local is None:
-            here = "a folder has its name here" if case.name in self._tree.directories else ""
-            self._end(case, Outcome.EXTRA, here)
+            reason = "there is a local folder of that name" if task.name in self._tree.directories else ""
+            self._finish_task(task, Outcome.EXTRA, reason)
         elif remote is None:
-            self._end(case, Outcome.MISSING)
+            self._finish_task(task, Outcome.MISSING)
         elif remote.kind != "file":
-            self._end(case, Outcome.MISSING, "a directory has its name there")
+            self._finish_task(task, Outcome.MISSING, "the server has a directory of that name")
         else:
-            self._end(case, Outcome.DIFFERS if case.differs else Outcome.SAME)
+            self._finish_task(task, Outcome.DIFFERS if task.differs else Outcome.SAME)
 
-    def _end(self, case: FileTask, outcome: Outcome, reason: str = "") -> None:
-        tops = self._missing if case.remote is None else self._extra if case.local is None else {}
-        within = tops.get(_above(case.name))
-        item = FileResult(outcome, case.name, case.size, reason, case.differs, within=within)
-        self._watch.item(item, self._place(case.name))
-        self._watch.bytes(case.size, moved=False)
-        self._judge.release(case)
+    def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "") -> None:
+        one_sided = self._missing if task.remote is None else self._extra if task.local is None else {}
+        within = one_sided.get(_parent(task.name))
+        result = FileResult(outcome, task.name, task.size, reason, task.differs, within=within)
+        self._observer.add_result(result, self._endpoint_of(task.name))
+        self._observer.add_bytes(task.size, moved=False)
+        self._comparer.release(task)
 
-    def _directories(self) -> None:
+    def _compare_directories(self) -> None:
         for name, directory in self._tree.directories.items():
-            there = self._remote.get(name)
-            if there is None or there.kind != "directory" or name in self._unknown:
+            entry = self._remote.get(name)
+            if entry is None or entry.kind != "directory" or name in self._unread:
                 continue
-            if "mode" in differing(directory, there):
-                self._watch.item(FileResult(Outcome.DIFFERS, name, differs=("mode",), kind="directory"))
-        files = (name for name in self._tree.files if name not in self._remote)
-        self._alone(Outcome.MISSING, self._missing, files)
-        self._alone(Outcome.EXTRA, self._extra, (name for name, _ in self._extra_files()))
+            if "mode" in differing(directory, entry):
+                self._observer.add_result(FileResult(Outcome.DIFFERS, name, differs=("mode",), kind="directory"))
+        missing_files = (name for name in self._tree.files if name not in self._remote)
+        self._report_one_sided(Outcome.MISSING, self._missing, missing_files)
+        self._report_one_sided(Outcome.EXTRA, self._extra, (name for name, _ in self._extra_files()))
 
-    def _alone(self, outcome: Outcome, tops: dict[str, str], files: Iterator[str]) -> None:
-        """Tell of the directories that are at one place only; `files` are those that are."""
-        held = Counter(tops.get(_above(name)) for name in files)
-        inner = Counter(top for name, top in tops.items() if name != top)
-        for name, top in tops.items():
-            whole = name == top
-            holds = (held[top], inner[top]) if whole else None
-            self._watch.item(FileResult(outcome, name, kind="directory", within=None if whole else top, holds=holds))
+    def _report_one_sided(self, outcome: Outcome, directories: dict[str, str], files: Iterator[str]) -> None:
+        """Report the `directories` that exist on one side only, each with its topmost; the `files` do so, too."""
+        file_counts = Counter(directories.get(_parent(name)) for name in files)
+        directory_counts = Counter(top for name, top in directories.items() if name != top)
+        for name, top in directories.items():
+            is_top = name == top
+            holds = (file_counts[top], directory_counts[top]) if is_top else None
+            within = None if is_top else top
+            self._observer.add_result(FileResult(outcome, name, kind="directory", within=within, holds=holds))
 
 
-def _above(name: str) -> str:
-    """The directory that something is in; "" is the top, and is in itself."""
+def _parent(name: str) -> str:
+    """The directory that a name is in; "" for the top, which counts as in itself."""
     return name.rpartition("/")[0]
 
 
-def _tops(names: Iterable[str], apart: Callable[[str], bool]) -> dict[str, str]:
-    """Each of these directories that is apart or below one that is, with the top-most such."""
+def _topmost(names: Iterable[str], chosen: Callable[[str], bool]) -> dict[str, str]:
+    """The directories that are chosen or below a chosen one, each with its topmost chosen one."""
     tops: dict[str, str] = {}
     for name in sorted(names, key=lambda name: (name.count("/") + bool(name), name)):
-        above = tops.get(_above(name)) if name else None
-        if above is not None or apart(name):
-            tops[name] = name if above is None else above
+        top = tops.get(_parent(name)) if name else None
+        if top is not None or chosen(name):
+            tops[name] = name if top is None else top
     return tops

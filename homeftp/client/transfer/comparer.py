@@ -1,7 +1,7 @@
-"""Comparing many files at once: reads them here in batches, asks the server only for what its listing did not say.
+"""Comparing many files at once: reads local files in batches, and asks the server only for what its listing lacks.
 
-A window bounds how many cases are open and how many bytes they hold; a case
-stays open until whoever decided about it releases it.
+A window bounds how many tasks are open and how many bytes they hold; a task
+stays open until its transfer releases it.
 """
 
 from __future__ import annotations
@@ -13,265 +13,272 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.connection.errors import ProtocolViolation
 from homeftp.client.connection.replies import compared
 from homeftp.client.connection.response import IResponseHandler, settled
-from homeftp.client.files.read import Content, ReadRequest, SourceFile, read_many
-from homeftp.client.transfer.model import EndpointOf, FileTask, TransferContext, differing
+from homeftp.client.errors import ProtocolViolation
+from homeftp.client.files.read import Content, ReadRequest, read_many
+from homeftp.client.files.source import SourceFile
+from homeftp.client.transfer.metadata import differing
+from homeftp.client.transfer.model import EndpointOf, FileTask, TransferContext
 from homeftp.config import MIB, STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.wire.messages import Response
 
-_OPEN_BYTES = 16 * MIB
-"""What the open cases may hold in memory."""
+_WINDOW_BYTES = 16 * MIB
+"""Bytes that the open tasks may hold in memory: many small files, or two large ones."""
 
-_BATCH = 64
-"""Files that are read in one job, at most."""
+_BATCH_FILES = 64
+"""Files that are read in one job: enough that the switch of threads costs little for each."""
 
 _BATCH_BYTES = 2 * MIB
+"""Bytes that are read in one job, so that several threads of the pool share the work."""
 
 
 class Comparer:
-    """Takes cases from an iterator, finds out how they compare, and hands each to `decide`.
+    """Takes tasks from an iterator, finds out how their files compare, and gives each to `decide`.
 
     `sends` says that files go to the server: their content is kept, and the
-    hash of what they would replace must be known. Otherwise a size that
-    differs is enough. The Deferred of `run` fires when every case has been
-    released, or fails with what ended the connection; then `wind_up` is due.
+    hash of a file that they replace must be known. Otherwise a different size
+    is enough. The transfer calls `release` once for each task.
     """
 
     def __init__(
         self,
         client: Client,
-        tools: TransferContext,
-        place: EndpointOf,
+        context: TransferContext,
+        endpoint_of: EndpointOf,
         decide: Callable[[FileTask], None],
         *,
         sends: bool,
         window: int,
     ) -> None:
         self._client = client
-        self._tools = tools
-        self._place = place
+        self._context = context
+        self._endpoint_of = endpoint_of
         self._decide = decide
         self._sends = sends
         self._window = window
-        self._cases: Iterator[FileTask] = iter(())
+        self._waiting: Iterator[FileTask] = iter(())
         self._next: FileTask | None = None
         self._open = 0
         self._bytes = 0
-        self._pumping = False
+        self._is_filling = False
         self._finished: Deferred[None] | None = None
-        self._tasks: set[Deferred[None]] = set()
+        self._coroutines: set[Deferred[None]] = set()
 
-    def run(self, cases: Iterator[FileTask]) -> Deferred[None]:
-        """Judge all of `cases`."""
-        self._cases = cases
-        self._next = next(cases, None)
+    def run(self, tasks: Iterator[FileTask]) -> Deferred[None]:
+        """Compare all tasks; fires when each was released, or fails with the reason given to `fail`.
+
+        Either way the transfer then calls `close`.
+        """
+        self._waiting = tasks
+        self._next = next(tasks, None)
         self._finished = Deferred()
         finished = self._finished
-        self._pump()
+        self._fill()
         return finished
 
-    async def wind_up(self) -> None:
-        """End what still runs for single cases, and wait until it has cleaned up after itself."""
+    async def close(self) -> None:
+        """Cancel the coroutines of single tasks, and wait until they have ended."""
         self._next = None
-        for task in list(self._tasks):
-            task.cancel()
-        while self._tasks:
-            await DeferredList(list(self._tasks))
+        for running in list(self._coroutines):
+            running.cancel()
+        while self._coroutines:
+            await DeferredList(list(self._coroutines))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a coroutine work on one case; what it raises fails the whole."""
-        task = Deferred.fromCoroutine(work)
-        self._tasks.add(task)
-        task.addErrback(self.fail).addBoth(lambda _: self._tasks.discard(task))
+        """Run a coroutine for one task; an exception fails the whole transfer."""
+        running = Deferred.fromCoroutine(work)
+        self._coroutines.add(running)
+        running.addErrback(self.fail).addBoth(lambda _: self._coroutines.discard(running))
 
     def fail(self, reason: Exception | Failure) -> None:
-        """The whole of it has failed."""
+        """Fail the whole transfer."""
         finished, self._finished = self._finished, None
         self._next = None
         if finished is not None:
             finished.errback(reason)
 
-    def release(self, case: FileTask) -> None:
-        """The case is done with."""
+    def release(self, task: FileTask) -> None:
+        """Close a task that is finished."""
         self._open -= 1
-        self._bytes -= case.weight
-        case.content = None
-        if case.closing is not None:
-            case.closing()
-        elif case.open is not None:
-            self._tools.workers.run(case.open.close)
+        self._bytes -= task.weight
+        task.content = None
+        if task.close_source is not None:
+            task.close_source()
+        elif task.source is not None:
+            self._context.workers.run(task.source.close)
         if self._next is None:
-            if not self._open and self._finished is not None:
-                finished, self._finished = self._finished, None
-                finished.callback(None)
-        elif self._open + _BATCH <= self._window or not self._open:
-            self._pump()
+            self._finish_if_idle()
+        elif self._open + _BATCH_FILES <= self._window or not self._open:
+            self._fill()
 
-    def _pump(self) -> None:
-        """Begin with as many cases as the window allows."""
-        if self._pumping:
-            return
-        self._pumping = True
-        while self._next is not None and (not self._open or self._room(self._next)):
-            self._begin(self._batch())
-        self._pumping = False
+    def _finish_if_idle(self) -> None:
         if self._next is None and not self._open and self._finished is not None:
             finished, self._finished = self._finished, None
             finished.callback(None)
 
-    def _room(self, case: FileTask) -> bool:
-        return self._open < self._window and self._bytes + _weight(case) <= _OPEN_BYTES
+    def _fill(self) -> None:
+        """Open as many tasks as the window allows."""
+        if self._is_filling:
+            return
+        self._is_filling = True
+        while self._next is not None and (not self._open or self._fits(self._next)):
+            self._start(self._take_batch())
+        self._is_filling = False
+        self._finish_if_idle()
 
-    def _batch(self) -> list[FileTask]:
+    def _fits(self, task: FileTask) -> bool:
+        return self._open < self._window and self._bytes + _weight(task) <= _WINDOW_BYTES
+
+    def _take_batch(self) -> list[FileTask]:
         batch: list[FileTask] = []
         size = 0
-        while self._next is not None and len(batch) < _BATCH and size < _BATCH_BYTES:
-            if batch and not self._room(self._next):
+        while self._next is not None and len(batch) < _BATCH_FILES and size < _BATCH_BYTES:
+            if batch and not self._fits(self._next):
                 break
-            case = self._next
-            case.weight = _weight(case)
+            task = self._next
+            task.weight = _weight(task)
             self._open += 1
-            self._bytes += case.weight
-            size += case.weight
-            batch.append(case)
-            self._next = next(self._cases, None)
+            self._bytes += task.weight
+            size += task.weight
+            batch.append(task)
+            self._next = next(self._waiting, None)
         return batch
 
-    def _begin(self, batch: Sequence[FileTask]) -> None:
-        """What need not be read is decided at once, small files are read together, large ones each for itself."""
+    def _start(self, batch: Sequence[FileTask]) -> None:
+        """Decide at once what need not be read, read small files together, and each large file in a coroutine."""
         small: list[FileTask] = []
-        for case in batch:
-            if not self._must_read(case):
-                self._compare_sizes(case)
-            elif case.local is not None and case.local.size > STREAM_PIECE:
-                self.spawn(self._read_large(case))
+        for task in batch:
+            if not self._must_read(task):
+                self._compare_sizes(task)
+            elif task.local is not None and task.local.size > STREAM_PIECE:
+                self.spawn(self._read_large(task))
             else:
-                small.append(case)
+                small.append(task)
         if small:
-            wants = [self._want(case) for case in small]
-            reading = self._tools.workers.run(read_many, wants, self._tools.index)
-            reading.addCallback(self._small_read, small).addErrback(self.fail)
+            requests = [self._read_request(task) for task in small]
+            reading = self._context.workers.run(read_many, requests, self._context.hash_cache)
+            reading.addCallback(self._compare_small, small).addErrback(self.fail)
 
-    def _must_read(self, case: FileTask) -> bool:
-        local, remote = case.local, case.remote
+    def _must_read(self, task: FileTask) -> bool:
+        local, remote = task.local, task.remote
         if local is None:
             return False
         if self._sends:
             return remote is None or remote.kind == "file"
         return remote is not None and remote.kind == "file" and remote.size == local.size
 
-    def _compare_sizes(self, case: FileTask) -> None:
-        if case.local is not None and case.remote is not None and case.remote.kind == "file":
-            case.differs = ("hash", *differing(case.local, case.remote))
-        self._decide(case)
+    def _compare_sizes(self, task: FileTask) -> None:
+        if task.local is not None and task.remote is not None and task.remote.kind == "file":
+            task.differs = ("hash", *differing(task.local, task.remote))
+        self._decide(task)
 
-    def _want(self, case: FileTask) -> ReadRequest:
-        assert case.local is not None
-        remote = case.remote
+    def _read_request(self, task: FileTask) -> ReadRequest:
+        assert task.local is not None
+        remote = task.remote
         if not self._sends:
-            return ReadRequest(case.local, False)
-        same_as = remote.hash if remote is not None and not differing(case.local, remote) else None
-        return ReadRequest(case.local, True, same_as)
+            return ReadRequest(task.local, False)
+        unless_hash = remote.hash if remote is not None and not differing(task.local, remote) else None
+        return ReadRequest(task.local, True, unless_hash)
 
-    def _small_read(self, results: Sequence[Content | Exception], cases: Sequence[FileTask]) -> None:
-        for case, result in zip(cases, results, strict=True):
+    def _compare_small(self, results: Sequence[Content | Exception], tasks: Sequence[FileTask]) -> None:
+        for task, result in zip(tasks, results, strict=True):
             if isinstance(result, Content):
-                case.content = result
-                self._compare(case)
+                task.content = result
+                self._compare(task)
             else:
-                case.failure = result
-                self._decide(case)
+                task.failure = result
+                self._decide(task)
 
-    async def _read_large(self, case: FileTask) -> None:
-        assert case.local is not None
-        run = self._tools.workers.run
+    async def _read_large(self, task: FileTask) -> None:
+        assert task.local is not None
+        run = self._context.workers.run
         try:
-            file = case.open = await run(SourceFile, case.local.path, self._tools.index)
-            if self._sends and self._differs_anyway(case, file):
-                case.content = Content(file.file, None, None)
-                self._compare(case)
+            source = task.source = await run(SourceFile, task.local.path, self._context.hash_cache)
+            if self._sends and _is_sent_anyway(task, source):
+                task.content = Content(source.file, None, None)
+                self._compare(task)
                 return
-            slices = file.digest()
+            steps = source.hash_steps()
             found = None
             while found is None:
-                found = await run(next, slices)
+                found = await run(next, steps)
         except (OSError, Changed) as error:
-            case.failure = error
-            self._decide(case)
+            task.failure = error
+            self._decide(task)
             return
-        case.content = Content(file.file, found, None)
-        self._compare(case)
+        task.content = Content(source.file, found, None)
+        self._compare(task)
 
-    def _differs_anyway(self, case: FileTask, file: SourceFile) -> bool:
-        """Whether it is to be sent whatever its hash is: then it is hashed on its way."""
-        remote = case.remote
-        return remote is None or (remote.hash is not None and remote.size != file.file.size)
-
-    def _compare(self, case: FileTask) -> None:
-        """Both are known, or the server is asked for its hash."""
-        content, remote = case.content, case.remote
+    def _compare(self, task: FileTask) -> None:
+        """Decide where both hashes are known, else ask the server for its own."""
+        content, remote = task.content, task.remote
         assert content is not None
         if remote is None or remote.kind != "file":
-            self._decide(case)
+            self._decide(task)
         elif remote.hash is None:
-            body = {"rel_endpoint": self._place(case.name), "hash": content.hash}
+            body = {"rel_endpoint": self._endpoint_of(task.name), "hash": content.hash}
             try:
-                self._client.protocol.ask(_Comparing(self, case), "CMP", body)
-            except Exception as reason:  # noqa: BLE001 (there is no connection any more)
+                self._client.protocol.ask(_CmpHandler(self, task), "CMP", body)
+            except Exception as reason:  # noqa: BLE001 (the connection has ended)
                 self.fail(reason)
         else:
-            case.differs = differing(content.file, remote)
+            task.differs = differing(content.file, remote)
             if remote.hash != content.hash:
-                case.differs = ("hash", *case.differs)
-            self._decide(case)
+                task.differs = ("hash", *task.differs)
+            self._decide(task)
 
-    def compared(self, case: FileTask, response: Response) -> None:
-        """The server has compared."""
+    def on_compared(self, task: FileTask, response: Response) -> None:
+        """The server answered a CMP."""
         refused = settled(response)
         if refused is not None:
-            case.failure = refused
-            self._decide(case)
+            task.failure = refused
+            self._decide(task)
             return
         try:
-            case.remote = compared(response.status, response.body).remote
-            if case.remote is not None and case.remote.kind == "file" and case.remote.hash is None:
-                raise ProtocolViolation("the server's answer to CMP does not say the hash that it compared")
+            task.remote = compared(response.status, response.body).remote
+            if task.remote is not None and task.remote.kind == "file" and task.remote.hash is None:
+                raise ProtocolViolation("the server's answer to CMP lacks the hash that it compared")
         except ProtocolViolation as violation:
             self.fail(violation)
         else:
-            self._compare(case)
+            self._compare(task)
 
 
 @implementer(IResponseHandler)
-class _Comparing:
-    """A CMP under way."""
+class _CmpHandler:
+    """Handles the answer to one CMP."""
 
-    __slots__ = ("_case", "_judge")
+    __slots__ = ("_comparer", "_task")
 
-    def __init__(self, judge: Comparer, case: FileTask) -> None:
-        self._judge = judge
-        self._case = case
+    def __init__(self, comparer: Comparer, task: FileTask) -> None:
+        self._comparer = comparer
+        self._task = task
 
     def responded(self, response: Response) -> None:
-        """The answer."""
+        """The server answered."""
         if not response.more:
-            self._judge.compared(self._case, response)
+            self._comparer.on_compared(self._task, response)
 
     def received(self, data: bytes) -> None:
-        """There is no payload."""
+        """Ignore it: a CMP has no payload."""
 
     def finished(self) -> None:
-        """The answer was all."""
+        """Do nothing: the answer was handled."""
 
     def failed(self, reason: Exception) -> None:
-        """The connection has ended."""
-        self._judge.fail(reason)
+        """The connection ended."""
+        self._comparer.fail(reason)
 
 
-def _weight(case: FileTask) -> int:
-    """Bytes that a case may hold: a small file's content; of a large one a few pieces, for two at once at most."""
-    size = max(case.local.size if case.local else 0, case.remote.size if case.remote else 0)
-    return size if size <= STREAM_PIECE else _OPEN_BYTES // 2
+def _is_sent_anyway(task: FileTask, source: SourceFile) -> bool:
+    """Whether the file is sent whatever its hash is, so that it can be hashed while it is sent."""
+    remote = task.remote
+    return remote is None or (remote.hash is not None and remote.size != source.file.size)
+
+
+def _weight(task: FileTask) -> int:
+    """Bytes that a task may hold: the content of a small file; half the window for a large one, which is streamed."""
+    size = max(task.local.size if task.local else 0, task.remote.size if task.remote else 0)
+    return size if size <= STREAM_PIECE else _WINDOW_BYTES // 2

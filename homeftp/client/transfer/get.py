@@ -1,309 +1,252 @@
-"""Fetching a tree of files: what is equal is not fetched, what differs is replaced if it is still what was compared."""
+"""Fetching a tree of files: equal files are not fetched; others are replaced if they are still what was compared."""
 
 from __future__ import annotations
 
 import errno
 import os
-from functools import partial
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from homeftp.client.api import Client, Download
-from homeftp.client.connection.errors import ConnectionFailed, Corrupted
+from homeftp.client.api import Client
 from homeftp.client.connection.replies import Verdict
-from homeftp.client.files.read import MODES, FileStat, LocalTree
-from homeftp.client.files.tempfile import PartialDownload
-from homeftp.client.files.write import DownloadTarget, LargeDownload, Metadata, SmallFile
+from homeftp.client.errors import ConnectionFailed, Corrupted
+from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.tempfile import TargetFile
+from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.transfer.comparer import Comparer
-from homeftp.client.transfer.download import DownloadHandler
-from homeftp.client.transfer.model import (
-    EndpointOf,
-    FileResult,
-    FileTask,
-    Outcome,
-    TransferContext,
-    TransferObserver,
-    TransferOptions,
-    differing,
-    mtime_us,
-    suspicious,
-    undone,
-)
+from homeftp.client.transfer.largeget import LargeGet
+from homeftp.client.transfer.metadata import differing, is_suspicious
+from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
+from homeftp.client.transfer.observer import TransferObserver, unfinished
+from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import BadRequest, Changed, ContentMismatch, OperatorError, Refusal, ShuttingDown
-from homeftp.hashing import filehash as tree
+from homeftp.errors import Changed, ContentMismatch, OperatorError, Refusal, ShuttingDown
 from homeftp.model import Entry
 from homeftp.workers import Batcher
 
 WINDOW = 1024
-"""Files that are being compared, fetched or written at once: many, for they become durable together."""
+"""Files that are compared, fetched or written at once: many, because they are made durable together."""
 
-_WRITTEN_TOGETHER = 512
+_WRITE_BATCH = 512
+"""Files that one job writes and makes durable with one sync."""
 
-_NO_MORE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS})
+_DISK_ERRORS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS})
 """After these the disk takes no other file either: the transfer ends."""
 
 
+@implementer(ISmallGetReceiver)
 class GetTransfer:
-    """Fetches `remote` into `landing`, where `tree` is now; `place` tells the endpoints."""
+    """Fetches the files of `remote` into `folder`, which holds `tree`; `endpoint_of` gives the endpoints."""
 
     def __init__(
         self,
         client: Client,
-        tools: TransferContext,
-        place: EndpointOf,
+        context: TransferContext,
+        endpoint_of: EndpointOf,
         remote: dict[str, Entry],
         tree: LocalTree,
-        landing: DownloadTarget,
-        choices: TransferOptions,
-        watch: TransferObserver,
+        folder: DownloadTarget,
+        options: TransferOptions,
+        observer: TransferObserver,
     ) -> None:
         self._client = client
-        self._tools = tools
-        self._place = place
+        self._context = context
+        self._endpoint_of = endpoint_of
         self._remote = remote
         self._tree = tree
-        self._landing = landing
-        self._choices = choices
-        self._watch = watch
-        self._blocked = dict(tree.skipped + tree.left_out)
+        self._folder = folder
+        self._options = options
+        self._observer = observer
+        self._unsendable = dict(tree.skipped + tree.failed)
         self._changed: set[str] = set()
-        self._is_lost = False
-        self._judge = Comparer(client, tools, place, self._decide, sends=False, window=WINDOW)
-        limit = _WRITTEN_TOGETHER
-        self._landed: Batcher[SmallFile, os.stat_result] = Batcher(tools.workers, landing.place_many, limit=limit)
-        self._dress: Batcher[tuple[Metadata, os.stat_result], os.stat_result] = Batcher(
-            tools.workers, landing.dress_files, limit=limit
+        """Directories in which a file was written: that changed their time."""
+        self._connection_failed = False
+        self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=WINDOW)
+        self._writer: Batcher[SmallDownload, os.stat_result] = Batcher(
+            context.workers, folder.write_many, limit=_WRITE_BATCH
+        )
+        self._metadata_writer: Batcher[tuple[LocalMetadata, os.stat_result], os.stat_result] = Batcher(
+            context.workers, folder.set_file_metadata, limit=_WRITE_BATCH
         )
 
     async def run(self) -> None:
-        """Fetch the files, then give the directories their metadata. Raises `ConnectionFailed`."""
-        here = self._tree.files.get
+        """Fetch the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
+        local = self._tree.files.get
+        run = self._context.workers.run
         try:
-            files = (FileTask(name, here(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
-            await self._judge.run(undone(files, self._place, self._watch))
-            await self._directories()
-            await self._tools.workers.run(self._landing.sweep, self._tree.drafts)
+            tasks = (FileTask(name, local(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
+            await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
+            await self._update_directories()
+            await run(self._folder.remove_expired, self._tree.partials)
         finally:
-            await self._judge.wind_up()
-            await self._tools.workers.run(self._landing.finish)
+            await self._comparer.close()
+            await run(self._folder.sync)
 
-    def _decide(self, case: FileTask) -> None:
-        """What to do with a file, now that it is known how it compares."""
-        local, remote = case.local, case.remote
-        if case.failure is not None:
-            self.fail(case, case.failure)
+    def _decide(self, task: FileTask) -> None:
+        """Decide what to do with a file that was compared."""
+        local, remote = task.local, task.remote
+        if task.failure is not None:
+            self.fail_task(task, task.failure)
         elif remote is None or remote.kind != "file":
-            self._end(case, Outcome.FAILED, "it was changed there meanwhile: get it again")
+            self._finish_task(task, Outcome.FAILED, "the server's file changed meanwhile: get it again")
         elif local is None:
-            self._fetch_new(case)
-        elif not case.differs:
-            self._end(case, Outcome.SAME)
-        elif self._choices.new_only:
-            self._end(case, Outcome.EXISTS)
-        elif "hash" not in case.differs:
-            self._dress_only(case, local, remote)
-        elif self._choices.force:
-            self._fetch(case, Outcome.REPLACED)
-        elif local.mtime_us > (mtime_us(remote) or 0):
-            self._doubt(case, Outcome.NEWER)
-        elif suspicious(case.differs):
-            self._doubt(case, Outcome.SUSPICIOUS)
+            self._fetch_new(task)
+        elif not task.differs:
+            self._finish_task(task, Outcome.SAME)
+        elif self._options.ignore_existing:
+            self._finish_task(task, Outcome.EXISTS)
+        elif "hash" not in task.differs:
+            self._set_metadata(task, local, remote)
+        elif self._options.force:
+            self._fetch(task, Outcome.REPLACED)
+        elif local.mtime_us > (remote.mtime_us or 0):
+            self._ask_or_leave(task, Outcome.NEWER)
+        elif is_suspicious(task.differs):
+            self._ask_or_leave(task, Outcome.SUSPICIOUS)
         else:
-            self._fetch(case, Outcome.REPLACED)
+            self._fetch(task, Outcome.REPLACED)
 
-    def _doubt(self, case: FileTask, doubt: Outcome) -> None:
-        """Replace it only if a person says so."""
-        if self._choices.ask is None:
-            self._end(case, doubt)
+    def _ask_or_leave(self, task: FileTask, outcome: Outcome) -> None:
+        """Replace the local file only if the user says so."""
+        if self._options.ask is None:
+            self._finish_task(task, outcome)
         else:
-            self._judge.spawn(self._ask(case, doubt))
+            self._comparer.spawn(self._ask(task, outcome))
 
-    async def _ask(self, case: FileTask, doubt: Outcome) -> None:
-        assert self._choices.ask is not None
-        if await self._choices.ask(case.name, self._item(case, doubt)):
-            self._fetch(case, Outcome.REPLACED)
+    async def _ask(self, task: FileTask, outcome: Outcome) -> None:
+        assert self._options.ask is not None
+        if await self._options.ask(task.name, _result(task, outcome)):
+            self._fetch(task, Outcome.REPLACED)
         else:
-            self._end(case, doubt)
+            self._finish_task(task, outcome)
 
-    def _fetch_new(self, case: FileTask) -> None:
-        if case.name in self._tree.directories:
-            self._end(case, Outcome.FAILED, "a folder has its name here")
-        elif case.name in self._blocked and not self._choices.force:
-            self._end(case, Outcome.FAILED, f"what has its name here {self._blocked[case.name]}")
+    def _fetch_new(self, task: FileTask) -> None:
+        if task.name in self._tree.directories:
+            self._finish_task(task, Outcome.FAILED, "there is a local folder of that name")
+        elif task.name in self._unsendable and not self._options.force:
+            self._finish_task(task, Outcome.FAILED, f"what has that name here {self._unsendable[task.name]}")
         else:
-            self._fetch(case, Outcome.NEW)
+            self._fetch(task, Outcome.NEW)
 
-    def _fetch(self, case: FileTask, outcome: Outcome) -> None:
-        assert case.remote is not None
-        if case.remote.size > STREAM_PIECE:
-            self._judge.spawn(self._fetch_large(case, outcome))
+    def _fetch(self, task: FileTask, outcome: Outcome) -> None:
+        assert task.remote is not None
+        if task.remote.size > STREAM_PIECE:
+            self._comparer.spawn(self._fetch_large(task, outcome))
             return
-        fetching = DownloadHandler(self, case, outcome)
+        handler = SmallGetHandler(self, task, outcome)
         try:
-            self._client.protocol.ask(fetching, "GET", {"rel_endpoint": self._place(case.name)})
-        except Exception as reason:  # noqa: BLE001 (there is no connection any more)
-            self.lost(reason)
+            self._client.protocol.ask(handler, "GET", {"rel_endpoint": self._endpoint_of(task.name)})
+        except Exception as reason:  # noqa: BLE001 (the connection has ended)
+            self.fail(reason)
 
-    def fetched(self, case: FileTask, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
-        """A small file is here."""
+    def on_fetched(self, task: FileTask, outcome: Outcome, entry: Entry, data: bytes, verdict: Verdict) -> None:
+        """A small file has arrived: write it."""
         if verdict.hash is None:
-            self.fail(case, Corrupted())
+            self.fail_task(task, Corrupted())
             return
-        placing = self._landed.run(SmallFile(self._arrival(case, entry), data, verdict.hash))
-        placing.addCallback(self._placed, case, outcome, len(data)).addErrback(self._not_placed, case)
+        writing = self._writer.run(SmallDownload(self._target(task, entry), data, verdict.hash))
+        writing.addCallback(self._on_written, task, outcome, len(data)).addErrback(self._on_write_failed, task)
 
-    async def _fetch_large(self, case: FileTask, outcome: Outcome) -> None:
-        """Fetch a large file, on from where an earlier try was cut off; from its beginning if that comes out wrong."""
-        if not await self._try_large(case, outcome, resume=True):
-            await self._try_large(case, outcome, resume=False)
-
-    async def _try_large(self, case: FileTask, outcome: Outcome, *, resume: bool) -> bool:
-        """Whether that settled it: what was here may have been the beginning of another content."""
-        assert case.remote is not None
-        run = self._tools.workers.run
-        key = draft_key(self._place(case.name), case.remote)
-        incoming = self._landing.arriving(self._arrival(case, case.remote), key)
-        keep = False
-        offset = 0
-        download = None
+    async def _fetch_large(self, task: FileTask, outcome: Outcome) -> None:
+        assert task.remote is not None
+        fetching = LargeGet(
+            self._client,
+            self._context.workers,
+            self._folder,
+            self._observer,
+            endpoint=self._endpoint_of(task.name),
+            entry=task.remote,
+            name=task.name,
+            target_for=lambda entry: self._target(task, entry),
+            keep_if_cancelled=lambda: self._connection_failed,
+        )
         try:
-            await run(incoming.begin)
-            offset = await self._offset(case, incoming) if resume else 0
-            if incoming.size != offset:
-                await run(incoming.restart)
-            download = await self._client.get(self._place(case.name), offset=offset)
-            await self._stream(download, incoming)
-            verdict = await download.verdict()
-            if verdict.hash is None:
-                raise Corrupted
-            found = await run(incoming.commit, verdict.hash, self._arrival(case, download.entry))
+            stat = await fetching.run()
         except (ShuttingDown, ConnectionFailed) as reason:
-            keep = True
-            self.lost(reason)
-        except CancelledError:
-            keep = self._is_lost  # and not because the person has had enough of it
-            raise
-        except Refusal as refused:
-            if offset and isinstance(refused, (Corrupted, BadRequest)):
-                self._watch.bytes(-offset, moved=False)
-                return False
-            self.fail(case, refused)
-        except OSError as error:
-            if download is not None:
-                download.discard()
-            self.fail(case, error)
+            self.fail(reason)
+        except (Refusal, OSError) as failure:
+            self.fail_task(task, failure)
         else:
-            self._placed(found, case, outcome, 0)
-        finally:
-            await run(partial(incoming.close, keep=keep))
-        return True
+            self._on_written(stat, task, outcome, 0)
 
-    async def _offset(self, case: FileTask, incoming: LargeDownload) -> int:
-        """From where the rest is to be fetched of what an earlier try has left. The hash at the end says if it fits."""
-        if not incoming.size:
-            return 0
-        checking = incoming.check()
-        while await self._tools.workers.run(next, checking, ()) is None:
-            pass
-        # The verdict on a part has the whole file's hash only where the server knows it; this makes it find out.
-        there = (await self._client.cmp(self._place(case.name), hash=incoming.hash)).remote
-        if there is None or case.remote is None or not incoming.size <= there.size == case.remote.size:
-            return 0
-        self._watch.bytes(incoming.size, moved=False)
-        self._watch.on_resumed(case.name, incoming.size)
-        return incoming.size
+    def _target(self, task: FileTask, entry: Entry) -> TargetFile:
+        compared = None if task.local is None else task.local.stat
+        mode = entry.mode if HAS_MODES else None
+        return TargetFile(task.name, entry.mtime_us, mode, compared, self._options.force)
 
-    async def _stream(self, download: Download, incoming: LargeDownload) -> None:
-        """The disk works on one piece while the next arrives."""
-        writing: Deferred[None] = succeed(None)
-        try:
-            while data := await download.read():
-                self._watch.bytes(len(data), moved=True)
-                await writing
-                writing = self._tools.workers.run(incoming.write, data)
-        finally:
-            await writing
+    def _set_metadata(self, task: FileTask, local: FileStat, remote: Entry) -> None:
+        setting = self._metadata_writer.run((_local_metadata(task.name, remote), local.stat))
+        setting.addCallback(self._on_written, task, Outcome.METADATA, None).addErrback(self._on_write_failed, task)
 
-    def _arrival(self, case: FileTask, entry: Entry) -> PartialDownload:
-        compared = None if case.local is None else case.local.found
-        mode = entry.mode if MODES else None
-        return PartialDownload(case.name, entry.mtime_us, mode, compared, self._choices.force)
-
-    def _dress_only(self, case: FileTask, local: FileStat, remote: Entry) -> None:
-        dressing = self._dress.run((dress(case.name, remote), local.found))
-        dressing.addCallback(self._placed, case, Outcome.METADATA, None).addErrback(self._not_placed, case)
-
-    def _placed(self, _: object, case: FileTask, outcome: Outcome, moved: int | None) -> None:
+    def _on_written(self, _: object, task: FileTask, outcome: Outcome, moved: int | None) -> None:
         if outcome is not Outcome.METADATA:
-            self._changed.add(case.name.rpartition("/")[0])
-        self._end(case, outcome, moved=moved)
+            self._changed.add(task.name.rpartition("/")[0])
+        self._finish_task(task, outcome, moved=moved)
 
-    def _not_placed(self, failure: Failure, case: FileTask) -> None:
+    def _on_write_failed(self, failure: Failure, task: FileTask) -> None:
         if isinstance(failure.value, (OSError, Refusal)):
-            self.fail(case, failure.value)
+            self.fail_task(task, failure.value)
         else:
-            self._judge.fail(failure)
+            self._comparer.fail(failure)
 
-    def fail(self, case: FileTask, failure: Exception) -> None:
-        """The file cannot be had."""
+    def fail_task(self, task: FileTask, failure: Exception) -> None:
+        """A file could not be fetched or written."""
         if isinstance(failure, ShuttingDown):
-            self.lost(failure)
-        elif isinstance(failure, OSError) and failure.errno in _NO_MORE:
-            self._judge.fail(OperatorError(f"{case.name or 'the file'} cannot be written: {failure.strerror}"))
+            self.fail(failure)
+        elif isinstance(failure, OSError) and failure.errno in _DISK_ERRORS:
+            self._comparer.fail(OperatorError(f"{task.name or 'the file'} cannot be written: {failure.strerror}"))
         elif isinstance(failure, OSError):
-            self._end(case, Outcome.FAILED, failure.strerror or str(failure))
+            self._finish_task(task, Outcome.FAILED, failure.strerror or str(failure))
         elif isinstance(failure, Corrupted):
-            self._end(case, Outcome.CORRUPT, str(failure))
+            self._finish_task(task, Outcome.CORRUPT, str(failure))
         elif isinstance(failure, (Changed, ContentMismatch)):
-            self._end(case, Outcome.FAILED, str(failure))
+            self._finish_task(task, Outcome.FAILED, str(failure))
         else:
-            self._end(case, Outcome.REFUSED, str(failure))
+            self._finish_task(task, Outcome.REFUSED, str(failure))
 
-    def lost(self, reason: Exception) -> None:
-        """The connection has ended."""
-        self._is_lost = True
-        self._judge.fail(reason)
+    def fail(self, reason: Exception) -> None:
+        """End the transfer: the connection has ended or cannot be used any more."""
+        self._connection_failed = True
+        self._comparer.fail(reason)
 
-    def _end(self, case: FileTask, outcome: Outcome, reason: str = "", *, moved: int | None = None) -> None:
-        item = self._item(case, outcome, reason)
-        self._watch.item(item, self._place(case.name))
-        self._watch.bytes(item.size if moved is None else moved, moved=moved is not None)
-        self._judge.release(case)
+    def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: int | None = None) -> None:
+        """Report a result; `moved` are the bytes that were transferred and not reported yet, None where none were."""
+        result = _result(task, outcome, reason)
+        self._observer.add_result(result, self._endpoint_of(task.name))
+        self._observer.add_bytes(result.size if moved is None else moved, moved=moved is not None)
+        self._comparer.release(task)
 
-    def _item(self, case: FileTask, outcome: Outcome, reason: str = "") -> FileResult:
-        return FileResult(outcome, case.name, case.remote.size if case.remote else 0, reason, case.differs)
-
-    async def _directories(self) -> None:
-        """Make the directories that are missing, and give all of them their metadata: what is deepest first."""
-        run = self._tools.workers.run
+    async def _update_directories(self) -> None:
+        """Make the missing local directories and set the metadata of all, deepest first."""
+        run = self._context.workers.run
         wanted = [entry for entry in self._remote.values() if entry.kind == "directory"]
         wanted.sort(key=lambda entry: entry.name.count("/") + bool(entry.name), reverse=True)
         new = [entry.name for entry in wanted if entry.name not in self._tree.directories]
-        failed = dict(await run(self._landing.make_directories, new))
+        failed = dict(await run(self._folder.make_directories, new))
         for name in new:
             self._changed |= {name, name.rpartition("/")[0]}
-        stale = [entry for entry in wanted if entry.name not in failed and self._stale(entry)]
-        failed |= dict(await run(self._landing.dress_directories, [dress(entry.name, entry) for entry in stale]))
+        outdated = [entry for entry in wanted if entry.name not in failed and self._is_outdated(entry)]
+        metadata = [_local_metadata(entry.name, entry) for entry in outdated]
+        failed |= dict(await run(self._folder.set_directory_metadata, metadata))
         for name, error in failed.items():
-            self._watch.item(FileResult(Outcome.FAILED, name, 0, error.strerror or str(error), kind="directory"))
+            reason = error.strerror or str(error)
+            self._observer.add_result(FileResult(Outcome.FAILED, name, 0, reason, kind="directory"))
         for name in new:
             if name not in failed:
-                self._watch.item(FileResult(Outcome.NEW, name, kind="directory"))
+                self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
 
-    def _stale(self, entry: Entry) -> bool:
-        here = self._tree.directories.get(entry.name)
-        if here is None or entry.name in self._changed:
+    def _is_outdated(self, entry: Entry) -> bool:
+        directory = self._tree.directories.get(entry.name)
+        if directory is None or entry.name in self._changed:
             return True
-        return bool(set(differing(here, entry)) - {"size"})
+        return bool(set(differing(directory, entry)) - {"size"})
 
 
-def draft_key(endpoint: str, entry: Entry) -> str:
-    """What a draft is known by, for who goes on with it: where it comes from, and what it looked like there."""
-    return tree.hash_bytes(f"{endpoint}\n{entry.size}\n{mtime_us(entry)}".encode()).removeprefix(tree.ALGORITHM)[:32]
+def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:
+    return FileResult(outcome, task.name, task.remote.size if task.remote else 0, reason, task.differs)
 
 
-def dress(name: str, entry: Entry) -> Metadata:
-    """The server's metadata, as far as this system has them."""
-    return Metadata(name, entry.mtime_us, entry.mode if MODES else None)
+def _local_metadata(name: str, entry: Entry) -> LocalMetadata:
+    """The server's metadata, as far as this system supports them."""
+    return LocalMetadata(name, entry.mtime_us, entry.mode if HAS_MODES else None)

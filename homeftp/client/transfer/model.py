@@ -1,21 +1,21 @@
-"""What a transfer does with each file: the values that its parts hand to each other and to whoever watches."""
+"""The values of a transfer: what it works with, one file's task, and one file's result. No input and no output."""
 
 from __future__ import annotations
 
 import enum
-from collections import Counter
-from typing import TYPE_CHECKING, Awaitable, Callable, Iterable, Iterator, NamedTuple
+from typing import Awaitable, Callable, NamedTuple
 
 import attrs
+from zope.interface import Attribute, Interface
 
-from homeftp.client.files.read import MODES, Content, FileStat, SourceFile
+from homeftp.client.api import Client
+from homeftp.client.files.model import FileStat
+from homeftp.client.files.read import Content
+from homeftp.client.files.source import SourceFile
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
 from homeftp.syscalls import System
-
-if TYPE_CHECKING:
-    from homeftp.client.transfer.retry import Reconnector
 
 
 class Outcome(enum.Enum):
@@ -24,36 +24,35 @@ class Outcome(enum.Enum):
     SAME = "same"
     """Both copies were the same already."""
     NEW = "new"
-    """It was put where nothing was."""
+    """It was stored where nothing was."""
     REPLACED = "replaced"
-    """It took the place of another content."""
+    """It replaced another content."""
     METADATA = "metadata"
-    """The content was the same; time or mode were brought up to date."""
+    """The content was the same; only its time or mode was updated."""
     NEWER = "newer"
-    """Left alone: what is at the target is newer, and differs."""
+    """Not replaced: the target is newer, and its content differs."""
     SUSPICIOUS = "suspicious"
-    """Left alone: size and time are the same and the content is not, so one of the copies may be damaged."""
+    """Not replaced: size and time are the same but the content differs, so one of the copies may be damaged."""
     EXISTS = "exists"
-    """Left alone: something is at the target, and nothing was to be replaced."""
+    """Not replaced: the target exists, and existing files were to be ignored."""
     DIFFERS = "differs"
-    """Compared: the copies are not the same."""
+    """Compared: the copies differ."""
     MISSING = "missing"
-    """Compared: it is only here."""
+    """Compared: it exists only locally."""
     EXTRA = "extra"
-    """Compared: it is only at the server."""
+    """Compared: it exists only on the server."""
     SKIPPED = "skipped"
-    """It is nothing to send: a link or a device, or what the server's owner does not share."""
+    """It cannot be a part of a transfer: a link, a device, or a file that the server does not share."""
     REFUSED = "refused"
-    """The server would not have it, or not give it."""
+    """The server refused to store it or to send it."""
     FAILED = "failed"
     """It could not be read or written, was changed meanwhile, or has a name that not every system can hold."""
-
     CORRUPT = "corrupt"
-    """What arrived is not what the server says it sent. It was thrown away."""
+    """The bytes do not have the hash that the server gave for them; a download was discarded."""
 
 
 DONE = frozenset({Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED})
-"""After these, what can be the same at both places is."""
+"""Outcomes after which both copies are the same, or never could be."""
 
 
 class FileResult(NamedTuple):
@@ -61,58 +60,73 @@ class FileResult(NamedTuple):
 
     outcome: Outcome
     name: str
-    """Relative to what was sent, fetched or compared; "" is that itself."""
+    """Relative to the folder that was transferred; "" is the named file or folder itself."""
     size: int = 0
+    """Bytes of content."""
     reason: str = ""
+    """Why, in words for people; "" where the outcome says all."""
     differs: tuple[str, ...] = ()
     """What differs: of hash, size, mtime_us and mode."""
     kind: str = "file"
-    """`file`, `directory`, or `other` where that is not known or it is neither."""
+    """`file`, `directory`, or `other` where it is neither or not known."""
     within: str | None = None
-    """Compared: the top-most directory that is at one place only, where this is below one."""
+    """Compared: the topmost directory above this one that exists on one side only; None where there is none."""
     holds: tuple[int, int] | None = None
-    """Compared: how many files and directories are below it, where it is such a directory itself."""
+    """Compared: the number of files and directories below, where this is such a topmost directory."""
 
 
 class FileTask:
-    """A file that is being looked at: what is here, what is there, and how they compare."""
+    """One file of a transfer: its local stat, its entry on the server, and how they compare."""
 
-    __slots__ = ("closing", "content", "differs", "failure", "local", "name", "open", "remote", "weight")
+    __slots__ = ("close_source", "content", "differs", "failure", "local", "name", "remote", "source", "weight")
 
     def __init__(self, name: str, local: FileStat | None, remote: Entry | None) -> None:
         self.name = name
         self.local = local
         self.remote = remote
         self.content: Content | None = None
-        """What was read here."""
-        self.open: SourceFile | None = None
-        """A large file, open."""
-        self.closing: Callable[[], object] | None = None
-        """How to close it where it is being sent: an answer may come before the end of what it answers."""
+        """What was read locally."""
+        self.source: SourceFile | None = None
+        """The open local file, where it is large."""
+        self.close_source: Callable[[], object] | None = None
+        """Closes `source` while it is being sent: an answer may come before the last byte is read."""
         self.failure: Exception | None = None
-        """Why it could not be read here or compared there."""
+        """Why the file could not be read locally or compared on the server."""
         self.differs: tuple[str, ...] = ()
-        """What differs, once both are known."""
+        """What differs, once both sides are known."""
         self.weight = 0
-        """Bytes that it may keep in memory."""
+        """Bytes of memory that the task may hold."""
 
     @property
     def size(self) -> int:
-        """Bytes of content: here, or where it is not here, there."""
+        """Bytes of content of the local file, or of the server's where there is no local one."""
         return self.local.size if self.local else self.remote.size if self.remote else 0
 
 
 @attrs.frozen
 class TransferOptions:
-    """What a person decided about a transfer."""
+    """What the user decided about a transfer."""
 
     recursive: bool = False
+    """Transfer folders with their content."""
     force: bool = False
-    """Replace whatever is at the target, newer or not, changed meanwhile or not."""
-    new_only: bool = False
+    """Replace the target even if it is newer or was changed meanwhile."""
+    ignore_existing: bool = False
     """Replace nothing."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None
-    """Whether to replace what is newer at the target, or suspicious; None: leave it alone."""
+    """Asked with a name and a result NEWER or SUSPICIOUS whether to replace the target; None: it is not replaced."""
+
+
+class IReconnector(Interface):
+    """Makes a lost connection again."""
+
+    notify: Callable[[str], None] = Attribute("Called with a message for people before a pause and after it.")
+
+    def record_progress() -> None:
+        """The transfer got on: count the time and the pauses anew when the connection is lost."""
+
+    def reconnect(reason: Exception) -> Awaitable[Client]:
+        """Wait and connect again after `reason`; the Awaitable fails with the last reason when that is given up."""
 
 
 @attrs.frozen
@@ -120,101 +134,18 @@ class TransferContext:
     """What a transfer works with besides the connection."""
 
     workers: IWorkers
+    """Runs everything that blocks."""
     system: System
-    index: HashCache | None = None
-    line: Reconnector | None = None
-    """Makes the connection again when it breaks; without it a transfer ends then."""
-
-
-@attrs.define
-class TransferObserver:
-    """Whom a transfer tells what it does, as it goes; and the sum of it."""
-
-    on_item: Callable[[FileResult], None] = lambda item: None
-    on_plan: Callable[[int, int], None] = lambda files, size: None
-    """So many files more are to be looked at, of so many bytes."""
-    on_bytes: Callable[[int], None] = lambda size: None
-    """So many bytes of content are done with: moved, or found to be the same."""
-    on_again: Callable[[], None] = lambda: None
-    """The connection broke and was made again: what was planned is planned anew, and what is done is counted anew."""
-    on_resumed: Callable[[str, int], None] = lambda name, size: None
-    """A file is gone on with from so many bytes on that are there already."""
-    on_alive: Callable[[], None] = lambda: None
-    """Something got on."""
-    counts: Counter[Outcome] = attrs.field(factory=Counter)
-    """How many came to each outcome: files, and directories where something was done or is to be told of them."""
-    kinds: Counter[tuple[Outcome, str]] = attrs.field(factory=Counter)
-    """The same for each kind."""
-    moved: int = 0
-    """Bytes of content that crossed the wire."""
-    done: set[str] = attrs.field(factory=set)
-    """The endpoints of the files that are done with."""
-    useless: Counter[str] = attrs.field(factory=Counter)
-    """The endpoints of files of which the server could not use what had arrived, and how often that was so."""
-    _told: set[tuple[str, str, Outcome]] = attrs.field(factory=set)
-    _told_before: frozenset[tuple[str, str, Outcome]] = frozenset()
-
-    def again(self) -> None:
-        """The connection was made again, and the whole is begun anew: what is done stays done."""
-        self._told_before = frozenset(self._told)
-        self.on_again()
-
-    def item(self, item: FileResult, endpoint: str | None = None) -> None:
-        """One file, at that endpoint, or something else is done with; what was told of that is not told again."""
-        if endpoint is not None:
-            self.done.add(endpoint)
-        else:
-            key = (item.name, item.kind, item.outcome)
-            if key in self._told_before:
-                return
-            self._told.add(key)
-        self.on_alive()
-        self.counts[item.outcome] += 1
-        self.kinds[item.outcome, item.kind] += 1
-        self.on_item(item)
-
-    def bytes(self, size: int, *, moved: bool) -> None:
-        """So many bytes of content are done with."""
-        if moved:
-            self.moved += size
-            self.on_alive()
-        self.on_bytes(size)
-
-
-def differing(local: FileStat, remote: Entry) -> tuple[str, ...]:
-    """The metadata that differ, size among them."""
-    found = local.found
-    differs = [] if found.st_size == remote.size else ["size"]
-    if remote.mtime_us != found.st_mtime_ns // 1000:
-        differs.append("mtime_us")
-    if MODES and remote.mode != found.st_mode & 0o777:
-        differs.append("mode")
-    return tuple(differs)
-
-
-def suspicious(differs: tuple[str, ...]) -> bool:
-    """Whether the content changed without leaving a trace in size or time: a person should look at both copies."""
-    return "hash" in differs and not {"size", "mtime_us"} & set(differs)
-
-
-def mtime_us(entry: Entry) -> int | None:
-    """When the server's file was last written."""
-    return entry.mtime_us
+    hash_cache: HashCache | None = None
+    """Remembers the hashes of local files; None: each is hashed."""
+    reconnector: IReconnector | None = None
+    """Makes the connection again; None: a transfer fails when the connection is lost."""
 
 
 EndpointOf = Callable[[str], str]
-"""The endpoint of what has a name in a tree."""
+"""Gives the endpoint for a name relative to the transferred folder."""
 
 
-def undone(cases: Iterable[FileTask], place: EndpointOf, watch: TransferObserver) -> Iterator[FileTask]:
-    """The cases that are not done with yet, from before the connection was made again."""
-    for case in cases:
-        if place(case.name) not in watch.done:
-            yield case
-        else:
-            watch.bytes(case.size, moved=False)
-
-
-def below(base: str) -> EndpointOf:
-    """The endpoints of what is below `base`."""
+def endpoints_below(base: str) -> EndpointOf:
+    """Gives endpoints for names relative to the endpoint `base`."""
     return lambda name: f"{base}/{name}" if base and name else base or name

@@ -1,63 +1,63 @@
-"""A large local file on its way to the server."""
+"""The payload of a PUSH of a large local file."""
 
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from homeftp.client.files.read import SourceFile
-from homeftp.client.transfer.model import TransferObserver
+from homeftp.client.files.source import SourceFile
+from homeftp.client.transfer.observer import TransferObserver
 from homeftp.interfaces import IPayload, IWorkers
 from homeftp.model import ResumePoint
 
 
-async def skip_arrived(file: SourceFile, arrived: ResumePoint | None, workers: IWorkers) -> None:
-    """Leave out what the server has of it already. Raises OSError, and `Changed` (44) when the file is changed."""
+async def resume_from(source: SourceFile, arrived: ResumePoint | None, workers: IWorkers) -> None:
+    """Skip what the server already has of a file. Raises OSError, and `Changed` (44) for a file that changed."""
     if arrived is not None:
-        skipping = file.skip(arrived)
-        while await workers.run(next, skipping) is None:
+        steps = source.resume_steps(arrived)
+        while await workers.run(next, steps) is None:
             pass
 
 
 @implementer(IPayload)
 class FilePayload:
-    """A large file's content and the hash behind it, read one piece ahead."""
+    """The content of a large file and its hash; the next bytes are read while the last are sent."""
 
-    def __init__(self, file: SourceFile, workers: IWorkers, watch: TransferObserver) -> None:
-        self.size = file.sent_size
-        self._content = file.file.size - file.offset
-        self._file = file
+    def __init__(self, source: SourceFile, workers: IWorkers, observer: TransferObserver) -> None:
+        self.size = source.sent_size
+        self._content_left = source.file.size - source.offset
+        self._source = source
         self._run = workers.run
-        self._watch = watch
+        self._observer = observer
         self._ahead: Deferred[bytes] | None = None
-        self._ended = False
-        self._unwanted = False
+        self._has_ended = False
+        self._is_closed = False
 
     async def read(self) -> bytes:
-        """The next piece; b"" after the last."""
-        ahead = self._ahead or self._run(self._file.read)
+        """The next bytes; b"" at the end."""
+        ahead = self._ahead or self._run(self._source.read)
         self._ahead = None
         data = b""
         try:
             data = await ahead
         finally:
             if not data:
-                self._ended = True
-                if self._unwanted:
-                    self._run(self._file.close)
+                self._has_ended = True
+                if self._is_closed:
+                    self._run(self._source.close)
         if data:
-            self._ahead = self._run(self._file.read)
-            content = min(len(data), self._content)
-            self._content -= content
-            self._watch.bytes(content, moved=True)
+            self._ahead = self._run(self._source.read)
+            content = min(len(data), self._content_left)
+            self._content_left -= content
+            self._observer.add_bytes(content, moved=True)
         return data
 
     def close(self) -> None:
-        """Close the file, as soon as nothing of it is to be sent any more."""
-        self._unwanted = True
-        if self._ended:
-            self._run(self._file.close)
+        """Close the file, once the last byte is read."""
+        self._is_closed = True
+        if self._has_ended:
+            self._run(self._source.close)
 
     async def read_all(self, limit: int) -> bytes:
-        """Never asked for: large files are streamed."""
+        """Not implemented: large files are streamed."""
         raise NotImplementedError

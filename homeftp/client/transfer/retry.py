@@ -1,8 +1,8 @@
-"""A connection that is made again when it breaks, with growing pauses, until it has to be given up.
+"""Reconnecting when a connection is lost, with growing pauses, until the time for it is over.
 
-Only what may pass by itself is waited for: a network that is down, a server
-that is being started anew or has too much to do. A server that is not trusted
-any more, or refuses the login, ends it at once.
+Only failures that may be temporary are retried: a network that is down, a
+server that restarts or is busy. A server that is not trusted or refuses the
+login ends the transfer at once.
 """
 
 from __future__ import annotations
@@ -11,94 +11,102 @@ from typing import Awaitable, Callable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from zope.interface import implementer
 
 from homeftp.client.api import Client
-from homeftp.client.connection.errors import ConnectionFailed, NotReached, ProtocolViolation
-from homeftp.client.transfer.model import TransferContext, TransferObserver
+from homeftp.client.errors import AllAddressesFailed, ConnectionFailed, ProtocolViolation
+from homeftp.client.transfer.model import IReconnector, TransferContext
+from homeftp.client.transfer.observer import TransferObserver
 from homeftp.config import ClientTimeouts
 from homeftp.errors import Busy, ShuttingDown
 
-_FIRST, _LONGEST = 1.0, 30.0
-"""Seconds of the first pause, and of the longest; each is twice the one before."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+"""Seconds; each pause is twice the one before. A server restarts in about a second, a router in half a minute."""
 
-_PASSING = (ConnectionFailed, ShuttingDown, Busy)
-
-
-def passes(reason: Exception) -> bool:
-    """Whether it may be otherwise in a while; of a server with several addresses, at one of them."""
-    if isinstance(reason, NotReached):
-        return any(passes(each) for _, each in reason.failures)
-    return isinstance(reason, _PASSING) and not isinstance(reason, ProtocolViolation)
+_TEMPORARY = (ConnectionFailed, ShuttingDown, Busy)
 
 
+def is_temporary(reason: Exception) -> bool:
+    """Whether a later try may succeed; with several addresses, at one of them."""
+    if isinstance(reason, AllAddressesFailed):
+        return any(is_temporary(each) for _, each in reason.failures)
+    return isinstance(reason, _TEMPORARY) and not isinstance(reason, ProtocolViolation)
+
+
+@implementer(IReconnector)
 class Reconnector:
-    """Connections to one server, one after the other; `make` makes one, `say` is told what is waited for."""
+    """Connections to one server, one after the other.
+
+    `make` makes a connection; `notify` is called with a message for people
+    before each pause, and after each new connection.
+    """
 
     def __init__(
         self,
         clock: IReactorTime,
         make: Callable[[], Awaitable[Client]],
         *,
-        say: Callable[[str], None] = lambda words: None,
-        patience: ClientTimeouts | None = None,
+        notify: Callable[[str], None] = lambda message: None,
+        timeouts: ClientTimeouts | None = None,
     ) -> None:
-        self.say = say
+        self.notify = notify
         self.client: Client | None = None
         """The newest connection."""
         self._clock = clock
         self._make = make
-        self._seconds = (patience or ClientTimeouts()).reconnect_seconds
-        self._pause = _FIRST
-        self._got_on_at = 0.0
+        self._seconds = (timeouts or ClientTimeouts()).reconnect_seconds
+        self._pause = _FIRST_PAUSE
+        self._progress_at = 0.0
 
     async def connect(self) -> Client:
-        """The first connection; raises what `make` does."""
+        """Make the first connection; raises what `make` raises."""
         self.client = await self._make()
-        self.got_on()
+        self.record_progress()
         return self.client
 
-    def got_on(self) -> None:
-        """What is done over the connection gets on: when it breaks again, that is another matter."""
-        self._got_on_at = self._clock.seconds()
-        self._pause = _FIRST
+    def record_progress(self) -> None:
+        """The transfer got on: count the time and the pauses anew when the connection is lost."""
+        self._progress_at = self._clock.seconds()
+        self._pause = _FIRST_PAUSE
 
-    async def again(self, reason: Exception) -> Client:
-        """A new connection, the old one being of no use for `reason`; raises that, or a later one, when it gives up."""
+    async def reconnect(self, reason: Exception) -> Client:
+        """Abandon the connection, which failed for `reason`, and make another; raises the last reason to give up."""
         if self.client is not None:
             self.client.protocol.abandon(reason)
-        while passes(reason) and self._clock.seconds() - self._got_on_at + self._pause <= self._seconds:
-            self.say(f"{reason}: trying again in {self._pause:.0f} s")
+        while is_temporary(reason) and self._clock.seconds() - self._progress_at + self._pause <= self._seconds:
+            self.notify(f"{reason}: trying again in {self._pause:.0f} s")
             await deferLater(self._clock, self._pause)
-            self._pause = min(2 * self._pause, _LONGEST)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             try:
                 self.client = await self._make()
-            except _PASSING as failed:
+            except _TEMPORARY as failed:
                 reason = failed
             else:
-                self.say("connected again")
+                self.notify("connected again")
                 return self.client
         raise reason
 
     async def close(self) -> None:
-        """End the newest connection."""
+        """Close the newest connection."""
         if self.client is not None:
             await self.client.close()
 
 
-async def persist_transfer(
-    client: Client, tools: TransferContext, watch: TransferObserver, work: Callable[[Client], Awaitable[None]]
+async def with_reconnects(
+    client: Client, context: TransferContext, observer: TransferObserver, work: Callable[[Client], Awaitable[None]]
 ) -> None:
-    """Do `work` over `client`, and anew over the next connection whenever one breaks, where `tools.line` makes one.
+    """Run `work` over `client`, and again over a new connection whenever one is lost and `context` can reconnect.
 
-    Work that is done anew finds out by itself what of it is done already.
+    `work` itself finds out what is finished already.
     """
-    if tools.line is not None:
-        watch.on_alive = tools.line.got_on
+    reconnector = context.reconnector
+    if reconnector is not None:
+        observer.on_progress = reconnector.record_progress
     while True:
         try:
             return await work(client)
-        except _PASSING as reason:  # noqa: PERF203 (that is what the loop is for)
-            if tools.line is None:
+        except _TEMPORARY as reason:  # noqa: PERF203 (retrying is what the loop is for)
+            if reconnector is None:
                 raise
-            client = await tools.line.again(reason)
-            watch.again()
+            client = await reconnector.reconnect(reason)
+            observer.restart()

@@ -138,7 +138,7 @@ class FoundTests(AddressesCase):
             (done.returncode, done.stderr),
             (
                 4,
-                f"homeftp: the server is at none of its addresses: {NOWHERE}: nothing listens there; "
+                f"homeftp: the server was not reached at any of its addresses: {NOWHERE}: nothing listens there; "
                 "localhost:1: nothing listens there\n",
             ),
         )
@@ -166,6 +166,6 @@ class FoundTests(AddressesCase):
             file.write(os.urandom(24 * MIB))
         done = self.homeftp("push", path, "nas:big")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertTrue(re.search(r"broke off: trying again in 1 s.*going on with big", done.stderr, re.DOTALL))
+        self.assertTrue(re.search(r"was lost: trying again in 1 s.*going on with big", done.stderr, re.DOTALL))
         self.assertEqual(os.path.getsize(self.server.path("big")), 24 * MIB)
         self.assertEqual(self.addresses()[0], self.address)

@@ -235,7 +235,7 @@ class MovedTests(NetworkCase):
         code = self.invite(other)
         done = self.homeftp("pair", code, "--name", "liar")
         self.assertEqual(done.returncode, 4)
-        self.assertIn("is not the server that announced itself", done.stderr)
+        self.assertIn("another server than the announced one", done.stderr)
         self.serve(folder=server.folder)
         done = self.homeftp("ls", "nas:")
         self.assertEqual((done.returncode, done.stderr), (0, ""))

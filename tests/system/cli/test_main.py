@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import homeftp
 from homeftp.cli.main import COMMANDS, Command, main
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client.connection.errors import ConnectionFailed, Corrupted
+from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.errors import Forbidden, OperatorError, UntrustedServer
 from tests.support import probe
 

@@ -229,7 +229,7 @@ class DeviceTests(PairCase):
         wait_until(lambda: not os.listdir(partial), within=5)
         _, said = pushing.communicate(timeout=WITHIN)
         self.assertEqual(pushing.returncode, 3, said)
-        self.assertIn("not paired any more", said)
+        self.assertIn("no longer paired", said)
         self.assertFalse(os.path.exists(self.server.path("big")))
         self.assertEqual(self.homeftp("ls", "nas:").returncode, 3)
 

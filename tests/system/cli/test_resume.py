@@ -85,7 +85,7 @@ class CutTests(TestCase):
         push, _ = cuts()
         self.check(push)
         said = push.said.stderr
-        self.assertEqual(len(re.findall(r"broke off: trying again in 1 s", said)), 5, said)
+        self.assertEqual(len(re.findall(r"was lost: trying again in 1 s", said)), 5, said)
         self.assertEqual(len(re.findall(r"going on with big: [0-9.]+ MB of it are there already", said)), 5, said)
         self.assertEqual(push.left, [])
 

@@ -24,7 +24,7 @@ from homeftp.hashing import filehash as tree
 from homeftp.model import ListingPage
 from homeftp.status import Status
 from homeftp.wire.messages import meta_data
-from tests.support.fakeserver import Wire
+from tests.support.fakeserver import Wire, identity
 from tests.support.homes import HomeCase
 from tests.support.inmemory import PASSWORD
 
@@ -36,8 +36,9 @@ class SessionTests(HomeCase):
 
     def test_hello(self) -> None:
         """After login the client knows the server, its limits, and its own account."""
-        about = self.client.about
-        self.assertEqual((about.protocol, about.account, about.server), (PROTOCOL_VERSION, "ann", "server.test"))
+        about = self.client.server_info
+        self.assertEqual((about.protocol, about.account), (PROTOCOL_VERSION, "ann"))
+        self.assertEqual(about.server, identity("home").server_name)
         self.assertIn("PUSH", about.request_types)
         self.assertGreaterEqual(about.limits.in_flight, 1)
 

@@ -16,10 +16,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import directlyProvides
 
-from homeftp.client import Address, ConnectionFailed, NotReached, OthersAnswered
+from homeftp.client import Address, AllAddressesFailed, ConnectionFailed, NoTrustedServer
 from homeftp.client.connection.protocol import ClientProtocol
-from homeftp.client.dial import Where, reach
-from homeftp.client.transfer.retry import passes
+from homeftp.client.dial import ServerAddress, connect_first
+from homeftp.client.transfer.retry import is_temporary
 from homeftp.config import ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import UntrustedServer
@@ -117,10 +117,14 @@ class ReachTests(TestCase):
         Deferred.fromCoroutine(place.stop())
         return place.address
 
-    def reach(self, *places: Where, seconds: float = 0.05, **patience: float) -> Coroutine[Any, Any, Address]:
+    def connect(
+        self, *addresses: ServerAddress, seconds: float = 0.05, **timeouts: float
+    ) -> Coroutine[Any, Any, Address]:
         async def reached() -> Address:
             options = tls.client_options(identity("home").ca_pem)
-            where, protocol = await reach(LOOP, places, options, ClientTimeouts(attempt_seconds=seconds, **patience))
+            where, protocol = await connect_first(
+                LOOP, addresses, options, ClientTimeouts(attempt_seconds=seconds, **timeouts)
+            )
             self.assertIsInstance(protocol, ClientProtocol)
             await protocol.close()
             assert isinstance(where, Address)
@@ -131,31 +135,31 @@ class ReachTests(TestCase):
     async def test_silent(self) -> None:
         """One that takes the connection and never answers, or never begins TLS, puts off the next one, no more."""
         silent, home = self.place(None), self.place("home")
-        self.assertEqual(await self.reach(silent.address, home.address), home.address)
+        self.assertEqual(await self.connect(silent.address, home.address), home.address)
         self.assertEqual((silent.met, silent.plain), (1, b'{"request_type":"STARTTLS"}\n'))
 
     async def test_stranger(self) -> None:
         """Another home at a remembered address is told nothing, and the server is found at the next at once."""
         other, home = self.place("other"), self.place("home")
-        self.assertEqual(await self.reach(other.address, home.address, seconds=NEVER), home.address)
+        self.assertEqual(await self.connect(other.address, home.address, seconds=NEVER), home.address)
         self.assertEqual((other.met, other.plain, other.heard), (1, b'{"request_type":"STARTTLS"}\n', b""))
 
     async def test_no_server(self) -> None:
         """A captive portal, or nothing at all, at an address is no hindrance either; nor is an impossible name."""
         portal, home = self.place(None, b"HTTP/1.1 302 Found\r\n\r\n"), self.place("home")
         places = [portal.address, self.nowhere(), Address("x" * 300), home.address]
-        self.assertEqual(await self.reach(*places, seconds=NEVER), home.address)
+        self.assertEqual(await self.connect(*places, seconds=NEVER), home.address)
 
     async def test_first_suffices(self) -> None:
-        """Where the first address is right nobody else is called."""
+        """ServerAddress the first address is right nobody else is called."""
         home, second = self.place("home"), self.place("home")
-        self.assertEqual(await self.reach(home.address, second.address, seconds=NEVER), home.address)
+        self.assertEqual(await self.connect(home.address, second.address, seconds=NEVER), home.address)
         self.assertEqual(second.met, 0)
 
     async def test_together(self) -> None:
         """Of many that are right one is taken, and all others are closed."""
         homes = [self.place("home") for _ in range(8)]
-        await self.reach(*(each.address for each in homes), seconds=0)
+        await self.connect(*(each.address for each in homes), seconds=0)
         self.assertGreater(sum(each.met for each in homes), 1, "the control")
 
     async def test_name(self) -> None:
@@ -168,41 +172,41 @@ class ReachTests(TestCase):
         before = LOOP.installNameResolver(resolver)
         self.addCleanup(LOOP.installNameResolver, before)
         there = Address("nas.example.org", home.address.port)
-        self.assertEqual(await self.reach(there, self.place(None).address, seconds=NEVER), there)
+        self.assertEqual(await self.connect(there, self.place(None).address, seconds=NEVER), there)
 
     async def test_one(self) -> None:
         """Of a single address it is said what is the matter there, as ever."""
         with self.assertRaisesRegex(ConnectionFailed, "nothing listens at 127.0.0.1:[0-9]+: is the server running"):
-            await self.reach(self.nowhere())
-        with self.assertRaisesRegex(UntrustedServer, "does not prove to be the home"):
-            await self.reach(self.place("other").address)
+            await self.connect(self.nowhere())
+        with self.assertRaisesRegex(UntrustedServer, "does not prove to be the one"):
+            await self.connect(self.place("other").address)
 
     async def test_none(self) -> None:
-        """Where all fail each is named with what happened, in one line; that may pass."""
+        """ServerAddress all fail each is named with what happened, in one line; that may pass."""
         places = [self.nowhere(), self.place(None).address]
-        with self.assertRaises(NotReached) as caught:
-            await self.reach(*places, tls_seconds=0.2)
+        with self.assertRaises(AllAddressesFailed) as caught:
+            await self.connect(*places, tls_seconds=0.2)
         said = str(caught.exception)
         self.assertIn(f"{places[0]}: nothing listens there; {places[1]}: the server does not begin TLS", said)
         self.assertNotIsInstance(caught.exception, UntrustedServer)
-        self.assertTrue(passes(caught.exception))
+        self.assertTrue(is_temporary(caught.exception))
 
     async def test_none_trusted(self) -> None:
-        """Where all fail and somebody else answered, that comes first, and is what the failure is."""
+        """ServerAddress all fail and somebody else answered, that comes first, and is what the failure is."""
         places = [self.nowhere(), self.place("other").address]
-        with self.assertRaises(OthersAnswered) as caught:
-            await self.reach(*places)
+        with self.assertRaises(NoTrustedServer) as caught:
+            await self.connect(*places)
         self.assertIsInstance(caught.exception, UntrustedServer)
         self.assertRegex(str(caught.exception), f"its addresses: {places[1]}: another server.*; {places[0]}: nothing")
-        self.assertTrue(passes(caught.exception), "the server may come back at the other one")
-        with self.assertRaises(OthersAnswered) as caught:
-            await self.reach(places[1], self.place("third").address)
-        self.assertFalse(passes(caught.exception))
+        self.assertTrue(is_temporary(caught.exception), "the server may come back at the other one")
+        with self.assertRaises(NoTrustedServer) as caught:
+            await self.connect(places[1], self.place("third").address)
+        self.assertFalse(is_temporary(caught.exception))
 
     async def test_cancelled(self) -> None:
         """Ctrl-C in the middle leaves no connection behind."""
         silent = [self.place(None) for _ in range(3)]
-        reaching = Deferred.fromCoroutine(self.reach(*(each.address for each in silent), seconds=0.01))
+        reaching = Deferred.fromCoroutine(self.connect(*(each.address for each in silent), seconds=0.01))
         deadline = time.monotonic() + 10
         while sum(each.met for each in silent) < 3:
             self.assertLess(time.monotonic(), deadline)

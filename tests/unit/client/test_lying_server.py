@@ -18,8 +18,8 @@ from homeftp.client import (
     TransferObserver,
     TransferOptions,
 )
-from homeftp.client.transfer.commands import get
-from homeftp.client.transfer.stdio import get_stream
+from homeftp.client.plan.get import get
+from homeftp.client.plan.stdio import get_stream
 from homeftp.config import STREAM_PIECE
 from homeftp.hashing import filehash as tree
 from homeftp.syscalls import System
@@ -38,10 +38,10 @@ class LyingCase(SynchronousTestCase):
         self.wire = Wire()
         self.wire.secure()
         self.client = Client(self.wire.client)
-        self.tools = TransferContext(InlineWorkers(), System())
+        self.context = TransferContext(InlineWorkers(), System())
         self.here = self.mktemp()
         os.makedirs(self.here)
-        self.watch = TransferObserver()
+        self.observer = TransferObserver()
         self.says: dict[str, Callable[[dict[str, Any]], list[Said]]] = {}
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
@@ -68,12 +68,12 @@ class LyingCase(SynchronousTestCase):
 
     def get(self) -> Deferred[None]:
         """Fetch that file to `a`."""
-        self.watch = TransferObserver()
-        return self.begin(get(self.client, self.tools, ["a"], f"{self.here}/a", TransferOptions(), self.watch))
+        self.observer = TransferObserver()
+        return self.begin(get(self.client, self.context, ["a"], f"{self.here}/a", TransferOptions(), self.observer))
 
     def get_stream(self) -> Deferred[None]:
         """Fetch it to standard output."""
-        return self.begin(get_stream(self.client, self.tools, "a", io.BytesIO(), self.watch))
+        return self.begin(get_stream(self.client, self.context, "a", io.BytesIO(), self.observer))
 
     async def read_all(self) -> bytes:
         """Fetch it as a program does."""
@@ -88,7 +88,7 @@ class ContentTests(LyingCase):
         for content in (b"content", bytes(2 * STREAM_PIECE)):
             self.shares(content, hash=tree.hash_bytes(b"other"))
             self.successResultOf(self.get())
-            self.assertEqual(self.watch.counts, {Outcome.CORRUPT: 1})
+            self.assertEqual(self.observer.counts, {Outcome.CORRUPT: 1})
             self.assertEqual(files(self.here), {})
             self.failureResultOf(self.get_stream(), Corrupted)
             self.failureResultOf(self.begin(self.read_all()), Corrupted)
@@ -147,7 +147,7 @@ class HeadTests(LyingCase):
             self.says["GET"] = lambda body: [({"body": {"entries_total": 0}}, b"")]
             inner = os.path.join(self.here, "inner")
             getting = self.begin(
-                get(self.client, self.tools, ["d"], inner, TransferOptions(recursive=True), self.watch),
+                get(self.client, self.context, ["d"], inner, TransferOptions(recursive=True), self.observer),
             )
             if name:
                 self.failureResultOf(getting, ProtocolViolation)

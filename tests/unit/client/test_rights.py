@@ -10,7 +10,7 @@ from unittest import mock
 from homeftp.accounts.access import AccessTable
 from homeftp.client import Client, Outcome, TransferOptions
 from homeftp.client.connection.replies import Hello
-from homeftp.client.transfer.stdio import get_stream, push_stream
+from homeftp.client.plan.stdio import get_stream, push_stream
 from homeftp.errors import Forbidden, NotFound
 from homeftp.store.policy.rights import parse_rights
 from tests.support.homes import HomeCase
@@ -37,26 +37,25 @@ class RightsTests(HomeCase):
         reading: dict[str, Callable[[], object]] = {
             "get": lambda: self.get("file", self.here),
             "compare": lambda: self.cmp(path, "file"),
-            "stream": lambda: self.run_it(get_stream(self.client, self.tools, "file", io.BytesIO(), self.watch())),
+            "stream": lambda: self.run_it(get_stream(self.client, self.context, "file", io.BytesIO(), self.observer())),
         }
         storing: dict[str, Callable[[], object]] = {
             "push": lambda: self.push(path, "file"),
             "stream": lambda: self.run_it(
-                push_stream(self.client, self.tools, "file", TransferOptions(), self.watch())
+                push_stream(self.client, self.context, "file", TransferOptions(), self.observer())
             ),
         }
-        for rights, refused, takes in (
-            ("add", reading, "may add at this server, and to "),
-            ("read", storing, "takes add or replace"),
-            ("read,delete", storing, "may read and delete at"),
-            ("none", {**reading, **storing}, "may nothing at"),
+        for rights, refused, expected in (
+            ("add", reading, 'needs the right "read". Your account (ann) has only: "add".'),
+            ("read", storing, 'needs the right "add" or "replace". Your account (ann) has only: "read".'),
+            ("read,delete", storing, 'has only: "read", "delete".'),
+            ("none", {**reading, **storing}, "Your account (ann) has no rights."),
         ):
             self.enter(rights)
             with mock.patch.object(self.client.protocol, "ask") as asked:
                 for name, work in refused.items():
                     words = str(self.assertRaises(Forbidden, work))
-                    self.assertIn(takes, words, name)
-                    self.assertTrue(words.startswith("your account, ann, may "), words)
+                    self.assertIn(expected, words, name)
             asked.assert_not_called()
 
     def test_drop_box(self) -> None:
@@ -66,10 +65,10 @@ class RightsTests(HomeCase):
         self.push(path, "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.NEW})
         self.push(path, "file")
-        (item,) = self.items
+        (item,) = self.results
         self.assertEqual(item.outcome, Outcome.REFUSED)
         self.assertIn("your account may not store this at file", item.reason)
-        self.assertIn("perhaps something of that name is there already", item.reason)
+        self.assertIn("perhaps there is a file of that name already", item.reason)
         self.enter("read")
         self.get("file", os.path.join(self.here, "back"))
         self.assertEqual(self.outcomes(), {"back": Outcome.NEW})
@@ -82,14 +81,14 @@ class RightsTests(HomeCase):
         os.makedirs(os.path.join(self.here, "a", "empty"))
         self.enter("add")
         self.push(os.path.join(self.here, "a"), "a", recursive=True)
-        self.assertEqual({item.outcome for item in self.items}, {Outcome.NEW})
+        self.assertEqual({item.outcome for item in self.results}, {Outcome.NEW})
         self.assertEqual(self.there(), {"a/b/file": b"content", "a/other": b"content"})
         self.assertTrue(os.path.isdir(os.path.join(self.server.root, "a", "empty")))
         self.push(os.path.join(self.here, "a"), "a", recursive=True)
-        self.assertEqual({item.outcome for item in self.items}, {Outcome.REFUSED})
+        self.assertEqual({item.outcome for item in self.results}, {Outcome.REFUSED})
 
     def test_not_said(self) -> None:
         """A server that does not say is asked."""
-        self.client.about = Hello(protocol=1)
+        self.client.server_info = Hello(protocol=1)
         self.push(self.lay("file", b"content"), "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.NEW})

@@ -34,7 +34,7 @@ class SumTests(SynchronousTestCase):
         self.patch(sys, "stderr", errors)
         watch = TransferObserver()
         for outcome, kind in items:
-            watch.item(FileResult(outcome, "a", kind=kind))
+            watch.add_result(FileResult(outcome, "a", kind=kind))
         options = argparse.Namespace(json=False, quiet=False, command="push")
         TransferReport(options, stop=lambda: None).finish(watch)
         return errors.getvalue()

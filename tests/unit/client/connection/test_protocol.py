@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from homeftp.client.connection.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.connection.response import IResponseHandler, ResponseStream
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import Refusal, UntrustedServer

@@ -12,9 +12,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.directory import DescriptorDirectory, PathDirectory, open_directory
-from homeftp.client.files.tempfile import PartialDownload
-from homeftp.client.files.write import DownloadTarget, LargeDownload, Metadata, SmallFile
+from homeftp.client.files.directory import DescriptorDirectory, PathDirectory, open_top_directory
+from homeftp.client.files.largefile import LargeDownload
+from homeftp.client.files.tempfile import TargetFile
+from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.config import RESUMABLE
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.hashing import filehash as tree
@@ -57,25 +58,25 @@ class Failing(System):
     def syncfs(self, fd: int) -> None:
         self._note("syncfs")
 
-    def rename(self, source: bytes, target: bytes, **places: Any) -> None:
+    def rename(self, source: bytes, target: bytes, **paths: Any) -> None:
         self._note("rename")
-        super().rename(source, target, **places)
+        super().rename(source, target, **paths)
 
-    def rename_new(self, source: bytes, target: bytes, **places: Any) -> None:
+    def rename_new(self, source: bytes, target: bytes, **paths: Any) -> None:
         self._note("rename")
-        super().rename_new(source, target, **places)
+        super().rename_new(source, target, **paths)
 
 
-class LandingCase(SynchronousTestCase):
+class DownloadCase(SynchronousTestCase):
     """A test with a landing."""
 
     def setUp(self) -> None:
         self.path = self.mktemp()
-        self.landing = DownloadTarget(self.path, System())
+        self.folder = DownloadTarget(self.path, System())
 
-    def small(self, name: str, data: bytes = b"content", **fields: Any) -> SmallFile:
+    def small(self, name: str, data: bytes = b"content", **fields: Any) -> SmallDownload:
         given: dict[str, Any] = {"mtime_us": MTIME, "mode": 0o640, "replaces": None, **fields}
-        return SmallFile(PartialDownload(name, **given), data, tree.hash_bytes(data))
+        return SmallDownload(TargetFile(name, **given), data, tree.hash_bytes(data))
 
     def lay(self, name: str, data: bytes = b"old") -> os.stat_result:
         path = os.path.join(self.path, name)
@@ -85,12 +86,12 @@ class LandingCase(SynchronousTestCase):
         return os.lstat(path)
 
 
-class SmallTests(LandingCase):
+class SmallTests(DownloadCase):
     """Small files, many at once."""
 
     def test_new(self) -> None:
         """They appear with content, time and mode, in folders made for them."""
-        results = self.landing.place_many([self.small("a"), self.small("x/y/b", b"")])
+        results = self.folder.write_many([self.small("a"), self.small("x/y/b", b"")])
         self.assertTrue(all(isinstance(result, os.stat_result) for result in results))
         self.assertEqual(files(self.path), {"a": b"content", "x/y/b": b""})
         self.assertEqual(stamp(f"{self.path}/a"), (MTIME, 0o640))
@@ -98,7 +99,7 @@ class SmallTests(LandingCase):
     def test_replaced(self) -> None:
         """What was compared is replaced."""
         found = self.lay("a")
-        self.landing.place_many([self.small("a", replaces=found)])
+        self.folder.write_many([self.small("a", replaces=found)])
         self.assertEqual(files(self.path), {"a": b"content"})
 
     def test_not_what_was_compared(self) -> None:
@@ -108,7 +109,7 @@ class SmallTests(LandingCase):
         gone = self.lay("gone")
         os.unlink(f"{self.path}/gone")
         self.lay("appeared")
-        results = self.landing.place_many(
+        results = self.folder.write_many(
             [self.small("changed", replaces=found), self.small("gone", replaces=gone), self.small("appeared")]
         )
         self.assertEqual([type(result) for result in results], [Changed] * 3)
@@ -117,13 +118,13 @@ class SmallTests(LandingCase):
     def test_force(self) -> None:
         """Unless the person wanted it so."""
         self.lay("appeared")
-        self.landing.place_many([self.small("appeared", force=True)])
+        self.folder.write_many([self.small("appeared", force=True)])
         self.assertEqual(files(self.path), {"appeared": b"content"})
 
     def test_wrong_content(self) -> None:
         """What does not have its hash never gets its name; the others do."""
         wrong = self.small("wrong")._replace(data=b"c0ntent")
-        results = self.landing.place_many([wrong, self.small("right")])
+        results = self.folder.write_many([wrong, self.small("right")])
         self.assertIsInstance(results[0], ContentMismatch)
         self.assertEqual(files(self.path), {"right": b"content"})
 
@@ -134,12 +135,12 @@ class SmallTests(LandingCase):
         os.makedirs(self.path)
         os.symlink(os.path.abspath(outside), f"{self.path}/parent")
         os.symlink(os.path.abspath(f"{outside}/made"), f"{self.path}/leaf")
-        results = self.landing.place_many(
+        results = self.folder.write_many(
             [self.small("parent/a"), self.small("parent/x/b"), self.small("leaf"), self.small("fine")]
         )
         self.assertEqual([isinstance(result, Exception) for result in results], [True, True, True, False])
         self.assertEqual(os.listdir(outside), [])
-        self.landing.place_many([self.small("leaf", force=True)])
+        self.folder.write_many([self.small("leaf", force=True)])
         self.assertEqual(os.listdir(outside), [])
         self.assertFalse(os.path.islink(f"{self.path}/leaf"))
 
@@ -147,7 +148,7 @@ class SmallTests(LandingCase):
         """A folder is not replaced by a file, nor a file by a folder."""
         self.lay("folder/a")
         self.lay("file")
-        results = self.landing.place_many([self.small("folder", force=True), self.small("file/a")])
+        results = self.folder.write_many([self.small("folder", force=True), self.small("file/a")])
         self.assertTrue(all(isinstance(result, OSError) for result in results))
         self.assertEqual(files(self.path), {"folder/a": b"old", "file": b"old"})
 
@@ -159,9 +160,9 @@ class SmallTests(LandingCase):
                     continue
                 self.setUp()
                 found = self.lay("0")
-                landing = DownloadTarget(self.path, Failing(fails))
-                items = [self.small(str(number), replaces=None if number else found) for number in range(count)]
-                results = landing.place_many(items)
+                folder = DownloadTarget(self.path, Failing(fails))
+                downloads = [self.small(str(number), replaces=None if number else found) for number in range(count)]
+                results = folder.write_many(downloads)
                 self.assertTrue(all(isinstance(result, OSError) for result in results), (fails, results))
                 self.assertEqual(files(self.path), {"0": b"old"}, fails)
 
@@ -169,76 +170,81 @@ class SmallTests(LandingCase):
         """Content is durable before any name is given: one sync for many, one each where there is no such call."""
         os.makedirs(self.path)
         for system, sync in ((Failing(), ["syncfs"]), (Failing(whole=False), [])):
-            landing = DownloadTarget(self.path, system)
-            landing.place_many([self.small(str(number), force=True) for number in range(10)])
+            folder = DownloadTarget(self.path, system)
+            folder.write_many([self.small(str(number), force=True) for number in range(10)])
             each = ["write"] if sync else ["write", "fsync"]
             self.assertEqual(system.calls, each * 10 + sync + ["rename"] * 10)
             system.calls.clear()
-            landing.finish()
+            folder.sync()
             self.assertEqual(system.calls, ["fsync"])
-            landing.finish()
+            folder.sync()
             self.assertEqual(system.calls, ["fsync"])
 
     def test_remembered(self) -> None:
         """What has arrived need not be hashed again."""
         index = HashCache(os.path.join(self.mktemp(), "index.sqlite"))
         self.addCleanup(index.close)
-        DownloadTarget(self.path, System(), index).place_many([self.small("x/a")])
+        DownloadTarget(self.path, System(), index).write_many([self.small("x/a")])
         folder = os.path.realpath(f"{self.path}/x")
         known = index.lookup(folder, {"a": os.lstat(f"{folder}/a")})
         self.assertEqual(known, {"a": tree.hash_bytes(b"content")})
 
 
-class LargeCase(LandingCase):
+class LargeCase(DownloadCase):
     """What the tests of large files share."""
 
-    def begin(self, arrival: PartialDownload, key: str = KEY) -> LargeDownload:
+    def begin(self, target: TargetFile, key: str = KEY) -> LargeDownload:
         """A large file that has begun to arrive."""
-        incoming = self.landing.arriving(arrival, key)
-        incoming.begin()
-        return incoming
+        download = LargeDownload(self.folder, target, key)
+        download.open()
+        return download
 
 
 class LargeTests(LargeCase):
     """Large files, piece by piece."""
 
-    def arrival(self, **fields: Any) -> PartialDownload:
-        return self.small("x/big", **fields).arrival
+    def target(self, **fields: Any) -> TargetFile:
+        return self.small("x/big", **fields).target
 
     def test_whole(self) -> None:
         """It appears at the end, with time and mode."""
-        incoming = self.begin(self.arrival())
-        incoming.write(b"con")
-        incoming.write(b"tent")
+        download = self.begin(self.target())
+        download.write(b"con")
+        download.write(b"tent")
         self.assertFalse(os.path.exists(f"{self.path}/x/big"))
-        incoming.commit(tree.hash_bytes(b"content"), self.arrival())
-        incoming.close()
-        incoming.close()
+        download.commit(tree.hash_bytes(b"content"), self.target())
+        download.close()
+        download.close()
         self.assertEqual(files(self.path), {"x/big": b"content"})
         self.assertEqual(stamp(f"{self.path}/x/big"), (MTIME, 0o640))
 
     def test_dropped(self) -> None:
         """What is not committed leaves no trace."""
-        incoming = self.begin(self.arrival())
-        incoming.write(b"con")
-        incoming.close()
+        download = self.begin(self.target())
+        download.write(b"con")
+        download.close()
         self.assertEqual(files(self.path), {})
 
     def test_left_alone(self) -> None:
         """A job that comes after its end, because nobody waited for it any more, does nothing."""
-        incoming = self.landing.arriving(self.arrival(), KEY)
-        incoming.close()
+        download = LargeDownload(self.folder, self.target(), KEY)
+        download.close()
         hashed = tree.hash_bytes(b"")
-        for job in (incoming.begin, incoming.restart, partial(incoming.write, b""), lambda: list(incoming.check())):
+        for job in (
+            download.open,
+            download.restart,
+            partial(download.write, b""),
+            lambda: list(download.verify_resumed()),
+        ):
             self.assertRaises(CancelledError, job)
-        self.assertRaises(CancelledError, incoming.commit, hashed, self.arrival())
+        self.assertRaises(CancelledError, download.commit, hashed, self.target())
         self.assertFalse(os.path.exists(f"{self.path}/x"))
 
     def test_closed_meanwhile(self) -> None:
         """The end waits for the job that is under way, and then leaves no trace of that either."""
-        incoming = self.begin(self.arrival())
-        checking = incoming.check()
-        incoming.close()
+        download = self.begin(self.target())
+        checking = download.verify_resumed()
+        download.close()
         self.assertRaises(CancelledError, next, checking)
         self.assertEqual(files(self.path), {})
         reached, go_on = Event(), Event()
@@ -249,11 +255,11 @@ class LargeTests(LargeCase):
                 go_on.wait(10)
                 return super().write(fd, data)
 
-        incoming = DownloadTarget(self.path, Slow()).arriving(self.arrival(), KEY)
+        download = LargeDownload(DownloadTarget(self.path, Slow()), self.target(), KEY)
         with ThreadPoolExecutor(2) as pool:
-            writing = pool.submit(incoming.write, b"content")
+            writing = pool.submit(download.write, b"content")
             reached.wait(10)
-            closing = pool.submit(incoming.close)
+            closing = pool.submit(download.close)
             self.assertFalse(wait([closing], 0.05).done)
             go_on.set()
             writing.result()
@@ -262,81 +268,81 @@ class LargeTests(LargeCase):
 
     def test_wrong(self) -> None:
         """What does not have its hash is not committed."""
-        incoming = self.begin(self.arrival())
-        incoming.write(b"content")
+        download = self.begin(self.target())
+        download.write(b"content")
         with self.assertRaises(ContentMismatch):
-            incoming.commit(tree.hash_bytes(b"other"), self.arrival())
-        incoming.close()
+            download.commit(tree.hash_bytes(b"other"), self.target())
+        download.close()
         self.assertEqual(files(self.path), {})
 
     def test_changed_meanwhile(self) -> None:
         """What was changed here while it arrived stays."""
         found = self.lay("x/big")
-        incoming = self.begin(self.arrival(replaces=found))
-        incoming.write(b"content")
+        download = self.begin(self.target(replaces=found))
+        download.write(b"content")
         self.lay("x/big", b"changed")
         with self.assertRaises(Changed):
-            incoming.commit(tree.hash_bytes(b"content"), self.arrival(replaces=found))
-        incoming.close()
+            download.commit(tree.hash_bytes(b"content"), self.target(replaces=found))
+        download.close()
         self.assertEqual(files(self.path), {"x/big": b"changed"})
 
     def test_no_room(self) -> None:
         """A folder that cannot be made is told at the beginning."""
         self.lay("x")
         with self.assertRaises(OSError):
-            self.begin(self.arrival())
+            self.begin(self.target())
 
 
 class ResumedTests(LargeCase):
     """Large files that were cut off."""
 
-    def arrival(self) -> PartialDownload:
-        return self.small("x/big").arrival
+    def target(self) -> TargetFile:
+        return self.small("x/big").target
 
     def cut(self, size: int = RESUMABLE) -> str:
         """What arrived before the cut is kept; the path of the draft."""
-        incoming = self.begin(self.arrival())
-        incoming.write(BIG[:size])
-        incoming.close(keep=True)
+        download = self.begin(self.target())
+        download.write(BIG[:size])
+        download.close(keep=True)
         return f"{self.path}/x/.homeftp-{KEY}"
 
     def test_gone_on_with(self) -> None:
         """The next one with the same key goes on from there, once it has hashed that; another one does not."""
-        draft = self.cut()
+        partial_path = self.cut()
         self.assertEqual(files(self.path), {f"x/.homeftp-{KEY}": BIG[:RESUMABLE]})
-        other = self.begin(self.arrival(), "0" * 32)
+        other = self.begin(self.target(), "0" * 32)
         self.assertEqual(other.size, 0)
         other.close()
-        incoming = self.begin(self.arrival())
-        self.assertEqual(incoming.size, RESUMABLE)
-        list(incoming.check())
-        self.assertEqual(incoming.hash, tree.hash_bytes(BIG[:RESUMABLE]))
-        incoming.write(BIG[RESUMABLE:])
-        incoming.commit(tree.hash_bytes(BIG), self.arrival())
-        incoming.close()
+        download = self.begin(self.target())
+        self.assertEqual(download.size, RESUMABLE)
+        list(download.verify_resumed())
+        self.assertEqual(download.hash, tree.hash_bytes(BIG[:RESUMABLE]))
+        download.write(BIG[RESUMABLE:])
+        download.commit(tree.hash_bytes(BIG), self.target())
+        download.close()
         self.assertEqual(files(self.path), {"x/big": BIG})
-        self.assertFalse(os.path.exists(draft))
+        self.assertFalse(os.path.exists(partial_path))
 
     def test_restarted(self) -> None:
         """Or it forgets what is there."""
         self.cut()
-        incoming = self.begin(self.arrival())
-        incoming.restart()
-        incoming.write(b"content")
-        incoming.commit(tree.hash_bytes(b"content"), self.arrival())
-        incoming.close()
+        download = self.begin(self.target())
+        download.restart()
+        download.write(b"content")
+        download.commit(tree.hash_bytes(b"content"), self.target())
+        download.close()
         self.assertEqual(files(self.path), {"x/big": b"content"})
 
     def test_damaged(self) -> None:
         """What was changed meanwhile shows at the end: nothing appears, and nothing is left to go on from."""
         with open(self.cut(), "r+b") as file:
             file.write(b"x")
-        incoming = self.begin(self.arrival())
-        list(incoming.check())
-        incoming.write(BIG[RESUMABLE:])
+        download = self.begin(self.target())
+        list(download.verify_resumed())
+        download.write(BIG[RESUMABLE:])
         with self.assertRaises(ContentMismatch):
-            incoming.commit(tree.hash_bytes(BIG), self.arrival())
-        incoming.close()
+            download.commit(tree.hash_bytes(BIG), self.target())
+        download.close()
         self.assertEqual(files(self.path), {})
 
     def test_not_worth_it(self) -> None:
@@ -347,8 +353,8 @@ class ResumedTests(LargeCase):
     def test_only_one_has_it(self) -> None:
         """While one goes on with it another begins anew, under another name."""
         self.cut()
-        first = self.begin(self.arrival())
-        second = self.begin(self.arrival())
+        first = self.begin(self.target())
+        second = self.begin(self.target())
         self.assertEqual((first.size, second.size), (RESUMABLE, 0))
         second.close()
         first.close()
@@ -356,35 +362,35 @@ class ResumedTests(LargeCase):
 
     def test_planted(self) -> None:
         """What others put in its place is not written to: links, and files with a second name."""
-        draft = self.cut()
+        partial_path = self.cut()
         victim = os.path.abspath(f"{self.path}/victim")
         for plant in (os.symlink, os.link):
-            os.unlink(draft)
+            os.unlink(partial_path)
             self.lay("victim", BIG)
-            plant(victim, draft)
-            incoming = self.begin(self.arrival())
-            self.assertEqual(incoming.size, 0)
-            incoming.write(b"x")
-            incoming.close()
+            plant(victim, partial_path)
+            download = self.begin(self.target())
+            self.assertEqual(download.size, 0)
+            download.write(b"x")
+            download.close()
             with open(victim, "rb") as file:
                 self.assertEqual(file.read(), BIG)
 
     def test_swept(self) -> None:
         """What nobody has gone on with for a day is removed, unless somebody does at this moment."""
-        draft = self.cut()
-        self.landing.sweep([f"x/.homeftp-{KEY}", "gone/too"])
-        self.assertTrue(os.path.exists(draft))
-        os.utime(draft, (0, 0))
-        busy = self.begin(self.arrival())
-        self.landing.sweep([f"x/.homeftp-{KEY}"])
-        self.assertTrue(os.path.exists(draft))
+        partial_path = self.cut()
+        self.folder.remove_expired([f"x/.homeftp-{KEY}", "gone/too"])
+        self.assertTrue(os.path.exists(partial_path))
+        os.utime(partial_path, (0, 0))
+        busy = self.begin(self.target())
+        self.folder.remove_expired([f"x/.homeftp-{KEY}"])
+        self.assertTrue(os.path.exists(partial_path))
         busy.close(keep=True)
-        os.utime(draft, (0, 0))
-        self.landing.sweep([f"x/.homeftp-{KEY}"])
+        os.utime(partial_path, (0, 0))
+        self.folder.remove_expired([f"x/.homeftp-{KEY}"])
         self.assertEqual(files(self.path), {})
 
 
-class DressTests(LandingCase):
+class DressTests(DownloadCase):
     """Metadata alone."""
 
     def test_files(self) -> None:
@@ -393,7 +399,7 @@ class DressTests(LandingCase):
         self.lay("changed", b"meanwhile")
         os.rename(f"{self.path}/link", f"{self.path}/moved")
         os.symlink("moved", f"{self.path}/link")
-        results = self.landing.dress_files([(Metadata(name, MTIME, 0o600), found[name]) for name in found])
+        results = self.folder.set_file_metadata([(LocalMetadata(name, MTIME, 0o600), found[name]) for name in found])
         self.assertEqual([isinstance(result, Exception) for result in results], [False, True, True])
         self.assertEqual(stamp(f"{self.path}/a"), (MTIME, 0o600))
         self.assertNotEqual(stamp(f"{self.path}/moved"), (MTIME, 0o600))
@@ -401,8 +407,10 @@ class DressTests(LandingCase):
     def test_directories(self) -> None:
         """Directories are made and dressed; what failed is told by name."""
         self.lay("file")
-        self.assertEqual([name for name, _ in self.landing.make_directories(["x/y", "file", "z"])], ["file"])
-        failed = self.landing.dress_directories([Metadata(name, MTIME, 0o700) for name in ("x/y", "file/deep", "")])
+        self.assertEqual([name for name, _ in self.folder.make_directories(["x/y", "file", "z"])], ["file"])
+        failed = self.folder.set_directory_metadata(
+            [LocalMetadata(name, MTIME, 0o700) for name in ("x/y", "file/deep", "")]
+        )
         self.assertEqual([name for name, _ in failed], ["file/deep"])
         for name in ("x/y", ""):
             self.assertEqual(stamp(f"{self.path}/{name}"), (MTIME, 0o700))
@@ -423,29 +431,29 @@ class NamedFolderTests(SynchronousTestCase):
             self.addCleanup(held.close)
             for name in ("link", "missing"):
                 with self.assertRaises(OSError):
-                    top.enter(name, make=False)
+                    top.open_directory(name, make=False)
             with self.assertRaises(OSError):
-                top.enter("link", make=True)
-            top.enter("made", make=True).close()
+                top.open_directory("link", make=True)
+            top.open_directory("made", make=True).close()
             fd = top.create("temporary")
             with self.assertRaises(FileExistsError):
                 top.create("temporary")
             os.write(fd, b"one")
-            top.dress(fd, "temporary", MTIME, 0o644)
+            top.set_metadata(fd, "temporary", MTIME, 0o644)
             os.close(fd)
-            top.settle("temporary", "a")
+            top.rename_new("temporary", "a")
             os.close(top.create("temporary"))
             with self.assertRaises(FileExistsError):
-                top.settle("temporary", "a")
-            self.assertEqual(top.look("a").st_size, 3)
-            self.assertIsNone(top.look("missing"))
-            self.assertEqual(top.look("a").st_mtime_ns, MTIME * 1000)
+                top.rename_new("temporary", "a")
+            self.assertEqual(top.stat("a").st_size, 3)
+            self.assertIsNone(top.stat("missing"))
+            self.assertEqual(top.stat("a").st_mtime_ns, MTIME * 1000)
             top.replace("temporary", "a")
-            self.assertEqual(top.look("a").st_size, 0)
+            self.assertEqual(top.stat("a").st_size, 0)
             os.close(top.open("a"))
             top.remove("a")
-            inner = top.enter("made", make=False)
-            inner.dress(None, "", MTIME, None)
+            inner = top.open_directory("made", make=False)
+            inner.set_metadata(None, "", MTIME, None)
             inner.sync()
             inner.close()
             self.assertEqual(os.stat(f"{path}/made").st_mtime_ns, MTIME * 1000)
@@ -457,4 +465,4 @@ class NamedFolderTests(SynchronousTestCase):
         with open(path, "wb"):
             pass
         with self.assertRaises(NotADirectoryError):
-            open_directory(path, System())
+            open_top_directory(path, System())

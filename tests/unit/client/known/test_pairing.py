@@ -15,7 +15,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import InvitationState
 from homeftp.accounts.realm import Account
 from homeftp.client import Client
-from homeftp.client.known.pairing import Paired, pair_over, renew
+from homeftp.client.known.pairing import PairingResult, pair_over, renew
 from homeftp.crypto import tls
 from homeftp.crypto.ca import open_identity
 from homeftp.crypto.devicecert import device_id
@@ -58,11 +58,11 @@ class PairingCase(SynchronousTestCase):
             results[0].raiseException()
         return results[0]  # type: ignore[no-any-return]
 
-    def pair(self) -> Paired:
+    def pair(self) -> PairingResult:
         wire = self.connect()
         return self.run_it(wire, pair_over(Client(wire.client), self.code, "laptop"))
 
-    def member(self, paired: Paired) -> tuple[Wire, Client]:
+    def member(self, paired: PairingResult) -> tuple[Wire, Client]:
         """A connection of the device's."""
         own = tls.device_identity(paired.certificate, paired.key)
         wire = self.connect(tls.client_options(paired.ca, own=own))

@@ -10,7 +10,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.connection.address import Address, parse_address
-from homeftp.client.known.remotes import Remote, Remotes, check_name, client_home, index_path
+from homeftp.client.known.remotes import Remote, Remotes, check_name, client_folder, hash_cache_path
 from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import OperatorError
 
@@ -150,7 +150,7 @@ class RemotesTests(SynchronousTestCase):
 
     def test_folders(self) -> None:
         """$HOMEFTP_HOME holds everything, if it is set."""
-        self.assertEqual(client_home({"HOMEFTP_HOME": "/x"}), "/x")
-        self.assertEqual(index_path({"HOMEFTP_HOME": "/x"}), "/x/cache/index.sqlite")
-        self.assertTrue(client_home({}).endswith("homeftp"))
-        self.assertTrue(index_path({}).endswith("index.sqlite"))
+        self.assertEqual(client_folder({"HOMEFTP_HOME": "/x"}), "/x")
+        self.assertEqual(hash_cache_path({"HOMEFTP_HOME": "/x"}), "/x/cache/index.sqlite")
+        self.assertTrue(client_folder({}).endswith("homeftp"))
+        self.assertTrue(hash_cache_path({}).endswith("index.sqlite"))

@@ -9,8 +9,10 @@ from typing import Any, Awaitable
 from twisted.internet.defer import Deferred, succeed
 
 from homeftp.client import ConnectionFailed, FileResult, Outcome, TransferContext, TransferOptions
-from homeftp.client.files.read import SourceFile, read_many
-from homeftp.client.transfer.commands import get, push
+from homeftp.client.files.read import read_many
+from homeftp.client.files.source import SourceFile
+from homeftp.client.plan.get import get
+from homeftp.client.plan.push import push
 from homeftp.config import STREAM_PIECE
 from homeftp.dispatchers import push as push_dispatcher
 from homeftp.endpoint import RESERVED_PREFIX
@@ -89,8 +91,8 @@ class PlacesTests(HomeCase):
             original(*what)
 
         self.patch(self.wire.client, "ask", ask)
-        watch = self.push(f"{self.here}/", "", recursive=True)
-        self.assertEqual(watch.counts, {Outcome.SAME: 1, Outcome.NEW: 2})
+        observer = self.push(f"{self.here}/", "", recursive=True)
+        self.assertEqual(observer.counts, {Outcome.SAME: 1, Outcome.NEW: 2})
         self.assertNotIn(("GET", {"rel_endpoint": "", "recursive": True}), asked)
         self.assertIn(("GET", {"rel_endpoint": "lib", "recursive": True}), asked)
 
@@ -175,8 +177,8 @@ class PlacesTests(HomeCase):
         """A folder that holds nothing does not replace a file either, and that is told."""
         os.makedirs(f"{self.here}/lib/a")
         self.lay_there("lib/a")
-        watch = self.push(f"{self.here}/lib", "lib", recursive=True)
-        self.assertEqual((watch.counts, self.outcomes()), ({Outcome.REFUSED: 1}, {"a": Outcome.REFUSED}))
+        observer = self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual((observer.counts, self.outcomes()), ({Outcome.REFUSED: 1}, {"a": Outcome.REFUSED}))
         self.assertEqual(self.there(), {"lib/a": b"content"})
 
 
@@ -208,9 +210,9 @@ class KeepingTests(HomeCase):
         for move in (self.push, self.get):
             first, second = (lib, "lib") if move == self.push else ("lib", f"{self.here}/out")
             self.assertEqual(move(first, second, recursive=True).counts[Outcome.NEW], 3)
-            watch = move(first, second, recursive=True)
-            self.assertEqual(watch.counts, {Outcome.SAME: 2})
-            self.assertEqual(watch.moved, 0)
+            observer = move(first, second, recursive=True)
+            self.assertEqual(observer.counts, {Outcome.SAME: 2})
+            self.assertEqual(observer.bytes_moved, 0)
 
     def test_metadata_only(self) -> None:
         """Where only time or mode differ they are brought up to date, in both directions."""
@@ -262,10 +264,10 @@ class SkippingTests(HomeCase):
         self.lay("lib/aux.txt")
         self.lay("lib/why?/a")
         os.close(os.open(os.fsencode(f"{self.here}/lib/") + b"\xff", os.O_CREAT))
-        watch = self.push(f"{self.here}/lib", "lib", recursive=True)
+        observer = self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.there(), {"lib/a": b"content"})
-        self.assertEqual(watch.counts, {Outcome.SKIPPED: 5, Outcome.FAILED: 4, Outcome.NEW: 2})
-        self.assertTrue(all(item.reason for item in self.items if item.outcome is not Outcome.NEW))
+        self.assertEqual(observer.counts, {Outcome.SKIPPED: 5, Outcome.FAILED: 4, Outcome.NEW: 2})
+        self.assertTrue(all(result.reason for result in self.results if result.outcome is not Outcome.NEW))
         failed = [name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED]
         self.assertEqual(failed, ["aux.txt", "what?", "why?", "\udcff"])
 
@@ -302,7 +304,7 @@ class SkippingTests(HomeCase):
             self.lay(f"lib/{name}", name.encode())
         self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.there(), {"lib/caf\u00e9": "caf\u00e9".encode(), "lib/\u00e9/b": "\u00e9/b".encode()})
-        failed = {item.name: item.reason for item in self.items if item.outcome is Outcome.FAILED}
+        failed = {result.name: result.reason for result in self.results if result.outcome is Outcome.FAILED}
         self.assertEqual(set(failed), {"cafe\u0301", "e\u0301"})
         self.assertIn("'caf\u00e9'", failed["cafe\u0301"])
 
@@ -316,8 +318,8 @@ class SkippingTests(HomeCase):
         """What the server cannot share is named too."""
         self.lay_there("lib/a")
         os.symlink("a", f"{self.server.root}/lib/link")
-        watch = self.get("lib", f"{self.here}/out", recursive=True)
-        self.assertEqual(watch.counts, {Outcome.SKIPPED: 1, Outcome.NEW: 2})
+        observer = self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(observer.counts, {Outcome.SKIPPED: 1, Outcome.NEW: 2})
         self.assertEqual(tree(f"{self.here}/out"), {"a": b"content"})
 
     def close(self, path: str) -> None:
@@ -337,13 +339,13 @@ class SkippingTests(HomeCase):
             self.lay(name)
             self.lay_there(name.replace("closed", "shut"))
         self.close(f"{self.here}/lib/closed")
-        for watch in (self.push(f"{self.here}/lib", "new", recursive=True), self.cmp(f"{self.here}/lib", "new")):
-            self.assertEqual(watch.counts[Outcome.FAILED], 1)
+        for observer in (self.push(f"{self.here}/lib", "new", recursive=True), self.cmp(f"{self.here}/lib", "new")):
+            self.assertEqual(observer.counts[Outcome.FAILED], 1)
             self.assertEqual(self.outcomes()["closed"], Outcome.FAILED)
         self.assertEqual({name for name in self.there() if name.startswith("new/")}, {"new/a"})
         self.close(f"{self.server.root}/lib/shut")
-        for watch in (self.get("lib", f"{self.here}/out", recursive=True), self.cmp(f"{self.here}/out", "lib")):
-            self.assertEqual(watch.counts[Outcome.FAILED], 1)
+        for observer in (self.get("lib", f"{self.here}/out", recursive=True), self.cmp(f"{self.here}/out", "lib")):
+            self.assertEqual(observer.counts[Outcome.FAILED], 1)
         self.assertEqual(tree(f"{self.here}/out"), {"a": b"content"})
 
     def test_get_what_cannot_be_carried(self) -> None:
@@ -351,8 +353,8 @@ class SkippingTests(HomeCase):
         self.lay_there("lib/a")
         self.lay_there("lib/what?")
         os.close(os.open(os.fsencode(f"{self.server.root}/lib/") + b"\xff", os.O_CREAT))
-        watch = self.get("lib", f"{self.here}/out", recursive=True)
-        self.assertEqual(watch.counts, {Outcome.FAILED: 2, Outcome.NEW: 2})
+        observer = self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(observer.counts, {Outcome.FAILED: 2, Outcome.NEW: 2})
         self.assertEqual(self.cmp(f"{self.here}/out", "lib").counts, {Outcome.FAILED: 2, Outcome.SAME: 1})
 
 
@@ -363,7 +365,7 @@ class ReplacingTests(HomeCase):
         """What was asked about, when everything is answered with `said`."""
         self.asked: list[str] = []
 
-        def ask(name: str, item: FileResult) -> Awaitable[bool]:
+        def ask(name: str, result: FileResult) -> Awaitable[bool]:
             self.asked.append(name)
             return succeed(said)
 
@@ -388,8 +390,8 @@ class ReplacingTests(HomeCase):
             bad = content[:-1] + b"?"
             path = self.lay("a", bad)
             self.lay_there("a", content)
-            for move, places in ((self.push, (path, "a")), (self.get, ("a", path))):
-                move(*places)
+            for move, paths in ((self.push, (path, "a")), (self.get, ("a", path))):
+                move(*paths)
                 self.assertEqual(self.outcomes(), {"a": Outcome.SUSPICIOUS})
                 self.assertEqual((tree(self.here)["a"], self.there()["a"]), (bad, content))
             self.push(path, "a", force=True)
@@ -449,11 +451,11 @@ class ReplacingTests(HomeCase):
         self.lay("lib/a", b"here", mtime=NEW)
         self.lay("lib/b")
         self.lay_there("lib/a", b"there", mtime=OLD)
-        self.push(f"{self.here}/lib", "lib", recursive=True, new_only=True)
+        self.push(f"{self.here}/lib", "lib", recursive=True, ignore_existing=True)
         self.assertEqual(self.there(), {"lib/a": b"there", "lib/b": b"content"})
         self.assertEqual(self.outcomes(), {"a": Outcome.EXISTS, "b": Outcome.NEW})
         self.lay_there("lib/a", b"there again", mtime=NEW + 1)
-        self.get("lib", f"{self.here}/lib", recursive=True, new_only=True)
+        self.get("lib", f"{self.here}/lib", recursive=True, ignore_existing=True)
         self.assertEqual(tree(self.here)["lib/a"], b"here")
 
     def test_changed_meanwhile_there(self) -> None:
@@ -461,7 +463,7 @@ class ReplacingTests(HomeCase):
         path = self.lay("a", b"mine", mtime=OLD)
         self.lay_there("a", b"theirs", mtime=NEW)
 
-        def ask(name: str, item: FileResult) -> Awaitable[bool]:
+        def ask(name: str, result: FileResult) -> Awaitable[bool]:
             self.lay_there("a", b"theirs, and newer", mtime=NEW + 9)
             return succeed(True)
 
@@ -475,7 +477,7 @@ class ReplacingTests(HomeCase):
             path = self.lay("a", b"mine", mtime=NEW)
             self.lay_there("a", content, mtime=OLD)
 
-            def ask(name: str, item: FileResult) -> Awaitable[bool]:
+            def ask(name: str, result: FileResult) -> Awaitable[bool]:
                 self.lay("a", b"mine, and newer", mtime=NEW + 9)
                 return succeed(True)
 
@@ -489,7 +491,7 @@ class ReplacingTests(HomeCase):
         self.lay_there("lib/b", b"theirs", mtime=OLD)
         self.lay("lib/b", b"mine", mtime=NEW)
 
-        def ask(name: str, item: FileResult) -> Awaitable[bool]:
+        def ask(name: str, result: FileResult) -> Awaitable[bool]:
             return succeed(True)
 
         original = self.wire.client.ask
@@ -513,8 +515,8 @@ class ComparingTests(HomeCase):
         self.lay("lib/big", BIG)
         self.push(f"{self.here}/lib", "lib", recursive=True)
         for order in (True, False):
-            watch = self.cmp(f"{self.here}/lib", "lib", local_first=order)
-            self.assertEqual(watch.counts, {Outcome.SAME: 2})
+            observer = self.cmp(f"{self.here}/lib", "lib", local_first=order)
+            self.assertEqual(observer.counts, {Outcome.SAME: 2})
 
     def test_differs(self) -> None:
         """What differs is named, and in what."""
@@ -530,7 +532,7 @@ class ComparingTests(HomeCase):
         os.unlink(f"{self.here}/lib/x/y")
         os.rmdir(f"{self.here}/lib/x")
         self.cmp(f"{self.here}/lib", "lib")
-        found = {item.name: (item.outcome.value, item.differs) for item in self.items}
+        found = {result.name: (result.outcome.value, result.differs) for result in self.results}
         self.assertEqual(
             found,
             {
@@ -548,9 +550,9 @@ class ComparingTests(HomeCase):
     def alone(self) -> dict[str, tuple[Any, ...]]:
         """What is at one place only: how, of what kind, within what, and what it holds."""
         return {
-            item.name: (item.outcome, item.kind, item.within, item.holds)
-            for item in self.items
-            if item.outcome in (Outcome.MISSING, Outcome.EXTRA)
+            result.name: (result.outcome, result.kind, result.within, result.holds)
+            for result in self.results
+            if result.outcome in (Outcome.MISSING, Outcome.EXTRA)
         }
 
     def test_folders_at_one_place(self) -> None:
@@ -593,7 +595,11 @@ class ComparingTests(HomeCase):
         self.lay("lib/x/a")
         self.lay_there("dir/x")
         self.cmp(f"{self.here}/lib", "dir")
-        told = [(item.outcome, item.name, item.kind) for item in self.items if item.outcome is not Outcome.DIFFERS]
+        told = [
+            (result.outcome, result.name, result.kind)
+            for result in self.results
+            if result.outcome is not Outcome.DIFFERS
+        ]
         missing, extra = Outcome.MISSING, Outcome.EXTRA
         self.assertEqual(set(told), {(missing, "x", "directory"), (missing, "x/a", "file"), (extra, "x", "file")})
 
@@ -603,9 +609,9 @@ class ComparingTests(HomeCase):
         self.lay_there("a", b"two")
         self.lay_there("b", b"one")
         self.cmp(path, "a")
-        self.assertEqual(self.items[0].differs, ("hash",))
+        self.assertEqual(self.results[0].differs, ("hash",))
         self.cmp(path, "b")
-        self.assertEqual(self.items[0].outcome, Outcome.SAME)
+        self.assertEqual(self.results[0].outcome, Outcome.SAME)
 
     def test_single_files(self) -> None:
         """A file here against a file there, inside a directory by its own name, and against nothing."""
@@ -650,7 +656,7 @@ class EndTests(HomeCase):
                     patched = self.patch(push_dispatcher, "entry_body", entry_body)
                 self.push(path, f"a{len(content)}{lies}")
                 patched.restore()
-                self.assertEqual([item.outcome for item in self.items], [outcome])
+                self.assertEqual([result.outcome for result in self.results], [outcome])
 
 
 class OnceTests(HomeCase):
@@ -688,7 +694,7 @@ class OnceTests(HomeCase):
         """The hash that was made on the way is known to the next comparison."""
         index = HashCache(os.path.join(self.mktemp()))
         self.addCleanup(index.close)
-        self.tools = TransferContext(InlineWorkers(), System(), index)
+        self.context = TransferContext(InlineWorkers(), System(), index)
         path = self.lay("big", BIG)
         self.push(path, "big")
         known = index.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
@@ -703,7 +709,7 @@ class LocalFaultTests(HomeCase):
         self.lay("lib/a")
         self.lay("lib/gone")
         self.lay("lib/z-big", BIG)
-        original = self.tools.workers.run
+        original = self.context.workers.run
 
         def run(job: Any, *arguments: Any) -> Any:
             if job is read_many:
@@ -765,8 +771,8 @@ class LocalFaultTests(HomeCase):
 
         self.patch(local_tree, "read_at", read_at)
         self.push(path, "big")
-        (item,) = self.items
-        self.assertEqual((item.outcome, item.reason), (Outcome.FAILED, "cannot be read: Input/output error"))
+        (result,) = self.results
+        self.assertEqual((result.outcome, result.reason), (Outcome.FAILED, "cannot be read: Input/output error"))
         self.assertEqual(self.there(), {})
 
     def test_disk_full(self) -> None:
@@ -774,7 +780,7 @@ class LocalFaultTests(HomeCase):
         for content in (BIG, b"new"):
             self.lay_there("a", content, mtime=NEW)
             path = self.lay("a", b"old", mtime=OLD)
-            self.tools = TransferContext(InlineWorkers(), Broken(errno.ENOSPC))
+            self.context = TransferContext(InlineWorkers(), Broken(errno.ENOSPC))
             with self.assertRaisesRegex(OperatorError, "a cannot be written: No space left"):
                 self.get("a", path)
             self.assertEqual(tree(self.here), {"a": b"old"})
@@ -783,7 +789,7 @@ class LocalFaultTests(HomeCase):
         """A file that cannot be written for another reason is told, large or small, and the connection goes on."""
         self.lay_there("lib/big", BIG)
         self.lay_there("lib/small", b"new")
-        self.tools = TransferContext(InlineWorkers(), Broken(errno.EIO))
+        self.context = TransferContext(InlineWorkers(), Broken(errno.EIO))
         self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(
             {name: outcome for name, outcome in self.outcomes().items() if name},
@@ -853,16 +859,18 @@ class ManyTests(HomeCase):
             self.lay(f"lib/{name}", content)
         self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.there(), {f"lib/{name}": content for name, content in expected.items()})
-        watch = self.get("lib", f"{self.here}/out", recursive=True)
+        observer = self.get("lib", f"{self.here}/out", recursive=True)
         self.assertEqual(tree(f"{self.here}/out"), expected)
-        self.assertEqual(watch.moved, sum(map(len, expected.values())))
+        self.assertEqual(observer.bytes_moved, sum(map(len, expected.values())))
 
     def test_connection_lost(self) -> None:
         """A connection that breaks in the middle ends the transfer with the reason; nothing is half there."""
         for number in range(500):
             self.lay(f"lib/{number}", BIG if number == 250 else b"small")
         pushing = Deferred.fromCoroutine(
-            push(self.client, self.tools, [f"{self.here}/lib"], "lib", TransferOptions(recursive=True), self.watch())
+            push(
+                self.client, self.context, [f"{self.here}/lib"], "lib", TransferOptions(recursive=True), self.observer()
+            )
         )
         for _ in range(6):
             self.server.clock.advance(0)
@@ -879,7 +887,9 @@ class ManyTests(HomeCase):
         for number in range(20):
             self.lay_there(f"lib/{number}", BIG if number == 5 else b"small")
         getting = Deferred.fromCoroutine(
-            get(self.client, self.tools, ["lib"], f"{self.here}/out", TransferOptions(recursive=True), self.watch())
+            get(
+                self.client, self.context, ["lib"], f"{self.here}/out", TransferOptions(recursive=True), self.observer()
+            )
         )
         for _ in range(40):
             self.server.clock.advance(0)

@@ -10,11 +10,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from homeftp.client import Client, ConnectionFailed, Outcome, ProtocolViolation, TransferContext, TransferObserver
-from homeftp.client.transfer.commands import push
+from homeftp.client.plan.push import push
+from homeftp.client.plan.stdio import get_stream
 from homeftp.client.transfer.model import TransferOptions
-from homeftp.client.transfer.push import TRIES
+from homeftp.client.transfer.push import MAX_REJECTED_RESUMES
 from homeftp.client.transfer.retry import Reconnector
-from homeftp.client.transfer.stdio import get_stream
 from homeftp.config import MIB
 from homeftp.errors import Busy, Changed, LoginFailed, ShuttingDown, UntrustedServer
 from homeftp.store.local.staging.partials import PartialUploads
@@ -55,7 +55,7 @@ class BrittleWire(Wire):
         return moved
 
 
-class LineCase(HomeCase):
+class ReconnectCase(HomeCase):
     """A client whose connections can be made to break; each new one is the next wire."""
 
     wire: BrittleWire
@@ -66,10 +66,10 @@ class LineCase(HomeCase):
         super().setUp()
         self.said: list[str] = []
         self.resumed: list[tuple[str, int]] = []
-        self.line = Reconnector(self.server.clock, self.make, say=self.said.append)
-        self.line.client = self.client
-        self.line.got_on()
-        self.tools = TransferContext(InlineWorkers(), System(), line=self.line)
+        self.reconnector = Reconnector(self.server.clock, self.make, notify=self.said.append)
+        self.reconnector.client = self.client
+        self.reconnector.record_progress()
+        self.context = TransferContext(InlineWorkers(), System(), reconnector=self.reconnector)
 
     def connect(self, kind: type[Wire] = BrittleWire) -> BrittleWire:
         wire = super().connect(kind)
@@ -105,17 +105,17 @@ class LineCase(HomeCase):
             results[0].raiseException()
         return results[0]  # type: ignore[no-any-return]
 
-    def watch(self) -> TransferObserver:
-        watch = super().watch()
-        watch.on_resumed = lambda name, size: self.resumed.append((name, size))
-        return watch
+    def observer(self) -> TransferObserver:
+        observer = super().observer()
+        observer.on_resumed = lambda name, size: self.resumed.append((name, size))
+        return observer
 
     def moved(self) -> int:
         """Bytes that went to the server, all connections together."""
         return sum(wire.moved for wire in self.wires)
 
 
-class PushTests(LineCase):
+class PushTests(ReconnectCase):
     """A push that is cut off."""
 
     def test_large(self) -> None:
@@ -135,7 +135,7 @@ class PushTests(LineCase):
     def test_next_time(self) -> None:
         """What another client left unfinished, killed perhaps, is gone on with."""
         path = self.lay("big", BIG)
-        self.tools = TransferContext(InlineWorkers(), System())
+        self.context = TransferContext(InlineWorkers(), System())
         self.wire.upwards = 3 * MIB
         with self.assertRaises(ConnectionFailed):
             self.push(path, "big")
@@ -148,7 +148,7 @@ class PushTests(LineCase):
     def test_changed_here(self) -> None:
         """A file that was changed here meanwhile is sent whole."""
         path = self.lay("big", BIG)
-        self.tools = TransferContext(InlineWorkers(), System())
+        self.context = TransferContext(InlineWorkers(), System())
         self.wire.upwards = 3 * MIB
         with self.assertRaises(ConnectionFailed):
             self.push(path, "big")
@@ -165,7 +165,7 @@ class PushTests(LineCase):
         self.damage(0)
         self.push(path, "big")
         self.assertEqual((self.there(), self.outcomes()), ({"big": BIG}, {"big": Outcome.NEW}))
-        self.assertTrue(any("is not as it should be" in words for words in self.said), self.said)
+        self.assertTrue(any("is damaged" in words for words in self.said), self.said)
         self.assertEqual(len(self.resumed), 1)
 
     def test_damaged_later(self) -> None:
@@ -189,12 +189,12 @@ class PushTests(LineCase):
         with mock.patch.object(PartialUploads, "go_on", side_effect=Changed("not this one")) as refusing:
             self.push(path, "big")
         self.assertEqual(self.there(), {"big": BIG})
-        self.assertEqual((refusing.call_count, len(self.resumed)), (TRIES, TRIES))
+        self.assertEqual((refusing.call_count, len(self.resumed)), (MAX_REJECTED_RESUMES, MAX_REJECTED_RESUMES))
 
     def damage(self, offset: int) -> None:
         """Let the server's disk spoil what has arrived, while the client waits for its next connection."""
-        line, folder = self.line, os.path.join(self.server.root, ".homeftp", "partial")
-        again = line.again
+        reconnector, folder = self.reconnector, os.path.join(self.server.root, ".homeftp", "partial")
+        again = reconnector.reconnect
 
         def damaging(reason: Exception) -> Coroutine[Any, Any, Client]:
             for name in os.listdir(folder):
@@ -204,7 +204,7 @@ class PushTests(LineCase):
                         file.write(b"damage")
             return again(reason)
 
-        line.again = damaging  # type: ignore[method-assign]
+        reconnector.reconnect = damaging  # type: ignore[method-assign]
 
     def test_many(self) -> None:
         """Of many files those that are done are neither sent nor told again, and all of them arrive."""
@@ -213,18 +213,18 @@ class PushTests(LineCase):
             self.lay(name, data)
         self.cuts = [{"upwards": 800_000}, {"upwards": 900_000}, {"downwards": 5_000}]
         self.break_after()
-        watch = self.push(self.here, "all", recursive=True)
+        observer = self.push(self.here, "all", recursive=True)
         self.assertEqual(self.there(), {f"all/{name}": data for name, data in content.items()})
-        files = [item for item in self.items if item.kind == "file"]
+        files = [item for item in self.results if item.kind == "file"]
         self.assertEqual(len(files), 200)
-        self.assertEqual(watch.kinds[Outcome.NEW, "file"] + watch.kinds[Outcome.SAME, "file"], 200)
+        self.assertEqual(observer.kinds[Outcome.NEW, "file"] + observer.kinds[Outcome.SAME, "file"], 200)
         self.assertLess(self.moved(), 2 * 200 * 20_000)
 
     def test_server_stops(self) -> None:
         """A server that is being started anew is waited for."""
         for number in range(50):
             self.lay(f"f{number}", os.urandom(20_000))
-        working = Deferred.fromCoroutine(push(self.client, self.tools, [self.here], "all", CHOICES, self.watch()))
+        working = Deferred.fromCoroutine(push(self.client, self.context, [self.here], "all", CHOICES, self.observer()))
         self.wire._deliver(self.wire.near, self.wire.far, 0)
         self.wire.far.protocol.wrappedProtocol.stop()
         results: list[Any] = []
@@ -242,7 +242,7 @@ class PushTests(LineCase):
         async def fail() -> Client:
             raise ConnectionFailed("nobody is there")
 
-        self.line._make = fail
+        self.reconnector._make = fail
         self.wire.upwards = MIB
         begun = self.server.clock.seconds()
         with self.assertRaisesRegex(ConnectionFailed, "nobody is there"):
@@ -253,7 +253,7 @@ class PushTests(LineCase):
         self.assertEqual(pauses[:7], [1, 2, 4, 8, 16, 30, 30])
 
 
-class GetTests(LineCase):
+class GetTests(ReconnectCase):
     """A get that is cut off."""
 
     def test_large(self) -> None:
@@ -261,31 +261,31 @@ class GetTests(LineCase):
         self.lay_there("big", BIG)
         self.cuts = [{"downwards": size} for size in (MIB + 300_000, 900_000, 800_000)]
         self.break_after()
-        watch = self.get("big", f"{self.here}/big")
+        observer = self.get("big", f"{self.here}/big")
         self.assertEqual(tree(self.here), {"big": BIG})
         self.assertEqual(self.outcomes(), {"big": Outcome.NEW})
         self.assertEqual(len(self.resumed), 3)
-        self.assertLess(watch.moved, len(BIG) * 1.05)
+        self.assertLess(observer.bytes_moved, len(BIG) * 1.05)
 
     def test_next_time(self) -> None:
         """What an earlier get left unfinished is gone on with; meanwhile nothing shows but a hidden file."""
         self.lay_there("big", BIG)
-        self.tools = TransferContext(InlineWorkers(), System())
+        self.context = TransferContext(InlineWorkers(), System())
         self.wire.downwards = 3 * MIB
         with self.assertRaises(ConnectionFailed):
             self.get("big", f"{self.here}/big")
         (name,) = tree(self.here)
         self.assertTrue(name.startswith(".homeftp-"))
         self.client = self.run_it(self.make())
-        watch = self.get("big", f"{self.here}/big")
+        observer = self.get("big", f"{self.here}/big")
         self.assertEqual((tree(self.here), len(self.resumed)), ({"big": BIG}, 1))
-        self.assertLess(watch.moved, 2 * MIB)
+        self.assertLess(observer.bytes_moved, 2 * MIB)
 
     def test_changed_there(self) -> None:
         """A file that was changed there meanwhile is fetched whole."""
         for content in (b"x" + BIG[1:], BIG[1:]):
             self.lay_there("big", BIG)
-            self.tools = TransferContext(InlineWorkers(), System())
+            self.context = TransferContext(InlineWorkers(), System())
             self.wire.downwards = 3 * MIB
             with self.assertRaises(ConnectionFailed):
                 self.get("big", f"{self.here}/big")
@@ -298,10 +298,10 @@ class GetTests(LineCase):
     def test_interrupted(self) -> None:
         """Whoever has had enough of it finds no half file."""
         self.lay_there("big", BIG)
-        from homeftp.client.transfer.commands import get
+        from homeftp.client.plan.get import get
 
         working = Deferred.fromCoroutine(
-            get(self.client, self.tools, ["big"], f"{self.here}/big", CHOICES, self.watch())
+            get(self.client, self.context, ["big"], f"{self.here}/big", CHOICES, self.observer())
         )
         for _ in range(30):
             self.server.clock.advance(0)
@@ -321,7 +321,7 @@ class GetTests(LineCase):
         self.cuts = [{"downwards": MIB + 500_000}, {"downwards": MIB + 700_000}]
         self.break_after()
         with open(f"{self.here}/out", "w+b") as output:
-            self.run_it(get_stream(self.client, self.tools, "big", output, self.watch()))
+            self.run_it(get_stream(self.client, self.context, "big", output, self.observer()))
             output.seek(0)
             self.assertEqual(output.read(), BIG)
 
@@ -329,18 +329,18 @@ class GetTests(LineCase):
         """What has been written cannot be taken back: a file that is another one by then ends it."""
         self.lay_there("big", BIG)
         self.wire.downwards = 2 * MIB
-        make = self.line._make
+        make = self.reconnector._make
 
         async def changing() -> Client:
             self.lay_there("big", b"x" + BIG[1:])
             return await make()
 
-        self.line._make = changing
-        with open(f"{self.here}/out", "w+b") as output, self.assertRaisesRegex(Changed, "of no use"):
-            self.run_it(get_stream(self.client, self.tools, "big", output, self.watch()))
+        self.reconnector._make = changing
+        with open(f"{self.here}/out", "w+b") as output, self.assertRaisesRegex(Changed, "do not use what was written"):
+            self.run_it(get_stream(self.client, self.context, "big", output, self.observer()))
 
 
-class CmpTests(LineCase):
+class CmpTests(ReconnectCase):
     """A comparison that is cut off."""
 
     def test_cmp(self) -> None:
@@ -351,12 +351,12 @@ class CmpTests(LineCase):
         self.cuts = [{"upwards": 9_000}, {"upwards": 9_000}]
         self.break_after()
         self.cmp(self.here, "all")
-        files = [item for item in self.items if item.kind == "file"]
+        files = [item for item in self.results if item.kind == "file"]
         self.assertEqual(len(files), 300)
         self.assertEqual(sum(item.outcome is Outcome.DIFFERS for item in files), 150)
 
 
-class ReasonTests(LineCase):
+class ReasonTests(ReconnectCase):
     """What is waited for, and what is not."""
 
     def test_reasons(self) -> None:
@@ -373,9 +373,9 @@ class ReasonTests(LineCase):
             (UntrustedServer("x"), False),
             (LoginFailed("x"), False),
         ):
-            line = Reconnector(self.server.clock, good)
-            line.got_on()
-            working = Deferred.fromCoroutine(line.again(reason))
+            reconnector = Reconnector(self.server.clock, good)
+            reconnector.record_progress()
+            working = Deferred.fromCoroutine(reconnector.reconnect(reason))
             self.server.clock.advance(1)
             if waits:
                 self.assertIs(self.successResultOf(working), self.client)
@@ -388,9 +388,9 @@ class ReasonTests(LineCase):
         async def refused() -> Client:
             raise LoginFailed("no more")
 
-        line = Reconnector(self.server.clock, refused)
-        line.got_on()
-        working = Deferred.fromCoroutine(line.again(ConnectionFailed("x")))
+        reconnector = Reconnector(self.server.clock, refused)
+        reconnector.record_progress()
+        working = Deferred.fromCoroutine(reconnector.reconnect(ConnectionFailed("x")))
         self.server.clock.advance(1)
         self.failureResultOf(working).trap(LoginFailed)
 

@@ -1,0 +1,61 @@
+"""Local files and folders as values: what a scan found. No input and no output."""
+
+from __future__ import annotations
+
+import os
+import stat as stat_module
+from typing import NamedTuple
+
+import attrs
+
+HAS_MODES = os.name == "posix"
+"""Whether local files have permission bits; without them no modes are sent, set or compared."""
+
+PERMISSIONS = 0o777
+"""The bits of a mode that are sent, set and compared."""
+
+
+class FileStat(NamedTuple):
+    """A file or directory and its stat."""
+
+    name: str
+    """The name on the wire, relative to the scanned folder; "" is the folder itself."""
+    path: str
+    stat: os.stat_result
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory."""
+        return stat_module.S_ISDIR(self.stat.st_mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file."""
+        return stat_module.S_ISREG(self.stat.st_mode)
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.stat.st_size
+
+    @property
+    def mtime_us(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self.stat.st_mtime_ns // 1000
+
+
+@attrs.frozen
+class LocalTree:
+    """A local folder with everything in it that can be sent, by name."""
+
+    path: str
+    files: dict[str, FileStat] = attrs.field(factory=dict)
+    directories: dict[str, FileStat] = attrs.field(factory=dict)
+    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+    """Names of what is never sent, such as links, each with the reason."""
+    failed: list[tuple[str, str]] = attrs.field(factory=list)
+    """Names of what should be sent and cannot be, each with the reason."""
+    partials: list[str] = attrs.field(factory=list)
+    """Names of partial downloads that earlier transfers left."""
+    local_names: dict[str, str] = attrs.field(factory=dict)
+    """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""

@@ -1,0 +1,40 @@
+"""Names of local files against names on the wire, and the names of partial downloads."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import unicodedata
+
+from homeftp.endpoint import RESERVED_PREFIX
+
+_KEY_LENGTH = 32
+"""Hexadecimal digits that name a partial download: 128 bits, so that nobody guesses the name of a new one."""
+
+_PARTIAL = re.compile(re.escape(RESERVED_PREFIX) + f"[0-9a-f]{{{_KEY_LENGTH}}}")
+
+
+def wire_name(name: str) -> str:
+    """A local name in the composed form (NFC) that the wire requires; macOS has kept names decomposed (NFD)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def local_name(folder: str, name: str) -> str:
+    """The local spelling in `folder` of a name on the wire; `name` itself where nothing has such a name."""
+    if name.isascii() or os.path.lexists(os.path.join(folder, name)):
+        return name
+    try:
+        return next((each for each in sorted(os.listdir(folder)) if wire_name(each) == name), name)
+    except OSError:
+        return name
+
+
+def partial_name(key: str | None = None) -> str:
+    """The name of a temporary file: by `key` for a download that may be resumed, else a new random one."""
+    return RESERVED_PREFIX + (secrets.token_hex(_KEY_LENGTH // 2) if key is None else key[:_KEY_LENGTH])
+
+
+def is_partial_name(name: str) -> bool:
+    """Whether a name is that of a partial download."""
+    return _PARTIAL.fullmatch(name) is not None

@@ -1,0 +1,100 @@
+"""`cmp`: which local files are compared with which of the server."""
+
+from __future__ import annotations
+
+from homeftp.client.api import Client
+from homeftp.client.files.model import FileStat, LocalTree
+from homeftp.client.plan.listing import RemoteListing, list_remote
+from homeftp.client.plan.local import (
+    path_inside,
+    report_excluded,
+    report_plan,
+    require_file,
+    scan_if_exists,
+    stat_if_exists,
+)
+from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
+from homeftp.client.transfer.cmp import CompareTransfer
+from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.retry import with_reconnects
+from homeftp.endpoint import Endpoint
+from homeftp.errors import NotFound, OperatorError
+
+
+async def cmp(
+    client: Client,
+    context: TransferContext,
+    local: str,
+    remote: str,
+    observer: TransferObserver,
+    *,
+    local_first: bool = True,
+) -> None:
+    """Compare a local file or folder with the server's; the second path is found as a transfer would find it.
+
+    `local_first` says that `local` is the first path. Differences are reported
+    to `observer`. Raises `OperatorError` where nothing exists at the first
+    path, `NotFound` (40) where that is the server's, and `Forbidden` (33).
+    Raises `ConnectionFailed` where the connection is lost and `context` cannot
+    reconnect.
+    """
+    planned = _Cmp(context, local, remote, observer, local_first)
+    await with_reconnects(client, context, observer, planned.run)
+
+
+class _Cmp:
+    """A comparison, which runs again over each new connection."""
+
+    def __init__(
+        self, context: TransferContext, local: str, remote: str, observer: TransferObserver, local_first: bool
+    ) -> None:
+        self._context = context
+        self._local = local
+        self._remote = remote
+        self._observer = observer
+        self._local_first = local_first
+
+    async def run(self, client: Client) -> None:
+        """Plan, and compare."""
+        client.require_rights("comparing", "read")
+        local, remote = parse_local_path(self._local), parse_remote_path(self._remote)
+        endpoint, path = remote.endpoint, local.path
+        found = await stat_if_exists(self._context, path)
+        if self._local_first and found is None:
+            raise OperatorError(f"{path} does not exist")
+        if self._local_first and remote.inside and not local.inside:
+            endpoint = endpoint_inside(remote, local)
+        elif not self._local_first and local.inside and not remote.inside:
+            path = await path_inside(self._context, path, endpoint.name)
+            found = await stat_if_exists(self._context, path)
+        listing = await list_remote(client, endpoint, recursive=True)
+        if not self._local_first and listing.kind is None:
+            raise NotFound(f"{endpoint} does not exist on the server")
+        await self._compare(client, path, found, endpoint, listing)
+
+    async def _compare(
+        self, client: Client, path: str, found: FileStat | None, endpoint: Endpoint, listing: RemoteListing
+    ) -> None:
+        is_folder = found is not None and found.is_directory
+        if found is not None and not is_folder:
+            require_file(found, path)
+        if found is not None and listing.kind is not None and is_folder != (listing.kind == "directory"):
+            reason = "one is a file, the other a folder"
+            self._observer.add_result(FileResult(Outcome.DIFFERS, "", reason=reason, differs=("kind",), kind="other"))
+            return
+        unread: set[str] = set()
+        if listing.kind == "directory" or is_folder:
+            tree = await scan_if_exists(self._context, path)
+            if not endpoint.parts and found is not None:
+                del listing.entries[""], tree.directories[""]
+            report_plan(listing, self._observer)
+            report_excluded(tree, self._observer)
+            unread = {name for name, _ in tree.failed + listing.failed}
+        else:
+            tree = LocalTree(path)
+            if found is not None:
+                tree.files[""] = found
+        endpoint_of = endpoints_below(str(endpoint))
+        transfer = CompareTransfer(client, self._context, endpoint_of, tree, listing.entries, self._observer, unread)
+        await transfer.run()

@@ -1,0 +1,111 @@
+"""`get`: which files of the server go to which local paths."""
+
+from __future__ import annotations
+
+import os
+from typing import Sequence
+
+from homeftp.client.api import Client
+from homeftp.client.files.model import LocalTree
+from homeftp.client.files.scan import scan_names
+from homeftp.client.files.write import DownloadTarget
+from homeftp.client.plan.listing import RemoteListing, list_remote, stat_remote
+from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
+from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
+from homeftp.client.transfer.get import GetTransfer
+from homeftp.client.transfer.model import EndpointOf, TransferContext, TransferOptions, endpoints_below
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.retry import with_reconnects
+from homeftp.endpoint import Endpoint
+from homeftp.errors import NotFound, WrongKind
+from homeftp.model import Entry
+
+
+async def get(
+    client: Client,
+    context: TransferContext,
+    sources: Sequence[str],
+    target: str,
+    options: TransferOptions,
+    observer: TransferObserver,
+) -> None:
+    """Fetch files of the server, and directories where `options.recursive`, to the local path `target`.
+
+    What becomes of each file is reported to `observer`; a file that fails does
+    not stop the others, unless the disk is full. Raises `NotFound` (40) for a
+    missing source, `WrongKind` (43), `Forbidden` (33) and `OperatorError`, all
+    before anything is fetched. Raises `ConnectionFailed` where the connection
+    is lost and `context` cannot reconnect.
+    """
+    planned = _Get(context, sources, target, options, observer)
+    await with_reconnects(client, context, observer, planned.run)
+
+
+class _Get:
+    """A get, which runs again over each new connection."""
+
+    def __init__(
+        self,
+        context: TransferContext,
+        sources: Sequence[str],
+        target: str,
+        options: TransferOptions,
+        observer: TransferObserver,
+    ) -> None:
+        self._context = context
+        self._sources = sources
+        self._target = target
+        self._options = options
+        self._observer = observer
+
+    async def run(self, client: Client) -> None:
+        """Plan, and fetch."""
+        client.require_rights("getting files", "read")
+        target = parse_local_path(self._target)
+        inside = target.inside or len(self._sources) > 1
+        found: list[tuple[RemotePath, RemoteListing]] = []
+        for source in map(parse_remote_path, self._sources):
+            listing = await stat_remote(client, source.endpoint)
+            if listing.kind is None:
+                raise NotFound(f"{source.endpoint} does not exist on the server")
+            if listing.kind == "directory":
+                require_recursive(self._options, str(source.endpoint) or "the top of the store")
+            elif source.inside:
+                raise WrongKind(f"{source.endpoint} is a file, not a directory")
+            found.append((source, listing))
+        for source, listing in found:
+            if listing.kind == "file":
+                await self._get_file(client, source, listing.entries[""], target._replace(inside=inside))
+            else:
+                path = target.path
+                if inside and not source.inside:
+                    path = await path_inside(self._context, path, source.endpoint.name)
+                await self._get_folder(client, source.endpoint, path)
+
+    async def _get_file(self, client: Client, source: RemotePath, entry: Entry, target: LocalPath) -> None:
+        run = self._context.workers.run
+        if target.inside or await run(os.path.isdir, target.path):
+            folder, name = target.path, source.endpoint.name
+        else:
+            folder, name = os.path.split(target.path)
+        folder = folder or "."
+        tree = await run(scan_names, folder, [name])
+        endpoint = str(source.endpoint)
+        self._observer.on_plan(1, entry.size)
+        await self._transfer(client, lambda _: endpoint, {name: entry}, tree, folder)
+
+    async def _get_folder(self, client: Client, endpoint: Endpoint, path: str) -> None:
+        listing = await list_remote(client, endpoint, recursive=True)
+        if not endpoint.parts:
+            del listing.entries[""]
+        tree = await scan_if_exists(self._context, path)
+        report_plan(listing, self._observer)
+        await self._transfer(client, endpoints_below(str(endpoint)), listing.entries, tree, path)
+
+    async def _transfer(
+        self, client: Client, endpoint_of: EndpointOf, remote: dict[str, Entry], tree: LocalTree, path: str
+    ) -> None:
+        context = self._context
+        folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
+        transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
+        await transfer.run()

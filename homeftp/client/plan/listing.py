@@ -1,0 +1,81 @@
+"""What the server has at an endpoint: its entry, and the entries below it."""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple
+
+import attrs
+
+from homeftp.client.api import Client
+from homeftp.endpoint import Endpoint
+from homeftp.errors import BadEndpoint
+from homeftp.model import Entry
+
+
+class RemoteListing(NamedTuple):
+    """The entries at and below an endpoint, by name; "" is the endpoint itself. Empty where nothing exists."""
+
+    entries: dict[str, Entry]
+    skipped: list[tuple[str, str]]
+    """Names of what is never fetched, such as links, each with the reason."""
+    failed: list[tuple[str, str]]
+    """Names of what should be fetched and cannot be, each with the reason."""
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of the endpoint itself; None where nothing exists."""
+        top = self.entries.get("")
+        return None if top is None else top.kind
+
+
+async def stat_remote(client: Client, endpoint: Endpoint) -> RemoteListing:
+    """The entry at an endpoint alone."""
+    compared = await client.cmp(str(endpoint))
+    return RemoteListing({} if compared.remote is None else {"": compared.remote}, [], [])
+
+
+async def list_remote(client: Client, endpoint: Endpoint, *, recursive: bool) -> RemoteListing:
+    """The entries at an endpoint and in it; with `recursive` all below it.
+
+    What the server skips counts as failed where it was listed as a directory,
+    which the server could not read then, and where the wire cannot carry its
+    name.
+    """
+    listing = await stat_remote(client, endpoint)
+    if listing.kind == "directory":
+        await add_entries(client, endpoint, listing, recursive=recursive)
+    return listing
+
+
+async def add_entries(client: Client, endpoint: Endpoint, listing: RemoteListing, *, recursive: bool) -> None:
+    """Add the entries in a directory to its listing, which has only the directory itself."""
+    async for page in client.list(str(endpoint), recursive=recursive):
+        listing.entries.update((entry.name, entry) for entry in page.entries)
+        for name, reason in page.skipped:
+            has_failed = name in listing.entries or not _is_legal(endpoint, name)
+            (listing.failed if has_failed else listing.skipped).append((name, reason))
+
+
+def _is_legal(endpoint: Endpoint, name: str) -> bool:
+    """Whether the wire can carry a name that the server skipped; it was skipped for another reason then."""
+    try:
+        endpoint.child(name)
+    except BadEndpoint:
+        return False
+    return True
+
+
+async def list_directories(client: Client, endpoint: Endpoint, names: Iterable[str]) -> RemoteListing:
+    """The entries in an endpoint, and all entries below its directories of these names.
+
+    For a push to the top of a store: the other directories are not listed.
+    """
+    listing = await list_remote(client, endpoint, recursive=False)
+    for name in names:
+        found = listing.entries.get(name)
+        if found is not None and found.kind == "directory":
+            async for page in client.list(str(endpoint.child(name)), recursive=True):
+                for entry in page.entries:
+                    inner = attrs.evolve(entry, name=f"{name}/{entry.name}")
+                    listing.entries[inner.name] = inner
+    return listing

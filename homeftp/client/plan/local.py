@@ -1,0 +1,77 @@
+"""The local side of a plan: stat and scan in a worker, with errors for people; and what is reported of both sides."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.client.files.model import FileStat, LocalTree
+from homeftp.client.files.names import local_name
+from homeftp.client.files.scan import scan, stat_path
+from homeftp.client.plan.listing import RemoteListing
+from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.errors import OperatorError
+
+
+async def stat_if_exists(context: TransferContext, path: str) -> FileStat | None:
+    """The stat of a path, None where nothing exists; raises `OperatorError` where it cannot be read."""
+    try:
+        return await context.workers.run(stat_path, path)
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
+
+
+async def stat_existing(context: TransferContext, path: str) -> FileStat:
+    """The stat of a path; raises `OperatorError` where nothing exists or it cannot be read."""
+    found = await stat_if_exists(context, path)
+    if found is None:
+        raise OperatorError(f"{path} does not exist")
+    return found
+
+
+async def scan_if_exists(context: TransferContext, path: str) -> LocalTree:
+    """The tree of a folder, empty where nothing exists; raises `OperatorError` for a file."""
+    if await stat_if_exists(context, path) is None:
+        return LocalTree(path)
+    try:
+        return await context.workers.run(scan, path)
+    except NotADirectoryError:
+        raise OperatorError(f"{path} is a file: a folder cannot replace it") from None
+
+
+async def path_inside(context: TransferContext, folder: str, name: str) -> str:
+    """The local path of a name on the wire in a folder."""
+    return os.path.join(folder, await context.workers.run(local_name, folder, name))
+
+
+def require_file(found: FileStat, path: str) -> None:
+    """Raise `OperatorError` for a device, pipe or socket."""
+    if not found.is_file:
+        raise OperatorError(f"{path} is neither a file nor a folder. To send its output, pipe it into: push -")
+
+
+def require_recursive(options: TransferOptions, path: str) -> None:
+    """Raise `OperatorError` for a folder `path` that was named without --recursive."""
+    if not options.recursive:
+        raise OperatorError(f"{path} is a folder: add -r to transfer it with its content")
+
+
+def report_plan(side: LocalTree | RemoteListing, observer: TransferObserver) -> None:
+    """Report how many files of how many bytes are transferred from a side, and what is not."""
+    if isinstance(side, LocalTree):
+        sizes = [file.size for file in side.files.values()]
+    else:
+        sizes = [entry.size for entry in side.entries.values() if entry.kind == "file"]
+    observer.on_plan(len(sizes), sum(sizes))
+    report_excluded(side, observer)
+
+
+def report_excluded(side: LocalTree | RemoteListing, observer: TransferObserver) -> None:
+    """Report what of a side is not transferred, and why."""
+    for name in side.partials if isinstance(side, LocalTree) else ():
+        reason = "is a partial download: run the get again to finish it, or remove it"
+        observer.add_result(FileResult(Outcome.SKIPPED, name, 0, reason, kind="other"))
+    for name, reason in side.skipped:
+        observer.add_result(FileResult(Outcome.SKIPPED, name, 0, reason, kind="other"))
+    for name, reason in side.failed:
+        observer.add_result(FileResult(Outcome.FAILED, name, 0, reason, kind="other"))

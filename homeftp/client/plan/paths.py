@@ -1,0 +1,61 @@
+"""Paths as a user writes them: parsed, local ones and those on the server."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from homeftp.client.files.names import wire_name
+from homeftp.endpoint import Endpoint, parse
+from homeftp.errors import BadEndpoint, OperatorError
+
+_SEPARATORS = tuple({"/", os.sep, os.altsep or "/"})
+
+
+class RemotePath(NamedTuple):
+    """A path on the server."""
+
+    endpoint: Endpoint
+    inside: bool
+    """Whether its content is meant: it is the top or was written with a `/` at its end."""
+
+
+class LocalPath(NamedTuple):
+    """A local path."""
+
+    path: str
+    name: str
+    """Its last name, in the form of the wire."""
+    inside: bool
+    """Whether its content is meant: it was written with a `/` or `.` at its end."""
+
+
+def parse_remote_path(path: str) -> RemotePath:
+    """Parse a path on the server; raises `OperatorError`."""
+    trimmed = wire_name(path).rstrip("/")
+    try:
+        if path and not trimmed:
+            raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
+        return RemotePath(parse(trimmed), not trimmed or path.endswith("/"))
+    except BadEndpoint as error:
+        raise OperatorError(error.message) from None
+
+
+def parse_local_path(path: str) -> LocalPath:
+    """Parse a local path."""
+    inside = path.endswith(_SEPARATORS) or os.path.basename(path) in (".", "..")
+    return LocalPath(path, wire_name(os.path.basename(os.path.abspath(path))), inside)
+
+
+def endpoint_inside(target: RemotePath, source: LocalPath) -> Endpoint:
+    """The endpoint of a source inside the target, under its own name; raises `OperatorError`."""
+    check_name(target.endpoint, source.name)
+    return target.endpoint.child(source.name)
+
+
+def check_name(base: Endpoint, name: str) -> None:
+    """Check that `name` is legal inside `base`; raises `OperatorError`."""
+    try:
+        base.child(name)
+    except BadEndpoint as error:
+        raise OperatorError(f"{error.message}: rename it, or name the target yourself") from None

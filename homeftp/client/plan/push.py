@@ -1,0 +1,141 @@
+"""`push`: which local files go to which endpoints."""
+
+from __future__ import annotations
+
+from typing import Any, Coroutine, Sequence, TypeVar, cast
+
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+
+from homeftp.client.api import Client
+from homeftp.client.files.model import FileStat, LocalTree
+from homeftp.client.files.scan import scan
+from homeftp.client.plan.listing import add_entries, list_directories, list_remote, stat_remote
+from homeftp.client.plan.local import report_plan, require_file, require_recursive, stat_existing
+from homeftp.client.plan.paths import (
+    LocalPath,
+    RemotePath,
+    check_name,
+    endpoint_inside,
+    parse_local_path,
+    parse_remote_path,
+)
+from homeftp.client.transfer.model import TransferContext, TransferOptions, endpoints_below
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.push import PushTransfer
+from homeftp.client.transfer.retry import with_reconnects
+from homeftp.endpoint import Endpoint
+from homeftp.errors import OperatorError, WrongKind
+from homeftp.model import Entry
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+async def push(
+    client: Client,
+    context: TransferContext,
+    sources: Sequence[str],
+    target: str,
+    options: TransferOptions,
+    observer: TransferObserver,
+) -> None:
+    """Send local files, and folders where `options.recursive`, to the path `target` on the server.
+
+    What becomes of each file is reported to `observer`; a file that is refused
+    does not stop the others. Raises `OperatorError` for paths that make no
+    sense, `WrongKind` (43) where a file is in the way of a folder, and
+    `Forbidden` (33), all before anything is sent. Raises `ConnectionFailed`
+    where the connection is lost and `context` cannot reconnect.
+    """
+    planned = _Push(context, sources, target, options, observer)
+    await with_reconnects(client, context, observer, planned.run)
+
+
+class _Push:
+    """A push, which runs again over each new connection."""
+
+    def __init__(
+        self,
+        context: TransferContext,
+        sources: Sequence[str],
+        target: str,
+        options: TransferOptions,
+        observer: TransferObserver,
+    ) -> None:
+        self._context = context
+        self._sources = sources
+        self._target = target
+        self._options = options
+        self._observer = observer
+
+    async def run(self, client: Client) -> None:
+        """Plan, and send."""
+        client.require_rights("pushing", "add", "replace")
+        target = parse_remote_path(self._target)
+        inside = target.inside or len(self._sources) > 1
+        files: list[tuple[str, FileStat]] = []
+        folders: list[tuple[LocalPath, Endpoint]] = []
+        for source in map(parse_local_path, self._sources):
+            found = await stat_existing(self._context, source.path)
+            if found.is_directory:
+                require_recursive(self._options, source.path)
+                endpoint = endpoint_inside(target, source) if inside and not source.inside else target.endpoint
+                folders.append((source, endpoint))
+            elif source.inside:
+                raise OperatorError(f"{source.path} is not a folder")
+            else:
+                require_file(found, source.path)
+                files.append((source.name, found))
+        if files:
+            await self._push_files(client, files, target._replace(inside=inside))
+        for source, endpoint in folders:
+            await self._push_folder(client, source.path, endpoint)
+
+    async def _push_files(self, client: Client, files: Sequence[tuple[str, FileStat]], target: RemotePath) -> None:
+        """Send single files inside the target, or one exactly to it."""
+        listing = await stat_remote(client, target.endpoint)
+        if target.inside or listing.kind == "directory":
+            if listing.kind == "file":
+                raise WrongKind(f"{target.endpoint} is a file: nothing can be put inside it")
+            if listing.kind == "directory":
+                await add_entries(client, target.endpoint, listing, recursive=False)
+            base, remote, named = target.endpoint, listing.entries, list(files)
+        else:
+            name = target.endpoint.name
+            base, named = target.endpoint.parent, [(name, files[0][1])]
+            remote = {name: listing.entries[""]} if listing.entries else {}
+        tree = LocalTree("")
+        for name, file in named:
+            check_name(base, name)
+            if name in tree.files:
+                raise OperatorError(f"two of the files are called {name}: push one of them to another target")
+            tree.files[name] = file._replace(name=name)
+        await self._transfer(client, base, tree, remote)
+
+    async def _push_folder(self, client: Client, path: str, endpoint: Endpoint) -> None:
+        scanning = self._context.workers.run(scan, path)
+        if endpoint.parts:
+            tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
+        else:
+            tree = await scanning
+            names = [name for name in tree.directories if name and "/" not in name]
+            listing = await list_directories(client, endpoint, names)
+        if listing.kind == "file":
+            raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
+        await self._transfer(client, endpoint, tree, listing.entries)
+
+    async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: dict[str, Entry]) -> None:
+        report_plan(tree, self._observer)
+        endpoint_of = endpoints_below(str(base))
+        transfer = PushTransfer(client, self._context, endpoint_of, tree, remote, self._options, self._observer)
+        await transfer.run()
+
+
+async def _both(local: Deferred[T], remote: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """Both results, waited for at the same time."""
+    running = Deferred.fromCoroutine(remote)
+    try:
+        results = await gatherResults(cast("list[Deferred[Any]]", [local, running]), consumeErrors=True)
+    except FirstError as error:
+        raise error.subFailure.value or error from None
+    return results[0], results[1]

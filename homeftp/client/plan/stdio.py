@@ -1,0 +1,163 @@
+"""Single files from standard input and to standard output."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from functools import partial
+from typing import BinaryIO
+
+from homeftp.client.api import Client, Download
+from homeftp.client.errors import Corrupted
+from homeftp.client.files.source import SourceFile
+from homeftp.client.plan.paths import parse_remote_path
+from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.payload import FilePayload, resume_from
+from homeftp.client.transfer.retry import with_reconnects
+from homeftp.errors import Changed, OperatorError
+from homeftp.hashing import filehash
+from homeftp.model import ABSENT, Entry
+from homeftp.wire.messages import MetaData
+
+
+async def push_stream(
+    client: Client, context: TransferContext, target: str, options: TransferOptions, observer: TransferObserver
+) -> None:
+    """Send standard input to the endpoint `target`; reconnects as `push` does.
+
+    The input is kept in a temporary file first, because its size and hash
+    come before it on the wire. What exists at the target is replaced, because
+    it is older than the input. Raises `OperatorError`, `ConnectionFailed` and
+    the refusals of `Client.push`.
+    """
+    client.require_rights("pushing", "add", "replace")
+    parsed = parse_remote_path(target)
+    if parsed.inside:
+        raise OperatorError("standard input has no name: name the file, as in nas:notes.txt")
+    endpoint = str(parsed.endpoint)
+    run = context.workers.run
+    path = await run(_spool)
+    try:
+        await with_reconnects(client, context, observer, partial(_push, context, endpoint, path, options, observer))
+    finally:
+        await run(os.unlink, path)
+
+
+async def _push(
+    context: TransferContext,
+    endpoint: str,
+    path: str,
+    options: TransferOptions,
+    observer: TransferObserver,
+    client: Client,
+) -> None:
+    run = context.workers.run
+    source = await run(SourceFile, path, context.hash_cache)
+    try:
+        steps = source.hash_steps()
+        content_hash = None
+        while content_hash is None:
+            content_hash = await run(next, steps)
+        size = source.file.size
+        meta_data: MetaData = [("mtime_us", source.file.mtime_us)]
+        observer.on_plan(1, size)
+        compared = await client.cmp(endpoint, hash=content_hash, meta_data=[*meta_data, ("size", size)])
+        remote = compared.remote
+        if remote is not None and remote.hash == content_hash:
+            observer.add_result(FileResult(Outcome.SAME, endpoint, size))
+            return
+        if remote is not None and options.ignore_existing:
+            observer.add_result(FileResult(Outcome.EXISTS, endpoint, size))
+            return
+        await resume_from(source, compared.arrived, context.workers)
+        if_hash = None if options.force else ABSENT if remote is None else remote.hash
+        payload = FilePayload(source, context.workers, observer)
+        await client.push(
+            endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash, offset=source.offset
+        )
+        observer.add_result(FileResult(Outcome.NEW if remote is None else Outcome.REPLACED, endpoint, size))
+    finally:
+        await run(source.close)
+
+
+def _spool() -> str:
+    """Copy standard input to a temporary file, in a worker; gives its path. Raises `OperatorError`."""
+    path = ""
+    try:
+        with tempfile.NamedTemporaryFile(prefix="homeftp-", delete=False) as spool:
+            path = spool.name
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+        return path
+    except BaseException as error:
+        if path:
+            os.unlink(path)
+        if not isinstance(error, OSError):
+            raise
+        raise OperatorError(
+            f"cannot keep standard input in a temporary file: {error.strerror}. Set TMPDIR to another folder"
+        ) from None
+
+
+async def get_stream(
+    client: Client, context: TransferContext, source: str, output: BinaryIO, observer: TransferObserver
+) -> None:
+    """Write a file of the server to `output` as it arrives; reconnects as `get` does.
+
+    Raises `Corrupted` at the end where the bytes do not have the server's
+    hash, and `Changed` (44) where the file changed before the download could
+    be resumed: what was written must not be used then.
+    """
+    client.require_rights("getting files", "read")
+    getting = _StreamGet(str(parse_remote_path(source).endpoint), context, output, observer)
+    await with_reconnects(client, context, observer, getting.run)
+    observer.add_result(FileResult(Outcome.NEW, source, getting.written))
+
+
+class _StreamGet:
+    """A download to an output from which nothing can be taken back."""
+
+    def __init__(self, endpoint: str, context: TransferContext, output: BinaryIO, observer: TransferObserver) -> None:
+        self.written = 0
+        """Bytes that were written, over all connections."""
+        self._endpoint = endpoint
+        self._context = context
+        self._output = output
+        self._observer = observer
+        self._hasher = filehash.Hasher()
+        self._entry: Entry | None = None
+
+    async def run(self, client: Client) -> None:
+        """Write what is missing, and compare the hash of the whole with the server's."""
+        run = self._context.workers.run
+        download = await self._start(client)
+        self._observer.on_plan(1, download.entry.size)
+        self._observer.add_bytes(self.written, moved=False)
+        while data := await download.read():
+            await run(self._write, data)
+            self._observer.add_bytes(len(data), moved=True)
+        await run(self._output.flush)
+        if (await download.verdict()).hash != self._hasher.hash():
+            raise Corrupted if download.entry is self._entry else _changed()
+
+    async def _start(self, client: Client) -> Download:
+        if not self.written:
+            download = await client.get(self._endpoint)
+            self._entry = download.entry
+            return download
+        entry = (await client.cmp(self._endpoint, hash=self._hasher.hash())).remote
+        before = self._entry
+        if entry is None or before is None or (entry.size, entry.mtime_us) != (before.size, before.mtime_us):
+            raise _changed()
+        return await client.get(self._endpoint, offset=self.written, if_hash=entry.hash)
+
+    def _write(self, data: bytes) -> None:
+        self._output.write(data)
+        self._hasher.update(data)
+        self.written += len(data)
+
+
+def _changed() -> Changed:
+    return Changed("the server's file changed while it was fetched: do not use what was written, and get it again")

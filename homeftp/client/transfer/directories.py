@@ -1,0 +1,75 @@
+"""The server's directories after a push: missing ones are made, and all get their metadata."""
+
+from __future__ import annotations
+
+from typing import Collection, Iterable
+
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+
+from homeftp.client.api import Client
+from homeftp.client.files.model import FileStat
+from homeftp.client.transfer.metadata import differing, wire_metadata
+from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.errors import Refusal
+from homeftp.model import Entry
+
+_WINDOW = 256
+"""Directories that are made at once; as many as files in a push."""
+
+
+class RemoteDirectories:
+    """The directories of a server that has `remote`; `endpoint_of` gives the endpoints."""
+
+    def __init__(
+        self, client: Client, endpoint_of: EndpointOf, remote: dict[str, Entry], observer: TransferObserver
+    ) -> None:
+        self._client = client
+        self._endpoint_of = endpoint_of
+        self._remote = remote
+        self._observer = observer
+        self._filled: Collection[str] = ()
+
+    async def update(self, directories: Iterable[FileStat], filled: Collection[str]) -> None:
+        """Make the missing directories and set the metadata of all, deepest first.
+
+        `filled` are the names of those in which files were stored: that
+        changed their time. Raises `ConnectionFailed`.
+        """
+        self._filled = filled
+        wanted = [each for each in directories if self._endpoint_of(each.name)]
+        wanted.sort(key=lambda directory: directory.name.count("/"), reverse=True)
+        changed = set(filled)
+        for directory in wanted:
+            if directory.name not in self._remote:
+                changed |= {directory.name, directory.name.rpartition("/")[0]}
+        outdated = [each for each in wanted if each.name in changed or self._is_outdated(each)]
+        for start in range(0, len(outdated), _WINDOW):
+            batch = [Deferred.fromCoroutine(self._make(each)) for each in outdated[start : start + _WINDOW]]
+            try:
+                await gatherResults(batch, consumeErrors=True)
+            except FirstError as error:
+                error.subFailure.raiseException()
+
+    def _is_outdated(self, directory: FileStat) -> bool:
+        entry = self._remote.get(directory.name)
+        return entry is None or entry.kind != "directory" or bool(set(differing(directory, entry)) - {"size"})
+
+    async def _make(self, directory: FileStat) -> None:
+        name = directory.name
+        try:
+            await self._client.make_directory(self._endpoint_of(name), meta_data=wire_metadata(directory.stat))
+        except Refusal as refused:
+            if not self._may_be_ignored(name):
+                result = FileResult(Outcome.REFUSED, name, 0, refused.message, kind="directory")
+                self._observer.add_result(result)
+        else:
+            if name not in self._remote:
+                self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
+
+    def _may_be_ignored(self, name: str) -> bool:
+        """Whether only the metadata is missing: files were stored below, and this account may not replace anything."""
+        rights = self._client.server_info.rights
+        prefix = f"{name}/" if name else ""
+        exists = any(f"{directory}/".startswith(prefix) for directory in self._filled)
+        return rights is not None and "replace" not in rights and exists

@@ -1,0 +1,133 @@
+"""Fetching one large file, resumed from where an earlier download was cut off."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Callable
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+
+from homeftp.client.api import Client, Download
+from homeftp.client.errors import ConnectionFailed, Corrupted
+from homeftp.client.files.largefile import LargeDownload
+from homeftp.client.files.tempfile import TargetFile
+from homeftp.client.files.write import DownloadTarget
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.errors import BadRequest, ShuttingDown
+from homeftp.hashing import filehash
+from homeftp.interfaces import IWorkers
+from homeftp.model import Entry
+
+
+class _ResumeFailed(Exception):
+    """What an earlier download left is not the beginning of this file."""
+
+
+class LargeGet:
+    """Fetches `endpoint`, listed as `entry`, into `folder`.
+
+    `target_for` gives the target for the entry that the server sends;
+    `keep_if_cancelled` says whether a cancelled download is kept to be
+    resumed: after a lost connection, not after the user stopped it.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        workers: IWorkers,
+        folder: DownloadTarget,
+        observer: TransferObserver,
+        *,
+        endpoint: str,
+        entry: Entry,
+        name: str,
+        target_for: Callable[[Entry], TargetFile],
+        keep_if_cancelled: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._run = workers.run
+        self._folder = folder
+        self._observer = observer
+        self._endpoint = endpoint
+        self._entry = entry
+        self._name = name
+        self._target_for = target_for
+        self._keep_if_cancelled = keep_if_cancelled
+
+    async def run(self) -> os.stat_result:
+        """Fetch and write the file; from its beginning where an earlier download turns out to be of no use.
+
+        Raises `ConnectionFailed` and `ShuttingDown`, after which it can be
+        resumed, OSError, and refusals.
+        """
+        try:
+            return await self._fetch(resume=True)
+        except _ResumeFailed:
+            return await self._fetch(resume=False)
+
+    async def _fetch(self, *, resume: bool) -> os.stat_result:
+        file = LargeDownload(self._folder, self._target_for(self._entry), partial_key(self._endpoint, self._entry))
+        keep = False
+        offset = 0
+        download = None
+        try:
+            await self._run(file.open)
+            offset = await self._resume_offset(file) if resume else 0
+            if file.size != offset:
+                await self._run(file.restart)
+            download = await self._client.get(self._endpoint, offset=offset)
+            await self._stream(download, file)
+            verdict = await download.verdict()
+            if verdict.hash is None:
+                raise Corrupted
+            return await self._run(file.commit, verdict.hash, self._target_for(download.entry))
+        except (ShuttingDown, ConnectionFailed):
+            keep = True
+            raise
+        except CancelledError:
+            keep = self._keep_if_cancelled()
+            raise
+        except (Corrupted, BadRequest):
+            if not offset:
+                raise
+            self._observer.add_bytes(-offset, moved=False)
+            raise _ResumeFailed from None
+        except OSError:
+            if download is not None:
+                download.discard()
+            raise
+        finally:
+            await self._run(partial(file.close, keep=keep))
+
+    async def _resume_offset(self, file: LargeDownload) -> int:
+        """The offset from which the rest is fetched; the hash at the end says whether it fits what is there."""
+        if not file.size:
+            return 0
+        steps = file.verify_resumed()
+        while await self._run(next, steps, ()) is None:
+            pass
+        # The verdict of a partial GET has the hash of the whole file only if the server knows it: CMP makes it hash.
+        entry = (await self._client.cmp(self._endpoint, hash=file.hash)).remote
+        if entry is None or not file.size <= entry.size == self._entry.size:
+            return 0
+        self._observer.add_bytes(file.size, moved=False)
+        self._observer.on_resumed(self._name, file.size)
+        return file.size
+
+    async def _stream(self, download: Download, file: LargeDownload) -> None:
+        """Write each piece while the next one arrives."""
+        writing: Deferred[None] = succeed(None)
+        try:
+            while data := await download.read():
+                self._observer.add_bytes(len(data), moved=True)
+                await writing
+                writing = self._run(file.write, data)
+        finally:
+            await writing
+
+
+def partial_key(endpoint: str, entry: Entry) -> str:
+    """The key of a partial download: a hash of the endpoint, size and time of the file on the server."""
+    key = filehash.hash_bytes(f"{endpoint}\n{entry.size}\n{entry.mtime_us}".encode())
+    return key.removeprefix(filehash.ALGORITHM)

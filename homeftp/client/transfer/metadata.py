@@ -1,0 +1,32 @@
+"""Metadata of local files against that of the server: what is sent, and what differs."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat
+from homeftp.model import Entry
+from homeftp.wire.messages import MetaData
+
+
+def wire_metadata(stat: os.stat_result) -> MetaData:
+    """`mtime_us`, and `mode` on systems with permission bits."""
+    if not HAS_MODES:
+        return [("mtime_us", stat.st_mtime_ns // 1000)]
+    return [("mtime_us", stat.st_mtime_ns // 1000), ("mode", stat.st_mode & PERMISSIONS)]
+
+
+def differing(local: FileStat, remote: Entry) -> tuple[str, ...]:
+    """Which of size, mtime_us and mode differ."""
+    stat = local.stat
+    differs = [] if stat.st_size == remote.size else ["size"]
+    if remote.mtime_us != stat.st_mtime_ns // 1000:
+        differs.append("mtime_us")
+    if HAS_MODES and remote.mode != stat.st_mode & PERMISSIONS:
+        differs.append("mode")
+    return tuple(differs)
+
+
+def is_suspicious(differs: tuple[str, ...]) -> bool:
+    """Whether the content differs although size and time are the same: one of the copies may be damaged."""
+    return "hash" in differs and not {"size", "mtime_us"} & set(differs)

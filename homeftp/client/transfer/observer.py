@@ -1,0 +1,75 @@
+"""What a transfer reports while it runs, and the totals; also which files are finished when it starts again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Callable, Iterable, Iterator
+
+import attrs
+
+from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome
+
+
+@attrs.define
+class TransferObserver:
+    """Receives what a transfer reports, in callbacks that may not raise, and counts it."""
+
+    on_result: Callable[[FileResult], None] = lambda result: None
+    """A file or directory is finished."""
+    on_plan: Callable[[int, int], None] = lambda files, size: None
+    """This many files of this many bytes in all are added to the transfer."""
+    on_bytes: Callable[[int], None] = lambda size: None
+    """This many bytes of content are finished: transferred, or found to be the same."""
+    on_reconnected: Callable[[], None] = lambda: None
+    """The connection was lost and made again: the plan and the finished bytes are reported again from zero."""
+    on_resumed: Callable[[str, int], None] = lambda name, size: None
+    """The transfer of this file goes on after this many bytes, which an earlier try transferred."""
+    on_progress: Callable[[], None] = lambda: None
+    """Bytes were transferred or a file was finished."""
+    counts: Counter[Outcome] = attrs.field(factory=Counter)
+    """The number of results with each outcome."""
+    kinds: Counter[tuple[Outcome, str]] = attrs.field(factory=Counter)
+    """The number of results with each outcome and kind."""
+    bytes_moved: int = 0
+    """Bytes of content that were transferred."""
+    finished: set[str] = attrs.field(factory=set)
+    """The endpoints of the finished files."""
+    rejected_resumes: Counter[str] = attrs.field(factory=Counter)
+    """How often the server could not use its partial upload of an endpoint."""
+    _reported: set[tuple[str, str, Outcome]] = attrs.field(factory=set)
+    _reported_before: frozenset[tuple[str, str, Outcome]] = frozenset()
+
+    def restart(self) -> None:
+        """Start again over a new connection; what is finished stays finished and is not reported again."""
+        self._reported_before = frozenset(self._reported)
+        self.on_reconnected()
+
+    def add_result(self, result: FileResult, endpoint: str | None = None) -> None:
+        """Report a result; `endpoint` is given for a file, so that it is not transferred again after `restart`."""
+        if endpoint is not None:
+            self.finished.add(endpoint)
+        else:
+            key = (result.name, result.kind, result.outcome)
+            if key in self._reported_before:
+                return
+            self._reported.add(key)
+        self.on_progress()
+        self.counts[result.outcome] += 1
+        self.kinds[result.outcome, result.kind] += 1
+        self.on_result(result)
+
+    def add_bytes(self, size: int, *, moved: bool) -> None:
+        """Report finished bytes; `moved` says that they were transferred."""
+        if moved:
+            self.bytes_moved += size
+            self.on_progress()
+        self.on_bytes(size)
+
+
+def unfinished(tasks: Iterable[FileTask], endpoint_of: EndpointOf, observer: TransferObserver) -> Iterator[FileTask]:
+    """The tasks that were not finished over an earlier connection."""
+    for task in tasks:
+        if endpoint_of(task.name) not in observer.finished:
+            yield task
+        else:
+            observer.add_bytes(task.size, moved=False)
