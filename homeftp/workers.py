@@ -61,9 +61,9 @@ class ThreadWorkers:
         """Call `job(*args)` in the pool; fails with `Busy` when the queue is full."""
         if self._pending >= self._bound:
             return fail(Busy("the server has too much to do at the moment: try again in a while"))
-        return self.finish(job, *args)
+        return self.run_unbounded(job, *args)
 
-    def finish(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+    def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, however much waits there."""
         self._pending += 1
         answer: Deferred[T] = Deferred()
@@ -102,7 +102,7 @@ class InlineWorkers:
         """Call `job(*args)` now."""
         return execute(job, *args)
 
-    finish = run
+    run_unbounded = run
 
 
 class Batcher(Generic[T, R]):

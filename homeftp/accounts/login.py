@@ -25,7 +25,8 @@ from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, Refusal
-from homeftp.interfaces import IAccount, IConnection, ILogin, ILoginService
+from homeftp.files.factory import FilesFactory
+from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService
 from homeftp.model import Actor
 from homeftp.status import Status
 
@@ -46,7 +47,7 @@ class Login:
     def __init__(self, service: LoginService, account: Account, device: Device | None, address: str) -> None:
         self._service = service
         self._connections: set[IConnection] = set()
-        self._accounts: dict[str, Account] = {}
+        self._files: dict[str, IFiles] = {}
         self._address = address
         self.avatar = account
         self.paired_device = device
@@ -76,11 +77,11 @@ class Login:
         """Who acts, in audit records of this request."""
         return Actor(self.account, self.device, self._address, request)
 
-    def account_for(self, request: str) -> Account:
-        """The account, with a store that records changes as made by this request."""
-        if request not in self._accounts:
-            self._accounts[request] = self.avatar.with_actor(self.actor(request))
-        return self._accounts[request]
+    def files(self, request: str) -> IFiles:
+        """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
+        if request not in self._files:
+            self._files[request] = self._service.files.files(self.avatar.share, self.actor(request), self)
+        return self._files[request]
 
     def check(self) -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
@@ -108,12 +109,24 @@ class Login:
 
 @implementer(ILoginService)
 class LoginService:
-    """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid."""
+    """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid.
+
+    `files` makes the files of each login.
+    """
 
     _log = Logger()
 
-    def __init__(self, portal: Portal, *, throttle: Throttle, audit: LoginAudit, validator: AccessValidator) -> None:
+    def __init__(
+        self,
+        portal: Portal,
+        *,
+        throttle: Throttle,
+        audit: LoginAudit,
+        validator: AccessValidator,
+        files: FilesFactory,
+    ) -> None:
         self._portal = portal
+        self.files = files
         self._throttle = throttle
         self._audit = audit
         self._validator = validator

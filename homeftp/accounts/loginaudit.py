@@ -54,7 +54,7 @@ class LoginAudit:
 
     def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> Deferred[None]:
         """Record an event that lets somebody log in, or refuses it."""
-        noted = self._workers.finish(partial(self.audit.note, event, actor, status, **fields))
+        noted = self._workers.run_unbounded(partial(self.audit.note, event, actor, status, **fields))
         return noted.addErrback(_logins_refused)
 
     def refused_login(self, who: str, actor: Actor, **fields: Any) -> Deferred[None]:

@@ -74,7 +74,7 @@ class PairingService:
     async def prove(self, attempt: PairingAttempt, proof: bytes) -> bytes:
         """The server's proof. Raises `LoginFailed` (32) for a wrong proof, `Busy` (51) after too many of them."""
         self.tried.take(attempt.address)
-        if not await self.workers.finish(self._check, attempt, proof):
+        if not await self.workers.run_unbounded(self._check, attempt, proof):
             raise _wrong()
         self.tried.give_back(attempt.address)
         return attempt.proofs.server

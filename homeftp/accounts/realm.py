@@ -12,7 +12,7 @@ from zope.interface import Interface, implementer
 
 from homeftp.accounts.access import Access, AccessTable
 from homeftp.interfaces import IAccount, IStore, IWorkers
-from homeftp.model import SERVER, Actor, WriteRequest
+from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.authorized import AuthorizedStore
 
 Avatar = tuple[type[Interface], object, Callable[[], None]]
@@ -27,24 +27,18 @@ class Account:
     _store: IStore
     access: Access | None = None
     """Its home and rights at the time of the login; None for an account that is not in our database."""
-    actor: Actor = attrs.field(default=SERVER, eq=False)
-    """Recorded as the author of its changes."""
     share: AuthorizedStore = attrs.field(init=False, eq=False)
     """The part of the store that it may use."""
 
     @share.default
     def _authorize(self) -> AuthorizedStore:
         access = self.access or Access()
-        return AuthorizedStore(self._store, access.home, access.rights, self.actor)
+        return AuthorizedStore(self._store, access.home, access.rights)
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do outside the folders with narrower rights."""
         return (self.access or Access()).rights.everywhere
-
-    def with_actor(self, actor: Actor) -> Account:
-        """The same account, with changes recorded as made by `actor`."""
-        return attrs.evolve(self, actor=actor)
 
 
 @implementer(IRealm)

@@ -1,4 +1,4 @@
-"""What the built-in dispatchers share: metadata from the wire, checked once."""
+"""Metadata from the wire, validated."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from homeftp.errors import BadRequest
 from homeftp.wire.messages import MAX_SIZE, MetaData
 
 MODE_BITS = 0o777
-"""The permission bits that travel; set-user-ID, set-group-ID and sticky never do."""
+"""The permission bits that are transferred; set-user-ID, set-group-ID and sticky never are."""
 
 _MAX_MTIME_US = MAX_SIZE // 1000
 """Beyond it, the nanoseconds that the system calls take do not fit 64 bits."""
 
 
-def checked(meta_data: MetaData) -> dict[str, int]:
-    """The entries by name.
+def parse_meta_data(meta_data: MetaData) -> dict[str, int]:
+    """The values by name.
 
-    Raises `BadRequest` (20) for a name that stands twice, a time that no
-    system call takes, a size below 0, and mode bits beyond the nine.
+    Raises `BadRequest` (20) for a repeated name, a time that no system call
+    takes, a negative size, and mode bits beyond the nine.
     """
     values: dict[str, int] = {}
     for name, value in meta_data:

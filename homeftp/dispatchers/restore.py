@@ -1,10 +1,9 @@
-"""RESTORE: put back what stood at an endpoint before."""
+"""RESTORE: put back a version of what was at an endpoint."""
 
 from __future__ import annotations
 
 from zope.interface import implementer
 
-from homeftp.endpoint import parse
 from homeftp.errors import BadRequest
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
@@ -14,20 +13,19 @@ from homeftp.wire.messages import Restore, entry_body
 
 @implementer(IDispatcher, IPathLocking)
 class RestoreDispatcher:
-    """Puts a version in its place, durably; what stands there becomes one itself."""
+    """Puts a version back, durably; the current file becomes a version itself."""
 
     request_type = "RESTORE"
     body_type = Restore
 
-    def claims(self, body: Restore) -> PathLock:
-        """It changes its endpoint; raises `BadEndpoint` (41)."""
-        return PathLock(parse(body.rel_endpoint), changes=True)
+    def path_lock(self, body: Restore) -> PathLock:
+        """The request changes its endpoint."""
+        return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Put it back."""
         body: Restore = request.body
-        endpoint = parse(body.rel_endpoint)
-        if not endpoint.parts:
+        if not body.rel_endpoint.parts:
             raise BadRequest("RESTORE needs a rel_endpoint: the share's root is a directory")
-        entry = await request.workers.run(request.account.share.restore, endpoint, body.at, body.if_hash)
-        resolution.resolve(Status.OK, f"restored {endpoint}", entry_body(entry))
+        entry = await request.files.restore(body.rel_endpoint, body.at, body.if_hash)
+        resolution.resolve(Status.OK, f"restored {body.rel_endpoint}", entry_body(entry))

@@ -1,4 +1,4 @@
-"""request_type → dispatcher: the table of what this server answers, and the one place that runs a dispatcher."""
+"""The dispatchers of a server by request_type, and the one place that calls them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.endpoint import ROOT, Endpoint, parse
-from homeftp.errors import INTERNAL_ERROR, Internal, OperatorError, Refusal, TooLarge, UnknownRequestType
-from homeftp.interfaces import IAccount, IDispatcher, IPathLocking, IPayload, IRequest, IResolution, IStore, IWorkers
-from homeftp.model import SERVER, Actor, PathLock
+from homeftp.endpoint import ROOT
+from homeftp.errors import INTERNAL_ERROR, Internal, OperatorError, Refusal, UnknownRequestType
+from homeftp.interfaces import IDispatcher, IFiles, IPathLocking, IPayload, IRequest, IResolution, IWorkers
+from homeftp.model import PathLock
 from homeftp.status import Status
 from homeftp.wire.codec import decode_body
 from homeftp.wire.messages import Request as Envelope
@@ -24,20 +24,15 @@ from homeftp.wire.states import RESERVED_TYPES
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 
 EVERYTHING = PathLock(ROOT, changes=True)
-"""The claim of a request that overlaps no other."""
+"""The lock of a request that overlaps no other."""
 
 
-class Client(Protocol):
-    """Whom a request is from."""
-
-    gone: bool
+class Connection(Protocol):
+    """What a request asks of the connection that it came by."""
 
     @property
-    def revoked(self) -> bool:
-        """Whether their access was revoked."""
-
-    def welcome(self) -> bool:
-        """Whether they may still come in."""
+    def gone(self) -> bool:
+        """Whether the client has disconnected."""
 
 
 @implementer(IRequest)
@@ -48,46 +43,21 @@ class Request:
     request_type: str
     body: Any
     payload: IPayload
-    account: IAccount
+    account: str
+    files: IFiles
     workers: IWorkers
-    actor: Actor = SERVER
-    _client: Client | None = None
+    _connection: Connection | None = None
 
-    @property
-    def gone(self) -> bool:
+    def cancelled(self) -> bool:
         """Whether nobody waits for the answer any more."""
-        return self._client is not None and self._client.gone
-
-    @property
-    def revoked(self) -> bool:
-        """Whether who asked may not come in any more."""
-        return self._client is not None and self._client.revoked
-
-    def welcome(self) -> bool:
-        """Whether who asked may still come in. Blocks."""
-        return self._client is None or self._client.welcome()
-
-    async def read_file(self, rel_endpoint: str, limit: int) -> bytes:
-        """All of a file of the share, of at most `limit` bytes."""
-        return await self.workers.run(_content, self.account.share, parse(rel_endpoint), limit)
-
-
-def _content(share: IStore, endpoint: Endpoint, limit: int) -> bytes:
-    """In a worker: the file's content, as it was at one moment."""
-    file = share.open(endpoint)
-    try:
-        size = file.entry.size
-        if size > limit:
-            raise TooLarge(f"{endpoint} has {size} bytes; at most {limit} are allowed here")
-        data = file.read(0, size)
-        file.verify(None)
-        return data
-    finally:
-        file.close()
+        return self._connection is not None and self._connection.gone
 
 
 class Table:
-    """The dispatchers of one server, by request_type. Raises `OperatorError` when two claim the same."""
+    """The dispatchers of one server, by request_type.
+
+    Raises `OperatorError` for a request_type that cannot be one, belongs to the session, or has two dispatchers.
+    """
 
     _log = Logger()
 
@@ -108,11 +78,11 @@ class Table:
 
     @property
     def request_types(self) -> list[str]:
-        """What is answered, sorted."""
+        """The request types that this server answers, sorted."""
         return sorted(self._by_type)
 
     def find(self, request_type: str) -> IDispatcher:
-        """The dispatcher of a type; raises `UnknownRequestType` (21), naming those that there are."""
+        """The dispatcher of a type; raises `UnknownRequestType` (21), naming those that exist."""
         try:
             return self._by_type[request_type]
         except KeyError:
@@ -121,33 +91,33 @@ class Table:
             raise UnknownRequestType(f"no dispatcher answers {shown}; this server answers {known}") from None
 
     def decode(self, envelope: Envelope) -> tuple[IDispatcher, Any, PathLock]:
-        """Who answers a request, its body, and what it touches.
+        """The dispatcher of a request, its body, and its lock. The endpoints in the body are parsed here, once.
 
         Raises `UnknownRequestType` (21), `BadRequest` (20) and `BadEndpoint` (41).
         """
         dispatcher = self.find(envelope.request_type)
         body: Any = decode_body(envelope.request_type, envelope.body, dispatcher.body_type)
-        return dispatcher, body, self._claim(dispatcher, body)
+        return dispatcher, body, self._path_lock(dispatcher, body)
 
-    def _claim(self, dispatcher: IDispatcher, body: Any) -> PathLock:
-        claiming: Any = IPathLocking(dispatcher, None)
-        if claiming is None:
+    def _path_lock(self, dispatcher: IDispatcher, body: Any) -> PathLock:
+        locking: Any = IPathLocking(dispatcher, None)
+        if locking is None:
             return EVERYTHING
         try:
-            claim: PathLock = claiming.claims(body)
-            return claim
+            lock: PathLock = locking.path_lock(body)
+            return lock
         except Refusal:
             raise
-        except Exception:  # noqa: BLE001 (a dispatcher's bug: it is logged, and answered)
+        except Exception:  # noqa: BLE001 (a dispatcher's bug: logged, and answered)
             self._log.failure("the dispatcher of {type} failed", type=dispatcher.request_type)
             raise Internal(INTERNAL_ERROR) from None
 
     def dispatch(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
-        """Let `dispatcher` answer; whatever it does there is one answer, and the Deferred never fails."""
+        """Call `dispatcher`. Whatever it does there is one answer; the Deferred fires after it and never fails."""
         working = maybeDeferred(dispatcher.dispatch, request, resolution)
-        return working.addBoth(self._settle, request.request_type, resolution)
+        return working.addBoth(self._ensure_answer, request.request_type, resolution)
 
-    def _settle(self, result: object, request_type: str, resolution: IResolution) -> None:
+    def _ensure_answer(self, result: object, request_type: str, resolution: IResolution) -> None:
         if not isinstance(result, Failure):
             if not resolution.resolved:
                 self._log.error("the dispatcher of {type} ended without an answer", type=request_type)

@@ -1,7 +1,7 @@
 """The interfaces between the layers of homeftp.
 
-Authors of dispatchers need `IDispatcher`, `IRequest`, `IPayload` and
-`IResolution`; authors of storage backends need `IStore`, `IStoreFactory` and
+Authors of dispatchers need `IDispatcher`, `IRequest` and `IResolution`, and for
+files and payloads `homeftp.interfaces.files`; authors of storage backends need `IStore`, `IStoreFactory` and
 what a store hands out, all in `homeftp.interfaces.store`; authors of front ends
 need `IFrontEnd` and what its server provides, in `homeftp.interfaces.frontend`. Methods raise the
 refusals of `homeftp.errors`; each says which. "Blocking" methods are called in
@@ -14,6 +14,7 @@ from typing import Any, Awaitable
 
 from zope.interface import Attribute, Interface
 
+from homeftp.interfaces.files import IFileDraft, IFiles, IFileStream, IPayload, IWholePayload
 from homeftp.interfaces.frontend import (
     IAccount,
     IConnection,
@@ -25,29 +26,7 @@ from homeftp.interfaces.frontend import (
 )
 from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IStoreFactory, IUpload, StoreOptions, UnrecordedChanges
 from homeftp.interfaces.workers import IWorkers
-from homeftp.model import Actor, ListingPage, PathLock, ResumePoint, Version, WriteRequest
-
-
-class IPayload(Interface):
-    """Bytes on their way: those that follow a request, or those that follow a response. Readable once."""
-
-    size: int = Attribute("How many bytes there are in all.")
-
-    def read() -> Awaitable[bytes]:
-        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last.
-
-        Raises what ended the stream early: `TimedOut` (53) when the peer
-        stalled, `twisted.internet.error.ConnectionLost` when it went away.
-        """
-
-    def read_all(limit: int) -> Awaitable[bytes]:
-        """All of it; raises `TooLarge` (22), naming the limit, when `size` is over `limit`."""
-
-
-class IWholePayload(IPayload):
-    """One that is here already, as small ones are."""
-
-    content: bytes = Attribute("What of it has not been read.")
+from homeftp.model import ListingPage, PathLock, ResumePoint, Version, WriteRequest
 
 
 class IRequest(Interface):
@@ -56,22 +35,12 @@ class IRequest(Interface):
     request_type: str = Attribute("The request_type, as the dispatcher claims it.")
     body: Any = Attribute("An instance of the dispatcher's `body_type`.")
     payload: IPayload = Attribute("The bytes that followed the request's line; of size 0 when there are none.")
-    account: IAccount = Attribute("Who asks.")
-    actor: Actor = Attribute("The same, and from where and by what request, as the audit log has it.")
-    workers: IWorkers = Attribute("The pool for whatever blocks.")
-    gone: bool = Attribute("Whether nobody waits for the answer any more: long work may end.")
-    revoked: bool = Attribute("Whether who asked was cut off, and may not come in any more: nothing may come of it.")
+    account: str = Attribute("The name of the account that is logged in.")
+    files: IFiles = Attribute("The files of the account.")
+    workers: IWorkers = Attribute("The pool for blocking work of the dispatcher's own.")
 
-    def welcome() -> bool:
-        """Whether who asked may still come in: `revoked`, looked up now. Blocks; raises `SetupError`."""
-
-    def read_file(rel_endpoint: str, limit: int) -> Awaitable[bytes]:
-        """All of a file of the share, where it is small enough to be held in memory.
-
-        Raises `BadEndpoint` (41), `NotFound` (40), `WrongKind` (43),
-        `FiletypeNotAllowed` (42), `TooLarge` (22) for more than `limit` bytes,
-        and `Changed` (44) when it was changed meanwhile.
-        """
+    def cancelled() -> bool:
+        """Whether nobody waits for the answer any more: long work may end."""
 
 
 class IResolution(Interface):
@@ -108,13 +77,13 @@ class IDispatcher(Interface):
 
 
 class IPathLocking(Interface):
-    """What a dispatcher may offer besides, so that its requests overlap others of the same connection.
+    """What a dispatcher may provide as well, so that its requests overlap others of the same connection.
 
-    Without it a request waits for those before it and holds up those behind.
+    Without it a request waits for those before it and holds up those behind it.
     """
 
-    def claims(body: Any) -> PathLock:
-        """What a request with this body reads or changes. Must not block; may raise `BadEndpoint`."""
+    def path_lock(body: Any) -> PathLock:
+        """What a request with this body reads or changes. Must not block; may raise a refusal."""
 
 
 __all__ = [
@@ -123,6 +92,9 @@ __all__ = [
     "IConnections",
     "IDispatcher",
     "IDraft",
+    "IFileDraft",
+    "IFileStream",
+    "IFiles",
     "IFrontEnd",
     "ILogin",
     "ILoginService",

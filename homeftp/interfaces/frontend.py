@@ -14,6 +14,7 @@ from zope.interface import Attribute, Interface
 
 from homeftp.config import Limits
 from homeftp.endpoint import Endpoint
+from homeftp.interfaces.files import IFiles
 from homeftp.interfaces.store import IStore
 from homeftp.interfaces.workers import IWorkers
 from homeftp.model import Actor
@@ -71,8 +72,8 @@ class ILogin(Interface):
     def check() -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
 
-    def account_for(request: str) -> IAccount:
-        """The account, with a store that records changes as made by this request."""
+    def files(request: str) -> IFiles:
+        """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
 
     def add_connection(connection: IConnection) -> None:
         """Let `disconnect` reach this connection, from now until `remove_connection`."""

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class IWorkers(Interface):
-    """The fixed pool that does everything that blocks."""
+    """The fixed pool of threads that runs everything that blocks."""
 
     size: int = Attribute("How many threads there are; it never changes.")
 
@@ -23,5 +23,5 @@ class IWorkers(Interface):
         never cancelled.
         """
 
-    def finish(job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """`run` for what ends something that was begun, such as closing a file: it is never refused."""
+    def run_unbounded(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run` for a job that ends something that was begun, such as closing a file: never refused as `Busy`."""

@@ -8,7 +8,7 @@ daemon, and closes them when it stops.
 from __future__ import annotations
 
 import os
-from typing import Callable, Mapping, Sequence
+from typing import Sequence
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
@@ -29,18 +29,13 @@ from homeftp.accounts.validator import AccessValidator
 from homeftp.audit import Audit
 from homeftp.config import Settings
 from homeftp.crypto.devicecert import certify_device
-from homeftp.dispatchers.cmp import CmpDispatcher
-from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
-from homeftp.dispatchers.get import GetDispatcher
-from homeftp.dispatchers.move import MoveDispatcher
-from homeftp.dispatchers.push import PushDispatcher
-from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
 from homeftp.hashing.hashcache import HashCache
 from homeftp.host import now, own_name
-from homeftp.interfaces import IDispatcher, IFrontEnd, IWorkers
+from homeftp.interfaces import IFrontEnd
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
@@ -48,17 +43,6 @@ from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.store.local.store import LocalStore
 from homeftp.workers import ThreadWorkers
-
-BUILT_IN: Mapping[str, Callable[[IWorkers], IDispatcher]] = {
-    "GET": GetDispatcher,
-    "CMP": CmpDispatcher,
-    "PUSH": PushDispatcher,
-    "DELETE": lambda workers: DeleteDispatcher(),
-    "MOVE": lambda workers: MoveDispatcher(),
-    "VERSIONS": lambda workers: VersionsDispatcher(),
-    "RESTORE": lambda workers: RestoreDispatcher(),
-}
-"""The dispatchers that every server has."""
 
 BEGUN_PER_TRIED = 5
 """Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
@@ -142,6 +126,7 @@ def compose(
     state = AccountDatabase(settings.state)
     store = StoreHandle(settings, audit)
     own_accounts = not checkers
+    budget = MemoryBudget()
     login_service = LoginService(
         portal(
             store.get,
@@ -152,6 +137,7 @@ def compose(
         throttle=_throttle(settings, reactor),
         audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
         validator=AccessValidator(state, own_accounts=own_accounts),
+        files=FilesFactory(workers, budget),
     )
     context = ServerContext(
         reactor=reactor,
@@ -170,7 +156,7 @@ def compose(
         ),
         audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
         workers=workers,
-        budget=MemoryBudget(),
+        budget=budget,
     )
     json = JsonFrontEnd(
         listen=settings.listen,

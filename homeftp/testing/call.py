@@ -25,6 +25,8 @@ from homeftp.config import MAX_RESPONSE_LINE
 from homeftp.dispatchers.table import Request, Table
 from homeftp.endpoint import parse
 from homeftp.errors import Refusal
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDispatcher, IRequest, IResolution
 from homeftp.server.json.payload import WholePayload
@@ -135,7 +137,9 @@ def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, accoun
     except Refusal as refusal:
         resolution.resolve(refusal.status, refusal.message)
     else:
-        request = Request(watched.request_type, decoded, WholePayload(payload), account, InlineWorkers())
+        workers = InlineWorkers()
+        files = FilesFactory(workers, MemoryBudget()).files(account.share)
+        request = Request(watched.request_type, decoded, WholePayload(payload), account.name, files, workers)
         table.dispatch(watched, request, resolution).addCallback(ended.append)
         assert ended, f"the dispatcher of {watched.request_type} still waits for something"
     streaming = None if broken else resolution.write_answer()

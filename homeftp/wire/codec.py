@@ -15,8 +15,9 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from homeftp.endpoint import parse
 from homeftp.errors import BadRequest
-from homeftp.wire.messages import PATTERNS, Identifier, Request, Response
+from homeftp.wire.messages import PATTERNS, Identifier, RelEndpoint, Request, Response
 
 T = TypeVar("T")
 
@@ -25,7 +26,20 @@ _encode = msgspec.json.Encoder().encode
 
 @functools.lru_cache(maxsize=256)
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+    return msgspec.json.Decoder(kind, dec_hook=_decode_special)
+
+
+def _decode_special(kind: type, value: Any) -> Any:
+    """What msgspec has no decoder for: endpoints. Raises `BadEndpoint` (41); msgspec turns a TypeError into its own."""
+    if kind is not RelEndpoint:
+        raise TypeError(f"values of {kind.__name__} cannot be decoded")
+    if not isinstance(value, str):
+        raise TypeError(f"Expected `str`, got `{_JSON_NAMES.get(type(value), 'object')}`")
+    return parse(value)
+
+
+_JSON_NAMES = {int: "int", float: "float", bool: "bool", list: "array", dict: "object", type(None): "null"}
+"""What msgspec calls the types of JSON's values."""
 
 
 def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:
@@ -102,7 +116,10 @@ def decode_response(line: bytes) -> Response:
 
 
 def decode_body(request_type: str, body: msgspec.Raw, kind: type[T]) -> T:
-    """A request's body as `kind`, an attrs class; raises `BadRequest`, naming the parameter."""
+    """A request's body as `kind`, an attrs class.
+
+    Raises `BadRequest` (20), naming the parameter, and `BadEndpoint` (41) for a `RelEndpoint` that cannot be one.
+    """
     return _decode(body, kind, f"the body of {request_type}")
 
 

@@ -8,12 +8,14 @@ states.py's. docs/protocol describes the same, normatively.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from abc import ABC
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import attrs
 import msgspec
 from msgspec import Meta
 
+from homeftp.endpoint import Endpoint
 from homeftp.model import Entry, Kind, Version
 
 MAX_SIZE = 2**63 - 1
@@ -52,6 +54,17 @@ PATTERNS = {
     _PRECONDITION: "`absent`, or `sha256:` and 64 hexadecimal digits in small letters",
 }
 """What each pattern asks for, in words."""
+
+if TYPE_CHECKING:
+    RelEndpoint = Endpoint
+    """An endpoint in a request's body: written as a string, parsed once, when the body is decoded (codec.py)."""
+else:
+
+    class RelEndpoint(ABC):  # noqa: B024 (nothing is abstract: `register` is what is needed)
+        """What msgspec sees in its place: it would decode an attrs class from an object, without asking codec.py."""
+
+    RelEndpoint.register(Endpoint)
+
 
 Name = Annotated[str, Meta(max_length=256)]
 
@@ -96,7 +109,7 @@ class NoBody:
 class AtEndpoint:
     """The body of a request that names an endpoint and nothing else."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
 
 
 @attrs.frozen
@@ -129,7 +142,7 @@ class Renew:
 class Get:
     """GET's body."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
     offset: Size = 0
     length: Size | None = None
     if_hash: Hash | None = None
@@ -140,7 +153,7 @@ class Get:
 class Cmp:
     """CMP's body. Only what is given is compared."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
     hash: Hash | None = None
     meta_data: MetaData = attrs.field(factory=list)
 
@@ -149,7 +162,7 @@ class Cmp:
 class Push:
     """PUSH's body; the content is the payload, with `hash_trailer` but for its last `HASH_BYTES`: the hash."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
     hash: Hash | None = None
     hash_trailer: bool = False
     meta_data: MetaData = attrs.field(factory=list)
@@ -162,7 +175,7 @@ class Push:
 class Delete:
     """DELETE's body."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
     if_hash: Hash | None = None
     recursive: bool = False
 
@@ -171,8 +184,8 @@ class Delete:
 class Move:
     """MOVE's body."""
 
-    rel_endpoint: str
-    to: str
+    rel_endpoint: RelEndpoint
+    to: RelEndpoint
     if_hash: Hash | None = None
     if_to: Precondition | None = None
 
@@ -181,14 +194,14 @@ class Move:
 class Versions:
     """VERSIONS' body."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
 
 
 @attrs.frozen
 class Restore:
     """RESTORE's body."""
 
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
     at: Moment | None = None
     if_hash: Precondition | None = None
 

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store": CONTRACTS | {"hashing", "store.policy"},
     "store.local": SHARED | {"store.policy", "wire"},
     "files": CONTRACTS | {"hashing", "workers"},
-    "accounts": SHARED | {"store.policy"},
+    "accounts": SHARED | {"files", "store.policy"},
     "dispatchers": SHARED | {"files", "plugins", "wire"},
     "plugins": frozenset(),
     "server.gate": SHARED | {"accounts", "files"},

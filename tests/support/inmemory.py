@@ -36,6 +36,7 @@ from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.table import Table
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDispatcher, IWorkers
 from homeftp.server.gate.connections import Connections
@@ -125,6 +126,7 @@ class Server:
         tls = RenewableOptions("1.3")
         tls.renew(open_identity(folder, now=now))
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
+        budget = MemoryBudget()
         services = ServerContext(
             reactor=clock,
             settings=Settings(root=root, state=folder, filetypes=filetypes, limits=limits),
@@ -135,6 +137,7 @@ class Server:
                 throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
                 audit=login_audit,
                 validator=AccessValidator(state, own_accounts=own_accounts),
+                files=FilesFactory(workers, budget),
             ),
             pairings=PairingService(
                 invitations=Invitations(state),
@@ -147,9 +150,9 @@ class Server:
             ),
             audit=login_audit,
             workers=workers,
-            budget=MemoryBudget(),
+            budget=budget,
         )
-        table = Table([GetDispatcher(workers), CmpDispatcher(workers), PushDispatcher(workers), *extra])
+        table = Table([GetDispatcher(), CmpDispatcher(), PushDispatcher(), *extra])
         json = JsonContext(server=services, table=table, refusals=AuditRateLimit(clock))
         return cls(folder, share, index, state, audit, door, services, json, clock)
 

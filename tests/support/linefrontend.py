@@ -15,9 +15,9 @@ from twisted.internet.protocol import Factory
 from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import LoginRequired, Refusal
-from homeftp.interfaces import IConnection, IFrontEnd, ILogin, IServerContext
+from homeftp.interfaces import IConnection, IFiles, IFrontEnd, ILogin, IServerContext
 from homeftp.server.gate.listen import listening
 
 
@@ -47,20 +47,15 @@ class LineProtocol(LineReceiver):
                 raise LoginRequired("log in first")
             else:
                 work = {b"LIST": self.list, b"GET": self.get}[command]
-                self.sendLine(await self.context.workers.run(work, words[0].decode()))
+                self.sendLine(await work(self.login.files(command.decode()), parse(words[0].decode())))
         except Refusal as refusal:
             self.sendLine(f"{refusal.status:d} {refusal.message}".encode())
 
-    def list(self, name: str) -> bytes:
-        store = self.login.account_for("LIST").share  # type: ignore[union-attr]
-        return b" ".join(each.name.encode() for page in store.list(parse(name), False) for each in page.entries)
+    async def list(self, files: IFiles, endpoint: Endpoint) -> bytes:
+        return b" ".join([each.name.encode() async for page in files.list(endpoint) for each in page.entries])
 
-    def get(self, name: str) -> bytes:
-        file = self.login.account_for("GET").share.open(parse(name))  # type: ignore[union-attr]
-        try:
-            return file.read(0, file.entry.size)
-        finally:
-            file.close()
+    async def get(self, files: IFiles, endpoint: Endpoint) -> bytes:
+        return await files.read(endpoint, 1000)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.context.connections.remove(self)

@@ -18,12 +18,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
 from homeftp.config import MAX_RESPONSE_LINE, SMALL_FILE
+from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
 from homeftp.dispatchers.table import Table
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
-from homeftp.server.wiring import BUILT_IN
 from homeftp.testing import call
 from tests.support.inmemory import Connection, Server
 from tests.support.processes import PASSWORD, REPOSITORY, ServerProcess, add_remote, environment, run_homeftp
@@ -277,19 +277,19 @@ class BuggyDispatcherTests(SynchronousTestCase):
         upper = load(SINGLE / "upper.py").upper
         for name, value in changed.items():
             setattr(upper, name, value)
-        if "claims" in changed:
+        if "path_lock" in changed:
             alsoProvides(upper, IPathLocking)
         server = Server.make(extra=[upper])
         self.addCleanup(server.close)
         return Connection(server)
 
-    def test_claims(self) -> None:
-        """One whose claims raise is answered 50, and the connection goes on."""
+    def test_path_lock(self) -> None:
+        """One whose path_lock raises is answered 50, and the connection goes on."""
 
-        def claims(body: object) -> PathLock:
+        def path_lock(body: object) -> PathLock:
             raise KeyError("a bug")
 
-        connection = self.connection(claims=claims)
+        connection = self.connection(path_lock=path_lock)
         self.assertEqual(connection.ask("UPPER", payload=b"a").status, 50)
         self.assertEqual(connection.ask("HELLO").status, 0)
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)

@@ -52,7 +52,7 @@ class RevocationMonitor:
         if not logins:
             return
         try:
-            revoked = await self._workers.finish(self._logins.find_revoked, logins)
+            revoked = await self._workers.run_unbounded(self._logins.find_revoked, logins)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next check tries again)
             self._failures += 1
             self._log.failure("logins could not be checked for revocation")
@@ -62,7 +62,7 @@ class RevocationMonitor:
         else:
             self._failures = 0
             self._disconnect(revoked)
-            await self._workers.finish(self._note, revoked)
+            await self._workers.run_unbounded(self._note, revoked)
 
     def _disconnect(self, logins: Collection[Login]) -> None:
         for login in logins:

@@ -45,9 +45,9 @@ class RefusalAudit:
             if write is False:
                 return succeed(None)
             noted = (
-                self._workers.finish(self._note_refusal, envelope, actor, home, status)
+                self._workers.run_unbounded(self._note_refusal, envelope, actor, home, status)
                 if write
-                else self._workers.finish(self._audit.note, "unrecorded", actor, Status.FORBIDDEN)
+                else self._workers.run_unbounded(self._audit.note, "unrecorded", actor, Status.FORBIDDEN)
             )
             return noted.addErrback(self._not_written)
 

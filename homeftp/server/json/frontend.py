@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from homeftp.accounts.loginaudit import AuditRateLimit
 from homeftp.dispatchers.table import Table
-from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext, IWorkers
+from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.json.context import JsonContext
@@ -74,7 +74,7 @@ class JsonFrontEnd:
     listen: Sequence[str]
     """Endpoint descriptions."""
     listen_tls: Sequence[str]
-    built_in: Sequence[Callable[[IWorkers], IDispatcher]]
+    built_in: Sequence[Callable[[], IDispatcher]]
     """Makers of the dispatchers that every server has."""
     plugins: Sequence[IDispatcher]
     """Dispatchers of third parties."""
@@ -86,7 +86,7 @@ class JsonFrontEnd:
     def service(self, context: IServerContext) -> MultiService:
         """All listeners. Raises `OperatorError` for an endpoint description that is wrong."""
         assert isinstance(context, ServerContext), "it needs more than other front ends, such as pairing"
-        dispatchers = [*(make(context.workers) for make in self.built_in), *self.plugins]
+        dispatchers = [*(make() for make in self.built_in), *self.plugins]
         shared = JsonContext(server=context, table=Table(dispatchers), refusals=AuditRateLimit(context.reactor))
         service = MultiService()
         for description in self.listen:

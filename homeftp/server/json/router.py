@@ -73,16 +73,6 @@ class Router:
         """The client's login, once it has logged in."""
         return self.authenticator.login
 
-    @property
-    def revoked(self) -> bool:
-        """Whether the client's access was revoked."""
-        return self.login is not None and self.login.revoked
-
-    def welcome(self) -> bool:
-        """Whether the client's access is still valid. Blocks."""
-        assert self.login is not None
-        return self.login.check()
-
     def close(self) -> None:
         """The connection has ended."""
         self.gone = True
@@ -163,9 +153,9 @@ class Router:
         if claim.changes:
             resolution = self._refused(envelope, resolution)
         assert self.login is not None
-        request_type = dispatcher.request_type
-        account, actor = self.login.account_for(request_type), self.login.actor(request_type)
-        request = Request(request_type, body, payload, account, self._context.server.workers, actor, self)
+        login, request_type = self.login, dispatcher.request_type
+        workers = self._context.server.workers
+        request = Request(request_type, body, payload, login.account, login.files(request_type), workers, self)
         return self._context.table.dispatch(dispatcher, request, resolution)
 
     def _refused(self, envelope: Envelope, resolution: IResolution) -> IResolution:
@@ -190,7 +180,7 @@ class Router:
             answer["request_types"] += self._context.table.request_types
             answer["filetypes"] = self._context.server.settings.filetypes
             answer["rights"] = [right for right in ORDER if right in self.login.rights]
-            answer["read_only"] = self.login.account_for(conversation.HELLO).share.read_only is not None
+            answer["read_only"] = self.login.files(conversation.HELLO).read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,
                 "response_line": MAX_RESPONSE_LINE,

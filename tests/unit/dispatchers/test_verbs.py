@@ -11,14 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from homeftp.config import LISTING_PAGE, SMALL_FILE, Limits
-from homeftp.dispatchers.cmp import CmpDispatcher, judge
+from homeftp.dispatchers.cmp import CmpDispatcher, comparison_status
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.interfaces import IDispatcher, IPathLocking
 from homeftp.status import Status
 from homeftp.wire.messages import HASH_BYTES
-from homeftp.workers import InlineWorkers
 from tests.support.inmemory import Connection, Server
 
 SIZES = (0, 1, SMALL_FILE, SMALL_FILE + 1, 3_000_000)
@@ -53,7 +52,7 @@ class InterfaceTests(SynchronousTestCase):
     def test_interfaces(self) -> None:
         """Each is a dispatcher that says what it touches."""
         for kind in (GetDispatcher, CmpDispatcher, PushDispatcher):
-            dispatcher = kind(InlineWorkers())
+            dispatcher = kind()
             verifyObject(IDispatcher, dispatcher)
             verifyObject(IPathLocking, dispatcher)
 
@@ -327,10 +326,10 @@ class CmpTests(VerbTestCase):
 
     def test_judgement(self) -> None:
         """The four outcomes of a comparison."""
-        self.assertEqual(judge([]), Status.SAME)
-        self.assertEqual(judge(["mode"]), Status.METADATA_DIFFERS)
-        self.assertEqual(judge(["hash"]), Status.CONTENT_DIFFERS)
-        self.assertEqual(judge(["hash", "size"]), Status.CONTENT_AND_METADATA_DIFFER)
+        self.assertEqual(comparison_status([]), Status.SAME)
+        self.assertEqual(comparison_status(["mode"]), Status.METADATA_DIFFERS)
+        self.assertEqual(comparison_status(["hash"]), Status.CONTENT_DIFFERS)
+        self.assertEqual(comparison_status(["hash", "size"]), Status.CONTENT_AND_METADATA_DIFFER)
 
     def test_statuses(self) -> None:
         """10 to 14, with the names of what differs and what is there, known to the index or not."""

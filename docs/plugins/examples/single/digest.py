@@ -1,29 +1,22 @@
-"""DIGEST: the digest of a file by another algorithm than the protocol's own, with news on the way."""
+"""DIGEST: the digest of a file by another algorithm than the protocol's own, with progress on the way."""
 
 import hashlib
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import parse
-from homeftp.interfaces import IDispatcher, IOpenFile, IPathLocking, IRequest, IResolution
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
+from homeftp.wire.messages import RelEndpoint
 
 PIECE = 8 * 1024 * 1024
 
 
 @attrs.frozen
 class Digest:
-    rel_endpoint: str
+    rel_endpoint: RelEndpoint
     algorithm: Literal["blake2b", "sha512"] = "sha512"
-
-
-def add(digest: Any, file: IOpenFile, offset: int) -> int:
-    """In a worker: digest one piece; gives its size."""
-    data = file.read(offset, PIECE)
-    digest.update(data)
-    return len(data)
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -31,22 +24,22 @@ class DigestDispatcher:
     request_type = "DIGEST"
     body_type = Digest
 
-    def claims(self, body: Digest) -> PathLock:
-        return PathLock(parse(body.rel_endpoint), changes=False)
+    def path_lock(self, body: Digest) -> PathLock:
+        return PathLock(body.rel_endpoint, changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         body: Digest = request.body
-        run = request.workers.run
         digest = hashlib.new(body.algorithm)
-        file = await run(request.account.share.open, parse(body.rel_endpoint))
+        file = await request.files.open(body.rel_endpoint)
         try:
             done = 0
-            while done < file.entry.size:
-                done += await run(add, digest, file, done)
+            while data := await file.read(done, PIECE):
+                await request.workers.run(digest.update, data)
+                done += len(data)
                 await resolution.send({"done": done})
-            await run(file.settle, None)
+            await file.verify()
         finally:
-            await run(file.close)
+            await file.close()
         resolution.resolve(0, f"digested {done} bytes", {body.algorithm: digest.hexdigest()})
 
 

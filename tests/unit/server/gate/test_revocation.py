@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from unittest import mock
 
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
@@ -102,7 +101,7 @@ class RevocationTests(SynchronousTestCase):
         for connection, left in ((self.laptop, 1), (self.phone, 1)):
             connection.protocol.connectionLost()
             self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), left)
-        self.assertFalse(self.laptop.protocol.session.revoked, "the control: nobody has looked")
+        self.assertFalse(login(self.laptop).revoked, "the control: nobody has looked")
 
     def test_small(self) -> None:
         """Small files that wait to be stored are not, when the device was cut off; others' are."""
@@ -121,25 +120,6 @@ class RevocationTests(SynchronousTestCase):
             pass
         stored = [sorted(os.listdir(os.path.join(server.root, str(number)))) for number in range(2)]
         self.assertEqual(stored, [["f0"], [f"f{name}" for name in range(9)]])
-
-    def test_whole_already(self) -> None:
-        """A PUSH of which all has come, and which is being worked on, is not stored after the device was cut off."""
-        content = os.urandom(3 * MIB)
-        waiting: list[Deferred[None]] = []
-
-        async def check(*_: object) -> None:
-            waiting.append(Deferred())
-            await waiting[-1]
-
-        with mock.patch("homeftp.dispatchers.push._check", check):
-            self.laptop.send("PUSH", {"rel_endpoint": "a"}, content)
-            self.phone.send("PUSH", {"rel_endpoint": "b"}, content)
-            self.devices.revoke("ann-laptop")
-            self.assertEqual(self.aborted(), [True, False])
-            for each in waiting:
-                each.callback(None)
-        self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "b"])
-        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "partial")), [])
 
     def test_delete(self) -> None:
         """A directory of which something is being removed keeps what is left when the device is cut off."""

@@ -405,7 +405,7 @@ class LaterWorkers:
         self.jobs.append((answer, job, args))
         return answer
 
-    finish = run
+    run_unbounded = run
 
     def work(self) -> int:
         """Run all that waits; gives how many jobs there were."""

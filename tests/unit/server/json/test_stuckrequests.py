@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer, provider
 
 from homeftp.config import STREAM_PIECE
-from homeftp.endpoint import parse
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.wire.messages import AtEndpoint
@@ -30,8 +29,8 @@ class Slow:
         self.resolution: Any = None
         self.working: Deferred[None] = Deferred()
 
-    def claims(self, body: AtEndpoint) -> PathLock:
-        return PathLock(parse(body.rel_endpoint), changes=False)
+    def path_lock(self, body: AtEndpoint) -> PathLock:
+        return PathLock(body.rel_endpoint, changes=False)
 
     def dispatch(self, request: IRequest, resolution: IResolution) -> Deferred[None]:
         self.resolution = resolution

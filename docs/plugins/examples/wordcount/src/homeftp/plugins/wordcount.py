@@ -12,7 +12,7 @@ class WordCount:
     body_type = AtEndpoint
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
-        text = await request.read_file(request.body.rel_endpoint, limit=1_000_000)
+        text = await request.files.read(request.body.rel_endpoint, limit=1_000_000)
         resolution.resolve(0, "counted", {"words": len(text.split())})
 
 

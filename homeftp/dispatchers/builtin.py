@@ -1,0 +1,25 @@
+"""The dispatchers that every server has."""
+
+from __future__ import annotations
+
+from typing import Callable, Mapping
+
+from homeftp.dispatchers.cmp import CmpDispatcher
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.get import GetDispatcher
+from homeftp.dispatchers.move import MoveDispatcher
+from homeftp.dispatchers.push import PushDispatcher
+from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.interfaces import IDispatcher
+
+BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
+    "GET": GetDispatcher,
+    "CMP": CmpDispatcher,
+    "PUSH": PushDispatcher,
+    "DELETE": DeleteDispatcher,
+    "MOVE": MoveDispatcher,
+    "VERSIONS": VersionsDispatcher,
+    "RESTORE": RestoreDispatcher,
+}
+"""How each is made, by request_type."""

@@ -1,0 +1,128 @@
+"""Small calls of many requests as one call of the store.
+
+What comes in while a job runs makes up the next one (`homeftp.workers.Batcher`), whatever connection it comes from: the
+store is called once for all of it, and makes small files durable with one sync. Every item has an outcome of its own:
+an exception fails that item only.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable, NamedTuple, Sequence, TypeVar
+
+import attrs
+
+from homeftp.config import SMALL_FILE
+from homeftp.endpoint import Endpoint
+from homeftp.files.revocation import RevocableJobs
+from homeftp.interfaces import IOpenFile, IStore, IWorkers
+from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
+from homeftp.workers import Batcher
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+STATS_PER_JOB = 256
+"""Endpoints that one job looks up, at most."""
+
+OPENS_PER_JOB = 64
+"""Files that one job opens, and reads where they are small, at most: each holds a descriptor or its content."""
+
+WRITES_PER_JOB = 256
+"""Small files that one job makes durable together, at most: beyond it a sync costs little per file already."""
+
+
+class StatItem(NamedTuple):
+    """What to look up: an endpoint, and the content whose partial upload may be resumed there."""
+
+    endpoint: Endpoint
+    hash: str | None = None
+    size: int | None = None
+    mtime_us: int | None = None
+
+
+StatResult = tuple["Entry | None", "ResumePoint | None"]
+"""What is at an endpoint, and how much of the content that was asked about has arrived."""
+
+
+class WriteItem(NamedTuple):
+    """A small file to write, and whose it is."""
+
+    request: WriteRequest
+    content: bytes
+    actor: Actor
+    jobs: RevocableJobs
+
+
+class Batches:
+    """The batches of one server: the requests of all its connections share them."""
+
+    def __init__(self, workers: IWorkers) -> None:
+        self.stats: Batcher[tuple[IStore, StatItem], StatResult] = Batcher(
+            workers, partial(by_store, stat_many), limit=STATS_PER_JOB
+        )
+        self.opens: Batcher[tuple[IStore, Endpoint], IOpenFile] = Batcher(
+            workers, partial(by_store, open_many), limit=OPENS_PER_JOB
+        )
+        self.writes: Batcher[tuple[IStore, WriteItem], Entry] = Batcher(
+            workers, partial(by_store, write_many), limit=WRITES_PER_JOB
+        )
+
+
+def by_store(
+    job: Callable[[IStore, Sequence[T]], Sequence[R | Exception]], items: Sequence[tuple[IStore, T]]
+) -> Sequence[R | Exception]:
+    """In a worker: the results of `job`, called once for each store with all items for it; in the order of the items.
+
+    Stores that are equal are one: those of the same account's connections.
+    """
+    positions: dict[IStore, list[int]] = {}
+    previous, current = None, []
+    for position, (store, _) in enumerate(items):
+        if store is not previous:
+            previous, current = store, positions.setdefault(store, [])
+        current.append(position)
+    if len(positions) == 1:
+        return job(items[0][0], [item for _, item in items])
+    results: dict[int, R | Exception] = {}
+    for store, its in positions.items():
+        results.update(zip(its, job(store, [items[position][1] for position in its]), strict=True))
+    return [results[position] for position in range(len(items))]
+
+
+def stat_many(store: IStore, items: Sequence[StatItem]) -> Sequence[StatResult | Exception]:
+    """Look up each item. What has arrived is looked up first: an upload that ends meanwhile is then found as a file."""
+    resume_points = [_resume_point(store, item) for item in items]
+    found = store.stat_many([item.endpoint for item in items])
+    return [
+        entry if isinstance(entry, Exception) else resume if isinstance(resume, Exception) else (entry, resume)
+        for entry, resume in zip(found, resume_points, strict=True)
+    ]
+
+
+def _resume_point(store: IStore, item: StatItem) -> ResumePoint | Exception | None:
+    endpoint, hash, size, mtime_us = item
+    if hash is None and size is None:
+        return None
+    try:
+        return store.resume_point(endpoint, hash, size, mtime_us)
+    except Exception as error:  # noqa: BLE001 (each item has its own outcome)
+        return error
+
+
+def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFile | Exception]:
+    """Open each file; those of at most `SMALL_FILE` bytes are read already."""
+    return store.open_many(endpoints, SMALL_FILE)
+
+
+def write_many(store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
+    """Write the items whose access was not revoked, durable together."""
+    first = items[0].actor
+    refusals = [item.jobs.refusal() for item in items]
+    writes = [
+        (item.request if item.actor is first else attrs.evolve(item.request, actor=item.actor), item.content)
+        for item, refusal in zip(items, refusals, strict=True)
+        if refusal is None
+    ]
+    written = iter(store.bind(first).write_many(writes) if writes else ())
+    return [next(written) if refusal is None else refusal for refusal in refusals]

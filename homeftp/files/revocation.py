@@ -1,0 +1,81 @@
+"""The jobs of one login in the pool, and the one check that access was not revoked before a job changes something.
+
+The check runs in the job itself, right before it calls the store: a job may have waited in the queue for longer than
+it takes to revoke a device.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Protocol, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred
+
+from homeftp.errors import Forbidden
+from homeftp.interfaces import IWorkers
+
+T = TypeVar("T")
+
+
+class RevocableLogin(Protocol):
+    """What this package asks of a login."""
+
+    @property
+    def revoked(self) -> bool:
+        """Whether access is known to be revoked. Cheap."""
+
+    def check(self) -> bool:
+        """Whether access is still granted, looked up now. Blocks."""
+
+
+class PermanentLogin:
+    """A login that nobody revokes: for tests, and for programs that use a store of their own."""
+
+    revoked = False
+
+    def check(self) -> bool:
+        """Access is always granted."""
+        return True
+
+
+@attrs.frozen(eq=False)
+class RevocableJobs:
+    """Runs the jobs of one login."""
+
+    workers: IWorkers
+    _login: RevocableLogin
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run a job that changes nothing; fails with `Busy` (51) when the queue is full."""
+        return self.workers.run(job, *args)
+
+    def run_change(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run a job that changes something: fails with `Forbidden` (33) where access was revoked before it begins."""
+        return self.workers.run(self._change, job, args)
+
+    def run_cleanup(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run a job that ends something, such as closing a file: never refused."""
+        return self.workers.run_unbounded(job, *args)
+
+    def _change(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
+        self.require_access()
+        return job(*args)
+
+    def require_access(self) -> None:
+        """Raise `Forbidden` (33) where access was revoked."""
+        refusal = self.refusal()
+        if refusal is not None:
+            raise refusal
+
+    def refusal(self) -> Forbidden | None:
+        """Why a change must not be made now; None where it may be."""
+        return _revoked() if self._login.revoked else None
+
+    def confirm_access(self) -> None:
+        """Look up whether access is still granted; raise `Forbidden` (33) where it is not. Blocks."""
+        if self._login.revoked or not self._login.check():
+            raise _revoked()
+
+
+def _revoked() -> Forbidden:
+    return Forbidden("access was revoked before this change was complete")

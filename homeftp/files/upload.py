@@ -1,0 +1,58 @@
+"""A large file on its way into a store: the pool writes one piece while the next arrives."""
+
+from __future__ import annotations
+
+from typing import Awaitable, Callable
+
+from twisted.internet.error import ConnectionLost
+
+from homeftp.errors import Busy, TimedOut
+from homeftp.files.revocation import RevocableJobs
+from homeftp.interfaces import IPayload, IStore, IUpload
+from homeftp.model import Entry, WriteRequest
+
+Progress = Callable[[int], Awaitable[None]]
+"""Told, while the part that arrived earlier is read again, how many bytes of it have been; waited for."""
+
+TrailingHash = Callable[[], "str | None"]
+"""Gives, once all content has been read, the hash that came behind it."""
+
+
+async def upload(
+    jobs: RevocableJobs,
+    store: IStore,
+    request: WriteRequest,
+    payload: IPayload,
+    progress: Progress | None,
+    trailing_hash: TrailingHash | None,
+) -> Entry:
+    """Write `payload` and commit it; the next piece is read only when the one before it is written.
+
+    Where the client is gone, or the pool is full, what has arrived is kept to be resumed, provided that access is still
+    granted. Whatever else goes wrong leaves no trace.
+    """
+    incoming: IUpload = await jobs.run_change(store.upload, request)
+    try:
+        if request.offset:
+            await _verify_resumed(jobs, incoming, progress)
+        while piece := await payload.read():
+            await jobs.run_change(incoming.write, piece)
+        return await jobs.run_change(incoming.commit, None if trailing_hash is None else trailing_hash())
+    except (ConnectionLost, TimedOut, Busy):
+        await jobs.run_cleanup(_suspend, jobs, incoming)
+        raise
+    finally:
+        await jobs.run_cleanup(incoming.abort)
+
+
+async def _verify_resumed(jobs: RevocableJobs, incoming: IUpload, progress: Progress | None) -> None:
+    steps = incoming.verify_resumed()
+    while (checked := await jobs.run(next, steps, None)) is not None:
+        if progress is not None:
+            await progress(checked)
+
+
+def _suspend(jobs: RevocableJobs, incoming: IUpload) -> None:
+    """In a worker. The flag may not be set yet for a device that hangs up as soon as it is revoked: look it up."""
+    jobs.confirm_access()
+    incoming.suspend()

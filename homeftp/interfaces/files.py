@@ -1,0 +1,195 @@
+"""The contract between the files of an account and everything that serves them: dispatchers and other front ends.
+
+Nothing here blocks and nothing here knows a protocol. Methods are called on the reactor's thread and raise the refusals
+of `homeftp.errors`; where a docstring names none, they are those of the `IStore` method of the same name.
+"""
+
+from __future__ import annotations
+
+from typing import AsyncIterator, Awaitable, Callable, Sequence
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from homeftp.endpoint import Endpoint
+from homeftp.model import Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+
+
+class IPayload(Interface):
+    """Bytes on their way: those that follow a request, or those that follow a response. Readable once."""
+
+    size: int = Attribute("How many bytes there are in all.")
+
+    def read() -> Awaitable[bytes]:
+        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last.
+
+        Raises what ended the stream early: `TimedOut` (53) when the peer
+        stalled, `twisted.internet.error.ConnectionLost` when it disconnected.
+        """
+
+    def read_all(limit: int) -> Awaitable[bytes]:
+        """All of it; raises `TooLarge` (22), naming the limit, when `size` is over `limit`."""
+
+
+class IWholePayload(IPayload):
+    """A payload that has arrived already, as small ones have."""
+
+    content: bytes = Attribute("What has not been read yet.")
+
+
+class IFileStream(Interface):
+    """A file that is open for reading. Close it in a `finally`."""
+
+    entry: Entry = Attribute("The file when it was opened; with its hash once that is known.")
+
+    def hash(cancelled: Callable[[], bool] = ...) -> Awaitable[str]:
+        """The hash of the file: known, or read step by step.
+
+        Raises `Changed` (44) when the file changes meanwhile, and
+        `twisted.internet.error.ConnectionLost` once `cancelled()` is true.
+        """
+
+    def read(offset: int, length: int) -> Awaitable[bytes]:
+        """Up to `length` bytes at `offset`, fewer only at the end. Raises `Changed` (44) when the file got shorter."""
+
+    def payload(offset: int, length: int) -> IPayload | bytes:
+        """The `length` bytes at `offset`, to be sent; they must not pass the end. One payload at a time."""
+
+    def verify(cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
+        """End the reading; the entry, with the hash where it is known or all was read as one payload.
+
+        Raises `Changed` (44) when the file is no longer what was opened.
+        """
+
+    def close() -> Awaitable[None]:
+        """Close the file. May be called twice, and after `verify`."""
+
+
+class IFileDraft(Interface):
+    """A file's content that can be read and written at any offset before it is committed; as `IDraft`.
+
+    Calls are carried out in the order in which they are made. End it with
+    `commit` or `abort`.
+    """
+
+    size: int = Attribute("Bytes of the draft now.")
+
+    def read(offset: int, length: int) -> Awaitable[bytes]:
+        """Up to `length` bytes of the draft at `offset`, fewer only at its end."""
+
+    def write(offset: int, data: bytes) -> Awaitable[None]:
+        """Replace or append bytes at `offset`; a gap behind the end reads as zeros."""
+
+    def truncate(size: int) -> Awaitable[None]:
+        """Cut the draft to `size` bytes, or extend it with zeros."""
+
+    def commit() -> Awaitable[Entry]:
+        """Put the draft in place, durably."""
+
+    def abort() -> Awaitable[None]:
+        """Discard the draft. May be called twice, and does nothing after `commit`."""
+
+
+class IFiles(Interface):
+    """The files of one account, as one login sees and changes them.
+
+    - Small calls of many requests, from any connection, reach the store together.
+    - Every change is refused with `Forbidden` (33) once access was revoked, also one that was asked for before.
+    - Every change is recorded as made by the login's `Actor`.
+    - `Busy` (51) is raised when the pool's queue is full.
+    """
+
+    capabilities: Capabilities = Attribute("What the store can do.")
+    read_only: str | None = Attribute("Why nothing can be changed; None where it can be.")
+
+    def stat(endpoint: Endpoint) -> Awaitable[Entry | None]:
+        """What exists at an endpoint, with its hash where that is known without reading; None where nothing exists."""
+
+    def stat_with_resume(
+        endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> Awaitable[tuple[Entry | None, ResumePoint | None]]:
+        """`stat`, and how much of the content described arrived there earlier (`IStore.resume_point`)."""
+
+    def hash(endpoint: Endpoint, cancelled: Callable[[], bool] = ...) -> Awaitable[Entry]:
+        """The entry of a file, with its hash, which is read where it is not known; as `IFileStream.hash`."""
+
+    def open(endpoint: Endpoint) -> Awaitable[IFileStream]:
+        """Open a file for reading."""
+
+    def read(endpoint: Endpoint, limit: int) -> Awaitable[bytes]:
+        """All of a file that is small enough to be held in memory.
+
+        Raises `NotFound` (40), `WrongKind` (43), `FiletypeNotAllowed` (42),
+        `TooLarge` (22) for more than `limit` bytes, and `Changed` (44) when
+        the file was changed meanwhile.
+        """
+
+    def list(endpoint: Endpoint, recursive: bool = False) -> AsyncIterator[ListingPage]:
+        """The entries of a directory, page by page."""
+
+    def versions(endpoint: Endpoint) -> AsyncIterator[Sequence[Version]]:
+        """The versions of what was at an endpoint and beneath it, page by page."""
+
+    def free_space() -> Awaitable[int | None]:
+        """Bytes that can still be stored; None where that is not known."""
+
+    def write(request: WriteRequest, content: bytes) -> Deferred[Entry]:
+        """Write a file of at most `config.SMALL_FILE` bytes; durable together with others (`IStore.write_many`)."""
+
+    def upload(
+        request: WriteRequest,
+        payload: IPayload,
+        progress: Callable[[int], Awaitable[None]] | None = None,
+        trailing_hash: Callable[[], str | None] | None = None,
+    ) -> Awaitable[Entry]:
+        """Write a file of any size as it arrives, no faster than the store takes it.
+
+        `progress` is told, while what arrived earlier is verified
+        (`request.offset`), how many bytes of it have been. `trailing_hash`
+        gives, once all was read, the hash that followed the content. An upload
+        that ends early (`ConnectionLost`, `TimedOut`, `Busy`) can be resumed.
+        """
+
+    def edit(request: WriteRequest) -> Awaitable[IFileDraft]:
+        """Begin to change a file's content at any offset."""
+
+    def make_directory(request: WriteRequest) -> Awaitable[Entry]:
+        """Make a directory and its parents; where it exists, give it the request's mtime and mode."""
+
+    def set_metadata(
+        endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None = None
+    ) -> Awaitable[Entry]:
+        """Change mtime (microseconds since 1970 UTC) and mode of a file or a directory; None leaves the value."""
+
+    def copy(
+        source: Endpoint,
+        target: Endpoint,
+        *,
+        source_precondition: str | None = None,
+        target_precondition: str | None = None,
+    ) -> Awaitable[Entry]:
+        """Copy a file's content, mtime and mode."""
+
+    def move(
+        source: Endpoint,
+        target: Endpoint,
+        *,
+        source_precondition: str | None = None,
+        target_precondition: str | None = None,
+    ) -> Awaitable[Entry]:
+        """Give a file or a directory another name."""
+
+    def remove(endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> Awaitable[int]:
+        """Remove a file or a directory, step by step; how many entries were removed."""
+
+    def restore(endpoint: Endpoint, at_us: int | None, precondition: str | None = None) -> Awaitable[Entry]:
+        """Put a version back: that of `at_us` (`Version.at_us`), or the newest."""
+
+
+__all__ = [
+    "IFileDraft",
+    "IFileStream",
+    "IFiles",
+    "IPayload",
+    "IWholePayload",
+]
