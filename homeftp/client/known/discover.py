@@ -115,7 +115,7 @@ class _Browser:
         self._reactor = reactor
         self._seconds = seconds
         self._quiet = quiet
-        self._heard_at: float | None = None
+        self._last_found_at: float | None = None
         self._is_cancelled = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -154,7 +154,7 @@ class _Browser:
         def on_change(zeroconf: Any, service_type: str, name: str, state_change: ServiceStateChange) -> None:
             if state_change is ServiceStateChange.Removed or name in seen or len(seen) >= _MAX_SERVERS:
                 return
-            self._heard_at = asyncio.get_running_loop().time()
+            self._last_found_at = asyncio.get_running_loop().time()
             info = AsyncServiceInfo(service_type, name)
             seen[name] = info, asyncio.ensure_future(info.async_request(zeroconf, self._seconds * 1000, multicast))
 
@@ -183,7 +183,7 @@ class _Browser:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds
         while not stop.is_set():
-            until = end if self._heard_at is None else min(end, self._heard_at + self._quiet)
+            until = end if self._last_found_at is None else min(end, self._last_found_at + self._quiet)
             if until <= loop.time():
                 break
             with contextlib.suppress(asyncio.TimeoutError):

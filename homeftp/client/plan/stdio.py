@@ -15,7 +15,7 @@ from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.client.transfer.payload import FilePayload, resume_from
+from homeftp.client.transfer.payload import UploadPayload, resume_from
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.errors import Changed, OperatorError
 from homeftp.hashing import filehash
@@ -74,7 +74,7 @@ async def _push(
             return
         await resume_from(source, compared.arrived, context.workers)
         if_hash = None if options.force else ABSENT if remote is None else remote.hash
-        payload = FilePayload(source, context.workers, observer)
+        payload = UploadPayload(source, context.workers, observer)
         await client.push(
             endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash, offset=source.offset
         )

@@ -20,7 +20,7 @@ async def resume_from(source: SourceFile, arrived: ResumePoint | None, workers: 
 
 
 @implementer(IPayload)
-class FilePayload:
+class UploadPayload:
     """The content of a large file and its hash; the next bytes are read while the last are sent."""
 
     def __init__(self, source: SourceFile, workers: IWorkers, observer: TransferObserver) -> None:

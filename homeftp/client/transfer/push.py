@@ -16,7 +16,7 @@ from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
-from homeftp.client.transfer.payload import FilePayload, resume_from
+from homeftp.client.transfer.payload import UploadPayload, resume_from
 from homeftp.errors import Changed, Refusal, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.model import ABSENT, Entry
@@ -144,7 +144,7 @@ class PushTransfer:
             body["hash_trailer"] = True
             if task.source.offset:
                 body["offset"] = task.source.offset
-            payload = FilePayload(task.source, self._context.workers, self._observer)
+            payload = UploadPayload(task.source, self._context.workers, self._observer)
             task.close_source = payload.close
         else:
             body["hash"] = content.hash
