@@ -146,11 +146,11 @@ class ReadingContract(ContractCase):
         """What exists all the time is listed exactly once, though others come and go meanwhile."""
         store = self.store()
         lasting = [f"{number:04}.txt" for number in range(LISTING_PAGE + 20)]
-        store.write_many([(request(name, size=1), b"x") for name in [*lasting, "0000a.txt", "0500a.txt"]])
+        store.write_many([(request(name, size=1), b"x") for name in [*lasting, "0000a.txt", "0001a.txt", "0500a.txt"]])
         pages = store.list(ROOT, False)
         seen = [entry.name for entry in next(pages).entries]
-        self.remove(store, "0000a.txt")
-        self.remove(store, "0500a.txt")
+        for name in ("0000a.txt", "0001a.txt", "0500a.txt"):
+            self.remove(store, name)
         self.write(store, "0000b.txt", b"")
         self.write(store, "9999.txt", b"")
         seen += [entry.name for page in pages for entry in page.entries]

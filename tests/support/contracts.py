@@ -1,0 +1,32 @@
+"""Whether a part of the store contract notices that a store is wrong: the controls of `homeftp.testing.contract`."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from twisted.trial.reporter import TestResult
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.store.memory import MemoryStore
+
+
+class ControlCase(SynchronousTestCase):
+    """Runs single tests of `contract` with other stores."""
+
+    contract: type[Any]
+
+    def assert_caught(self, test: str, make_store: Callable[[StoreOptions], IStore]) -> None:
+        """That test fails with this store, and passes with the right one."""
+        self.assertTrue(self._passes(test, MemoryStore), f"{test} fails with the right store")
+        self.assertFalse(self._passes(test, make_store), f"{test} passes with a wrong store")
+
+    def _passes(self, test: str, make_store: Callable[[StoreOptions], IStore]) -> bool:
+        class Case(self.contract, SynchronousTestCase):  # type: ignore[misc,name-defined]
+            def make_store(self, options: StoreOptions) -> IStore:
+                return make_store(options)
+
+        result = TestResult()
+        Case(test).run(result)
+        self.assertEqual(result.testsRun, 1)
+        return bool(result.wasSuccessful())

@@ -1,0 +1,108 @@
+"""The contract of editing notices drafts that show early, and copies that lose something."""
+
+from __future__ import annotations
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.interfaces.store import IDraft
+from homeftp.model import Capabilities, Entry, WriteRequest
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.contract.editing import EditingContract
+from tests.support.contracts import ControlCase
+
+
+class EditingControls(ControlCase):
+    """Each wrong store is caught."""
+
+    contract = EditingContract
+
+    def test_drafts(self) -> None:
+        """Drafts that begin empty, or leave a file although they were aborted, or forget the condition."""
+
+        class Empty(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                draft = super().edit(request)
+                draft.truncate(0)
+                return draft
+
+        class Early(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                if self.stat(request.endpoint) is None:
+                    self.write_many([(WriteRequest(endpoint=request.endpoint), b"")])
+                return super().edit(request)
+
+        class Unconditional(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                return super().edit(attrs.evolve(request, precondition=None))
+
+        self.assert_caught("test_draft", Empty)
+        self.assert_caught("test_new_draft", Early)
+        self.assert_caught("test_draft_conditions", Unconditional)
+
+    def test_metadata(self) -> None:
+        """Metadata whose missing half is set to now, and that is changed whatever is there."""
+
+        class Both(MemoryStore):
+            def set_metadata(
+                self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+            ) -> Entry:
+                return super().set_metadata(
+                    endpoint, mtime_us=mtime_us or 0, mode=mode or 0o644, precondition=precondition
+                )
+
+        class Unconditional(MemoryStore):
+            def set_metadata(
+                self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+            ) -> Entry:
+                return super().set_metadata(endpoint, mtime_us=mtime_us, mode=mode, precondition=None)
+
+        self.assert_caught("test_metadata", Both)
+        self.assert_caught("test_metadata_refused", Unconditional)
+
+    def test_copies(self) -> None:
+        """Copies that are new files, or that take the source away."""
+
+        class New(MemoryStore):
+            def copy(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                *,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                content = self.open(source).read(0, 10**9)
+                (written,) = self.write_many([(WriteRequest(endpoint=target, size=len(content)), content)])
+                assert isinstance(written, Entry)
+                return written
+
+        class Moves(MemoryStore):
+            def copy(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                *,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                return self.move(source, target, source_precondition, target_precondition)
+
+        self.assert_caught("test_copy", New)
+        self.assert_caught("test_copy", Moves)
+        self.assert_caught("test_copy_refused", New)
+
+    def test_denied(self) -> None:
+        """A store whose capabilities deny what it does nevertheless."""
+
+        class Denies(MemoryStore):
+            @property
+            def capabilities(self) -> Capabilities:
+                return Capabilities()
+
+            @capabilities.setter
+            def capabilities(self, capabilities: Capabilities) -> None:
+                pass
+
+        for test in ("test_draft", "test_metadata", "test_copy"):
+            self.assert_caught(test, Denies)

@@ -1,0 +1,74 @@
+"""The contract of the owner's limits notices options that are ignored, and messages that no person understands."""
+
+from __future__ import annotations
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal, TooLarge
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import Entry, WriteRequest
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.contract.limits import LimitsContract
+from tests.support.contracts import ControlCase
+
+
+class LimitsControls(ControlCase):
+    """Each wrong store is caught."""
+
+    contract = LimitsContract
+
+    def test_ignored(self) -> None:
+        """An option that is not looked at."""
+        self.assert_caught("test_filetypes", lambda options: MemoryStore(attrs.evolve(options, filetypes=())))
+        self.assert_caught("test_file_size", lambda options: MemoryStore(attrs.evolve(options, file_size=None)))
+
+    def test_quota(self) -> None:
+        """A quota that is promised and not kept, or one for which no version ever makes room."""
+
+        class Boundless(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self._tree.reserve = lambda endpoint, size: None  # type: ignore[method-assign]
+
+        class Stubborn(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self._tree._oldest = list  # type: ignore[method-assign]
+
+        self.assert_caught("test_quota", Boundless)
+        self.assert_caught("test_quota", Stubborn)
+
+    def test_one_way(self) -> None:
+        """A type that only moving does not look at; a size that only uploads of unknown size do not."""
+
+        class Moves(MemoryStore):
+            def move(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                self._tree.nodes[target.parts] = self._tree.nodes.pop(source.parts)
+                return self._tree.nodes[target.parts].entry()
+
+        class Streams(MemoryStore):
+            def _check_size(self, endpoint: Endpoint, size: int) -> None:
+                pass
+
+        self.assert_caught("test_filetypes", Moves)
+        self.assert_caught("test_file_size", Streams)
+
+    def test_words(self) -> None:
+        """A message with a parameter of the wire, and an empty one."""
+        for message in ("size in meta_data is too large", ""):
+
+            class Rough(MemoryStore):
+                def _begin(self, request: WriteRequest, message: str = message) -> bytes:
+                    try:
+                        return super()._begin(request)
+                    except Refusal:
+                        raise TooLarge(message) from None
+
+            self.assert_caught("test_file_size", Rough)

@@ -1,0 +1,118 @@
+"""The contract of reading notices stores that read wrongly."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from homeftp.endpoint import Endpoint
+from homeftp.interfaces.store import IOpenFile
+from homeftp.model import Entry, ListingPage
+from homeftp.store.buffers import BytesFile
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.contract.reading import ReadingContract
+from tests.support.contracts import ControlCase
+
+
+class _Live(BytesFile):
+    """Reads what is there now, not what was."""
+
+    store: MemoryStore
+    endpoint: Endpoint
+
+    def read(self, offset: int, length: int) -> bytes:
+        return MemoryStore.open(self.store, self.endpoint).read(offset, length)
+
+
+class ReadingControls(ControlCase):
+    """Each wrong store is caught."""
+
+    contract = ReadingContract
+
+    def test_order(self) -> None:
+        """Listings that are sorted as whole paths, or not at all."""
+
+        class AsPaths(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                entries = [entry for page in super().list(endpoint, recursive) for entry in page.entries]
+                yield ListingPage(tuple(sorted(entries, key=lambda entry: entry.name.encode())))
+
+        class Backwards(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                for page in super().list(endpoint, recursive):
+                    yield ListingPage(page.entries[::-1])
+
+        self.assert_caught("test_order", AsPaths)
+        self.assert_caught("test_order", Backwards)
+
+    def test_pages(self) -> None:
+        """A page for everything, and pages that are counted from the start while entries go."""
+
+        class OnePage(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                yield ListingPage(tuple(entry for page in super().list(endpoint, recursive) for entry in page.entries))
+
+        class ByNumber(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                start = 0
+                while True:
+                    entries = [entry for page in super().list(endpoint, recursive) for entry in page.entries]
+                    if start >= len(entries):
+                        return
+                    yield ListingPage(tuple(entries[start : start + 500]))
+                    start += 500
+
+        self.assert_caught("test_pages", OnePage)
+        self.assert_caught("test_list_while_changing", ByNumber)
+
+    def test_eager(self) -> None:
+        """A listing that refuses before its first step, and one of a file that is empty."""
+
+        class Eager(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                return iter(list(super().list(endpoint, recursive)))
+
+        class Lenient(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                found = self.stat(endpoint)
+                return iter(()) if found is None or found.kind == "file" else super().list(endpoint, recursive)
+
+        self.assert_caught("test_list_refused", Eager)
+        self.assert_caught("test_list_refused", Lenient)
+
+    def test_live(self) -> None:
+        """An open file that follows its name."""
+
+        class Live(MemoryStore):
+            def open(self, endpoint: Endpoint) -> IOpenFile:
+                file = super().open(endpoint)
+                live = _Live(file.entry, b"")
+                live.store, live.endpoint = self, endpoint
+                return live
+
+        self.assert_caught("test_snapshot", Live)
+
+    def test_all_or_nothing(self) -> None:
+        """Many that are opened, or looked up, only if all of them can be; results in another order."""
+
+        class Together(MemoryStore):
+            def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+                return [self.open(endpoint) for endpoint in endpoints]
+
+        class Sorted(MemoryStore):
+            def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+                return super().stat_many(sorted(endpoints))
+
+        self.assert_caught("test_open_many", Together)
+        self.assert_caught("test_stat_many", Sorted)
+
+    def test_unlike_the_interface(self) -> None:
+        """A method with other parameters than its interface has."""
+
+        class Other(MemoryStore):
+            def stat(self, path: Endpoint) -> Entry | None:
+                return super().stat(path)
+
+            def list(self, endpoint: Endpoint) -> Iterator[ListingPage]:  # type: ignore[override]
+                return super().list(endpoint, False)
+
+        self.assert_caught("test_interfaces", Other)

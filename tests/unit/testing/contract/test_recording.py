@@ -1,0 +1,90 @@
+"""The contract of the change log notices records in another order, of another actor, or none."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from typing import Sequence
+
+import attrs
+
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import Actor, Change, WriteRequest
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.contract.recording import RecordingContract
+from tests.support.contracts import ControlCase
+
+
+def _recording(options: StoreOptions, change: object) -> MemoryStore:
+    """A store whose records go through `change` first."""
+    record = options.record_changes
+    return MemoryStore(attrs.evolve(options, record_changes=lambda changes: record(change(changes))))  # type: ignore[operator]
+
+
+class RecordingControls(ControlCase):
+    """Each wrong store is caught."""
+
+    contract = RecordingContract
+
+    def test_order(self) -> None:
+        """Records in another order than the changes."""
+        late: list[Change] = []
+        chance = random.Random(1)
+
+        def shuffled(changes: Sequence[Change]) -> Sequence[Change]:
+            late.extend(changes)
+            chance.shuffle(late)
+            given = late[2:]
+            del late[2:]
+            return given
+
+        self.assert_caught("test_replay", lambda options: _recording(options, shuffled))
+
+    def test_left_out(self) -> None:
+        """Directories without records; facts that are left out."""
+
+        def files(changes: Sequence[Change]) -> Sequence[Change]:
+            return [change for change in changes if change.kind == "file"]
+
+        def bare(changes: Sequence[Change]) -> Sequence[Change]:
+            return [attrs.evolve(change, old_hash=None) for change in changes]
+
+        self.assert_caught("test_each", lambda options: _recording(options, files))
+        self.assert_caught("test_facts", lambda options: _recording(options, bare))
+
+    def test_actors(self) -> None:
+        """Everything done by the server; the bound actor before the one of the request; binding for everyone."""
+
+        class Nobody(MemoryStore):
+            def bind(self, actor: Actor) -> MemoryStore:
+                return self
+
+        class BoundCounts(MemoryStore):
+            def _actor_of(self, request: WriteRequest) -> Actor:
+                return self._actor
+
+        class BindsAll(MemoryStore):
+            def bind(self, actor: Actor) -> MemoryStore:
+                self._actor = actor
+                return self
+
+        for wrong in (Nobody, BoundCounts, BindsAll):
+            self.assert_caught("test_actors", wrong)
+
+    def test_dropped(self) -> None:
+        """Failures of the log that nobody hears of, at once or at the end."""
+
+        class Silent(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                def record(changes: Sequence[Change]) -> None:
+                    with contextlib.suppress(OSError):
+                        options.record_changes(changes)
+
+                super().__init__(attrs.evolve(options, record_changes=record))
+
+        class SilentEnd(MemoryStore):
+            def close(self) -> None:
+                pass
+
+        self.assert_caught("test_unrecorded", Silent)
+        self.assert_caught("test_close", SilentEnd)

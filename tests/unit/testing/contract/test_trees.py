@@ -1,0 +1,136 @@
+"""The contract of directories notices half moves, hasty removals and names that are too similar."""
+
+from __future__ import annotations
+
+import time
+from typing import Generator
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import Entry
+from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.wording import into_itself
+from homeftp.testing.contract.trees import TreesContract
+from tests.support.contracts import ControlCase
+
+
+class TreesControls(ControlCase):
+    """Each wrong store is caught."""
+
+    contract = TreesContract
+
+    def test_moves(self) -> None:
+        """Directories that move file by file, or onto others; files that move without what they replace being kept."""
+
+        class Slowly(MemoryStore):
+            def move(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                self._tree.nodes[target.parts] = self._tree.nodes[source.parts]
+                for names in self._tree.beneath(source.parts):
+                    with self._tree.lock:
+                        self._tree.nodes[target.parts + names[len(source.parts) :]] = self._tree.nodes.pop(names)
+                    time.sleep(0)
+                return self._tree.nodes.pop(source.parts).entry()
+
+        class Onto(MemoryStore):
+            def move(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                if source.parts and source.parts == target.parts[: len(source.parts)]:
+                    raise into_itself(source)
+                self._tree.nodes.pop(target.parts, None)
+                return super().move(source, target, source_precondition, target_precondition)
+
+        self.assert_caught("test_directory_moves_at_once", Slowly)
+        self.assert_caught("test_move_refused", Onto)
+        self.assert_caught("test_move_file", Onto)
+
+    def test_prefixes(self) -> None:
+        """A directory that takes along what only begins with its name."""
+
+        class Prefix(MemoryStore):
+            def _move_directory(self, source: Endpoint, target: Endpoint, *rest: object) -> None:
+                super()._move_directory(source, target, *rest)  # type: ignore[arg-type]
+                for names in list(self._tree.nodes):
+                    if names and names[0].startswith(source.name):
+                        self._tree.nodes[target.parts[:1] + names] = self._tree.nodes.pop(names)
+
+        self.assert_caught("test_move_directory", Prefix)
+
+    def test_removals(self) -> None:
+        """Removals that begin before their first step, go on when they are closed, or take what is not empty."""
+
+        class Hasty(MemoryStore):
+            def remove(
+                self, endpoint: Endpoint, precondition: str | None, recursive: bool
+            ) -> Generator[int, None, None]:
+                steps = list(super().remove(endpoint, precondition, recursive))
+                yield from steps
+
+        class Eager(MemoryStore):
+            def remove(
+                self, endpoint: Endpoint, precondition: str | None, recursive: bool
+            ) -> Generator[int, None, None]:
+                try:
+                    steps = list(super().remove(endpoint, precondition, recursive))
+                except Refusal as refused:
+                    raise refused from None
+                return (step for step in steps)
+
+        class Anything(MemoryStore):
+            def remove(
+                self, endpoint: Endpoint, precondition: str | None, recursive: bool
+            ) -> Generator[int, None, None]:
+                yield from super().remove(endpoint, None, True)
+
+        self.assert_caught("test_remove_in_steps", Hasty)
+        self.assert_caught("test_remove_in_steps", Eager)
+        self.assert_caught("test_remove", Anything)
+        self.assert_caught("test_remove_refused", Anything)
+
+    def test_names(self) -> None:
+        """Names that are never too similar, and names that are so to themselves."""
+
+        def free(endpoint: Endpoint, *, leaving: Endpoint | None = None) -> None:
+            return None
+
+        class Never(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self._tree.check_name = free  # type: ignore[method-assign]
+
+        class Always(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                check = self._tree.check_name
+
+                def alone(endpoint: Endpoint, *, leaving: Endpoint | None = None) -> None:
+                    check(endpoint)
+
+                self._tree.check_name = alone  # type: ignore[method-assign]
+
+        self.assert_caught("test_similar_names", Never)
+        self.assert_caught("test_own_name", Always)
+
+    def test_directories(self) -> None:
+        """Directories that may be made over files."""
+
+        class Over(MemoryStore):
+            def _make_directories(self, endpoint: Endpoint, actor: object, changed: object) -> None:
+                for depth in range(1, len(endpoint.parts) + 1):
+                    node = self._tree.nodes.get(endpoint.parts[:depth])
+                    if node is not None and node.kind == "file":
+                        del self._tree.nodes[endpoint.parts[:depth]]
+                super()._make_directories(endpoint, actor, changed)  # type: ignore[arg-type]
+
+        self.assert_caught("test_make_directory_refused", Over)
