@@ -1,6 +1,8 @@
-"""The command line: a module for each subcommand, imported only when it is called.
+"""The command line. `main` holds the table of subcommands; each subcommand is one module, imported when it is called.
 
-Such a module has `add_arguments(parser)` and `run(options) -> int`, and
-imports nothing at its top that takes time, so that `homeftp --help` and completion
-stay quick.
+`commands` talks to a server, `owner` works on the state folder of this machine's server, `transfer` runs and reports
+what push, get and cmp do, `connect` makes the connection, `terminal` reads and writes the standard streams.
+
+The module of a subcommand defines `add_arguments(parser)` and `run(options) -> int`. It imports what is slow to
+import inside functions, so that `homeftp --help` and completion stay quick.
 """

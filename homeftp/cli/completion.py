@@ -1,32 +1,28 @@
-"""`homeftp completion`: what a shell needs to complete our command lines."""
+"""`homeftp completion`: print the script with which a shell completes command lines of homeftp."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from homeftp.cli.terminal.exitcodes import Exit
 
 SHELLS = ("bash", "zsh", "tcsh")
 
-SERVERS, SERVER_PLACES, PLACES = "_homeftp_servers", "_homeftp_server_places", "_homeftp_places"
-"""What a word may be: a known server's name; `NAME:`; or that, or a file here."""
-
 _BASH = r"""
-_homeftp_servers() {
+_homeftp_server_names() {
   compgen -W "$("${COMP_WORDS[0]/#\~/$HOME}" remote list 2>/dev/null | cut -d ' ' -f 1)" -- "$1"
 }
 
-_homeftp_server_places() {
-  _homeftp_servers "$1" | sed 's/$/:/'
+_homeftp_remote_paths() {
+  _homeftp_server_names "$1" | sed 's/$/:/'
 }
 
-_homeftp_places() {
-  _homeftp_server_places "$1"
+_homeftp_any_paths() {
+  _homeftp_remote_paths "$1"
   compgen -f -- "$1"
 }
 
-# bash takes NAME:PATH apart at the colon, and replaces only what is behind it.
+# bash splits NAME:PATH at the colon, and replaces only the part after it.
 _homeftp() {
   local line=${COMP_LINE:0:COMP_POINT} COMP_WORDS COMP_CWORD word
   read -a COMP_WORDS <<< "$line"
@@ -47,37 +43,37 @@ complete -o bashdefault -F _homeftp homeftp
 """
 
 _ZSH = r"""
-_homeftp_servers() {
+_homeftp_server_names() {
   local -a servers
   servers=(${(f)"$(homeftp remote list 2>/dev/null | cut -d ' ' -f 1)"})
   compadd -- $servers
 }
 
-_homeftp_server_places() {
+_homeftp_remote_paths() {
   local -a servers
   servers=(${(f)"$(homeftp remote list 2>/dev/null | cut -d ' ' -f 1)"})
   compadd -S '' -- ${^servers}:
 }
 
-_homeftp_places() {
-  _homeftp_server_places
+_homeftp_any_paths() {
+  _homeftp_remote_paths
   _files
 }
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The shell, and how to use what is printed."""
-    parser.add_argument("shell", choices=SHELLS, help="the shell that you use")
+    """Add the shell's name."""
+    parser.add_argument("shell", choices=SHELLS, help="your shell")
     parser.epilog = (
-        "bash: homeftp completion bash > ~/.local/share/bash-completion/completions/homeftp - "
+        "Installation: bash: homeftp completion bash > ~/.local/share/bash-completion/completions/homeftp - "
         "zsh: homeftp completion zsh > _homeftp, in a folder of $fpath - "
         "tcsh: homeftp completion tcsh > ~/.homeftp.csh, and source it in ~/.tcshrc"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the script."""
+    """Print the script of a shell; returns the exit code."""
     import shtab
 
     from homeftp.cli.main import COMMANDS, build_parser
@@ -86,32 +82,3 @@ def run(options: argparse.Namespace) -> int:
     script = shtab.complete(build_parser(COMMANDS), shell=options.shell, preamble=preamble)
     print(f"{script}\n{_BASH}" if options.shell == "bash" else script)
     return Exit.DONE
-
-
-def completes(argument: Any, kind: str) -> None:
-    """Say what the words of an argument may be: `SERVERS`, `SERVER_PLACES` or `PLACES`."""
-    argument.complete = {"bash": kind, "zsh": kind}
-
-
-def add_server_options(parser: argparse.ArgumentParser) -> None:
-    """The server's options as argparse has them, for completion alone: twistd parses them."""
-    import shtab
-    from twisted.python.usage import CompleteDirs, CompleteFiles
-
-    from homeftp.tap import Options
-
-    def completed(argument: Any, action: object) -> None:
-        if isinstance(action, CompleteDirs):
-            argument.complete = shtab.DIRECTORY
-        elif isinstance(action, CompleteFiles):
-            argument.complete = shtab.FILE
-
-    server = Options()
-    for spelled in server.longOpt:
-        name = spelled.removesuffix("=")
-        if name == "help":
-            continue  # argparse has its own
-        summary = " ".join(server.docs[name].split()).replace("%", "%%")
-        argument = parser.add_argument(f"--{name}", action="store" if spelled != name else "store_true", help=summary)
-        completed(argument, server.compData.optActions.get(name))
-    completed(parser.add_argument("root", metavar="DIR", nargs="?"), CompleteDirs())

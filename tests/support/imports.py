@@ -62,7 +62,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.transfer": SHARED | {"client.api", "client.connection", "client.errors", "client.files", "wire"},
     "client.plan": CONTRACTS | {"hashing", "client.api", "client.errors", "client.files", "client.transfer", "wire"},
     "client": CLIENT,
-    "cli": SHARED | CLIENT | {"accounts", "client", "store.policy", "tap", "wire"},
+    "cli.terminal": frozenset({"errors", "client"}),
+    "cli.connect": SHARED
+    | {"cli.terminal", "client", "client.connection", "client.errors", "client.known", "client.plan", "client.transfer"},
+    "cli.transfer": frozenset({"errors", "cli.terminal", "client", "client.transfer"}),
+    "cli.commands": CONTRACTS
+    | {"cli.connect", "cli.terminal", "cli.transfer", "crypto", "discovery", "wire"}
+    | {"client", "client.connection", "client.known", "client.plan"},
+    "cli.owner": SHARED | {"accounts", "cli.terminal", "store.policy", "tap"},
+    "cli": frozenset({"", "cli.commands", "cli.owner", "cli.terminal"}),
     "__main__": frozenset({"cli"}),
     "testing": SHARED
     | CLIENT

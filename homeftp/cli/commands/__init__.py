@@ -1,1 +1,1 @@
-"""Commands for people on the other machines."""
+"""The commands that use a server from another machine."""

@@ -1,55 +1,52 @@
-"""`homeftp cmp`: tell whether files here and on a server are the same."""
+"""`homeftp cmp`: compare files on this machine with files on a server."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from homeftp.cli.commands.transfers import transfer
-from homeftp.cli.completion import PLACES, completes
-from homeftp.cli.connect.operands import one_remote, operand
+from homeftp.cli.connect.operands import common_remote, parse_operand
 from homeftp.cli.connect.session import with_remote
-from homeftp.cli.terminal.output import add_output_arguments
+from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
+from homeftp.cli.transfer.report import add_output_arguments
+from homeftp.cli.transfer.run import run_transfer
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext, TransferOptions
-    from homeftp.client.transfer.observer import TransferObserver
+    from homeftp.client import Client, TransferContext, TransferObserver, TransferOptions
 
 _EPILOG = """\
-Compares content, size, time and mode of files, and the mode of folders. The second place is found as push or get
-would find it: cmp lib nas: compares with nas:lib. Links and other things that cannot be sent are named and not
-compared.
+Compares content, size, time and mode of files, and the mode of folders. The second path works as the target of push
+and get does: `cmp lib nas:` compares lib with nas:lib. Symbolic links and special files are reported as skipped.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Two places, one of them at a server."""
+    """Add two paths, one of them on a server."""
     parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
-    first = parser.add_argument("first", metavar="FIRST", help="a file or folder here, or NAME:PATH")
-    second = parser.add_argument("second", metavar="SECOND", help="the other: NAME:PATH, or here")
-    completes(first, PLACES)
-    completes(second, PLACES)
-    parser.add_argument("-r", "--recursive", action="store_true", help="for folders; they are compared without it too")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print what is the same, too")
+    first = parser.add_argument("first", metavar="FIRST", help="a local file or folder, or NAME:PATH")
+    second = parser.add_argument("second", metavar="SECOND", help="the other one: NAME:PATH, or a local path")
+    set_completer(first, ANY_PATHS)
+    set_completer(second, ANY_PATHS)
+    parser.add_argument("-r", "--recursive", action="store_true", help="accepted for symmetry; folders always recurse")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also print what is the same")
     add_output_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare."""
-    first, second = operand(options.first), operand(options.second)
+    """Compare two paths; returns the exit code."""
+    first, second = parse_operand(options.first), parse_operand(options.second)
     if (first.remote is None) == (second.remote is None):
-        raise OperatorError("one of the two is at a server: homeftp cmp lib nas:lib")
+        raise OperatorError("Exactly one of the two paths must be on a server, as in: homeftp cmp lib nas:lib")
     local_first = first.remote is None
-    here, there = (first, second) if local_first else (second, first)
+    local, remote = (first, second) if local_first else (second, first)
 
-    async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
+    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
         from homeftp.client import cmp
 
-        async def compare(choices: TransferOptions, watch: TransferObserver) -> None:
-            await cmp(client, tools, here.path, there.path, watch, local_first=local_first)
+        async def compare(choices: TransferOptions, observer: TransferObserver) -> None:
+            await cmp(client, context, local.path, remote.path, observer, local_first=local_first)
 
-        return await transfer(reactor, options, compare, options.first, tools.reconnector)
+        return await run_transfer(reactor, options, compare, options.first, context.reconnector)
 
-    return with_remote(one_remote([there]), work)
+    return with_remote(common_remote([remote]), work)

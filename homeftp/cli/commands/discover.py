@@ -1,6 +1,6 @@
-"""`homeftp discover`: the servers that announce themselves in this network. Whether one is what it says, pairing tells.
+"""`homeftp discover`: list the servers that announce themselves on this network.
 
-What they say is shown, and nothing is done about it.
+An announcement proves nothing, because anyone on the network can send one. Only pairing proves a server's identity.
 """
 
 from __future__ import annotations
@@ -11,44 +11,44 @@ import sys
 from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import print_json, shown
+from homeftp.cli.terminal.text import print_json, printable
 
 if TYPE_CHECKING:
     from homeftp.client.known.discover import AnnouncedServer
     from homeftp.client.known.remotes import Remote
 
-_LONGEST = 60.0
+_MAX_SECONDS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """For how long."""
+    """Add how long to listen, and the output format."""
     parser.add_argument(
-        "--seconds", metavar="N", type=_seconds, default=3.0, help="for how long to listen for them (default 3)"
+        "--seconds", metavar="N", type=_parse_seconds, default=3.0, help="how long to listen (default: 3)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a server, for scripts")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per server, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """List them."""
+    """List the servers; returns the exit code."""
     from homeftp.cli.connect.reactor import run_reactor
     from homeftp.client.known.discover import browse
     from homeftp.client.known.remotes import Remotes, client_folder
 
-    known = by_fingerprint(Remotes(client_folder(os.environ)).all())
+    known = names_by_fingerprint(Remotes(client_folder(os.environ)).all())
 
     async def main(reactor: Any) -> int:
         found = await browse(reactor, options.seconds, quiet=None)
         for server in found:
-            _print(server, known.get(server.fingerprint, []), options.json)
+            print_server(server, known.get(server.fingerprint, []), options.json)
         if not found and not options.json:
-            print("no server announces itself in this network", file=sys.stderr)
+            print("No server announces itself on this network.", file=sys.stderr)
         return Exit.DONE
 
     return run_reactor(main)
 
 
-def by_fingerprint(remotes: Iterable[Remote]) -> Mapping[str, list[str]]:
-    """The names of the known servers, by what each announces of its fingerprint."""
+def names_by_fingerprint(remotes: Iterable[Remote]) -> Mapping[str, list[str]]:
+    """The names of the known servers, by the short fingerprint that a server announces."""
     from homeftp.discovery import short
 
     names: dict[str, list[str]] = {}
@@ -57,9 +57,10 @@ def by_fingerprint(remotes: Iterable[Remote]) -> Mapping[str, list[str]]:
     return names
 
 
-def _print(server: AnnouncedServer, names: list[str], json: bool) -> None:
+def print_server(server: AnnouncedServer, names: list[str], as_json: bool) -> None:
+    """Print one announced server, and the names of the known servers that have its fingerprint."""
     addresses = [str(each) for each in server.addresses]
-    if json:
+    if as_json:
         print_json(
             {
                 "name": server.name,
@@ -70,15 +71,15 @@ def _print(server: AnnouncedServer, names: list[str], json: bool) -> None:
             }
         )
         return
-    known = f"   says that it is {' and '.join(names)}" if names else ""
-    print(f"{shown(server.name):20} {', '.join(addresses)}   SHA256:{server.fingerprint}...{known}")
+    claim = f"   claims to be {' and '.join(names)}" if names else ""
+    print(f"{printable(server.name):20} {', '.join(addresses)}   SHA256:{server.fingerprint}...{claim}")
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"give seconds, at most {_LONGEST:.0f}")
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, at most {_MAX_SECONDS:.0f}")
     return seconds

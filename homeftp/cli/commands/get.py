@@ -1,4 +1,4 @@
-"""`homeftp get`: fetch files from a server, except what is equal here."""
+"""`homeftp get`: download files from a server, except those that are the same on this machine."""
 
 from __future__ import annotations
 
@@ -6,64 +6,60 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from homeftp.cli.commands.transfers import add_transfer_arguments, transfer
-from homeftp.cli.completion import PLACES, completes
-from homeftp.cli.connect.operands import STANDARD, Operand, one_remote, operand, server_path
+from homeftp.cli.connect.operands import STANDARD, Operand, common_remote, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
+from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext, TransferOptions
-    from homeftp.client.transfer.observer import TransferObserver
+    from homeftp.client import Client, TransferContext, TransferObserver, TransferOptions
 
 _EPILOG = """\
-A file goes to the target's own name, or inside it when the target is a folder or ends in / . With -r a folder maps
-exactly onto the target (get -r nas:lib out), or goes inside it under its own name when the target ends in / or is . ,
-or when there are several sources; nas:lib/ stands for what is in lib. Without a target, files come into the current
-folder. What is equal is not fetched. What differs is replaced, if it is still what was compared; what is newer here is
-asked about, and left alone where nobody can be asked. - is standard output.
+A file is written to TARGET, or into it when TARGET is a folder or ends in "/". With -r, a folder maps exactly onto
+TARGET (get -r nas:lib out); it goes into TARGET under its own name when TARGET ends in "/" or is ".", or when there
+are several sources. nas:lib/ means the contents of lib. Without TARGET, files go into the current folder. Files that
+are the same are skipped. A file that differs is replaced if it is still what was compared. When the local file is
+newer, homeftp asks at a terminal, and otherwise leaves it unchanged. TARGET "-" is standard output.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Sources, target, and how."""
+    """Add sources, target and the transfer options."""
     parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
-    places = parser.add_argument(
-        "places", metavar="NAME:PATH", nargs="+", help="a file at the server, or with -r a folder"
-    )
+    paths = parser.add_argument("paths", metavar="NAME:PATH", nargs="+", help="a file on a server, or with -r a folder")
     target = parser.add_argument(
-        "target", metavar="TARGET", nargs="?", help="where it goes (default: the current folder)"
+        "target", metavar="TARGET", nargs="?", help="where to write it (default: the current folder)"
     )
-    completes(places, PLACES)
-    completes(target, PLACES)
+    set_completer(paths, ANY_PATHS)
+    set_completer(target, ANY_PATHS)
     add_transfer_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fetch."""
-    places = [*options.places, *([options.target] if options.target is not None else [])]
-    target = "." if operand(places[-1]).remote is not None else places.pop()
-    sources = [Operand(*server_path(place)) for place in places]
+    """Download; returns the exit code."""
+    paths = [*options.paths, *([options.target] if options.target is not None else [])]
+    target = "." if parse_operand(paths[-1]).remote is not None else paths.pop()
+    sources = [Operand(*parse_remote_operand(path)) for path in paths]
     if not sources:
-        raise OperatorError("say what to get: NAME:path")
+        raise OperatorError(f"{target!r} is not a path on a server. Name what to download: NAME:PATH")
     if target == STANDARD and len(sources) > 1:
-        raise OperatorError("one file at a time goes to standard output")
+        raise OperatorError("Standard output takes one file. Name one source.")
     if target == STANDARD and options.recursive:
-        raise OperatorError("only a file goes to standard output, no folder: leave -r out, or name a target")
+        raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
 
-    async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
+    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
         from homeftp.client import get
         from homeftp.client.plan.stdio import get_stream
 
-        async def move(choices: TransferOptions, watch: TransferObserver) -> None:
+        async def download(choices: TransferOptions, observer: TransferObserver) -> None:
             if target == STANDARD:
-                await get_stream(client, tools, sources[0].path, sys.stdout.buffer, watch)
+                await get_stream(client, context, sources[0].path, sys.stdout.buffer, observer)
             else:
-                await get(client, tools, [source.path for source in sources], target, choices, watch)
+                await get(client, context, [source.path for source in sources], target, choices, observer)
 
         if target == STANDARD:
             options.json, options.quiet = False, True
-        return await transfer(reactor, options, move, target, tools.reconnector)
+        return await run_transfer(reactor, options, download, target, context.reconnector)
 
-    return with_remote(one_remote(sources), work)
+    return with_remote(common_remote(sources), work)

@@ -1,4 +1,7 @@
-"""`homeftp pair`: get to know a server by a code that was made there. There is no password, and nothing to compare."""
+"""`homeftp pair`: pair this machine with a server, using a code from `homeftp invite`.
+
+The code proves both sides to each other: there is no password to choose and no fingerprint to compare.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Sequence, cast
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import print_json, shown
+from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -18,71 +21,77 @@ if TYPE_CHECKING:
     from homeftp.client.known.discover import AnnouncedServer
     from homeftp.client.known.remotes import Remotes
 
-_NAMED = 4
-"""Servers that are named, of those among which a person has to choose."""
+_MAX_LISTED = 4
+"""The most servers that an error message lists."""
+
+_FINGERPRINT_START = len("SHA256:") + 8
+"""Characters of the fingerprint that are printed."""
+
+_MAX_CODE_LINE = 256
+"""The most characters that are read of a code on standard input."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where, and the code."""
+    """Add the server's address, the code, and the names."""
     parser.add_argument(
         "address",
         metavar="HOST[:PORT]",
         nargs="?",
-        help="where the server is; also [IPV6]:PORT or unix:/path; without it, the one that announces itself here",
+        help="the server's address; also [IPV6]:PORT or unix:/path (default: the server that announces itself)",
     )
     parser.add_argument(
-        "code", metavar="CODE", nargs="*", help="the code that homeftp invite shows there; else asked for"
+        "code", metavar="CODE", nargs="*", help="the code that `homeftp invite` prints (default: ask for it)"
     )
-    parser.add_argument("--name", metavar="NAME", help="what to call the server here (default: as it calls itself)")
-    parser.add_argument("--device", metavar="NAME", help="what to call this machine there (default: its own name)")
+    parser.add_argument("--name", metavar="NAME", help="the server's name on this machine (default: its host name)")
+    parser.add_argument("--device", metavar="NAME", help="this machine's name on the server (default: its host name)")
     parser.add_argument("--json", action="store_true", help="print a JSON object, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Pair."""
+    """Pair; returns the exit code."""
     from homeftp.cli.connect.reactor import run_reactor
-    from homeftp.client import parse_address
+    from homeftp.client import pair, parse_address
     from homeftp.client.known.discover import check_available
-    from homeftp.client.known.pairing import pair
     from homeftp.client.known.remotes import Remotes, check_name, client_folder
     from homeftp.crypto.pake import parse_code
 
     remotes = Remotes(client_folder(os.environ))
-    place, words = place_and_code([*filter(None, [options.address]), *options.code])
-    address = None if place is None else parse_address(place)
+    host, words = split_address_and_code([*filter(None, [options.address]), *options.code])
+    address = None if host is None else parse_address(host)
     if options.name is not None:
         check_name(options.name)
         if options.name in remotes.names():
             raise OperatorError(
-                f"there is a remote called {options.name} already. If that is the same server, leave out --name: it "
-                f"keeps its name; if not: homeftp remote remove {options.name}"
+                f"There is already a remote named {options.name}. If it is the same server, leave out --name: it keeps "
+                f"its name. Otherwise run `homeftp remote remove {options.name}` first."
             )
     if address is None:
         check_available()
-    code = parse_code(words or _asked())
+    code = parse_code(words or _ask_code())
     remotes.check_writable()
 
     async def main(reactor: Any) -> int:
         from twisted.internet.threads import deferToThread
 
-        addresses, announced = ([address], "") if address is not None else await _the_only_one(reactor)
+        addresses, announced = ([address], "") if address is not None else await _find_announced(reactor)
         device = options.device or socket.gethostname()
         paired = await pair(reactor, addresses, code, device=device, announced=announced)
         reached = [cast("Address", paired.address), *addresses]
-        name = await deferToThread(_keep, remotes, paired, reached, options.name)
-        if options.json:
-            fields = {"paired": name, "address": str(reached[0]), "fingerprint": paired.fingerprint}
-            print_json({**fields, "device": paired.device, "account": paired.account})
-        else:
-            short = paired.fingerprint[: len("SHA256:") + 8]
-            print(f"paired with {name} ({short}...); this device is {shown(paired.device)}; try: homeftp ls {name}:")
+        name = await deferToThread(store_pairing, remotes, paired, reached, options.name)
+        fields = {"paired": name, "address": str(reached[0]), "fingerprint": paired.fingerprint}
+        print_result(
+            options,
+            f"Paired with {name} ({paired.fingerprint[:_FINGERPRINT_START]}...) as {printable(paired.device)}. "
+            f"Next, try: homeftp ls {name}:",
+            {**fields, "device": paired.device, "account": paired.account},
+        )
         return Exit.DONE
 
     return run_reactor(main)
 
 
-def place_and_code(words: Sequence[str]) -> tuple[str | None, str]:
-    """The server's address, None where there is none among the words, and the code, "" where it is to be asked for."""
+def split_address_and_code(words: Sequence[str]) -> tuple[str | None, str]:
+    """The server's address, or None when the words are only a code; and the code, "" when there is none."""
     from homeftp.crypto.pake import resembles_code
 
     if not words or resembles_code(" ".join(words)):
@@ -90,63 +99,68 @@ def place_and_code(words: Sequence[str]) -> tuple[str | None, str]:
     return words[0], " ".join(words[1:])
 
 
-async def _the_only_one(reactor: Any) -> tuple[Sequence[Address], str]:
-    """Where the server is that announces itself in this network, and how its fingerprint begins.
-
-    Where there are several, which one is meant is for a person to say: the
-    code would be tried in vain at the others, and each try counts.
-    """
-    from homeftp.client import ConnectionFailed
+async def _find_announced(reactor: Any) -> tuple[Sequence[Address], str]:
+    """The addresses of the only server that announces itself, and the beginning of its fingerprint."""
     from homeftp.client.known.discover import browse
 
     if sys.stderr.isatty():
-        print("looking for the server in this network...", file=sys.stderr, flush=True)
+        print("Looking for a server on this network...", file=sys.stderr, flush=True)
+    return choose_server(await browse(reactor))
+
+
+def choose_server(announced: Sequence[AnnouncedServer]) -> tuple[Sequence[Address], str]:
+    """The addresses and the short fingerprint of the one announced server.
+
+    Raises `OperatorError` when there are several: trying the code at the wrong one would use up one of its three tries.
+    """
+    from homeftp.client import ConnectionFailed
+
     servers: dict[str, list[AnnouncedServer]] = {}
-    for each in await browse(reactor):
+    for each in announced:
         servers.setdefault(each.fingerprint, []).append(each)
     if not servers:
         raise ConnectionFailed(
-            "no server announces itself in this network: give its address, as the server shows it when it starts: "
+            "No server announces itself on this network. Give the address that the server prints when it starts: "
             "homeftp pair HOST CODE"
         )
     if len(servers) > 1:
-        named = "; ".join(f"{shown(same[0].name)} at {same[0].addresses[0]}" for same in [*servers.values()][:_NAMED])
-        named += "" if len(servers) <= _NAMED else "; and others (homeftp discover lists them)"
-        raise OperatorError(f"several servers announce themselves: {named}. Say which: homeftp pair HOST CODE")
+        first = [*servers.values()][:_MAX_LISTED]
+        names = "; ".join(f"{printable(same[0].name)} at {same[0].addresses[0]}" for same in first)
+        names += "" if len(servers) <= _MAX_LISTED else "; and others (`homeftp discover` lists them)"
+        raise OperatorError(f"Several servers announce themselves: {names}. Choose one: homeftp pair HOST CODE")
     ((fingerprint, same),) = servers.items()
     return list(dict.fromkeys(address for each in same for address in each.addresses)), fingerprint
 
 
-def _asked() -> str:
-    """The code, from standard input: there it is in no list of processes."""
+def _ask_code() -> str:
+    """The code from standard input, where it does not appear in the process list."""
     if sys.stdin.isatty():
-        print("code: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline(256)
+        print("Code: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline(_MAX_CODE_LINE)
 
 
-def _keep(remotes: Remotes, paired: PairingResult, reached: Sequence[Address], given: str | None) -> str:
-    """Keep what the pairing gave; gives the server's name here. It was reached at the first of the addresses.
+def store_pairing(remotes: Remotes, paired: PairingResult, reached: Sequence[Address], wanted: str | None) -> str:
+    """Store the new pairing; returns the server's name on this machine. `reached` starts with the address that worked.
 
-    A server that is known already, to the same account, keeps its name: it is
-    the same one at one more address, with a newer certificate.
+    A known server with the same account keeps its name: it gets the new addresses and the newer certificate.
     """
     import attrs
 
     from homeftp.client.known.remotes import Remote
 
-    known = remotes.all() if given is None else []
+    known = remotes.all() if wanted is None else []
     same = [remote for remote in known if (remote.ca, remote.user) == (paired.ca, paired.account)]
     own: dict[str, Any] = {"device": paired.device, "certificate": paired.certificate, "key": paired.key}
     for remote in sorted(same, key=lambda each: reached[0] not in each.addresses):
         if remotes.update(remote, lambda found: attrs.evolve(found.reached_at(*reached), password="", **own)):
             return remote.name
-    name = given or _free(paired.host, remotes.names())
+    name = wanted or free_name(paired.host, remotes.names())
     remotes.save(Remote(name, reached[:1], paired.account, "", paired.ca, **own).reached_at(*reached))
     return name
 
 
-def _free(host: str, taken: list[str]) -> str:
-    """What to call the server: as it calls itself, if that can be a name, and with a number where it is taken."""
+def free_name(host: str, taken: Sequence[str]) -> str:
+    """A name for a server: its host name as far as that is valid, with a number when it is taken."""
     plain = re.sub(r"[^a-z0-9-]+", "-", host.lower())[:60].strip("-")
     if len(plain) < 2:
         plain = "nas"

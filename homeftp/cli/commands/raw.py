@@ -1,7 +1,6 @@
-"""`homeftp raw`: type requests to a server as JSON and see its answers, after TLS and login.
+"""`homeftp raw`: send JSON requests that a person types, after TLS and login, and print the responses.
 
-Lines go out as they are typed, and come back as they are. A line with a
-`content_length` is followed by so many bytes of standard input.
+Lines are sent unchanged. After a line with a `content_length`, that many bytes of standard input are sent as payload.
 """
 
 from __future__ import annotations
@@ -12,165 +11,169 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Callable
 
-from homeftp.cli.completion import SERVERS, completes
-from homeftp.cli.connect.operands import operand
+from homeftp.cli.connect.operands import parse_operand
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import shown
+from homeftp.cli.terminal.failures import print_error
+from homeftp.cli.terminal.text import printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext
+    from homeftp.client import Client, TransferContext
     from homeftp.wire.messages import Response
 
-_SHOWN_PAYLOAD = 4096
-"""Bytes of text that are shown at a terminal; of more, and of what is no text, only how much it is."""
+_MAX_DISPLAYED = 4096
+"""The longest text payload, in bytes, that is displayed at a terminal. Of other payloads only the size is."""
 
-_TYPED_AHEAD = 16
-"""Pieces of standard input that wait for the server, at most."""
+_READ_SIZE = 65536
+"""The most bytes that are read from standard input at once."""
+
+_MAX_QUEUED = 16
+"""The most pieces of standard input that are queued for the server."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The server."""
+    """Add the server's name."""
     parser.epilog = (
-        'Try {"request_type": "HELLO"} and {"request_type": "GET", "body": {"rel_endpoint": ""}}. At a terminal '
-        "answers are laid out and binary content is not shown; piped, every byte is as it came. "
+        'Try {"request_type": "HELLO"} and {"request_type": "GET", "body": {"rel_endpoint": ""}}. At a terminal, '
+        "responses are formatted and binary payloads are left out; in a pipe, every byte is passed on unchanged. "
         f"{parser.epilog or ''}"
     )
-    completes(parser.add_argument("name", metavar="NAME", help="a known server (homeftp remote list)"), SERVERS)
+    name = parser.add_argument("name", metavar="NAME", help="a known server (see `homeftp remote list`)")
+    set_completer(name, SERVER_NAMES)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Talk to it until standard input ends and all is answered."""
-    place = operand(options.name)
-    name = place.remote or place.path
-    if place.remote is not None and place.path:
-        raise OperatorError(f"raw takes a server's name alone: homeftp raw {name}")
+    """Relay until standard input has ended and every request has its response; returns the exit code."""
+    operand = parse_operand(options.name)
+    name = operand.remote or operand.path
+    if operand.remote is not None and operand.path:
+        raise OperatorError(f"raw takes a server's name without a path: homeftp raw {name}")
 
-    async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
+    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
         from twisted.internet.defer import Deferred
 
         ended: Deferred[int | Exception] = Deferred()
         if sys.stdin.isatty():
-            print(f"logged in to {name}: one JSON object a line; Ctrl-D ends", file=sys.stderr)
-        screen: Screen = Laid(sys.stdout.buffer) if sys.stdout.isatty() else Screen(sys.stdout.buffer)
-        talk = RawSession(client, screen, ended.callback)
-        threading.Thread(target=talk.read, args=(sys.stdin.buffer, reactor.callFromThread), daemon=True).start()
-        how = await ended
-        if isinstance(how, Exception):
-            raise how
-        return how
+            print(f"Logged in to {name}. Type one JSON object per line; Ctrl-D ends.", file=sys.stderr)
+        kind = FormattedOutput if sys.stdout.isatty() else RawOutput
+        session = RawSession(client, kind(sys.stdout.buffer), ended.callback)
+        threading.Thread(target=session.read, args=(sys.stdin.buffer, reactor.callFromThread), daemon=True).start()
+        result = await ended
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     return with_remote(name, work)
 
 
-class Screen:
-    """Where a pipe reads answers: byte for byte."""
+class RawOutput:
+    """Writes responses and payloads byte for byte, for a pipe."""
 
     def __init__(self, output: Any) -> None:
         self._output = output
 
     def line(self, line: bytes) -> None:
-        """A response."""
+        """Write the line of a response."""
         self.write(line + b"\n")
 
     def payload(self, data: bytes, rest: int) -> None:
-        """Bytes that follow it; `rest` more will come."""
+        """Write a piece of its payload; `rest` more bytes will come."""
         self.write(data)
 
     def write(self, data: bytes) -> None:
-        """Show something, now."""
+        """Write and flush."""
         self._output.write(data)
         self._output.flush()
 
 
-class Laid(Screen):
-    """Where a person reads them."""
+class FormattedOutput(RawOutput):
+    """Writes responses and short text payloads indented and escaped, for a terminal."""
 
     def __init__(self, output: Any) -> None:
         super().__init__(output)
-        self._kept = b""
+        self._buffered = b""
         self._size = 0
 
     def line(self, line: bytes) -> None:
-        """A response, laid out."""
-        laid = json.dumps(json.loads(line), indent=2, ensure_ascii=False)
-        self.write("".join(f"{shown(each)}\n" for each in laid.split("\n")).encode("utf-8", "backslashreplace"))
+        """Write the line of a response, indented."""
+        text = json.dumps(json.loads(line), indent=2, ensure_ascii=False)
+        self.write("".join(f"{printable(each)}\n" for each in text.split("\n")).encode("utf-8", "backslashreplace"))
 
     def payload(self, data: bytes, rest: int) -> None:
-        """Text if it is short, the size of anything else."""
+        """Write a short text payload when it is complete; of any other only the size."""
         self._size += len(data)
-        if self._size <= _SHOWN_PAYLOAD:
-            self._kept += data
+        if self._size <= _MAX_DISPLAYED:
+            self._buffered += data
         if rest:
             return
         text = None
-        if self._size <= _SHOWN_PAYLOAD:
+        if self._size <= _MAX_DISPLAYED:
             try:
-                text = self._kept.decode()
+                text = self._buffered.decode()
             except UnicodeDecodeError:
                 text = None
         if text is None:
             self.write(f"({self._size} bytes)\n".encode())
         else:
-            self.write("".join(f"{shown(each)}\n" for each in text.splitlines()).encode())
-        self._kept, self._size = b"", 0
+            self.write("".join(f"{printable(each)}\n" for each in text.splitlines()).encode())
+        self._buffered, self._size = b"", 0
 
 
-class TypedInput:
-    """The bytes that follow a typed line, as they come from standard input."""
+class TypedPayload:
+    """The payload of a typed request, as it arrives on standard input."""
 
     def __init__(self, size: int) -> None:
         from twisted.internet.defer import DeferredQueue
 
         self.size = size
         self._queue: Any = DeferredQueue()
-        self._room = threading.Semaphore(_TYPED_AHEAD)
+        self._free = threading.Semaphore(_MAX_QUEUED)
 
     def wait(self) -> None:
-        """In the thread that reads: wait until the server has taken enough."""
-        self._room.acquire()
+        """Block the reading thread until the connection has taken enough."""
+        self._free.acquire()
 
     def put(self, data: bytes) -> None:
-        """The next bytes; b"" when there are no more."""
+        """Add the next bytes; b"" marks the end."""
         self._queue.put(data)
 
     async def read(self) -> bytes:
-        """The next bytes."""
+        """Take the next bytes."""
         data: bytes = await self._queue.get()
-        self._room.release()
+        self._free.release()
         return data
 
     async def read_all(self, limit: int) -> bytes:
-        """Never asked for."""
+        """Not supported: the connection reads a payload piece by piece."""
         raise NotImplementedError
 
 
 class RawSession:
-    """Standard input to the server, and its answers to the screen.
+    """Relays standard input to the server and its responses to the output.
 
-    `end` is called with the exit status, or with why nothing can be read or shown any more.
+    `end` is called with the exit code, or with the exception that stopped reading or writing.
     """
 
-    def __init__(self, client: Client, screen: Screen, end: Callable[[int | Exception], None]) -> None:
+    def __init__(self, client: Client, output: RawOutput, end: Callable[[int | Exception], None]) -> None:
         from zope.interface import directlyProvides
 
         from homeftp.client.connection.response import IListener
 
         directlyProvides(self, IListener)
         self._protocol = client.protocol
-        self._screen = screen
+        self._output = output
         self._end = end
         self._open = 0
-        self._missing = 0
-        self._typed_all = False
+        self._payload_left = 0
+        self._input_ended = False
         self._status = Exit.DONE
         self._ended = False
         client.protocol.hand_over(self)  # type: ignore[arg-type]
 
     def read(self, source: Any, call: Callable[..., None]) -> None:
-        """In a thread: lines from `source`, and the bytes that follow them, each given to the reactor by `call`."""
+        """In a thread: read requests and payloads from `source`, and hand them to the reactor through `call`."""
         try:
             self._read(source, call)
         except (OSError, OperatorError) as failure:
@@ -184,11 +187,11 @@ class RawSession:
             if not line:
                 continue
             length = _content_length(line)
-            payload = TypedInput(length) if length else None
+            payload = TypedPayload(length) if length else None
             call(self._send, line, payload)
             while payload is not None and length:
                 payload.wait()
-                data = source.read(min(length, 65536))
+                data = source.read(min(length, _READ_SIZE))
                 length -= len(data)
                 call(payload.put, data)
                 if not data:
@@ -196,65 +199,65 @@ class RawSession:
             if payload is not None:
                 call(payload.put, b"")
 
-    def _send(self, line: bytes, payload: TypedInput | None) -> None:
+    def _send(self, line: bytes, payload: TypedPayload | None) -> None:
         if self._ended:
             return
         self._open += 1
         self._protocol.transmit(line, payload)  # type: ignore[arg-type]
 
     def _fail(self, failure: Exception) -> None:
-        """This side can go on no more."""
+        """End with an exception of this side."""
         if not self._ended:
             self._ended = True
             self._end(failure)
 
-    def _show(self, show: Callable[..., None], *what: Any) -> None:
-        """Show something; called in the middle of what the connection does, which is not to blame for a failure."""
+    def _write(self, write: Callable[..., None], *arguments: Any) -> None:
+        """Write output. Raises nothing, because the connection calls it and is not to blame for a failure."""
         try:
-            show(*what)
+            write(*arguments)
         except (OSError, OperatorError) as failure:
             self._fail(failure)
 
     def _finish(self) -> None:
-        """Standard input has ended: all that is open is still waited for."""
-        self._typed_all = True
+        """Standard input has ended; open requests still get their responses."""
+        self._input_ended = True
         self._end_if_done()
 
     def heard(self, line: bytes, response: Response) -> None:
-        """A response."""
+        """Called for the line of a response."""
         from homeftp.client.connection.response import settled
 
-        self._show(self._screen.line, line)
+        self._write(self._output.line, line)
         if settled(response) is not None:
             self._status = Exit.REFUSED
         if not response.more:
             self._open -= 1
-        self._missing = response.content_length
+        self._payload_left = response.content_length
         self._end_if_done()
 
     def received(self, data: bytes) -> None:
-        """What follows it."""
-        self._missing -= len(data)
-        self._show(self._screen.payload, data, self._missing)
+        """Called for a piece of its payload."""
+        self._payload_left -= len(data)
+        self._write(self._output.payload, data, self._payload_left)
         self._end_if_done()
 
     def failed(self, reason: Exception) -> None:
-        """The server has hung up: that is its right after a last answer."""
+        """Called when the connection ends. That is an error only while a request is open."""
         if not self._ended:
             self._ended = True
             if self._open > 0:
-                print(f"homeftp: {shown(str(reason))}", file=sys.stderr)
+                print_error(str(reason))
                 self._status = Exit.UNREACHABLE
             self._end(self._status)
 
     def _end_if_done(self) -> None:
-        if self._typed_all and self._open <= 0 and not self._missing and not self._ended:
+        if self._input_ended and self._open <= 0 and not self._payload_left and not self._ended:
             self._ended = True
             self._end(self._status)
 
 
 def _content_length(line: bytes) -> int:
-    """How many bytes follow a typed line; 0 for what the server will refuse."""
+    """The payload size of a typed request; 0 for a line that the server will refuse."""
     try:
         length = json.loads(line).get("content_length", 0)
     except (ValueError, AttributeError, RecursionError):

@@ -1,8 +1,7 @@
-"""`homeftp remote`: the servers that this machine knows, and how it came to trust them.
+"""`homeftp remote`: the servers that this machine knows, and the first contact with one that has a password.
 
-The first contact sends nothing secret: it learns who the server says it is. A
-person compares the fingerprint, or gives it; only a second connection, which
-verifies the server against what was agreed to, logs in.
+The first connection sends nothing secret: it only learns the server's fingerprint. A person compares the fingerprint,
+or gives it as an option. Only a second connection, which verifies the server against it, logs in.
 """
 
 from __future__ import annotations
@@ -12,41 +11,50 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from homeftp.cli.completion import SERVERS, completes
+from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import print_json, shown
+from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError, UntrustedServer
 
 if TYPE_CHECKING:
-    from homeftp.client import ServerIdentity
-    from homeftp.client.known.remotes import Remotes
+    from homeftp.client import Address, ServerIdentity
+    from homeftp.client.known.remotes import Remote, Remotes
+
+_ADD_DESCRIPTION = """\
+Add a server that you log in to with a password. The server's fingerprint is shown for you to compare with the one that
+the server printed, unless you give it with --fingerprint; then the password is asked for and tried once.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One subcommand for each thing to do."""
+    """Add one subcommand per action."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    add = actions.add_parser("add", help="Get to know a server.", description=__doc__, allow_abbrev=False)
-    add.add_argument("name", metavar="NAME", help="what to call it here, as in NAME:path")
-    add.add_argument("address", metavar="HOST[:PORT]", help="where it is; also [IPV6]:PORT or unix:/path")
-    add.add_argument("--user", metavar="USER", required=True, help="whom to log in as")
-    add.add_argument("--fingerprint", metavar="F", help="the fingerprint that the server prints at its start")
+
+    def action(name: str, summary: str, description: str = "") -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=summary, description=description or summary, allow_abbrev=False)
+
+    add = action("add", "Add a server that you log in to with a password.", _ADD_DESCRIPTION)
+    add.add_argument("name", metavar="NAME", help="the server's name on this machine, as in NAME:PATH")
+    add.add_argument("address", metavar="HOST[:PORT]", help="the server's address; also [IPV6]:PORT or unix:/path")
+    add.add_argument("--user", metavar="USER", required=True, help="the account to log in to")
+    add.add_argument("--fingerprint", metavar="F", help="the fingerprint that the server prints when it starts")
     add.add_argument("--password-stdin", action="store_true", help="read the password from standard input, for scripts")
     addresses = [
-        actions.add_parser("add-address", help="Say where else a known server may be.", allow_abbrev=False),
-        actions.add_parser("remove-address", help="Look for a known server there no more.", allow_abbrev=False),
+        action("add-address", "Add an address to a known server."),
+        action("remove-address", "Remove an address from a known server."),
     ]
-    for action in addresses:
-        completes(action.add_argument("name", metavar="NAME", help="what it is called here"), SERVERS)
-        action.add_argument("address", metavar="HOST[:PORT]", help="the address; also [IPV6]:PORT or unix:/path")
-    shown_list = actions.add_parser("list", help="List the known servers.", allow_abbrev=False)
-    remove = actions.add_parser("remove", help="Forget a server.", allow_abbrev=False)
-    completes(remove.add_argument("name", metavar="NAME", help="what it is called here"), SERVERS)
-    for action in (add, *addresses, shown_list, remove):
-        action.add_argument("--json", action="store_true", help="print JSON, for scripts")
+    for parser in addresses:
+        set_completer(parser.add_argument("name", metavar="NAME", help="the server's name"), SERVER_NAMES)
+        parser.add_argument("address", metavar="HOST[:PORT]", help="the address; also [IPV6]:PORT or unix:/path")
+    list_servers = action("list", "List the known servers.")
+    remove = action("remove", "Forget a server.")
+    set_completer(remove.add_argument("name", metavar="NAME", help="the server's name"), SERVER_NAMES)
+    for parser in (add, *addresses, list_servers, remove):
+        parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out."""
+    """Carry out the action; returns the exit code."""
     from homeftp.client.known.remotes import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
@@ -54,58 +62,67 @@ def run(options: argparse.Namespace) -> int:
         return _add(remotes, options)
     if options.action == "remove":
         remotes.remove(options.name)
-        _say(options, f"{options.name} is forgotten here", {"removed": options.name})
-        return Exit.DONE
-    if options.action in ("add-address", "remove-address"):
-        return _change_addresses(remotes, options)
-    for name in remotes.names():
-        remote = remotes.load(name)
-        addresses = [str(address) for address in remote.addresses]
-        fields = {"name": name, "addresses": addresses, "user": remote.user}
-        device = f", by the name of {shown(remote.device)}" if remote.device else ""
-        fields |= {"device": remote.device} if remote.device else {}
-        _say(options, f"{name:20} {', '.join(addresses)} as {shown(remote.user)}{device}", fields)
+        print_result(options, f"Removed {options.name} from this machine's servers.", {"removed": options.name})
+    elif options.action == "list":
+        for name in remotes.names():
+            _print_remote(remotes.load(name), options)
+    else:
+        _change_addresses(remotes, options)
     return Exit.DONE
 
 
-def _change_addresses(remotes: Remotes, options: argparse.Namespace) -> int:
+def _print_remote(remote: Remote, options: argparse.Namespace) -> None:
+    addresses = [str(address) for address in remote.addresses]
+    fields: dict[str, Any] = {"name": remote.name, "addresses": addresses, "user": remote.user}
+    line = f"{remote.name:20} {', '.join(addresses)} as {printable(remote.user)}"
+    if remote.device:
+        fields["device"] = remote.device
+        line += f", device {printable(remote.device)}"
+    print_result(options, line, fields)
+
+
+def _change_addresses(remotes: Remotes, options: argparse.Namespace) -> None:
     import attrs
 
     from homeftp.client import parse_address
-    from homeftp.client.known.remotes import Remote
-    from homeftp.config import MAX_ADDRESSES
 
     address = parse_address(options.address)
-
-    def change(remote: Remote) -> Remote:
-        if options.action == "add-address":
-            if address not in remote.addresses and len(remote.addresses) >= MAX_ADDRESSES:
-                raise OperatorError(
-                    f"{remote.name} has {MAX_ADDRESSES} addresses already: homeftp remote remove-address takes one away"
-                )
-            changed = dict.fromkeys((*remote.addresses, address))
-        else:
-            if address not in remote.addresses:
-                known = ", ".join(map(str, remote.addresses))
-                raise OperatorError(f"{address} is no address of {remote.name}: those are {known}")
-            if len(remote.addresses) == 1:
-                raise OperatorError(
-                    f"{address} is the only address of {remote.name}: add another one first, or forget the server, "
-                    f"homeftp remote remove {remote.name}"
-                )
-            changed = dict.fromkeys(each for each in remote.addresses if each != address)
-        return attrs.evolve(remote, addresses=changed)
-
-    changed = remotes.update(remotes.load(options.name), change)
+    change = with_address if options.action == "add-address" else without_address
+    changed = remotes.update(
+        remotes.load(options.name), lambda remote: attrs.evolve(remote, addresses=change(remote, address))
+    )
     if changed is None:
-        raise OperatorError(f"there is no remote called {options.name} any more")
+        raise OperatorError(f"The remote {options.name} was removed meanwhile. Nothing was changed.")
     addresses = [str(each) for each in changed.addresses]
-    _say(
+    print_result(
         options,
-        f"{options.name} is looked for at {', '.join(addresses)}",
+        f"The addresses of {options.name} are now: {', '.join(addresses)}",
         {"name": options.name, "addresses": addresses},
     )
-    return Exit.DONE
+
+
+def with_address(remote: Remote, address: Address) -> tuple[Address, ...]:
+    """The server's addresses and one more; raises `OperatorError` when there are too many."""
+    from homeftp.config import MAX_ADDRESSES
+
+    if address not in remote.addresses and len(remote.addresses) >= MAX_ADDRESSES:
+        raise OperatorError(
+            f"{remote.name} already has {MAX_ADDRESSES} addresses. Remove one first: homeftp remote remove-address"
+        )
+    return tuple(dict.fromkeys((*remote.addresses, address)))
+
+
+def without_address(remote: Remote, address: Address) -> tuple[Address, ...]:
+    """The server's addresses except one; raises `OperatorError` when it is unknown, or the only one."""
+    if address not in remote.addresses:
+        known = ", ".join(map(str, remote.addresses))
+        raise OperatorError(f"{remote.name} has no address {address}. Its addresses are: {known}")
+    if len(remote.addresses) == 1:
+        raise OperatorError(
+            f"{address} is the only address of {remote.name}. Add another one first, or remove the server: "
+            f"homeftp remote remove {remote.name}"
+        )
+    return tuple(each for each in remote.addresses if each != address)
 
 
 def _add(remotes: Remotes, options: argparse.Namespace) -> int:
@@ -118,8 +135,8 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     check_name(options.name)
     if options.name in remotes.names():
         raise OperatorError(
-            f"there is a remote called {options.name} already. If that is the same server at one more address: homeftp "
-            f"remote add-address {options.name} {options.address}; if not: homeftp remote remove {options.name}"
+            f"There is already a remote named {options.name}. To add an address to it, run `homeftp remote add-address "
+            f"{options.name} {options.address}`. To replace it, run `homeftp remote remove {options.name}` first."
         )
     address = parse_address(options.address)
     expected = None if options.fingerprint is None else normalise_fingerprint(options.fingerprint)
@@ -128,41 +145,37 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
         from twisted.internet.threads import deferToThread
 
         presented = await fetch_server_identity(reactor, address)
-        await deferToThread(_agree, presented, expected, str(address))
-        password = await deferToThread(read_password, options.password_stdin, f"password of {shown(options.user)}: ")
+        await deferToThread(confirm_identity, presented, expected, str(address))
+        prompt = f"Password of {printable(options.user)}: "
+        password = await deferToThread(read_password, options.password_stdin, prompt)
         client = await connect(reactor, address, ca=presented.ca, username=options.user, password=password)
         server = client.server_info.server
         await client.close()
         remotes.save(Remote(options.name, [address], options.user, password, presented.ca))
         fields = {"added": options.name, "address": str(address), "fingerprint": presented.fingerprint}
-        _say(options, f"{options.name} is ready: homeftp ls {options.name}:", {**fields, "server": server})
+        print_result(
+            options, f"Added {options.name}. Next, try: homeftp ls {options.name}:", {**fields, "server": server}
+        )
         return Exit.DONE
 
     return run_reactor(main)
 
 
-def _agree(presented: ServerIdentity, expected: str | None, address: str) -> None:
-    """Whether this is the right server: by the fingerprint that was given, or by a person's word."""
+def confirm_identity(presented: ServerIdentity, expected: str | None, address: str) -> None:
+    """Check the server's fingerprint against the expected one, or ask; raises `UntrustedServer` if it is not right."""
     if expected is not None:
         if presented.fingerprint != expected:
             raise UntrustedServer(
-                f"the server at {address} has another fingerprint: {presented.fingerprint}, not {expected}. "
-                "Nothing was sent to it"
+                f"The server at {address} has the fingerprint {presented.fingerprint}, not {expected}. Nothing was "
+                "sent to it."
             )
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UntrustedServer(
-            f"there is no terminal to ask at: compare {presented.fingerprint} with what the server prints, and give it "
-            "with --fingerprint"
+            f"Cannot ask without a terminal. Compare {presented.fingerprint} with the fingerprint that the server "
+            "prints, then pass it with --fingerprint."
         )
     print(f"The server at {address} has the fingerprint\n  {presented.fingerprint}", file=sys.stderr)
-    print("Is that what the server itself shows? [y/N] ", end="", file=sys.stderr, flush=True)
+    print("Does the server itself print the same fingerprint? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UntrustedServer("not added: nothing was sent to the server")
-
-
-def _say(options: argparse.Namespace, line: str, fields: dict[str, Any]) -> None:
-    if options.json:
-        print_json(fields)
-    else:
-        print(line)
+        raise UntrustedServer("The server was not added. Nothing was sent to it.")

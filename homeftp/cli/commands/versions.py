@@ -1,70 +1,70 @@
-"""`homeftp versions`: list what was on a server before it was replaced or removed."""
+"""`homeftp versions`: list the previous versions of files on a server."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, AsyncIterator
+from typing import TYPE_CHECKING, Any
 
-from homeftp.cli.completion import SERVER_PLACES, completes
-from homeftp.cli.connect.operands import server_path
+from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import print_json, shown, size_shown
-from homeftp.cli.terminal.times import moment_shown, time_shown
+from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.cli.terminal.times import format_minute, format_moment
 from homeftp.wire.messages import version_body
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext
+    from homeftp.client import Client, TransferContext
     from homeftp.model import Version
 
 _EPILOG = """\
-Each line is a content that stood there until the time at its beginning (in this machine's time zone). That time, or as
-much of its beginning as no other version has, is what restore --at takes.
+Each line starts with the time at which that content was replaced or removed, in this machine's time zone. `restore
+--at` takes that time, or enough of its beginning to identify one version.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where."""
+    """Add the path and the output format."""
     parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
-    place = parser.add_argument(
-        "place", metavar="NAME:PATH", help="a file at the server, or a folder for all that is or was in it"
+    path = parser.add_argument(
+        "path", metavar="NAME:PATH", help="a file on a server, or a folder for all versions below it"
     )
-    completes(place, SERVER_PLACES)
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line, for scripts")
+    set_completer(path, REMOTE_PATHS)
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """List."""
-    name, path = server_path(options.place)
+    """List versions; returns the exit code."""
+    name, path = parse_remote_operand(options.path)
 
-    async def work(reactor: Any, client: Client, tools: TransferContext) -> int:
-        from homeftp.client.plan.paths import parse_remote_path
-
-        client.require_rights("listing versions", "read")
-        endpoint = str(parse_remote_path(path).endpoint)
-        if not await _print_all(client.versions(endpoint), endpoint, options.json):
-            print(f"there is no version of {shown(endpoint) or 'anything there'}", file=sys.stderr)
+    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
+        await list_versions(client, path, options.json)
         return Exit.DONE
 
     return with_remote(name, work)
 
 
-async def _print_all(pages: AsyncIterator[Any], endpoint: str, as_json: bool) -> int:
-    """How many there were."""
+async def list_versions(client: Client, path: str, as_json: bool) -> None:
+    """Print all versions at or below a path, newest first."""
+    from homeftp.client.plan.paths import parse_remote_path
+
+    client.require_rights("listing versions", "read")
+    endpoint = str(parse_remote_path(path).endpoint)
     count = 0
-    async for page in pages:
+    async for page in client.versions(endpoint):
         for version in page:
-            _print(version, endpoint, as_json)
+            print_version(version, endpoint, as_json)
         count += len(page)
-    return count
+    if not count:
+        print(f"{printable(endpoint) or 'The shared folder'} has no previous versions.", file=sys.stderr)
 
 
-def _print(version: Version, endpoint: str, as_json: bool) -> None:
+def print_version(version: Version, endpoint: str, as_json: bool) -> None:
+    """Print one version; a version of `endpoint` itself has an empty name."""
     name = version.name or endpoint.rpartition("/")[2]
     if as_json:
         print_json({**version_body(version), "name": name})
         return
-    changed = time_shown(version.mtime_us)
-    print(f"{moment_shown(version.at_us)}  {size_shown(version.size):>9}  of {changed}  {shown(name)}")
+    changed = format_minute(version.mtime_us)
+    print(f"{format_moment(version.at_us)}  {format_size(version.size):>9}  of {changed}  {printable(name)}")

@@ -1,1 +1,1 @@
-"""From a command to a connection."""
+"""From the operands of a command line to a logged-in connection."""

@@ -1,4 +1,4 @@
-"""The places that a command line names: `NAME:path` at a server, anything else here."""
+"""The paths on a command line: `NAME:PATH` is on a server, anything else is on this machine."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ STANDARD = "-"
 
 
 class Operand(NamedTuple):
-    """One place; `remote` is None for one that is here."""
+    """A path; `remote` is None for a path on this machine."""
 
     remote: str | None
     path: str
 
 
-def operand(text: str) -> Operand:
-    """What a person wrote; `./a:b` is a file here."""
+def parse_operand(text: str) -> Operand:
+    """The operand that `text` spells; `./a:b` is a local file."""
     found = _REMOTE.match(text)
     return Operand(None, text) if found is None else Operand(found["name"], found["path"])
 
 
-def server_path(text: str) -> tuple[str, str]:
-    """The remote's name and the path of an operand that must be remote; raises `OperatorError` for a local one."""
-    place = operand(text)
-    if place.remote is None:
-        raise OperatorError(f"{text} is no place at a server: write NAME:path (homeftp remote list shows names)")
-    return place.remote, place.path
+def parse_remote_operand(text: str) -> tuple[str, str]:
+    """The server's name and the path of an operand that must be remote; raises `OperatorError` for a local one."""
+    operand = parse_operand(text)
+    if operand.remote is None:
+        if _REMOTE.match(f"{text}:"):
+            raise OperatorError(f"{text!r} has no path. Did you mean `{text}:`?")
+        raise OperatorError(
+            f"{text!r} is not a path on a server. Write NAME:PATH; `homeftp remote list` prints the names."
+        )
+    return operand.remote, operand.path
 
 
-def one_remote(operands: Sequence[Operand]) -> str:
-    """The remote that all of them are at; raises `OperatorError` when they are not at one."""
+def common_remote(operands: Sequence[Operand]) -> str:
+    """The server that all remote operands are on; raises `OperatorError` when there are several."""
     names = {each.remote for each in operands if each.remote is not None}
     if len(names) > 1:
-        raise OperatorError(f"one server at a time: {' and '.join(sorted(names))} were named")
+        raise OperatorError(f"A transfer uses one server, but {' and '.join(sorted(names))} were given.")
     return names.pop()

@@ -1,21 +1,21 @@
-"""Running a coroutine under the reactor until it ends: the one place of the client's command line that does."""
+"""Running a coroutine under the reactor until it ends. Every command that uses the network runs through here."""
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from typing import Any, Awaitable, Callable
 
+from homeftp.cli.terminal.failures import tracebacks_wanted
+
 _CLEAN_UP_SECONDS = 10.0
-"""After Ctrl-C, for temporary files to be removed."""
+"""The time that a cancelled command has to remove its temp files."""
 
 
 def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
-    """Run `main(reactor)` to its end; gives its exit status, or raises what it raised.
+    """Run `main(reactor)` until it ends; returns its exit code, or raises what it raised.
 
-    Ctrl-C, SIGTERM and a terminal that is closed (SIGHUP) cancel it, give it
-    time to clean up, and end in KeyboardInterrupt.
+    Ctrl-C, SIGTERM and a closed terminal (SIGHUP) cancel it, give it time to clean up, and raise KeyboardInterrupt.
     """
     from twisted.internet import reactor as installed
     from twisted.internet.defer import Deferred
@@ -24,49 +24,48 @@ def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
     from zope.interface import provider
 
     from homeftp.cli.connect.resolver import NameResolver
-    from homeftp.cli.main import TRACEBACK
 
     @provider(ILogObserver)
-    def _unseen(event: LogEvent) -> None:
-        """What goes wrong is said in words; Twisted's own log would show a traceback."""
+    def _discard(event: LogEvent) -> None:
+        """Drop Twisted's log events: they would print tracebacks beside our own messages."""
 
     reactor: Any = installed
-    reactor.seconds = time.monotonic  # Twisted's own follows the wall clock, which may be set meanwhile
+    reactor.seconds = time.monotonic  # Twisted's own clock follows the wall clock, which may be set meanwhile
     reactor.installNameResolver(NameResolver(reactor))
-    if not os.environ.get(TRACEBACK):
-        globalLogBeginner.beginLoggingTo([_unseen], redirectStandardIO=False, discardBuffer=True)
-    working: list[Deferred[int]] = []
-    ended: list[Any] = []
+    if not tracebacks_wanted():
+        globalLogBeginner.beginLoggingTo([_discard], redirectStandardIO=False, discardBuffer=True)
+    running: list[Deferred[int]] = []
+    results: list[Any] = []
     interrupted: list[bool] = []
 
     async def work() -> int:
         return await main(reactor)
 
-    def begin() -> None:
-        working.append(Deferred.fromCoroutine(work()))
-        working[0].addBoth(end)
+    def start() -> None:
+        running.append(Deferred.fromCoroutine(work()))
+        running[0].addBoth(ended)
 
-    def end(result: Any) -> None:
-        ended.append(result)
+    def ended(result: Any) -> None:
+        results.append(result)
         if not interrupted:
             reactor.stop()
 
-    def stop() -> Deferred[int] | None:
-        if ended or not working:
+    def interrupt() -> Deferred[int] | None:
+        if results or not running:
             return None
         interrupted.append(True)
-        working[0].addTimeout(_CLEAN_UP_SECONDS, reactor).cancel()
-        return working[0]
+        running[0].addTimeout(_CLEAN_UP_SECONDS, reactor).cancel()
+        return running[0]
 
     hangup = getattr(signal, "SIGHUP", None)
-    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:  # nohup has it ignored
+    if hangup is not None and signal.getsignal(hangup) is signal.SIG_DFL:  # nohup(1) has it ignored
         signal.signal(hangup, lambda number, frame: reactor.callFromThread(reactor.stop))
-    reactor.callWhenRunning(begin)
-    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    reactor.callWhenRunning(start)
+    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
     reactor.run()
-    if interrupted or not ended:
+    if interrupted or not results:
         raise KeyboardInterrupt
-    if isinstance(ended[0], Failure):
-        ended[0].raiseException()
-    status: int = ended[0]
+    if isinstance(results[0], Failure):
+        results[0].raiseException()
+    status: int = results[0]
     return status

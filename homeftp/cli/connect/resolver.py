@@ -1,9 +1,8 @@
-"""Asking for the addresses of a name, so that a command never waits for an answer that it does not need any more.
+"""Resolving host names without delaying the end of a command.
 
-The system's getaddrinfo(3) cannot be called off, and takes ten seconds or more
-where no name server answers. Twisted's own resolver does it in the reactor's
-thread pool, whose end every command would have to wait for, although the
-server was found at another address long ago.
+The system's getaddrinfo(3) cannot be cancelled, and takes ten seconds or more when no name server answers. Twisted's
+own resolver calls it in the reactor's thread pool, and a process waits for that pool when it ends, even when the
+command has long reached the server at another address.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ _FAMILIES: dict[int, Any] = {socket.AF_INET: IPv4Address, socket.AF_INET6: IPv6A
 
 @implementer(IHostResolution)
 class NameLookup:
-    """One name that is asked for."""
+    """The lookup of one name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.cancelled = False
 
     def cancel(self) -> None:
-        """Whatever comes, nobody waits for it."""
+        """Ignore the answer."""
         self.cancelled = True
 
 
 @implementer(IHostnameResolver)
 class NameResolver:
-    """A thread for each name, which the end of the process does not wait for."""
+    """Resolves each name in a daemon thread, which the process does not wait for at its end."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -48,24 +47,24 @@ class NameResolver:
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        """Ask for the addresses of a name, for TCP; see `IHostnameResolver`."""
+        """Resolve a name to TCP addresses; see `IHostnameResolver`."""
         lookup = NameLookup(hostName)
         resolutionReceiver.resolutionBegan(lookup)
 
-        def ask() -> None:
+        def look_up() -> None:
             found: list[Any] = []
             with contextlib.suppress(OSError, UnicodeError):
                 found = socket.getaddrinfo(hostName, portNumber, type=socket.SOCK_STREAM)
-            self._reactor.callFromThread(tell, found)
+            self._reactor.callFromThread(deliver, found)
 
-        def tell(found: Sequence[Any]) -> None:
+        def deliver(found: Sequence[Any]) -> None:
             if lookup.cancelled:
                 return
-            for family, _, _, _, place in found:
+            for family, _, _, _, address in found:
                 kind = _FAMILIES.get(family)
                 if kind is not None and (addressTypes is None or kind in addressTypes):
-                    resolutionReceiver.addressResolved(kind("TCP", *place))
+                    resolutionReceiver.addressResolved(kind("TCP", *address))
             resolutionReceiver.resolutionComplete()
 
-        threading.Thread(target=ask, name="lookup", daemon=True).start()
+        threading.Thread(target=look_up, name="lookup", daemon=True).start()
         return lookup

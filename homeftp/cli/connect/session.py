@@ -1,4 +1,4 @@
-"""A logged-in connection to a remote for one command, and what works beside it."""
+"""A logged-in connection to a known server for one command."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from homeftp.crypto.tls import DeviceIdentity
 
 _GARBAGE_AFTER = 20_000
-"""New objects between two collections: a transfer has many for each file, and makes no cycles of them."""
+"""Allocations between two garbage collections: a transfer allocates a lot, and creates no reference cycles."""
 
-_LOOK_AROUND = 2.0
-"""Seconds that a server's remembered addresses have alone, before it is looked for by what is announced."""
+_DISCOVERY_DELAY = 2.0
+"""Seconds for which only the remembered addresses are tried; then discovery starts too."""
 
-_MEANWHILE = 0.03
-"""Seconds into the connection: then the server checks the password, and what is needed next can be imported."""
+_IMPORT_DELAY = 0.03
+"""Seconds after which the transfer commands are imported, while the server checks the login."""
 
 Work = Callable[[Any, "Client", "TransferContext"], Awaitable[int]]
-"""A command's work: with the reactor, the connection and the tools, to an exit status."""
+"""What a command does with the reactor, the connection and the transfer context; returns the exit code."""
 
 
 def with_remote(name: str, work: Work) -> int:
-    """Connect to the remote called `name`, do `work`, and end the connection; gives the exit status."""
+    """Connect to the server called `name`, do `work`, and close the connection; returns the exit code."""
     from homeftp.client.known.remotes import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
-    remotes.load(name)  # what is wrong with it is said before anything is begun
+    remotes.load(name)  # raises for a bad record before anything else starts
 
     async def main(reactor: Any) -> int:
         from twisted.internet.defer import Deferred
 
         from homeftp.client.transfer.retry import Reconnector
 
-        line = Reconnector(reactor, lambda: _connect(reactor, remotes, name))
-        coming = Deferred.fromCoroutine(line.connect())
-        reactor.callLater(_MEANWHILE, _import_transfers)
-        client = await coming
+        reconnector = Reconnector(reactor, lambda: _connect(reactor, remotes, name))
+        connecting = Deferred.fromCoroutine(reconnector.connect())
+        reactor.callLater(_IMPORT_DELAY, _import_transfers)
+        client = await connecting
 
         from homeftp.client.known.remotes import hash_cache_path
         from homeftp.client.transfer.model import TransferContext
@@ -59,11 +59,11 @@ def with_remote(name: str, work: Work) -> int:
         workers.start()
         index = HashCache(hash_cache_path(os.environ))
         try:
-            return await work(reactor, client, TransferContext(workers, System(), index, line))
+            return await work(reactor, client, TransferContext(workers, System(), index, reconnector))
         finally:
             workers.stop()
             index.close()
-            await line.close()
+            await reconnector.close()
 
     return run_reactor(main)
 
@@ -76,21 +76,19 @@ def _import_transfers() -> None:
 
 
 async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
-    """A connection to the remote, at whichever of its addresses it is; what another command learned is known here."""
+    """A connection to the server, whose record is read anew: another command may have changed it meanwhile."""
     from homeftp.client import connect
     from homeftp.crypto.tls import device_identity
     from homeftp.errors import LoginFailed
 
     remote = remotes.load(name)
     own = device_identity(remote.certificate, remote.key) if remote.key else None
-    if own is not None and _ended(own):
+    if own is not None and _has_expired(own):
         raise LoginFailed(
-            f"this device was not at {remote.name} for so long that its certificate has ended: ask for a code at the "
-            "server, homeftp invite, and pair again"
+            f"This device has not used {remote.name} for a long time, and its certificate has expired. Run `homeftp "
+            "invite` on the server's machine, then pair again."
         )
-    dial = functools.partial(
-        connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, device_identity=own
-    )
+    dial = functools.partial(connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, device_identity=own)
     client = await _find(reactor, remote, dial)
     await _remember(client, remotes, remote)
     if own is not None:
@@ -99,7 +97,7 @@ async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
 
 
 async def _find(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Client]]) -> Client:
-    """A connection at one of the remembered addresses; where that takes its time, at one that the server announces."""
+    """A connection at one of the remembered addresses or, after a delay, at one that the server announces."""
     from homeftp.client import ConnectionFailed
     from homeftp.client.connection.race import AllFailed, first_of
     from homeftp.client.known.discover import announced_addresses
@@ -109,15 +107,15 @@ async def _find(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Clie
         hints = await announced_addresses(reactor, remote.fingerprint)
         new = [each for each in hints if each not in remote.addresses]
         if not new:
-            raise ConnectionFailed("the server is not announced")
+            raise ConnectionFailed("The server does not announce itself.")
         return await dial(new)
 
-    ways = [lambda: dial(remote.addresses)]
+    attempts = [lambda: dial(remote.addresses)]
     if not all(each.local for each in remote.addresses):
-        ways.append(announced)
+        attempts.append(announced)
     expected = (UntrustedServer, ConnectionFailed)
     try:
-        _, client = await first_of(reactor, ways, seconds=_LOOK_AROUND, failures=expected, unused=_close)
+        _, client = await first_of(reactor, attempts, seconds=_DISCOVERY_DELAY, failures=expected, unused=_close)
     except AllFailed as failed:
         reason = failed.failures[0]
         raise await _explained(reactor, remote, reason) if isinstance(reason, UntrustedServer) else reason from None
@@ -131,7 +129,7 @@ def _close(client: Client) -> None:
 
 
 async def _remember(client: Client, remotes: Remotes, remote: Remote) -> None:
-    """Where the server was found, for the next time; a file that cannot be written is no reason to do nothing now."""
+    """Store the address that worked, for the next time. A failure to write it does not fail the command."""
     from typing import cast
 
     from twisted.internet.threads import deferToThread
@@ -144,14 +142,14 @@ async def _remember(client: Client, remotes: Remotes, remote: Remote) -> None:
             await deferToThread(remotes.update, remote, lambda found: found.reached_at(where))
 
 
-def _ended(own: DeviceIdentity) -> bool:
+def _has_expired(own: DeviceIdentity) -> bool:
     from homeftp.host import now
 
     return now() > own.certificate.not_valid_after_utc
 
 
 async def _renew(client: Client, remotes: Remotes, remote: Remote, own: DeviceIdentity) -> None:
-    """Have the device's certificate renewed, long before it ends. Where that fails there will be another time."""
+    """Renew the device's certificate long before it expires. A failure is ignored: the next command tries again."""
     from homeftp.crypto.devicecert import may_be_renewed
     from homeftp.host import now
 
@@ -170,13 +168,13 @@ async def _renew(client: Client, remotes: Remotes, remote: Remote, own: DeviceId
 
 
 async def _explained(reactor: Any, remote: Remote, reason: Exception) -> Exception:
-    """With a server that is not trusted: who it says it is, and who it should be."""
+    """The error for a server that is not trusted, with the fingerprint it presents and the pinned one."""
     from homeftp.client import Address, ConnectionFailed, NoTrustedServer, fetch_server_identity
     from homeftp.client.errors import describe
     from homeftp.errors import UntrustedServer
 
     failures = reason.failures if isinstance(reason, NoTrustedServer) else [(remote.addresses[0], reason)]
-    where, *others = failures  # those that are not trusted come first
+    where, *others = failures  # untrusted servers come first
     try:
         address = where[0] if isinstance(where[0], Address) else remote.addresses[0]
         presented = await fetch_server_identity(reactor, address)
@@ -185,10 +183,10 @@ async def _explained(reactor: Any, remote: Remote, reason: Exception) -> Excepti
     pinned = remote.fingerprint
     if pinned in ("", presented.fingerprint):
         return reason
-    elsewhere = f" Elsewhere it was not found either: {describe(others)}." if others else ""
+    elsewhere = f" Other addresses: {describe(others)}." if others else ""
     text = (
-        f"what answers at {where[0]} is not the server that was added as {remote.name}: its fingerprint is "
-        f"{presented.fingerprint}, not {pinned}. Nothing was sent.{elsewhere} Only if the server's owner says that it "
-        f"was set up anew: homeftp remote remove {remote.name}, then add it again"
+        f"The server at {where[0]} is not {remote.name}: its fingerprint is {presented.fingerprint}, not {pinned}. "
+        f"Nothing was sent.{elsewhere} If the owner confirms that the server was set up again, run "
+        f"`homeftp remote remove {remote.name}` and add it again."
     )
     return NoTrustedServer(reason.failures, text) if isinstance(reason, NoTrustedServer) else UntrustedServer(text)

@@ -1,1 +1,1 @@
-"""Commands for the owner of a server."""
+"""The commands for the owner of a server, which run on the server's machine."""

@@ -1,18 +1,17 @@
-"""`homeftp account`: who may log in to this machine's server.
+"""`homeftp account`: the accounts that can log in to this machine's server.
 
-Works on the state folder itself, so that no server need run; one that runs
-goes by it from the next login on.
+It works on the state folder, so the server need not run. A running server applies a change at the next login.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from typing import TYPE_CHECKING
 
 from homeftp.cli.owner.auditlog import CommandAudit
+from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.text import print_json, print_result
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One subcommand for each thing to do."""
+    """Add one subcommand per action."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, summary in (
-        ("add", "Add an account; its password is asked for."),
+        ("add", "Add an account; the password is asked for."),
         ("list", "List the accounts."),
-        ("remove", "Remove an account; its files stay."),
+        ("remove", "Remove an account, its devices and its invitations. Its files stay."),
         ("password", "Change an account's password."),
-        ("change", "Change what an account sees and may do."),
+        ("change", "Change an account's home or rights. Its connections are closed and connect again."),
     ):
         action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "list":
@@ -39,41 +38,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         if name in ("add", "change"):
             action.add_argument(
-                "--home", metavar="FOLDER", help="the part of the share that it sees, as if that were all"
+                "--home", metavar="FOLDER", help="the part of the shared folder that the account sees (default: all)"
             )
             action.add_argument(
                 "--rights", metavar="RIGHTS", help="some of read,add,replace,delete; or none (default: all)"
             )
         if name == "add":
             action.add_argument(
-                "--no-password", action="store_true", help="for devices alone: homeftp invite lets them in"
+                "--no-password", action="store_true", help="only paired devices can log in; see `homeftp invite`"
             )
-        action.add_argument("--state", metavar="DIR", help="the server's state folder (default: as the server's)")
+        add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out on the state folder."""
-    from homeftp.accounts.database import AccountDatabase, default_state_dir
+    """Carry out the action on the state folder; returns the exit code."""
+    from homeftp.accounts.database import AccountDatabase
 
-    folder = os.path.abspath(options.state or default_state_dir(os.environ))
+    folder = state_dir(options)
     state = AccountDatabase(folder)
     if options.action == "list":
         _list(state, options, folder)
         return Exit.DONE
     log = CommandAudit(folder, f"account {options.action}")
     if options.action == "change":
-        home, rights = _asked(options)
+        home, rights = _home_and_rights(options)
         if home is None and rights is None:
-            raise OperatorError("say what is to change: --home FOLDER, --rights RIGHTS")
+            raise OperatorError("Give what to change: --home FOLDER, --rights RIGHTS, or both.")
         _change(state, options.name, home, rights)
         _note(state, log, options)
-        _report(options, "changed", f"{_summary(state, options.name)}; who is connected connects anew by that")
+        line = f"{describe_account(state, options.name)}. Its open connections are closed and connect again."
+        print_result(options, line, {"changed": options.name})
     elif options.action == "remove":
         if not state.remove_account(options.name):
             raise _absent(options, folder)
         log.note("revocation", options.name)
-        _report(options, "removed", f"removed the account {options.name} from {folder}; its files stay")
+        line = f"Removed the account {options.name} from {folder}. Its files stay."
+        print_result(options, line, {"removed": options.name})
     elif options.action == "add":
         _add(state, log, options, folder)
     else:
@@ -81,8 +82,8 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _asked(options: argparse.Namespace) -> tuple[Endpoint | None, frozenset[str] | None]:
-    """Home and rights, as far as they are said."""
+def _home_and_rights(options: argparse.Namespace) -> tuple[Endpoint | None, frozenset[str] | None]:
+    """Home and rights; None for each that was not given."""
     from homeftp.accounts.access import folder
     from homeftp.store.policy.rights import parse_rights
 
@@ -100,7 +101,7 @@ def _change(state: AccountDatabase, name: str, home: Endpoint | None, rights: fr
 
 
 def _note(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace) -> None:
-    """Tell the audit log what an account sees and may do from now on."""
+    """Record the account's home and rights in the audit log."""
     from homeftp.accounts.access import Access, AccessTable
     from homeftp.store.policy.rights import rights_shown
 
@@ -109,13 +110,13 @@ def _note(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace
     log.note("account", options.name, endpoint=access.home.whole, rights=rights)
 
 
-def _summary(state: AccountDatabase, name: str) -> str:
-    """What an account sees and may do, in one line."""
+def describe_account(state: AccountDatabase, name: str) -> str:
+    """An account's home, rights and grants, in one line."""
     from homeftp.accounts.access import Access, AccessTable
     from homeftp.store.policy.rights import rights_shown
 
     access = AccessTable(state).find(name) or Access()
-    line = f"{name} sees {access.home.whole or 'all'}, and may {rights_shown(access.rights.everywhere)}"
+    line = f"{name}: home {access.home.whole or '/'}, rights {rights_shown(access.rights.everywhere)}"
     for parts, rights in access.rights.grants:
         line += f"; in {'/'.join(parts)} at most {rights_shown(rights)}"
     return line
@@ -124,54 +125,52 @@ def _summary(state: AccountDatabase, name: str) -> str:
 def _list(state: AccountDatabase, options: argparse.Namespace, folder: str) -> None:
     names = state.account_names()
     if options.json:
-        print(json.dumps({"accounts": names}))
+        print_json({"accounts": names})
     elif names:
-        print("\n".join(_summary(state, name) for name in names))
+        print("\n".join(describe_account(state, name) for name in names))
     else:
-        print(f"no account yet in {folder}: homeftp account add NAME")
+        print(f"There is no account in {folder} yet. Add one: homeftp account add NAME")
 
 
 def _add(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str) -> None:
-    """Add an account; what cannot be done is said before a password is asked for."""
+    """Add an account. Everything that can be refused is refused before the password is asked for."""
     from homeftp.accounts.passwords import account_name
 
     name = account_name(options.name)
-    home, rights = _asked(options)
+    home, rights = _home_and_rights(options)
     if state.has_account(name):
-        raise OperatorError(f"there is an account {name} already: homeftp account password {name}")
-    state.add_account(name, None if options.no_password else _password(options))
+        raise OperatorError(
+            f"There is already an account named {name}. To change its password: homeftp account password {name}"
+        )
+    state.add_account(name, None if options.no_password else _read_password_hash(options))
     _change(state, name, home, rights)
     _note(state, log, options)
     if options.no_password:
-        line = f"{_summary(state, name)}; for each of its devices: homeftp invite --account {name}"
+        next_step = f"For each of its devices, run: homeftp invite --account {name}"
     else:
-        line = (
-            f"added the account {name} in {folder}; now, on another machine: homeftp remote add NAME HOST --user {name}"
-        )
-    _report(options, "added", line)
+        next_step = f"On another machine, run: homeftp remote add NAME HOST --user {name}"
+    line = f"Added the account {name} in {folder} ({describe_account(state, name)}). {next_step}"
+    print_result(options, line, {"added": name})
 
 
 def _set_password(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str) -> None:
-    """Change an account's password, or give it its first."""
-    if not state.has_account(options.name) or not state.set_password(options.name, _password(options)):
+    """Set an account's password; the account may have had none."""
+    if not state.has_account(options.name) or not state.set_password(options.name, _read_password_hash(options)):
         raise _absent(options, folder)
     log.note("password", options.name)
-    _report(options, "changed", f"changed the password of {options.name} in {folder}")
+    print_result(options, f"Changed the password of {options.name} in {folder}.", {"changed": options.name})
 
 
-def _password(options: argparse.Namespace) -> str:
-    """A password that is asked for, hashed."""
+def _read_password_hash(options: argparse.Namespace) -> str:
+    """The hash of a new password that is asked for."""
     from homeftp.accounts.passwords import hash_password, new_password
     from homeftp.cli.terminal.prompt import read_password
 
-    return hash_password(
-        read_password(options.password_stdin, f"new password for {options.name}: ", check=new_password)
-    )
+    prompt = f"New password for {options.name}: "
+    return hash_password(read_password(options.password_stdin, prompt, check=new_password))
 
 
 def _absent(options: argparse.Namespace, folder: str) -> OperatorError:
-    return OperatorError(f"there is no account {options.name} in {folder}: homeftp account list shows them")
-
-
-def _report(options: argparse.Namespace, what: str, sentence: str) -> None:
-    print(json.dumps({what: options.name}) if options.json else sentence)
+    return OperatorError(
+        f"There is no account named {options.name} in {folder}. `homeftp account list` prints the accounts."
+    )

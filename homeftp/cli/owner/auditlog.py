@@ -1,4 +1,4 @@
-"""Telling the server's audit log what a command on the state folder has done."""
+"""Writing what an owner's command has done to the server's audit log."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class CommandAudit:
-    """The log in the state folder, opened before `command` does anything: what cannot be noted is better not done.
+    """The audit log in the state folder, opened before `command` changes anything.
 
-    Raises `OperatorError` where it cannot be opened.
+    Raises `OperatorError` when the log cannot be opened, because a change that cannot be recorded must not be made.
     """
 
     def __init__(self, folder: str, command: str) -> None:
@@ -19,14 +19,14 @@ class CommandAudit:
         self._audit = Audit(folder).open()
 
     def note(self, event: str, account: str | None, device: str | None = None, **fields: Any) -> None:
-        """Write one line; raises `OperatorError` where that fails, what was asked for being done already."""
+        """Write one record; raises `OperatorError` when that fails, although the change has been made."""
         from homeftp.errors import OperatorError
         from homeftp.model import Actor
 
         try:
             self._audit.note(event, Actor(account, device, None, f"homeftp {self._command}"), **fields)
         except OSError as error:
-            reason = f"it is done, but the audit log in {self._folder} cannot be written: {error.strerror}"
-            raise OperatorError(reason) from None
+            message = f"Done, but the audit log in {self._folder} could not be written: {error.strerror}"
+            raise OperatorError(message) from None
         finally:
             self._audit.close()

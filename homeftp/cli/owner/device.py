@@ -1,75 +1,73 @@
-"""`homeftp device`: the devices that are paired with this machine's server.
+"""`homeftp device`: list, rename and revoke the devices that are paired with this machine's server.
 
-Works on the state folder itself. A server that runs cuts a revoked device
-off within seconds.
+It works on the state folder. A running server disconnects a revoked device within seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING
 
 from homeftp.cli.owner.auditlog import CommandAudit
+from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import print_json
-from homeftp.cli.terminal.times import time_shown
+from homeftp.cli.terminal.text import print_json, print_result
+from homeftp.cli.terminal.times import format_minute
 
 if TYPE_CHECKING:
     from homeftp.accounts.devices import Device
 
+_MICROSECONDS = 1_000_000
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One subcommand for each thing to do."""
+    """Add one subcommand per action."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, summary in (
         ("list", "List the devices."),
-        ("rename", "Call a device something else."),
-        ("revoke", "Let a device in no more; its files stay."),
+        ("rename", "Rename a device."),
+        ("revoke", "Revoke a device: it is disconnected and cannot log in again. Its files stay."),
     ):
         action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "list":
-            action.add_argument("name", metavar="NAME", help="what the device is called")
+            action.add_argument("name", metavar="NAME", help="the device's name")
         if name == "rename":
-            action.add_argument("new", metavar="NEW", help="what it is to be called")
-        action.add_argument("--state", metavar="DIR", help="the server's state folder (default: as the server's)")
+            action.add_argument("new", metavar="NEW", help="the new name")
+        add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out on the state folder."""
-    from homeftp.accounts.database import AccountDatabase, default_state_dir
+    """Carry out the action on the state folder; returns the exit code."""
+    from homeftp.accounts.database import AccountDatabase
     from homeftp.accounts.devices import Devices
 
-    folder = os.path.abspath(options.state or default_state_dir(os.environ))
+    folder = state_dir(options)
     devices = Devices(AccountDatabase(folder))
+    if options.action == "list":
+        return _list(devices.all(), options.json)
     if options.action == "rename":
         log = CommandAudit(folder, "device rename")
         device = devices.rename(options.name, options.new)
         log.note("rename", device.account, device.name, old_device=options.name)
-        line, fields = f"{options.name} is {options.new} from now on", {"renamed": options.name, "name": options.new}
-    elif options.action == "revoke":
+        line, fields = f"Renamed {options.name} to {options.new}.", {"renamed": options.name, "name": options.new}
+    else:
         log = CommandAudit(folder, "device revoke")
         device = devices.revoke(options.name)
         log.note("revocation", device.account, device.name)
-        line = f"{device.name} may not come in any more; what it stored stays"
+        line = f"Revoked {device.name}: it cannot log in any more. The files it uploaded stay."
         fields = {"revoked": device.name, "account": device.account}
-    else:
-        return _list(devices.all(), options.json)
-    if options.json:
-        print_json(fields)
-    else:
-        print(line)
+    print_result(options, line, fields)
     return Exit.DONE
 
 
 def _list(devices: list[Device], as_json: bool) -> int:
     if not devices and not as_json:
-        print("no device is paired yet: homeftp invite makes a code for one")
+        print("No device is paired yet. Run `homeftp invite` to make a code for one.")
     for device in devices:
+        paired_us = int(device.paired * _MICROSECONDS)
         if as_json:
-            paired = int(device.paired * 1_000_000)
-            print_json({"name": device.name, "account": device.account, "paired_us": paired})
+            print_json({"name": device.name, "account": device.account, "paired_us": paired_us})
         else:
-            print(f"{device.name:30} {device.account:20} paired {time_shown(int(device.paired * 1_000_000))}")
+            print(f"{device.name:30} {device.account:20} paired {format_minute(paired_us)}")
     return Exit.DONE

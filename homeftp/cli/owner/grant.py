@@ -1,50 +1,55 @@
-"""`homeftp grant`: narrower rights for an account in one folder of what it sees."""
+"""`homeftp grant`: restrict an account's rights in one folder."""
 
 from __future__ import annotations
 
 import argparse
-import os
 
 from homeftp.cli.owner.auditlog import CommandAudit
+from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import print_json
+from homeftp.cli.terminal.text import print_result
 from homeftp.errors import OperatorError
+
+_EPILOG = """\
+Inside PATH the account has at most RIGHTS: a grant can take rights away, and never adds one that the account does not
+have elsewhere.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whom, where and what."""
+    """Add account, folder and rights."""
+    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
     parser.add_argument("name", metavar="NAME", help="the account")
     parser.add_argument("path", metavar="PATH", help="the folder, as the account sees it")
     parser.add_argument(
-        "rights", metavar="RIGHTS", nargs="?", help="what it may do there at most: read,add,...; or none"
+        "rights", metavar="RIGHTS", nargs="?", help="some of read,add,replace,delete, separated by commas; or none"
     )
-    parser.add_argument("--remove", action="store_true", help="as much as elsewhere again")
-    parser.add_argument("--state", metavar="DIR", help="the server's state folder (default: as the server's)")
+    parser.add_argument("--remove", action="store_true", help="remove the restriction for PATH")
+    add_state_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry it out on the state folder."""
+    """Change the grant in the state folder; returns the exit code."""
     from homeftp.accounts.access import Access, AccessTable, folder
-    from homeftp.accounts.database import AccountDatabase, default_state_dir
+    from homeftp.accounts.database import AccountDatabase
     from homeftp.store.policy.rights import parse_rights, rights_shown
 
     if options.remove == (options.rights is not None):
-        raise OperatorError("say either what may be done there, such as read, or --remove")
+        raise OperatorError("Give either RIGHTS, such as read, or --remove.")
     rights = None if options.remove else parse_rights(options.rights)
     path = folder(options.path)
-    state = os.path.abspath(options.state or default_state_dir(os.environ))
+    state = state_dir(options)
     accesses = AccessTable(AccountDatabase(state))
     log = CommandAudit(state, "grant")
     accesses.grant(options.name, path, rights)
-    shown = None if rights is None else rights_shown(rights)
+    granted = None if rights is None else rights_shown(rights)
     access = accesses.find(options.name) or Access()
     whole = "/".join((*access.home.parts, *path.parts))
-    log.note("account", options.name, endpoint=whole, rights=shown or "as elsewhere")
-    if options.json:
-        print_json({"account": options.name, "path": path.whole, "rights": shown})
-    elif shown is None:
-        print(f"{options.name} may do in {path} what it may do elsewhere")
+    log.note("account", options.name, endpoint=whole, rights=granted or "as elsewhere")
+    if granted is None:
+        line = f"Removed the restriction: {options.name} has the same rights in {path} as elsewhere."
     else:
-        print(f"{options.name} may do in {path} at most: {shown}")
+        line = f"{options.name} has at most these rights in {path}: {granted}"
+    print_result(options, line, {"account": options.name, "path": path.whole, "rights": granted})
     return Exit.DONE

@@ -1,7 +1,6 @@
-"""`homeftp serve`: the server in the foreground, with the options of `twistd homeftp`.
+"""`homeftp serve`: run the server in the foreground, with the options of `twistd homeftp`.
 
-It is twistd itself that runs; an installer such as pipx puts only our own
-script on the path.
+It runs twistd itself, so that it works where an installer such as pipx puts only the `homeftp` script on the path.
 """
 
 from __future__ import annotations
@@ -15,22 +14,39 @@ from homeftp.errors import OperatorError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The server's options, for completion; nothing is parsed here, every word goes to twistd."""
-    from homeftp.cli.completion import add_server_options
+    """Add the server's options for shell completion only: twistd parses them."""
+    import shtab
+    from twisted.python.usage import CompleteDirs, CompleteFiles
 
-    add_server_options(parser)
+    from homeftp.tap import Options
+
+    def copy_completion(argument: Any, action: object) -> None:
+        if isinstance(action, CompleteDirs):
+            argument.complete = shtab.DIRECTORY
+        elif isinstance(action, CompleteFiles):
+            argument.complete = shtab.FILE
+
+    server = Options()
+    for spelling in server.longOpt:
+        name = spelling.removesuffix("=")
+        if name == "help":
+            continue  # argparse has its own
+        summary = " ".join(server.docs[name].split()).replace("%", "%%")
+        argument = parser.add_argument(f"--{name}", action="store" if spelling != name else "store_true", help=summary)
+        copy_completion(argument, server.compData.optActions.get(name))
+    copy_completion(parser.add_argument("root", metavar="DIR", nargs="?"), CompleteDirs())
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until a signal ends it."""
+    """Serve until a signal ends the server; returns the exit code."""
     return serve(options.arguments)
 
 
 def serve(arguments: Sequence[str]) -> int:
-    """Run the server with these arguments; returns its exit status."""
+    """Run the server with these arguments; returns the exit code."""
     from twisted.scripts import twistd
 
-    # By the first word tap.py knows how the command is written.
+    # tap.py takes the first word as the name of the command in its usage line.
     sys.argv = [
         "homeftp",
         "--nodaemon",
@@ -42,12 +58,12 @@ def serve(arguments: Sequence[str]) -> int:
     try:
         twistd.run()
     except SystemExit as ended:
-        raise SystemExit(ended.code) from None  # the server's own kind of it is an Exception too
+        raise SystemExit(ended.code) from None  # Twisted's own subclass of it is also an Exception
     return 0
 
 
 def observer() -> Any:
-    """A log observer for a person: our own lines as they are, and of others only what went wrong."""
+    """A log observer for a person: prints homeftp's own lines unchanged, and only errors of other libraries."""
     from twisted.logger import ILogObserver, LogLevel, eventAsText, formatEvent
     from zope.interface import provider
 
@@ -59,9 +75,9 @@ def observer() -> Any:
             text = formatEvent(event)
         else:
             return
-        # twistd has made sys.stdout and sys.stderr into parts of its log; these are the real ones.
+        # twistd redirects sys.stdout and sys.stderr to its log; these are the real streams.
         stream = sys.__stdout__ if event.get("log_level") == LogLevel.info else sys.__stderr__
-        with contextlib.suppress(OSError, OperatorError):  # a server does not end because nobody reads what it prints
+        with contextlib.suppress(OSError, OperatorError):  # a server goes on when its output cannot be written
             print(text, file=stream, flush=True)
 
     return observe

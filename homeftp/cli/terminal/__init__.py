@@ -1,1 +1,1 @@
-"""What a person sees and types."""
+"""What every command prints and reads: text for people, JSON for scripts, prompts, exit codes."""

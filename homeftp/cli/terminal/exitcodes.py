@@ -1,4 +1,4 @@
-"""The exit statuses of the command line."""
+"""The exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import enum
 
 
 class Exit(enum.IntEnum):
-    """The exit statuses of `homeftp`; scripts rely on them."""
+    """The exit codes of `homeftp`; scripts rely on them."""
 
     DONE = 0
-    """Done, or the same."""
+    """Done, or the copies are the same."""
     DIFFERS = 1
-    """Compared, and not the same."""
+    """Compared, and the copies differ; or a transfer left something unchanged."""
     USAGE = 2
-    """The command cannot be carried out as it was given, or not on this machine."""
+    """The command is wrong, or this machine cannot carry it out."""
     REFUSED = 3
     """The server refused."""
     UNREACHABLE = 4
-    """There is no connection, or the server could not prove who it is, or what it sent is not to be trusted."""
+    """No connection, a server that could not prove its identity, or content that failed verification."""
     FAULT = 70
-    """homeftp itself is at fault (EX_SOFTWARE of sysexits(3))."""
+    """A bug in homeftp (EX_SOFTWARE of sysexits(3))."""
     INTERRUPTED = 130
-    """Ctrl-C."""
+    """Ctrl-C, SIGTERM or SIGHUP."""
     BROKEN_PIPE = 141
-    """Whoever read the output has gone."""
+    """The reader of standard output has closed it."""

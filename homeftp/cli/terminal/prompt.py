@@ -1,7 +1,7 @@
-"""How a secret is asked for: at the terminal without echo, or on standard input for scripts.
+"""Asking for a password: at the terminal without echo, or on standard input for scripts.
 
-Never from the command line or the environment, which other users of the
-machine can read (ps(1), proc(5)).
+A password is never taken from the command line or the environment, which other users of the machine can read
+(ps(1), proc(5)).
 """
 
 from __future__ import annotations
@@ -11,42 +11,41 @@ from typing import Callable
 
 from homeftp.errors import OperatorError
 
-_LONGEST = 4096
-"""Bytes of one line of standard input."""
+_MAX_LINE = 4096
+"""The most bytes that are read of the line on standard input."""
 
 
 def read_password(from_stdin: bool, prompt: str, *, check: Callable[[str], str] | None = None) -> str:
     """A password: the first line of standard input, or typed at the terminal.
 
-    A new one is looked at by `check`, which raises what is wrong with it or
-    gives it as it is to be kept; then it is typed once more. Raises
-    `OperatorError` when there is none, or no terminal to ask at.
+    `check` is for a new password: it raises `OperatorError` for a bad one and returns it as it is to be stored. A new
+    password is typed twice. Raises `OperatorError` when no password is given, or there is no terminal to ask at.
     """
-    typed = _from_stdin() if from_stdin else _typed(prompt)
+    typed = _from_stdin() if from_stdin else _ask(prompt)
     if not typed:
-        raise OperatorError("no password was given")
+        raise OperatorError("No password was given.")
     try:
         typed.encode("utf-8")
     except UnicodeEncodeError:
-        raise OperatorError("the password is not UTF-8 text") from None
+        raise OperatorError("The password is not valid UTF-8.") from None
     if check is None:
         return typed
     password = check(typed)
-    if not from_stdin and _typed("once more: ") != typed:
-        raise OperatorError("the two passwords differ: nothing was changed")
+    if not from_stdin and _ask("Repeat the password: ") != typed:
+        raise OperatorError("The two passwords differ. Nothing was changed.")
     return password
 
 
 def _from_stdin() -> str:
-    line = sys.stdin.buffer.readline(_LONGEST)
+    line = sys.stdin.buffer.readline(_MAX_LINE)
     return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
 
 
-def _typed(prompt: str) -> str:
+def _ask(prompt: str) -> str:
     import getpass
 
     if not sys.stdin.isatty():
-        raise OperatorError("there is no terminal to ask for the password at: pipe it in, with --password-stdin")
+        raise OperatorError("Cannot ask for the password without a terminal. Use --password-stdin to pipe it in.")
     try:
         return getpass.getpass(prompt)
     except EOFError:

@@ -1,7 +1,7 @@
-"""Standard input, output and error as a command may meet them: closed, full, or with nobody at the other end.
+"""Standard input, output and error that fail with a message: they may be closed, full, or a pipe without a reader.
 
-What goes wrong with the first two is one line for a person and not a fault of
-ours; when standard error cannot be written to there is nobody to tell.
+A failure of standard input or output raises `OperatorError`, which ends the command with one line. A failure of
+standard error is ignored, because there is nowhere left to report it.
 """
 
 from __future__ import annotations
@@ -14,53 +14,51 @@ from typing import Any
 from homeftp.errors import OperatorError
 
 
-def secure() -> None:
-    """Put `sys.stdin`, `sys.stdout` and `sys.stderr` on streams that fail in words.
+def install_streams() -> None:
+    """Replace `sys.stdin`, `sys.stdout` and `sys.stderr` by streams that raise `OperatorError`.
 
-    A descriptor that is closed is opened first, on the null device, so that no
-    socket and no file can get its number. It is opened for the wrong direction
-    where using it is an error: who asks for output wants to be told that there
-    is none. A stream that somebody has put in the place of the process's own
-    stays.
+    A closed descriptor is first opened on the null device, so that no socket and no file gets its number. It is opened
+    for the wrong direction where using it must be an error: a command with closed standard output must not succeed
+    silently. A stream that is not the interpreter's own (a test's, for example) stays.
     """
     for fd, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
             os.fstat(fd)
         except OSError:  # noqa: PERF203 (three times)
-            os.open(os.devnull, flags)  # gets the lowest number that is free: this one
-    if _own(sys.stdin):
-        sys.stdin = sys.__stdin__ = _text(io.BufferedReader(_Input(0, "r", closefd=False)), sys.stdin)  # type: ignore[misc]
-    if _own(sys.stdout):
-        raw = _Output(1, "w", closefd=False)
-        text = _text(io.BufferedWriter(raw), sys.stdout, errors="backslashreplace", line_buffering=raw.isatty())
+            os.open(os.devnull, flags)  # takes the lowest free number: this one
+    if _is_interpreters(sys.stdin):
+        sys.stdin = sys.__stdin__ = _text_stream(io.BufferedReader(_StandardInput(0, "r", closefd=False)), sys.stdin)  # type: ignore[misc]
+    if _is_interpreters(sys.stdout):
+        raw = _StandardOutput(1, "w", closefd=False)
+        text = _text_stream(io.BufferedWriter(raw), sys.stdout, errors="backslashreplace", line_buffering=raw.isatty())
         sys.stdout = sys.__stdout__ = text  # type: ignore[misc]
-    if _own(sys.stderr):
-        buffer = io.BufferedWriter(_Errors(2, "w", closefd=False))
-        text = _text(buffer, sys.stderr, errors="backslashreplace", line_buffering=True)
+    if _is_interpreters(sys.stderr):
+        buffer = io.BufferedWriter(_StandardError(2, "w", closefd=False))
+        text = _text_stream(buffer, sys.stderr, errors="backslashreplace", line_buffering=True)
         sys.stderr = sys.__stderr__ = text  # type: ignore[misc]
 
 
-def _own(stream: Any) -> bool:
-    """Whether it is what the interpreter made at its start; None is what it makes of a closed descriptor."""
+def _is_interpreters(stream: Any) -> bool:
+    """Whether the interpreter made this stream at its start; None stands for a closed descriptor."""
     buffer = getattr(stream, "buffer", None)
     return stream is None or type(getattr(buffer, "raw", buffer)) is io.FileIO
 
 
-def _text(buffer: Any, old: Any, **how: Any) -> io.TextIOWrapper:
-    """A text stream of the encoding that the old one had."""
-    return io.TextIOWrapper(buffer, encoding=None if old is None else old.encoding, **how)
+def _text_stream(buffer: Any, old: Any, **options: Any) -> io.TextIOWrapper:
+    """A text stream over `buffer`, in the encoding of the old one."""
+    return io.TextIOWrapper(buffer, encoding=None if old is None else old.encoding, **options)
 
 
-class _Input(io.FileIO):
+class _StandardInput(io.FileIO):
     def readinto(self, buffer: Any) -> int:
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise OperatorError(f"cannot read standard input: {error.strerror}") from None
+            raise OperatorError(f"Cannot read standard input: {error.strerror}") from None
 
 
-class _Output(io.FileIO):
-    """Fails once; what is left in the buffers then goes nowhere, for the interpreter would fail on it at its end."""
+class _StandardOutput(io.FileIO):
+    """Raises once, then discards: the interpreter flushes the buffers when it ends, and would fail on them again."""
 
     _failed = False
 
@@ -74,10 +72,10 @@ class _Output(io.FileIO):
             raise
         except OSError as error:
             self._failed = True
-            raise OperatorError(f"cannot write to standard output: {error.strerror}") from None
+            raise OperatorError(f"Cannot write to standard output: {error.strerror}") from None
 
 
-class _Errors(io.FileIO):
+class _StandardError(io.FileIO):
     def write(self, data: Any) -> int:
         try:
             return super().write(data)

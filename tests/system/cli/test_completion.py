@@ -12,8 +12,9 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.completion import PLACES, SERVER_PLACES, SERVERS, SHELLS
+from homeftp.cli.completion import SHELLS
 from homeftp.cli.main import COMMANDS, main
+from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, SERVER_NAMES
 from homeftp.crypto.secretfiles import write_private
 from tests.support.processes import environment
 
@@ -100,7 +101,7 @@ class CompletionTests(SynchronousTestCase):
     def test_zsh_remotes(self) -> None:
         """zsh's script names the functions that complete them, and has each."""
         printed = script("zsh")
-        for name in (SERVERS, SERVER_PLACES, PLACES):
+        for name in (SERVER_NAMES, REMOTE_PATHS, ANY_PATHS):
             self.assertIn(f"\n{name}() {{", printed)
             self.assertIn(f":{name}", printed)
 

@@ -10,7 +10,7 @@ from collections import Counter
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.output import TransferReport, exit_status
+from homeftp.cli.transfer.report import TransferReport, exit_code
 from homeftp.client import FileResult, Outcome, TransferObserver
 
 
@@ -22,7 +22,7 @@ class StatusTests(SynchronousTestCase):
         outcomes = (Outcome.SAME, Outcome.NEWER, Outcome.REFUSED, Outcome.CORRUPT)
         for number, status in enumerate((Exit.DONE, Exit.DIFFERS, Exit.REFUSED, Exit.UNREACHABLE)):
             counts = Counter(outcomes[: number + 1])
-            self.assertEqual(exit_status(TransferObserver(counts=counts)), status)
+            self.assertEqual(exit_code(TransferObserver(counts=counts)), status)
 
 
 class SumTests(SynchronousTestCase):
@@ -42,7 +42,7 @@ class SumTests(SynchronousTestCase):
     def test_kinds(self) -> None:
         """The sums say of what there are so many; what is neither file nor folder is only counted."""
         new, failed, skipped = Outcome.NEW, Outcome.FAILED, Outcome.SKIPPED
-        self.assertEqual(self.summed(), "nothing to do\n")
+        self.assertEqual(self.summed(), "Nothing to do.\n")
         self.assertEqual(self.summed((new, "file")), "1 file new\n")
         self.assertEqual(self.summed((new, "directory"), (new, "directory")), "2 folders new\n")
         self.assertEqual(

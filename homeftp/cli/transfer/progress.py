@@ -1,18 +1,19 @@
-"""A progress bar at the terminal, for transfers that last: rate, total and the time that is left."""
+"""A progress bar for a long transfer: rate, total and remaining time, on standard error."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-_SOON = 0.5
-"""Seconds before there is one: most commands are done by then."""
+_DELAY = 0.5
+"""Seconds before the bar appears; most commands end earlier."""
 
-_EVERY = 0.1
+_INTERVAL = 0.1
+"""Seconds between two updates."""
 
 
 class ProgressBar:
-    """Shows how far a transfer is, on standard error, when that is a terminal."""
+    """Displays the progress of a transfer when standard error is a terminal."""
 
     def __init__(self, reactor: Any, *, silent: bool) -> None:
         self._reactor = reactor
@@ -23,33 +24,33 @@ class ProgressBar:
         self._call: Any = None
         self._hidden = False
         if not silent and sys.stderr.isatty():
-            self._call = reactor.callLater(_SOON, self._tick)
+            self._call = reactor.callLater(_DELAY, self._tick)
 
     def plan(self, files: int, size: int) -> None:
-        """So much more is to be done."""
+        """Add bytes to the total."""
         self._total += size
 
     def advance(self, size: int) -> None:
-        """So much more is done."""
+        """Add bytes that are transferred."""
         self._done += size
 
-    def again(self) -> None:
-        """It is begun anew: all of it is planned once more."""
+    def restart(self) -> None:
+        """Count from zero: after a new connection the transfer is planned again."""
         self._total = self._done = 0
 
     def hide(self) -> None:
-        """Make room for a question, until `show`."""
+        """Remove the bar from the screen until `show` is called."""
         self._hidden = True
         progress, self._progress = self._progress, None
         if progress is not None:
             progress.stop()
 
     def show(self) -> None:
-        """Come back."""
+        """Display the bar again after `hide`."""
         self._hidden = False
 
     def stop(self) -> None:
-        """It is over."""
+        """Remove the bar for good."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
@@ -58,7 +59,7 @@ class ProgressBar:
     def _tick(self) -> None:
         if not self._hidden:
             self._draw()
-        self._call = self._reactor.callLater(_EVERY, self._tick)
+        self._call = self._reactor.callLater(_INTERVAL, self._tick)
 
     def _draw(self) -> None:
         if self._progress is None:

@@ -1,0 +1,52 @@
+"""Text as a terminal may display it, sizes and counts for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def printable(text: str) -> str:
+    """The text with control and bidirectional characters escaped, so that a name cannot steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def format_size(size: float) -> str:
+    """A number of bytes for people, in powers of 1000 as disks and networks are sold."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def format_count(files: int, folders: int, others: int = 0) -> str:
+    """A number of files and folders in words; for what is neither, the number alone."""
+    parts = []
+    if files:
+        parts.append("1 file" if files == 1 else f"{files} files")
+    if folders:
+        parts.append("1 folder" if folders == 1 else f"{folders} folders")
+    if others:
+        parts.append(f"{others} other" if parts else f"{others}")
+    return " and ".join(parts)
+
+
+def print_json(fields: dict[str, Any]) -> None:
+    """Print one line of JSON on standard output."""
+    import json
+
+    sys.stdout.write(json.dumps(fields) + "\n")
+
+
+def print_result(options: argparse.Namespace, sentence: str, fields: dict[str, Any]) -> None:
+    """Print the result of a command: the fields with --json, else the sentence."""
+    if options.json:
+        print_json(fields)
+    else:
+        print(sentence)

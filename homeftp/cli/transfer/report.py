@@ -1,0 +1,154 @@
+"""What push, get and cmp print: lines for what needs attention, JSON for every file, a summary, the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.text import format_count, format_size, print_json, printable
+from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.client import FileResult, TransferObserver
+
+_COMPLAINTS = ("refused", "failed", "corrupt", "skipped", "newer", "suspicious")
+"""The outcomes that are printed without --verbose."""
+
+_NOT_REPLACED = {
+    "newer": "not replaced, because the target is newer. Use --force to replace it.",
+    "suspicious": "not replaced. Size and time match but the content differs, so one copy may be damaged. "
+    "Check both; use --force to replace the target.",
+}
+
+_ONLY_METADATA = "only time or mode updated"
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the output options that push, get and cmp share."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
+
+
+def resume_message(name: str, size: int) -> str:
+    """The message for a file whose transfer resumes."""
+    return f"Resuming {printable(name)}: {format_size(size)} had already been transferred."
+
+
+class TransferReport:
+    """Prints the results of a transfer as they come, then the summary.
+
+    `stop` is called once, when output cannot be written; nothing is printed after that. `top` names the whole
+    transfer, for results that have no name of their own.
+    """
+
+    def __init__(self, options: argparse.Namespace, stop: Callable[[], object], top: str = ".") -> None:
+        self.failure: Exception | None = None
+        """Why output cannot be written any more."""
+        self._stop = stop
+        self._top = top
+        self._json = options.json
+        self._quiet = options.quiet
+        self._verbose = getattr(options, "verbose", False)
+        self._comparing = options.command == "cmp"
+        self._begun = time.monotonic()
+
+    def result(self, item: FileResult) -> None:
+        """Print the result of one file or folder. Raises nothing, because a transfer calls it while it runs."""
+        self._guarded(lambda: self._print_result(item))
+
+    def notice(self, message: str) -> None:
+        """Print a message about the transfer itself, such as a lost connection. Raises nothing."""
+        self._guarded(lambda: print(f"homeftp: {printable(message)}", file=sys.stderr, flush=True))
+
+    def _guarded(self, output: Callable[[], None]) -> None:
+        if self.failure is None:
+            try:
+                output()
+            except (OSError, OperatorError) as failure:
+                self.failure = failure
+                self._stop()
+
+    def _print_result(self, item: FileResult) -> None:
+        from homeftp.client.transfer.model import Outcome
+
+        if self._json:
+            self._print_json(item)
+        elif item.outcome.value in _COMPLAINTS:
+            if not (self._quiet and item.outcome is Outcome.SKIPPED):
+                self._print_complaint(item)
+        elif self._comparing and not self._quiet and item.outcome is not Outcome.SAME:
+            if item.within is None or self._verbose:
+                self._print_difference(item)
+        elif self._verbose and not self._quiet:
+            print(f"{item.outcome.value:9} {printable(item.name or self._top)}")
+
+    def _print_json(self, item: FileResult) -> None:
+        fields: dict[str, Any] = {
+            "outcome": item.outcome.value,
+            "name": item.name,
+            "kind": item.kind,
+            "size": item.size,
+        }
+        if item.reason:
+            fields["reason"] = item.reason
+        if item.differs:
+            fields["differs"] = list(item.differs)
+        if item.within is not None:
+            fields["within"] = item.within
+        if item.holds is not None:
+            fields["files"], fields["folders"] = item.holds
+        print_json(fields)
+
+    def _print_complaint(self, item: FileResult) -> None:
+        reason = _NOT_REPLACED.get(item.outcome.value, item.reason)
+        print(
+            f"homeftp: {item.outcome.value}: {printable(item.name or self._top)}: {printable(reason)}", file=sys.stderr
+        )
+
+    def _print_difference(self, item: FileResult) -> None:
+        details = item.reason or ", ".join({"hash": "content", "mtime_us": "time"}.get(d, d) for d in item.differs)
+        if item.holds is not None:
+            details = f"folder with {format_count(*item.holds)}" if any(item.holds) else "empty folder"
+        words = {"missing": "only here", "extra": "only on the server"}
+        print(f"{words.get(item.outcome.value, item.outcome.value)}: {printable(item.name or self._top)}", end="")
+        print(f" ({printable(details)})" if details else "")
+
+    def finish(self, observer: TransferObserver) -> Exit:
+        """Print the summary; returns the exit code."""
+        seconds = time.monotonic() - self._begun
+        if self._json:
+            counts = {outcome.value: number for outcome, number in observer.counts.items()}
+            folders = {
+                outcome.value: number for (outcome, kind), number in observer.kinds.items() if kind == "directory"
+            }
+            print_json({"summary": counts, "folders": folders, "bytes": observer.bytes_moved, "seconds": round(seconds, 3)})
+        elif not self._quiet:
+            parts = ", ".join(_summary(observer)) or "Nothing to do."
+            rate = f"; {format_size(observer.bytes_moved)} in {seconds:.1f} s" if observer.bytes_moved else ""
+            print(f"{parts}{rate}", file=sys.stderr)
+        return exit_code(observer)
+
+
+def _summary(observer: TransferObserver) -> list[str]:
+    """One phrase for each outcome, such as "2 files and 1 folder new"."""
+    phrases = []
+    for outcome in observer.counts:
+        count = format_count(*(observer.kinds[outcome, kind] for kind in ("file", "directory", "other")))
+        phrases.append(f"{count}: {_ONLY_METADATA}" if outcome.value == "metadata" else f"{count} {outcome.value}")
+    return phrases
+
+
+def exit_code(observer: TransferObserver) -> Exit:
+    """The exit code of a transfer: the worst outcome of any file decides."""
+    from homeftp.client.transfer.model import DONE, Outcome
+
+    if observer.counts[Outcome.CORRUPT]:
+        return Exit.UNREACHABLE
+    if observer.counts[Outcome.REFUSED]:
+        return Exit.REFUSED
+    if any(number for outcome, number in observer.counts.items() if outcome not in DONE):
+        return Exit.DIFFERS
+    return Exit.DONE

@@ -1,0 +1,80 @@
+"""Running a transfer with its report, progress bar and questions; and the options that push and get share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, Callable, Coroutine
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message
+
+if TYPE_CHECKING:
+    from homeftp.client import TransferObserver, TransferOptions
+    from homeftp.client.transfer.model import IReconnector
+
+
+def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that push and get share."""
+    parser.add_argument("-r", "--recursive", action="store_true", help="include folders and their contents")
+    parser.add_argument(
+        "-f", "--force", action="store_true", help="replace whatever differs at the target, without asking"
+    )
+    parser.add_argument("-n", "--new-only", action="store_true", help="replace nothing; only add what is missing")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
+    add_output_arguments(parser)
+
+
+async def run_transfer(
+    reactor: Any,
+    options: argparse.Namespace,
+    work: Callable[[TransferOptions, TransferObserver], Coroutine[Any, Any, None]],
+    top: str,
+    reconnector: IReconnector | None,
+) -> Exit:
+    """Do `work`, print its results, and return the exit code; `top` names the whole transfer in messages.
+
+    The notices of `reconnector` are printed too. The transfer ends early when output cannot be written.
+    """
+    from twisted.internet.defer import CancelledError, Deferred
+
+    from homeftp.cli.transfer.progress import ProgressBar
+    from homeftp.cli.transfer.questions import Prompter, TransferDeclined, can_ask
+    from homeftp.client import TransferObserver, TransferOptions
+
+    running: list[Deferred[None]] = []
+    report = TransferReport(options, stop=lambda: reactor.callLater(0, lambda: running[0].cancel()), top=top)
+    bar = ProgressBar(reactor, silent=options.quiet or options.json)
+    observer = TransferObserver(on_result=report.result, on_plan=bar.plan, on_bytes=bar.advance, on_reconnected=bar.restart)
+
+    def notice(message: str) -> None:
+        bar.hide()
+        report.notice(message)
+        bar.show()
+
+    observer.on_resumed = lambda name, size: None if options.quiet else notice(resume_message(name or top, size))
+    if reconnector is not None:
+        reconnector.notify = notice
+    prompter = Prompter(reactor, bar.hide, bar.show)
+    choices = TransferOptions(
+        recursive=getattr(options, "recursive", False),
+        force=getattr(options, "force", False),
+        ignore_existing=getattr(options, "new_only", False),
+        ask=prompter.confirm_replace if can_ask() and not options.json else None,
+    )
+    try:
+        running.append(Deferred.fromCoroutine(work(choices, observer)))
+        await running[0]
+    except CancelledError:
+        if report.failure is None:
+            raise
+    except TransferDeclined:
+        bar.stop()
+        report.finish(observer)
+        return Exit.DIFFERS
+    finally:
+        bar.stop()
+        sys.stdout.flush()
+    if report.failure is not None:
+        raise report.failure
+    return report.finish(observer)
