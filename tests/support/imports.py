@@ -64,7 +64,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "client"}),
     "cli.connect": SHARED
-    | {"cli.terminal", "client", "client.connection", "client.errors", "client.known", "client.plan", "client.transfer"},
+    | {
+        "cli.terminal",
+        "client",
+        "client.connection",
+        "client.errors",
+        "client.known",
+        "client.plan",
+        "client.transfer",
+    },
     "cli.transfer": frozenset({"errors", "cli.terminal", "client", "client.transfer"}),
     "cli.commands": CONTRACTS
     | {"cli.connect", "cli.terminal", "cli.transfer", "crypto", "discovery", "wire"}

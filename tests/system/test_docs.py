@@ -149,7 +149,7 @@ class TableTests(SynchronousTestCase):
         """The page of the audit log has each event that the code writes down, and no other."""
         page = (DOCS / "owner" / "audit.rst").read_text(encoding="utf-8")
         documented = set(
-            re.findall(r"``([a-z]+)``", " ".join(re.findall(r"^   \* - (``.*)$", page.split("- Means")[1], re.M)))
+            re.findall(r"``([a-z]+)``", " ".join(re.findall(r"^   \* - (``.*)$", page.split("- Meaning")[1], re.M)))
         )
         written: set[str] = set()
         for path in (CHECKOUT / "homeftp").rglob("*.py"):
@@ -176,7 +176,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(documented, [outcome.value for outcome in Outcome])
 
 
-UNWRAPPED = ("README.md", "docs/client", "docs/owner", "docs/plugins")
+UNWRAPPED = ("docs/client/library.rst", "docs/plugins")
 """Pages that are still to be wrapped."""
 
 

@@ -9,6 +9,9 @@ from homeftp.errors import OperatorError
 
 _REMOTE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]+):(?P<path>.*)\Z", re.DOTALL)
 
+_LIKE_A_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+\Z")
+"""A word that is probably a server's name rather than a file's: it has no slash and no dot."""
+
 STANDARD = "-"
 """Standard input or output."""
 
@@ -30,7 +33,7 @@ def parse_remote_operand(text: str) -> tuple[str, str]:
     """The server's name and the path of an operand that must be remote; raises `OperatorError` for a local one."""
     operand = parse_operand(text)
     if operand.remote is None:
-        if _REMOTE.match(f"{text}:"):
+        if _LIKE_A_SERVER.match(text):
             raise OperatorError(f"{text!r} has no path. Did you mean `{text}:`?")
         raise OperatorError(
             f"{text!r} is not a path on a server. Write NAME:PATH; `homeftp remote list` prints the names."

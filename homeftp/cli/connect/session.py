@@ -88,7 +88,9 @@ async def _connect(reactor: Any, remotes: Remotes, name: str) -> Client:
             f"This device has not used {remote.name} for a long time, and its certificate has expired. Run `homeftp "
             "invite` on the server's machine, then pair again."
         )
-    dial = functools.partial(connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, device_identity=own)
+    dial = functools.partial(
+        connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, device_identity=own
+    )
     client = await _find(reactor, remote, dial)
     await _remember(client, remotes, remote)
     if own is not None:

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
@@ -83,7 +83,7 @@ def print_qr_code(text: str) -> None:
     sys.stdout.flush()
 
 
-def wait_until_used(invitations: Invitations, made: Invitation, *, sleep: Callable[[float], None] = time.sleep) -> int:
+def wait_until_used(invitations: Invitations, made: Invitation) -> int:
     """Wait until the code is used; returns the exit code. Raises `OperatorError` when it can no longer be used."""
     from homeftp.accounts.invitations import InvitationState
 
@@ -101,7 +101,7 @@ def wait_until_used(invitations: Invitations, made: Invitation, *, sleep: Callab
             )
         if found.state is InvitationState.EXPIRED:
             raise OperatorError("The code expired unused. To make a new one, run: homeftp invite")
-        sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def parse_time(text: str) -> tuple[int, str]:

@@ -124,7 +124,9 @@ class TransferReport:
             folders = {
                 outcome.value: number for (outcome, kind), number in observer.kinds.items() if kind == "directory"
             }
-            print_json({"summary": counts, "folders": folders, "bytes": observer.bytes_moved, "seconds": round(seconds, 3)})
+            print_json(
+                {"summary": counts, "folders": folders, "bytes": observer.bytes_moved, "seconds": round(seconds, 3)}
+            )
         elif not self._quiet:
             parts = ", ".join(_summary(observer)) or "Nothing to do."
             rate = f"; {format_size(observer.bytes_moved)} in {seconds:.1f} s" if observer.bytes_moved else ""

@@ -45,7 +45,9 @@ async def run_transfer(
     running: list[Deferred[None]] = []
     report = TransferReport(options, stop=lambda: reactor.callLater(0, lambda: running[0].cancel()), top=top)
     bar = ProgressBar(reactor, silent=options.quiet or options.json)
-    observer = TransferObserver(on_result=report.result, on_plan=bar.plan, on_bytes=bar.advance, on_reconnected=bar.restart)
+    observer = TransferObserver(
+        on_result=report.result, on_plan=bar.plan, on_bytes=bar.advance, on_reconnected=bar.restart
+    )
 
     def notice(message: str) -> None:
         bar.hide()

@@ -1,8 +1,7 @@
-"""Completion for the shells."""
+"""The completion script in a real bash."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -12,32 +11,12 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.completion import SHELLS
-from homeftp.cli.main import COMMANDS, main
-from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, SERVER_NAMES
 from homeftp.crypto.secretfiles import write_private
-from tests.support.processes import environment
+from tests.support.processes import environment, run_homeftp
 
 
-def script(shell: str) -> str:
-    """What `homeftp completion SHELL` prints."""
-    kept, sys.stdout = sys.stdout, io.StringIO()
-    try:
-        assert main(["completion", shell]) == 0
-        return sys.stdout.getvalue()
-    finally:
-        sys.stdout = kept
-
-
-class CompletionTests(SynchronousTestCase):
-    """Each shell's script knows every subcommand, and the options of each."""
-
-    def test_complete(self) -> None:
-        """Subcommands and options are in each script, the server's options too."""
-        for shell in SHELLS:
-            printed = script(shell)
-            for word in (*COMMANDS, "password-stdin", "listen-tls"):
-                self.assertIn(word, printed, shell)
+class BashTests(SynchronousTestCase):
+    """bash completes commands, options, server names and files."""
 
     def setUp(self) -> None:
         """A folder with a file, and a client that knows two servers."""
@@ -56,8 +35,9 @@ class CompletionTests(SynchronousTestCase):
         """What bash offers at the end of this line, by the function that it was told to call."""
         if shutil.which("bash") is None:
             raise SkipTest("there is no bash here")
+        script = run_homeftp("completion", "bash").stdout
         program = (
-            f"{script('bash')}\nCOMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDS=(); COMP_CWORD=0\n"
+            f"{script}\nCOMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDS=(); COMP_CWORD=0\n"
             '"$(complete -p homeftp | sed "s/.*-F //; s/ .*//")"; printf "%s\\n" "${COMPREPLY[@]}"'
         )
         environ = environment(HOMEFTP_HOME=self.home, PATH=f"{self.here}:{os.environ['PATH']}")
@@ -97,15 +77,3 @@ class CompletionTests(SynchronousTestCase):
             ("ls nas:", []),
         ):
             self.assertEqual(self.completed(f"homeftp {line}"), offered, line)
-
-    def test_zsh_remotes(self) -> None:
-        """zsh's script names the functions that complete them, and has each."""
-        printed = script("zsh")
-        for name in (SERVER_NAMES, REMOTE_PATHS, ANY_PATHS):
-            self.assertIn(f"\n{name}() {{", printed)
-            self.assertIn(f":{name}", printed)
-
-    def test_other_shell(self) -> None:
-        """A shell that is not known ends with a usage error."""
-        self.patch(sys, "stderr", io.StringIO())
-        self.assertRaises(SystemExit, main, ["completion", "cmd.exe"])

@@ -84,7 +84,7 @@ class DiscoverTests(NetworkCase):
         self.assertEqual(self.discover()[0]["remotes"], ["box"])
         said = self.homeftp("discover", "--seconds", "1.5").stdout
         self.assertRegex(
-            said, rf"\A\S+ +10\.99\.0\.\d:{port}, 10.* SHA256:{found['fingerprint']}\.\.\.   says that it is box\n\Z"
+            said, rf"\A\S+ +10\.99\.0\.\d:{port}, 10.* SHA256:{found['fingerprint']}\.\.\.   claims to be box\n\Z"
         )
 
     def test_not_announced(self) -> None:
@@ -127,7 +127,7 @@ class DiscoverTests(NetworkCase):
         waiting.send_signal(signal.SIGINT)
         began = time.monotonic()
         _, said = waiting.communicate(timeout=WITHIN)
-        self.assertEqual((waiting.returncode, said), (130, b"homeftp: interrupted\n"))
+        self.assertEqual((waiting.returncode, said), (130, b"homeftp: Interrupted.\n"))
         self.assertLess(time.monotonic() - began, 3)
 
 
@@ -154,7 +154,7 @@ class PairTests(NetworkCase):
         code = self.invite(servers[0])
         done = self.homeftp("pair", code)
         self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
-        self.assertIn("several servers announce themselves", done.stderr)
+        self.assertIn("Several servers announce themselves", done.stderr)
         for server in servers:
             self.assertRegex(done.stderr, rf"10\.99\.0\.\d:{server.ports[0]}")
         self.assertNotIn(code.partition("-")[2], done.stderr)

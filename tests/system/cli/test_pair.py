@@ -65,7 +65,7 @@ class PairTests(PairCase):
         done = self.homeftp(*match[1].split(), "--name", "nas")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(
-            done.stdout, r"\Apaired with nas \(SHA256:[0-9a-f]{8}\.\.\.\); this device is \S+; try: homeftp ls nas:\n"
+            done.stdout, r"\APaired with nas \(SHA256:[0-9a-f]{8}\.\.\.\) as \S+\. Next, try: homeftp ls nas:\n"
         )
         path = os.path.join(self.home, "file")
         with open(path, "w") as file:
@@ -84,7 +84,7 @@ class PairTests(PairCase):
         with open(path) as file:
             kept = json.load(file)
         self.assertEqual(sorted(kept), ["addresses", "ca", "certificate", "device", "key", "user"])
-        self.assertIn("as ann, by the name of ann-laptop", self.homeftp("remote", "list").stdout)
+        self.assertIn("as ann, device ann-laptop", self.homeftp("remote", "list").stdout)
 
     def test_cannot_keep(self) -> None:
         """Where this machine could not keep what it gets, the code is not used up."""
@@ -103,7 +103,7 @@ class PairTests(PairCase):
         for _ in range(2):
             done = self.pair(self.invite().upper().replace("-", " "))
             self.assertEqual(done.returncode, 0, done.stderr)
-            names += re.findall(r"\Apaired with (\S+) ", done.stdout)
+            names += re.findall(r"\APaired with (\S+) ", done.stdout)
             self.server.end()
             self.server = ServerProcess(account=False, command=self.command)
         self.assertEqual(names[1], f"{names[0]}-2")
@@ -113,7 +113,7 @@ class PairTests(PairCase):
         self.paired()
         done = self.homeftp("pair", f"localhost:{self.server.ports[0]}", self.invite("--account", "ann"))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("paired with nas ", done.stdout)
+        self.assertIn("Paired with nas ", done.stdout)
         listed = [json.loads(line) for line in self.homeftp("remote", "list", "--json").stdout.splitlines()]
         port = self.server.ports[0]
         self.assertEqual([each["name"] for each in listed], ["nas"])
@@ -186,7 +186,8 @@ class InviteTests(PairCase):
         made = self.at_server("invite", "--account", "ann")
         self.assertEqual(made.returncode, 0, made.stderr)
         address = re.escape(f"127.0.0.1:{self.server.ports[0]}")
-        self.assertRegex(made.stdout, rf"within 10m, once:   homeftp pair {address} [0-9]+-[a-z]+-[a-z]+\n\Z")
+        notice = r"Run this on the other machine within 10 minutes \(works once\):"
+        self.assertRegex(made.stdout, rf"\A{notice}   homeftp pair {address} [0-9]+-[a-z]+-[a-z]+\n\Z")
 
 
 class DeviceTests(PairCase):
@@ -194,7 +195,7 @@ class DeviceTests(PairCase):
 
     def test_list(self) -> None:
         """They are listed, renamed and revoked; JSON for scripts."""
-        self.assertIn("no device is paired yet", self.at_server("device", "list").stdout)
+        self.assertIn("No device is paired yet", self.at_server("device", "list").stdout)
         self.paired()
         self.assertRegex(self.at_server("device", "list").stdout, r"\Aann-laptop +ann +paired [0-9-]{10} [0-9:]{5}\n\Z")
         self.assertEqual(self.at_server("device", "rename", "ann-laptop", "ann-old").returncode, 0)
@@ -311,5 +312,5 @@ class BetweenTests(PairCase):
         self.assertEqual((done.returncode, done.stdout), (3, ""))
         self.assertEqual(len(between.heard), 2, "he has passed on both steps")
         self.assertNotIn(b"laptop", b"".join(between.heard))
-        self.assertIn("no device is paired", self.at_server("device", "list").stdout)
+        self.assertIn("No device is paired", self.at_server("device", "list").stdout)
         self.assertEqual(self.pair(code).returncode, 0, "the control")

@@ -77,7 +77,7 @@ class AddTests(RemoteCase):
             self.assertEqual(status, 4, shown)
             self.assertIn(self.server.fingerprint, shown)
             self.assertEqual(self.kept(), [])
-        status, shown = self.at_terminal(*arguments, says=[("[y/N]", "y\n"), ("password", PASSWORD + "\n")])
+        status, shown = self.at_terminal(*arguments, says=[("[y/N]", "y\n"), ("Password", PASSWORD + "\n")])
         self.assertEqual(status, 0, shown)
         self.assertNotIn(PASSWORD, shown)
         self.assertEqual(self.kept(), ["nas.json"])

@@ -86,14 +86,14 @@ class CutTests(TestCase):
         self.check(push)
         said = push.said.stderr
         self.assertEqual(len(re.findall(r"was lost: trying again in 1 s", said)), 5, said)
-        self.assertEqual(len(re.findall(r"going on with big: [0-9.]+ MB of it are there already", said)), 5, said)
+        self.assertEqual(len(re.findall(r"Resuming big: [0-9.]+ MB had already been transferred\.", said)), 5, said)
         self.assertEqual(push.left, [])
 
     def test_get(self) -> None:
         """The same the other way."""
         _, get = cuts()
         self.check(get)
-        self.assertEqual(len(re.findall(r"going on with big", get.said.stderr)), 5, get.said.stderr)
+        self.assertEqual(len(re.findall(r"Resuming big", get.said.stderr)), 5, get.said.stderr)
         self.assertEqual(get.left, ["big"])
 
 
@@ -160,6 +160,6 @@ class ResumeTests(TestCase):
             client.wait()
             said = self.homeftp(command, *places)
             self.assertEqual(said.returncode, 0, said.stderr)
-            self.assertIn("going on with", said.stderr)
+            self.assertIn("Resuming", said.stderr)
         self.assertTrue(filecmp.cmp(path, f"{self.here}/again/big", shallow=False))
         self.assertEqual(os.listdir(f"{self.here}/again"), ["big"])

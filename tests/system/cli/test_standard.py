@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support.processes import environment
 from tests.support.serving import ServedCase
-from tests.system.cli.test_main import process
+from tests.system.cli.test_process import process
 
-FULL = "cannot write to standard output: No space left on device"
-CLOSED = "cannot write to standard output: Bad file descriptor"
+FULL = "Cannot write to standard output: No space left on device"
+CLOSED = "Cannot write to standard output: Bad file descriptor"
 
 
 class StandardTests(ServedCase):
@@ -55,7 +55,7 @@ class StandardTests(ServedCase):
             said = self.shell(command, "<&-")
             self.assertEqual(
                 (said.returncode, said.stderr),
-                (Exit.USAGE, "homeftp: cannot read standard input: Bad file descriptor\n"),
+                (Exit.USAGE, "homeftp: Cannot read standard input: Bad file descriptor\n"),
             )
 
     def test_error(self) -> None:

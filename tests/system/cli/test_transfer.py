@@ -52,17 +52,17 @@ class TransferTests(ServedCase):
             (0, "1 file replaced", ("push", "--force", path, place)),
             (2, "does not exist", ("push", f"{self.here}/missing", place)),
             (2, "-r", ("push", self.here, place)),
-            (2, "NAME:path", ("push", path, path)),
+            (2, "NAME:PATH", ("push", path, path)),
             (2, "no remote called other", ("push", path, "other:x")),
             (2, "leaves the share", ("push", path, "nas:../x")),
             (2, "one server", ("get", "nas:a", "other:a", self.here)),
-            (2, "NAME:path", ("get", path, self.here)),
-            (2, "at a server", ("cmp", path, path)),
+            (2, "NAME:PATH", ("get", path, self.here)),
+            (2, "on a server", ("cmp", path, path)),
             (3, "does not exist", ("get", f"nas:{self.there}/missing", self.here)),
             (3, "is a file", ("get", f"{place}/", self.here)),
             (2, "-r", ("get", f"nas:{self.there}", self.here)),
             (2, "the share is a folder", ("get", "nas:", self.here)),
-            (2, "only a file goes to standard output", ("get", "-r", f"nas:{self.there}", "-")),
+            (2, "Standard output takes a file", ("get", "-r", f"nas:{self.there}", "-")),
             (3, "is a directory, not a file", ("get", f"nas:{self.there}", "-")),
             (2, "neither a file nor a folder", ("push", fifo, place)),
             (2, "neither a file nor a folder", ("cmp", fifo, place)),
@@ -97,8 +97,8 @@ class TransferTests(ServedCase):
         os.makedirs(self.server.path(f"{self.there}/lib/extra"))
         place = f"nas:{self.there}/lib"
         lines = [
-            "only here: only (a folder with 2 files and 1 folder)",
-            "only at the server: extra (an empty folder)",
+            "only here: only (folder with 2 files and 1 folder)",
+            "only on the server: extra (empty folder)",
         ]
         for places in ((f"{self.here}/lib", place), (place, f"{self.here}/lib")):
             said = self.homeftp("cmp", *places)
@@ -253,7 +253,7 @@ class InterruptedTests(ServedCase):
             pass
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-        self.assertEqual((process.returncode, said), (130, "homeftp: interrupted\n"))
+        self.assertEqual((process.returncode, said), (130, "homeftp: Interrupted.\n"))
         self.assertEqual(os.listdir(self.here), ["big"])
         with open(target, "rb") as file:
             self.assertEqual(file.read(), b"what was here")

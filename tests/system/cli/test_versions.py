@@ -44,7 +44,7 @@ class VersionsTests(ServedCase):
         for content in (b"two", b"three", b"two"):
             said = self.homeftp("restore", f"nas:{self.there}/file.txt")
             self.assertEqual((said.returncode, said.stderr), (0, ""))
-            self.assertIn("what was there is a version now", said.stdout)
+            self.assertIn("the previous content was kept.", said.stdout)
             self.assertEqual(self.read_there("file.txt"), content)
 
     def test_restored_at(self) -> None:
@@ -80,11 +80,11 @@ class VersionsTests(ServedCase):
         """What has no version, is a folder, or is no place at a server: one line, and the status that goes with it."""
         self.push("one", "two")
         for arguments, status, words in (
-            ((f"nas:{self.there}/none.txt",), 3, "there is no version of"),
-            ((f"nas:{self.there}/file.txt", "--at", "1999"), 3, "homeftp versions shows"),
-            ((f"nas:{self.there}",), 3, "there is no version of"),
-            (("nas:",), 2, "name the file"),
-            (("file.txt",), 2, "no place at a server"),
+            ((f"nas:{self.there}/none.txt",), 3, "has no previous versions."),
+            ((f"nas:{self.there}/file.txt", "--at", "1999"), 3, "`homeftp versions` lists"),
+            ((f"nas:{self.there}",), 3, "has no previous versions."),
+            (("nas:",), 2, "Name the file"),
+            (("file.txt",), 2, "not a path on a server"),
         ):
             said = self.homeftp("restore", *arguments)
             self.assertEqual((said.returncode, len(said.stderr.splitlines())), (status, 1), said.stderr)

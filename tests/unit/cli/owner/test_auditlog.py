@@ -18,8 +18,9 @@ from homeftp.audit import Audit
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support import replay
-from tests.system.cli.test_account import SECRET, Input
+from tests.support.commandline import Input
 
+SECRET = "correct horse"
 EVERYTHING = "read,add,replace,delete"
 
 
@@ -104,7 +105,7 @@ class AuditedTests(SynchronousTestCase):
             self.err.truncate(0)
             self.assertEqual(self.run_it(*command.split()), Exit.USAGE, command)
             self.assertIn("chmod 600", self.err.getvalue())
-            self.assertNotIn("it is done", self.err.getvalue())
+            self.assertNotIn("Done, but", self.err.getvalue())
         state = AccountDatabase(self.folder)
         self.assertEqual(state.account_names(), ["ann"])
         self.assertEqual([device.name for device in Devices(state).all()], ["ann-laptop"])
@@ -116,6 +117,6 @@ class AuditedTests(SynchronousTestCase):
         with mock.patch.object(Audit, "note", side_effect=OSError(28, "No space left on device")):
             self.assertEqual(self.run_it("device", "revoke", "ann-laptop"), Exit.USAGE)
         (line,) = self.err.getvalue().splitlines()
-        self.assertIn("it is done, but the audit log in", line)
+        self.assertIn("Done, but the audit log in", line)
         self.assertEqual(self.run_it("device", "revoke", "ann-laptop"), Exit.USAGE)
         self.assertIn("there is no device", self.err.getvalue())

@@ -48,7 +48,7 @@ class InviteTests(SynchronousTestCase):
             happened.append(seconds)
             self.assertLess(len(happened), 3, "it waits for something that has happened")
 
-        with mock.patch("time.sleep", sleep):
+        with mock.patch("homeftp.cli.owner.invite.time.sleep", sleep):
             return main(["invite", *arguments, "--state", self.folder])
 
     def code(self) -> Code:
@@ -80,7 +80,7 @@ class InviteTests(SynchronousTestCase):
             meanwhile=lambda code: Invitations(AccountDatabase(self.folder)).use(code, "1" * 32, "laptop"),
         )
         self.assertEqual(done, Exit.DONE)
-        self.assertTrue(self.out.getvalue().endswith("paired with ann-laptop, a device of ann\n"))
+        self.assertTrue(self.out.getvalue().endswith("Paired with ann-laptop, a device of ann.\n"))
 
     def test_burnt(self) -> None:
         """A code that is burnt says so to the owner, and what that means."""
@@ -88,7 +88,7 @@ class InviteTests(SynchronousTestCase):
             meanwhile=lambda code: [Invitations(AccountDatabase(self.folder)).reserve(code) for _ in range(3)]
         )
         self.assertEqual(done, Exit.USAGE)
-        self.assertIn("somebody guesses", self.err.getvalue())
+        self.assertIn("someone may be guessing", self.err.getvalue())
 
     def test_over(self) -> None:
         """A code that nobody used ends."""
@@ -98,7 +98,7 @@ class InviteTests(SynchronousTestCase):
                 connection.execute("UPDATE invitations SET ends = 0")
 
         self.assertEqual(self.invite(meanwhile=later), Exit.USAGE)
-        self.assertIn("nobody used it", self.err.getvalue())
+        self.assertIn("expired unused", self.err.getvalue())
 
     def test_gone(self) -> None:
         """One whose account was removed is gone."""
@@ -106,7 +106,7 @@ class InviteTests(SynchronousTestCase):
             "--account", "ann", meanwhile=lambda code: AccountDatabase(self.folder).remove_account("ann")
         )
         self.assertEqual(done, Exit.USAGE)
-        self.assertIn("the invitation is gone", self.err.getvalue())
+        self.assertIn("The invitation was removed", self.err.getvalue())
 
     def test_refused(self) -> None:
         """A time that is none, a name that is none, and several accounts to choose from: one line each, and no code."""
@@ -129,7 +129,7 @@ class PairTests(SynchronousTestCase):
         for words, fault in (
             ("7-guitar", "a number and two words"),
             ("7-gitar-pine", "is it guitar?"),
-            ("7-guitar-pine --name nas", "a remote called nas already"),
+            ("7-guitar-pine --name nas", "already a remote named nas"),
             ("7-guitar-pine --name x", "cannot be a remote's name"),
         ):
             said = io.StringIO()

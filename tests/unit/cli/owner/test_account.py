@@ -1,14 +1,10 @@
-"""`homeftp account`, and how it asks for passwords."""
+"""`homeftp account` on a state folder of its own."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-import pty
-import select
-import signal
-import subprocess
 import sys
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,21 +15,12 @@ from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import verify_password
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.prompt import read_password
 from homeftp.endpoint import parse
-from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import Rights
-from tests.system.cli.test_main import process
+from tests.support.commandline import Input
 
 SECRET = "correct horse"
 READ_ADD = frozenset({"read", "add"})
-
-
-class Input(io.TextIOWrapper):
-    """Standard input that is no terminal."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(io.BytesIO(data))
 
 
 class AccountTests(SynchronousTestCase):
@@ -89,7 +76,7 @@ class AccountTests(SynchronousTestCase):
         self.assertEqual(self.run_with(b"", "change", "anna", "--rights", "read,add"), Exit.DONE)
         self.assertEqual(main(["grant", "anna", "tax", "read", "--state", self.folder]), Exit.DONE)
         self.run_with(b"", "list")
-        self.assertEqual(self.out.getvalue(), "anna sees people/anna, and may read,add; in tax at most read\n")
+        self.assertEqual(self.out.getvalue(), "anna: home people/anna, rights read,add; in tax at most read\n")
         self.assertEqual(main(["grant", "anna", "tax", "--remove", "--state", self.folder]), Exit.DONE)
         self.assertEqual(
             AccessTable(AccountDatabase(self.folder)).find("anna"), Access(parse("people/anna"), Rights(READ_ADD))
@@ -131,8 +118,8 @@ class AccountTests(SynchronousTestCase):
         self.add("zoe")
         self.add("anna")
         self.run_with(b"", "list")
-        self.assertEqual([line.split()[0] for line in self.out.getvalue().splitlines()], ["anna", "zoe"])
-        self.assertIn("anna sees all, and may read,add,replace,delete", self.out.getvalue())
+        self.assertEqual([line.split()[0] for line in self.out.getvalue().splitlines()], ["anna:", "zoe:"])
+        self.assertIn("anna: home /, rights read,add,replace,delete", self.out.getvalue())
 
     def test_json(self) -> None:
         """With --json each says in JSON what it did."""
@@ -175,91 +162,3 @@ class AccountTests(SynchronousTestCase):
         for arguments in (["--password", SECRET], [SECRET], [f"--password-stdin={SECRET}"]):
             self.assertRaises(SystemExit, self.run_with, b"", "add", "anna", *arguments)
         self.assertEqual(AccountDatabase(self.folder).account_names(), [])
-
-
-class NoTerminalTests(SynchronousTestCase):
-    """Asking where nobody can answer."""
-
-    def test_no_terminal(self) -> None:
-        """Without a terminal the way for scripts is named."""
-        self.patch(sys, "stdin", Input(b"correct horse\n"))
-        error = self.assertRaises(OperatorError, read_password, False, "password: ")
-        self.assertIn("--password-stdin", str(error))
-
-    def test_first_line(self) -> None:
-        """From standard input it is the first line, whole, and what follows stays for others."""
-        self.patch(sys, "stdin", Input(b" two  words \nmore\n"))
-        self.assertEqual(read_password(True, "password: "), " two  words ")
-        self.assertEqual(sys.stdin.buffer.readline(), b"more\n")
-
-
-class TerminalTests(SynchronousTestCase):
-    """Asking at a terminal: a real process on a pseudo-terminal."""
-
-    def setUp(self) -> None:
-        """`homeftp account add anna` that waits at its first prompt."""
-        self.folder = os.path.abspath(self.mktemp())
-        self.terminal, inner = pty.openpty()
-        self.addCleanup(os.close, self.terminal)
-        command = process("account", "add", "anna", "--state", self.folder)
-        self.process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
-        self.addCleanup(self.process.wait)
-        self.addCleanup(self.process.kill)
-        os.close(inner)
-        self.shown = ""
-        self.wait_for("new password for anna: ")
-
-    def wait_for(self, words: str) -> None:
-        """Read what is shown until these words are."""
-        while words not in self.shown:
-            ready, _, _ = select.select([self.terminal], [], [], 30)
-            self.assertTrue(ready, f"{words!r} was not shown: {self.shown!r}")
-            self.shown += os.read(self.terminal, 4096).decode()
-
-    def type(self, line: str) -> None:
-        """Type a line."""
-        os.write(self.terminal, f"{line}\n".encode())
-
-    def test_twice(self) -> None:
-        """The password is asked for twice, without echo, and is in no argument or variable of the process (F2)."""
-        self.type(SECRET)
-        self.wait_for("once more: ")
-        for name in ("cmdline", "environ"):
-            path = f"/proc/{self.process.pid}/{name}"
-            if os.path.exists(path):
-                with open(path, "rb") as file:
-                    self.assertNotIn(SECRET.encode(), file.read())
-        self.type(SECRET)
-        self.wait_for("added the account anna")
-        self.assertEqual(self.process.wait(30), 0)
-        self.assertNotIn(SECRET, self.shown)
-        self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
-
-    def test_too_short(self) -> None:
-        """What is wrong with a password is said before it is typed again."""
-        self.type("short")
-        self.wait_for("homeftp: ")
-        self.assertEqual(self.process.wait(30), Exit.USAGE)
-        self.assertNotIn("once more", self.shown)
-
-    def test_mistyped(self) -> None:
-        """Two different ones change nothing."""
-        self.type(SECRET)
-        self.wait_for("once more: ")
-        self.type("correct house")
-        self.wait_for("differ")
-        self.assertEqual(self.process.wait(30), Exit.USAGE)
-        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
-
-    def test_ctrl_d(self) -> None:
-        """Ctrl-D gives no password."""
-        os.write(self.terminal, b"\x04")
-        self.wait_for("no password was given")
-        self.assertEqual(self.process.wait(30), Exit.USAGE)
-
-    def test_ctrl_c(self) -> None:
-        """Ctrl-C ends with 130, and no traceback."""
-        os.kill(self.process.pid, signal.SIGINT)
-        self.wait_for("interrupted")
-        self.assertEqual(self.process.wait(30), Exit.INTERRUPTED)
-        self.assertNotIn("Traceback", self.shown)

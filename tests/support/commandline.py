@@ -1,0 +1,80 @@
+"""A command line that runs inside the test's own process, with its standard streams captured."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cli.main import main
+from homeftp.client import TransferContext
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
+from tests.support.homes import HomeCase
+
+
+class Input(io.TextIOWrapper):
+    """Standard input that is not a terminal."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+
+
+class Output(io.TextIOWrapper):
+    """Standard output or error that remembers what was written; a terminal if `terminal`."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def getvalue(self) -> str:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode()
+
+    def clear(self) -> None:
+        self.seek(0)
+        self.truncate()
+
+
+class CommandCase(SynchronousTestCase):
+    """Tests that call `main`; `out` and `err` hold what the last command printed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.out, self.err = Output(), Output()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+
+    def homeftp(self, *arguments: str, typed: bytes = b"") -> int:
+        """Run one command line with `typed` on standard input; returns the exit code."""
+        self.out.clear()
+        self.err.clear()
+        self.patch(sys, "stdin", Input(typed))
+        try:
+            return main(arguments)
+        except SystemExit as end:  # of argparse
+            assert isinstance(end.code, int)
+            return end.code
+
+
+class RemoteCommandCase(CommandCase, HomeCase):
+    """The same for commands that use a server: `nas` is one in memory, and the client is logged in to it as ann."""
+
+    def homeftp(self, *arguments: str, typed: bytes = b"") -> int:
+        """Run one command line over the test's own connection; returns the exit code."""
+        module = f"homeftp.cli.commands.{arguments[0]}"
+
+        def with_remote(name: str, work: Any) -> int:
+            self.assertEqual(name, "nas")
+            context = TransferContext(InlineWorkers(), System())
+            status: int = self.run_it(work(self.server.clock, self.client, context))
+            return status
+
+        with mock.patch(f"{module}.with_remote", with_remote):
+            return super().homeftp(*arguments, typed=typed)
