@@ -1,14 +1,15 @@
-"""The house plan as a table: which room may import which, and which room may touch what.
+"""The layers of homeftp as a table: which package may import which, and which may open paths or use the reactor.
 
-Each rule is a function from a module and its source to what is wrong with it,
-so that test_imports.py can both hold the house to it and show that it notices.
+Each rule is a function from a module and its source to the violations in it,
+so that test_imports.py can both enforce the rule and show that it notices.
 """
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator, Mapping
 
 import homeftp
 
@@ -88,11 +89,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 """Each package, and the packages that its modules may import besides each other. Imports run one way."""
 
+MOST_MODULES = 13
+"""Modules directly in one package, at most, beside its `__init__`."""
+
 NOT_IN_WIRE = frozenset({"twisted", "zope", "asyncio", "io", "os", "pathlib", "socket", "ssl", "threading", "time"})
-"""The wire's rules have no input, no output and no clock."""
+"""Modules that the wire may not import: it has no input, no output and no clock."""
 
 NO_PATHS = frozenset({"server", "dispatchers", "store"})
-"""The rooms of the server that open no path: store/jail.py does it for them."""
+"""Packages of the server that open no path: store/local/disk/saferoot.py does it for them."""
 
 OPENS_PATHS = frozenset({"store.local.disk.saferoot"})
 
@@ -109,7 +113,7 @@ DESCRIPTOR_CALLS = frozenset({"listdir", "scandir", "utime"})
 """Those that take a descriptor in its place."""
 
 DESCRIPTORS = ("fd", "directory", "_folder", "_incoming")
-"""What descriptors are called in the store."""
+"""Names of variables that hold descriptors in the local store."""
 
 IN_DIRECTORY_CALLS = frozenset({"rmdir", "stat", "unlink"})
 """Those that follow no link at the end of a name in `dir_fd`; stat only with `follow_symlinks=False`."""
@@ -138,7 +142,7 @@ def imports(module: str, source: str) -> Iterator[str]:
 
 
 def wrong_direction(module: str, source: str) -> list[str]:
-    """Imports of packages that this module's package may not know."""
+    """Imports of packages that this module's package may not import."""
     here = package(module)
     found = []
     for name in imports(module, source):
@@ -152,7 +156,7 @@ def wrong_direction(module: str, source: str) -> list[str]:
 
 
 def impure(module: str, source: str) -> list[str]:
-    """Input, output, clocks and Twisted in the wire's rules."""
+    """Imports of input, output, clocks and Twisted in the wire."""
     if package(module) != "wire":
         return []
     return [f"homeftp.{module} imports {name}" for name in imports(module, source) if name.split(".")[0] in NOT_IN_WIRE]
@@ -183,8 +187,8 @@ def global_reactor(module: str, source: str) -> list[str]:
     return found
 
 
-def jailed(call: ast.Call) -> bool:
-    """Whether a call of the store's stays in a directory that the jail has opened."""
+def beneath_root(call: ast.Call) -> bool:
+    """Whether a call in the store stays in a directory that the safe root has opened."""
     function = ast.unparse(call.func).removeprefix("os.")
     if function in DESCRIPTOR_CALLS:
         return bool(call.args) and ast.unparse(call.args[0]).split(".")[-1] in DESCRIPTORS
@@ -195,7 +199,7 @@ def jailed(call: ast.Call) -> bool:
 
 
 def opened_path(module: str, source: str) -> list[str]:
-    """Paths opened in the server's rooms outside the jail. The store may use what the jail has opened."""
+    """Paths opened in the server's packages outside the safe root. The store may use descriptors that it has opened."""
     if module.split(".")[0] not in NO_PATHS or module in OPENS_PATHS:
         return []
     found = [
@@ -208,7 +212,7 @@ def opened_path(module: str, source: str) -> list[str]:
     allowed = {
         id(node.func)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and module.split(".")[0] == "store" and jailed(node)
+        if isinstance(node, ast.Call) and module.split(".")[0] == "store" and beneath_root(node)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in allowed:
@@ -225,3 +229,52 @@ def modules() -> Iterator[tuple[str, str]]:
         if parts[-1] == "__init__":
             parts.pop()
         yield ".".join(parts), path.read_text(encoding="utf-8")
+
+
+def module_graph(sources: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """For each module the modules that it imports anywhere, `TYPE_CHECKING` blocks and functions included.
+
+    The packages that a module lies in do not count: importing one imports them.
+    """
+    listed = dict(sources)
+    graph: dict[str, set[str]] = {}
+    for module, source in listed.items():
+        found = set()
+        for name in imports(module, source):
+            parts = name.split(".")
+            if parts[0] != "homeftp":
+                continue
+            names = (".".join(parts[1:length]) for length in range(len(parts), 1, -1))
+            imported = next((each for each in names if each in listed), "")
+            if imported and imported != module and not module.startswith(f"{imported}."):
+                found.add(imported)
+        graph[module] = found
+    return graph
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """The modules of one import circle, in order; empty where there is none."""
+    done: set[str] = set()
+    for start in graph:
+        path: list[str] = []
+        todo: list[tuple[str, Iterator[str]]] = [(start, iter(sorted(graph[start])))]
+        while todo:
+            module, imported = todo[-1]
+            if module not in path:
+                path.append(module)
+            following = next((each for each in imported if each not in done), None)
+            if following is None:
+                done.add(module)
+                todo.pop()
+                path.remove(module)
+            elif following in path:
+                return path[path.index(following) :]
+            else:
+                todo.append((following, iter(sorted(graph[following]))))
+    return []
+
+
+def crowded(names: Iterable[str], most: int) -> dict[str, int]:
+    """Packages with more than `most` of these modules directly in them, and how many they have."""
+    counts = Counter(name.rpartition(".")[0] for name in names)
+    return {package: count for package, count in counts.items() if count > most}

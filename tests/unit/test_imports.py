@@ -1,4 +1,4 @@
-"""The house plan, enforced, and each of its rules shown to notice. The plan itself is house.py."""
+"""The layers of homeftp, enforced, and each rule shown to notice. The table is tests/support/imports.py."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.imports import (
     MAY_IMPORT,
+    MOST_MODULES,
     NO_PATHS,
     PACKAGE,
     SHARED,
     TOOLS,
+    circle,
+    crowded,
     global_reactor,
     imports,
     impure,
+    module_graph,
     modules,
     opened_path,
     package,
@@ -20,15 +24,15 @@ from tests.support.imports import (
 )
 
 
-class HousePlanTests(SynchronousTestCase):
+class LayerTests(SynchronousTestCase):
     """The rules, over the whole package."""
 
-    def test_every_room_is_in_the_plan(self) -> None:
-        """A new package is given its place in the table before anything is put in it."""
+    def test_every_package_is_in_the_table(self) -> None:
+        """A new package gets its line in the table."""
         self.assertEqual({package(module) for module, _ in modules()} - set(MAY_IMPORT), set())
 
     def test_table_runs_one_way(self) -> None:
-        """No two rooms may import each other, however far apart; the shared tools are one package in this."""
+        """No two packages import each other, however indirectly; the shared tools count as one package here."""
 
         def reached(start: str) -> set[str]:
             seen: set[str] = set()
@@ -49,16 +53,25 @@ class HousePlanTests(SynchronousTestCase):
         self.assertEqual([wrong for each in modules() for wrong in wrong_direction(*each)], [])
 
     def test_wire_is_pure(self) -> None:
-        """The wire's rules can be run, tested and fuzzed without Twisted, a disk or a clock."""
+        """The wire can be run, tested and fuzzed without Twisted, a disk or a clock."""
         self.assertEqual([wrong for each in modules() for wrong in impure(*each)], [])
 
     def test_reactor_is_passed_in(self) -> None:
         """The global reactor appears only in tap and cli, inside functions: everywhere else it is an argument."""
         self.assertEqual([wrong for each in modules() for wrong in global_reactor(*each)], [])
 
-    def test_only_the_jail_opens_paths(self) -> None:
-        """What a client names is opened in one place, store/jail.py, however many verbs there are."""
+    def test_only_the_safe_root_opens_paths(self) -> None:
+        """A path that a client names is opened in one module, store/local/disk/saferoot.py."""
         self.assertEqual([wrong for each in modules() for wrong in opened_path(*each)], [])
+
+    def test_no_circles(self) -> None:
+        """No module imports itself by way of others, not even for its types."""
+        self.assertEqual(circle(module_graph(modules())), [])
+
+    def test_small_packages(self) -> None:
+        """A newcomer can hold one package in the head: it has a dozen modules, hardly more."""
+        plain = [module for module, _ in modules() if not (PACKAGE / module.replace(".", "/")).is_dir()]
+        self.assertEqual(crowded(plain, MOST_MODULES), {})
 
     def test_plugin_module_is_light(self) -> None:
         """`twistd --help` imports none of homeftp: the plugin only names the module that makes the service."""
@@ -71,7 +84,7 @@ class ControlTests(SynchronousTestCase):
     """Each rule, shown to notice: what it must find, and what it must leave alone."""
 
     def test_direction(self) -> None:
-        """An import against the plan is found at module level, in a function, when conditional and when relative."""
+        """An import against the table is found at module level, in a function, when conditional and when relative."""
         for module, source in [
             ("wire.codec", "from homeftp.store.policy import rights"),
             ("wire.codec", "import homeftp.server.json.protocol"),
@@ -91,6 +104,16 @@ class ControlTests(SynchronousTestCase):
             ("server.json.router", "from homeftp.accounts.realm import Realm"),
         ]:
             self.assertEqual(wrong_direction(module, source), [], source)
+
+    def test_circles(self) -> None:
+        """A circle is found however long it is, in functions and for types too; two ways to one module are none."""
+        sources = [("", ""), ("a", "from homeftp import b"), ("b", "def f():\n    from homeftp.c import d"), ("c", "")]
+        sources.append(("c.d", "if TYPE_CHECKING:\n    from homeftp.a import A"))
+        self.assertEqual(circle(module_graph(sources)), ["a", "b", "c.d"])
+        sources[-1] = ("c.d", "import homeftp\nfrom homeftp import c")
+        sources[0] = ("", "from homeftp.a import A\nfrom homeftp.b import B")
+        self.assertEqual(circle(module_graph(sources)), [])
+        self.assertEqual(crowded(["a", "b.c", "b.d", "b.e"], 2), {"b": 3})
 
     def test_wire_is_pure(self) -> None:
         """Twisted, a socket and a clock are found in the wire, and only there."""
@@ -113,8 +136,8 @@ class ControlTests(SynchronousTestCase):
             self.assertEqual(len(global_reactor("server.service", inside)), 1, source)
         self.assertEqual(global_reactor("server.service", "from twisted.internet.interfaces import IReactorTime"), [])
 
-    def test_only_the_jail_opens_paths(self) -> None:
-        """Each way to open a path is found in the server's rooms; descriptors are free, and so is the jail."""
+    def test_only_the_safe_root_opens_paths(self) -> None:
+        """Each way to open a path is found in the server's packages; descriptors are free, and so is the safe root."""
         for source in (
             "os.open(path, 0)",
             "opener = os.open",
@@ -134,7 +157,7 @@ class ControlTests(SynchronousTestCase):
             for name in NO_PATHS:
                 self.assertEqual(opened_path(f"{name}.x", source), [], source)
 
-    def test_store_stays_where_the_jail_is(self) -> None:
+    def test_store_stays_beneath_the_root(self) -> None:
         """In a directory that is open the store may name what is directly in it, and nothing else."""
         for source in (
             "os.stat(name, dir_fd=fd, follow_symlinks=False)",
