@@ -19,6 +19,7 @@ VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "syscalls", "workers"})
 SHARED = CONTRACTS | TOOLS
+STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
     f"client.{name}" for name in ("api", "connection", "dial", "errors", "files", "known", "plan", "transfer")
@@ -42,7 +43,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "audit": VALUES | {"host", "crypto"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "store.policy"},
-    "store.local": SHARED | {"store.policy", "wire"},
+    "store.local.disk": STORE,
+    "store.local.staging": STORE | {"store.local.disk"},
+    "store.local.versions": STORE | {"store.local.disk"},
+    "store.local.commit": STORE | {"store.local.disk", "store.local.staging", "store.local.versions"},
+    "store.local.writes": STORE
+    | {"store.local.commit", "store.local.disk", "store.local.staging", "store.local.versions"},
+    "store.local": STORE | {f"store.local.{name}" for name in ("commit", "disk", "staging", "versions", "writes")},
     "files": CONTRACTS | {"hashing", "workers"},
     "accounts": SHARED | {"files", "store.policy"},
     "dispatchers": SHARED | {"files", "plugins", "wire"},

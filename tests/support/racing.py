@@ -1,4 +1,4 @@
-"""What races against the swapper: every verb of a share, at every place in it; and those who lose such a race."""
+"""Operations that race against the swapper: every method of a store, at every position; and wrong ones as controls."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from homeftp.syscalls import System
 from tests.support.stores import Walking, put_of
 
 MARK_US = 999_999_999_000_000
-"""The mtime of everything outside; it is in the outside's contents and names as well. Who sees it has escaped."""
+"""The mtime of everything outside, which is also in the contents and names there: whoever sees it has escaped."""
 
 MARK = str(MARK_US)
 
 
 @attrs.frozen
 class Position:
-    """A name in the root that is swapped, and what is asked for by way of it."""
+    """A name in the root that is swapped, and the endpoints below it that are used."""
 
     swapped: str
     file: str
-    """A file, to read, and to put another in its place."""
+    """A file to read and to replace."""
     directory: str
-    """A directory, to list, and to make things in."""
+    """A directory to list and to write to."""
     seen: bool = True
-    """Whether a link there must be noticed: what is held open is never looked up again, and no link counts."""
+    """Whether a link there must be noticed: directories that stay open are never looked up again."""
 
 
 POSITIONS = {
@@ -46,7 +46,7 @@ POSITIONS = {
 
 
 def lay(root: str, outside: str) -> None:
-    """Make what the positions speak of, and an outside that has all of it too, and something to be found."""
+    """Create the files of all positions, inside and outside, with a mark outside."""
     for top in (root, outside):
         for name in ("file", "deep/file", "child/file", "child/deep/file", "a/file", "a/leaf", "a/parent/deep/file"):
             path = os.path.join(top, name)
@@ -64,132 +64,136 @@ def _write(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def _put(position: Position, name: str) -> list[tuple[WriteRequest, bytes]]:
+def _request(position: Position, name: str) -> list[tuple[WriteRequest, bytes]]:
     return [put_of(name, b"inside, " + position.swapped.encode())]
 
 
-def look(share: LocalStore, position: Position) -> Iterable[object]:
-    """What stands there."""
-    return [share.stat(parse(position.file)), share.stat(parse(position.directory))]
+def stat(store: LocalStore, position: Position) -> Iterable[object]:
+    """Stat a file and a directory."""
+    return [store.stat(parse(position.file)), store.stat(parse(position.directory))]
 
 
-def read(share: LocalStore, position: Position) -> Iterable[object]:
-    """A file, opened and read."""
-    file = share.open(parse(position.file))
+def read(store: LocalStore, position: Position) -> Iterable[object]:
+    """Open and read a file."""
+    file = store.open(parse(position.file))
     try:
         return [file.entry, file.read(0, 100)]
     finally:
         file.close()
 
 
-def read_many(share: LocalStore, position: Position) -> Iterable[object]:
-    """Files, opened together and read."""
-    for file in share.open_many([parse(position.file), parse(f"{position.directory}/file")], 1000):
+def read_many(store: LocalStore, position: Position) -> Iterable[object]:
+    """Open and read files together."""
+    for file in store.open_many([parse(position.file), parse(f"{position.directory}/file")], 1000):
         if isinstance(file, Exception):
             raise file
         yield file.content
 
 
-def list_tree(share: LocalStore, position: Position) -> Iterable[object]:
-    """All that is beneath a directory."""
-    return share.list(parse(position.directory), True)
+def list_tree(store: LocalStore, position: Position) -> Iterable[object]:
+    """List a tree."""
+    return store.list(parse(position.directory), True)
 
 
-def put_many(share: LocalStore, position: Position) -> Iterable[object]:
-    """A file in the place of another, and one that is new."""
-    for answer in share.write_many([*_put(position, position.file), *_put(position, f"{position.directory}/new")]):
+def write_many(store: LocalStore, position: Position) -> Iterable[object]:
+    """Replace a file and create one."""
+    for answer in store.write_many(
+        [*_request(position, position.file), *_request(position, f"{position.directory}/new")]
+    ):
         if isinstance(answer, Exception):
             raise answer
         yield answer
 
 
-def stream(share: LocalStore, position: Position) -> Iterable[object]:
-    """A large file."""
-    ((put, content),) = _put(position, position.file)
-    incoming = share.upload(put)
+def upload_file(store: LocalStore, position: Position) -> Iterable[object]:
+    """Upload a large file."""
+    ((put, content),) = _request(position, position.file)
+    upload = store.upload(put)
     try:
-        incoming.write(content)
-        return [incoming.commit()]
+        upload.write(content)
+        return [upload.commit()]
     finally:
-        incoming.abort()
+        upload.abort()
 
 
-def make_directory(share: LocalStore, position: Position) -> Iterable[object]:
-    """A directory that is there, with its metadata, and a new one."""
-    share.make_directory(WriteRequest(endpoint=parse(position.directory), mode=0o755))
-    return [share.make_directory(WriteRequest(endpoint=parse(f"{position.directory}/made")))]
+def make_directory(store: LocalStore, position: Position) -> Iterable[object]:
+    """Set the metadata of a directory, and make one."""
+    store.make_directory(WriteRequest(endpoint=parse(position.directory), mode=0o755))
+    return [store.make_directory(WriteRequest(endpoint=parse(f"{position.directory}/made")))]
 
 
-def list_versions(share: LocalStore, position: Position) -> Iterable[object]:
-    """What stood there before."""
-    return islice(share.versions(parse(position.directory)), 1)
+def list_versions(store: LocalStore, position: Position) -> Iterable[object]:
+    """List versions."""
+    return islice(store.versions(parse(position.directory)), 1)
 
 
-def restore(share: LocalStore, position: Position) -> Iterable[object]:
-    """What stood there a moment ago, in the place of what does now."""
-    share.write_many(_put(position, position.file))
-    return [share.restore(parse(position.file), None, None)]
+def restore(store: LocalStore, position: Position) -> Iterable[object]:
+    """Restore a version that was just made."""
+    store.write_many(_request(position, position.file))
+    return [store.restore(parse(position.file), None, None)]
 
 
-def remove(share: LocalStore, position: Position) -> Iterable[object]:
-    """A file that somebody else makes again and again."""
-    share.write_many(_put(position, f"{position.directory}/removed"))
-    return list(share.remove(parse(f"{position.directory}/removed"), None, False))
+def remove(store: LocalStore, position: Position) -> Iterable[object]:
+    """Create and remove a file."""
+    store.write_many(_request(position, f"{position.directory}/removed"))
+    return list(store.remove(parse(f"{position.directory}/removed"), None, False))
 
 
-def move(share: LocalStore, position: Position) -> Iterable[object]:
-    """A file that is made under one name, and is to have another."""
-    share.write_many(_put(position, f"{position.directory}/moving"))
-    return [share.move(parse(f"{position.directory}/moving"), parse(f"{position.directory}/moved"), None, None)]
+def move(store: LocalStore, position: Position) -> Iterable[object]:
+    """Create and move a file."""
+    store.write_many(_request(position, f"{position.directory}/moving"))
+    return [store.move(parse(f"{position.directory}/moving"), parse(f"{position.directory}/moved"), None, None)]
 
 
 Verb = Callable[[LocalStore, Position], Iterable[object]]
 
-READING: dict[str, Verb] = {verb.__name__: verb for verb in (look, read, read_many, list_tree, list_versions)}
-WRITING: dict[str, Verb] = {verb.__name__: verb for verb in (put_many, stream, make_directory, restore, remove, move)}
+READING: dict[str, Verb] = {verb.__name__: verb for verb in (stat, read, read_many, list_tree, list_versions)}
+WRITING: dict[str, Verb] = {
+    verb.__name__: verb for verb in (write_many, upload_file, make_directory, restore, remove, move)
+}
 VERBS = READING | WRITING
-"""Each gives what it has seen, and raises what it is refused with."""
+"""Each returns what it has seen, and raises its refusal."""
 
 
 class _Quick(System):
     """Does not wait for the disk, so that there are more attempts."""
 
     def fsync(self, fd: int) -> None:
-        """Let the disk be."""
+        """Do nothing."""
 
     def syncfs(self, fd: int) -> None:
-        """Let the disk be."""
+        """Do nothing."""
 
 
 class Kernel(_Quick):
-    """The kernel resolves."""
+    """The kernel resolves paths."""
 
 
-class OurWalk(_Quick, Walking):
-    """We resolve."""
+class PartByPart(_Quick, Walking):
+    """Paths are resolved part by part."""
 
 
 class Naive(_Quick):
-    """Wrong: looks where a path leads, and then opens it."""
+    """Wrong: checks where a path leads, and then opens it."""
 
     def __init__(self, root: str) -> None:
         self._root = os.path.realpath(root).encode()
         super().__init__()
 
     def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
-        """Check, and use."""
+        """Check, then use."""
         return os.open(checked(self._root, os.path.join(self._root, path)), flags)
 
 
 def checked(root: bytes, path: bytes) -> bytes:
-    """A path that leads into the root, at this moment."""
+    """Check that a path leads into the root now."""
     if not (os.path.realpath(path) + b"/").startswith(root + b"/"):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     return path
 
 
 def read_by_path(root: str) -> Verb:
-    """Wrong: a file, looked at and then read."""
+    """Wrong: checks a file, then reads it."""
     top = os.path.realpath(root).encode()
 
     def read_it(_: LocalStore, position: Position) -> Iterable[object]:
@@ -199,15 +203,15 @@ def read_by_path(root: str) -> Verb:
     return read_it
 
 
-def draft_by_path(root: str) -> Verb:
-    """Wrong: a temporary file, made in a folder that was looked at."""
+def create_by_path(root: str) -> Verb:
+    """Wrong: checks a folder, then creates a temp file in it."""
     top = os.path.realpath(root).encode()
 
-    def draft(_: LocalStore, __: Position) -> Iterable[object]:
+    def create_it(_: LocalStore, __: Position) -> Iterable[object]:
         with _refusing(), open(checked(top, os.path.join(top, b".homeftp", b"incoming", b"made")), "wb"):
             return []
 
-    return draft
+    return create_it
 
 
 @contextlib.contextmanager

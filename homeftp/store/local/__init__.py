@@ -1,1 +1,1 @@
-"""The local backend: a plain folder on a POSIX file system."""
+"""The local store: a folder on this computer, with versions, resumable uploads, quotas and durable atomic writes."""

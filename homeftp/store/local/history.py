@@ -1,30 +1,39 @@
-"""What stood at an endpoint, and at those beneath it, before what stands there now: page by page."""
+"""Lists the versions of a file, or of all files below a directory, page by page."""
 
 from __future__ import annotations
 
 from typing import Iterator
 
+import attrs
+
 from homeftp.endpoint import Endpoint, name_problem
 from homeftp.model import Version
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import refusal
-from homeftp.store.local.listing import entry_cost, paged
-from homeftp.store.local.writes.replacing import Replacing
+from homeftp.store.local.versions.catalog import VersionCatalog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.pages import entry_cost, paged
 
 
-def history(replacing: Replacing, endpoint: Endpoint) -> Iterator[list[Version]]:
-    """The versions, the newest first where they are of one file."""
-    try:
-        yield from paged(_versions(replacing, endpoint), lambda version: entry_cost(version.name))
-    except OSError as error:
-        raise refusal(error, endpoint) from error
+@attrs.frozen
+class VersionHistory:
+    """Lists versions. Thread-safe."""
 
+    catalog: VersionCatalog
+    filetypes: Filetypes
 
-def _versions(replacing: Replacing, endpoint: Endpoint) -> Iterator[Version]:
-    """Those that can be named, and are shared."""
-    for shelved in replacing.versions.of(endpoint, below=True):
-        if any(map(name_problem, shelved.endpoint.parts)) or replacing.filetypes.problem(shelved.endpoint.name):
-            continue
-        entry = entry_of(shelved.found, shelved.hash)
-        name = "/".join(shelved.endpoint.parts[len(endpoint.parts) :])
-        yield Version(name, shelved.at_us, entry.size, entry.mtime_us, entry.mode, entry.hash)
+    def pages(self, endpoint: Endpoint) -> Iterator[list[Version]]:
+        """The versions, page by page; those of one file newest first."""
+        try:
+            yield from paged(self._versions(endpoint), lambda version: entry_cost(version.name))
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+
+    def _versions(self, endpoint: Endpoint) -> Iterator[Version]:
+        """The versions whose names are legal and whose file types are allowed."""
+        for stored in self.catalog.find(endpoint, below=True):
+            if any(map(name_problem, stored.endpoint.parts)) or self.filetypes.problem(stored.endpoint.name):
+                continue
+            entry = entry_of(stored.found, stored.hash)
+            name = "/".join(stored.endpoint.parts[len(endpoint.parts) :])
+            yield Version(name, stored.at_us, entry.size, entry.mtime_us, entry.mode, entry.hash)

@@ -1,8 +1,8 @@
-"""A directory, or a tree, page by page: sorted, without recursion, and with little in memory however large it is.
+"""Lists a directory or a tree page by page: sorted, without recursion, and with little memory for any size.
 
-No descriptor is held between two pages. A directory is read again from the
-last name on where more names are wanted than are kept, so a name that was
-there all the time is listed exactly once.
+No descriptor stays open between two pages. If a directory has more names than
+are kept, it is read again from the last name on, so a name that exists all the
+time is listed exactly once.
 """
 
 from __future__ import annotations
@@ -10,117 +10,87 @@ from __future__ import annotations
 import heapq
 import os
 import stat
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import Iterator
 
 import attrs
 
-from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
-from homeftp.endpoint import MAX_PATH_BYTES, RESERVED, RESERVED_PREFIX, Endpoint, name_problem
+from homeftp.config import LISTING_PAGE
+from homeftp.endpoint import MAX_PATH_BYTES, Endpoint, name_problem
 from homeftp.errors import Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry, ListingPage
-from homeftp.store.local.disk.entries import Filetypes, entry_of
+from homeftp.store.local.disk.entries import entry_of, is_reserved, kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
-from homeftp.store.local.disk.saferoot import SafeRoot, kind_problem
-
-T = TypeVar("T")
-
-_PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
-"""Encoded, of one page's entries: the rest of the line is for the envelope."""
-
-ENTRY_BYTES = 256
-"""Of an entry's JSON besides its name, at most: four keys, two large numbers, the metadata and a hash."""
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.pages import listing_pages
 
 NAMES_READ = 20_000
-"""Names that one reading of a directory keeps; a larger one is read again from there on."""
+"""Names that are kept of one directory; a larger one is read again from there on."""
 
 NAMES_KEPT = 60_000
-"""Names kept for all levels of a tree together: some 5 MB. Past that the outer ones are forgotten and read again."""
-
-
-def paged(items: Iterable[T], cost: Callable[[T], int]) -> Iterator[list[T]]:
-    """Items by the page: at most `config.LISTING_PAGE`, and what one response's line can hold; `cost` is in bytes."""
-    page: list[T] = []
-    used = 0
-    for item in items:
-        size = cost(item)
-        if len(page) == LISTING_PAGE or used + size > _PAGE_BYTES:
-            yield page
-            page, used = [], 0
-        page.append(item)
-        used += size
-    if page:
-        yield page
-
-
-def entry_cost(name: str) -> int:
-    """The bytes that an entry of that name takes up in a response's line, at most."""
-    return ENTRY_BYTES + len(name.encode())
-
-
-def _cost(item: Entry | tuple[str, str]) -> int:
-    if isinstance(item, Entry):
-        return entry_cost(item.name)
-    return 2 * len(item[0].encode()) + len(item[1].encode()) + 16
+"""Names that are kept for all levels of a tree: some 5 MB. Beyond it the outer levels are dropped and read again."""
 
 
 @attrs.define(eq=False)
 class _Level:
-    """A directory that is being listed. Lists are sorted backwards: the next one is at the end."""
+    """A directory that is being listed. Its lists are in reverse order: the next name is at the end."""
 
     endpoint: Endpoint
     prefix: str
-    """What names in it begin with, seen from the directory that was asked for."""
+    """The prefix of names in it, relative to the requested directory."""
     names: list[bytes] = attrs.field(factory=list)
     ready: list[tuple[bytes, os.stat_result | OSError, str | None]] = attrs.field(factory=list)
-    """The names before `names`, with their stats and their hashes where known."""
+    """The names before `names`, with their stats, and their hashes if known."""
     after: bytes = b""
-    """The last name that was dealt with."""
+    """The last name that was listed."""
     complete: bool = False
-    """Whether nothing comes after `names`."""
+    """Whether `names` holds all the rest."""
 
     @property
     def path_bytes(self) -> int:
-        """Of what stands before a name in its endpoint."""
+        """The bytes before a name in its endpoint."""
         return sum(len(part.encode()) + 1 for part in self.endpoint.parts)
 
     def forget(self) -> None:
-        """Keep no name; they are read again from `after` on."""
+        """Drop all names; they are read again from `after` on."""
         self.names.clear()
         self.ready.clear()
         self.complete = False
 
 
 class DirectoryLister:
-    """Lists the directories of one share. Safe in several threads, each listing in one at a time."""
+    """Lists the directories of one store. Thread-safe; each listing is for one thread at a time."""
 
     def __init__(
         self,
-        jail: SafeRoot,
+        root: SafeRoot,
         index: HashCache,
         filetypes: Filetypes,
         *,
         names_read: int = NAMES_READ,
         names_kept: int = NAMES_KEPT,
     ) -> None:
-        self._jail = jail
+        self._root = root
         self._index = index
         self._filetypes = filetypes
         self._names_read = names_read
         self._names_kept = names_kept
 
     def pages(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-        """The entries, at most `config.LISTING_PAGE` and one response's line at a time.
+        """The entries, page by page.
 
-        The first step raises `NotFound` (40) and `WrongKind` (43), and so
-        does a later one when the directory has gone meanwhile.
+        The first step raises `NotFound` (40) and `WrongKind` (43), and so does
+        a later one if the directory is removed meanwhile.
         """
-        for items in paged(self._items(endpoint, recursive), _cost):
-            entries = tuple(item for item in items if isinstance(item, Entry))
-            yield ListingPage(entries, tuple(item for item in items if not isinstance(item, Entry)))
+        return listing_pages(self._items(endpoint, recursive))
+
+    def tree(self, endpoint: Endpoint) -> Iterator[ListingPage]:
+        """Everything below a directory."""
+        return self.pages(endpoint, recursive=True)
 
     def _items(self, endpoint: Endpoint, recursive: bool) -> Iterator[Entry | tuple[str, str]]:
-        """Entries, and names that cannot be shared with the reason."""
+        """Entries, and names that cannot be offered, each with the reason."""
         levels = [_Level(endpoint, "")]
         while levels:
             level = levels[-1]
@@ -155,14 +125,14 @@ class DirectoryLister:
     def _item(
         self, level: _Level, raw: bytes, found: os.stat_result | OSError, known: str | None
     ) -> Entry | tuple[str, str] | None:
-        """What is said of one name; None for our own, and for what is gone by now."""
+        """The entry for one name, or why it is skipped; None for reserved names, and if it was removed meanwhile."""
         if isinstance(found, FileNotFoundError):
             return None
         try:
             name = raw.decode()
         except UnicodeDecodeError:
             return level.prefix + printable(raw), "its name is not UTF-8"
-        if is_hidden(name):
+        if is_reserved(name):
             return None
         problem = name_problem(name)
         if problem is not None:
@@ -180,19 +150,19 @@ class DirectoryLister:
         return entry_of(found, known, name=level.prefix + name)
 
     def _advance(self, level: _Level) -> bool:
-        """Fill `ready`; False when nothing is left. Raises what keeps the directory from being read."""
+        """Fill `ready`; False if nothing is left. Raises why the directory cannot be read."""
         while not level.ready:
             if not level.names and level.complete:
                 return False
-            place = self._jail.place(level.endpoint)
+            handle = self._root.open_directory(level.endpoint)
             try:
                 if not level.names:
-                    self._read_names(level, place.fd)
-                self._look(level, place.fd)
+                    self._read_names(level, handle.fd)
+                self._stat_names(level, handle.fd)
             except OSError as error:
                 raise refusal(error, level.endpoint) from error
             finally:
-                close_quietly(place.fd)
+                close_quietly(handle.fd)
         return True
 
     def _read_names(self, level: _Level, directory: int) -> None:
@@ -202,31 +172,26 @@ class DirectoryLister:
         level.complete = len(level.names) < self._names_read
         level.names.reverse()
 
-    def _look(self, level: _Level, directory: int) -> None:
-        """The next page's worth of names, with what is known of them."""
+    def _stat_names(self, level: _Level, directory: int) -> None:
+        """Stat one page of names, and look up their hashes."""
         chunk = level.names[-LISTING_PAGE:]
         del level.names[-LISTING_PAGE:]
-        looked: list[tuple[bytes, os.stat_result | OSError]] = []
+        stats: list[tuple[bytes, os.stat_result | OSError]] = []
         files: dict[str, os.stat_result] = {}
         for name in chunk:
             try:
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             except OSError as error:
-                looked.append((name, error))
+                stats.append((name, error))
                 continue
-            looked.append((name, found))
+            stats.append((name, found))
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
-        known = self._index.lookup(self._jail.spelled(level.endpoint), files)
-        level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in looked]
-
-
-def is_hidden(name: str) -> bool:
-    """Whether it is a name of our own, or of our client's, that no list ever has."""
-    return name == RESERVED or name.startswith(RESERVED_PREFIX)
+        known = self._index.lookup(self._root.cache_path(level.endpoint), files)
+        level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in stats]
 
 
 def printable(name: bytes) -> str:
-    """A name of any bytes, for people: nothing in it moves a cursor, and JSON can hold it."""
+    """A name of any bytes, for people: without control characters, and valid in JSON."""
     text = name.decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -1,4 +1,4 @@
-"""Files that are read: one at a time as far as one likes, or many small ones at once."""
+"""Reads files: one large file in pieces, or many small files at once. Also stats them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from typing import Iterator, Sequence
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, WrongKind
+from homeftp.errors import Changed, NotFound, WrongKind
 from homeftp.hashing.filehash import digest_slices, hash_bytes, read_at, same_content, signature
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
-from homeftp.store.local.disk.entries import Filetypes, entry_of
-from homeftp.store.local.disk.errnos import catch, close_quietly, display_path, refusal
-from homeftp.store.local.disk.saferoot import SafeRoot, kind_problem
+from homeftp.store.local.disk.entries import entry_of, kind_problem
+from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.wording import display_path
 
-AT_ONCE = 64
-"""Files opened together: as many as one connection has under way; each holds a descriptor meanwhile."""
+BATCH = 64
+"""Files that are opened together: as many as one connection has in flight. Each holds a descriptor meanwhile."""
 
 
 @implementer(IOpenFile)
 class LocalFile:
-    """A regular file as it was when it was opened; what takes its name meanwhile does not matter to it.
+    """A regular file as it was when it was opened, whatever takes its name meanwhile.
 
-    Owns `fd`. `directory` is how the index spells the directory that holds it.
+    Owns `fd`. `directory` is the key of its directory in the hash cache.
     """
 
     content: bytes | None = None
@@ -44,7 +46,7 @@ class LocalFile:
         self._opened_ns = time.time_ns()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes at `offset`; fewer only at the end that it had on opening."""
+        """Up to `length` bytes at `offset`, fewer only at the end that it had when it was opened."""
         length = min(length, self.entry.size - offset)
         if length <= 0:
             return b""
@@ -59,7 +61,7 @@ class LocalFile:
         return data
 
     def hash_steps(self) -> Iterator[str | None]:
-        """Hash it in slices: None after each, and at last its hash, which the index keeps."""
+        """Hash it in slices: yields None after each, and at last its hash, which the hash cache remembers."""
         if self.content is not None:
             yield self.entry.hash
             return
@@ -74,27 +76,27 @@ class LocalFile:
                         hashes.append(found)
             if len(set(hashes)) > 1:
                 raise self._changed()
-            self._keep(hashes[0])
+            self._remember(hashes[0])
         except OSError as error:
             raise refusal(error, self._endpoint) from error
         yield hashes[0]
 
     def is_stale(self) -> bool:
-        """Whether it may have changed though size and mtime have not: what is read once more will tell."""
+        """Whether it may have changed although size and mtime have not: reading it again tells."""
         try:
             return self.content is None and self._found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
         except OSError as error:
             raise refusal(error, self._endpoint) from error
 
     def verify(self, hash: str | None) -> Entry:
-        """Close it and give its entry; `hash`, of all that was read, goes to the index."""
+        """Close it and return its entry; the hash cache remembers `hash`, the hash of all that was read."""
         if self.content is not None:
             return self.entry
         try:
             if hash is None:
                 self._check()
             else:
-                self._keep(hash)
+                self._remember(hash)
         except OSError as error:
             raise refusal(error, self._endpoint) from error
         finally:
@@ -107,8 +109,8 @@ class LocalFile:
         if fd >= 0:
             close_quietly(fd)
 
-    def take(self) -> CachedHash | None:
-        """Read all of it and close it; a row for the index where it was hashed for that."""
+    def read_all(self) -> CachedHash | None:
+        """Read all of it into `content` and close it; returns a row for the hash cache if it had to be hashed."""
         size = self.entry.size
         try:
             content = read_at(self._fd, 0, size + 1)
@@ -128,13 +130,13 @@ class LocalFile:
         return self._row(found)
 
     def _check(self) -> os.stat_result:
-        """Its stat of now; raises `Changed` (44) when its content is no longer what was opened."""
+        """Its current stat; raises `Changed` (44) if its content is no longer what was opened."""
         found = os.fstat(self._fd)
         if not same_content(self._found, found):
             raise self._changed()
         return found
 
-    def _keep(self, content_hash: str) -> None:
+    def _remember(self, content_hash: str) -> None:
         found = self._check()
         self.entry = entry_of(self._found, content_hash)
         row = self._row(found)
@@ -142,7 +144,7 @@ class LocalFile:
             self._index.record([row])
 
     def _row(self, found: os.stat_result) -> CachedHash | None:
-        """None where only its content is known to be the same: another file may have its name by now."""
+        """A row for the hash cache; None if another file may have its name by now."""
         if self.entry.hash is None or signature(found) != signature(self._found):
             return None
         return CachedHash(self._directory, self._endpoint.name, found, self.entry.hash, self._opened_ns)
@@ -152,45 +154,80 @@ class LocalFile:
 
 
 class FileReader:
-    """Opens the files of one share. Safe in several threads."""
+    """Stats and opens the files of one store. Thread-safe."""
 
-    def __init__(self, jail: SafeRoot, index: HashCache, filetypes: Filetypes) -> None:
-        self._jail = jail
+    def __init__(self, root: SafeRoot, index: HashCache, filetypes: Filetypes) -> None:
+        self._root = root
         self._index = index
         self._filetypes = filetypes
 
-    def look(self, endpoint: Endpoint) -> Entry | None:
-        """What stands there, with its hash where the index knows it; None when nothing does."""
-        found = self._jail.look(endpoint)
+    def stat(self, endpoint: Endpoint) -> Entry | None:
+        """The entry at an endpoint, with its hash if it is known; None if nothing exists. Raises `WrongKind` (43)."""
+        (entry,) = self.stat_many([endpoint])
+        if isinstance(entry, Exception):
+            raise entry
+        return entry
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> list[Entry | Exception | None]:
+        """`stat` for several; each directory is opened, and looked up in the hash cache, once."""
+        parents: dict[Endpoint, int | None] = {}
+        try:
+            stats = [catch(self._stat_one, endpoint, parents) for endpoint in endpoints]
+        finally:
+            for fd in parents.values():
+                if fd is not None:
+                    close_quietly(fd)
+        files: dict[Endpoint, dict[str, os.stat_result]] = {}
+        for endpoint, found in zip(endpoints, stats, strict=True):
+            if isinstance(found, os.stat_result) and stat.S_ISREG(found.st_mode):
+                files.setdefault(endpoint.parent, {})[endpoint.name] = found
+        known = {parent: self._index.lookup(self._root.cache_path(parent), found) for parent, found in files.items()}
+        results: list[Entry | Exception | None] = []
+        for endpoint, found in zip(endpoints, stats, strict=True):
+            if isinstance(found, os.stat_result):
+                results.append(entry_of(found, known.get(endpoint.parent, {}).get(endpoint.name)))
+            else:
+                results.append(found)
+        return results
+
+    def _stat_one(self, endpoint: Endpoint, parents: dict[Endpoint, int | None]) -> os.stat_result | None:
+        if not endpoint.parts:
+            return self._root.stat(endpoint)
+        parent = endpoint.parent
+        if parent not in parents:
+            try:
+                parents[parent] = self._root.open_for_lookup(parent)
+            except NotFound:
+                parents[parent] = None
+        fd = parents[parent]
+        found = None if fd is None else self._root.stat_in(fd, endpoint)
         if found is None:
-            self._check_absent(endpoint)
+            self._filetypes.check_absent(endpoint)
             return None
         problem = kind_problem(found)
         if problem is not None:
             raise WrongKind(f"{display_path(endpoint)} {problem}")
-        if stat.S_ISDIR(found.st_mode):
-            return entry_of(found)
-        self._filetypes.check(endpoint)
-        known = self._index.lookup(self._jail.spelled(endpoint.parent), {endpoint.name: found})
-        return entry_of(found, known.get(endpoint.name))
+        if not stat.S_ISDIR(found.st_mode):
+            self._filetypes.check(endpoint)
+        return found
 
     def open(self, endpoint: Endpoint) -> LocalFile:
-        """A file, to read. Raises `NotFound` (40), `WrongKind` (43)."""
-        (opened,) = self._open_together([endpoint])
+        """Open a file for reading. Raises `NotFound` (40), `WrongKind` (43)."""
+        (opened,) = self._open_batch([endpoint])
         if isinstance(opened, Exception):
             raise opened
         return opened
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> list[LocalFile | Exception]:
-        """`open` for several; those of at most `inline` bytes are read, hashed and closed already."""
+        """`open` for several; files of at most `inline` bytes are read, hashed and closed already."""
         results: list[LocalFile | Exception] = []
-        for start in range(0, len(endpoints), AT_ONCE):
-            results.extend(self._open_together(endpoints[start : start + AT_ONCE]))
+        for start in range(0, len(endpoints), BATCH):
+            results.extend(self._open_batch(endpoints[start : start + BATCH]))
             rows = []
             for number in range(start, len(results)):
                 file = results[number]
                 if isinstance(file, LocalFile) and file.entry.size <= inline:
-                    row = catch(file.take)
+                    row = catch(file.read_all)
                     if isinstance(row, Exception):
                         results[number] = row
                     elif row is not None:
@@ -198,21 +235,21 @@ class FileReader:
             self._index.record(rows)
         return results
 
-    def _open_together(self, endpoints: Sequence[Endpoint]) -> list[LocalFile | Exception]:
-        """Each directory is opened once, and the index is asked once for each."""
+    def _open_batch(self, endpoints: Sequence[Endpoint]) -> list[LocalFile | Exception]:
+        """Open files; each directory is opened, and looked up in the hash cache, once."""
         opened: list[tuple[int, os.stat_result] | Exception] = []
         stats: dict[Endpoint, dict[str, os.stat_result]] = {}
-        ways: dict[Endpoint, int] = {}
+        parents: dict[Endpoint, int] = {}
         try:
             for endpoint in endpoints:
-                one = catch(self._open_one, endpoint, ways)
+                one = catch(self._open_one, endpoint, parents)
                 opened.append(one)
                 if not isinstance(one, Exception):
                     stats.setdefault(endpoint.parent, {})[endpoint.name] = one[1]
         finally:
-            for way in ways.values():
-                close_quietly(way)
-        directories = {parent: self._jail.spelled(parent) for parent in stats}
+            for fd in parents.values():
+                close_quietly(fd)
+        directories = {parent: self._root.cache_path(parent) for parent in stats}
         known = {parent: self._index.lookup(directories[parent], found) for parent, found in stats.items()}
         results: list[LocalFile | Exception] = []
         for endpoint, one in zip(endpoints, opened, strict=True):
@@ -224,26 +261,21 @@ class FileReader:
                 results.append(LocalFile(self._index, endpoint, directories[parent], *one, content_hash))
         return results
 
-    def _open_one(self, endpoint: Endpoint, ways: dict[Endpoint, int]) -> tuple[int, os.stat_result]:
+    def _open_one(self, endpoint: Endpoint, parents: dict[Endpoint, int]) -> tuple[int, os.stat_result]:
         self._check_type(endpoint)
         parent = endpoint.parent
-        if parent not in ways:
-            ways[parent] = self._jail.way(parent)
-        return self._jail.file_in(ways[parent], endpoint)
+        if parent not in parents:
+            parents[parent] = self._root.open_for_lookup(parent)
+        return self._root.open_file_in(parents[parent], endpoint)
 
     def _check_type(self, endpoint: Endpoint) -> None:
-        """A directory is no file of a wrong type, but no file at all."""
+        """Refuse a file type that is not allowed; a directory of such a name is refused as a directory."""
         if self._filetypes.problem(endpoint.name) is None:
             return
-        found = self._jail.look(endpoint)
+        found = self._root.stat(endpoint)
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise WrongKind(f"{display_path(endpoint)} is a directory")
         if found is None:
-            self._check_absent(endpoint)
+            self._filetypes.check_absent(endpoint)
         else:
-            self._filetypes.check(endpoint)
-
-    def _check_absent(self, endpoint: Endpoint) -> None:
-        """Where nothing is, a name with a suffix means a file; one without may mean a directory."""
-        if "." in endpoint.name:
             self._filetypes.check(endpoint)

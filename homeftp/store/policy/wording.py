@@ -67,6 +67,6 @@ def stays() -> BadRequest:
     return BadRequest("the share's root stays where it is: name what is in it")
 
 
-def into_itself(endpoint: Endpoint) -> BadRequest:
-    """The refusal of a move or a copy to itself, or into itself."""
-    return BadRequest(f"{display_path(endpoint)} cannot be moved or copied to itself, or into itself")
+def into_itself(endpoint: Endpoint, act: str = "moved") -> BadRequest:
+    """The refusal to move something to itself or into itself; for a copy `act` is "copied"."""
+    return BadRequest(f"{display_path(endpoint)} cannot be {act} to itself, or into itself")

@@ -54,14 +54,14 @@ class Server:
     def __init__(self, root: str, system: str) -> None:
         self._root = root
         self._system = system
-        self._share: LocalStore | None = None
+        self._store: LocalStore | None = None
 
     def start(self) -> LocalStore:
         """The share; it is opened when it is not open."""
-        if self._share is None:
+        if self._store is None:
             index = HashCache(os.path.join(os.path.dirname(self._root), "index.sqlite"))
-            self._share = LocalStore(self._root, index, system=SYSTEMS[self._system]())
-        return self._share
+            self._store = LocalStore(self._root, index, system=SYSTEMS[self._system]())
+        return self._store
 
     def carry_out(self, scenario: Scenario, say: Say) -> None:
         """Ask for everything, and tell of each answer as soon as there is one."""
@@ -74,11 +74,11 @@ class Server:
                 say(answer=number, **describe(answer))
                 number += 1
         # One system call more, so that there is one to be killed at behind the last answer.
-        self._ask(lambda share: [share.stat(parse(AFTERWARDS))])
+        self._ask(lambda store: [store.stat(parse(AFTERWARDS))])
 
     def afterwards(self) -> dict[str, str]:
         """Put one more file, and say how that went."""
-        answers = self._ask(lambda share: share.write_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)]))
+        answers = self._ask(lambda store: store.write_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)]))
         return describe(answers if isinstance(answers, Exception) else answers[0])
 
     def _ask(self, call: Callable[[LocalStore], Any]) -> Any:

@@ -17,7 +17,7 @@ import attrs
 from homeftp.endpoint import parse
 from homeftp.model import ABSENT as EXPECTED_ABSENT
 from homeftp.model import Entry, ResumePoint, WriteRequest
-from homeftp.store.local.staging.resumerecord import ResumeRecord, further
+from homeftp.store.local.staging.resumerecord import ResumeRecord, encode_point
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import LONG_AGO, put_of, sha
 
@@ -111,18 +111,18 @@ def file(content: bytes) -> str:
 def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
     """A large file, piece by piece."""
 
-    def call(share: LocalStore) -> list[Entry]:
-        incoming = share.upload(put_of(name, content, **changes)[0])
+    def call(store: LocalStore) -> list[Entry]:
+        upload = store.upload(put_of(name, content, **changes)[0])
         try:
-            for _ in incoming.verify_resumed():
+            for _ in upload.verify_resumed():
                 pass
             offset = changes.get("offset", 0)
             size = -(-(len(content) - offset) // pieces)
             for start in range(offset, len(content), size):
-                incoming.write(content[start : start + size])
-            return [incoming.commit()]
+                upload.write(content[start : start + size])
+            return [upload.commit()]
         finally:
-            incoming.abort()
+            upload.abort()
 
     return Asked(call, [{name: file(content)}])
 
@@ -130,7 +130,7 @@ def stream(name: str, content: bytes, pieces: int, **changes: Any) -> Asked:
 def together(files: Mapping[str, bytes], **changes: Any) -> Asked:
     """Small files, at once."""
     puts = [put_of(name, content, **changes) for name, content in files.items()]
-    return Asked(lambda share: share.write_many(puts), [{name: file(content)} for name, content in files.items()])
+    return Asked(lambda store: store.write_many(puts), [{name: file(content)} for name, content in files.items()])
 
 
 def version(name: str) -> str:
@@ -139,40 +139,40 @@ def version(name: str) -> str:
     return os.path.join(VERSIONS, time.strftime("%Y-%m-%d", time.gmtime()), folder, f".homeftp-00.00.00.000000-{name}")
 
 
-def fragment(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
+def partial(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
     """What an upload left that was cut off: the content, and the note of it."""
     put = put_of(name, content)[0]
-    note = ResumeRecord.of(put, None).line() + further(ResumePoint(size, sha(content[:size])))
+    note = ResumeRecord.of(put, None).encode() + encode_point(ResumePoint(size, sha(content[:size])))
     return {f"{PARTIAL}/{'0' * 32}": content[:size], f"{PARTIAL}/{'0' * 32}.note": note}
 
 
 def restore(name: str, content: bytes) -> Asked:
     """The newest version, put back."""
-    return Asked(lambda share: [share.restore(parse(name), None, None)], [{name: file(content)}])
+    return Asked(lambda store: [store.restore(parse(name), None, None)], [{name: file(content)}])
 
 
 def remove(name: str, *below: str) -> Asked:
     """What is to go, with all that is in it."""
     gone = dict.fromkeys((name, *below), ABSENT)
-    return Asked(lambda share: [sum(share.remove(parse(name), None, bool(below)))], [gone], in_steps=bool(below))
+    return Asked(lambda store: [sum(store.remove(parse(name), None, bool(below)))], [gone], in_steps=bool(below))
 
 
 def move(name: str, content: bytes, to: str) -> Asked:
     """A file that is to have another name."""
-    return Asked(lambda share: [share.move(parse(name), parse(to), None, None)], [{name: ABSENT, to: file(content)}])
+    return Asked(lambda store: [store.move(parse(name), parse(to), None, None)], [{name: ABSENT, to: file(content)}])
 
 
 def move_directory(name: str, to: str, files: Mapping[str, bytes]) -> Asked:
     """A directory that is to have another name, with the files that are in it."""
     gone = dict.fromkeys((name, *files), ABSENT)
     there = {to + path.removeprefix(name): file(content) for path, content in files.items()}
-    return Asked(lambda share: [share.move(parse(name), parse(to), None, None)], [{**gone, to: DIRECTORY, **there}])
+    return Asked(lambda store: [store.move(parse(name), parse(to), None, None)], [{**gone, to: DIRECTORY, **there}])
 
 
 def make_directory(name: str, **changes: Any) -> Asked:
     """A directory."""
     put = WriteRequest(endpoint=parse(name), **changes)
-    return Asked(lambda share: [share.make_directory(put)], [{name: DIRECTORY}])
+    return Asked(lambda store: [store.make_directory(put)], [{name: DIRECTORY}])
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -204,7 +204,7 @@ SCENARIOS: dict[str, Scenario] = {
         {"file": OLD, "to/file": SMALL[2], "folder/one": SMALL[4]},
         [move("file", OLD, "to/file"), move_directory("folder", "new/folder", {"folder/one": SMALL[4]})],
     ),
-    "resume": Scenario({"file": OLD, **fragment("file", HUGE, HUGE_CUT)}, [stream("file", HUGE, 2, offset=HUGE_CUT)]),
+    "resume": Scenario({"file": OLD, **partial("file", HUGE, HUGE_CUT)}, [stream("file", HUGE, 2, offset=HUGE_CUT)]),
     "start": Scenario(
         {"kept": OLD, ".homeftp/incoming/orphan": OLD, ".homeftp/incoming/another": b""},
         [together({"kept": SMALL[2]})],

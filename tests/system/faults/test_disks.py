@@ -11,7 +11,7 @@ from typing import Callable, Iterator
 from homeftp.errors import NoSpace
 from tests.support import needs
 from tests.support.mounts import btrfs, memory, run
-from tests.support.stores import ShareCase, put_of
+from tests.support.stores import StoreCase, put_of
 from tests.system.faults.case import FaultCase
 from tests.system.faults.driver import AFTERWARDS
 from tests.system.faults.driving import Driver
@@ -164,7 +164,7 @@ class QuotaTests(FaultCase):
             run("btrfs", "qgroup", "limit", "512K", root)
             outcome = driver.run("large", root, condition=contextlib.nullcontext())
             self.assertEqual(outcome.refusals, {"NoSpace"})
-            self.assertIn("a quota or the number of files is used up", outcome.answers[0].message)
+            self.assertIn("a disk quota or the number of files is exhausted", outcome.answers[0].message)
             self.assertEqual(after_failure(SCENARIOS["large"], outcome, root), [])
             os.unlink(os.path.join(root, AFTERWARDS))
             self.assertAlmostEqual(self.referenced(root), before, delta=16384)
@@ -215,7 +215,7 @@ class LimitTests(FaultCase):
         self.assertTrue(any("still open: " in wrong for wrong in found), found)
 
 
-class MeanwhileTests(ShareCase):
+class MeanwhileTests(StoreCase):
     """A disk that gets full while a large file arrives."""
 
     def test_full_meanwhile(self) -> None:
@@ -223,34 +223,34 @@ class MeanwhileTests(ShareCase):
         needs.root()
         with memory(self.root, SMALL_DISK):
             path = self.lay("file", OLD)
-            share = self.share()
+            store = self.store()
             before = room(self.root), os.stat(path).st_ino
-            incoming = share.upload(put_of("file", LARGE)[0])
-            incoming.write(LARGE[:300_000])
+            upload = store.upload(put_of("file", LARGE)[0])
+            upload.write(LARGE[:300_000])
             with no_bytes(self.root):
                 with self.assertRaises(NoSpace) as caught:
-                    incoming.write(LARGE[300_000:])
+                    upload.write(LARGE[300_000:])
                 self.assertEqual(self.left(), [])
             self.assertRegex(caught.exception.message, "it needs 700.0 kB, .* kB are free")
             self.assertEqual((room(self.root), os.stat(path).st_ino), before)
-            self.assertEqual(self.stream(share, "file", LARGE).size, len(LARGE))
-            share.close()
+            self.assertEqual(self.stream(store, "file", LARGE).size, len(LARGE))
+            store.close()
 
 
-class ParentTests(ShareCase):
+class ParentTests(StoreCase):
     """A disk that is full before a file's directory is made."""
 
     def test_message(self) -> None:
         """It is the file that is refused, and the number of files that is used up."""
         needs.root()
         with memory(self.root, SMALL_DISK):
-            share = self.share()
+            store = self.store()
             try:
                 with no_names(self.root):
-                    (answer,) = share.write_many([put_of("new/file", b"content")])
+                    (answer,) = store.write_many([put_of("new/file", b"content")])
             finally:
-                share.close()
+                store.close()
         assert isinstance(answer, NoSpace)
         self.assertRegex(
-            answer.message, "new/file: it needs 7 bytes, .* free: a quota or the number of files is used up"
+            answer.message, "new/file on .*: it needs 7 bytes, .* free: a disk quota or the number of files is exhausted"
         )

@@ -6,7 +6,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.stores import ShareCase
+from tests.support.stores import StoreCase
 from tests.system.faults.driver import AFTERWARDS, AFTERWARDS_CONTENT
 from tests.system.faults.driving import Answer, Call, Outcome
 from tests.system.faults.scenarios import ABSENT, DIRECTORY, Asked, Scenario, file
@@ -95,13 +95,13 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(len(doubt(Outcome({0: NO}, calls=[beside]))), 1)
 
 
-class FolderTests(ShareCase):
+class FolderTests(StoreCase):
     """What the root itself says."""
 
     def setUp(self) -> None:
         """A root that a server has had."""
         super().setUp()
-        self.share().close()
+        self.store().close()
         self.lay("it", b"old")
         self.lay("kept", b"kept")
 

@@ -102,21 +102,21 @@ def after_restart(root: str) -> list[str]:
     before = tree(root)
     index = HashCache(os.path.join(os.path.dirname(root), "index.sqlite"))
     try:
-        share = LocalStore(root, index)
+        store = LocalStore(root, index)
         try:
             found = litter(root)
             after = tree(root)
             if before != after:
                 found.append(f"the restart changed {sorted(set(before.items()) ^ set(after.items()))}")
             for name, state in after.items():
-                entry = share.stat(parse(name))
+                entry = store.stat(parse(name))
                 if entry is None or (entry.hash is not None and entry.hash != state):
                     found.append(f"{name} is {state}, and is said to be {entry}")
-            (answer,) = share.write_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)])
+            (answer,) = store.write_many([put_of(AFTERWARDS, AFTERWARDS_CONTENT)])
             if isinstance(answer, Exception):
                 found.append(f"nothing can be put any more: {answer!r}")
         finally:
-            share.close()
+            store.close()
     finally:
         index.close()
     return found

@@ -47,11 +47,11 @@ class Recovery:
         try:
             with contextlib.ExitStack() as opened:
                 index = opened.enter_context(contextlib.closing(HashCache(self._index)))
-                share = opened.enter_context(contextlib.closing(LocalStore(crashed.root, index)))
+                store = opened.enter_context(contextlib.closing(LocalStore(crashed.root, index)))
                 for promise in (swept, *self._promises):
                     again = (fault for fault in promise(crashed) if fault not in found)
                     yield from (f"{fault}, after a start of the share" for fault in again)
-                yield from resumed(crashed, share)
+                yield from resumed(crashed, store)
         except (OSError, Refusal, OperatorError) as error:
             yield f"the share does not start, or does not go on: {error}"
         finally:

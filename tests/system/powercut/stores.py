@@ -11,7 +11,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
-from homeftp.store.local.disk.saferoot import DirHandle
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.staging.tempfile import TempFile, TempFiles
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
@@ -64,14 +64,14 @@ class InPlace(Restless):
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """Copy the draft over the target."""
         source_dir, target_dir = directories["source_dir"], directories["target_dir"]
-        draft = os.open(source, os.O_RDONLY, dir_fd=source_dir)
+        temp_file = os.open(source, os.O_RDONLY, dir_fd=source_dir)
         standing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
-        while piece := os.read(draft, 40_000):
+        while piece := os.read(temp_file, 40_000):
             os.write(standing, piece)
             self.syncfs(standing)
         self.fsync(standing)
         os.close(standing)
-        os.close(draft)
+        os.close(temp_file)
         os.unlink(source, dir_fd=source_dir)
 
 
@@ -85,24 +85,25 @@ class SharedName(TempFiles):
     def __init__(self, right: TempFiles) -> None:
         self._right = right
 
-    def new(self, token: str, place: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
-        """A draft that another may be writing too."""
-        draft = self._right.new(token, place, directory, mode)
-        os.unlink(draft.name, dir_fd=draft.directory)
-        draft.name = b"shared"
-        fd = os.open(draft.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=draft.directory)
-        os.dup2(fd, draft.fd)
+    def create(self, token: str, handle: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
+        """A temp file that another upload may be writing too."""
+        temp_file = self._right.create(token, handle, directory, mode)
+        os.unlink(temp_file.name, dir_fd=temp_file.directory)
+        temp_file.name = b"shared"
+        fd = os.open(temp_file.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=temp_file.directory)
+        os.dup2(fd, temp_file.fd)
         os.close(fd)
-        return draft
+        return temp_file
 
 
-class SharedNameShare(LocalStore):
-    """What Share is, with drafts of a wrong kind."""
+class SharedNameStore(LocalStore):
+    """A local store whose batches share one temp file."""
 
     def __init__(self, root: str, index: HashCache, system: System) -> None:
         super().__init__(root, index, system=system)
-        right = self._writable()
-        self._replacing = attrs.evolve(right, drafts=SharedName(right.drafts))
+        right = self._writable
+        batch = attrs.evolve(right.batch, temp_files=SharedName(right.batch.temp_files))
+        self._operations = attrs.evolve(right, batch=batch)
 
 
 @attrs.frozen
@@ -110,13 +111,13 @@ class Kind:
     """A kind of store."""
 
     open: Callable[[str, HashCache, random.Random], LocalStore]
-    """Opens one over a share's root; what is left to chance is as the third argument has it."""
+    """Opens a store over a root; the third argument is the source of randomness."""
     promises: tuple[Promise, ...] = PROMISES
     """What it must keep, whenever the power goes."""
 
 
 def _over(system: Callable[[random.Random], System]) -> Kind:
-    """The share itself, over these system calls."""
+    """The local store, over these system calls."""
     return Kind(lambda root, index, chance: LocalStore(root, index, system=system(chance)))
 
 
@@ -126,7 +127,7 @@ STORES = {
     "no-directory-sync": _over(NoDirectorySync),
     "in-place": _over(InPlace),
     "forgetful": _over(RestlessForgetful),
-    "shared-name": Kind(lambda root, index, chance: SharedNameShare(root, index, Restless(chance))),
+    "shared-name": Kind(lambda root, index, chance: SharedNameStore(root, index, Restless(chance))),
 }
 """Each by its name."""
 

@@ -102,7 +102,7 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
                 yield f"{path}: nobody {'made this directory' if name in there else 'put this file'}"
 
 
-def resumed(crashed: Crashed, share: LocalStore) -> Iterator[str]:
+def resumed(crashed: Crashed, store: LocalStore) -> Iterator[str]:
     """What the share has of an upload that was cut off is the beginning of it, and goes on to be all of it.
 
     To be asked last: it puts files.
@@ -111,17 +111,17 @@ def resumed(crashed: Crashed, share: LocalStore) -> Iterator[str]:
         if began > crashed.position:
             continue
         put = WriteRequest(endpoint=parse(path), size=len(content), hash=hash_bytes(content))
-        arrived = share.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
+        arrived = store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
         if arrived is None:
             continue
         try:
-            incoming = share.upload(attrs.evolve(put, offset=arrived.size))
-            for _ in incoming.verify_resumed():
+            upload = store.upload(attrs.evolve(put, offset=arrived.size))
+            for _ in upload.verify_resumed():
                 pass
         except Changed:
             continue  # the disk has not kept it, and it says so
-        incoming.write(content[arrived.size :])
-        incoming.commit()
+        upload.write(content[arrived.size :])
+        upload.commit()
         if _read(os.path.join(crashed.root, path)) != content:
             yield f"{path}: going on after {arrived.size} bytes made another file of it"
 

@@ -102,28 +102,28 @@ class Workload:
         """It, piece by piece; some are given up when all of it is there, and what can be is gone on with."""
         put, content = self._put(path, self._chance.choice(_LARGE))
         self._history.upload(path, content)
-        incoming = self._store.upload(put)
+        upload = self._store.upload(put)
         try:
             for start in range(0, len(content), _PIECE):
-                incoming.write(content[start : start + _PIECE])
+                upload.write(content[start : start + _PIECE])
                 if self._chance.random() < 0.3:
                     self._settle()
                 yield
                 if start + _PIECE > MIB and self._chance.random() < 0.5:
-                    incoming.suspend()
+                    upload.suspend()
                     yield
                     arrived = self._store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
                     assert arrived is not None
-                    incoming = self._store.upload(attrs.evolve(put, offset=arrived.size))
-                    for _ in incoming.verify_resumed():
+                    upload = self._store.upload(attrs.evolve(put, offset=arrived.size))
+                    for _ in upload.verify_resumed():
                         pass
             if self._chance.random() < 0.1:
                 return
             version = self._history.file(path, content)
-            incoming.commit()
+            upload.commit()
             self._stands(path, version)
         finally:
-            incoming.abort()
+            upload.abort()
 
     def _make(self) -> None:
         """A directory in new directories; sometimes one that is there."""

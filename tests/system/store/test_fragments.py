@@ -19,40 +19,40 @@ from homeftp.model import ResumePoint, WriteRequest
 from homeftp.store.local.staging.partials import MOST
 from homeftp.store.local.staging.resumerecord import SUFFIX
 from homeftp.store.local.store import LocalStore
-from homeftp.store.local.writes.upload import LocalUpload, begin_upload
+from homeftp.store.local.writes.upload import LocalUpload
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
-from tests.support.stores import LONG_AGO, ReplacingCase, put_of, sha
+from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 
 CONTENT = os.urandom(3 * MIB - 1) + b"."
 """Ends with what chance must not choose: with an x for its last byte it is another file."""
 HALF = 2 * MIB
 
 
-class FragmentCase(ReplacingCase):
+class FragmentCase(StoreCase):
     """A share with an upload that is cut off."""
 
-    def cut(self, share: LocalStore, size: int = HALF, **changes: object) -> WriteRequest:
+    def cut(self, store: LocalStore, size: int = HALF, **changes: object) -> WriteRequest:
         """Begin to put CONTENT, and break off when so much of it has arrived."""
         put, content = put_of("a/file", CONTENT, **changes)
-        incoming = share.upload(put)
-        incoming.write(content[:size])
-        incoming.suspend()
+        upload = store.upload(put)
+        upload.write(content[:size])
+        upload.suspend()
         return put
 
-    def arrived(self, share: LocalStore, put: WriteRequest) -> ResumePoint | None:
+    def arrived(self, store: LocalStore, put: WriteRequest) -> ResumePoint | None:
         """What may be gone on with."""
-        return share.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
+        return store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
 
-    def go_on(self, share: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
+    def go_on(self, store: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
         """Go on from an offset."""
         put, _ = put_of("a/file", CONTENT, offset=offset, **changes)
-        incoming = share.upload(put)
-        self.addCleanup(incoming.abort)
-        for _ in incoming.verify_resumed():
+        upload = store.upload(put)
+        self.addCleanup(upload.abort)
+        for _ in upload.verify_resumed():
             pass
-        incoming.write(content[offset:])
-        return incoming
+        upload.write(content[offset:])
+        return upload
 
     def file(self) -> str:
         """The path of the one fragment."""
@@ -65,55 +65,55 @@ class ResumeTests(FragmentCase):
 
     def test_gone_on_with(self) -> None:
         """What has arrived is told with its hash; the rest completes it, and nothing is left over."""
-        share = self.share()
-        put = self.cut(share)
-        self.assertEqual(self.arrived(share, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
+        store = self.store()
+        put = self.cut(store)
+        self.assertEqual(self.arrived(store, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
         self.assertFalse(os.path.exists(self.path("a")), "nothing of it is to be seen")
-        entry = self.go_on(share, HALF).commit()
+        entry = self.go_on(store, HALF).commit()
         self.assertEqual((self.content("a/file"), entry.hash), (CONTENT, sha(CONTENT)))
-        self.assertEqual((self.left(), self.arrived(share, put)), ([], None))
+        self.assertEqual((self.left(), self.arrived(store, put)), ([], None))
         self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o644})
 
     def test_private(self) -> None:
         """Whatever its mode is to be, only the server's own user can use it until it is whole, and that one always."""
-        share = self.share()
+        store = self.store()
         for mode in (0o444, 0o000, 0o666):
-            self.cut(share, mode=mode)
+            self.cut(store, mode=mode)
             self.assertEqual(os.stat(self.file()).st_mode & 0o777, 0o600)
-            self.go_on(share, HALF, mode=mode).commit()
+            self.go_on(store, HALF, mode=mode).commit()
             self.assertEqual(os.stat(self.path("a/file")).st_mode & 0o777, mode)
 
     def test_from_earlier_on(self) -> None:
         """A client may go on from any byte before."""
-        share = self.share()
-        self.cut(share)
-        self.assertEqual(self.go_on(share, HALF - 12345).commit().hash, sha(CONTENT))
+        store = self.store()
+        self.cut(store)
+        self.assertEqual(self.go_on(store, HALF - 12345).commit().hash, sha(CONTENT))
 
     def test_cut_again_and_again(self) -> None:
         """Ten cuts, the server's end among them, each gone on from; whole in the end."""
-        share = self.share()
+        store = self.store()
         offset = 0
         for number in range(10):
             put, _ = put_of("a/file", CONTENT, offset=offset, hash=None)
-            incoming = share.upload(put)
-            for _ in incoming.verify_resumed():
+            upload = store.upload(put)
+            for _ in upload.verify_resumed():
                 pass
             size = (number + 11) * len(CONTENT) // 22
-            incoming.write(CONTENT[offset:size])
-            incoming.suspend()
+            upload.write(CONTENT[offset:size])
+            upload.suspend()
             if number % 3 == 2:
-                share.close()
-                share = self.share()
-            found = self.arrived(share, put)
+                store.close()
+                store = self.store()
+            found = self.arrived(store, put)
             self.assertEqual(found, ResumePoint(size, sha(CONTENT[:size])))
             offset = size
-        self.assertEqual(self.go_on(share, offset).commit(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.go_on(store, offset).commit(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.left(), [])
 
     def test_known_by(self) -> None:
         """A fragment is known by the hash that was declared; without one by size and time; and by its endpoint."""
-        share = self.share()
-        put = self.cut(share)
+        store = self.store()
+        put = self.cut(store)
         for changes, fits in (
             ({}, True),
             ({"size": None, "mtime_us": None}, True),
@@ -125,49 +125,49 @@ class ResumeTests(FragmentCase):
             ({"endpoint": parse("b/file")}, False),
         ):
             asked = {"endpoint": put.endpoint, "hash": put.hash, "size": put.size, "mtime_us": put.mtime_us, **changes}
-            self.assertEqual(share.resume_point(**asked) is not None, fits, changes)  # type: ignore[arg-type]
-        share.close()
-        share = self.share()
-        self.cut(share, hash=None)
-        self.assertIsNotNone(share.resume_point(put.endpoint, sha(b"any"), put.size, put.mtime_us))
-        self.assertIsNone(share.resume_point(put.endpoint, sha(b"any"), None, None))
+            self.assertEqual(store.resume_point(**asked) is not None, fits, changes)  # type: ignore[arg-type]
+        store.close()
+        store = self.store()
+        self.cut(store, hash=None)
+        self.assertIsNotNone(store.resume_point(put.endpoint, sha(b"any"), put.size, put.mtime_us))
+        self.assertIsNone(store.resume_point(put.endpoint, sha(b"any"), None, None))
 
     def test_not_worth_it(self) -> None:
         """Of what has hardly begun nothing is kept."""
-        share = self.share()
-        put = self.cut(share, RESUMABLE - 1)
-        self.assertEqual((self.left(), self.arrived(share, put)), ([], None))
+        store = self.store()
+        put = self.cut(store, RESUMABLE - 1)
+        self.assertEqual((self.left(), self.arrived(store, put)), ([], None))
 
     def test_nothing_there(self) -> None:
         """More than has arrived, or another content, cannot be gone on with; what is there stays for who can."""
-        share = self.share()
-        self.cut(share)
+        store = self.store()
+        self.cut(store)
         for offset, content_hash in ((HALF + 1, sha(CONTENT)), (HALF, sha(b"x"))):
             with self.assertRaisesRegex(Changed, "from offset 0"):
-                self.go_on(share, offset, hash=content_hash)
-        self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT), "the control")
+                self.go_on(store, offset, hash=content_hash)
+        self.assertEqual(self.go_on(store, HALF).commit().hash, sha(CONTENT), "the control")
 
     def test_two_of_them(self) -> None:
         """Two contents for one endpoint are kept apart."""
-        share = self.share()
-        self.cut(share)
+        store = self.store()
+        self.cut(store)
         other = os.urandom(3 * MIB)
-        incoming = share.upload(put_of("a/file", other, mtime_us=LONG_AGO + 1)[0])
-        incoming.write(other[: HALF + 1])
-        incoming.suspend()
-        self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT))
-        found = share.resume_point(parse("a/file"), sha(other), None, None)
+        upload = store.upload(put_of("a/file", other, mtime_us=LONG_AGO + 1)[0])
+        upload.write(other[: HALF + 1])
+        upload.suspend()
+        self.assertEqual(self.go_on(store, HALF).commit().hash, sha(CONTENT))
+        found = store.resume_point(parse("a/file"), sha(other), None, None)
         self.assertEqual(found, ResumePoint(HALF + 1, sha(other[: HALF + 1])))
 
     def test_condition(self) -> None:
         """What changed at the endpoint meanwhile is noticed, and the fragment stays."""
-        share = self.share()
-        self.cut(share)
+        store = self.store()
+        self.cut(store)
         self.lay("a/file", b"something else")
         for condition in ("absent", sha(b"old")):
             with self.assertRaises(Changed):
-                self.go_on(share, HALF, precondition=condition)
-        self.assertEqual(self.go_on(share, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
+                self.go_on(store, HALF, precondition=condition)
+        self.assertEqual(self.go_on(store, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
 
 
 class WrongTests(FragmentCase):
@@ -175,42 +175,42 @@ class WrongTests(FragmentCase):
 
     def test_wrong_rest(self) -> None:
         """Whatever comes behind it, the whole file's hash decides: the old content stands, and the fragment is gone."""
-        share = self.share()
+        store = self.store()
         self.lay("a/file", b"old")
-        self.cut(share)
-        incoming = self.go_on(share, HALF, content=CONTENT[:-1] + b"x")
+        self.cut(store)
+        upload = self.go_on(store, HALF, content=CONTENT[:-1] + b"x")
         with self.assertRaises(ContentMismatch):
-            incoming.commit()
+            upload.commit()
         self.assertEqual((self.content("a/file"), self.left()), (b"old", []))
 
     def test_damaged(self) -> None:
         """A disk that has not kept what had arrived is noticed before anything is put behind it."""
-        share = self.share()
-        put = self.cut(share)
+        store = self.store()
+        put = self.cut(store)
         with open(self.file(), "r+b") as file:
             file.seek(12345)
             file.write(bytes(100))
         with self.assertRaisesRegex(Changed, "damaged"):
-            self.go_on(share, HALF)
-        self.assertEqual((self.arrived(share, put), self.left()), (None, []))
+            self.go_on(store, HALF)
+        self.assertEqual((self.arrived(store, put), self.left()), (None, []))
 
     def test_damaged_later_on(self) -> None:
         """What was noted before the damage is left to go on from."""
-        share = self.share()
+        store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
-        incoming = share.upload(put)
+        upload = store.upload(put)
         for start in range(0, CHECKPOINT + 2 * MIB, MIB):
-            incoming.write(content[start : start + MIB])
-        incoming.suspend()
+            upload.write(content[start : start + MIB])
+        upload.suspend()
         with open(self.file(), "r+b") as file:
             file.seek(CHECKPOINT + MIB + 100)
             file.write(bytes(100))
         with self.assertRaisesRegex(Changed, "damaged"):
-            list(share.upload(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).verify_resumed())
-        found = self.arrived(share, put)
+            list(store.upload(put_of("a/file", content, offset=CHECKPOINT + 2 * MIB)[0]).verify_resumed())
+        found = self.arrived(store, put)
         assert found is not None
         self.assertEqual(found.size, CHECKPOINT + MIB)
-        again = share.upload(put_of("a/file", content, offset=found.size)[0])
+        again = store.upload(put_of("a/file", content, offset=found.size)[0])
         list(again.verify_resumed())
         again.write(content[found.size :])
         self.assertEqual(again.commit().hash, sha(content))
@@ -218,20 +218,20 @@ class WrongTests(FragmentCase):
     def test_shorter(self) -> None:
         """A file that got shorter, or is gone, is none to go on with, and is not offered again."""
         for spoil in (lambda path: os.truncate(path, HALF - 1), os.unlink):
-            share = self.share()
-            put = self.cut(share)
+            store = self.store()
+            put = self.cut(store)
             spoil(self.file())
             with self.assertRaises(Changed):
-                self.go_on(share, HALF)
-            self.assertIsNone(self.arrived(share, put))
+                self.go_on(store, HALF)
+            self.assertIsNone(self.arrived(store, put))
             self.assertEqual(self.left(), [])
-            share.close()
+            store.close()
 
     def test_planted(self) -> None:
         """A link, hard or symbolic, in a fragment's place is not written through."""
         for plant in (os.symlink, os.link):
-            share = self.share()
-            self.cut(share)
+            store = self.store()
+            self.cut(store)
             path = self.file()
             os.unlink(path)
             victim = os.path.join(self.outside, "secret.txt")
@@ -240,18 +240,18 @@ class WrongTests(FragmentCase):
                 before = file.read()
             plant(victim, path)
             with self.assertRaises(Refusal):
-                self.go_on(share, HALF)
+                self.go_on(store, HALF)
             with open(victim, "rb") as file:
                 self.assertEqual(file.read(), before)
             self.assertEqual(self.left(), [])
-            share.close()
+            store.close()
 
     def test_spoiled_notes(self) -> None:
         """A note that says nothing of use is swept away with its file, whatever stands in it; nothing else is."""
-        share = self.share()
-        self.cut(share)
+        store = self.store()
+        self.cut(store)
         kept = sorted(self.left())
-        share.close()
+        store.close()
         with open(self.file() + ".note", "rb") as file:
             said = file.read()
         spoiled = (
@@ -268,9 +268,9 @@ class WrongTests(FragmentCase):
         for number, note in enumerate(spoiled):
             self.lay(f".homeftp/partial/{number:032x}", CONTENT[:HALF])
             self.lay(f".homeftp/partial/{number:032x}.note", note)
-        share = self.share()
+        store = self.store()
         self.assertEqual(sorted(self.left()), kept)
-        self.assertEqual(self.go_on(share, HALF).commit().hash, sha(CONTENT))
+        self.assertEqual(self.go_on(store, HALF).commit().hash, sha(CONTENT))
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
 
@@ -279,30 +279,30 @@ class LifeTests(FragmentCase):
 
     def test_a_day(self) -> None:
         """After a day it is gone, by the clock that runs and at a start."""
-        share = self.share()
-        put = self.cut(share)
+        store = self.store()
+        put = self.cut(store)
         now = time.time()
         with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS - 60):
-            share.maintain()
-        self.assertIsNotNone(self.arrived(share, put), "the control")
+            store.maintain()
+        self.assertIsNotNone(self.arrived(store, put), "the control")
         with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS + 60):
-            share.maintain()
-        self.assertEqual((self.arrived(share, put), self.left()), (None, []))
-        self.cut(share)
-        share.close()
+            store.maintain()
+        self.assertEqual((self.arrived(store, put), self.left()), (None, []))
+        self.cut(store)
+        store.close()
         with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS + 60):
-            self.share()
+            self.store()
         self.assertEqual(self.left(), [])
 
     def test_never_a_live_one(self) -> None:
         """One that is being written is not thrown away, however old it is."""
-        share = self.share()
-        incoming = share.upload(put_of("a/file", CONTENT)[0])
-        incoming.write(CONTENT[:HALF])
+        store = self.store()
+        upload = store.upload(put_of("a/file", CONTENT)[0])
+        upload.write(CONTENT[:HALF])
         with mock.patch("time.time", return_value=time.time() + 2 * PARTIAL_UPLOAD_SECONDS):
-            share.maintain()
-        incoming.write(CONTENT[HALF:])
-        self.assertEqual(incoming.commit().hash, sha(CONTENT))
+            store.maintain()
+        upload.write(CONTENT[HALF:])
+        self.assertEqual(upload.commit().hash, sha(CONTENT))
 
     def test_killed(self) -> None:
         """After kill -9 what the last checkpoint said is there to go on from."""
@@ -325,78 +325,78 @@ class LifeTests(FragmentCase):
         program = [sys.executable, "-c", code, self.root, state]
         ended = subprocess.run(program, input=CONTENT[:HALF], check=False, env=environment)
         self.assertEqual(ended.returncode, -9)
-        share = self.share()
-        found = share.resume_point(parse("a/file"), None, len(CONTENT), LONG_AGO)
+        store = self.store()
+        found = store.resume_point(parse("a/file"), None, len(CONTENT), LONG_AGO)
         self.assertEqual(found, ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
-        self.assertEqual(self.go_on(share, RESUMABLE).commit().hash, sha(CONTENT))
+        self.assertEqual(self.go_on(store, RESUMABLE).commit().hash, sha(CONTENT))
 
     def test_bounded(self) -> None:
         """There are never more than so many; the oldest go."""
-        share = self.share()
-        put = self.cut(share)
-        fragment = share._writable().fragments.find(put.endpoint, put.hash, None, None)
-        assert fragment is not None
-        fragments = share._writable().fragments
-        first, second = (attrs.evolve(fragment, token=b"%d" % n, touched=n, lock=Lock()) for n in range(2))
-        fragments._all.update({first.token: first, second.token: second})
+        store = self.store()
+        put = self.cut(store)
+        partial = store._writable.partials.find(put.endpoint, put.hash, None, None)
+        assert partial is not None
+        partials = store._writable.partials
+        first, second = (attrs.evolve(partial, token=b"%d" % n, last_used=n, lock=Lock()) for n in range(2))
+        partials._registry._all.update({first.token: first, second.token: second})
         with mock.patch("homeftp.store.local.staging.partials.MOST", 2), mock.patch("time.time", return_value=5.0):
-            share.maintain()
-        self.assertEqual(set(fragments._all), {second.token, fragment.token})
+            store.maintain()
+        self.assertEqual(set(partials._registry._all), {second.token, partial.token})
         self.assertGreater(MOST, 100)
 
     def test_on_another_disk(self) -> None:
         """Where another disk is mounted the fragment lies beside its target, hidden, and is found after a start."""
         os.makedirs(self.path("disk/a"))
-        tools = self.replacing(System())
-        tools.jail.device += 1
+        store = self.store(System())
+        store._root.device += 1
         put, _ = put_of("disk/a/file", CONTENT)
-        incoming = begin_upload(tools, put)
-        incoming.write(CONTENT[:HALF])
-        incoming.suspend()
+        upload = store.upload(put)
+        upload.write(CONTENT[:HALF])
+        upload.suspend()
         (name,) = os.listdir(self.path("disk/a"))
         self.assertTrue(name.startswith(".homeftp-"))
-        self.end(tools)
-        tools = self.replacing(System())
-        tools.jail.device += 1
-        incoming = begin_upload(tools, put_of("disk/a/file", CONTENT, offset=HALF)[0])
-        list(incoming.verify_resumed())
-        incoming.write(CONTENT[HALF:])
-        incoming.commit()
+        store.close()
+        store = self.store(System())
+        store._root.device += 1
+        upload = store.upload(put_of("disk/a/file", CONTENT, offset=HALF)[0])
+        list(upload.verify_resumed())
+        upload.write(CONTENT[HALF:])
+        upload.commit()
         self.assertEqual((os.listdir(self.path("disk/a")), self.left()), (["file"], []))
 
     def test_disk_is_away(self) -> None:
         """What lies on a disk that is not mounted is remembered until it is, and gone on with or thrown away then."""
         for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
             os.makedirs(self.path("disk/a"), exist_ok=True)
-            tools = self.replacing(System())
-            tools.jail.device += 1
-            incoming = begin_upload(tools, put_of("disk/a/file", CONTENT)[0])
-            incoming.write(CONTENT[:HALF])
-            incoming.suspend()
-            self.end(tools)
+            store = self.store(System())
+            store._root.device += 1
+            upload = store.upload(put_of("disk/a/file", CONTENT)[0])
+            upload.write(CONTENT[:HALF])
+            upload.suspend()
+            store.close()
             disk = self.path("disk")
             os.rename(disk, self.outside + "/disk")
             away()
-            self.end(self.replacing(System()))
+            self.store(System()).close()
             self.assertEqual(len(self.left()), 1)
             shutil.rmtree(disk, ignore_errors=True)
             os.rename(self.outside + "/disk", disk)
-            tools = self.replacing(System())
-            tools.jail.device += 1
-            self.assertIsNotNone(tools.fragments.find(parse("disk/a/file"), sha(CONTENT), None, None))
-            self.end(tools)
+            store = self.store(System())
+            store._root.device += 1
+            self.assertIsNotNone(store._writable.partials.find(parse("disk/a/file"), sha(CONTENT), None, None))
+            store.close()
             (note,) = self.left()
             os.utime(self.path(f".homeftp/partial/{note}"), (1, 1))
-            self.end(self.replacing(System()))
+            self.store(System()).close()
             self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
     def test_given_up(self) -> None:
         """What nobody has gone on with goes before something new is refused."""
-        share = self.share(quota=5 * MIB)
-        share.maintain()
-        self.cut(share)
+        store = self.store(quota=5 * MIB)
+        store.maintain()
+        self.cut(store)
         with self.assertRaises(NoSpace):
-            share.upload(put_of("b", bytes(6 * MIB))[0])
+            store.upload(put_of("b", bytes(6 * MIB))[0])
         self.assertEqual(len(self.left()), 2, "the control: all of it would not be enough")
-        share.upload(put_of("b", bytes(4 * MIB))[0]).abort()
+        store.upload(put_of("b", bytes(4 * MIB))[0]).abort()
         self.assertEqual(self.left(), [])

@@ -13,13 +13,13 @@ from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import NotFound, WrongKind
 from homeftp.model import ListingPage
-from homeftp.store.local.disk.entries import Filetypes
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.listing import DirectoryLister
+from homeftp.store.policy.filetypes import Filetypes
 from homeftp.syscalls import System
 from homeftp.wire.codec import encode_response
 from homeftp.wire.messages import entry_body
-from tests.support.stores import LONG_AGO, ShareCase, put_of, sha
+from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 
 
 def names_of(pages: Iterator[ListingPage]) -> list[str]:
@@ -32,7 +32,7 @@ def skipped_of(pages: Iterator[ListingPage]) -> dict[str, str]:
     return dict(skipped for page in pages for skipped in page.skipped)
 
 
-class OrderTests(ShareCase):
+class OrderTests(StoreCase):
     """What comes, and when."""
 
     def setUp(self) -> None:
@@ -43,25 +43,25 @@ class OrderTests(ShareCase):
 
     def test_one_directory(self) -> None:
         """A directory's entries, sorted by the bytes of their names; our own folder is not among them."""
-        share = self.share()
-        self.assertEqual(names_of(share.list(ROOT, False)), ["Z", "a", "b", "b.txt", "empty", "é", "日本"])
-        self.assertEqual(names_of(share.list(parse("b"), False)), ["1.txt", "2.txt", "c"])
-        self.assertEqual(names_of(share.list(parse("empty"), False)), [])
+        store = self.store()
+        self.assertEqual(names_of(store.list(ROOT, False)), ["Z", "a", "b", "b.txt", "empty", "é", "日本"])
+        self.assertEqual(names_of(store.list(parse("b"), False)), ["1.txt", "2.txt", "c"])
+        self.assertEqual(names_of(store.list(parse("empty"), False)), [])
 
     def test_recursive(self) -> None:
         """A tree: each directory is followed by what it holds, under names relative to what was asked for."""
-        share = self.share()
+        store = self.store()
         tree = ["Z", "a", "b", "b/1.txt", "b/2.txt", "b/c", "b/c/x", "b.txt", "empty", "é", "日本"]
-        self.assertEqual(names_of(share.list(ROOT, True)), tree)
-        self.assertEqual(names_of(share.list(parse("b"), True)), ["1.txt", "2.txt", "c", "c/x"])
+        self.assertEqual(names_of(store.list(ROOT, True)), tree)
+        self.assertEqual(names_of(store.list(parse("b"), True)), ["1.txt", "2.txt", "c", "c/x"])
 
     def test_entries(self) -> None:
         """An entry is what look says of it, hash included, but for its name."""
-        share = self.share()
-        share.write_many([put_of("b/known.txt", b"content")])
-        found = {entry.name: entry for page in share.list(ROOT, True) for entry in page.entries}
+        store = self.store()
+        store.write_many([put_of("b/known.txt", b"content")])
+        found = {entry.name: entry for page in store.list(ROOT, True) for entry in page.entries}
         for name, entry in found.items():
-            looked = share.stat(parse(name))
+            looked = store.stat(parse(name))
             assert looked is not None
             self.assertEqual({**entry_body(looked), "name": name}, entry_body(entry))
         self.assertEqual(found["b/known.txt"].hash, sha(b"content"))
@@ -71,14 +71,14 @@ class OrderTests(ShareCase):
     def test_refused(self) -> None:
         """Nothing, a file, a link: no listing, said at the first step."""
         os.symlink(self.outside, self.path("link"))
-        share = self.share()
+        store = self.store()
         wrong = {"missing": NotFound, "a/b": NotFound, "a": WrongKind, "link": WrongKind, "link/x": WrongKind}
         for name, kind in wrong.items():
             with self.assertRaises(kind):
-                next(share.list(parse(name), False))
+                next(store.list(parse(name), False))
 
 
-class SkippedTests(ShareCase):
+class SkippedTests(StoreCase):
     """What cannot be shared is named, with the reason."""
 
     def test_names(self) -> None:
@@ -96,7 +96,7 @@ class SkippedTests(ShareCase):
             with open(os.path.join(os.fsencode(self.root), name), "wb"):
                 pass
         self.lay("fine.txt")
-        pages = list(self.share().list(ROOT, True))
+        pages = list(self.store().list(ROOT, True))
         self.assertEqual(names_of(iter(pages)), ["fine.txt"])
         skipped = skipped_of(iter(pages))
         self.assertEqual(set(skipped), {shown for shown, _ in names.values()})
@@ -111,7 +111,7 @@ class SkippedTests(ShareCase):
         os.symlink("a", self.path("inside"))
         os.symlink("..", self.path("a/loop"))
         os.mkfifo(self.path("a/fifo"))
-        pages = list(self.share().list(ROOT, True))
+        pages = list(self.store().list(ROOT, True))
         self.assertEqual(names_of(iter(pages)), ["a", "a/file.txt"])
         skipped = skipped_of(iter(pages))
         self.assertEqual(set(skipped), {"a/loop", "inside", "outside", "a/fifo"})
@@ -122,7 +122,7 @@ class SkippedTests(ShareCase):
         """Files of a type that is not shared; directories have none."""
         for name in ("a.txt", "B.TXT", "c.exe", "d.exe/e.txt"):
             self.lay(name)
-        pages = list(self.share(filetypes=(".txt",)).list(ROOT, True))
+        pages = list(self.store(filetypes=(".txt",)).list(ROOT, True))
         self.assertEqual(names_of(iter(pages)), ["B.TXT", "a.txt", "d.exe", "d.exe/e.txt"])
         self.assertEqual(skipped_of(iter(pages)), {"c.exe": "is not of a type that is shared here: .txt"})
 
@@ -131,7 +131,7 @@ class SkippedTests(ShareCase):
         os.mkdir(self.path("disk"))
         self.lay("disk/.homeftp-0123")
         self.lay("disk/.homeftp/x")
-        pages = list(self.share().list(ROOT, True))
+        pages = list(self.store().list(ROOT, True))
         self.assertEqual((names_of(iter(pages)), skipped_of(iter(pages))), (["disk"], {}))
 
     def test_too_deep(self) -> None:
@@ -144,13 +144,13 @@ class SkippedTests(ShareCase):
             deep = below
         os.close(deep)
         self.addCleanup(shutil.rmtree, self.path("d" * 250))
-        pages = list(self.share().list(ROOT, True))
+        pages = list(self.store().list(ROOT, True))
         self.assertEqual(len(names_of(iter(pages))), 16)
         (reason,) = skipped_of(iter(pages)).values()
         self.assertIn("longer than 4096", reason)
 
 
-class SizeTests(ShareCase):
+class SizeTests(StoreCase):
     """How much comes at a time, and how much is kept."""
 
     def test_pages(self) -> None:
@@ -159,7 +159,7 @@ class SizeTests(ShareCase):
         for name in names:
             with open(self.path(name), "wb"):
                 pass
-        pages = list(self.share().list(ROOT, False))
+        pages = list(self.store().list(ROOT, False))
         self.assertEqual([len(page.entries) for page in pages], [LISTING_PAGE, LISTING_PAGE, 1])
         self.assertEqual(names_of(iter(pages)), names)
 
@@ -171,7 +171,7 @@ class SizeTests(ShareCase):
             with open(os.path.join(os.fsencode(self.path(folder)), b"%04d" % number + b"\x01" * 240), "wb"):
                 pass
             self.lay(f"{folder}/{number:04}" + "ö" * 120)
-        pages = list(self.share().list(ROOT, True))
+        pages = list(self.store().list(ROOT, True))
         self.assertEqual(len(names_of(iter(pages))), LISTING_PAGE + 8)
         self.assertEqual(len(skipped_of(iter(pages))), LISTING_PAGE)
         for page in pages:
@@ -188,7 +188,7 @@ class SizeTests(ShareCase):
             os.close(deep)
             deep = below
         os.close(deep)
-        names = names_of(self.share().list(ROOT, True))
+        names = names_of(self.store().list(ROOT, True))
         self.assertEqual([len(name) for name in names], [2 * level - 1 for level in range(1, 1501)])
 
     def test_little_memory(self) -> None:
@@ -196,26 +196,26 @@ class SizeTests(ShareCase):
         paths = [f"{a}{b}/{c}/{d}" for a in "xyz" for b in range(4) for c in range(3) for d in range(7)]
         for path in paths:
             self.lay(path)
-        everything = names_of(self.share().list(ROOT, True))
+        everything = names_of(self.store().list(ROOT, True))
         self.assertEqual([name for name in everything if name.count("/") == 2], paths)
-        jail = SafeRoot(self.root, System())
-        self.addCleanup(jail.close)
+        root = SafeRoot(self.root, System())
+        self.addCleanup(root.close)
         for read, kept in ((1, 1), (2, 3), (5, 1), (5, 8), (100, 10)):
-            small = DirectoryLister(jail, self.index, Filetypes(()), names_read=read, names_kept=kept)
+            small = DirectoryLister(root, self.index, Filetypes(()), names_read=read, names_kept=kept)
             self.assertEqual(names_of(small.pages(ROOT, True)), everything, (read, kept))
 
     def test_no_descriptor_is_held(self) -> None:
         """Between two pages nothing is open, so a listing can be forgotten half way."""
         for number in range(LISTING_PAGE + 1):
             self.lay(f"{number % 7}/{number}")
-        share = self.share()
+        store = self.store()
         before = len(os.listdir("/dev/fd"))
-        pages = share.list(ROOT, True)
+        pages = store.list(ROOT, True)
         next(pages)
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 
 
-class ChangeTests(ShareCase):
+class ChangeTests(StoreCase):
     """What changes while it is listed."""
 
     def test_changes(self) -> None:
@@ -224,7 +224,7 @@ class ChangeTests(ShareCase):
             self.lay(f"a/{number:04}")
         for name in ("b/x", "c/y", "d"):
             self.lay(name)
-        pages = self.share().list(ROOT, True)
+        pages = self.store().list(ROOT, True)
         found = [entry.name for entry in next(pages).entries]
         shutil.rmtree(self.path("b"))
         os.unlink(self.path("d"))
@@ -238,13 +238,13 @@ class ChangeTests(ShareCase):
         self.lay("a/b/c")
         for number in range(LISTING_PAGE - 1):
             self.lay(f"a/{number:04}")
-        share = self.share()
-        pages = share.list(ROOT, True)
+        store = self.store()
+        pages = store.list(ROOT, True)
         next(pages)
         shutil.rmtree(self.path("a/b"))
         rest = list(pages)
         self.assertEqual((names_of(iter(rest)), list(skipped_of(iter(rest)))), (["a/b"], ["a/b"]))
-        pages = share.list(parse("a"), True)
+        pages = store.list(parse("a"), True)
         shutil.rmtree(self.path("a"))
         with self.assertRaises(NotFound):
             next(pages)

@@ -23,23 +23,23 @@ from homeftp.model import ABSENT
 from homeftp.store.local.store import LocalStore
 from homeftp.wire.messages import meta_data
 from tests.support import needs
-from tests.support.stores import LONG_AGO, Failing, Remembering, ShareCase, sha, snapshot
+from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, sha, snapshot
 
 
-class MovingCase(ShareCase):
+class MovingCase(StoreCase):
     """A share, and what is in it."""
 
-    def remove(self, share: LocalStore, name: str, if_hash: str | None = None, recursive: bool = False) -> int:
+    def remove(self, store: LocalStore, name: str, if_hash: str | None = None, recursive: bool = False) -> int:
         """Remove to the end; how many are gone."""
-        return sum(share.remove(parse(name), if_hash, recursive))
+        return sum(store.remove(parse(name), if_hash, recursive))
 
-    def move(self, share: LocalStore, name: str, to: str, if_hash: str | None = None, if_to: str | None = None) -> Any:
+    def move(self, store: LocalStore, name: str, to: str, if_hash: str | None = None, if_to: str | None = None) -> Any:
         """Move it."""
-        return share.move(parse(name), parse(to), if_hash, if_to)
+        return store.move(parse(name), parse(to), if_hash, if_to)
 
-    def versions(self, share: LocalStore) -> list[str]:
+    def versions(self, store: LocalStore) -> list[str]:
         """The endpoints that have versions."""
-        return sorted(version.name for page in share.versions(ROOT) for version in page)
+        return sorted(version.name for page in store.versions(ROOT) for version in page)
 
     def files(self) -> list[str]:
         """What is shared, by its path."""
@@ -56,37 +56,37 @@ class RemoveTests(MovingCase):
 
     def test_file(self) -> None:
         """A file that is removed is a version from then on, whole, and comes back with RESTORE."""
-        share = self.share()
-        self.put(share, "a/file.txt", b"content", mode=0o640)
-        self.assertEqual(self.remove(share, "a/file.txt", sha(b"content")), 1)
-        self.assertEqual((self.files(), self.versions(share)), (["a"], ["a/file.txt"]))
-        entry = share.restore(parse("a/file.txt"), None, ABSENT)
+        store = self.store()
+        self.put(store, "a/file.txt", b"content", mode=0o640)
+        self.assertEqual(self.remove(store, "a/file.txt", sha(b"content")), 1)
+        self.assertEqual((self.files(), self.versions(store)), (["a"], ["a/file.txt"]))
+        entry = store.restore(parse("a/file.txt"), None, ABSENT)
         self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o640})
         self.assertEqual(self.content("a/file.txt"), b"content")
 
     def test_not_kept(self) -> None:
         """With --keep-versions 0 it is gone."""
-        share = self.share(retention=Retention(seconds=0))
-        self.put(share, "file.txt", b"content")
-        self.remove(share, "file.txt")
-        self.assertEqual((self.files(), self.versions(share)), ([], []))
+        store = self.store(retention=Retention(seconds=0))
+        self.put(store, "file.txt", b"content")
+        self.remove(store, "file.txt")
+        self.assertEqual((self.files(), self.versions(store)), ([], []))
 
     def test_directory(self) -> None:
         """An empty one goes; another one only with all that is in it, every file of which is a version then."""
-        share = self.share()
+        store = self.store()
         names = [f"d/{number % 5}/{number}" for number in range(600)]
         for name in names:
             self.lay(name, name.encode())
         os.makedirs(self.path("d/empty/er"))
-        self.remove(share, "d/empty/er")
+        self.remove(store, "d/empty/er")
         with self.assertRaisesRegex(WrongKind, "not empty"):
-            self.remove(share, "d")
-        self.assertEqual(self.remove(share, "d", recursive=True), 600 + 6 + 1)
-        self.assertEqual((self.files(), self.versions(share)), ([], sorted(names)))
+            self.remove(store, "d")
+        self.assertEqual(self.remove(store, "d", recursive=True), 600 + 6 + 1)
+        self.assertEqual((self.files(), self.versions(store)), ([], sorted(names)))
 
     def test_refused(self) -> None:
         """What is not there, is something else by now, is no file, or holds what is not shared, stays as it is."""
-        share = self.share(filetypes=(".txt",))
+        store = self.store(filetypes=(".txt",))
         self.lay("a.txt")
         self.lay("a.jpg")
         self.lay("d/deep/b.txt")
@@ -103,9 +103,9 @@ class RemoveTests(MovingCase):
             ("d/deep/link/secret.txt", None, False, WrongKind),
         ):
             with self.assertRaises(refusal, msg=name):
-                self.remove(share, name, if_hash, recursive)
+                self.remove(store, name, if_hash, recursive)
         with self.assertRaises(BadRequest):
-            sum(share.remove(ROOT, None, True))
+            sum(store.remove(ROOT, None, True))
         self.assertEqual({k: v[-1] for k, v in snapshot(self.root).items()}, {k: v[-1] for k, v in before.items()})
         self.assertEqual(snapshot(self.outside), outside)
 
@@ -113,12 +113,12 @@ class RemoveTests(MovingCase):
         """A directory that holds what no list has stays whole: nothing of it is removed."""
         self.lay("d/e/file.txt")
         self.lay("d/f/.homeftp-something")
-        share = self.share()
+        store = self.store()
         with self.assertRaisesRegex(WrongKind, "d/f holds .homeftp-something"):
-            self.remove(share, "d", recursive=True)
-        self.assertEqual((self.versions(share), self.content("d/e/file.txt")), ([], b"old"))
+            self.remove(store, "d", recursive=True)
+        self.assertEqual((self.versions(store), self.content("d/e/file.txt")), ([], b"old"))
         os.unlink(self.path("d/f/.homeftp-something"))
-        self.assertEqual(self.remove(share, "d", recursive=True), 4, "the control")
+        self.assertEqual(self.remove(store, "d", recursive=True), 4, "the control")
 
     def test_mounted(self) -> None:
         """So does one in which another disk is mounted; and the mounted one itself, and what is to be moved."""
@@ -129,24 +129,24 @@ class RemoveTests(MovingCase):
         subprocess.run([needs.program("mount"), "-t", "tmpfs", "tmpfs", where], check=True)
         self.addCleanup(subprocess.run, [needs.program("umount"), "--lazy", where], check=True)
         self.lay("d/disk/there.txt")
-        share = self.share()
+        store = self.store()
         for name in ("d", "d/disk"):
             with self.assertRaisesRegex(WrongKind, "another disk is mounted at d/disk"):
-                self.remove(share, name, recursive=True)
+                self.remove(store, name, recursive=True)
         with self.assertRaisesRegex(Forbidden, "another disk"):
-            self.move(share, "d/disk", "elsewhere")
-        self.assertEqual((self.versions(share), self.content("d/disk/there.txt")), ([], b"old"))
-        self.remove(share, "d/disk/there.txt")
+            self.move(store, "d/disk", "elsewhere")
+        self.assertEqual((self.versions(store), self.content("d/disk/there.txt")), ([], b"old"))
+        self.remove(store, "d/disk/there.txt")
         with self.assertRaisesRegex(Forbidden, "another disk"):
-            self.remove(share, "d/disk")
+            self.remove(store, "d/disk")
 
     def test_durable(self) -> None:
         """The version's name is on the disk before that of the file is not."""
         self.lay("a/file.txt")
-        system = Remembering()
-        share = self.share(system)
+        system = Recording()
+        store = self.store(system)
         system.calls.clear()
-        self.remove(share, "a/file.txt")
+        self.remove(store, "a/file.txt")
         kinds = [kind for kind, _ in system.calls]
         self.assertEqual(kinds[0], "rename")
         self.assertIn(("fsync_directory", os.stat(self.path("a")).st_ino), system.calls[-1:])
@@ -156,19 +156,19 @@ class RemoveTests(MovingCase):
         for number in range(1, 20):
             self.lay("file.txt", b"content")
             system = Failing(10**6)
-            share = self.share(system)
+            store = self.store(system)
             system._left = number
             try:
-                self.remove(share, "file.txt")
+                self.remove(store, "file.txt")
             except Refusal as refused:
                 self.assertIsInstance(refused, Internal)
             there = os.path.exists(self.path("file.txt"))
-            self.assertEqual(there + len(self.versions(share)), 1, system.failed)
+            self.assertEqual(there + len(self.versions(store)), 1, system.failed)
             if not system.failed:
                 break
             if not there:
-                share.restore(parse("file.txt"), None, None)
-            share.close()
+                store.restore(parse("file.txt"), None, None)
+            store.close()
         self.assertGreater(number, 3)
 
 
@@ -177,51 +177,51 @@ class MoveTests(MovingCase):
 
     def test_file(self) -> None:
         """It has the new name, into new directories too, keeps time and mode, and is sent nowhere."""
-        share = self.share()
-        self.put(share, "file.txt", b"content", mode=0o600)
+        store = self.store()
+        self.put(store, "file.txt", b"content", mode=0o600)
         inode = os.stat(self.path("file.txt")).st_ino
-        entry = self.move(share, "file.txt", "a/b/other.txt", sha(b"content"), ABSENT)
+        entry = self.move(store, "file.txt", "a/b/other.txt", sha(b"content"), ABSENT)
         self.assertEqual(self.files(), ["a", "a/b", "a/b/other.txt"])
         self.assertEqual(os.stat(self.path("a/b/other.txt")).st_ino, inode)
         self.assertEqual((entry.hash, dict(meta_data(entry))), (sha(b"content"), {"mtime_us": LONG_AGO, "mode": 0o600}))
-        look = share.stat(parse("a/b/other.txt"))
+        look = store.stat(parse("a/b/other.txt"))
         assert look is not None
         self.assertEqual(look.hash, sha(b"content"))
 
     def test_replaced(self) -> None:
         """What has the name becomes a version."""
-        share = self.share()
-        self.put(share, "a", b"one")
-        self.put(share, "b", b"two")
-        self.move(share, "a", "b", None, sha(b"two"))
-        self.assertEqual((self.files(), self.content("b"), self.versions(share)), (["b"], b"one", ["b"]))
+        store = self.store()
+        self.put(store, "a", b"one")
+        self.put(store, "b", b"two")
+        self.move(store, "a", "b", None, sha(b"two"))
+        self.assertEqual((self.files(), self.content("b"), self.versions(store)), (["b"], b"one", ["b"]))
 
     def test_directory(self) -> None:
         """A directory moves with all that is in it, where nothing has its new name."""
-        share = self.share()
+        store = self.store()
         self.lay("d/e/file.txt")
         self.lay("x")
-        self.move(share, "d", "f/g")
+        self.move(store, "d", "f/g")
         self.assertEqual(self.files(), ["f", "f/g", "f/g/e", "f/g/e/file.txt", "x"])
         for to in ("x", "f"):
             with self.assertRaises(Refusal):
-                self.move(share, "f/g", to)
+                self.move(store, "f/g", to)
 
     def test_case(self) -> None:
         """A name may be spelled otherwise: it does not stand in its own way."""
-        share = self.share()
+        store = self.store()
         self.lay("Photo.JPG")
         self.lay("Folder/x")
-        self.move(share, "Photo.JPG", "photo.jpg")
-        self.move(share, "Folder", "folder")
+        self.move(store, "Photo.JPG", "photo.jpg")
+        self.move(store, "Folder", "folder")
         self.assertEqual(self.files(), ["folder", "folder/x", "photo.jpg"])
         self.lay("other")
         with self.assertRaisesRegex(BadEndpoint, "'photo.jpg'"):
-            self.move(share, "other", "PHOTO.jpg")
+            self.move(store, "other", "PHOTO.jpg")
 
     def test_refused(self) -> None:
         """Conditions that do not hold, kinds that do not fit, itself: everything stays as it is."""
-        share = self.share()
+        store = self.store()
         for name in ("a", "b", "d/e/f"):
             self.lay(name, name.encode())
         os.symlink(self.outside, self.path("link"))
@@ -242,11 +242,11 @@ class MoveTests(MovingCase):
             ("d", "x", sha(b"x"), None, WrongKind),
         ):
             with self.assertRaises(refusal, msg=(name, to)):
-                self.move(share, name, to, if_hash, if_to)
+                self.move(store, name, to, if_hash, if_to)
         for name, to in (("", "x"), ("a", "")):
             with self.assertRaises(Refusal):
-                share.move(parse(name), parse(to), None, None)
-        self.assertEqual((self.files(), self.versions(share)), (before, []))
+                store.move(parse(name), parse(to), None, None)
+        self.assertEqual((self.files(), self.versions(store)), (before, []))
         self.assertEqual((self.content("a"), self.content("b"), self.content("d/e/f")), (b"a", b"b", b"d/e/f"))
 
     def test_failures(self) -> None:
@@ -255,17 +255,17 @@ class MoveTests(MovingCase):
             self.lay("a", b"one")
             self.lay("d/b", b"two")
             system = Failing(10**6)
-            share = self.share(system, retention=Retention(percent=100))
+            store = self.store(system, retention=Retention(percent=100))
             system._left = number
             try:
-                self.move(share, "a", "d/b")
+                self.move(store, "a", "d/b")
             except Refusal as refused:
                 self.assertIsInstance(refused, Internal)
                 if "in doubt" not in str(refused):
                     self.assertEqual((self.content("a"), self.content("d/b")), (b"one", b"two"), system.failed)
                     continue
             finally:
-                share.close()
+                store.close()
             self.assertEqual(self.content("d/b"), b"one")
             held = [found[-1] for path, found in snapshot(self.path(".homeftp/versions")).items() if path[-1] != "."]
             self.assertIn(b"two", held)

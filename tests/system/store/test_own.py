@@ -15,16 +15,16 @@ from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support import needs
-from tests.support.stores import ReplacingCase, put_of
+from tests.support.stores import StoreCase, put_of
 
 
-class FolderTests(ReplacingCase):
+class FolderTests(StoreCase):
     """Who has the folder."""
 
     def refused(self) -> str:
         """What keeps the root from being shared."""
         with self.assertRaises(OperatorError) as caught:
-            self.share()
+            self.store()
         message = str(caught.exception)
         self.assertIn(self.root, message)
         self.assertNotIn("\n", message)
@@ -33,7 +33,7 @@ class FolderTests(ReplacingCase):
     def test_made(self) -> None:
         """The folder is made for its owner alone, also where it was open before."""
         os.mkdir(self.path(".homeftp"), 0o777)
-        self.share()
+        self.store()
         for name in (".homeftp", ".homeftp/incoming", ".homeftp/partial", ".homeftp/versions"):
             self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode), 0o700)
 
@@ -41,22 +41,22 @@ class FolderTests(ReplacingCase):
         """Where our folder cannot be used nothing is shared, and one line says why."""
 
         class Full(SafeRoot):
-            def own_folder(self, parent: int, name: bytes) -> int:
+            def open_private_directory(self, parent: int, name: bytes) -> int:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        jail = Full(self.root, System())
-        self.addCleanup(jail.close)
+        root = Full(self.root, System())
+        self.addCleanup(root.close)
         with self.assertRaisesRegex(OperatorError, "cannot share .*: its folder .homeftp.*No space left on device"):
-            MetadataDir(jail, self.root)
+            MetadataDir(root, self.root)
 
     def test_two_servers(self) -> None:
         """A root has one server: the second is told of the first, and takes nothing from it."""
-        share = self.share()
-        incoming = share.upload(put_of("large", b"x" * 10)[0])
-        incoming.write(b"x" * 5)
+        store = self.store()
+        upload = store.upload(put_of("large", b"x" * 10)[0])
+        upload.write(b"x" * 5)
         self.assertIn("another homeftp server", self.refused())
-        incoming.write(b"x" * 5)
-        self.assertEqual(incoming.commit().size, 10)
+        upload.write(b"x" * 5)
+        self.assertEqual(upload.commit().size, 10)
 
     def test_lock_ends_with_the_process(self) -> None:
         """A server that was killed leaves no lock behind."""
@@ -74,7 +74,7 @@ class FolderTests(ReplacingCase):
         ended = subprocess.run([sys.executable, "-c", code, self.root, state], check=False, env=_environment())
         self.assertEqual(ended.returncode, -9)
         self.assertEqual(len(self.left()), 1, "the control: there is an orphan")
-        self.share()
+        self.store()
         self.assertEqual(self.left(), [])
 
     def test_planted_links(self) -> None:
@@ -86,7 +86,7 @@ class FolderTests(ReplacingCase):
             self.refused()
             self.assertEqual(os.listdir(self.outside), ["secret.txt"])
             os.rename(self.path(".homeftp"), self.path(f"link as {name}"))
-        self.share()
+        self.store()
 
     def test_file_in_its_place(self) -> None:
         """A file in the place of our folder keeps the server from starting, with one line."""
@@ -95,13 +95,13 @@ class FolderTests(ReplacingCase):
 
     def test_nothing_is_lost(self) -> None:
         """A start that fails closes what it opened."""
-        self.share()
+        self.store()
         before = len(os.listdir("/dev/fd"))
         self.refused()
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 
 
-class ReadOnlyTests(ReplacingCase):
+class ReadOnlyTests(StoreCase):
     """A root that cannot be written is served to be read."""
 
     def test_not_writable(self) -> None:
@@ -110,19 +110,19 @@ class ReadOnlyTests(ReplacingCase):
         class Closed(SafeRoot):
             number = 0
 
-            def own_folder(self, parent: int, name: bytes) -> int:
+            def open_private_directory(self, parent: int, name: bytes) -> int:
                 raise OSError(self.number, os.strerror(self.number))
 
-        jail = Closed(self.root, System())
-        self.addCleanup(jail.close)
+        root = Closed(self.root, System())
+        self.addCleanup(root.close)
         for number, remedy in (
             (errno.EROFS, "is mounted read-only: mount it writable"),
-            (errno.EACCES, "may not write in it: give it the folder with chown"),
-            (errno.EPERM, "may not write in it: give it the folder with chown"),
+            (errno.EACCES, "may not write to it: give it the folder with chown"),
+            (errno.EPERM, "may not write to it: give it the folder with chown"),
         ):
-            jail.number = number
+            root.number = number
             with self.assertRaisesRegex(ReadOnlyRoot, remedy):
-                MetadataDir(jail, self.root)
+                MetadataDir(root, self.root)
 
     def mounted(self, *options: str) -> None:
         """Another disk is the root."""
@@ -137,29 +137,29 @@ class ReadOnlyTests(ReplacingCase):
             self.mounted()
             self.lay("file.txt", b"content")
             if there_before:
-                share = self.share()
-                self.assertIsNone(share.read_only, "the control")
-                self.put(share, "other.txt", b"other")
-                share.close()
+                store = self.store()
+                self.assertIsNone(store.read_only, "the control")
+                self.put(store, "other.txt", b"other")
+                store.close()
             subprocess.run([needs.program("mount"), "-o", "remount,ro", self.root], check=True)
-            share = self.share()
-            self.assertIn("mount it writable", str(share.read_only))
-            file = share.open(parse("file.txt"))
+            store = self.store()
+            self.assertIn("mount it writable", str(store.read_only))
+            file = store.open(parse("file.txt"))
             self.assertEqual(file.read(0, 100), b"content")
             file.close()
-            self.assertIn("file.txt", [entry.name for page in share.list(parse(""), True) for entry in page.entries])
+            self.assertIn("file.txt", [entry.name for page in store.list(parse(""), True) for entry in page.entries])
             put, content = put_of("new.txt", b"new")
             for change in (
-                partial(share.upload, put),
-                partial(share.write_many, [(put, content)]),
-                partial(share.make_directory, put_of("folder", b"")[0]),
-                partial(share.restore, parse("file.txt"), None, None),
-                partial(share.versions, parse("")),
+                partial(store.upload, put),
+                partial(store.write_many, [(put, content)]),
+                partial(store.make_directory, put_of("folder", b"")[0]),
+                partial(store.restore, parse("file.txt"), None, None),
+                partial(store.versions, parse("")),
             ):
                 with self.assertRaisesRegex(Forbidden, "read-only: .*mount it writable"):
                     change()
-            share.maintain()
-            share.close()
+            store.maintain()
+            store.close()
 
 
 def _environment() -> dict[str, str]:

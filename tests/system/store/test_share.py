@@ -16,7 +16,7 @@ from homeftp.interfaces import IStore
 from homeftp.model import ABSENT, WriteRequest
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
-from tests.support.stores import ShareCase, Walking, put_of, sha, snapshot
+from tests.support.stores import StoreCase, Walking, put_of, sha, snapshot
 
 KINDS: tuple[type[System], ...] = (System, Walking)
 
@@ -27,7 +27,7 @@ def raised(result: object) -> None:
         raise result
 
 
-def verbs(share: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
+def verbs(store: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
     """Everything that a client can have done to an endpoint."""
 
     def put(endpoint: Endpoint) -> WriteRequest:
@@ -35,36 +35,36 @@ def verbs(share: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
 
     def put_where(condition: str | None) -> Callable[[Endpoint], None]:
         def put_small(endpoint: Endpoint) -> None:
-            raised(share.write_many([put_of(str(endpoint), b"new", precondition=condition)])[0])
+            raised(store.write_many([put_of(str(endpoint), b"new", precondition=condition)])[0])
 
         return put_small
 
     def stream(endpoint: Endpoint) -> None:
-        incoming = share.upload(put(endpoint))
-        incoming.write(b"new")
-        incoming.commit()
+        upload = store.upload(put(endpoint))
+        upload.write(b"new")
+        upload.commit()
 
     return {
-        "look": lambda endpoint: raised(share.stat(endpoint)),
-        "open": lambda endpoint: share.open(endpoint).close(),
-        "open_many": lambda endpoint: raised(share.open_many([endpoint], 100)[0]),
-        "pages": lambda endpoint: raised(list(share.list(endpoint, True))),
+        "look": lambda endpoint: raised(store.stat(endpoint)),
+        "open": lambda endpoint: store.open(endpoint).close(),
+        "open_many": lambda endpoint: raised(store.open_many([endpoint], 100)[0]),
+        "pages": lambda endpoint: raised(list(store.list(endpoint, True))),
         "put_many": put_where(None),
         "put_many, absent": put_where(ABSENT),
         "put_many, a hash": put_where(sha(b"nobody may touch this")),
         "begin": stream,
         "make_directory": lambda endpoint: raised(
-            share.make_directory(WriteRequest(endpoint=endpoint, mode=0o777, mtime_us=1))
+            store.make_directory(WriteRequest(endpoint=endpoint, mode=0o777, mtime_us=1))
         ),
     }
 
 
-class ShareTests(ShareCase):
+class ShareTests(StoreCase):
     """Share."""
 
     def test_interface(self) -> None:
         """It is what dispatchers are told that it is."""
-        verifyObject(IStore, self.share())
+        verifyObject(IStore, self.store())
 
     def test_planted_links(self) -> None:
         """B3: no verb reaches through a link, wherever in the path it stands and however it was resolved."""
@@ -82,13 +82,13 @@ class ShareTests(ShareCase):
         ]
         before = snapshot(self.outside)
         for kind in KINDS:
-            share = self.share(kind())
-            for verb, call in verbs(share).items():
+            store = self.store(kind())
+            for verb, call in verbs(store).items():
                 for name in endpoints:
                     with self.assertRaises(Refusal) as caught:
                         call(parse(name))
                     self.assertIn(type(caught.exception), (WrongKind, NotFound), (kind, verb, name))
-            share.close()
+            store.close()
         self.assertEqual(snapshot(self.outside), before)
         self.assertEqual(self.links(), links)
 
@@ -105,8 +105,8 @@ class ShareTests(ShareCase):
     def test_planted_links_control(self) -> None:
         """The same verbs reach the same places where there is a directory in the place of the link."""
         self.lay("child/secret.txt", b"nobody may touch this")
-        share = self.share()
-        done = [verb for verb, call in verbs(share).items() if self.works(call, "child/secret.txt")]
+        store = self.store()
+        done = [verb for verb, call in verbs(store).items() if self.works(call, "child/secret.txt")]
         self.assertEqual(done, ["look", "open", "open_many", "put_many", "begin"])
 
     def works(self, call: Callable[[Endpoint], None], name: str) -> bool:
@@ -121,25 +121,25 @@ class ShareTests(ShareCase):
         """B5: no verb waits for a FIFO or takes it, or a device, for a file."""
         os.mkfifo(self.path("fifo"))
         for kind in KINDS:
-            share = self.share(kind())
-            for verb, call in verbs(share).items():
+            store = self.store(kind())
+            for verb, call in verbs(store).items():
                 with self.assertRaises(WrongKind, msg=verb):
                     call(parse("fifo"))
-            share.close()
+            store.close()
 
     def test_root_moves(self) -> None:
         """B11: the root is the folder that it was at the start, wherever it is now."""
         self.lay("file.txt")
         for kind in KINDS:
-            share = self.share(kind())
+            store = self.store(kind())
             moved = self.root + ".moved"
             os.rename(self.root, moved)
             os.symlink(self.outside, self.root)
-            share.write_many([put_of("a/new.txt", b"new")])
+            store.write_many([put_of("a/new.txt", b"new")])
             self.assertEqual(sorted(os.listdir(moved)), [".homeftp", "a", "file.txt"])
             self.assertEqual(os.listdir(self.outside), ["secret.txt"])
-            self.assertIsNone(share.stat(parse("secret.txt")))
-            share.close()
+            self.assertIsNone(store.stat(parse("secret.txt")))
+            store.close()
             os.unlink(self.root)
             os.rename(moved, self.root)
 
@@ -155,18 +155,18 @@ class ShareTests(ShareCase):
 
     def test_closed(self) -> None:
         """It can be closed twice, and shared again."""
-        share = self.share()
-        share.close()
-        share.close()
-        self.share().write_many([put_of("a", b"a")])
+        store = self.store()
+        store.close()
+        store.close()
+        self.store().write_many([put_of("a", b"a")])
 
     def test_old_kernel(self) -> None:
         """Without openat2, syncfs and renameat2 everything works as well."""
-        share = self.share(Walking())
-        results = share.write_many([put_of(f"{number}/x", b"%d" % number, precondition=ABSENT) for number in range(6)])
+        store = self.store(Walking())
+        results = store.write_many([put_of(f"{number}/x", b"%d" % number, precondition=ABSENT) for number in range(6)])
         self.assertEqual([getattr(result, "hash", result) for result in results], [sha(b"%d" % n) for n in range(6)])
-        self.stream(share, "y", b"large" * 1000, precondition=ABSENT)
-        self.assertEqual(sum(len(page.entries) for page in share.list(parse(""), True)), 13)
+        self.stream(store, "y", b"large" * 1000, precondition=ABSENT)
+        self.assertEqual(sum(len(page.entries) for page in store.list(parse(""), True)), 13)
 
     def test_killed(self) -> None:
         """kill -9 in the middle of a large file leaves the old one."""
@@ -187,8 +187,8 @@ class ShareTests(ShareCase):
         program = [sys.executable, "-c", code, self.root, state]
         subprocess.run(program, check=False, env={**os.environ, "PYTHONPATH": paths})
         self.assertEqual((self.content("file.txt"), len(self.left())), (b"old", 1))
-        share = self.share()
+        store = self.store()
         self.assertEqual((self.content("file.txt"), self.left()), (b"old", []))
         index = HashCache(state)
         self.addCleanup(index.close)
-        self.assertEqual(self.put(share, "file.txt", b"new").size, 3)
+        self.assertEqual(self.put(store, "file.txt", b"new").size, 3)

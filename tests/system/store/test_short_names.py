@@ -7,13 +7,13 @@ import os
 from homeftp.endpoint import parse
 from homeftp.errors import Refusal
 from tests.support.mounts import held, ntfs
-from tests.support.stores import ShareCase, put_of
+from tests.support.stores import StoreCase, put_of
 
 SHORT = "HOMEFT~1"
 """What Windows, and Linux's vfat, call .homeftp besides."""
 
 
-class ShortNameTests(ShareCase):
+class ShortNameTests(StoreCase):
     """B9: a share on a stick or a disk that Windows has written to."""
 
     def setUp(self) -> None:
@@ -23,16 +23,16 @@ class ShortNameTests(ShareCase):
 
     def test_short_name(self) -> None:
         """Nobody reaches our own folder by its short name: nothing is seen in it, and nothing replaced."""
-        share = self.share()
+        store = self.store()
         own = self.path(".homeftp")
         os.setxattr(own, "system.ntfs_dos_name", SHORT.encode())
         lock = os.stat(f"{own}/lock").st_ino
         self.assertEqual(os.stat(self.path(f"{SHORT}/lock")).st_ino, lock, "the control: it is that folder's name")
         for name in (SHORT, f"{SHORT}/lock", f"{SHORT.lower()}/lock"):
             with self.assertRaises(Refusal):
-                share.stat(parse(name))
+                store.stat(parse(name))
         with self.assertRaises(Refusal):
-            next(share.list(parse(SHORT), True))
+            next(store.list(parse(SHORT), True))
         with self.assertRaises(Refusal):
-            share.write_many([put_of(f"{SHORT}/lock", b"mine")])
+            store.write_many([put_of(f"{SHORT}/lock", b"mine")])
         self.assertEqual(os.stat(f"{own}/lock").st_ino, lock)

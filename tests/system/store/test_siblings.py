@@ -9,11 +9,11 @@ from homeftp.config import MIB
 from homeftp.endpoint import folded, parse
 from homeftp.errors import BadEndpoint
 from homeftp.model import ABSENT, WriteRequest
+from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.store import LocalStore
-from homeftp.store.local.writes.similarnames import NameCollisions
 from homeftp.syscalls import System
 from tests.support import needs
-from tests.support.stores import ReplacingCase, put_of
+from tests.support.stores import StoreCase, put_of
 
 PAIRS = (
     ("Photo.jpg", "photo.jpg"),
@@ -28,87 +28,87 @@ PAIRS = (
 """Two names for one file, on Windows, macOS, or where compatible forms are folded."""
 
 
-class SiblingsTests(ReplacingCase):
+class SiblingsTests(StoreCase):
     """A new name beside one that is there."""
 
-    def refused(self, share: LocalStore, name: str, beside: str) -> None:
+    def refused(self, store: LocalStore, name: str, beside: str) -> None:
         """Every way to make a new name refuses it, naming the one that is there."""
         put, content = put_of(name, b"new")
         before = sorted(os.listdir(self.root))
         with self.assertRaisesRegex(BadEndpoint, f"'{name.split('/')[-1]}' differs from '{beside}' beside it"):
-            self.put(share, name, content)
+            self.put(store, name, content)
         with self.assertRaisesRegex(BadEndpoint, beside):
-            self.stream(share, name, content)
+            self.stream(store, name, content)
         with self.assertRaisesRegex(BadEndpoint, beside):
-            share.make_directory(WriteRequest(endpoint=put.endpoint))
+            store.make_directory(WriteRequest(endpoint=put.endpoint))
         with self.assertRaisesRegex(BadEndpoint, beside):
-            self.put(share, f"{name}/below.txt", content)
+            self.put(store, f"{name}/below.txt", content)
         self.assertEqual(sorted(os.listdir(self.root)), before)
         self.assertEqual(self.left(), [])
 
     def test_refused(self) -> None:
         """It is refused, whichever of the two was there first, and is taken once the other has gone."""
-        share = self.share()
+        store = self.store()
         for pair in PAIRS:
             for first, second in (pair, pair[::-1]):
-                self.put(share, first, b"old")
-                self.refused(share, second, first)
+                self.put(store, first, b"old")
+                self.refused(store, second, first)
                 os.unlink(self.path(first))
-                self.put(share, second, b"new")
+                self.put(store, second, b"new")
                 os.unlink(self.path(second))
 
     def test_folders(self) -> None:
         """The same where a directory has the name, and inside of one."""
-        share = self.share()
-        share.make_directory(WriteRequest(endpoint=parse("Folder/Inner")))
-        self.refused(share, "folder", "Folder")
+        store = self.store()
+        store.make_directory(WriteRequest(endpoint=parse("Folder/Inner")))
+        self.refused(store, "folder", "Folder")
         with self.assertRaisesRegex(BadEndpoint, "'Inner'"):
-            self.put(share, "Folder/INNER/x", b"new")
-        self.put(share, "Folder/other", b"new")
+            self.put(store, "Folder/INNER/x", b"new")
+        self.put(store, "Folder/other", b"new")
 
     def test_replaced(self) -> None:
         """The name itself may be replaced as ever, also where an owner has both already."""
-        share = self.share()
+        store = self.store()
         for name in ("a.txt", "A.txt"):
             self.lay(name)
-            self.put(share, name, b"new")
+            self.put(store, name, b"new")
         self.assertEqual((self.content("a.txt"), self.content("A.txt")), (b"new", b"new"))
         self.refused(
-            share, "\uff21.txt", os.listdir(self.root)[[n.lower() for n in os.listdir(self.root)].index("a.txt")]
+            store, "\uff21.txt", os.listdir(self.root)[[n.lower() for n in os.listdir(self.root)].index("a.txt")]
         )
 
     def test_together(self) -> None:
         """Of two in one job one is taken."""
-        share = self.share()
-        results = share.write_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
+        store = self.store()
+        results = store.write_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
         self.assertEqual([isinstance(each, BadEndpoint) for each in results], [False, True, True, False, False])
         self.assertEqual(sorted(os.listdir(self.path("x"))), ["a"])
 
     def test_restored(self) -> None:
         """A version does not come back beside a name that has come meanwhile."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "file.txt", content)
+            self.put(store, "file.txt", content)
         os.rename(self.path("file.txt"), self.path("FILE.txt"))
         with self.assertRaisesRegex(BadEndpoint, "'FILE.txt'"):
-            share.restore(parse("file.txt"), None, None)
+            store.restore(parse("file.txt"), None, None)
 
     def test_behind_our_back(self) -> None:
         """What other programs add and take away counts from the next request on."""
-        share = self.share()
-        self.put(share, "one", b"new")
+        store = self.store()
+        self.put(store, "one", b"new")
         self.lay("Two")
-        self.refused(share, "two", "Two")
+        self.refused(store, "two", "Two")
         os.rename(self.path("Two"), self.path("Three"))
-        self.put(share, "two", b"new")
-        self.refused(share, "three", "Three")
+        self.put(store, "two", b"new")
+        self.refused(store, "three", "Three")
 
     def test_allowed(self) -> None:
         """--similar-names lets them be."""
-        share = self.share(similar_names=True)
+        store = self.store(similar_names=True)
         for pair in PAIRS:
             for name in pair:
-                self.put(share, name, name.encode())
+                self.put(store, name, name.encode())
         for pair in PAIRS:
             for name in pair:
                 self.assertEqual(self.content(name), name.encode())
@@ -116,22 +116,22 @@ class SiblingsTests(ReplacingCase):
     def test_not_utf8(self) -> None:
         """Names that are no text are like nothing."""
         self.lay("\udcffa")
-        self.put(self.share(), "a", b"new")
+        self.put(self.store(), "a", b"new")
 
     def test_bounded(self) -> None:
         """Of many directories only those that were used last are remembered, and forgetting changes nothing."""
-        siblings = NameCollisions(kept=50)
-        replacing = self.replacing(System())
+        collisions = NameCollisions(kept=50)
+        store = self.store(System())
         for number in range(20):
             for each in range(10):
                 self.lay(f"{number}/Name {each}")
         for number in (*range(20), 0, 19):
-            place = replacing.jail.place(parse(f"{number}"))
+            handle = store._root.open_directory(parse(f"{number}"))
             with self.assertRaises(BadEndpoint):
-                siblings.check(place, parse(f"{number}/name 3"), new=True)
-            siblings.check(place, parse(f"{number}/name 11"), new=True)
-            os.close(place.fd)
-            self.assertLessEqual(sum(map(len, siblings._known.values())), 60)
+                collisions.check(handle, parse(f"{number}/name 3"), new=True)
+            collisions.check(handle, parse(f"{number}/name 11"), new=True)
+            os.close(handle.fd)
+            self.assertLessEqual(sum(map(len, collisions._known.values())), 60)
 
     def test_folded(self) -> None:
         """Folding once is folding for good."""
@@ -140,7 +140,7 @@ class SiblingsTests(ReplacingCase):
             self.assertEqual(folded(folded(pair[0])), folded(pair[0]))
 
 
-class BlindDiskTests(ReplacingCase):
+class BlindDiskTests(StoreCase):
     """A disk that tells names apart by more than their case only."""
 
     def test_no_silent_overwrite(self) -> None:
@@ -154,15 +154,15 @@ class BlindDiskTests(ReplacingCase):
         mount = [needs.program("lowntfs-3g"), "-o", "ignore_case", image, self.root]
         subprocess.run(mount, check=True, capture_output=True)
         self.addCleanup(subprocess.run, [needs.program("umount"), "--lazy", self.root], check=True)
-        share = self.share()
-        self.put(share, "Readme.txt", b"old")
+        store = self.store()
+        self.put(store, "Readme.txt", b"old")
         (name,) = (name for name in os.listdir(self.root) if name != ".homeftp")
         self.assertTrue(os.path.exists(self.path("README.TXT")), "the control: the disk does not tell them apart")
         other = "README.TXT" if name != "README.TXT" else "readme.txt"
         with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
-            self.put(share, other, b"new")
+            self.put(store, other, b"new")
         with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
-            self.put(share, other, b"new", precondition=ABSENT)
+            self.put(store, other, b"new", precondition=ABSENT)
         self.assertEqual(self.content(name), b"old")
-        self.put(share, name, b"new")
+        self.put(store, name, b"new")
         self.assertEqual(self.content(name), b"new")

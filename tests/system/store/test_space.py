@@ -21,10 +21,10 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from tests.support import needs
-from tests.support.stores import ReplacingCase, put_of, sha
+from tests.support.stores import StoreCase, put_of, sha
 
 
-class SpaceCase(ReplacingCase):
+class SpaceCase(StoreCase):
     """A share that has not much room."""
 
     def used(self) -> int:
@@ -40,9 +40,9 @@ class SpaceCase(ReplacingCase):
 
     def counted(self, quota: int, **settings: Any) -> LocalStore:
         """A share with a quota, once it knows what it holds."""
-        share = self.share(quota=quota, **settings)
-        share.maintain()
-        return share
+        store = self.store(quota=quota, **settings)
+        store.maintain()
+        return store
 
 
 class QuotaTests(SpaceCase):
@@ -53,22 +53,22 @@ class QuotaTests(SpaceCase):
         block = os.statvfs(self.root).f_frsize
         quota = 100 * block
         for put in (self.put, self.stream):
-            share = self.counted(quota)
+            store = self.counted(quota)
             number = 0
             while quota - self.used() > 3 * block:
-                put(share, f"{number}", b"x" * (number % 3 * block + 1))
+                put(store, f"{number}", b"x" * (number % 3 * block + 1))
                 number += 1
             left = quota - self.used()
             self.assertGreater(left, 0)
             with self.assertRaisesRegex(NoSpace, r"quota of .* has no room for last: it needs .* are free"):
-                put(share, "last", bytes(left + 1))
+                put(store, "last", bytes(left + 1))
             self.assertEqual(self.left(), [])
-            put(share, "last", bytes(left))
+            put(store, "last", bytes(left))
             self.assertEqual(self.used(), quota)
             with self.assertRaises(NoSpace):
-                put(share, "more", b"x")
-            put(share, "empty", b"")
-            share.close()
+                put(store, "more", b"x")
+            put(store, "empty", b"")
+            store.close()
             for name in os.listdir(self.root):
                 if name != ".homeftp":
                     os.unlink(self.path(name))
@@ -76,57 +76,57 @@ class QuotaTests(SpaceCase):
     def test_after_a_start(self) -> None:
         """What is there already counts, whoever put it there, in folders too; what was removed by hand no more."""
         self.lay("a/b/theirs", bytes(50_000))
-        share = self.counted(100_000)
-        self.put(share, "ours", bytes(30_000))
+        store = self.counted(100_000)
+        self.put(store, "ours", bytes(30_000))
         with self.assertRaises(NoSpace):
-            self.put(share, "more", bytes(30_000))
+            self.put(store, "more", bytes(30_000))
         os.unlink(self.path("a/b/theirs"))
         with mock.patch("time.monotonic", return_value=time.monotonic() + 100):
-            self.put(share, "more", bytes(30_000))
+            self.put(store, "more", bytes(30_000))
 
     def test_versions_go_first(self) -> None:
         """Versions count, and the oldest go before a PUSH is refused; all of them for nothing do not."""
-        share = self.counted(10 * 4096)
+        store = self.counted(10 * 4096)
         for number in range(4):
-            self.put(share, f"{number}", b"old" * 1000)
-            self.put(share, f"{number}", b"new" * 1000)
+            self.put(store, f"{number}", b"old" * 1000)
+            self.put(store, f"{number}", b"new" * 1000)
         self.assertEqual(self.used(), 8 * 4096)
         with self.assertRaises(NoSpace):
-            self.put(share, "large", bytes(7 * 4096))
+            self.put(store, "large", bytes(7 * 4096))
         self.assertEqual(self.used(), 8 * 4096)
-        self.put(share, "large", bytes(4 * 4096))
+        self.put(store, "large", bytes(4 * 4096))
         self.assertEqual(self.used(), 10 * 4096)
-        self.assertEqual(len(list(share.versions(parse("0")))), 0)
-        self.assertEqual(len(list(share.versions(parse("3")))), 1)
+        self.assertEqual(len(list(store.versions(parse("0")))), 0)
+        self.assertEqual(len(list(store.versions(parse("3")))), 1)
 
     def test_no_versions(self) -> None:
         """What is replaced and not kept makes room."""
-        share = self.counted(3 * 4096, retention=Retention(seconds=0))
+        store = self.counted(3 * 4096, retention=Retention(seconds=0))
         for _ in range(10):
-            self.put(share, "a", bytes(4096))
-            self.put(share, "b", bytes(4096))
+            self.put(store, "a", bytes(4096))
+            self.put(store, "b", bytes(4096))
 
     def test_restored(self) -> None:
         """Putting a version back takes no room."""
-        share = self.counted(2 * 4096)
-        self.put(share, "a", b"one")
-        self.put(share, "a", b"two")
+        store = self.counted(2 * 4096)
+        self.put(store, "a", b"one")
+        self.put(store, "a", b"two")
         for _ in range(10):
-            share.restore(parse("a"), None, None)
-        self.assertEqual(share._writable().space.usage.left(), 0)
+            store.restore(parse("a"), None, None)
+        self.assertEqual(store._writable.usage.left(), 0)
 
     def test_given_back(self) -> None:
         """What is refused, broken off, cut off and completed leaves no trace in the sum."""
-        share = self.counted(64 * MIB)
-        left = share._writable().space.usage.left
+        store = self.counted(64 * MIB)
+        left = store._writable.usage.left
         assert left is not None
         before = left()
         for content_hash in (sha(b"wrong"), sha(bytes(2 * MIB))):
-            incoming = share.upload(put_of("a", bytes(2 * MIB), hash=content_hash)[0])
-            incoming.write(bytes(MIB + 5))
-            incoming.suspend()
+            upload = store.upload(put_of("a", bytes(2 * MIB), hash=content_hash)[0])
+            upload.write(bytes(MIB + 5))
+            upload.suspend()
             self.assertEqual(left(), (before or 0) - MIB - 4096)
-            again = share.upload(put_of("a", bytes(2 * MIB), hash=content_hash, offset=MIB)[0])
+            again = store.upload(put_of("a", bytes(2 * MIB), hash=content_hash, offset=MIB)[0])
             self.assertEqual(left(), (before or 0) - 2 * MIB)
             list(again.verify_resumed())
             again.write(bytes(MIB))
@@ -136,51 +136,51 @@ class QuotaTests(SpaceCase):
                 self.assertEqual(left(), before)
         self.assertEqual(left(), (before or 0) - 2 * MIB)
         with self.assertRaises(Exception):  # noqa: B017
-            self.put(share, "b", b"x", hash=sha(b"wrong"))
+            self.put(store, "b", b"x", hash=sha(b"wrong"))
         self.assertEqual(left(), (before or 0) - 2 * MIB)
 
     def test_not_counted_yet(self) -> None:
         """Until it is known what there is, nothing is taken that might be too much."""
-        share = self.share(quota=MIB)
-        with self.assertRaisesRegex(Busy, "still counts"):
-            self.put(share, "a", b"x")
-        share.maintain()
-        self.put(share, "a", b"x")
+        store = self.store(quota=MIB)
+        with self.assertRaisesRegex(Busy, "still counting"):
+            self.put(store, "a", b"x")
+        store.maintain()
+        self.put(store, "a", b"x")
 
     def test_side_by_side(self) -> None:
         """Room that is promised to one is not given to another."""
-        share = self.counted(10 * MIB)
-        first = share.upload(put_of("a", bytes(6 * MIB))[0])
+        store = self.counted(10 * MIB)
+        first = store.upload(put_of("a", bytes(6 * MIB))[0])
         with self.assertRaises(NoSpace):
-            share.upload(put_of("b", bytes(6 * MIB))[0])
+            store.upload(put_of("b", bytes(6 * MIB))[0])
         first.abort()
-        share.upload(put_of("b", bytes(6 * MIB))[0]).abort()
+        store.upload(put_of("b", bytes(6 * MIB))[0]).abort()
 
     def test_many_at_once(self) -> None:
         """However many put and remove at once, and make it count anew, there is never more than the quota."""
         quota = MIB
-        share = self.counted(quota)
+        store = self.counted(quota)
         refused = 0
 
         def put(number: int) -> bool:
-            return isinstance(share.write_many([put_of(f"{number}", bytes([number]) * 100 * KIB)])[0], NoSpace)
+            return isinstance(store.write_many([put_of(f"{number}", bytes([number]) * 100 * KIB)])[0], NoSpace)
 
         with ThreadPoolExecutor(8) as pool:
             for _ in range(15):
                 refused += sum(pool.map(put, range(16)))
                 self.assertLessEqual(self.used(), quota)
-                list(pool.map(lambda number: catch(list, share.remove(parse(f"{number}"), None, False)), range(16)))
+                list(pool.map(lambda number: catch(list, store.remove(parse(f"{number}"), None, False)), range(16)))
         self.assertGreater(refused, 15, "the control: there was not room for all")
 
     def test_other_names(self) -> None:
         """A file that has another name takes up as much as before when one of them goes."""
-        share = self.counted(8 * 4096, retention=Retention(seconds=0))
-        self.put(share, "a", bytes(5 * 4096))
+        store = self.counted(8 * 4096, retention=Retention(seconds=0))
+        self.put(store, "a", bytes(5 * 4096))
         os.link(self.path("a"), self.path("b"))
-        self.put(share, "a", b"small")
+        self.put(store, "a", b"small")
         with self.assertRaises(NoSpace):
-            self.put(share, "c", bytes(3 * 4096))
-        self.put(share, "c", bytes(2 * 4096))
+            self.put(store, "c", bytes(3 * 4096))
+        self.put(store, "c", bytes(2 * 4096))
         self.assertEqual(self.used(), 8 * 4096)
 
 
@@ -189,9 +189,9 @@ class CountTests(SpaceCase):
 
     def counting(self, meanwhile: Callable[[QuotaUsage], object]) -> int:
         """What is left of 100 blocks, where something happens at the end of a count that has found 10."""
-        jail = SafeRoot(self.root, System())
-        self.addCleanup(jail.close)
-        self.usage = usage = QuotaUsage(jail, 100 * 4096)
+        root = SafeRoot(self.root, System())
+        self.addCleanup(root.close)
+        self.usage = usage = QuotaUsage(root, 100 * 4096)
 
         def count(counter: QuotaUsage) -> int:
             meanwhile(counter)
@@ -229,7 +229,7 @@ class CountTests(SpaceCase):
     def test_moved(self) -> None:
         """What has another place by the end may have been seen at neither."""
         self.assertEqual(self.counting(lambda usage: usage.moved(3 * 4096, usage.mark())), 87)
-        self.assertEqual(self.counting(lambda usage: usage.add(settled=3 * 4096)), 87)
+        self.assertEqual(self.counting(lambda usage: usage.add(used=3 * 4096)), 87)
         self.assertEqual(self.counting(lambda _: None), 90, "the control")
 
     def test_directory_moved(self) -> None:
@@ -262,38 +262,38 @@ class DiskTests(SpaceCase):
     def test_full(self) -> None:
         """What does not fit is refused, saying what is needed and free; all is given back, and the next is taken."""
         self.mounted("size=1m")
-        share = self.share()
-        self.put(share, "old", b"old")
+        store = self.store()
+        self.put(store, "old", b"old")
         before = self.free()
         for put in (self.put, self.stream):
             with self.assertRaisesRegex(NoSpace, r"needs 1\.2 MB, 1\.0 MB are free"):
-                put(share, "old", bytes(1_200_000))
+                put(store, "old", bytes(1_200_000))
             self.assertLessEqual(before - self.free(), 4096)
             self.assertEqual((self.content("old"), self.left()), (b"old", []))
-        self.put(share, "new", bytes(50_000))
+        self.put(store, "new", bytes(50_000))
 
     def test_reserve(self) -> None:
         """A hundredth of the disk stays free: what lets people in and out has to be written down somewhere."""
         self.mounted("size=20m")
-        share = self.share()
+        store = self.store()
         for size in (MIB, 4096):
             with self.assertRaises(NoSpace):
                 for number in range(10_000):
-                    self.put(share, f"{size}/{number}", bytes(size))
+                    self.put(store, f"{size}/{number}", bytes(size))
         self.assertGreaterEqual(self.free(), 20 * MIB // 100)
         self.assertLess(self.free(), 20 * MIB // 50, "the control: the rest is used")
 
     def test_promised(self) -> None:
         """Two large files at once do not both get the room that is there for one."""
         self.mounted("size=10m")
-        share = self.share()
-        first = share.upload(put_of("a", bytes(6 * MIB))[0])
+        store = self.store()
+        first = store.upload(put_of("a", bytes(6 * MIB))[0])
         first.write(bytes(MIB))
         with self.assertRaises(NoSpace):
-            share.upload(put_of("b", bytes(6 * MIB))[0])
+            store.upload(put_of("b", bytes(6 * MIB))[0])
         first.write(bytes(5 * MIB))
         first.commit()
-        share.upload(put_of("b", bytes(3 * MIB))[0]).abort()
+        store.upload(put_of("b", bytes(3 * MIB))[0]).abort()
 
     def test_says_so_late(self) -> None:
         """A disk that finds out while it writes that it is full: what is old goes, and the write is done once more."""
@@ -311,12 +311,12 @@ class DiskTests(SpaceCase):
                 raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
         system = Late()
-        share = self.share(system)
+        store = self.store(system)
         for put in (self.put, self.stream):
             while self.versions() < 2:
-                self.put(share, "old", b"another")
+                self.put(store, "old", b"another")
             system.full = True
-            put(share, f"new{put.__name__}", b"content" * 300, hash=sha(b"content" * 300))
+            put(store, f"new{put.__name__}", b"content" * 300, hash=sha(b"content" * 300))
             self.assertEqual((self.content(f"new{put.__name__}"), self.versions()), (b"content" * 300, 1))
             system.full = False
 
@@ -327,15 +327,15 @@ class DiskTests(SpaceCase):
     def test_names(self) -> None:
         """A disk that can hold no more files says so, holds what it held, and takes the next when there is room."""
         self.mounted("size=10m", "nr_inodes=30")
-        share = self.share()
+        store = self.store()
         number = 0
         with self.assertRaisesRegex(NoSpace, "the number of files"):
             while True:
-                self.put(share, f"{number}", b"x")
+                self.put(store, f"{number}", b"x")
                 number += 1
         with self.assertRaises(NoSpace):
-            share.make_directory(WriteRequest(endpoint=parse("folder")))
+            store.make_directory(WriteRequest(endpoint=parse("folder")))
         self.assertEqual(self.left(), [])
         for each in range(5):
             os.unlink(self.path(f"{each}"))
-        self.put(share, "more", b"x")
+        self.put(store, "more", b"x")

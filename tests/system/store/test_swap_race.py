@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import Retention
 from homeftp.errors import Refusal, WrongKind
 from homeftp.hashing.hashcache import HashCache
+from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.store import LocalStore
-from homeftp.store.local.writes.commit import Committer
 from homeftp.syscalls import System
 from tests.support import needs
 from tests.support.needs import LONG
@@ -32,10 +32,10 @@ from tests.support.racing import (
     WRITING,
     Kernel,
     Naive,
-    OurWalk,
+    PartByPart,
     Position,
     Verb,
-    draft_by_path,
+    create_by_path,
     lay,
     read_by_path,
 )
@@ -55,7 +55,7 @@ SWITCH_SECONDS = 1e-5
 
 UNMOVED = {
     *((verb, "leaf") for verb in ("list_tree", "make_directory", "remove", "move")),
-    *(("list_versions", place) for place in POSITIONS),
+    *(("list_versions", handle) for handle in POSITIONS),
 }
 """What does not care whether a directory that it uses holds a link, or is one."""
 
@@ -63,8 +63,8 @@ UNMOVED = {
 class Race:
     """One thread for each verb, all against one swapper."""
 
-    def __init__(self, share: LocalStore, verbs: Mapping[str, Verb], positions: Mapping[str, Position]) -> None:
-        self._share = share
+    def __init__(self, store: LocalStore, verbs: Mapping[str, Verb], positions: Mapping[str, Position]) -> None:
+        self._store = store
         self._verbs = verbs
         self._positions = positions
         self._over = Event()
@@ -97,19 +97,19 @@ class Race:
 
     def _hammer(self, name: str, verb: Verb) -> None:
         while not self._over.is_set():
-            for place, position in self._positions.items():
+            for handle, position in self._positions.items():
                 try:
                     became = self._attempt(verb, position)
                 except Exception as error:  # noqa: BLE001 - any other is what this looks for
                     self.broken.append(error)
                     return
-                self.count[name, place, became] += 1
+                self.count[name, handle, became] += 1
                 if became == "escaped":
-                    self.escaped.add((name, place))
+                    self.escaped.add((name, handle))
 
     def _attempt(self, verb: Verb, position: Position) -> str:
         try:
-            seen = repr(list(verb(self._share, position)))
+            seen = repr(list(verb(self._store, position)))
         except WrongKind:
             return "a link"
         except Refusal:
@@ -119,11 +119,11 @@ class Race:
 
 def _seldom(counts: Counter[tuple[str, str, str]], verbs: Iterable[str]) -> list[tuple[str, str, str]]:
     """The states that were not met often."""
-    wanted = [(verb, place, "inside") for verb, place in product(verbs, POSITIONS)]
+    wanted = [(verb, handle, "inside") for verb, handle in product(verbs, POSITIONS)]
     wanted += [
-        (verb, place, "a link")
-        for verb, (place, position) in product(verbs, POSITIONS.items())
-        if position.seen and (verb, place) not in UNMOVED
+        (verb, handle, "a link")
+        for verb, (handle, position) in product(verbs, POSITIONS.items())
+        if position.seen and (verb, handle) not in UNMOVED
     ]
     return [state for state in wanted if counts[state] <= OFTEN]
 
@@ -160,8 +160,8 @@ class SwapCase(SynchronousTestCase):
         enough: Callable[[Race], bool] = lambda _: False,
     ) -> Race:
         """Let them race; the swapper has ended, and all is in its place again, when this returns."""
-        share = LocalStore(self.root, self.index, system=system, retention=FEW_VERSIONS)
-        race = Race(share, verbs, positions)
+        store = LocalStore(self.root, self.index, system=system, retention=FEW_VERSIONS)
+        race = Race(store, verbs, positions)
         names = [position.swapped for position in positions.values()]
         spare = tempfile.mkdtemp(dir=self.base)
         command = [sys.executable, "-m", "tests.support.swapper", self.root, spare, self.outside, *names]
@@ -174,7 +174,7 @@ class SwapCase(SynchronousTestCase):
                 swapper.terminate()
                 said = swapper.stdout.read()
                 swapper.wait(WITHIN)
-                share.close()
+                store.close()
         self.assertEqual((swapper.returncode, race.broken), (0, []))
         self.swaps += int(said)
         return race
@@ -194,9 +194,9 @@ class RaceTests(SwapCase):
             counts += race.count
         self.assertGreater(self.swaps, 1000)
         self.assertEqual(_seldom(counts, VERBS), [])
-        hidden = [place for place, position in POSITIONS.items() if not position.seen]
-        for verb, place in product(VERBS, hidden):
-            self.assertEqual((counts[verb, place, "a link"], counts[verb, place, "refused"]), (0, 0), (verb, place))
+        hidden = [handle for handle, position in POSITIONS.items() if not position.seen]
+        for verb, handle in product(VERBS, hidden):
+            self.assertEqual((counts[verb, handle, "a link"], counts[verb, handle, "refused"]), (0, 0), (verb, handle))
 
     def check_places(self) -> None:
         """Nothing outside was changed, and nothing is left inside."""
@@ -213,7 +213,7 @@ class RaceTests(SwapCase):
 
     def test_walk(self) -> None:
         """We resolve, from part to part."""
-        self.check(OurWalk())
+        self.check(PartByPart())
 
 
 class ControlTests(SwapCase):
@@ -234,17 +234,17 @@ class ControlTests(SwapCase):
 
     def test_naive(self) -> None:
         """A check of a directory's path lets files be read and listed outside, and put there; and so with the root."""
-        for place in ("root's child", "parent", "root"):
-            position = {place: POSITIONS[place]}
+        for handle in ("root's child", "parent", "root"):
+            position = {handle: POSITIONS[handle]}
             reading = {verb: VERBS[verb] for verb in ("read", "list_tree")}
             race = self.race(Naive(self.root), reading, position, lambda race: len(race.escaped) == 2)
-            self.assertEqual(race.escaped, {("read", place), ("list_tree", place)})
+            self.assertEqual(race.escaped, {("read", handle), ("list_tree", handle)})
         self.assertEqual(snapshot(self.outside), self.before)
         # The store looks again before it gives a name, which hides most of it; here the first look is what counts.
-        self.patch(Committer, "check_places", lambda *_: None)
-        for place in ("root's child", "parent", "root"):
-            self.race(Naive(self.root), {"put_many": VERBS["put_many"]}, {place: POSITIONS[place]}, self.harmed)
-            self.assertTrue(self.harmed(), place)
+        self.patch(Namespace, "check_directory", lambda *_: None)
+        for handle in ("root's child", "parent", "root"):
+            self.race(Naive(self.root), {"write_many": VERBS["write_many"]}, {handle: POSITIONS[handle]}, self.harmed)
+            self.assertTrue(self.harmed(), handle)
             for path in self.made():
                 os.unlink(path)
 
@@ -257,5 +257,5 @@ class ControlTests(SwapCase):
     def test_temporaries(self) -> None:
         """A check of our own folder's path lets a temporary file be made outside."""
         positions = {"temporaries": POSITIONS["temporaries"]}
-        self.race(Kernel(), {"draft": draft_by_path(self.root)}, positions, self.harmed)
+        self.race(Kernel(), {"create": create_by_path(self.root)}, positions, self.harmed)
         self.assertTrue(self.harmed())

@@ -20,18 +20,18 @@ from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
 from tests.support import needs
-from tests.support.stores import LONG_AGO, Failing, ReplacingCase, Walking, put_of, sha, snapshot
+from tests.support.stores import LONG_AGO, Failing, StoreCase, Walking, put_of, sha, snapshot
 
 DAY = 24 * 60 * 60
 
 
-class VersionsCase(ReplacingCase):
+class VersionsCase(StoreCase):
     """A share whose versions are looked at."""
 
-    def versions(self, share: LocalStore, name: str = "") -> list[Version]:
+    def versions(self, store: LocalStore, name: str = "") -> list[Version]:
         """Those at an endpoint and beneath it."""
         endpoint = parse(name) if name else ROOT
-        return [version for page in share.versions(endpoint) for version in page]
+        return [version for page in store.versions(endpoint) for version in page]
 
     def kept(self) -> dict[str, bytes]:
         """The files in our own folder of versions, and what they hold."""
@@ -54,40 +54,40 @@ class KeepingTests(VersionsCase):
 
     def test_kept(self) -> None:
         """What a PUSH replaces is kept, by whichever way it comes, with its time and mode, and no byte is copied."""
-        share = self.share()
-        self.put(share, "a/small.txt", b"one", mode=0o600)
-        self.put(share, "a/large.txt", b"one" * 1000)
+        store = self.store()
+        self.put(store, "a/small.txt", b"one", mode=0o600)
+        self.put(store, "a/large.txt", b"one" * 1000)
         inode = os.stat(self.path("a/small.txt")).st_ino
-        self.assertEqual(self.versions(share), [])
-        self.put(share, "a/small.txt", b"two", precondition=sha(b"one"))
-        self.stream(share, "a/large.txt", b"two" * 1000)
+        self.assertEqual(self.versions(store), [])
+        self.put(store, "a/small.txt", b"two", precondition=sha(b"one"))
+        self.stream(store, "a/large.txt", b"two" * 1000)
         self.assertEqual(self.held(), [b"one", b"one" * 1000])
-        (small,) = self.versions(share, "a/small.txt")
+        (small,) = self.versions(store, "a/small.txt")
         self.assertEqual((small.name, small.size, small.hash), ("", 3, sha(b"one")))
         self.assertEqual(dict(meta_data(small)), {"mtime_us": LONG_AGO, "mode": 0o600})
         self.assertLess(abs(small.at_us / 1e6 - time.time()), 60)
         folder, _, names = list(os.walk(self.path(".homeftp/versions")))[-1]
         self.assertIn(inode, [os.stat(os.path.join(folder, name)).st_ino for name in names])
-        self.assertEqual({version.name for version in self.versions(share, "a")}, {"small.txt", "large.txt"})
-        self.assertEqual({version.name for version in self.versions(share)}, {"a/small.txt", "a/large.txt"})
+        self.assertEqual({version.name for version in self.versions(store, "a")}, {"small.txt", "large.txt"})
+        self.assertEqual({version.name for version in self.versions(store)}, {"a/small.txt", "a/large.txt"})
 
     def test_readable_by_the_owner(self) -> None:
         """An owner who looks finds a version by day, folder and name."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "a/b/photo.jpg", content)
+            self.put(store, "a/b/photo.jpg", content)
         (path,) = self.kept()
         today = time.strftime("%Y-%m-%d", time.gmtime())
         self.assertRegex(path, rf"\A{today}/a/b/\.homeftp-\d\d\.\d\d\.\d\d\.\d{{6}}-photo\.jpg\Z")
 
     def test_newest_first(self) -> None:
         """Those of one file are sorted, in the list of its folder too, also when the clock is set back meanwhile."""
-        share = self.share()
+        store = self.store()
         now = time.time_ns()
         for number in range(10):
             with mock.patch("time.time_ns", return_value=now - number * 1_000_000_000):
-                self.put(share, "a/file.txt", b"%d" % number)
-        found = self.versions(share, "a/file.txt")
+                self.put(store, "a/file.txt", b"%d" % number)
+        found = self.versions(store, "a/file.txt")
         self.assertEqual([version.hash for version in found], [None] * 9, "nothing was expected, so nothing was hashed")
         self.assertEqual(
             [version.at_us for version in found], sorted({version.at_us for version in found}, reverse=True)
@@ -95,52 +95,52 @@ class KeepingTests(VersionsCase):
         self.assertEqual(len(found), 9)
         for folder in ("a", ""):
             self.assertEqual(
-                [version.at_us for version in self.versions(share, folder)], [each.at_us for each in found]
+                [version.at_us for version in self.versions(store, folder)], [each.at_us for each in found]
             )
 
     def test_same_content(self) -> None:
         """A content that is replaced by the same one, to give it another time, is no version."""
-        share = self.share()
-        self.put(share, "file.txt", b"same")
-        self.put(share, "file.txt", b"same", precondition=sha(b"same"), mtime_us=LONG_AGO + 1)
+        store = self.store()
+        self.put(store, "file.txt", b"same")
+        self.put(store, "file.txt", b"same", precondition=sha(b"same"), mtime_us=LONG_AGO + 1)
         self.assertEqual(self.held(), [])
-        self.put(share, "file.txt", b"other", precondition=sha(b"same"))
+        self.put(store, "file.txt", b"other", precondition=sha(b"same"))
         self.assertEqual(self.held(), [b"same"], "the control")
 
     def test_refused(self) -> None:
         """A replacement that is refused makes no version."""
-        share = self.share()
-        self.put(share, "file.txt", b"old")
+        store = self.store()
+        self.put(store, "file.txt", b"old")
         for condition in (ABSENT, sha(b"other")):
             with self.assertRaises(Changed):
-                self.put(share, "file.txt", b"new", precondition=condition)
+                self.put(store, "file.txt", b"new", precondition=condition)
         self.assertEqual((self.held(), self.content("file.txt")), ([], b"old"))
 
     def test_twice_in_one_job(self) -> None:
         """Two for one endpoint that become durable together come one after the other: both contents stay."""
-        share = self.share()
-        self.put(share, "file.txt", b"zero")
+        store = self.store()
+        self.put(store, "file.txt", b"zero")
         puts = [put_of("file.txt", content) for content in (b"one", b"two", b"three")]
         puts.append(put_of("file.txt", b"four", precondition=sha(b"zero")))
-        results = share.write_many(puts)
+        results = store.write_many(puts)
         self.assertIsInstance(results[3], Changed)
         self.assertEqual(self.content("file.txt"), b"three")
         self.assertEqual(self.held(), [b"one", b"two", b"zero"])
 
     def test_long_names(self) -> None:
         """A name of 255 bytes, and a path of nearly 4,096, have versions as any other."""
-        share = self.share()
+        store = self.store()
         deep = "/".join(["d" * 250] * 15)
         for top in (self.path("d" * 250), self.path(".homeftp")):
             self.addCleanup(shutil.rmtree, top)  # trial would do it by the whole path
         for name in ("x" * 255, "é" * 127, f"{deep}/{'y' * 255}"):
             for content in (b"one", b"two"):
-                self.put(share, name, content)
-            (version,) = self.versions(share, name)
+                self.put(store, name, content)
+            (version,) = self.versions(store, name)
             self.assertEqual(version.name, "")
-            self.assertEqual([v.name for v in self.versions(share) if v.name == name], [name])
-            share.restore(parse(name), None, None)
-            self.assertEqual(self.versions(share, name)[0].size, 3)
+            self.assertEqual([v.name for v in self.versions(store) if v.name == name], [name])
+            store.restore(parse(name), None, None)
+            self.assertEqual(self.versions(store, name)[0].size, 3)
             with open(os.open(self.path(name), os.O_RDONLY) if len(name) < 4000 else self.reach(name), "rb") as file:
                 self.assertEqual(file.read(), b"one")
 
@@ -157,65 +157,65 @@ class KeepingTests(VersionsCase):
         """A path of many levels has versions as any other has, and they are found."""
         self.root = tempfile.mkdtemp()  # elsewhere: what removes the folders of tests cannot remove these
         self.addCleanup(subprocess.run, ["rm", "-r", self.root], check=True)
-        share = self.share()
+        store = self.store()
         deep = "d/" * 1500 + "file"
         for content in (b"one", b"two"):
-            self.put(share, deep, content)
-        self.assertEqual([version.name for version in self.versions(share, deep)], [""])
-        share.restore(parse(deep), None, None)
-        self.assertEqual(sum(share.remove(parse("d"), None, True)), 1501)
+            self.put(store, deep, content)
+        self.assertEqual([version.name for version in self.versions(store, deep)], [""])
+        store.restore(parse(deep), None, None)
+        self.assertEqual(sum(store.remove(parse("d"), None, True)), 1501)
 
     def test_cleared_by_the_owner(self) -> None:
         """An owner may remove versions, or all of them with their folder, while the server runs."""
-        share = self.share(retention=Retention(percent=None, size=4 * 4096))
+        store = self.store(retention=Retention(percent=None, size=4 * 4096))
         for number in range(5):
-            self.put(share, "a/file.txt", b"%d" % number)
+            self.put(store, "a/file.txt", b"%d" % number)
         for folder in ("versions", "versions/" + time.strftime("%Y-%m-%d", time.gmtime())):
             shutil.rmtree(self.path(f".homeftp/{folder}"))
-            self.assertEqual(self.versions(share), [])
-            share.maintain()
+            self.assertEqual(self.versions(store), [])
+            store.maintain()
             for number in range(5, 10):
-                self.put(share, "a/file.txt", b"%d" % number)
-            self.assertEqual(len(self.versions(share, "a/file.txt")), 4)
+                self.put(store, "a/file.txt", b"%d" % number)
+            self.assertEqual(len(self.versions(store, "a/file.txt")), 4)
         shutil.rmtree(self.path(".homeftp"))
-        with self.assertRaisesRegex(Internal, "start the server again"):
-            self.put(share, "a/file.txt", b"new")
+        with self.assertRaisesRegex(Internal, "restart the server"):
+            self.put(store, "a/file.txt", b"new")
 
     def test_file_then_directory(self) -> None:
         """What was a file once, and is a directory now, has both kinds of versions, each under its own name."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "thing", content)
+            self.put(store, "thing", content)
         os.unlink(self.path("thing"))
-        at = self.versions(share, "thing")[0].at_us
+        at = self.versions(store, "thing")[0].at_us
         for content in (b"inner one", b"inner two"):
-            self.put(share, "thing/inner", content)
-            self.put(share, f"thing/{at}", content)
-        names = sorted(version.name for version in self.versions(share, "thing"))
+            self.put(store, "thing/inner", content)
+            self.put(store, f"thing/{at}", content)
+        names = sorted(version.name for version in self.versions(store, "thing"))
         self.assertEqual(names, sorted(["", "inner", str(at)]))
         with self.assertRaises(WrongKind):
-            share.restore(parse("thing"), None, None)
+            store.restore(parse("thing"), None, None)
 
     def test_walking(self) -> None:
         """The same where the kernel resolves no paths, and has no call to rename where nothing is."""
-        share = self.share(Walking())
+        store = self.store(Walking())
         for content in (b"one", b"two", b"three"):
-            self.put(share, "a/file.txt", content)
+            self.put(store, "a/file.txt", content)
         self.assertEqual(self.held(), [b"one", b"two"])
 
     def test_none(self) -> None:
         """--keep-versions 0 keeps none."""
-        share = self.share(retention=Retention(seconds=0))
+        store = self.store(retention=Retention(seconds=0))
         for content in (b"", b"one", b"two"):
-            self.put(share, "file.txt", content)
+            self.put(store, "file.txt", content)
         self.assertEqual(self.held(), [])
 
     def test_hidden(self) -> None:
         """B9: no listing shows them, and no endpoint names one."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "a/file.txt", content)
-        listed = [entry.name for page in share.list(ROOT, True) for entry in page.entries]
+            self.put(store, "a/file.txt", content)
+        listed = [entry.name for page in store.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["a", "a/file.txt"])
 
     def test_somebody_appears(self) -> None:
@@ -232,8 +232,8 @@ class KeepingTests(VersionsCase):
                     self.lay("file.txt", b"theirs")
                 super().rename_new(source, target, **directories)
 
-        share = self.share(Meddling())
-        self.put(share, "file.txt", b"ours")
+        store = self.store(Meddling())
+        self.put(store, "file.txt", b"ours")
         self.assertEqual((self.content("file.txt"), self.held()), (b"ours", [b"theirs"]))
 
     def test_folder_made_in_vain(self) -> None:
@@ -249,12 +249,12 @@ class KeepingTests(VersionsCase):
                 self.synced.add(os.fstat(fd).st_ino)
 
         self.lay("a/b/file.txt")
-        system = Syncing(3)
+        system = Syncing(3, syncfs=False)
         system.synced = set()
-        replacing = self.replacing(system, whole=False)
-        (first,) = self.together(replacing, put_of("a/b/file.txt", b"new"))
+        store = self.store(system)
+        (first,) = self.together(store, put_of("a/b/file.txt", b"new"))
         self.assertEqual((type(first), system.failed), (Internal, "link"))
-        (second,) = self.together(replacing, put_of("a/b/file.txt", b"new"))
+        (second,) = self.together(store, put_of("a/b/file.txt", b"new"))
         self.assertNotIsInstance(second, Exception)
         today = time.strftime("%Y-%m-%d", time.gmtime())
         for folder in (".homeftp/versions", *(f".homeftp/versions/{today}{each}" for each in ("", "/a", "/a/b"))):
@@ -276,9 +276,9 @@ class MovingTests(VersionsCase):
 
     def test_no_mount(self) -> None:
         """A directory that is moved while something in it is replaced gets no folder of ours."""
-        share = self.share(system=Moving())
+        store = self.store(system=Moving())
         for content in (b"one", b"two"):
-            self.put(share, "a/b/file.txt", content)
+            self.put(store, "a/b/file.txt", content)
         self.assertEqual(self.held(), [b"one"])
         self.assertEqual(os.listdir(self.path("a")), ["b"])
         self.assertEqual(os.listdir(self.path("a/b")), ["file.txt"])
@@ -305,11 +305,11 @@ class NoLinkTests(VersionsCase):
 
     def test_moved(self) -> None:
         """The old one is moved to where it is kept, at the moment in which the new one has its place."""
-        share = self.share(NoLinks())
+        store = self.store(NoLinks())
         for content in (b"one", b"two", b"three"):
-            self.put(share, "a/file.txt", content)
+            self.put(store, "a/file.txt", content)
         self.assertEqual((self.content("a/file.txt"), self.held()), (b"three", [b"one", b"two"]))
-        share.restore(parse("a/file.txt"), self.versions(share, "a/file.txt")[1].at_us, None)
+        store.restore(parse("a/file.txt"), self.versions(store, "a/file.txt")[1].at_us, None)
         self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
         self.assertEqual(self.left(), [])
 
@@ -318,24 +318,24 @@ class NoLinkTests(VersionsCase):
 
         As they are moved after that, there may be too many until the next job.
         """
-        share = self.share(NoLinks(), retention=Retention(percent=None, size=2 * 4096))
+        store = self.store(NoLinks(), retention=Retention(percent=None, size=2 * 4096))
         for round in range(3):
             puts = [put_of(f"a/{number}", b"%d %d" % (round, number)) for number in range(12)]
-            for result in share.write_many(puts):
+            for result in store.write_many(puts):
                 self.assertNotIsInstance(result, Exception)
         self.assertEqual(len(self.held()), 12)
-        self.put(share, "a/0", b"new")
+        self.put(store, "a/0", b"new")
         self.assertEqual(self.held(), [b"1 11", b"2 0"])
 
     def test_not_at_all(self) -> None:
         """Where that cannot be either, nothing is replaced, and the owner is told what to do; new files are taken."""
-        share = self.share(NeitherWay())
-        self.put(share, "file.txt", b"one")
+        store = self.store(NeitherWay())
+        self.put(store, "file.txt", b"one")
         with self.assertRaisesRegex(Forbidden, "--keep-versions 0"):
-            self.put(share, "file.txt", b"two")
+            self.put(store, "file.txt", b"two")
         self.assertEqual((self.content("file.txt"), self.held(), self.left()), (b"one", [], []))
-        share.close()
-        self.put(self.share(NeitherWay(), retention=Retention(seconds=0)), "file.txt", b"two")
+        store.close()
+        self.put(self.store(NeitherWay(), retention=Retention(seconds=0)), "file.txt", b"two")
         self.assertEqual(self.content("file.txt"), b"two")
 
 
@@ -344,35 +344,35 @@ class RestoreTests(VersionsCase):
 
     def test_restore(self) -> None:
         """The newest comes back, or the one that is named; what stood there becomes a version."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two", b"three"):
-            self.put(share, "a/file.txt", content, mtime_us=LONG_AGO + len(content), mode=0o640)
-        entry = share.restore(parse("a/file.txt"), None, None)
+            self.put(store, "a/file.txt", content, mtime_us=LONG_AGO + len(content), mode=0o640)
+        entry = store.restore(parse("a/file.txt"), None, None)
         self.assertEqual((self.content("a/file.txt"), self.held()), (b"two", [b"one", b"three"]))
         self.assertEqual((entry.size, dict(meta_data(entry))), (3, {"mtime_us": LONG_AGO + 3, "mode": 0o640}))
-        oldest = self.versions(share, "a/file.txt")[-1]
-        share.restore(parse("a/file.txt"), oldest.at_us, None)
+        oldest = self.versions(store, "a/file.txt")[-1]
+        store.restore(parse("a/file.txt"), oldest.at_us, None)
         self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
 
     def test_removed(self) -> None:
         """What was removed by hand, with its folder, comes back with that."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "a/b/file.txt", content)
+            self.put(store, "a/b/file.txt", content)
         os.unlink(self.path("a/b/file.txt"))
         os.removedirs(self.path("a/b"))
-        share.restore(parse("a/b/file.txt"), None, ABSENT)
+        store.restore(parse("a/b/file.txt"), None, ABSENT)
         self.assertEqual((self.content("a/b/file.txt"), self.held()), (b"one", []))
 
     def test_another_kind_by_now(self) -> None:
         """What stood beneath a directory is listed, by its name too, when a file has the directory's."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "a/b/file.txt", content)
+            self.put(store, "a/b/file.txt", content)
         shutil.rmtree(self.path("a"))
         self.lay("a")
-        self.assertEqual([version.name for version in self.versions(share, "a")], ["b/file.txt"])
-        self.assertEqual([version.name for version in self.versions(share, "a/b/file.txt")], [""])
+        self.assertEqual([version.name for version in self.versions(store, "a")], ["b/file.txt"])
+        self.assertEqual([version.name for version in self.versions(store, "a/b/file.txt")], [""])
 
     def test_unreadable(self) -> None:
         """What the server may not read it can still put back."""
@@ -380,24 +380,24 @@ class RestoreTests(VersionsCase):
         class Unreadable(SafeRoot):
             """Of a user who is not root."""
 
-            def own_file(self, directory: int, name: bytes, **how: bool) -> int:
+            def open_private_file(self, directory: int, name: bytes, **how: bool) -> int:
                 if name.endswith(b"-file.txt"):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-                return super().own_file(directory, name, **how)
+                return super().open_private_file(directory, name, **how)
 
         with mock.patch("homeftp.store.local.store.SafeRoot", Unreadable):
-            share = self.share()
+            store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "file.txt", content, mode=0)
-        share.restore(parse("file.txt"), None, None)
+            self.put(store, "file.txt", content, mode=0)
+        store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"one")
 
     def test_refused(self) -> None:
         """On a condition that does not hold, of what has no version, at what is none: nothing happens."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "file.txt", content)
-        at = self.versions(share, "file.txt")[0].at_us
+            self.put(store, "file.txt", content)
+        at = self.versions(store, "file.txt")[0].at_us
         os.mkdir(self.path("folder"))
         before = snapshot(self.root)
         for name, when, condition, refusal in (
@@ -409,31 +409,31 @@ class RestoreTests(VersionsCase):
             ("file.txt/below", None, None, NotFound),
         ):
             with self.assertRaises(refusal, msg=name):
-                share.restore(parse(name), when, condition)
+                store.restore(parse(name), when, condition)
         with self.assertRaises(WrongKind):
-            share.restore(ROOT, None, None)
+            store.restore(ROOT, None, None)
         self.assertEqual(
             {path: found[-1] for path, found in snapshot(self.root).items()}, {p: f[-1] for p, f in before.items()}
         )
-        share.restore(parse("file.txt"), at, sha(b"two"))
+        store.restore(parse("file.txt"), at, sha(b"two"))
         self.assertEqual(self.content("file.txt"), b"one", "the control")
 
     def test_not_thrown_away_meanwhile(self) -> None:
         """A version is not given up for the very file that it replaces."""
-        share = self.share(retention=Retention(percent=None, size=8192))
+        store = self.store(retention=Retention(percent=None, size=8192))
         for content in (b"1" * 5000, b"2" * 100):
-            self.put(share, "file.txt", content)
+            self.put(store, "file.txt", content)
         self.assertEqual(self.held(), [b"1" * 5000])
-        share.restore(parse("file.txt"), None, None)
+        store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"1" * 5000)
 
     def test_hash(self) -> None:
         """The hash of what was expected once is known of the version, and of what it becomes."""
-        share = self.share()
-        self.put(share, "file.txt", b"one")
-        self.put(share, "file.txt", b"two", precondition=sha(b"one"))
-        self.assertEqual(share.restore(parse("file.txt"), None, sha(b"two")).hash, sha(b"one"))
-        look = share.stat(parse("file.txt"))
+        store = self.store()
+        self.put(store, "file.txt", b"one")
+        self.put(store, "file.txt", b"two", precondition=sha(b"one"))
+        self.assertEqual(store.restore(parse("file.txt"), None, sha(b"two")).hash, sha(b"one"))
+        look = store.stat(parse("file.txt"))
         assert look is not None
         self.assertEqual(look.hash, sha(b"one"))
 
@@ -450,57 +450,57 @@ class AgeTests(VersionsCase):
 
     def test_expired(self) -> None:
         """What has been kept for 30 days goes, with the folders that held it; what is younger stays."""
-        share = self.share()
+        store = self.store()
         for days in (31.5, 28.5):
             for content in (b"one %d" % days, b"two"):
-                self.put(share, f"a/{days}/file.txt", content)
+                self.put(store, f"a/{days}/file.txt", content)
             self.age(days)
-            share.maintain()
+            store.maintain()
         self.assertEqual(self.held(), [b"one 28"])
         self.assertEqual(len(os.listdir(self.path(".homeftp/versions"))), 1)
-        share.close()
-        self.share(retention=Retention(seconds=DAY)).maintain()
+        store.close()
+        self.store(retention=Retention(seconds=DAY)).maintain()
         self.assertEqual(os.listdir(self.path(".homeftp/versions")), [])
 
     def test_to_the_second(self) -> None:
         """Within a day it is the time that counts."""
-        share = self.share(retention=Retention(seconds=10))
+        store = self.store(retention=Retention(seconds=10))
         now = time.time_ns()
         for seconds in (20, 12, 8, 1):
             with mock.patch("time.time_ns", return_value=now - seconds * 1_000_000_000):
-                self.put(share, "file.txt", b"from %d" % seconds)
-        self.put(share, "file.txt", b"now")
+                self.put(store, "file.txt", b"from %d" % seconds)
+        self.put(store, "file.txt", b"now")
         with mock.patch("time.time_ns", return_value=now):
-            share.maintain()
+            store.maintain()
         self.assertEqual(self.held(), [b"from 1", b"from 12", b"from 8"], "the one from 20 was replaced 12 ago")
 
     def test_younger_goes_first(self) -> None:
         """The oldest, where it is being put back, is left out, and those of later days go in its place."""
-        share = self.share(retention=Retention(percent=None, size=3 * 4096))
+        store = self.store(retention=Retention(percent=None, size=3 * 4096))
         for content in (b"old", b"new" * 2000):
-            self.put(share, "file.txt", content)
+            self.put(store, "file.txt", content)
         self.age(3)
         for content in (b"other", b"another"):
-            self.put(share, "other.txt", content)
+            self.put(store, "other.txt", content)
         self.assertEqual(self.held(), [b"old", b"other"])
-        share.restore(parse("file.txt"), None, None)
+        store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"old")
         self.assertEqual(self.held(), [b"new" * 2000])
 
     def test_what_is_not_ours(self) -> None:
         """What an owner puts among them stays, and does no harm."""
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "a/file.txt", content)
+            self.put(store, "a/file.txt", content)
         self.lay(".homeftp/versions/notes.txt", b"mine")
         self.lay(".homeftp/versions/2000-01-01/mine.txt", b"mine")
         self.lay(".homeftp/versions/2000-13-01/.homeftp-00.00.00.000000-x", b"mine")
         os.symlink(self.outside, self.path(".homeftp/versions/2000-01-01/link"))
         os.symlink(self.outside, self.path(".homeftp/versions/2000-01-02"))
         os.symlink(f"{self.outside}/secret.txt", self.path(".homeftp/versions/2000-01-01/.homeftp-00.00.00.000000-y"))
-        self.assertEqual([version.name for version in self.versions(share)], ["a/file.txt"])
+        self.assertEqual([version.name for version in self.versions(store)], ["a/file.txt"])
         before = snapshot(self.outside)
-        share.maintain()
+        store.maintain()
         self.assertEqual(snapshot(self.outside), before)
         self.assertEqual(self.held().count(b"mine"), 3)
 
@@ -510,22 +510,22 @@ class RoomTests(VersionsCase):
 
     def test_most(self) -> None:
         """Past --versions-max the oldest go, and what is larger than all may be is not kept at all."""
-        share = self.share(retention=Retention(percent=None, size=3 * 4096))
+        store = self.store(retention=Retention(percent=None, size=3 * 4096))
         for number in range(6):
-            self.put(share, f"{number}.txt", b"old %d" % number)
-            self.put(share, f"{number}.txt", b"new")
+            self.put(store, f"{number}.txt", b"old %d" % number)
+            self.put(store, f"{number}.txt", b"new")
         self.assertEqual(self.held(), [b"old 3", b"old 4", b"old 5"])
-        self.put(share, "large.txt", bytes(3 * 4096 + 1))
-        self.put(share, "large.txt", b"new")
+        self.put(store, "large.txt", bytes(3 * 4096 + 1))
+        self.put(store, "large.txt", b"new")
         self.assertEqual(self.held(), [b"old 3", b"old 4", b"old 5"])
 
     def test_most_after_a_start(self) -> None:
         """What a server before this one kept counts as well."""
         retention = Retention(percent=None, size=3 * 4096)
         for number in range(6):
-            share = self.share(retention=retention)
-            self.put(share, "file.txt", b"old %d" % number)
-            share.close()
+            store = self.store(retention=retention)
+            self.put(store, "file.txt", b"old %d" % number)
+            store.close()
         self.assertEqual(self.held(), [b"old 2", b"old 3", b"old 4"])
 
     def test_percent(self) -> None:
@@ -547,58 +547,58 @@ class DiskTests(VersionsCase):
     def test_given_up_for_new_files(self) -> None:
         """On a full disk the oldest versions go before a PUSH is refused, no more of them than it takes."""
         self.mounted(self.root, "size=1m")
-        share = self.share(retention=Retention(percent=100))
+        store = self.store(retention=Retention(percent=100))
         for number in range(4):
-            self.put(share, f"{number}", bytes([65 + number]) * 100_000)
-            self.put(share, f"{number}", b"small")
+            self.put(store, f"{number}", bytes([65 + number]) * 100_000)
+            self.put(store, f"{number}", b"small")
         self.assertEqual(len(self.held()), 4, "the control: there is room for them")
-        self.stream(share, "large", b"x" * 700_000)
+        self.stream(store, "large", b"x" * 700_000)
         self.assertEqual([content[:1] for content in self.held()], [b"C", b"D"])
         with self.assertRaisesRegex(NoSpace, "needs 901.* are free"):
-            self.stream(share, "larger", b"x" * 900_000)
+            self.stream(store, "larger", b"x" * 900_000)
         self.assertEqual([content[:1] for content in self.held()], [b"C", b"D"], "all of them would not be enough")
 
     def test_given_up_for_names(self) -> None:
         """Where no more files can be, versions go as well."""
         self.mounted(self.root, "size=1m", "nr_inodes=60")
-        share = self.share(retention=Retention(percent=100))
+        store = self.store(retention=Retention(percent=100))
         for number in range(20):
-            self.put(share, "file", b"%d" % number)
+            self.put(store, "file", b"%d" % number)
         for number in range(30):
-            self.put(share, f"{number}", b"new")
+            self.put(store, f"{number}", b"new")
         self.assertLess(len(self.held()), 19)
 
     def test_another_disk(self) -> None:
         """What is on a disk that is mounted inside the share has its versions there, and the next start knows."""
         self.mounted(self.path("disk"), "size=1m")
-        share = self.share()
+        store = self.store()
         for name in ("disk/a/file.txt", "here.txt"):
             for content in (b"one", b"two", b"three"):
-                self.put(share, name, content)
+                self.put(store, name, content)
         self.assertEqual(self.held(), [b"one", b"two"], "those of the other one")
         self.assertEqual(len(list(os.scandir(self.path("disk/.homeftp/versions")))), 1)
-        self.assertEqual(sorted({v.name for v in self.versions(share)}), ["disk/a/file.txt", "here.txt"])
-        self.assertEqual([v.name for v in self.versions(share, "disk")], ["a/file.txt"] * 2)
-        share.restore(parse("disk/a/file.txt"), None, None)
+        self.assertEqual(sorted({v.name for v in self.versions(store)}), ["disk/a/file.txt", "here.txt"])
+        self.assertEqual([v.name for v in self.versions(store, "disk")], ["a/file.txt"] * 2)
+        store.restore(parse("disk/a/file.txt"), None, None)
         self.assertEqual(self.content("disk/a/file.txt"), b"two")
-        share.close()
-        share = self.share(retention=Retention(seconds=1e-6))
-        share.maintain()
-        self.assertEqual(self.versions(share), [])
-        listed = [entry.name for page in share.list(ROOT, True) for entry in page.entries]
+        store.close()
+        store = self.store(retention=Retention(seconds=1e-6))
+        store.maintain()
+        self.assertEqual(self.versions(store), [])
+        listed = [entry.name for page in store.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["disk", "disk/a", "disk/a/file.txt", "here.txt"])
 
     def test_disk_is_not_there(self) -> None:
         """A disk that is not mounted any more has none, and keeps nothing from being done."""
         where = self.path("disk")
         self.mounted(where, "size=1m")
-        share = self.share()
+        store = self.store()
         for content in (b"one", b"two"):
-            self.put(share, "disk/file.txt", content)
+            self.put(store, "disk/file.txt", content)
         subprocess.run([needs.program("umount"), "--lazy", where], check=True)
         subprocess.run([needs.program("mount"), "-t", "tmpfs", "tmpfs", where], check=True)
-        self.assertEqual(self.versions(share), [])
-        share.maintain()
+        self.assertEqual(self.versions(store), [])
+        store.maintain()
         for content in (b"three", b"four"):
-            self.put(share, "disk/file.txt", content)
-        self.assertEqual([v.name for v in self.versions(share, "disk/file.txt")], [""])
+            self.put(store, "disk/file.txt", content)
+        self.assertEqual([v.name for v in self.versions(store, "disk/file.txt")], [""])

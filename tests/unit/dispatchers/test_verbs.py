@@ -311,7 +311,7 @@ class GetTests(VerbTestCase):
         os.symlink(outside, os.path.join(self.server.root, "link"))
         os.mkfifo(os.path.join(self.server.root, "pipe"))
         for name, fault in (
-            ("link", "is or leads through a symbolic link"),
+            ("link", "is or has a parent that is a symbolic link"),
             ("pipe", "is neither a file nor a directory"),
         ):
             self.connection.send("GET", {"rel_endpoint": name})

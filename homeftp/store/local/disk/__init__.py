@@ -1,1 +1,1 @@
-"""The disk of the local backend: the safe root, our own folder, fsync, errno to refusal, the quota's sum."""
+"""The disk of the local store: safe root, metadata directory, fsync, errno to refusal, quota usage."""

@@ -1,40 +1,32 @@
-"""From a stat to the entry that the wire shows, and what of a disk can be shown at all."""
+"""From a stat to an `Entry`: the only place where POSIX values become domain values."""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import Sequence
 
-from homeftp.endpoint import Endpoint
-from homeftp.errors import FiletypeNotAllowed
+from homeftp.endpoint import RESERVED, RESERVED_PREFIX
+from homeftp.hashing.filehash import signature
 from homeftp.model import Entry
-from homeftp.store.local.disk.errnos import display_path
+
+
+def kind_problem(found: os.stat_result) -> str | None:
+    """Why an object is neither a regular file nor a directory, in words that follow its name; None if it is one."""
+    if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
+        return None
+    if stat.S_ISLNK(found.st_mode):
+        return "is a symbolic link: links are not followed"
+    return "is neither a file nor a directory"
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name belongs to the server or the client itself; no listing shows such names."""
+    return name == RESERVED or name.startswith(RESERVED_PREFIX)
 
 
 def entry_of(found: os.stat_result, content_hash: str | None = None, *, name: str = "") -> Entry:
     """The entry of a regular file or a directory."""
     mtime_us, mode = found.st_mtime_ns // 1000, found.st_mode & 0o777
     if stat.S_ISDIR(found.st_mode):
-        return Entry(name, "directory", 0, mtime_us, mode)
-    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash)
-
-
-class Filetypes:
-    """The owner's allow-list of suffixes, such as ".txt", in any case; without one every file passes."""
-
-    def __init__(self, suffixes: Sequence[str]) -> None:
-        self._suffixes = tuple(suffix.casefold() for suffix in suffixes)
-        self._named = ", ".join(suffixes)
-
-    def problem(self, name: str) -> str | None:
-        """Why a file of that name is not shared, in words that follow its name; None if it is."""
-        if not self._suffixes or name.casefold().endswith(self._suffixes):
-            return None
-        return f"is not of a type that is shared here: {self._named}"
-
-    def check(self, endpoint: Endpoint) -> None:
-        """Raise `FiletypeNotAllowed` (42), saying what is allowed, unless a file there may be shared."""
-        problem = self.problem(endpoint.name)
-        if problem is not None:
-            raise FiletypeNotAllowed(f"{display_path(endpoint)} {problem}")
+        return Entry(name, "directory", 0, mtime_us, mode, tag=signature(found))
+    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, signature(found))

@@ -1,7 +1,7 @@
-"""From an errno to the refusal that the person at the other end reads: one table.
+"""From an errno to the refusal that the person at the client reads: one table.
 
-What no one at the other end can do anything about (EIO and everything that is
-not named here) becomes `Internal`, raised from the OSError for the log.
+An error that the client cannot act on (EIO and everything that is not listed
+here) becomes `Internal`, with the OSError as its cause for the log.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Callable, ParamSpec, TypeVar
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, NotFound, Refusal, WrongKind
+from homeftp.store.policy.wording import display_path, format_size
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What is cured by throwing something away."""
+"""Errors that go away when old files are removed."""
 
 _FULL = FULL | {errno.EFBIG}
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
@@ -27,45 +28,32 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, 
 
 
 def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
-    """What `step` gives, or what it raised: of many things done together one bad one must not end the others."""
+    """Return what `step` returns, or the exception that it raised: one bad item must not end a whole batch."""
     try:
         return step(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the one item's result
+    except Exception as error:  # noqa: BLE001 - the exception is that item's result
         return error
 
 
 def close_quietly(fd: int) -> None:
-    """Close what was only read, or is durable already: what goes wrong then is nobody's loss."""
+    """Close a file that was only read or is durable already: an error cannot lose data then."""
     with contextlib.suppress(OSError):
         os.close(fd)
 
 
-def display_path(endpoint: Endpoint) -> str:
-    """An endpoint as messages have it."""
-    return str(endpoint) or "the share's root"
-
-
-def format_size(size: int) -> str:
-    """A count of bytes for people."""
-    for unit, scale in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return "1 byte" if size == 1 else f"{size} bytes"
-
-
 def no_space(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
-    """The refusal of `size` bytes where `free` are left; None: not known. Quotas and inodes end before the bytes do."""
+    """The refusal of `size` bytes with `free` left (None: unknown). Quotas and inodes can end before the bytes do."""
     left = "" if free is None else f", {format_size(free)} are free"
-    why = ": a quota or the number of files is used up" if free is not None and size <= free else ""
+    why = ": a disk quota or the number of files is exhausted" if free is not None and size <= free else ""
     return NoSpace(
-        f"the server's disk has no room for {display_path(endpoint)}: it needs {format_size(size)}{left}{why}"
+        f"no space for {display_path(endpoint)} on the server's disk: it needs {format_size(size)}{left}{why}"
     )
 
 
 def refusal(error: OSError, endpoint: Endpoint, *, size: int = 0, free: int | None = None) -> Refusal:
-    """What `error`, met at `endpoint`, means to the client; `size` bytes were wanted where `free` were left.
+    """The refusal for an OSError at `endpoint`; `size` bytes were needed and `free` were left.
 
-    The error is the refusal's cause, for the log.
+    The error becomes the refusal's cause, for the log.
     """
     refused = _refusal(error.errno, endpoint, size, free)
     refused.__cause__ = error
@@ -77,11 +65,11 @@ def _refusal(number: int | None, endpoint: Endpoint, size: int, free: int | None
     if number == errno.ENOENT:
         return NotFound(f"{where} does not exist")
     if number == errno.ENOTDIR:
-        return WrongKind(f"{where} is or lies beneath something that is no directory")
+        return WrongKind(f"{where} is not a directory, or one of its parents is not")
     if number == errno.EISDIR:
         return WrongKind(f"{where} is a directory")
     if number == errno.ELOOP:
-        return WrongKind(f"{where} is or leads through a symbolic link: those are not followed")
+        return WrongKind(f"{where} is or has a parent that is a symbolic link: links are not followed")
     if number == errno.ENXIO:
         return WrongKind(f"{where} is neither a file nor a directory")
     if number in _FULL:
@@ -89,13 +77,15 @@ def _refusal(number: int | None, endpoint: Endpoint, size: int, free: int | None
     if number == errno.EROFS:
         return Forbidden(f"{where} cannot be changed: the server's disk is mounted read-only")
     if number in _DENIED:
-        return Forbidden(f"the server's own user may not do that to {where}: its owner has to allow it on the server")
+        return Forbidden(
+            f"the server has no permission for that on {where}: ask the server's owner to change its permissions"
+        )
     if number == errno.EXDEV:
-        return Forbidden(f"{where} lies on another disk of the server, where a file cannot be put in place at once")
+        return Forbidden(f"{where} is on another disk of the server: files cannot be moved there in one step")
     if number == errno.EBUSY:
-        return Forbidden(f"{where} is where another disk of the server is mounted: it stays where it is")
+        return Forbidden(f"another disk of the server is mounted at {where}: it cannot be moved or removed")
     if number in _UNNAMEABLE:
-        return BadEndpoint(f"the server's disk cannot hold the name of {where}: use a shorter or plainer one")
+        return BadEndpoint(f"the server's disk cannot store the name {where}: use a shorter or simpler name")
     if number in _EXHAUSTED:
-        return Busy(f"the server could not open {where} at the moment: try again in a while")
+        return Busy(f"the server cannot open {where} right now: try again in a while")
     return Internal(f"the server's disk failed at {where}")

@@ -1,7 +1,7 @@
-"""The server's own folder in the root, `.homeftp`: made for nobody else, and locked against every other server.
+"""The server's metadata directory in the root, `.homeftp`, locked against every other server.
 
-What lies in it is the matter of drafts.py, fragments.py and versions.py. A
-root that cannot be written has none, and is served to be read only.
+The packages `staging` and `versions` own its content. A root that is not
+writable has no metadata directory and is served read-only.
 """
 
 from __future__ import annotations
@@ -20,80 +20,82 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 FOLDER = RESERVED.encode()
 
 _READ_ONLY = {
-    errno.EROFS: "its disk is mounted read-only: mount it writable, and start again",
-    errno.EACCES: "the server's user may not write in it: give it the folder with chown, and start again",
-    errno.EPERM: "the server's user may not write in it: give it the folder with chown, and start again",
+    errno.EROFS: "its disk is mounted read-only: mount it writable and restart the server",
+    errno.EACCES: "the server's user may not write to it: give it the folder with chown and restart the server",
+    errno.EPERM: "the server's user may not write to it: give it the folder with chown and restart the server",
 }
-"""Why a root can only be read, and what its owner can do about it."""
+"""Why a root is read-only, and what its owner can do about it."""
 
 
 @contextlib.contextmanager
 def in_metadata_dir() -> Iterator[None]:
-    """What makes something in our own folder: that it is not there any more is nobody's endpoint."""
+    """Report a metadata directory that was removed as the server's fault, not as a missing endpoint."""
     try:
         yield
     except FileNotFoundError as error:
         raise Internal(
-            f"the server's own folder {RESERVED} was removed from the share while it ran: start the server again"
+            f"the folder {RESERVED} was removed from the shared folder while the server ran: restart the server"
         ) from error
 
 
 class ReadOnlyRoot(Exception):
-    """The root cannot be written; the message says why, in words that follow "the share is read-only:"."""
+    """The root is not writable; the message says why, in words that follow "the shared folder is read-only:"."""
 
 
 class MetadataDir:
-    """`.homeftp` of one share. Raises `ReadOnlyRoot`, and `OperatorError` when another server has locked it."""
+    """`.homeftp` of one store. Raises `ReadOnlyRoot`, and `OperatorError` if another server has locked it."""
 
-    def __init__(self, jail: SafeRoot, root: str) -> None:
-        self._jail = jail
+    def __init__(self, root: SafeRoot, path: str) -> None:
+        self._root = root
         self._opened = contextlib.ExitStack()
         try:
-            if os.fstatvfs(jail.root).f_flag & os.ST_RDONLY:
+            if os.fstatvfs(root.fd).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             with contextlib.ExitStack() as opened:
-                self.folder = jail.own_folder(jail.root, FOLDER)
+                self.folder = root.open_private_directory(root.fd, FOLDER)
                 opened.callback(close_quietly, self.folder)
                 self._lock(opened)
-                if os.fstat(self.folder).st_dev != jail.device:
-                    raise OperatorError(f"cannot share {root}: its folder {RESERVED} must not be on another disk")
+                if os.fstat(self.folder).st_dev != root.device:
+                    raise OperatorError(f"cannot share {path}: its folder {RESERVED} must not be on another disk")
                 self.incoming = self._make(opened, b"incoming")
                 self.partial = self._make(opened, b"partial")
                 self.versions = self._make(opened, b"versions")
                 self._opened = opened.pop_all()
         except BlockingIOError:
-            raise OperatorError(f"cannot share {root}: another homeftp server has it: stop that one first") from None
+            raise OperatorError(
+                f"cannot share {path}: another homeftp server is using it. Stop that server first."
+            ) from None
         except OSError as error:
             if error.errno in _READ_ONLY:
                 raise ReadOnlyRoot(_READ_ONLY[error.errno]) from error
             raise OperatorError(
-                f"cannot share {root}: its folder {RESERVED}, where uploads begin, cannot be used ({error.strerror})"
+                f"cannot share {path}: its folder {RESERVED}, which holds uploads, cannot be used ({error.strerror})"
             ) from None
 
     def _lock(self, opened: contextlib.ExitStack) -> None:
-        """Have it alone, as long as the lock's file is open."""
+        """Lock the directory for as long as the lock file is open."""
         for writable in (False, True):
-            lock = self._jail.own_file(self.folder, b"lock", writable=writable)
+            lock = self._root.open_private_file(self.folder, b"lock", writable=writable)
             opened.callback(close_quietly, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except OSError as error:
-                # NFS locks writable files only (flock(2)); elsewhere one would keep the disk from being remounted.
+                # NFS locks only writable files (flock(2)); elsewhere a writable file would block a remount read-only.
                 if error.errno != errno.EBADF:
                     raise
 
     def _make(self, opened: contextlib.ExitStack, name: bytes) -> int:
-        folder = self._jail.own_folder(self.folder, name)
+        folder = self._root.open_private_directory(self.folder, name)
         opened.callback(close_quietly, folder)
-        if os.fstat(folder).st_dev != self._jail.device:
+        if os.fstat(folder).st_dev != self._root.device:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return folder
 
-    def versions_there(self) -> int:
-        """The folder of versions, open, made again where an owner has removed it. For one thread at a time; OSError.
+    def open_versions(self) -> int:
+        """The descriptor of the versions folder, made again if an owner removed it. Not thread-safe. Raises OSError.
 
-        Raises `Internal` (50) when all of our own folder was removed.
+        Raises `Internal` (50) if the whole metadata directory was removed.
         """
         if not os.fstat(self.versions).st_nlink:
             with in_metadata_dir():
@@ -101,6 +103,6 @@ class MetadataDir:
         return self.versions
 
     def close(self) -> None:
-        """Let another server have the share. May be called twice."""
+        """Close and unlock it. May be called twice."""
         self.incoming = self.partial = self.versions = self.folder = -1
         self._opened.close()

@@ -1,8 +1,8 @@
-"""How many bytes the root holds, counted as its quota has them: each file's size, rounded up to whole blocks.
+"""Counts the bytes that the root holds, as its quota counts them: each file's size, rounded up to whole blocks.
 
-What homeftp itself writes and removes is added and taken away as it happens.
-What is done behind its back shows when it counts anew: at the start, once a
-day, and before a quota refuses anything.
+The server's own writes and removals are added and subtracted as they happen.
+Changes by other programs show when everything is counted again: at the start,
+once a day, and before the quota refuses a write.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from homeftp.errors import Busy
 from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.saferoot import SafeRoot
 
-_ON_THEIR_WAY = (b"incoming", b"partial")
-_DRAFT = RESERVED_PREFIX.encode()
+_STAGING = (b"incoming", b"partial")
+_TEMP_PREFIX = RESERVED_PREFIX.encode()
 
 _DAY = 24 * 60 * 60
 
 _TRIES = 5
 
 _PAUSE = 10
-"""Times as long as a count took, before another one is made for a refusal."""
+"""How many times the duration of a count must pass before another count is made for a refusal."""
 
 
 class QuotaUsage:
-    """The bytes in the root of `jail`, of which there may be `quota`; None: any number, and nothing is counted."""
+    """The bytes used and reserved beneath `root`, limited to `quota`; None: no limit, and nothing is counted."""
 
-    def __init__(self, jail: SafeRoot, quota: int | None) -> None:
+    def __init__(self, root: SafeRoot, quota: int | None) -> None:
         self.quota = quota
-        found = os.fstatvfs(jail.root)
+        found = os.fstatvfs(root.fd)
         self._block = found.f_frsize or 1
-        self._jail = jail
+        self._root = root
         self._lock = Lock()
         self._counting = Lock()
         self._counted = quota is None
         self._counted_at = self._again = 0.0
-        self._settled = 0
+        self._used = 0
         self._since = 0
         self._counts = 0
-        """Of beginnings and ends."""
-        self._rearranged = False
-        self._claimed = 0
+        """How many counts have begun or ended."""
+        self._directories_moved = False
+        self._reserved = 0
 
     def cost(self, size: int) -> int:
         """The bytes that a file of this size counts for."""
         return -(-size // self._block) * self._block
 
     def left(self) -> int | None:
-        """How many bytes the quota has left; below 0 where others have used more. None without a quota."""
+        """How many bytes the quota has left; negative if other programs used more. None without a quota."""
         with self._lock:
             return self._left()
 
@@ -62,80 +62,80 @@ class QuotaUsage:
         if self.quota is None:
             return None
         if not self._counted:
-            raise Busy("the server still counts what the share holds, for its quota: try again in a while")
-        return self.quota - self._settled - self._claimed
+            raise Busy("the server is still counting the files for its quota: try again in a while")
+        return self.quota - self._used - self._reserved
 
-    def claim(self, size: int) -> bool:
-        """Set `size` bytes aside for a file that comes, unless there are fewer left; whether it was done."""
+    def reserve(self, size: int) -> bool:
+        """Reserve `size` bytes for a new file; False if fewer are left."""
         with self._lock:
             left = self._left()
             if left is not None and size > left:
                 return False
-            self._claimed += size
+            self._reserved += size
             return True
 
-    def add(self, *, claimed: int = 0, settled: int = 0) -> None:
-        """So many bytes more are set aside, or are there for good; fewer are set aside where below 0."""
+    def add(self, *, reserved: int = 0, used: int = 0) -> None:
+        """Change the reserved and the used bytes by these amounts, which may be negative."""
         with self._lock:
-            self._claimed += claimed
-            self._settled += settled
-            self._since += settled
+            self._reserved += reserved
+            self._used += used
+            self._since += used
 
     def mark(self) -> int:
-        """To be asked for before something is removed or moved: whether a count was under way, or is since."""
+        """A marker to take before something is removed or moved; it tells later whether a count ran meanwhile."""
         with self._lock:
             return self._counts
 
     def removed(self, size: int, mark: int) -> None:
-        """So many bytes were removed since the `mark`; a count may have left them out already."""
+        """So many bytes were removed since `mark`; a count since then may have missed them already."""
         with self._lock:
             if mark == self._counts:
-                self._settled -= size
+                self._used -= size
 
     def moved(self, size: int | None, mark: int) -> None:
-        """So many bytes have another place since the `mark`, None: any number; a count may have missed them."""
+        """So many bytes (None: unknown) were moved since `mark`; a count since then may have missed them."""
         with self._lock:
             self._since += size or 0
-            self._rearranged = self._rearranged or size is None
+            self._directories_moved = self._directories_moved or size is None
             if mark != self._counts:
-                self._settled += size or 0
+                self._used += size or 0
 
     def count(self) -> None:
-        """Count anew. What comes or moves while it counts may count twice, until it is counted again: never too little.
+        """Count everything. Files added or moved during the count may count twice until the next one, never too little.
 
-        Where whole directories are moved all the time it gives up after a few attempts.
+        Gives up after a few attempts while directories keep being moved.
         """
         if self.quota is None:
             return
         with self._counting:
-            begun = time.monotonic()
+            began = time.monotonic()
             for _ in range(_TRIES):
                 with self._lock:
                     self._since = 0
                     self._counts += 1
-                    self._rearranged = False
+                    self._directories_moved = False
                 found = self._count()
                 with self._lock:
-                    self._settled = found + self._since
+                    self._used = found + self._since
                     self._counted = True
                     self._counts += 1
-                    if not self._rearranged:
+                    if not self._directories_moved:
                         break
             ended = time.monotonic()
-            self._again = ended + _PAUSE * (ended - begun)
+            self._again = ended + _PAUSE * (ended - began)
             self._counted_at = ended
 
     def stale(self) -> bool:
-        """Whether counting anew is worth its while."""
+        """Whether the last count is old enough to count again."""
         return self.quota is not None and time.monotonic() >= self._again
 
     def refresh(self) -> None:
-        """Count, if that has not been done for a day."""
+        """Count again if the last count is a day old."""
         if not self._counted or time.monotonic() >= self._counted_at + _DAY:
             self.count()
 
     def _count(self) -> int:
-        """All regular files, one with several names once; not what is still on its way in."""
+        """The cost of all regular files, of one with several names once; without temp files and partial uploads."""
         total = 0
         seen: set[tuple[int, int]] = set()
         todo: list[tuple[bytes, ...]] = [()]
@@ -151,13 +151,13 @@ class QuotaUsage:
         return total
 
     def _read(self, folder: tuple[bytes, ...]) -> Iterator[tuple[bytes, os.stat_result]]:
-        """What is in one folder, but for what is on its way in: that is set aside already."""
+        """The names in one folder with their stat; not temp files and partial uploads, which are reserved already."""
         ours = FOLDER in folder
-        opened = self._jail.opened(self._jail.root, folder)
+        opened = self._root.open_below(self._root.fd, folder)
         with contextlib.suppress(OSError), opened as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                if (ours and name in _ON_THEIR_WAY) or (not ours and name.startswith(_DRAFT)):
+                if (ours and name in _STAGING) or (not ours and name.startswith(_TEMP_PREFIX)):
                     continue
                 with contextlib.suppress(OSError):
                     yield name, entry.stat(follow_symlinks=False)

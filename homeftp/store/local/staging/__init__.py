@@ -1,1 +1,1 @@
-"""Content that has no name in the store yet: temp files and partial uploads."""
+"""Content without a name in the store yet: temp files and partial uploads."""

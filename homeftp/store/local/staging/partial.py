@@ -1,185 +1,115 @@
-"""One large file on its way in, and the note beside it: what is written to it, and what may be gone on with.
+"""The state of one partial upload, and the registry of all of them.
 
-Which there are, and when they go, is fragments.py's.
+`partialfile.py` writes to one; `partials.py` finds, resumes and expires them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from threading import Lock
-from typing import Protocol
 
 import attrs
 
-from homeftp.config import CHECKPOINT, RESUMABLE
+from homeftp.config import CHECKPOINT
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint
 from homeftp.errors import Changed
-from homeftp.hashing.filehash import Hasher
 from homeftp.model import ResumePoint
-from homeftp.store.local.disk.errnos import close_quietly, display_path
-from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.staging.resumerecord import SUFFIX, ResumeRecord, further
-from homeftp.store.local.staging.tempfile import TempFile
-from homeftp.syscalls import System
-
-
-@attrs.frozen
-class ResumeRecords:
-    """Where the notes are kept: `folder` is open."""
-
-    jail: SafeRoot
-    folder: int
-
-    def write(self, fragment: PartialUpload, line: bytes = b"") -> None:
-        """Begin the note, or put a line behind it. Raises OSError."""
-        fd = self.jail.own_file(self.folder, fragment.token + SUFFIX, writable=True)
-        try:
-            if not os.lseek(fd, 0, os.SEEK_END):
-                line = fragment.note.line() + line
-            os.write(fd, line)
-        finally:
-            close_quietly(fd)
-
-    def remove(self, fragment: PartialUpload) -> None:
-        """Its file has its place, or is gone."""
-        with contextlib.suppress(OSError):
-            os.unlink(fragment.token + SUFFIX, dir_fd=self.folder)
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords, encode_point
+from homeftp.store.policy.wording import display_path
 
 
 @attrs.define(eq=False)
 class PartialUpload:
-    """A large file that is not whole. What changes it needs its lock."""
+    """A large file that has not arrived completely. Hold `lock` to change it."""
 
     token: bytes
-    note: ResumeRecord
-    _notes: ResumeRecords
-    arrived: list[ResumePoint] = attrs.field(factory=list)
-    """What is known to have arrived, growing; each with what the file hashed to up to there."""
-    noted: int = 0
-    """How much of that the note says; past it there is one more at most, the newest."""
-    claimed: int = 0
-    """The room that is set aside for it."""
-    touched: float = attrs.field(factory=time.time)
-    """When something was last done with it: seconds since 1970."""
-    holder: PartialFile | None = None
-    """Who writes to it, and must have the lock to do so."""
+    record: ResumeRecord
+    _records: ResumeRecords
+    points: list[ResumePoint] = attrs.field(factory=list)
+    """Where it can be resumed, growing: how much had arrived, and the hash of the file up to there."""
+    recorded: int = 0
+    """The size of the last point in the resume record; at most one newer point follows in `points`."""
+    reserved: int = 0
+    """The bytes that are reserved for it."""
+    last_used: float = attrs.field(factory=time.time)
+    """When it was last written or suspended: seconds since 1970."""
+    holder: object | None = None
+    """The `PartialFile` that may write to it."""
     lock: Lock = attrs.field(factory=Lock)
 
     @property
     def name(self) -> bytes:
-        """What its file is called."""
-        return self.token if self.note.directory is None else RESERVED_PREFIX.encode() + self.token
+        """The name of its file."""
+        return self.token if self.record.directory is None else RESERVED_PREFIX.encode() + self.token
 
-    # `arrived` may be looked at at any moment, without the lock: each change of the list is one step.
+    # Readers of `points` take no lock: each change of the list is one step.
 
-    def more(self, arrived: ResumePoint) -> None:
-        """So much has arrived: more than before."""
-        if self.arrived and self.arrived[-1].size > self.noted:
-            self.arrived[-1] = arrived
+    def add_point(self, point: ResumePoint) -> None:
+        """Record that more has arrived than before."""
+        if self.points and self.points[-1].size > self.recorded:
+            self.points[-1] = point
         else:
-            self.arrived.append(arrived)
-        if not self.noted or arrived.size - self.noted >= CHECKPOINT:
-            self._take_down(arrived)
+            self.points.append(point)
+        if not self.recorded or point.size - self.recorded >= CHECKPOINT:
+            self._write_record(point)
 
-    def no_more(self, arrived: ResumePoint) -> None:
-        """So much has arrived, and what is behind it does not count."""
-        if self.arrived[-1:] != [arrived] or self.noted != arrived.size:
-            self.arrived = [*(each for each in self.arrived if each.size < arrived.size), arrived]
-            self._take_down(arrived)
-        self.touched = time.time()
+    def truncate_to(self, point: ResumePoint) -> None:
+        """Record that everything behind this point is invalid."""
+        if self.points[-1:] != [point] or self.recorded != point.size:
+            self.points = [*(each for each in self.points if each.size < point.size), point]
+            self._write_record(point)
+        self.last_used = time.time()
 
-    def _take_down(self, arrived: ResumePoint) -> None:
-        """Where that fails the note says less, and less is there after a crash: no harm."""
-        self.noted = arrived.size
+    def _write_record(self, point: ResumePoint) -> None:
+        """Append the point to the record. On failure less can be resumed after a crash, which is harmless."""
+        self.recorded = point.size
         with contextlib.suppress(OSError):
-            self._notes.write(self, further(arrived))
+            self._records.write(self.token, self.record, encode_point(point))
 
 
-class PartialUploadKeeper(Protocol):
-    """What a draft tells whoever keeps the fragments, holding its fragment's lock."""
+class PartialRegistry:
+    """The partial uploads that can be found, and the space that is reserved for them. Thread-safe."""
 
-    def shrink(self, fragment: PartialUpload) -> None:
-        """Nothing is coming at the moment: what has arrived is all that it counts for."""
+    def __init__(self, records: ResumeRecords, usage: QuotaUsage) -> None:
+        self.records = records
+        self._usage = usage
+        self._lock = Lock()
+        self._all: dict[bytes, PartialUpload] = {}
 
-    def forget(self, fragment: PartialUpload) -> None:
-        """It cannot be found any more."""
+    def add(self, partial: PartialUpload) -> None:
+        """Make it findable."""
+        with self._lock:
+            self._all[partial.token] = partial
 
-    def end(self, fragment: PartialUpload, *, stored: bool) -> None:
-        """Its file has its place, or is removed."""
+    def all(self) -> list[PartialUpload]:
+        """All of them."""
+        with self._lock:
+            return list(self._all.values())
 
+    def __contains__(self, partial: PartialUpload) -> bool:
+        with self._lock:
+            return partial.token in self._all
 
-class PartialFile(TempFile):
-    """A large file that is being written. Closing it removes it, unless it was renamed, suspended or lost."""
+    def forget(self, partial: PartialUpload) -> None:
+        """Make it impossible to find."""
+        with self._lock:
+            self._all.pop(partial.token, None)
 
-    def __init__(
-        self, keeper: PartialUploadKeeper, fragment: PartialUpload, system: System, fd: int, directory: int
-    ) -> None:
-        super().__init__(system, fd, directory, fragment.name, None)
-        self.fragment = fragment
-        self._keeper = keeper
-        self._sealed = False
+    def shrink(self, partial: PartialUpload) -> None:
+        """Reserve only what has arrived: nothing more comes for now. Hold its lock."""
+        cost = self._usage.cost(partial.points[-1].size)
+        self._usage.add(reserved=cost - partial.reserved)
+        partial.reserved = cost
 
-    def write(self, data: bytes) -> None:
-        """All of `data`. Raises OSError, and `Changed` (44) when another upload goes on with it."""
-        with self.fragment.lock:
-            self._check()
-            super().write(data)
-
-    def start_at(self, arrived: ResumePoint) -> None:
-        """Write on behind this, the rest being no good. Raises OSError, and `Changed` (44) as `write` does."""
-        with self.fragment.lock:
-            self._check()
-            self.rewind(arrived.size)
-            self.fragment.no_more(arrived)
-
-    def checkpoint(self, size: int, hasher: Hasher) -> None:
-        """So much has been written: now that may be gone on with, and every so often it is noted as well."""
-        if size >= RESUMABLE:
-            with self.fragment.lock:
-                self._check()
-                self.fragment.more(ResumePoint(size, hasher.hash()))
-
-    def suspend(self, arrived: ResumePoint | None = None) -> None:
-        """Nothing more comes: so much is kept for whoever goes on with it, or all that was, if it is worth that."""
-        with self.fragment.lock:
-            last = arrived or next(reversed(self.fragment.arrived), None)
-            if self.fd < 0 or self._sealed or self.fragment.holder is not self or not last or last.size < RESUMABLE:
-                return
-            with contextlib.suppress(OSError):
-                os.ftruncate(self.fd, last.size)
-            self.fragment.no_more(last)
-            self._keeper.shrink(self.fragment)
-            self.fragment.holder = None
-        self.close()
-
-    def seal(self) -> None:
-        """It is whole: from here on nobody can go on with it. Raises `Changed` (44) when somebody does already."""
-        with self.fragment.lock:
-            self._check()
-            self._sealed = True
-            self._keeper.forget(self.fragment)
-
-    def close(self) -> None:
-        """Let go of it. May be called twice."""
-        if self.fd < 0:
-            return
-        with self.fragment.lock:
-            mine = self._sealed or self.fragment.holder is self
-            if not mine:
-                self._renamed = True  # what is there is not ours to remove
-            super().close()
-            if mine:
-                self._keeper.end(self.fragment, stored=self._renamed)
-        if self.fragment.note.directory is not None:
-            close_quietly(self.directory)
-
-    def _check(self) -> None:
-        if self.fragment.holder is not self:
-            raise Changed(f"another upload goes on with {display_path(self.fragment.note.endpoint)}: this one is over")
+    def end(self, partial: PartialUpload, *, committed: bool) -> None:
+        """Forget it and its record, once its file was committed or removed. Hold its lock."""
+        self.forget(partial)
+        self.records.remove(partial.token)
+        self._usage.add(reserved=-partial.reserved, used=partial.reserved if committed else 0)
 
 
-def nothing_here(endpoint: Endpoint) -> Changed:
-    """The refusal to go on with what is not here."""
+def not_resumable(endpoint: Endpoint) -> Changed:
+    """The refusal to resume an upload that the server does not have."""
     return Changed(f"nothing of this content of {display_path(endpoint)} is here to go on from: send it from offset 0")

@@ -1,14 +1,16 @@
-"""The note beside a large file that is on its way in: what it is to become, and how much of it had arrived.
+"""The resume record beside a partial upload: the file that it will become, and how much of it had arrived.
 
-The first line says the first, each other line the second: a JSON object each.
-A note that a loss of power has spoiled is worth what is left of it, and one
-without its first line nothing. What stands in it is believed only as far as
-the file itself hashes to it.
+The first line holds the former, each further line the latter: one JSON object
+a line. A record that a power cut damaged is used as far as it is readable, and
+is useless without its first line. Its claims count only as far as the partial
+upload's content has the recorded hash.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+from typing import Annotated
 
 import attrs
 import msgspec
@@ -16,86 +18,117 @@ import msgspec
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint
 from homeftp.model import ResumePoint, WriteRequest
-from homeftp.wire.messages import Hash, Size
+from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.store.local.disk.saferoot import SafeRoot
 
 SUFFIX = b".note"
 
 _READ = 256 * 1024
-"""Bytes that are read of a note from each end: more would be for a file of many terabytes."""
+"""Bytes that are read from each end of a record; only a file of many terabytes has a longer one."""
+
+_Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 
 
 @attrs.frozen
-class _Line:
-    """The first line, as it stands."""
+class _FirstLine:
+    """The first line, as it is encoded."""
 
     rel_endpoint: str
-    size: Size
-    hash: Hash | None = None
+    size: _Size | None
+    hash: _Hash | None = None
     mtime_us: int | None = None
     directory: str | None = None
 
 
 @attrs.frozen
-class _Further:
-    """Any other line."""
+class _PointLine:
+    """A further line, as it is encoded."""
 
-    size: Size
-    hash: Hash
+    size: _Size
+    hash: _Hash
 
 
 @attrs.frozen
 class ResumeRecord:
-    """What a large file is to become."""
+    """The file that a partial upload will become."""
 
     endpoint: Endpoint
-    size: int
+    size: int | None
+    """None if the size was not declared: then it is not resumable."""
     hash: str | None
-    """Where it was declared before the content."""
+    """The hash that was declared before the content, if any."""
     mtime_us: int | None
     directory: Endpoint | None
-    """Where it lies, if that is not our own folder."""
+    """The directory that holds the partial upload; None: the metadata directory."""
 
     @classmethod
-    def of(cls, put: WriteRequest, directory: Endpoint | None) -> ResumeRecord:
-        """The note for something to put."""
-        return cls(put.endpoint, put.known_size, put.hash, put.mtime_us, directory)
+    def of(cls, request: WriteRequest, directory: Endpoint | None) -> ResumeRecord:
+        """The record for a request."""
+        return cls(request.endpoint, request.size, request.hash, request.mtime_us, directory)
 
-    def fits(self, content_hash: str | None, size: int | None, mtime_us: int | None) -> bool:
-        """Whether a content may be this one: by its hash where both are known, else by size and time."""
+    def matches(self, content_hash: str | None, size: int | None, mtime_us: int | None) -> bool:
+        """Whether it may be that content: by hash if both are known, otherwise by size and mtime."""
         if content_hash is not None and self.hash is not None:
             return content_hash == self.hash
         return None not in (size, mtime_us) and (size, mtime_us) == (self.size, self.mtime_us)
 
-    def line(self) -> bytes:
+    def encode(self) -> bytes:
         """The first line."""
         directory = None if self.directory is None else self.directory.whole
-        return msgspec.json.encode(_Line(self.endpoint.whole, self.size, self.hash, self.mtime_us, directory)) + b"\n"
+        first = _FirstLine(self.endpoint.whole, self.size, self.hash, self.mtime_us, directory)
+        return msgspec.json.encode(first) + b"\n"
 
 
-def further(arrived: ResumePoint) -> bytes:
+def encode_point(point: ResumePoint) -> bytes:
     """A further line."""
-    return msgspec.json.encode(_Further(arrived.size, arrived.hash)) + b"\n"
+    return msgspec.json.encode(_PointLine(point.size, point.hash)) + b"\n"
 
 
-def read(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
-    """What an open note says: what the file is to become, and what had arrived, growing. None where it says nothing."""
+def read_record(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
+    """Read an open record: the record and its resume points, growing. None if it is useless. Raises OSError."""
     data = os.pread(fd, _READ, 0)
     rest = os.fstat(fd).st_size - len(data)
     first, _, lines = data.partition(b"\n")
     try:
-        line = msgspec.json.decode(first, type=_Line)
+        line = msgspec.json.decode(first, type=_FirstLine)
         directory = None if line.directory is None else parse(line.directory)
-        note = ResumeRecord(parse(line.rel_endpoint), line.size, line.hash, line.mtime_us, directory)
+        record = ResumeRecord(parse(line.rel_endpoint), line.size, line.hash, line.mtime_us, directory)
     except (msgspec.MsgspecError, UnicodeError, BadEndpoint, RecursionError):
         return None
-    arrived: list[ResumePoint] = []
+    if record.size is None:
+        return None
+    points: list[ResumePoint] = []
     for each in (lines if rest <= 0 else os.pread(fd, _READ, len(data) + rest - _READ)).split(b"\n"):
         try:
-            said = msgspec.json.decode(each, type=_Further)
+            point = msgspec.json.decode(each, type=_PointLine)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             continue
-        while arrived and arrived[-1].size >= said.size:
-            arrived.pop()  # it was gone on with from there
-        if said.size <= note.size:
-            arrived.append(ResumePoint(said.size, said.hash))
-    return note, arrived
+        while points and points[-1].size >= point.size:
+            points.pop()  # the upload was resumed from an earlier point
+        if point.size <= record.size:
+            points.append(ResumePoint(point.size, point.hash))
+    return record, points
+
+
+@attrs.frozen
+class ResumeRecords:
+    """The records in the open directory `folder`, one for each partial upload."""
+
+    root: SafeRoot
+    folder: int
+
+    def write(self, token: bytes, record: ResumeRecord, line: bytes = b"") -> None:
+        """Create the record, or append a line to it. Raises OSError."""
+        fd = self.root.open_private_file(self.folder, token + SUFFIX, writable=True)
+        try:
+            if not os.lseek(fd, 0, os.SEEK_END):
+                line = record.encode() + line
+            os.write(fd, line)
+        finally:
+            close_quietly(fd)
+
+    def remove(self, token: bytes) -> None:
+        """Remove the record, if it exists."""
+        with contextlib.suppress(OSError):
+            os.unlink(token + SUFFIX, dir_fd=self.folder)

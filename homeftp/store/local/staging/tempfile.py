@@ -1,11 +1,12 @@
-"""Where new content is written before it has a name, and what a crash left there.
+"""Temp files: new content before it has a name, and the removal of those that a crash left behind.
 
-A draft lies in `.homeftp/incoming`, so that a rename puts it in its place at
-once. Where another disk is mounted inside the share it lies beside its target
-under a reserved name, and a note in `.homeftp/incoming` says where, so that
-the next start finds what a crash left there. No one else can name a draft:
-endpoint.py refuses those names, 128 random bits are in each, and none is ever
-opened twice (CVE-2026-53795, CVE-2026-70460: temporaries outside the share).
+A temp file is created in `.homeftp/incoming`, so that one rename gives it its
+final name. On another disk that is mounted inside the root it is created beside
+its target under a reserved name, and a locator file in `.homeftp/incoming`
+names that directory, so that the next start can remove it after a crash. Nobody
+else can name a temp file: `endpoint` refuses the reserved names, each has 128
+random bits, and none is opened twice (CVE-2026-53795, CVE-2026-70460:
+temporary files outside the shared folder).
 """
 
 from __future__ import annotations
@@ -16,37 +17,41 @@ import os
 import stat
 import time
 
+from homeftp.config import PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
+from homeftp.hashing.filehash import read_at
 from homeftp.model import WriteRequest
-from homeftp.store.local.disk.errnos import close_quietly, display_path
+from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
-from homeftp.store.local.disk.saferoot import DirHandle, SafeRoot, set_mode
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
 NEW_FILE_MODE = 0o644
-"""Of files that were pushed without one; set, whatever the umask is."""
+"""The mode of files that are written without one, independent of the umask."""
 
-_NOTE = b".elsewhere"
+_LOCATOR = b".elsewhere"
 
-AWAY_SECONDS = 30 * 24 * 60 * 60
-"""For so long it is remembered what may lie on a disk that is not mounted."""
+UNMOUNTED_SECONDS = 30 * 24 * 60 * 60
+"""How long files on a disk that is not mounted are remembered."""
 
 
 class TempFile:
-    """One temporary file, open for writing."""
+    """One temporary file, open for writing and reading."""
 
-    def __init__(self, system: System, fd: int, directory: int, name: bytes, note: tuple[int, bytes] | None) -> None:
+    def __init__(self, system: System, fd: int, directory: int, name: bytes, locator: tuple[int, bytes] | None) -> None:
         self.fd = fd
         self.directory = directory
-        """The descriptor of the directory that it lies in; a draft with a note owns it."""
+        """The descriptor of the directory that holds it; a temp file with a locator owns it."""
         self.name = name
         self._system = system
-        self._note = note
+        self._locator = locator
         self._renamed = False
 
     def write(self, data: bytes) -> None:
-        """All of `data`. Raises OSError."""
+        """Write all of `data`. Raises OSError."""
         taken = self._system.write(self.fd, data)
         rest = memoryview(data)
         while taken < len(rest):
@@ -55,29 +60,37 @@ class TempFile:
             rest = rest[taken:]
             taken = self._system.write(self.fd, rest)
 
-    def rewind(self, size: int) -> None:
-        """Take back what was written behind the first `size` bytes. Raises OSError."""
+    def copy_from(self, fd: int, size: int) -> None:
+        """Fill it with the first `size` bytes of an open file. Raises OSError."""
+        copied = 0
+        while copied < size:
+            data = read_at(fd, copied, min(PIECE, size - copied))
+            if not data:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            self.write(data)
+            copied += len(data)
+
+    def truncate(self, size: int) -> None:
+        """Cut it to `size` bytes and continue there. Raises OSError."""
         os.ftruncate(self.fd, size)
         os.lseek(self.fd, size, os.SEEK_SET)
 
-    def finish(self, put: WriteRequest) -> None:
-        """Set mode and mtime, and see that the disk holds as many bytes as were given to it.
+    def set_metadata(self, request: WriteRequest, size: int) -> None:
+        """Set mode and mtime, and check that the file has `size` bytes.
 
-        Raises OSError, and `Internal` (50) when the disk has kept fewer.
+        Raises OSError, and `Internal` (50) if the disk lost some of them.
         """
-        if put.mtime_us is not None:
-            os.utime(self.fd, ns=(put.mtime_us * 1000, put.mtime_us * 1000))
+        if request.mtime_us is not None:
+            os.utime(self.fd, ns=(request.mtime_us * 1000, request.mtime_us * 1000))
         found = os.fstat(self.fd)
-        mode = NEW_FILE_MODE if put.mode is None else put.mode & 0o777
+        mode = NEW_FILE_MODE if request.mode is None else request.mode & 0o777
         if stat.S_IMODE(found.st_mode) != mode:
             set_mode(self.fd, mode)
-        if found.st_size != put.known_size:
-            raise Internal(
-                f"the server's disk did not keep all of {display_path(put.endpoint)}: the old content stands"
-            )
+        if found.st_size != size:
+            raise Internal(f"the server's disk lost part of {display_path(request.endpoint)}: the old content was kept")
 
     def renamed(self) -> None:
-        """It has its place: from now on it is no longer a temporary."""
+        """Note that it was renamed: `close` no longer removes it."""
         self._renamed = True
 
     def close(self) -> None:
@@ -89,60 +102,63 @@ class TempFile:
         if not self._renamed:
             with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self.directory)
-        if self._note is not None:
+        if self._locator is not None:
             with contextlib.suppress(OSError):
-                os.unlink(self._note[1], dir_fd=self._note[0])
+                os.unlink(self._locator[1], dir_fd=self._locator[0])
             close_quietly(self.directory)
 
 
 class TempFiles:
-    """`.homeftp/incoming` of one share, from which everything is removed at the start."""
+    """Creates temp files for one store; those of an earlier run are removed at the start. Thread-safe."""
 
-    def __init__(self, jail: SafeRoot, system: System, own: MetadataDir) -> None:
-        self._jail = jail
+    def __init__(self, root: SafeRoot, system: System, metadata_dir: MetadataDir) -> None:
+        self._root = root
         self._system = system
-        self._incoming = own.incoming
+        self._incoming = metadata_dir.incoming
         self._sweep()
 
-    def new(self, token: str, place: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
-        """A new draft for somewhere in or beneath `place`, which is open at `directory`. Raises OSError.
+    def create(self, token: str, handle: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
+        """Create one for a target in or below `handle`, the open `directory`. Raises OSError.
 
-        `token` holds 128 random bits. It has its final mode from the start,
-        so that nobody reads it who may not read it later.
+        `token` holds 128 random bits. The file has its final mode from the
+        start, so that nobody reads it who may not read it later.
         """
         mode = NEW_FILE_MODE if mode is None else mode
         name = token.encode()
-        if place.local:
+        if handle.same_mount:
             with in_metadata_dir():
-                fd = self._jail.create_in(self._incoming, name, mode)
+                fd = self._root.create_file(self._incoming, name, mode)
             return TempFile(self._system, fd, self._incoming, name, None)
-        note = name + _NOTE
+        locator = name + _LOCATOR
         with in_metadata_dir():
-            noted = self._jail.create_in(self._incoming, note, 0o600)
+            located = self._root.create_file(self._incoming, locator, 0o600)
         try:
-            self._system.write(noted, directory.whole.encode())
+            self._system.write(located, directory.whole.encode())
             name = RESERVED_PREFIX.encode() + name
-            fd = self._jail.create_in(place.fd, name, mode)
+            fd = self._root.create_file(handle.fd, name, mode)
         except OSError:
-            os.unlink(note, dir_fd=self._incoming)
+            os.unlink(locator, dir_fd=self._incoming)
             raise
         finally:
-            close_quietly(noted)
-        return TempFile(self._system, fd, os.dup(place.fd), name, (self._incoming, note))
+            close_quietly(located)
+        return TempFile(self._system, fd, os.dup(handle.fd), name, (self._incoming, locator))
 
     def _sweep(self) -> None:
-        """Remove what a crash left. The lock says that none of it is anyone's."""
+        """Remove what a crash left. Nobody uses it: the metadata directory is locked."""
         for name in os.listdir(self._incoming):
             left = os.fsencode(name)
-            if left.endswith(_NOTE) and self._sweep_elsewhere(left):
+            if left.endswith(_LOCATOR) and self._sweep_elsewhere(left):
                 continue
             with contextlib.suppress(IsADirectoryError):
                 os.unlink(left, dir_fd=self._incoming)
 
-    def _sweep_elsewhere(self, note: bytes) -> bool:
-        """Remove what a note names; whether its disk may be away. It may be no endpoint at all after a power cut."""
+    def _sweep_elsewhere(self, locator: bytes) -> bool:
+        """Remove the file that a locator points to; returns whether to keep the locator for an unmounted disk.
+
+        After a power cut its content may be garbage.
+        """
         try:
-            fd = self._jail.own_file(self._incoming, note, make=False)
+            fd = self._root.open_private_file(self._incoming, locator, make=False)
             try:
                 directory = parse(os.read(fd, 2**16).decode())
                 age = time.time() - os.fstat(fd).st_mtime
@@ -151,13 +167,13 @@ class TempFiles:
         except (OSError, Refusal, UnicodeError):
             return False
         try:
-            place = self._jail.place(directory)
+            handle = self._root.open_directory(directory)
         except Refusal:
-            return age < AWAY_SECONDS
+            return age < UNMOUNTED_SECONDS
         try:
-            os.unlink(RESERVED_PREFIX.encode() + note[: -len(_NOTE)], dir_fd=place.fd)
+            os.unlink(RESERVED_PREFIX.encode() + locator[: -len(_LOCATOR)], dir_fd=handle.fd)
         except OSError:
-            return place.local and age < AWAY_SECONDS  # it was another disk's directory
+            return handle.same_mount and age < UNMOUNTED_SECONDS  # the directory was on another disk
         finally:
-            close_quietly(place.fd)
+            close_quietly(handle.fd)
         return False

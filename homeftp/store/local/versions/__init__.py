@@ -1,1 +1,1 @@
-"""Old versions of files: how they are archived, laid out and expired."""
+"""Old versions of files: where they lie, how they are archived, found, evicted and expired."""

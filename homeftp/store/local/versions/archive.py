@@ -1,8 +1,8 @@
-"""How what is replaced or removed becomes a version: by a second name, before the first one goes.
+"""Turns a file that is replaced or removed into a version, by a second name before it loses the first.
 
-A link is all it takes. Where there can be none (a file that is somebody
-else's, a file system without them) the old file is moved to where it is kept,
-at the same moment as the new one takes its place, or right after.
+Usually a hard link does that. If the file cannot be linked (it belongs to
+another user, or the file system has no links), it is moved into the version
+folder at the moment it is replaced, or right after.
 """
 
 from __future__ import annotations
@@ -19,196 +19,226 @@ from homeftp.config import KIB
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import same_content
-from homeftp.hashing.hashcache import CachedHash
-from homeftp.store.local.disk.errnos import FULL, close_quietly, display_path
+from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.saferoot import DirHandle, SafeRoot, raw
-from homeftp.store.local.versions.layout import Names, VersionDir, placed
+from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.versions.folders import VersionFolders
+from homeftp.store.local.versions.layout import Names, VersionDir, version_path
 from homeftp.store.local.versions.retention import VersionArchive
+from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
 _NO_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""Why a file cannot have a second name: the file system's limits, or that it is not ours (fs.protected_hardlinks)."""
+"""Errors for a file that cannot be linked: file system limits, or another owner (fs.protected_hardlinks)."""
 
-_ONE_FOLDER = 64 * KIB
-"""Bytes that are freed where there is no room for a version's name: plenty for a folder's block."""
+_FOLDER_BYTES = 64 * KIB
+"""Bytes to free if there is no space for a version's name: plenty for a directory block."""
 
-_MOMENTS = 100
-"""Times that are tried, where the folder has another version from the same microsecond: of before a clock was set."""
+_ATTEMPTS = 100
+"""Times to try if a version from the same microsecond exists, from before the clock was set back."""
 
 
 @attrs.frozen(eq=False)
 class ArchivedFile:
-    """Where a version is, or is to be moved to."""
+    """The location of a version, or the one that a file will be moved to."""
 
-    place: DirHandle
+    handle: DirHandle
     """Its folder."""
     file: bytes
     """Its name there."""
-    spelled: str
-    """The folder, as the index has it."""
+    cache_path: str
+    """The folder as the key of the hash cache."""
     mount: Endpoint
     found: os.stat_result
     linked: bool
     """Whether it is there already."""
 
-    def row(self, content_hash: str) -> CachedHash:
-        """What the index is to know of it, once it has no other name. Raises OSError."""
-        found = os.stat(self.file, dir_fd=self.place.fd, follow_symlinks=False)
-        return CachedHash(self.spelled, os.fsdecode(self.file), found, content_hash, time.time_ns())
+    def cache_row(self, content_hash: str) -> CachedHash:
+        """The row for the hash cache, once the file has no other name. Raises OSError."""
+        found = os.stat(self.file, dir_fd=self.handle.fd, follow_symlinks=False)
+        return CachedHash(self.cache_path, os.fsdecode(self.file), found, content_hash, time.time_ns())
+
+
+@attrs.frozen
+class ArchiverFactory:
+    """Makes an `Archiver` for each job that replaces or removes files."""
+
+    root: SafeRoot
+    system: System
+    folders: VersionFolders
+    archive: VersionArchive
+    index: HashCache
+
+    def __call__(self) -> Archiver:
+        """A new archiver, to be used as a context manager."""
+        return Archiver(self)
 
 
 class Archiver:
-    """The versions that one job makes. A context manager; while it is open nothing is thrown away."""
+    """Archives the files of one job. A context manager; while it is open no version is evicted by others."""
 
-    def __init__(self, jail: SafeRoot, system: System, versions: VersionArchive) -> None:
-        self._jail = jail
-        self._system = system
-        self._versions = versions
+    def __init__(self, factory: ArchiverFactory) -> None:
+        self._root = factory.root
+        self._system = factory.system
+        self._folders = factory.folders
+        self._archive = factory.archive
+        self._index = factory.index
+        self._hashes: list[CachedHash] = []
         self._opened = contextlib.ExitStack()
-        self._shelves: dict[Endpoint, VersionDir] = {}
-        self._folders: dict[tuple[Endpoint, Names], DirHandle] = {}
-        self._touched: dict[int, DirHandle] = {}
+        self._version_dirs: dict[Endpoint, VersionDir] = {}
+        self._handles: dict[tuple[Endpoint, Names], DirHandle] = {}
+        self._changed: dict[int, DirHandle] = {}
 
     def __enter__(self) -> Archiver:
-        self._opened.enter_context(self._versions.lock)
+        self._opened.enter_context(self._archive.lock)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
+        self._index.record(self._hashes)
 
-    def make_durable(self, syncing: Fsync) -> OSError | None:
-        """Make the new names durable: before the old ones go. What went wrong, if something did."""
-        made = self._versions.unsynced
-        for mount, names in list(made):
+    def make_durable(self, fsync: Fsync) -> OSError | None:
+        """Make the new names durable, before the old names disappear. Returns the error, if any."""
+        unsynced = self._archive.unsynced
+        for mount, names in list(unsynced):
             try:
                 folder = self._folder(mount, names, not mount.parts)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 return error
-            self._touched[folder.fd] = folder
-        failures = filter(None, syncing.directories(list(self._touched.values())))
+            self._changed[folder.fd] = folder
+        failures = filter(None, fsync.directories(list(self._changed.values())))
         failure = next(failures, None)
         if failure is None:
-            made.clear()
+            unsynced.clear()
         return failure
 
-    def keep(self, place: DirHandle, endpoint: Endpoint, found: os.stat_result) -> ArchivedFile | None:
-        """Keep what stands at `endpoint`, in its open directory; None where no version is kept of it.
+    def link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result) -> ArchivedFile | None:
+        """Give a file a second name as a version; None if no version of it is kept.
 
-        Raises `Changed` (44) when it is no longer what was `found`, and OSError.
+        `handle` is its directory. Raises `Changed` (44) if it is no longer the
+        file with the stat `found`, and OSError.
         """
-        mount = self._versions.mount(place, endpoint.parent)
-        shelf = self._shelf(mount)
-        if not self._versions.admit(mount, shelf, found.st_size):
+        mount = self._folders.mount_of(handle, endpoint.parent)
+        version_dir = self._version_dir(mount)
+        if not self._archive.admit(mount, version_dir, found.st_size):
             return None
         try:
             try:
-                return self._link(place, endpoint, found, mount)
+                return self._link(handle, endpoint, found, mount)
             except OSError as error:
-                if error.errno not in FULL or not self._versions.evict(place, endpoint.parent, _ONE_FOLDER):
+                if error.errno not in FULL or not self._archive.evict(handle, endpoint.parent, _FOLDER_BYTES):
                     raise
-            return self._link(place, endpoint, found, mount)
+            return self._link(handle, endpoint, found, mount)
         except BaseException:
-            self._versions.dropped(mount, found.st_size)
+            self._archive.subtract(mount, found.st_size)
             raise
 
-    def _link(self, place: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> ArchivedFile:
+    def _link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> ArchivedFile:
         name = raw(endpoint.name)
-        for folder, file, spelled in self._slots(place, endpoint, mount):
+        for folder, file, cache_path in self._locations(handle, endpoint, mount):
             try:
-                self._system.link(name, file, source_dir=place.fd, target_dir=folder.fd)
+                self._system.link(name, file, source_dir=handle.fd, target_dir=folder.fd)
             except FileExistsError:
                 continue
             except OSError as error:
                 if error.errno not in _NO_LINK:
                     raise
-                return ArchivedFile(folder, file, spelled, mount, found, linked=False)
-            kept = os.stat(file, dir_fd=folder.fd, follow_symlinks=False)
-            if kept.st_ino != found.st_ino or not same_content(found, kept):
+                return ArchivedFile(folder, file, cache_path, mount, found, linked=False)
+            linked = os.stat(file, dir_fd=folder.fd, follow_symlinks=False)
+            if linked.st_ino != found.st_ino or not same_content(found, linked):
                 os.unlink(file, dir_fd=folder.fd)
                 raise Changed(f"{display_path(endpoint)} has changed on the server: compare again")
-            return ArchivedFile(folder, file, spelled, mount, kept, linked=True)
+            return ArchivedFile(folder, file, cache_path, mount, linked, linked=True)
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
-    def _slots(self, place: DirHandle, endpoint: Endpoint, mount: Endpoint) -> Iterator[tuple[DirHandle, bytes, str]]:
-        """Where a version of it may lie: the folder, the name in it, and the folder as the index has it."""
+    def _locations(
+        self, handle: DirHandle, endpoint: Endpoint, mount: Endpoint
+    ) -> Iterator[tuple[DirHandle, bytes, str]]:
+        """Possible locations for a version: the folder, the name in it, and the folder as a cache key."""
         names = tuple(map(raw, endpoint.parts[len(mount.parts) :]))
-        for _ in range(_MOMENTS):
-            folders, file = placed(names, self._versions.moment())
-            folder = self._folder(mount, folders, place.local)
-            self._touched[folder.fd] = folder
-            yield folder, file, self._versions.spelled(mount, folders)
+        for _ in range(_ATTEMPTS):
+            folders, file = version_path(names, self._archive.next_time_us())
+            folder = self._folder(mount, folders, handle.same_mount)
+            self._changed[folder.fd] = folder
+            yield folder, file, self._folders.cache_path(mount, folders)
 
-    def take(self, place: DirHandle, endpoint: Endpoint, found: os.stat_result) -> bool:
-        """Let what stands at `endpoint` be a version and nothing else; False where none is kept, and it is gone."""
-        mount = self._versions.mount(place, endpoint.parent)
-        if not self._versions.admit(mount, self._shelf(mount), found.st_size):
-            os.unlink(raw(endpoint.name), dir_fd=place.fd)
+    def move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result) -> bool:
+        """Move a file into the version folder; False if no version is kept and it was removed instead."""
+        mount = self._folders.mount_of(handle, endpoint.parent)
+        if not self._archive.admit(mount, self._version_dir(mount), found.st_size):
+            os.unlink(raw(endpoint.name), dir_fd=handle.fd)
             return False
         try:
-            self._move(place, endpoint, mount)
+            self._move(handle, endpoint, mount)
         except BaseException:
-            self._versions.dropped(mount, found.st_size)
+            self._archive.subtract(mount, found.st_size)
             raise
         return True
 
-    def _move(self, place: DirHandle, endpoint: Endpoint, mount: Endpoint) -> None:
-        for folder, file, _ in self._slots(place, endpoint, mount):
+    def _move(self, handle: DirHandle, endpoint: Endpoint, mount: Endpoint) -> None:
+        for folder, file, _ in self._locations(handle, endpoint, mount):
             with contextlib.suppress(FileExistsError):
-                self._system.rename_new(raw(endpoint.name), file, source_dir=place.fd, target_dir=folder.fd)
+                self._system.rename_new(raw(endpoint.name), file, source_dir=handle.fd, target_dir=folder.fd)
                 return
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
-    def undo(self, kept: ArchivedFile) -> None:
-        """Its first name stays: it is no version after all."""
-        self._versions.dropped(kept.mount, kept.found.st_size)
-        if kept.linked:
+    def record_hash(self, archived: ArchivedFile, content_hash: str) -> None:
+        """Remember the hash of a version, once the file has no other name."""
+        with contextlib.suppress(OSError):  # then its hash is merely unknown
+            self._hashes.append(archived.cache_row(content_hash))
+
+    def undo(self, archived: ArchivedFile) -> None:
+        """Remove the second name again: the file keeps its first one."""
+        self._archive.subtract(archived.mount, archived.found.st_size)
+        if archived.linked:
             with contextlib.suppress(OSError):
-                os.unlink(kept.file, dir_fd=kept.place.fd)
+                os.unlink(archived.file, dir_fd=archived.handle.fd)
 
-    def _shelf(self, mount: Endpoint) -> VersionDir:
-        if mount not in self._shelves:
-            self._shelves[mount] = self._opened.enter_context(
-                self._versions.shelf(mount, make=self._system.fsync_directory)
+    def _version_dir(self, mount: Endpoint) -> VersionDir:
+        if mount not in self._version_dirs:
+            self._version_dirs[mount] = self._opened.enter_context(
+                self._folders.open(mount, make=self._system.fsync_directory)
             )
-        return self._shelves[mount]
+        return self._version_dirs[mount]
 
-    def _folder(self, mount: Endpoint, names: Names, local: bool) -> DirHandle:
-        """A folder of versions, made where it is missing; that its name lasts is still to be seen to."""
-        if (mount, names) not in self._folders:
-            shelf = self._shelf(mount).fd
+    def _folder(self, mount: Endpoint, names: Names, same_mount: bool) -> DirHandle:
+        """Open a folder of versions, making it if it is missing; `make_durable` makes its name durable."""
+        if (mount, names) not in self._handles:
+            top = self._version_dir(mount).fd
             try:
-                fd = self._opened.enter_context(self._jail.opened(shelf, names))
+                fd = self._opened.enter_context(self._root.open_below(top, names))
             except FileNotFoundError:
-                fd = self._make(mount, shelf, names, local)
+                fd = self._make(mount, top, names, same_mount)
                 self._opened.callback(close_quietly, fd)
-            self._folders[mount, names] = DirHandle(fd, local)
-        return self._folders[mount, names]
+            self._handles[mount, names] = DirHandle(fd, same_mount)
+        return self._handles[mount, names]
 
-    def _make(self, mount: Endpoint, shelf: int, names: Names, local: bool) -> int:
-        """A folder, open, and those above it. In which one was made stays open, to be made durable."""
-        fd = os.dup(shelf)
+    def _make(self, mount: Endpoint, top: int, names: Names, same_mount: bool) -> int:
+        """Make and open a folder and its parents. The parents of new folders stay open, to be made durable."""
+        fd = os.dup(top)
         for depth in range(len(names)):
             above = fd
-            made = len(self._versions.unsynced)
+            unsynced = len(self._archive.unsynced)
             try:
                 fd = self._make_in(above, mount, names[: depth + 1])
             except BaseException:
                 close_quietly(above)
                 raise
-            if len(self._versions.unsynced) == made or (mount, names[:depth]) in self._folders:
+            if len(self._archive.unsynced) == unsynced or (mount, names[:depth]) in self._handles:
                 close_quietly(above)
             else:
                 self._opened.callback(close_quietly, above)
-                self._folders[mount, names[:depth]] = DirHandle(above, local)
+                self._handles[mount, names[:depth]] = DirHandle(above, same_mount)
         return fd
 
     def _make_in(self, above: int, mount: Endpoint, names: Names) -> int:
-        """One folder, in another that is open."""
+        """Make and open one folder in an open one."""
         try:
             os.stat(names[-1], dir_fd=above, follow_symlinks=False)
         except FileNotFoundError:
-            self._versions.unsynced.add((mount, names[:-1]))
-        return self._jail.own_folder(above, names[-1])
+            self._archive.unsynced.add((mount, names[:-1]))
+        return self._root.open_private_directory(above, names[-1])

@@ -1,14 +1,14 @@
-"""The versions of one file system: what they are called, and how they are found and thrown away.
+"""The versions of one file system: their names, and how they are found and removed.
 
-A version is what stood at an endpoint before. It lies in a folder for the day
-(UTC) on which it was replaced, in folders as the share has them, under a name
-that the wire refuses, so that it can never be mistaken for a file's own:
+A version is the earlier file at an endpoint. It lies in a folder for the day
+(UTC) on which it was replaced, below the same folders as the file, under a
+name that no endpoint can have, so that it is never mistaken for the file:
 
     versions/2026-11-26/photos/.homeftp-15.11.00.123456-holiday.jpg
 
-A name that is too long for that has a folder of its own, and in it the time
-alone. Nothing else is kept anywhere: an owner finds a file by looking, and a
-copy of the folder is a copy of the versions.
+If that name is too long, the version gets a folder with the name of the file,
+and only the time as its name. Nothing else is recorded: an owner can find a
+file by browsing, and a copy of the folder is a copy of the versions.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ _PREFIX = RESERVED_PREFIX.encode()
 _DAY = re.compile(rb"(\d{4})-(\d\d)-(\d\d)\Z")
 _FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(.+))?\Z", re.DOTALL)
 
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
-_AT_ONCE = 2000
-"""Versions that are looked for at once when the oldest have to go: some hundred KiB."""
+_BATCH = 2000
+"""How many of the oldest versions one search for eviction finds: some hundred KiB."""
 
 
 class VersionFile(NamedTuple):
-    """Something that stood somewhere before."""
+    """A version as a file on the disk."""
 
     at_us: int
     """When it was replaced: microseconds since 1970 UTC."""
     names: Names
-    """Where it stood, from the top of the share's part of the file system."""
+    """The path of the file that it is a version of, from the top of its file system."""
     folder: Names
-    """The folders that it lies in, from the shelf."""
+    """The folders that hold it, from the versions folder."""
     file: bytes
-    """What it is called there."""
+    """Its name there."""
     found: os.stat_result
 
 
 class Evicted(NamedTuple):
-    """What was thrown away, in bytes."""
+    """The bytes that an eviction removed."""
 
     size: int
     freed: int
-    """Of files that had no other name."""
+    """The bytes of files that had no other name."""
 
 
-def placed(names: Names, at_us: int) -> tuple[Names, bytes]:
-    """The folders and the name for what stood at `names` until `at_us`."""
+def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
+    """The folders and the name for a version of the file `names` that was replaced at `at_us`."""
     at = _EPOCH + timedelta(microseconds=at_us)
     day, time = at.strftime("%Y-%m-%d").encode(), _PREFIX + at.strftime("%H.%M.%S.%f").encode()
     named = b"%b-%b" % (time, names[-1])
@@ -74,7 +74,7 @@ def placed(names: Names, at_us: int) -> tuple[Names, bytes]:
 
 
 def _start(day: bytes) -> int | None:
-    """The beginning of a day, in microseconds since 1970; None for a folder that is not called as one."""
+    """The start of a day, in microseconds since 1970; None for a folder whose name is not a day."""
     parsed = _DAY.match(day)
     try:
         return None if parsed is None else (date(*map(int, parsed.groups())) - _EPOCH.date()) // _MICROSECOND
@@ -87,25 +87,25 @@ def _newest_first(versions: Iterable[VersionFile]) -> list[VersionFile]:
 
 
 @contextlib.contextmanager
-def _unless_gone() -> Iterator[None]:
-    """What was thrown away meanwhile, or is no folder of ours, is left out."""
+def _skip_missing() -> Iterator[None]:
+    """Skip what was removed meanwhile, or is not a folder of the server's."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _GONE:
+        if error.errno not in _MISSING:
             raise
 
 
 class VersionDir:
-    """The versions beneath the open folder `fd`; `cost` are the bytes that one of a size takes up. Raises OSError."""
+    """The versions below the open folder `fd`; `cost` computes the bytes that a file takes up. Raises OSError."""
 
-    def __init__(self, jail: SafeRoot, fd: int, cost: Callable[[int], int]) -> None:
-        self._jail = jail
+    def __init__(self, root: SafeRoot, fd: int, cost: Callable[[int], int]) -> None:
+        self._root = root
         self._cost = cost
         self.fd = fd
 
-    def of(self, names: Names, *, below: bool) -> Iterator[VersionFile]:
-        """The versions of what is called so, the newest first; `below` also those of all beneath it, by folder."""
+    def find(self, names: Names, *, below: bool) -> Iterator[VersionFile]:
+        """The versions of a file, the newest first; with `below` also those of all files below it, by folder."""
         for day in reversed(self._days()):
             found = [each for folder in {names[:-1], names} for each in self._read((day, *folder))]
             yield from _newest_first(each for each in found if each.names == names)
@@ -113,27 +113,27 @@ class VersionDir:
                 yield from (each for each in self._walk((day, *names), _newest_first) if each.names != names)
 
     def total(self) -> int:
-        """The bytes that all of them take up."""
+        """The bytes that all versions take up."""
         return sum(self._cost(each.found.st_size) for day in self._days() for each in self._walk((day,)))
 
     def evict(
-        self, oldest: deque[VersionFile], before_us: int, wanted: int, files: int = 0, *, spared: Container[int] = ()
+        self, oldest: deque[VersionFile], before_us: int, wanted: int, files: int = 0, *, pinned: Container[int] = ()
     ) -> Evicted:
-        """Throw away the versions from before then, the oldest first: `files` of them, and more until `wanted` bytes.
+        """Remove versions from before `before_us`, the oldest first: `files` of them, and more until `wanted` bytes.
 
-        `oldest` is left for the next time: those that were found to be the
-        oldest, for new ones are newer. Those whose inodes are `spared` stay.
+        `oldest` holds the rest of an earlier search, which stays valid because
+        new versions are newer. Versions whose inodes are `pinned` stay.
         """
         count = size = freed = 0
         removed = True
         while freed < wanted or count < files:
-            if not oldest and removed:  # else what cannot be removed would be found again, for ever
-                oldest.extend(self._oldest(spared))
+            if not oldest and removed:  # otherwise files that cannot be removed would be found again forever
+                oldest.extend(self._oldest(pinned))
                 removed = False
             if not oldest or oldest[0].at_us >= before_us:
                 break
             version = oldest.popleft()
-            if version.found.st_ino in spared:
+            if version.found.st_ino in pinned:
                 continue
             alone = self._remove(version)
             if alone is not None:
@@ -144,19 +144,19 @@ class VersionDir:
                 freed += cost if alone else 0
         return Evicted(size, freed)
 
-    def _oldest(self, spared: Container[int]) -> list[VersionFile]:
-        """Some of the oldest that may go."""
+    def _oldest(self, pinned: Container[int]) -> list[VersionFile]:
+        """Some of the oldest that may be removed."""
         for day in self._days():
-            candidates = (each for each in self._walk((day,)) if each.found.st_ino not in spared)
-            found = heapq.nsmallest(_AT_ONCE, candidates, key=lambda version: version.at_us)
+            candidates = (each for each in self._walk((day,)) if each.found.st_ino not in pinned)
+            found = heapq.nsmallest(_BATCH, candidates, key=lambda version: version.at_us)
             if found:
                 return found
         return []
 
     def _days(self) -> list[bytes]:
-        """The folders of the days, the oldest first."""
-        # Opened anew: another thread may read it too, and each goes through it once.
-        with self._jail.opened(self.fd, ()) as directory:
+        """The day folders, the oldest first."""
+        # Open it again: threads that share a descriptor would share its read position.
+        with self._root.open_below(self.fd, ()) as directory:
             return sorted(name for name in map(os.fsencode, os.listdir(directory)) if _start(name) is not None)
 
     def _walk(
@@ -169,10 +169,10 @@ class VersionDir:
             todo += folders
 
     def _read(self, folder: Names, folders: list[Names] | None = None) -> Iterator[VersionFile]:
-        """The versions in one folder; the folders in it are put into `folders`. What has gone meanwhile is left out."""
+        """The versions in one folder; its subfolders are added to `folders`. Those removed meanwhile are skipped."""
         start = _start(folder[0])
-        opened = self._jail.opened(self.fd, folder)
-        with _unless_gone(), opened as directory, os.scandir(directory) as entries:
+        opened = self._root.open_below(self.fd, folder)
+        with _skip_missing(), opened as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 parsed = _FILE.match(name)
@@ -180,7 +180,7 @@ class VersionDir:
                     if folders is not None and entry.is_dir(follow_symlinks=False):
                         folders.append((*folder, name))
                     continue
-                with _unless_gone():
+                with _skip_missing():
                     found = entry.stat(follow_symlinks=False)
                     if start is not None and stat.S_ISREG(found.st_mode):
                         hour, minute, second, us = map(int, parsed.groups()[:4])
@@ -189,25 +189,25 @@ class VersionDir:
                         yield VersionFile(at_us, (*folder[1:], *last), folder, name, found)
 
     def _remove(self, version: VersionFile) -> bool | None:
-        """Whether it had no other name; None where it is gone already."""
+        """Remove it; returns whether it had no other name, or None if it was removed already."""
         alone = None
-        with _unless_gone(), self._jail.opened(self.fd, version.folder) as directory:
+        with _skip_missing(), self._root.open_below(self.fd, version.folder) as directory:
             links = os.stat(version.file, dir_fd=directory, follow_symlinks=False).st_nlink
             os.unlink(version.file, dir_fd=directory)
             alone = links == 1
         return alone
 
-    def clear(self) -> None:
-        """Remove the folders that hold nothing any more. Nobody may be about to put something into one."""
+    def remove_empty_folders(self) -> None:
+        """Remove empty folders. The caller makes sure that no version is being added."""
         for day in self._days():
-            self._clear((day,))
+            self._remove_empty((day,))
 
-    def _clear(self, top: Names) -> None:
-        """Remove the folders that hold nothing any more, beneath `top` and itself."""
+    def _remove_empty(self, top: Names) -> None:
+        """Remove empty folders below `top`, and `top` itself if it is empty."""
         folders = [top]
         for folder in folders:
             for _ in self._read(folder, folders):
                 pass
         for folder in reversed(folders):
-            with contextlib.suppress(OSError), self._jail.opened(self.fd, folder[:-1]) as directory:
+            with contextlib.suppress(OSError), self._root.open_below(self.fd, folder[:-1]) as directory:
                 os.rmdir(folder[-1], dir_fd=directory)

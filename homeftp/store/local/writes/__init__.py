@@ -1,1 +1,1 @@
-"""Everything that changes the store, one module for each kind of change."""
+"""The operations that change a local store: one module each."""

@@ -1,249 +1,254 @@
-"""One large file on its way in, piece by piece, perhaps on from where an earlier upload was cut off."""
+"""Uploads of large files, piece by piece, possibly continuing an upload that was interrupted."""
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Iterator, NoReturn
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.config import MIB
-from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import Hasher, hash_slices
-from homeftp.hashing.hashcache import CachedHash
 from homeftp.interfaces import IUpload
-from homeftp.model import ABSENT, PRESENT, Entry, ResumePoint, WriteRequest
-from homeftp.store.local.disk.entries import entry_of
-from homeftp.store.local.disk.errnos import FULL, close_quietly, display_path, refusal
-from homeftp.store.local.disk.saferoot import DirHandle
-from homeftp.store.local.staging.partial import PartialFile, nothing_here
-from homeftp.store.local.writes.commit import in_doubt, stat_after
-from homeftp.store.local.writes.pending import pending_rename
-from homeftp.store.local.writes.preconditions import check_file, gone, occupied
-from homeftp.store.local.writes.replacing import Replacing, close_all, free_bytes, wrong_hash, wrong_size
+from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
+from homeftp.store.local.commit.committer import Committer
+from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
+from homeftp.store.local.disk.handles import free_bytes
+from homeftp.store.local.staging.partial import not_resumable
+from homeftp.store.local.staging.partialfile import PartialFile
+from homeftp.store.local.staging.partials import PartialUploads
+from homeftp.store.local.writes.target import Target, TargetFinder
+from homeftp.store.policy.limits import WriteLimits, check_content, wrong_size
+from homeftp.store.policy.wording import display_path
+from homeftp.syscalls import System
 
 _WRITEBACK = 8 * MIB
-"""Bytes after which the disk is told to begin: the fsync of a whole gigabyte at the end would take as long again."""
+"""Bytes after which the disk is told to begin writing: the fsync of a gigabyte at the end would take as long again."""
+
+_GROWTH = 8 * MIB
+"""Bytes that are reserved at a time for an upload of unknown size."""
+
+
+@attrs.frozen
+class Uploads:
+    """Begins uploads. Thread-safe."""
+
+    targets: TargetFinder
+    limits: WriteLimits
+    partials: PartialUploads
+    space: SpaceReservation
+    system: System
+    committer: Committer
+
+    def begin(self, request: WriteRequest, actor: Actor) -> LocalUpload:
+        """Begin or continue an upload; refuse at once what could not be committed at the end.
+
+        Raises the refusals of `TargetFinder.find`, and `NoSpace` (52).
+        """
+        target = self.targets.find(request)
+        try:
+            file = self._open(request, target)
+        except OSError as error:
+            free = free_bytes(target.nearest.fd)
+            close_quietly(target.nearest.fd)
+            raise refusal(error, request.endpoint, size=request.size or 0, free=free) from error
+        except BaseException:
+            close_quietly(target.nearest.fd)
+            raise
+        return LocalUpload(self, request, actor, file, target)
+
+    def _open(self, request: WriteRequest, target: Target) -> PartialFile:
+        """A new partial upload, or the one to continue, with space reserved for the rest."""
+        cost = self.space.usage.cost(_GROWTH if request.size is None else request.size)
+        if not request.offset:
+            self.space.reserve(target.nearest, target.directory, request.endpoint, cost)
+            try:
+                return self.partials.begin(request, target.nearest, target.directory, cost)
+            except BaseException:
+                self.space.release(cost)
+                raise
+        partial = self.partials.find(request.endpoint, request.hash, request.size, request.mtime_us)
+        if partial is None or partial.points[-1].size < request.offset:
+            raise not_resumable(request.endpoint)
+        file = self.partials.resume(partial, request.offset)
+        try:
+            self.space.reserve(target.nearest, target.directory, request.endpoint, cost - partial.reserved)
+            partial.reserved = cost
+        except BaseException:
+            file.suspend()
+            file.close()
+            raise
+        return file
 
 
 @implementer(IUpload)
 class LocalUpload:
-    """A large file on its way in; `begin_upload` makes one. It owns `nearest`, an open directory."""
+    """A large file that is being uploaded; `Uploads.begin` makes one. It closes the target's directory."""
 
     def __init__(
-        self,
-        replacing: Replacing,
-        put: WriteRequest,
-        draft: PartialFile,
-        expected: str | None,
-        nearest: DirHandle,
-        depth: int,
-        device: int,
+        self, uploads: Uploads, request: WriteRequest, actor: Actor, file: PartialFile, target: Target
     ) -> None:
-        self._replacing = replacing
-        self._put = put
-        self._draft = draft
-        self._expected = expected
-        self._nearest = nearest
-        self._depth = depth
-        self._device = device
+        self._limits = uploads.limits
+        self._space = uploads.space
+        self._system = uploads.system
+        self._committer = uploads.committer
+        self._request = request
+        self._actor = actor
+        self._file = file
+        self._target = target
         self._hasher = Hasher()
         self._hashed = 0
-        self._size = put.offset
-        self._started = put.offset
+        self._size = request.offset
+        self._started = request.offset
         self._began = time.time_ns()
-        self._promised = put.known_size - put.offset
-        self._checked = not put.offset
+        self._unwritten = (file.partial.reserved if request.size is None else request.size) - request.offset
+        self._verified = not request.offset
         self._ended = False
-        replacing.space.promise(self._device, self._promised)
+        self._space.expect(target.device, self._unwritten)
 
     def verify_resumed(self) -> Iterator[int]:
-        """Hash what had arrived; all of it, before anything is written. After each slice, how many bytes were.
+        """Hash what arrived earlier, in slices, before anything is written: yields how many bytes were hashed.
 
-        Raises `Changed` (44) where the disk has not kept it: then less is left to go on from, or nothing. Also
-        where another upload goes on with it meanwhile.
+        Raises `Changed` (44) if the disk lost some of it, or another upload
+        took over; then less can be resumed, or nothing.
         """
-        if self._checked:
+        if self._verified:
             return
-        noted = [each for each in self._draft.fragment.arrived if each.size <= self._put.offset]
+        points = [each for each in self._file.partial.points if each.size <= self._request.offset]
         good = None
         try:
-            for each in noted:
+            for each in points:
                 yield from self._hash_up_to(each.size)
                 if self._hasher.hash() != each.hash:
                     raise Changed("")
                 good = each
-            yield from self._hash_up_to(self._put.offset)
+            yield from self._hash_up_to(self._request.offset)
         except Changed:
             if good is not None:
-                self._draft.suspend(good)
+                self._file.suspend(good)
             self.abort()
             raise Changed(
-                f"what had arrived of {display_path(self._put.endpoint)} is damaged: "
-                "compare again, and go on from there"
+                f"the partial upload of {display_path(self._request.endpoint)} is damaged: compare again and resume"
             ) from None
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
         try:
-            self._draft.start_at(ResumePoint(self._hashed, self._hasher.hash()))
-            self._checked = True
+            self._file.start_at(ResumePoint(self._hashed, self._hasher.hash()))
+            self._verified = True
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
 
     def _hash_up_to(self, end: int) -> Iterator[int]:
-        for _ in hash_slices(self._hasher, self._draft.fd, self._hashed, end):
+        for _ in hash_slices(self._hasher, self._file.fd, self._hashed, end):
             yield self._hashed
         self._hashed = end
         yield end
 
     def write(self, data: bytes) -> None:
-        """The next bytes. Raises `ContentMismatch` (45) past the declared size, `NoSpace` (52); then all is undone."""
-        if self._size + len(data) > self._put.known_size:
+        """Append the next bytes. On any error the upload is aborted.
+
+        Raises `ContentMismatch` (45) past the declared size, `TooLarge` (22), `NoSpace` (52).
+        """
+        size = self._size + len(data)
+        if self._request.size is None:
+            self._grow(size)
+        elif size > self._request.size:
             self.abort()
-            raise wrong_size(self._put, self._size + len(data))
+            raise wrong_size(self._request, size)
         try:
             self._write(data)
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
         self._hasher.update(data)
-        self._size += len(data)
-        self._promised -= len(data)
-        self._replacing.space.promise(self._device, -len(data))
+        self._size = size
+        self._expect(-len(data))
         if self._size - self._started >= _WRITEBACK:
-            self._replacing.system.start_writeback(self._draft.fd, self._started, self._size - self._started)
+            self._system.start_writeback(self._file.fd, self._started, self._size - self._started)
             self._started = self._size
-        self._draft.checkpoint(self._size, self._hasher)
+        if self._request.size is not None:
+            self._file.checkpoint(self._size, self._hasher)
+
+    def _grow(self, size: int) -> None:
+        """Reserve more space for an upload of unknown size."""
+        partial, endpoint = self._file.partial, self._request.endpoint
+        more = size - partial.reserved
+        try:
+            self._limits.check_size(endpoint, size)
+            if more > 0:
+                more = self._space.usage.cost(max(more, _GROWTH))
+                self._space.reserve(self._target.nearest, self._target.directory, endpoint, more)
+                partial.reserved += more
+                self._expect(more)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _expect(self, size: int) -> None:
+        self._unwritten += size
+        self._space.expect(self._target.device, size)
 
     def _write(self, data: bytes) -> None:
-        """Write, once more where room could be made."""
+        """Write, and try once more if space could be freed."""
         try:
-            self._draft.write(data)
+            self._file.write(data)
         except OSError as error:
-            directory = self._put.endpoint.first(self._depth)
-            missing = self._put.known_size - self._size
-            if error.errno not in FULL or not self._replacing.space.relieve(self._nearest, directory, missing):
+            needed = len(data) if self._request.size is None else self._request.size - self._size
+            target = self._target
+            if error.errno not in FULL or not self._space.make_room(target.nearest, target.directory, needed):
                 raise
-            self._draft.rewind(self._size)
-            self._draft.write(data)
+            self._file.truncate(self._size)
+            self._file.write(data)
 
     def commit(self, hash: str | None = None) -> Entry:
-        """Check size and hash, make it durable, and put it in its place; or undo all and raise why."""
+        """Check size and hash, make it durable, and give it its name; on any error the upload is aborted."""
+        declared = self._request.hash if hash is None else hash
         try:
-            return self._commit(self._put.hash if hash is None else hash)
+            content_hash = self._hasher.hash()
+            check_content(self._request, self._size, content_hash, declared)
+            self._file.seal()
+            if self._request.size is None:
+                self._shrink()
+            return self._committer.commit_temp_file(
+                self._request,
+                self._file,
+                self._target.nearest,
+                actor=self._actor,
+                expected=self._target.expected,
+                content_hash=content_hash,
+                hashed_ns=self._began,
+                size=self._size,
+            )
         except OSError as error:
-            self._give_up(error)
+            self._fail(error)
         finally:
             self.abort()
 
+    def _shrink(self) -> None:
+        """Give up the reserved space beyond the final size."""
+        surplus = self._file.partial.reserved - self._space.usage.cost(self._size)
+        self._space.release(surplus)
+        self._file.partial.reserved -= surplus
+
     def suspend(self) -> None:
-        """Nothing more comes. What has arrived is kept for a day, where it is worth that."""
-        self._draft.suspend(ResumePoint(self._size, self._hasher.hash()) if self._checked else None)
+        """Keep what has arrived for a day, if it is large enough and its size was declared; otherwise abort."""
+        if self._request.size is not None:
+            self._file.suspend(ResumePoint(self._size, self._hasher.hash()) if self._verified else None)
         self.abort()
 
     def abort(self) -> None:
-        """Leave no trace, unless it was committed or suspended."""
-        self._draft.close()
+        """Discard it, unless it was committed or suspended."""
+        self._file.close()
         if not self._ended:
             self._ended = True
-            self._replacing.space.promise(self._device, -self._promised)
-            close_quietly(self._nearest.fd)
+            self._space.expect(self._target.device, -self._unwritten)
+            close_quietly(self._target.nearest.fd)
 
-    def _give_up(self, error: OSError) -> NoReturn:
-        free = None if self._ended else free_bytes(self._nearest.fd)
+    def _fail(self, error: OSError) -> NoReturn:
+        free = None if self._ended else free_bytes(self._target.nearest.fd)
         self.abort()
-        given_back = None if free is None else free + self._size
-        raise refusal(error, self._put.endpoint, size=self._put.known_size, free=given_back) from error
-
-    def _commit(self, declared: str | None) -> Entry:
-        put, draft, replacing = self._put, self._draft, self._replacing
-        if self._size != put.known_size:
-            raise wrong_size(put, self._size)
-        content_hash = self._hasher.hash()
-        if declared is not None and declared != content_hash:
-            raise wrong_hash(put)
-        draft.seal()
-        draft.finish(put)
-        (failure,) = replacing.syncing.files([(draft.fd, self._nearest)])
-        if failure is not None:
-            raise failure
-        directory = put.endpoint.parent
-        place = replacing.places({directory: put.actor})[directory]
-        if isinstance(place, Exception):
-            raise replacing.no_place(place, put.endpoint, put.known_size)
-        try:
-            arrival = pending_rename(put, draft, place, self._expected, content_hash)
-            (refused,) = replacing.publishing.publish([arrival])
-            if refused is not None:
-                raise refused
-            found = stat_after(draft.fd, put.endpoint)
-            (failure,) = replacing.syncing.directories([place])
-        finally:
-            close_all([place])
-        if failure is not None:
-            raise in_doubt(put.endpoint) from failure
-        row = CachedHash(replacing.jail.spelled(directory), put.endpoint.name, found, content_hash, self._began)
-        replacing.index.record([row])
-        return entry_of(found, content_hash)
-
-
-def begin_upload(replacing: Replacing, put: WriteRequest) -> LocalUpload:
-    """Room for a large file; refuses at once what could not be put in its place at the end.
-
-    Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52), `TooLarge` (22).
-    """
-    replacing.check(put)
-    directory = put.endpoint.parent
-    nearest, depth = replacing.jail.nearest(directory)
-    try:
-        device = os.fstat(nearest.fd).st_dev
-        expected = None
-        if depth == len(directory.parts):
-            found = replacing.jail.look_in(nearest.fd, put.endpoint)
-            check_file(put.endpoint, found)
-            if found is not None and put.precondition == ABSENT:
-                raise occupied(put.endpoint)
-            if found is None and put.precondition == PRESENT:
-                raise gone(put.endpoint)
-            (standing,) = replacing.conditions.expected([(nearest, put.endpoint, put.precondition)])
-            if isinstance(standing, Exception):
-                raise standing
-            expected = standing
-        elif put.precondition not in (None, ABSENT):
-            raise gone(put.endpoint)
-        draft = _draft(replacing, put, nearest, directory.first(depth))
-    except OSError as error:
-        free = free_bytes(nearest.fd)
-        close_quietly(nearest.fd)
-        raise refusal(error, put.endpoint, size=put.known_size, free=free) from error
-    except BaseException:
-        close_quietly(nearest.fd)
-        raise
-    return LocalUpload(replacing, put, draft, expected, nearest, depth, device)
-
-
-def _draft(replacing: Replacing, put: WriteRequest, nearest: DirHandle, directory: Endpoint) -> PartialFile:
-    """A new draft, or the one that is to be gone on with, with room set aside for the rest of it."""
-    space, fragments = replacing.space, replacing.fragments
-    cost = space.usage.cost(put.known_size)
-    if not put.offset:
-        space.claim(nearest, directory, put.endpoint, cost)
-        try:
-            return fragments.begin(put, nearest, directory, cost)
-        except BaseException:
-            space.release(cost)
-            raise
-    fragment = fragments.find(put.endpoint, put.hash, put.known_size, put.mtime_us)
-    if fragment is None or fragment.arrived[-1].size < put.offset:
-        raise nothing_here(put.endpoint)
-    draft = fragments.go_on(fragment, put.offset)
-    try:
-        missing = cost - fragment.claimed
-        space.claim(nearest, directory, put.endpoint, missing)
-        fragment.claimed = cost
-    except BaseException:
-        draft.suspend()
-        draft.close()
-        raise
-    return draft
+        available = None if free is None else free + self._size
+        size = self._size if self._request.size is None else self._request.size
+        raise refusal(error, self._request.endpoint, size=size, free=available) from error

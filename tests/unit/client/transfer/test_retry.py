@@ -186,7 +186,7 @@ class PushTests(ReconnectCase):
         path = self.lay("big", BIG)
         self.cuts = [{"upwards": 3 * MIB}]
         self.break_after()
-        with mock.patch.object(PartialUploads, "go_on", side_effect=Changed("not this one")) as refusing:
+        with mock.patch.object(PartialUploads, "resume", side_effect=Changed("not this one")) as refusing:
             self.push(path, "big")
         self.assertEqual(self.there(), {"big": BIG})
         self.assertEqual((refusing.call_count, len(self.resumed)), (MAX_REJECTED_RESUMES, MAX_REJECTED_RESUMES))

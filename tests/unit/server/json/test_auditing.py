@@ -181,7 +181,7 @@ class GroupTests(AccessCase):
             groups.append(len(changes))
             recording(changes)
 
-        server.share._replacing.publishing.trail._record = record  # type: ignore[union-attr]
+        server.share._operations.changelog._record = record  # type: ignore[union-attr]
         connections = []
         for number in range(4):
             connections.append(Connection(server, login=False))

@@ -4,41 +4,47 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 from typing import Callable, Sequence
 
 import attrs
 
 from homeftp.errors import Internal
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.saferoot import DirHandle
-from homeftp.store.local.writes.pending import pending_rename
 from homeftp.syscalls import System
-from tests.support.stores import Failing, Lying, Remembering, ReplacingCase, put_of, sha
+from tests.support.stores import Failing, Lying, Recording, StoreCase, put_of, sha
 
 Putting = Callable[..., "list[Entry | Exception]"]
 
 
-class NoFileSync(Fsync):
+class NoFileSync(Recording):
     """Wrong: content is not made durable before it gets its name."""
 
-    def files(self, files: Sequence[tuple[int, DirHandle]]) -> list[OSError | None]:
+    def fsync(self, fd: int) -> None:
         """Do nothing."""
-        return [None for _ in files]
+
+    def syncfs(self, fd: int) -> None:
+        """Do nothing for files."""
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            super().syncfs(fd)
 
 
-class NoDirectorySync(Fsync):
+class NoDirectorySync(Recording):
     """Wrong: names are not made durable."""
 
-    def directories(self, places: Sequence[DirHandle]) -> list[OSError | None]:
+    def fsync_directory(self, fd: int) -> None:
         """Do nothing."""
-        return [None for _ in places]
+
+    def syncfs(self, fd: int) -> None:
+        """Do nothing for directories."""
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
+            super().syncfs(fd)
 
 
-class OrderTests(ReplacingCase):
+class OrderTests(StoreCase):
     """C7: fsync of the file < rename < fsync of the directory and of each new parent < the answer."""
 
-    def faults(self, system: Remembering, answered: list[str]) -> list[str]:
+    def faults(self, system: Recording, answered: list[str]) -> list[str]:
         """What is out of order in the calls that led to these answers."""
         found = []
         for name in answered:
@@ -58,21 +64,21 @@ class OrderTests(ReplacingCase):
                 above = os.path.dirname(above)
         return found
 
-    def run_one(self, seed: int, putting: Putting, kind: type[Fsync] = Fsync) -> list[str]:
+    def run_one(self, seed: int, putting: Putting, kind: type[Recording] = Recording) -> list[str]:
         """Put a random lot of files, and say what was out of order."""
         chance = random.Random(seed)
-        system = Remembering()
-        replacing = self.replacing(system, kind)
+        system = kind()
+        store = self.store(system)
         puts = []
         for number in range(chance.randrange(1, 10)):
             folders = [f"d{seed}", *(f"{chance.randrange(3)}" for _ in range(chance.randrange(3)))]
             condition = chance.choice([None, ABSENT])
             puts.append(put_of("/".join([*folders, f"f{number}"]), chance.randbytes(50), precondition=condition))
-        for result in putting(replacing, *puts):
+        for result in putting(store, *puts):
             if isinstance(result, Exception):
                 raise result
         found = self.faults(system, [str(put.endpoint) for put, _ in puts])
-        self.end(replacing)
+        store.close()
         return found
 
     def test_together(self) -> None:
@@ -90,7 +96,7 @@ class OrderTests(ReplacingCase):
             self.assertTrue(self.run_one(2, self.streamed, kind), kind)
 
 
-class FailureTests(ReplacingCase):
+class FailureTests(StoreCase):
     """C3: whatever call fails, no answer says that it did not."""
 
     def each_point(self, putting: Putting, *puts: tuple[WriteRequest, bytes]) -> list[str]:
@@ -99,8 +105,8 @@ class FailureTests(ReplacingCase):
         while True:
             self.lay("old.txt", b"old")
             system = Failing(len(failed) + 1)
-            replacing = self.replacing(system)
-            results = putting(replacing, *puts)
+            store = self.store(system)
+            results = putting(store, *puts)
             if not system.failed:
                 self.assertTrue(all(isinstance(result, Entry) for result in results))
                 return failed
@@ -108,9 +114,9 @@ class FailureTests(ReplacingCase):
             self.assertTrue(any(isinstance(result, Exception) for result in results), failed)
             self.check(failed, puts, results)
             self.assertEqual([], self.left(), failed)
-            again = putting(replacing, *((attrs.evolve(put, precondition=None), content) for put, content in puts))
+            again = putting(store, *((attrs.evolve(put, precondition=None), content) for put, content in puts))
             self.assertTrue(all(isinstance(result, Entry) for result in again), (failed, again))
-            self.end(replacing)
+            store.close()
             for put, _ in puts:
                 os.unlink(self.path(str(put.endpoint)))
             for folder in ("new/er", "new"):
@@ -159,7 +165,7 @@ class FailureTests(ReplacingCase):
         """After a rename that may not last the answer says so."""
         self.lay("old.txt")
         system = Failing(7)
-        (result,) = self.together(self.replacing(system), put_of("old.txt", b"new"))
+        (result,) = self.together(self.store(system), put_of("old.txt", b"new"))
         self.assertEqual(system.failed, "fsync_directory")
         self.assertIsInstance(result, Internal)
         self.assertIn("in doubt", str(result))
@@ -181,14 +187,14 @@ class FailureTests(ReplacingCase):
 
         for putting in (self.together, self.streamed):
             system = Counting(2)
-            replacing = self.replacing(system)
-            (result,) = putting(replacing, put_of("old.txt", b"new"))
+            store = self.store(system)
+            (result,) = putting(store, put_of("old.txt", b"new"))
             self.assertIsInstance(result, Internal)
             self.assertEqual((system.failed, system.synced), ("fsync", 1))
-            self.end(replacing)
+            store.close()
 
 
-class ShortWriteTests(ReplacingCase):
+class ShortWriteTests(StoreCase):
     """A disk that takes a little at a time, and says so."""
 
     def test_all_is_written(self) -> None:
@@ -203,11 +209,11 @@ class ShortWriteTests(ReplacingCase):
 
         content = bytes(range(256)) * 10
         for putting in (self.together, self.streamed):
-            replacing = self.replacing(Short())
-            (result,) = putting(replacing, put_of("file", content))
+            store = self.store(Short())
+            (result,) = putting(store, put_of("file", content))
             assert isinstance(result, Entry)
             self.assertEqual(self.content("file"), content)
-            self.end(replacing)
+            store.close()
 
     def test_nothing_is_taken(self) -> None:
         """A disk that takes nothing more does not keep a thread for ever."""
@@ -219,33 +225,20 @@ class ShortWriteTests(ReplacingCase):
                 """Take nothing."""
                 return 0
 
-        (result,) = self.together(self.replacing(Stuck()), put_of("file", b"content"))
+        (result,) = self.together(self.store(Stuck()), put_of("file", b"content"))
         self.assertIsInstance(result, Internal)
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
 
-class LyingDiskTests(ReplacingCase):
+class LyingDiskTests(StoreCase):
     """C5: a disk that says that it wrote what it did not."""
 
     def test_never_answered(self) -> None:
         """Fewer bytes on the disk than were given to it: no answer, and the old content stands."""
         for putting in (self.together, self.streamed):
             self.lay("old.txt", b"old")
-            replacing = self.replacing(Lying())
-            (result,) = putting(replacing, put_of("old.txt", b"n" * 2500))
+            store = self.store(Lying())
+            (result,) = putting(store, put_of("old.txt", b"n" * 2500))
             self.assertIsInstance(result, Internal)
             self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
-            self.end(replacing)
-
-    def test_control(self) -> None:
-        """Without the look at the size the short file would have its name now."""
-        replacing = self.replacing(Lying())
-        put, content = put_of("old.txt", b"new")
-        place = replacing.jail.place(put.endpoint.parent)
-        draft = replacing.drafts.new("0" * 32, place, put.endpoint.parent, None)
-        draft.write(content)
-        arrival = pending_rename(put, draft, place, None, str(put.hash))
-        replacing.publishing.publish([arrival])
-        draft.close()
-        os.close(place.fd)
-        self.assertEqual(self.content("old.txt"), b"ne")
+            store.close()

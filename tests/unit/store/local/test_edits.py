@@ -15,7 +15,7 @@ from homeftp.errors import Changed
 from homeftp.store.local import read as reading
 from homeftp.store.local.store import LocalStore
 from tests.support.needs import LONG
-from tests.support.stores import ShareCase, sha
+from tests.support.stores import StoreCase, sha
 
 READINGS = 20_000 if LONG else 1000
 OFTEN = READINGS // 20
@@ -31,9 +31,9 @@ PIECE = 16 * 1024
 Reading = Callable[[LocalStore], "str | None"]
 
 
-def read_in_pieces(share: LocalStore) -> str | None:
+def read_in_pieces(store: LocalStore) -> str | None:
     """As a large file is sent: piece by piece, and at the end it is said whether that was one file."""
-    file = share.open(parse("file"))
+    file = store.open(parse("file"))
     try:
         content = b"".join(file.read(offset, PIECE) for offset in range(0, file.entry.size, PIECE))
         known = file.entry.hash
@@ -43,18 +43,18 @@ def read_in_pieces(share: LocalStore) -> str | None:
         file.close()
 
 
-def read_at_once(share: LocalStore) -> str | None:
+def read_at_once(store: LocalStore) -> str | None:
     """As many small files are sent."""
-    (file,) = share.open_many([parse("file")], inline=2**24)
+    (file,) = store.open_many([parse("file")], inline=2**24)
     if isinstance(file, Exception):
         raise file
     assert file.content is not None
     return file.entry.hash if file.entry.hash == sha(file.content) else f"{file.entry.hash} for other content"
 
 
-def hash_only(share: LocalStore) -> str | None:
+def hash_only(store: LocalStore) -> str | None:
     """As it is compared."""
-    file = share.open(parse("file"))
+    file = store.open(parse("file"))
     try:
         for _ in file.hash_steps():
             pass
@@ -63,9 +63,9 @@ def hash_only(share: LocalStore) -> str | None:
         file.close()
 
 
-def look(share: LocalStore) -> str | None:
+def look(store: LocalStore) -> str | None:
     """As it is listed, with the hash that is known."""
-    found = share.stat(parse("file"))
+    found = store.stat(parse("file"))
     return None if found is None else found.hash
 
 
@@ -126,7 +126,7 @@ class Editor(Thread):
         os.truncate(self._path, len(self._becomes(self._now[: -self._chance.randrange(1, SIZE // 2)])))
 
 
-class EditTests(ShareCase):
+class EditTests(StoreCase):
     """Many readers and one editor."""
 
     def race(self) -> tuple[int, int, list[str]]:
@@ -135,7 +135,7 @@ class EditTests(ShareCase):
         It goes on until there were many of both, however seldom the editor has its turn.
         """
         editor = Editor(self.path("file"))
-        share = self.share()
+        store = self.store()
         wrong: list[str] = []
         well = refused = 0
         lock = Lock()
@@ -149,7 +149,7 @@ class EditTests(ShareCase):
                 number += 1
                 reading = READINGS_OF[number % len(READINGS_OF)]
                 try:
-                    found = reading(share)
+                    found = reading(store)
                 except Changed:
                     with lock:
                         refused += 1

@@ -8,7 +8,7 @@ from typing import Any
 from homeftp.endpoint import parse
 from homeftp.model import Entry, WriteRequest
 from homeftp.syscalls import System
-from tests.support.stores import LONG_AGO, ShareCase, put_of, sha
+from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 
 OURS, THEIRS = b"ours", b"not!"
 
@@ -41,13 +41,13 @@ class Meddling(System):
         os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
-class MeddlingTests(ShareCase):
+class MeddlingTests(StoreCase):
     """Whatever is answered is of what was put; of what stands there now nothing is believed."""
 
     def setUp(self) -> None:
         super().setUp()
         self.system = Meddling()
-        self.served = self.share(system=self.system)
+        self.served = self.store(system=self.system)
 
     def check(self, answer: object) -> None:
         """Of the answer, and of what the server then says of the other program's file."""
@@ -67,10 +67,10 @@ class MeddlingTests(ShareCase):
 
     def test_put(self) -> None:
         """A large file."""
-        incoming = self.served.upload(self.ours("file")[0])
-        incoming.write(OURS)
+        upload = self.served.upload(self.ours("file")[0])
+        upload.write(OURS)
         self.system.armed = True
-        self.check(incoming.commit())
+        self.check(upload.commit())
 
     def test_put_many(self) -> None:
         """Small files."""

@@ -13,19 +13,19 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, NotFound, WrongKind
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
-from homeftp.store.local.read import AT_ONCE, LocalFile
-from tests.support.stores import LONG_AGO, ShareCase, put_of, sha
+from homeftp.store.local.read import BATCH, LocalFile
+from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 
 CONTENT = b"0123456789"
 
 
-class ReadingCase(ShareCase):
+class ReadingCase(StoreCase):
     """A share that holds one old file."""
 
     def setUp(self) -> None:
         super().setUp()
         self.lay("file.txt", CONTENT)
-        self.files = self.share()
+        self.files = self.store()
 
     def open(self) -> LocalFile:
         """The file, open; it is closed at the end of the test."""
@@ -211,7 +211,7 @@ class OpenManyTests(ReadingCase):
 
     def test_many(self) -> None:
         """Any number goes in one call."""
-        names = [f"{number}.txt" for number in range(2 * AT_ONCE + 3)]
+        names = [f"{number}.txt" for number in range(2 * BATCH + 3)]
         for name in names:
             self.lay(name, name.encode())
         results = self.files.open_many([parse(name) for name in names], 100)
@@ -255,7 +255,7 @@ class LookTests(ReadingCase):
                 self.files.stat(parse(name))
 
 
-class FiletypeTests(ShareCase):
+class FiletypeTests(StoreCase):
     """The owner's list of types."""
 
     def test_reading(self) -> None:
@@ -263,16 +263,16 @@ class FiletypeTests(ShareCase):
         self.lay("a.exe")
         self.lay("a.txt")
         os.mkdir(self.path("folder.exe"))
-        share = self.share(filetypes=(".txt",))
+        store = self.store(filetypes=(".txt",))
         with self.assertRaises(FiletypeNotAllowed):
-            share.stat(parse("a.exe"))
+            store.stat(parse("a.exe"))
         for name in ("a.exe", "missing.exe"):
             with self.assertRaises(FiletypeNotAllowed):
-                share.open(parse(name))
-            (result,) = share.open_many([parse(name)], 100)
+                store.open(parse(name))
+            (result,) = store.open_many([parse(name)], 100)
             self.assertIsInstance(result, FiletypeNotAllowed)
         with self.assertRaises(WrongKind):
-            share.open(parse("folder.exe"))
-        share.open(parse("a.txt")).close()
-        found = share.stat(parse("folder.exe"))
+            store.open(parse("folder.exe"))
+        store.open(parse("a.txt")).close()
+        found = store.stat(parse("folder.exe"))
         assert found is not None

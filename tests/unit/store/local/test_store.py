@@ -49,18 +49,6 @@ class LocalStoreTests(StoreContract, SynchronousTestCase):
         """The machine's own."""
         return System()
 
-    def test_unknown_size(self) -> None:
-        """Without a declared size as much is stored as comes."""
-        super().test_unknown_size()
-
-    test_unknown_size.todo = "uploads of unknown size"  # type: ignore[attr-defined]
-
-    def test_file_size(self) -> None:
-        """A file over the owner's limit is refused, as soon as it is known to be."""
-        super().test_file_size()
-
-    test_file_size.todo = "uploads of unknown size"  # type: ignore[attr-defined]
-
 
 class FullOptionsTests(LocalStoreTests):
     """The contract, with every option set."""

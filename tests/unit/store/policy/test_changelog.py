@@ -15,14 +15,14 @@ from homeftp.endpoint import parse
 from homeftp.errors import Internal, Refusal
 from homeftp.interfaces import UnrecordedChanges
 from homeftp.model import ABSENT, SERVER, Actor, Change
+from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.saferoot import DirHandle
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.store import LocalStore
-from homeftp.store.local.writes.commit import InDoubt
 from homeftp.store.policy.changelog import described
 from homeftp.syscalls import System
 from tests.support import replay
-from tests.support.stores import ShareCase, put_of, sha
+from tests.support.stores import StoreCase, put_of, sha
 
 ANN = Actor("ann", "laptop", "192.0.2.1", "PUSH")
 
@@ -33,8 +33,8 @@ FOLDERS = ["d", "d/e", "q", "q/d", "q/r", "new"]
 class Busybody:
     """Changes a share at random, by the same few names as others do at the same time."""
 
-    def __init__(self, share: LocalStore, seed: int) -> None:
-        self._share = share
+    def __init__(self, store: LocalStore, seed: int) -> None:
+        self._store = store
         self._chance = random.Random(seed)
         self.done = 0
 
@@ -54,36 +54,36 @@ class Busybody:
             put_of(name, self._chance.randbytes(9), hash=None, precondition=self._chance.choice([None, None, ABSENT]))
             for name in self._chance.sample(FILES, 3)
         ]
-        self._share.write_many(puts)
+        self._store.write_many(puts)
 
     def put_large(self) -> None:
         """One by itself."""
         put, content = put_of(self._chance.choice(FILES), self._chance.randbytes(9))
-        incoming = self._share.upload(put)
-        incoming.write(content)
-        incoming.commit()
+        upload = self._store.upload(put)
+        upload.write(content)
+        upload.commit()
 
     def make(self) -> None:
         """A directory."""
-        self._share.make_directory(put_of(self._chance.choice(FOLDERS), b"", hash=None)[0])
+        self._store.make_directory(put_of(self._chance.choice(FOLDERS), b"", hash=None)[0])
 
     def remove(self) -> None:
         """A file or a directory, with all that is in it perhaps."""
         name = self._chance.choice([*FILES, *FOLDERS])
-        for _ in self._share.remove(parse(name), None, self._chance.random() < 0.3):
+        for _ in self._store.remove(parse(name), None, self._chance.random() < 0.3):
             pass
 
     def move(self) -> None:
         """A file or a directory."""
         names = self._chance.choice([FILES, FOLDERS])
-        self._share.move(parse(self._chance.choice(names)), parse(self._chance.choice(names)), None, None)
+        self._store.move(parse(self._chance.choice(names)), parse(self._chance.choice(names)), None, None)
 
     def restore(self) -> None:
         """A version."""
-        self._share.restore(parse(self._chance.choice(FILES)), None, None)
+        self._store.restore(parse(self._chance.choice(FILES)), None, None)
 
 
-class ReplayTests(ShareCase):
+class ReplayTests(StoreCase):
     """What was written down is what was done."""
 
     def test_replay(self) -> None:
@@ -91,8 +91,8 @@ class ReplayTests(ShareCase):
         state = os.path.abspath(self.mktemp())
         audit = Audit(state, size=20_000, kept=100)
         self.addCleanup(audit.close)
-        share = self.share(record=audit.changed)
-        changing = [Busybody(share, seed) for seed in range(4)]
+        store = self.store(record=audit.changed)
+        changing = [Busybody(store, seed) for seed in range(4)]
         threads = [threading.Thread(target=each.change, args=(150,)) for each in changing]
         for thread in threads:
             thread.start()
@@ -120,7 +120,7 @@ class ReplayTests(ShareCase):
         raise AssertionError("no file was changed twice")
 
 
-class WrittenTests(ShareCase):
+class WrittenTests(StoreCase):
     """What the log is told."""
 
     def setUp(self) -> None:
@@ -143,11 +143,11 @@ class WrittenTests(ShareCase):
 
     def test_facts(self) -> None:
         """Sizes and hashes of what is there now, and of what was, where that is known; and who asked for it."""
-        share = self.share(record=self.record)
+        store = self.store(record=self.record)
         put, content = put_of("n/ew", b"four", actor=ANN)
-        share.write_many([(put, content)])
-        share.write_many([put_of("n/ew", b"sevenly", precondition=sha(b"four"), actor=ANN)])
-        list(share.bind(ANN).remove(parse("n/ew"), sha(b"sevenly"), False))
+        store.write_many([(put, content)])
+        store.write_many([put_of("n/ew", b"sevenly", precondition=sha(b"four"), actor=ANN)])
+        list(store.bind(ANN).remove(parse("n/ew"), sha(b"sevenly"), False))
         self.assertEqual({each.actor for each in self.told}, {ANN})
         folder, added, replaced, removed = self.told
         self.assertEqual((folder.what, folder.kind, folder.endpoint.whole), ("add", "directory", "n"))
@@ -158,50 +158,50 @@ class WrittenTests(ShareCase):
 
     def test_each(self) -> None:
         """Each file and each directory that is made, removed or moved has its own line; what is refused has none."""
-        share = self.share(record=self.record)
-        share.make_directory(put_of("m/n", b"", hash=None, mtime_us=None)[0])
+        store = self.store(record=self.record)
+        store.make_directory(put_of("m/n", b"", hash=None, mtime_us=None)[0])
         self.assertEqual(self.summary(), [("add", "directory", "m"), ("add", "directory", "m/n")])
-        share.make_directory(put_of("m/n", b"", hash=None)[0])
+        store.make_directory(put_of("m/n", b"", hash=None)[0])
         self.assertEqual(self.summary(), [("metadata", "directory", "m/n")])
-        share.write_many([put_of("m/n/f", b"x"), put_of("m/g", b"y")])
+        store.write_many([put_of("m/n/f", b"x"), put_of("m/g", b"y")])
         self.summary()
-        share.move(parse("m/g"), parse("m/n/f"), None, None)
-        share.move(parse("m"), parse("o"), None, None)
+        store.move(parse("m/g"), parse("m/n/f"), None, None)
+        store.move(parse("m"), parse("o"), None, None)
         self.assertEqual(self.summary(), [("move", "file", "m/g", "m/n/f"), ("move", "directory", "m", "o")])
-        share.restore(parse("m/n/f"), None, None)
+        store.restore(parse("m/n/f"), None, None)
         made = [("add", "directory", "m"), ("add", "directory", "m/n")]
         self.assertEqual(self.summary(), [*made, ("add", "file", "m/n/f")])
-        list(share.remove(parse("o"), None, True))
+        list(store.remove(parse("o"), None, True))
         gone = [("delete", "file", "o/n/f"), ("delete", "directory", "o/n"), ("delete", "directory", "o")]
         self.assertEqual(self.summary(), gone)
-        (refused,) = share.write_many([put_of("m/n/f", b"z", precondition=ABSENT)])
+        (refused,) = store.write_many([put_of("m/n/f", b"z", precondition=ABSENT)])
         self.assertIsInstance(refused, Refusal)
-        self.assertRaises(Refusal, lambda: list(share.remove(parse("m"), None, False)))
+        self.assertRaises(Refusal, lambda: list(store.remove(parse("m"), None, False)))
         self.assertEqual(self.summary(), [])
 
     def test_owed_at_the_end(self) -> None:
         """What could not be written down is when the share is closed, if it can be by then; nothing leaks meanwhile."""
-        share = self.share(record=self.record)
-        share.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
+        store = self.store(record=self.record)
+        store.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
         self.summary()
         before = len(os.listdir("/proc/self/fd"))
         self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.assertRaises(Internal, share.make_directory, put_of("a/b/c", b"", hash=None)[0])
+        self.assertRaises(Internal, store.make_directory, put_of("a/b/c", b"", hash=None)[0])
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
         self.failure = None
-        share.close()
+        store.close()
         self.assertEqual(self.summary(), [("add", "directory", name) for name in ("a", "a/b", "a/b/c")])
 
     def test_lost_at_the_end(self) -> None:
         """What cannot be recorded when the store is closed is reported, every change by itself; the folder is free."""
-        share = self.share(record=self.record)
+        store = self.store(record=self.record)
         self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.assertRaises(Internal, share.bind(ANN).make_directory, put_of("a/b", b"", hash=None)[0])
-        lost = self.assertRaises(UnrecordedChanges, share.close)
+        self.assertRaises(Internal, store.bind(ANN).make_directory, put_of("a/b", b"", hash=None)[0])
+        lost = self.assertRaises(UnrecordedChanges, store.close)
         self.assertIn("No space left", lost.message)
         names = [(each.what, each.endpoint.whole, each.actor) for each in lost.changes]
         self.assertEqual(names, [("add", "a", ANN), ("add", "a/b", ANN)])
-        self.share().close()
+        self.store().close()
         self.assertEqual(described(lost.changes[0]), "add directory a (ann, laptop, 192.0.2.1)")
         moved = Change("move", "file", parse("a"), SERVER, parse("b/c"))
         self.assertEqual(described(moved), "move file a to b/c (the server)")
@@ -222,9 +222,9 @@ class WrittenTests(ShareCase):
                 self.exchanged = True
 
         system = NoLinks()
-        share = self.share(system, record=self.record)
-        self.put(share, "file", b"old")
-        self.put(share, "file", b"newer")
+        store = self.store(system, record=self.record)
+        self.put(store, "file", b"old")
+        self.put(store, "file", b"newer")
         self.summary()
         system.exchanged = False
 
@@ -232,38 +232,38 @@ class WrittenTests(ShareCase):
             return [OSError(5, "the disk") if system.exchanged else None for _ in places]
 
         with mock.patch.object(Fsync, "directories", fail):
-            (refused,) = share.write_many([put_of("file", b"newest")])
+            (refused,) = store.write_many([put_of("file", b"newest")])
         self.assertIsInstance(refused, InDoubt)
         self.assertEqual((self.content("file"), self.summary()), (b"newest", [("replace", "file", "file")]))
 
     def test_unwritable(self) -> None:
         """A log that fails fails the change, and lets nothing more be changed until what is owed is written."""
-        share = self.share(record=self.record)
+        store = self.store(record=self.record)
         self.lay("file.txt")
         self.lay("a/file.txt")
         for number in (errno.ENOSPC, errno.EIO):
             self.failure = OSError(number, os.strerror(number))
-            (result,) = share.write_many([put_of("first", b"%d" % number)])
+            (result,) = store.write_many([put_of("first", b"%d" % number)])
             self.assertIsInstance(result, Internal)
             self.assertIn("the change was made", str(result))
             self.assertEqual(self.content("first"), b"%d" % number)
             before = replay.tree_of(self.root)
-            (result,) = share.write_many([put_of("second", b"2")])
+            (result,) = store.write_many([put_of("second", b"2")])
             self.assertIsInstance(result, Internal)
             self.assertIn("changes are refused until", str(result))
             for change in (
-                lambda: share.make_directory(put_of("new/er", b"", hash=None)[0]),
-                lambda: share.make_directory(put_of("a", b"", hash=None)[0]),
-                lambda: list(share.remove(parse("file.txt"), None, False)),
-                lambda: list(share.remove(parse("a"), None, True)),
-                lambda: share.move(parse("file.txt"), parse("other"), None, None),
-                lambda: share.move(parse("a"), parse("z"), None, None),
-                lambda: self.stream(share, "large", bytes(2 * MIB), piece=MIB),
+                lambda: store.make_directory(put_of("new/er", b"", hash=None)[0]),
+                lambda: store.make_directory(put_of("a", b"", hash=None)[0]),
+                lambda: list(store.remove(parse("file.txt"), None, False)),
+                lambda: list(store.remove(parse("a"), None, True)),
+                lambda: store.move(parse("file.txt"), parse("other"), None, None),
+                lambda: store.move(parse("a"), parse("z"), None, None),
+                lambda: self.stream(store, "large", bytes(2 * MIB), piece=MIB),
             ):
                 self.assertIn("changes are refused", str(self.assertRaises(Internal, change)))
             self.assertEqual(replay.tree_of(self.root), before)
             self.failure = None
-            (result,) = share.write_many([put_of("second", b"2")])
+            (result,) = store.write_many([put_of("second", b"2")])
             self.assertNotIsInstance(result, Exception)
             names = [each.endpoint.whole for each in self.told]
             self.assertEqual(names, ["first", "second"])

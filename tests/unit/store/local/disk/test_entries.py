@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import parse
 from homeftp.errors import FiletypeNotAllowed
 from homeftp.model import Entry
-from homeftp.store.local.disk.entries import Filetypes, entry_of
+from homeftp.store.local.disk.entries import entry_of
+from homeftp.store.policy.filetypes import Filetypes
 
 
 class EntryTests(SynchronousTestCase):

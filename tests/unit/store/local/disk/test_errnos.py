@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Busy, Forbidden, Internal, NoSpace, NotFound, Refusal, WrongKind
-from homeftp.store.local.disk.errnos import catch, format_size, refusal
+from homeftp.store.local.disk.errnos import catch, refusal
+from homeftp.store.policy.wording import format_size
 
 TABLE: dict[type[Refusal], tuple[int, ...]] = {
     NotFound: (errno.ENOENT,),
@@ -44,10 +45,10 @@ class RefusalTests(SynchronousTestCase):
         """A full disk: how much was needed, and how much is free where that is known."""
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         known = refusal(error, parse("a"), size=3_000_000_000, free=1_500).message
-        self.assertEqual(known, "the server's disk has no room for a: it needs 3.0 GB, 1.5 kB are free")
+        self.assertEqual(known, "no space for a on the server's disk: it needs 3.0 GB, 1.5 kB are free")
         unknown = refusal(error, parse("a"), size=3).message
-        self.assertEqual(unknown, "the server's disk has no room for a: it needs 3 bytes")
-        self.assertIn("a quota", refusal(error, parse("a"), size=1, free=1_500).message)
+        self.assertEqual(unknown, "no space for a on the server's disk: it needs 3 bytes")
+        self.assertIn("a disk quota", refusal(error, parse("a"), size=1, free=1_500).message)
 
     def test_units(self) -> None:
         """Sizes are for people."""

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
-from homeftp.store.local.disk.saferoot import SafeRoot, set_mode
+from homeftp.store.local.disk.handles import set_mode
+from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support.stores import made_by_hand, snapshot
 
@@ -37,12 +38,12 @@ class WalkTests(SynchronousTestCase):
         system = System()
         if not self.walk and not system.has_openat2:
             raise SkipTest("this kernel has no openat2")
-        self.jail = SafeRoot(self.root, system, walk=self.walk)
-        self.addCleanup(self.jail.close)
+        self.safe_root = SafeRoot(self.root, system, walk=self.walk)
+        self.addCleanup(self.safe_root.close)
 
     def read(self, name: str) -> bytes:
         """A file's content, by way of the jail."""
-        fd, found = self.jail.file(parse(name))
+        fd, found = self.safe_root.open_file(parse(name))
         try:
             return os.read(fd, found.st_size)
         finally:
@@ -50,7 +51,14 @@ class WalkTests(SynchronousTestCase):
 
     def refused(self, endpoint: Endpoint) -> list[type[Exception]]:
         """What each way in says to an endpoint; a descriptor that one gives is a hole."""
-        ways = (self.jail.file, self.jail.place, self.jail.look, self.jail.way, self.jail.nearest, self.jail.make)
+        ways = (
+            self.safe_root.open_file,
+            self.safe_root.open_directory,
+            self.safe_root.stat,
+            self.safe_root.open_for_lookup,
+            self.safe_root.open_nearest,
+            self.safe_root.make_directories,
+        )
         answers = []
         for way in ways:
             with self.assertRaises(Refusal) as caught:
@@ -66,20 +74,20 @@ class WalkTests(SynchronousTestCase):
         """What is not there is NOT_FOUND, whichever part is missing, and a file has nothing beneath it."""
         for name in ("x", "x/y/z", "a/x", "a/b/file.txt/x", "a/b/file.txt/x/y"):
             with self.assertRaises(NotFound):
-                self.jail.file(parse(name))
+                self.safe_root.open_file(parse(name))
             with self.assertRaises(NotFound):
-                self.jail.place(parse(name))
-            self.assertIsNone(self.jail.look(parse(name)))
+                self.safe_root.open_directory(parse(name))
+            self.assertIsNone(self.safe_root.stat(parse(name)))
 
     def test_wrong_kind(self) -> None:
         """A directory is no file, and a file is no directory."""
         for endpoint in (parse("a"), parse("a/b"), ROOT):
             with self.assertRaises(WrongKind):
-                self.jail.file(endpoint)
+                self.safe_root.open_file(endpoint)
         with self.assertRaises(WrongKind):
-            self.jail.place(parse("a/b/file.txt"))
+            self.safe_root.open_directory(parse("a/b/file.txt"))
         with self.assertRaises(WrongKind):
-            self.jail.make(parse("a/b/file.txt/x"))
+            self.safe_root.make_directories(parse("a/b/file.txt/x"))
 
     def test_planted_link(self) -> None:
         """B3: a symbolic link is refused as the root's child, as a parent and as a leaf; the outside is untouched."""
@@ -92,12 +100,12 @@ class WalkTests(SynchronousTestCase):
             self.assertEqual(set(self.refused(parse(name))), {WrongKind}, name)
         for name in ("child", "a/parent", "a/b/leaf.txt", "a/b/inside.txt"):
             with self.assertRaises(WrongKind):
-                self.jail.file(parse(name))
+                self.safe_root.open_file(parse(name))
             with self.assertRaises(WrongKind):
-                self.jail.place(parse(name))
+                self.safe_root.open_directory(parse(name))
             with self.assertRaises(WrongKind):
-                self.jail.make(parse(f"{name}/made"))
-            found = self.jail.look(parse(name))
+                self.safe_root.make_directories(parse(f"{name}/made"))
+            found = self.safe_root.stat(parse(name))
             assert found is not None
             self.assertTrue(stat.S_ISLNK(found.st_mode))
         self.assertEqual(snapshot(self.outside), before)
@@ -119,7 +127,7 @@ class WalkTests(SynchronousTestCase):
         os.mkfifo(f"{self.root}/a/fifo")
         began = time.monotonic()
         with self.assertRaises(WrongKind):
-            self.jail.file(parse("a/fifo"))
+            self.safe_root.open_file(parse("a/fifo"))
         self.assertLess(time.monotonic() - began, 1)
 
     def test_socket(self) -> None:
@@ -128,7 +136,7 @@ class WalkTests(SynchronousTestCase):
         self.addCleanup(bound.close)
         bound.bind(os.path.relpath(f"{self.root}/socket"))
         with self.assertRaises(WrongKind):
-            self.jail.file(parse("socket"))
+            self.safe_root.open_file(parse("socket"))
 
     def test_device(self) -> None:
         """B5: a device is refused, one that would give bytes for ever above all."""
@@ -137,14 +145,14 @@ class WalkTests(SynchronousTestCase):
         except PermissionError:
             raise SkipTest("only root makes devices") from None
         with self.assertRaises((WrongKind, Forbidden)):
-            self.jail.file(parse("zero"))
+            self.safe_root.open_file(parse("zero"))
 
     def test_root_moves(self) -> None:
         """B11: a root that is moved stays the root; what takes its path is not looked at."""
         os.rename(self.root, f"{self.base}/moved")
         os.symlink(self.outside, self.root)
         with self.assertRaises(NotFound):
-            self.jail.file(parse("secret.txt"))
+            self.safe_root.open_file(parse("secret.txt"))
         self.assertEqual(self.read("a/b/file.txt"), f"{self.root}/a/b/file.txt".encode())
         with open(f"{self.root}/secret.txt", "rb") as file:
             self.assertIn(b"outside", file.read(), "the control: by its path the root is now the outside")
@@ -152,35 +160,35 @@ class WalkTests(SynchronousTestCase):
     def test_place(self) -> None:
         """A directory is opened for changes, and is local: on the root's own file system."""
         for endpoint in (ROOT, parse("a"), parse("a/b")):
-            place = self.jail.place(endpoint)
-            self.assertTrue(place.local)
-            self.assertEqual(os.fstat(place.fd).st_ino, os.stat(f"{self.root}/{endpoint}").st_ino)
-            os.close(place.fd)
+            handle = self.safe_root.open_directory(endpoint)
+            self.assertTrue(handle.same_mount)
+            self.assertEqual(os.fstat(handle.fd).st_ino, os.stat(f"{self.root}/{endpoint}").st_ino)
+            os.close(handle.fd)
 
     def test_another_disk(self) -> None:
         """A directory on another file system is known as such."""
-        self.jail.device += 1
-        place = self.jail.place(parse("a"))
-        self.assertFalse(place.local)
-        os.close(place.fd)
+        self.safe_root.device += 1
+        handle = self.safe_root.open_directory(parse("a"))
+        self.assertFalse(handle.same_mount)
+        os.close(handle.fd)
 
     def test_nearest(self) -> None:
         """The nearest directory is the last on the way that is there, and its depth says which."""
         for name, depth in (("a/b", 2), ("a/b/c/d", 2), ("a/x/b", 1), ("x/y", 0)):
-            place, found = self.jail.nearest(parse(name))
+            handle, found = self.safe_root.open_nearest(parse(name))
             self.assertEqual(found, depth, name)
-            os.close(place.fd)
+            os.close(handle.fd)
 
     def test_make(self) -> None:
         """Directories are made with mode 0755, whatever the umask, and given from the last old one on."""
         before = os.umask(0o077)
         try:
-            places = self.jail.make(parse("a/new/er/est"))
+            places = self.safe_root.make_directories(parse("a/new/er/est"))
         finally:
             os.umask(before)
-        inodes = [os.fstat(place.fd).st_ino for place in places]
-        for place in places:
-            os.close(place.fd)
+        inodes = [os.fstat(handle.fd).st_ino for handle in places]
+        for handle in places:
+            os.close(handle.fd)
         paths = [f"{self.root}/{name}" for name in ("a", "a/new", "a/new/er", "a/new/er/est")]
         self.assertEqual(inodes, [os.stat(path).st_ino for path in paths])
         self.assertEqual({stat.S_IMODE(os.stat(path).st_mode) for path in paths[1:]}, {0o755})
@@ -190,12 +198,12 @@ class WalkTests(SynchronousTestCase):
         endpoint = parse("/".join(["d" * 255] * 15 + ["e" * 254, "f"]))
         self.addCleanup(shutil.rmtree, os.path.join(self.root, "d" * 255))
         self.assertEqual(len(str(endpoint)), 4096)
-        for place in self.jail.make(endpoint):
-            os.close(place.fd)
-        found = self.jail.look(endpoint)
+        for handle in self.safe_root.make_directories(endpoint):
+            os.close(handle.fd)
+        found = self.safe_root.stat(endpoint)
         assert found is not None
         self.assertTrue(stat.S_ISDIR(found.st_mode))
-        directory = self.jail.way(endpoint)
+        directory = self.safe_root.open_for_lookup(endpoint)
         os.close(directory)
 
     def test_no_descriptor_is_lost(self) -> None:
@@ -208,7 +216,7 @@ class WalkTests(SynchronousTestCase):
                 self.refused_or_none(parse(name))
             for name in ("fifo", "a", "x/y/z"):
                 with self.assertRaises(Refusal):
-                    self.jail.file(parse(name))
+                    self.safe_root.open_file(parse(name))
 
         use_all()
         before = len(os.listdir("/dev/fd"))
@@ -217,7 +225,13 @@ class WalkTests(SynchronousTestCase):
 
     def refused_or_none(self, endpoint: Endpoint) -> None:
         """Ask every way for what none can give."""
-        for way in (self.jail.file, self.jail.place, self.jail.way, self.jail.nearest, self.jail.make):
+        for way in (
+            self.safe_root.open_file,
+            self.safe_root.open_directory,
+            self.safe_root.open_for_lookup,
+            self.safe_root.open_nearest,
+            self.safe_root.make_directories,
+        ):
             with self.assertRaises(Refusal):
                 way(endpoint)
 
@@ -251,9 +265,9 @@ class RootTests(SynchronousTestCase):
         base = os.path.abspath(self.mktemp())
         os.makedirs(f"{base}/real")
         os.symlink("real", f"{base}/link")
-        jail = SafeRoot(f"{base}/link", System())
-        self.assertEqual(os.fstat(jail.root).st_ino, os.stat(f"{base}/real").st_ino)
-        jail.close()
+        root = SafeRoot(f"{base}/link", System())
+        self.assertEqual(os.fstat(root.fd).st_ino, os.stat(f"{base}/real").st_ino)
+        root.close()
 
 
 class ModeTests(SynchronousTestCase):

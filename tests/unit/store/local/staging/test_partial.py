@@ -18,17 +18,17 @@ class HoldTests(FragmentCase):
 
     def test_taken_over(self) -> None:
         """A client whose old connection is not known to be dead goes on from what it wrote; that one is over."""
-        share = self.share()
+        store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
-        old = share.upload(put)
+        old = store.upload(put)
         for start in range(0, CHECKPOINT + 2 * MIB, MIB):
             old.write(content[start : start + MIB])
-        found = share.resume_point(put.endpoint, put.hash, None, None)
+        found = store.resume_point(put.endpoint, put.hash, None, None)
         assert found is not None
         self.assertGreater(found.size, CHECKPOINT)
-        new = share.upload(put_of("a/file", content, offset=found.size)[0])
+        new = store.upload(put_of("a/file", content, offset=found.size)[0])
         list(new.verify_resumed())
-        with self.assertRaisesRegex(Changed, "another upload goes on"):
+        with self.assertRaisesRegex(Changed, "took over: this one ended"):
             old.write(content[CHECKPOINT + 2 * MIB :])
         old.suspend()
         old.abort()
@@ -38,74 +38,74 @@ class HoldTests(FragmentCase):
 
     def test_offered_from_where_it_is(self) -> None:
         """What is gone on with from earlier on is offered from there on, once it is known to be good, and no later."""
-        share = self.share()
-        put = self.cut(share)
+        store = self.store()
+        put = self.cut(store)
         whole = ResumePoint(HALF, sha(CONTENT[:HALF]))
-        first = share.upload(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
-        self.assertEqual(self.arrived(share, put), whole)
+        first = store.upload(put_of("a/file", CONTENT, offset=RESUMABLE)[0])
+        self.assertEqual(self.arrived(store, put), whole)
         for _ in first.verify_resumed():
-            self.assertEqual(self.arrived(share, put), whole)
-        self.assertEqual(self.arrived(share, put), ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
+            self.assertEqual(self.arrived(store, put), whole)
+        self.assertEqual(self.arrived(store, put), ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
         first.write(CONTENT[RESUMABLE : RESUMABLE + 10])
         first.suspend()
-        there = self.arrived(share, put)
+        there = self.arrived(store, put)
         assert there is not None
         self.assertEqual(there.size, RESUMABLE + 10)
-        self.go_on(share, there.size).commit()
+        self.go_on(store, there.size).commit()
         self.assertEqual(self.content("a/file"), CONTENT)
 
     def test_cut_while_read_again(self) -> None:
         """A client that goes away before all of it has been read again has lost nothing, wherever it went on from."""
         for offset in (RESUMABLE + 5, HALF):
-            share = self.share()
-            put = self.cut(share)
-            again = share.upload(put_of("a/file", CONTENT, offset=offset)[0])
+            store = self.store()
+            put = self.cut(store)
+            again = store.upload(put_of("a/file", CONTENT, offset=offset)[0])
             next(again.verify_resumed())
             again.suspend()
-            self.assertEqual(self.arrived(share, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
+            self.assertEqual(self.arrived(store, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
             with open(self.file(), "rb") as file:
                 self.assertEqual(file.read(), CONTENT[:HALF])
-            self.go_on(share, HALF).commit()
+            self.go_on(store, HALF).commit()
             self.assertEqual((self.content("a/file"), self.left()), (CONTENT, []))
-            share.close()
+            store.close()
 
     def test_newest(self) -> None:
         """All that is written may be gone on with at once; it is noted, for after a crash, every so often."""
-        share = self.share()
+        store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
-        old = share.upload(put)
+        old = store.upload(put)
         self.addCleanup(old.abort)
         sizes = []
         for start in range(0, CHECKPOINT + 2 * MIB, MIB):
             old.write(content[start : start + MIB])
-            self.assertEqual(self.arrived(share, put), ResumePoint(start + MIB, sha(content[: start + MIB])))
+            self.assertEqual(self.arrived(store, put), ResumePoint(start + MIB, sha(content[: start + MIB])))
             with open(self.file() + SUFFIX.decode()) as note:
                 sizes.append(json.loads(note.readlines()[-1])["size"])
         self.assertEqual(sorted(set(sizes)), [MIB, CHECKPOINT + MIB])
 
     def test_too_late(self) -> None:
         """One that is whole is nobody else's any more."""
-        share = self.share()
-        self.cut(share)
-        first = self.go_on(share, HALF)
-        second = self.go_on(share, HALF)
+        store = self.store()
+        self.cut(store)
+        first = self.go_on(store, HALF)
+        second = self.go_on(store, HALF)
         with self.assertRaises(Changed):
             first.commit()
         self.assertEqual(second.commit().hash, sha(CONTENT))
         with self.assertRaises(Changed):
-            self.go_on(share, HALF)
+            self.go_on(store, HALF)
 
     def test_never_mixed(self) -> None:
         """Two uploads of different contents to one endpoint, cut and gone on with in turns, end as one or the other."""
-        share = self.share()
+        store = self.store()
         contents = [os.urandom(3 * MIB) for _ in range(2)]
         for number, content in enumerate(contents):
-            incoming = share.upload(put_of("a/file", content, mtime_us=LONG_AGO + number)[0])
-            incoming.write(content[:HALF])
-            incoming.suspend()
+            upload = store.upload(put_of("a/file", content, mtime_us=LONG_AGO + number)[0])
+            upload.write(content[:HALF])
+            upload.suspend()
         for number, content in enumerate(contents):
-            incoming = share.upload(put_of("a/file", content, mtime_us=LONG_AGO + number, offset=HALF)[0])
-            list(incoming.verify_resumed())
-            incoming.write(content[HALF:])
-            incoming.commit()
+            upload = store.upload(put_of("a/file", content, mtime_us=LONG_AGO + number, offset=HALF)[0])
+            list(upload.verify_resumed())
+            upload.write(content[HALF:])
+            upload.commit()
             self.assertEqual(self.content("a/file"), content)

@@ -1,4 +1,4 @@
-"""Where new content is written: under names of its own, and swept at the start."""
+"""Temp files: names that nobody else can use, and their removal at the start."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import os
 import shutil
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import BadEndpoint
+from homeftp.errors import BadEndpoint, Internal
 from homeftp.model import Entry
+from homeftp.store.local.staging.tempfile import TempFiles
+from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
-from tests.support.stores import ReplacingCase, put_of
+from tests.support.stores import Lying, StoreCase, put_of
 
 TOKEN = "0123456789abcdef" * 2
 
 
-class DraftTests(ReplacingCase):
-    """Temporary files."""
+class TempFileTests(StoreCase):
+    """Temp files in the metadata directory."""
 
     def test_names(self) -> None:
-        """B9: no endpoint names a draft, in any spelling, nor our folder."""
+        """No endpoint names a temp file or the metadata directory, in any spelling."""
         for name in (
             ".homeftp",
             ".homeftp/incoming/x",
@@ -32,100 +34,129 @@ class DraftTests(ReplacingCase):
         self.assertEqual(str(parse(".homeftp2")), ".homeftp2", "the control")
 
     def test_sweep(self) -> None:
-        """What a crash left is gone after the start, whatever it is; nothing else is touched."""
+        """Everything that a crash left is removed at the start; nothing else is touched."""
         os.makedirs(self.path(".homeftp/incoming/planted"))
         self.lay(".homeftp/incoming/orphan", b"half a file")
         self.lay(".homeftp/incoming/\udcff", b"half a file")
         self.lay(".homeftp/kept", b"")
         os.symlink(self.outside, self.path(".homeftp/incoming/link"))
-        self.share()
+        self.store()
         self.assertEqual(self.left(), ["planted"])
         self.assertEqual(sorted(os.listdir(self.path(".homeftp"))), ["incoming", "kept", "lock", "partial", "versions"])
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
     def test_never_opened_twice(self) -> None:
-        """A draft whose name is taken already is refused, not shared."""
-        replacing = self.replacing(System())
-        place = replacing.jail.place(ROOT)
-        self.addCleanup(os.close, place.fd)
-        draft = replacing.drafts.new(TOKEN, place, ROOT, None)
-        self.addCleanup(draft.close)
+        """A name that exists is refused, not reused."""
+        root, metadata_dir = self.opened_root()
+        temp_files = TempFiles(root, System(), metadata_dir)
+        handle = root.open_directory(ROOT)
+        self.addCleanup(os.close, handle.fd)
+        temp_file = temp_files.create(TOKEN, handle, ROOT, None)
+        self.addCleanup(temp_file.close)
         with self.assertRaises(FileExistsError):
-            replacing.drafts.new(TOKEN, place, ROOT, None)
+            temp_files.create(TOKEN, handle, ROOT, None)
 
     def test_different_names(self) -> None:
-        """Each of many drafts has its own name, with 128 bits that nobody can guess."""
-        share = self.share()
-        incomings = [share.upload(put_of("same", b"")[0]) for _ in range(20)]
+        """Each temp file has a name of its own with 128 random bits."""
+        store = self.store()
+        uploads = [store.upload(put_of("same", b"")[0]) for _ in range(20)]
         names = self.left()
         self.assertEqual(len(set(names)), 20)
         for name in names:
             self.assertRegex(name, r"\A[0-9a-f]{32}\Z")
-        for incoming in incomings:
-            incoming.abort()
+        for upload in uploads:
+            upload.abort()
         self.assertEqual(self.left(), [])
 
 
-class ElsewhereTests(ReplacingCase):
-    """Another disk inside the share, which a rename from our folder cannot reach."""
+class OtherDiskTests(StoreCase):
+    """Another disk that is mounted inside the root: a rename from the metadata directory cannot reach it."""
 
     def setUp(self) -> None:
-        """A root whose every directory counts as one of another disk."""
+        """Make a directory that counts as one on another disk."""
         super().setUp()
         os.makedirs(self.path("disk/a"))
-        self.tools = self.replacing(System())
-        self.tools.jail.device += 1
+
+    def other_disk(self) -> LocalStore:
+        """A store for which every directory is on another disk."""
+        store = self.store()
+        store._root.device += 1
+        return store
+
+    def abandon(self) -> None:
+        """Leave a temp file on the other disk, as a crash does."""
+        root, metadata_dir = self.opened_root()
+        root.device += 1
+        handle = root.open_directory(parse("disk/a"))
+        TempFiles(root, System(), metadata_dir).create(TOKEN, handle, parse("disk/a"), None).write(b"half")
+        os.close(handle.fd)
+        metadata_dir.close()
+        root.close()
+        self.assertEqual(os.listdir(self.path("disk/a")), [f".homeftp-{TOKEN}"])
 
     def test_beside(self) -> None:
-        """The draft lies on the target's disk, under a reserved name, and our folder knows where."""
-        incoming = self.tools
-        put, content = put_of("disk/a/new/file.txt", b"content" * 500)
-        for putting in (self.streamed, self.together):
-            (result,) = putting(incoming, (put, content))
+        """The temp file is created on the target's disk under a reserved name."""
+        store = self.other_disk()
+        request, content = put_of("disk/a/new/file.txt", b"content" * 500)
+        for write in (self.streamed, self.together):
+            (result,) = write(store, (request, content))
             self.assertIsInstance(result, Entry)
             self.assertEqual(self.content("disk/a/new/file.txt"), content)
             self.assertEqual((self.left(), os.listdir(self.path("disk/a"))), ([], ["new"]))
             self.assertEqual(os.listdir(self.path("disk/a/new")), ["file.txt"])
 
     def test_refused(self) -> None:
-        """A refusal leaves nothing there either."""
-        for putting in (self.streamed, self.together):
-            (result,) = putting(self.tools, put_of("disk/a/file.txt", b"content", hash="sha256:" + "0" * 64))
+        """A refused write leaves nothing there either."""
+        store = self.other_disk()
+        for write in (self.streamed, self.together):
+            (result,) = write(store, put_of("disk/a/file.txt", b"content", hash="sha256:" + "0" * 64))
             self.assertIsInstance(result, Exception)
             self.assertEqual((self.left(), os.listdir(self.path("disk/a"))), ([], []))
 
-    def test_disk_is_away(self) -> None:
-        """What a crash left on a disk that is not mounted is thrown away at the first start with it."""
-        self.end(self.tools)
+    def test_unmounted(self) -> None:
+        """A temp file on a disk that is not mounted at the next start is removed once it is mounted again."""
         disk = self.path("disk")
-        for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
-            tools = self.replacing(System())
-            tools.jail.device += 1
-            place = tools.jail.place(parse("disk/a"))
-            tools.drafts.new(TOKEN, place, parse("disk/a"), None)
-            os.close(place.fd)
-            self.end(tools)
+        for empty_mount_point in (False, True):
+            self.abandon()
             os.rename(disk, self.outside + "/disk")
-            away()
-            self.end(self.replacing(System()))
+            if empty_mount_point:
+                os.makedirs(self.path("disk/a"))
+            self.store().close()
             self.assertEqual(len(self.left()), 1)
             shutil.rmtree(disk, ignore_errors=True)
             os.rename(self.outside + "/disk", disk)
-            self.end(self.replacing(System()))
+            self.store().close()
             self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
     def test_sweep(self) -> None:
-        """What a crash left there is gone after the next start; a note that makes no sense does no harm."""
-        place = self.tools.jail.place(parse("disk/a"))
-        draft = self.tools.drafts.new(TOKEN, place, parse("disk/a"), None)
-        draft.write(b"half")
-        os.close(place.fd)
-        self.assertEqual(os.listdir(self.path("disk/a")), [f".homeftp-{TOKEN}"])
-        self.end(self.tools)
-        notes = (b"", b"../../outside", b"/etc", b"missing/x", b"\xff", b"disk", b"x" * 70_000)
-        for number, note in enumerate(notes):
-            self.lay(f".homeftp/incoming/{number}.elsewhere", note)
+        """A temp file there is removed at the next start; damaged locators do no harm."""
+        self.abandon()
+        locators = (b"", b"../../outside", b"/etc", b"missing/x", b"\xff", b"disk", b"x" * 70_000)
+        for number, locator in enumerate(locators):
+            self.lay(f".homeftp/incoming/{number}.elsewhere", locator)
         self.lay("disk/a/kept")
-        self.replacing(System())
+        self.store()
         self.assertEqual((self.left(), os.listdir(self.path("disk/a"))), ([], ["kept"]))
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
+
+
+class LyingDiskTests(StoreCase):
+    """A disk that claims to have written more than it did."""
+
+    def test_size(self) -> None:
+        """A file with fewer bytes than were written is refused; one with all of them is not."""
+        for system in (Lying(), System()):
+            root, metadata_dir = self.opened_root(system)
+            handle = root.open_directory(ROOT)
+            request, content = put_of("file", b"content")
+            temp_file = TempFiles(root, system, metadata_dir).create(TOKEN, handle, ROOT, None)
+            temp_file.write(content)
+            if isinstance(system, Lying):
+                with self.assertRaises(Internal):
+                    temp_file.set_metadata(request, len(content))
+            else:
+                temp_file.set_metadata(request, len(content))
+            temp_file.close()
+            os.close(handle.fd)
+            metadata_dir.close()
+            root.close()

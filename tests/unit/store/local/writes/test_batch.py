@@ -10,57 +10,57 @@ from typing import Any
 
 from homeftp.errors import BadEndpoint, ContentMismatch, FiletypeNotAllowed, Internal, NoSpace, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.store.local.writes.batch import AT_ONCE
+from homeftp.store.local.writes.batch import BATCH
 from homeftp.syscalls import System
-from tests.support.stores import LONG_AGO, Failing, Remembering, ReplacingCase, made_by_hand, put_of, sha
+from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, made_by_hand, put_of, sha
 
 
-class BatchTests(ReplacingCase):
+class BatchTests(StoreCase):
     """put_many."""
 
     def test_stored(self) -> None:
         """Files arrive with content, mtime and mode, in directories that are made for them."""
-        share = self.share()
+        store = self.store()
         puts = [put_of(f"a/{number % 3}/f{number}", b"%d" % number, mode=0o640) for number in range(10)]
-        results = share.write_many(puts)
+        results = store.write_many(puts)
         for (put, content), result in zip(puts, results, strict=True):
             mtime_us, mode = LONG_AGO, 0o640
             self.assertEqual(result, Entry("", "file", len(content), mtime_us, mode, sha(content)))
             self.assertEqual(self.content(str(put.endpoint)), content)
-            self.assertEqual(share.stat(put.endpoint), result)
+            self.assertEqual(store.stat(put.endpoint), result)
         self.assertEqual(self.left(), [])
 
     def test_nothing(self) -> None:
         """No files, no results."""
-        self.assertEqual(self.share().write_many([]), [])
+        self.assertEqual(self.store().write_many([]), [])
 
     def test_more_than_one_sync_holds(self) -> None:
         """Any number goes in one call."""
-        share = self.share()
-        count = 2 * AT_ONCE + 1
-        results = share.write_many([put_of(f"f{number}", b"%d" % number) for number in range(count)])
+        store = self.store()
+        count = 2 * BATCH + 1
+        results = store.write_many([put_of(f"f{number}", b"%d" % number) for number in range(count)])
         self.assertEqual(
             [result.size for result in results if isinstance(result, Entry)], [len(b"%d" % n) for n in range(count)]
         )
 
     def test_one_sync_for_all(self) -> None:
         """The disk is waited for twice, however many files there are."""
-        system = Remembering()
-        self.together(self.replacing(system), *(put_of(f"f{number}", b"") for number in range(50)))
+        system = Recording()
+        self.together(self.store(system), *(put_of(f"f{number}", b"") for number in range(50)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["syncfs", "fsync_directory"])
 
     def test_few(self) -> None:
         """Few files are made durable by themselves, without what others have left in memory."""
-        system = Remembering()
-        self.together(self.replacing(system), *(put_of(f"f{number}", b"") for number in range(3)))
+        system = Recording()
+        self.together(self.store(system), *(put_of(f"f{number}", b"") for number in range(3)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["fsync"] * 3 + ["fsync_directory"])
 
     def test_no_syncfs(self) -> None:
         """Where a whole file system cannot be made durable every file is."""
-        system = Remembering()
-        self.together(self.replacing(system, whole=False), *(put_of(f"d{number}/f", b"") for number in range(5)))
+        system = Recording(syncfs=False)
+        self.together(self.store(system), *(put_of(f"d{number}/f", b"") for number in range(5)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["fsync_directory"] * 6 + ["fsync"] * 5 + ["fsync_directory"] * 5)
 
@@ -68,7 +68,7 @@ class BatchTests(ReplacingCase):
         """A bad item is refused with its own reason, and its neighbours are stored."""
         self.lay("file")
         os.mkdir(self.path("directory.txt"))
-        share = self.share(filetypes=(".txt",))
+        store = self.store(filetypes=(".txt",))
         bad = [
             (put_of("wrong.txt", b"x", hash=sha(b"y")), ContentMismatch),
             (put_of("short.txt", b"x", size=2, hash=None), ContentMismatch),
@@ -78,14 +78,14 @@ class BatchTests(ReplacingCase):
             ((WriteRequest(endpoint=made_by_hand("..", "x.txt"), size=1), b"x"), BadEndpoint),
         ]
         for item, kind in bad:
-            results = share.write_many([put_of("one.txt", b"1"), item, put_of("two.txt", b"2")])
+            results = store.write_many([put_of("one.txt", b"1"), item, put_of("two.txt", b"2")])
             self.assertEqual([type(result) for result in results], [Entry, kind, Entry], item)
         self.assertEqual(self.left(), [])
 
     def test_one_write_fails(self) -> None:
         """A disk that fails at one file fails that one."""
-        replacing = self.replacing(Failing(2))
-        results = self.together(replacing, put_of("a", b"a"), put_of("b", b"b"), put_of("c", b"c"))
+        store = self.store(Failing(2))
+        results = self.together(store, put_of("a", b"a"), put_of("b", b"b"), put_of("c", b"c"))
         self.assertEqual([type(result) for result in results], [Entry, Internal, Entry])
         self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "a", "c"])
 
@@ -93,28 +93,28 @@ class BatchTests(ReplacingCase):
         """A full disk or quota: what is needed and what is free; the old content stands."""
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             self.lay("old.txt", b"old")
-            replacing = self.replacing(Failing(1, number))
-            (result,) = self.together(replacing, put_of("old.txt", b"n" * 2000))
+            store = self.store(Failing(1, number))
+            (result,) = self.together(store, put_of("old.txt", b"n" * 2000))
             self.assertIsInstance(result, NoSpace)
             self.assertRegex(str(result), r"it needs 2\.0 kB, .* are free")
             self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
-            self.end(replacing)
+            store.close()
 
     def test_same_endpoint_twice(self) -> None:
         """Of two for one endpoint the later one stands; with conditions the first one wins."""
-        share = self.share()
-        share.write_many([put_of("a", b"1"), put_of("a", b"2")])
+        store = self.store()
+        store.write_many([put_of("a", b"1"), put_of("a", b"2")])
         self.assertEqual(self.content("a"), b"2")
-        results = share.write_many([put_of("b", b"1", precondition=ABSENT), put_of("b", b"2", precondition=ABSENT)])
+        results = store.write_many([put_of("b", b"1", precondition=ABSENT), put_of("b", b"2", precondition=ABSENT)])
         self.assertEqual([type(result).__name__ for result in results], ["Entry", "Changed"])
         self.assertEqual(self.content("b"), b"1")
 
     def test_modes(self) -> None:
         """Modes are the nine bits that were asked for, 0644 unless any were, and never the umask's."""
-        share = self.share()
+        store = self.store()
         before = os.umask(0o077)
         try:
-            share.write_many(
+            store.write_many(
                 [put_of("default", b""), put_of("open", b"", mode=0o666), put_of("suid", b"", mode=0o6755)]
             )
         finally:
@@ -127,7 +127,7 @@ class BatchTests(ReplacingCase):
         secret = os.path.join(self.outside, "secret.txt")
         os.link(secret, self.path("linked.txt"))
         before = os.stat(secret).st_ino
-        self.share().write_many([put_of("linked.txt", b"new")])
+        self.store().write_many([put_of("linked.txt", b"new")])
         self.assertEqual(self.content("linked.txt"), b"new")
         with open(secret, "rb") as file:
             self.assertEqual((file.read(), os.stat(secret).st_ino), (b"nobody may touch this", before))
@@ -140,7 +140,7 @@ class BatchTests(ReplacingCase):
 
     def test_bit_flips(self) -> None:
         """C6: of a thousand contents with one wrong bit none is stored."""
-        share = self.share()
+        store = self.store()
         chance = random.Random(6)
         puts = []
         for number in range(1000):
@@ -148,24 +148,24 @@ class BatchTests(ReplacingCase):
             flipped = bytearray(content)
             flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
             puts.append((put, bytes(flipped)))
-        self.assertEqual({type(result) for result in share.write_many(puts)}, {ContentMismatch})
+        self.assertEqual({type(result) for result in store.write_many(puts)}, {ContentMismatch})
         self.assertEqual(os.listdir(self.root), [".homeftp"])
         unchecked = [put_of(str(put.endpoint), content, hash=None) for put, content in puts[:20]]
         self.assertEqual(
-            {type(result) for result in share.write_many(unchecked)}, {Entry}, "the control: none was declared"
+            {type(result) for result in store.write_many(unchecked)}, {Entry}, "the control: none was declared"
         )
 
     def test_known_at_once(self) -> None:
         """What was just stored need not be hashed: the index knows it, as the disk has it now."""
-        self.together(self.replacing(System()), put_of("a/b", b"content"))
+        self.together(self.store(System()), put_of("a/b", b"content"))
         found = self.index.lookup(f"{self.root}/a", {"b": os.stat(self.path("a/b"))})
         self.assertEqual(found, {"b": sha(b"content")})
 
     def test_no_descriptor_is_lost(self) -> None:
         """However it ends, everything is closed."""
-        share = self.share()
+        store = self.store()
         puts: list[Any] = [put_of("a/b/c", b"1"), put_of("a/b/c/d", b"2"), put_of("x", b"3", hash=sha(b""))]
-        share.write_many(puts)
+        store.write_many(puts)
         before = len(os.listdir("/dev/fd"))
-        share.write_many(puts)
+        store.write_many(puts)
         self.assertEqual(len(os.listdir("/dev/fd")), before)

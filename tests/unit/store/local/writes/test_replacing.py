@@ -8,28 +8,27 @@ from typing import Any, Callable
 
 from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NoSpace, Refusal, TooLarge, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.store.local.disk.entries import Filetypes
 from homeftp.syscalls import System
-from tests.support.stores import Remembering, ReplacingCase, Walking, put_of, sha
+from tests.support.stores import Recording, StoreCase, Walking, put_of, sha
 
 Putting = Callable[..., "list[Entry | Exception]"]
 
 
-class ConditionTests(ReplacingCase):
+class ConditionTests(StoreCase):
     """`if_hash`."""
 
     def both(self, name: str, content: bytes, **changes: Any) -> Entry | Exception:
         """Put it streamed, then together with others; both must come to the same."""
-        replacing = self.replacing(System())
+        store = self.store(System())
         try:
-            (first,) = self.streamed(replacing, put_of(name, content, **changes))
+            (first,) = self.streamed(store, put_of(name, content, **changes))
             if isinstance(first, Exception):
-                second = self.together(replacing, put_of("aside", b"x"), put_of(name, content, **changes))[1]
+                second = self.together(store, put_of("aside", b"x"), put_of(name, content, **changes))[1]
                 self.assertIs(type(second), type(first))
             self.assertEqual(self.left(), [])
             return first
         finally:
-            self.end(replacing)
+            store.close()
 
     def test_absent(self) -> None:
         """ "absent": a file that is not there is made, one that is there stands."""
@@ -62,7 +61,7 @@ class ConditionTests(ReplacingCase):
         self.lay("old.txt", b"old")
         put, content = put_of("old.txt", b"new", precondition=sha(b"old"))
 
-        class Meddling(Remembering):
+        class Meddling(Recording):
             """Someone edits the file while ours is being made durable."""
 
             def fsync(inner, fd: int) -> None:
@@ -70,11 +69,11 @@ class ConditionTests(ReplacingCase):
 
         for putting in (self.together, self.streamed):
             self.lay("old.txt", b"old")
-            replacing = self.replacing(Meddling())
-            (result,) = putting(replacing, (put, content))
+            store = self.store(Meddling())
+            (result,) = putting(store, (put, content))
             self.assertIsInstance(result, Changed)
             self.assertEqual(self.content("old.txt"), b"OLD")
-            self.end(replacing)
+            store.close()
 
     def test_wrong_kind(self) -> None:
         """A file never replaces a directory, a link or a FIFO, with whatever condition."""
@@ -100,14 +99,14 @@ class ConditionTests(ReplacingCase):
 
     def race(self, system: System, make: Callable[[int], tuple[WriteRequest, bytes]]) -> None:
         """Let eight threads put at once."""
-        replacing = self.replacing(system)
+        store = self.store(system)
         results: dict[int, Entry | Exception] = {}
         together = threading.Barrier(8)
 
         def work(number: int) -> None:
             together.wait()
             putting = self.together if number % 2 else self.streamed
-            (results[number],) = putting(replacing, make(number))
+            (results[number],) = putting(store, make(number))
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
         for thread in threads:
@@ -118,17 +117,17 @@ class ConditionTests(ReplacingCase):
         self.assertEqual(len(won), 1, results)
         self.assertEqual(self.content("new.txt"), b"%d" % won[0])
         self.assertEqual({type(result) for result in results.values()}, {Entry, Changed})
-        self.end(replacing)
+        store.close()
 
 
-class CheckTests(ReplacingCase):
+class CheckTests(StoreCase):
     """What is refused before the disk is touched."""
 
     def refused(self, put: WriteRequest, content: bytes = b"", **settings: Any) -> Refusal:
         """What both ways say; nothing is left of it."""
-        replacing = self.replacing(System(), **settings)
-        (first,), (second,) = self.together(replacing, (put, content)), self.streamed(replacing, (put, content))
-        self.end(replacing)
+        store = self.store(System(), **settings)
+        (first,), (second,) = self.together(store, (put, content)), self.streamed(store, (put, content))
+        store.close()
         assert isinstance(first, Refusal)
         self.assertEqual((type(first), str(first)), (type(second), str(second)))
         self.assertEqual(os.listdir(self.root), [".homeftp"])
@@ -146,7 +145,7 @@ class CheckTests(ReplacingCase):
 
     def test_filetype(self) -> None:
         """A file of a type that is not shared: the refusal names those that are."""
-        refused = self.refused(*put_of("a/b.exe", b""), filetypes=Filetypes((".txt", ".md")))
+        refused = self.refused(*put_of("a/b.exe", b""), filetypes=(".txt", ".md"))
         self.assertIsInstance(refused, FiletypeNotAllowed)
         self.assertIn(".txt, .md", str(refused))
 
@@ -157,9 +156,9 @@ class CheckTests(ReplacingCase):
 
     def test_no_space(self) -> None:
         """More than the disk has: refused at once, with what is needed and what is free."""
-        replacing = self.replacing(System())
+        store = self.store(System())
         put = put_of("a/b", b"", size=2**62)[0]
-        (refused,) = self.streamed(replacing, (put, b""))
+        (refused,) = self.streamed(store, (put, b""))
         self.assertIsInstance(refused, NoSpace)
         self.assertRegex(str(refused), r"it needs 4611686\.0 TB, [\d.]+ .?B are free")
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))

@@ -13,100 +13,99 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, ContentMismatch, NoSpace, WrongKind
 from homeftp.interfaces import IUpload
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.store.local.writes.upload import begin_upload
 from homeftp.syscalls import System
-from tests.support.stores import LONG_AGO, Failing, Remembering, ReplacingCase, ShareCase, put_of, sha
+from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, put_of, sha
 
 
-class IncomingTests(ReplacingCase):
+class IncomingTests(StoreCase):
     """A file, piece by piece."""
 
     def test_interface(self) -> None:
         """It is what dispatchers are told that it is."""
-        incoming = self.share().upload(put_of("a", b"")[0])
-        verifyObject(IUpload, incoming)
-        incoming.abort()
+        upload = self.store().upload(put_of("a", b"")[0])
+        verifyObject(IUpload, upload)
+        upload.abort()
 
     def test_stored(self) -> None:
         """It appears whole, with mtime and mode, in directories that are made for it, and is known at once."""
-        share = self.share()
+        store = self.store()
         content = os.urandom(100_000)
-        entry = self.stream(share, "a/b/large.bin", content, mode=0o600)
+        entry = self.stream(store, "a/b/large.bin", content, mode=0o600)
         mtime_us, mode = LONG_AGO, 0o600
         self.assertEqual(entry, Entry("", "file", len(content), mtime_us, mode, sha(content)))
         self.assertEqual(self.content("a/b/large.bin"), content)
-        self.assertEqual(share.stat(parse("a/b/large.bin")), entry)
+        self.assertEqual(store.stat(parse("a/b/large.bin")), entry)
         self.assertEqual(self.left(), [])
 
     def test_nothing_before_commit(self) -> None:
         """Until it is committed there is the old content, or nothing, not even a directory."""
         self.lay("old.txt", b"old")
-        share = self.share()
+        store = self.store()
         for name in ("old.txt", "new/dir/file.txt"):
-            incoming = share.upload(put_of(name, b"new")[0])
-            incoming.write(b"new")
+            upload = store.upload(put_of(name, b"new")[0])
+            upload.write(b"new")
             self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "old.txt"])
             self.assertEqual(self.content("old.txt"), b"old")
-            incoming.abort()
-            incoming.abort()
+            upload.abort()
+            upload.abort()
             self.assertEqual((sorted(os.listdir(self.root)), self.left()), ([".homeftp", "old.txt"], []))
 
     def test_abort_after_commit(self) -> None:
         """Once committed it stays."""
-        incoming = self.share().upload(put_of("a", b"content")[0])
-        incoming.write(b"content")
-        incoming.commit()
-        incoming.abort()
+        upload = self.store().upload(put_of("a", b"content")[0])
+        upload.write(b"content")
+        upload.commit()
+        upload.abort()
         self.assertEqual(self.content("a"), b"content")
 
     def test_too_long(self) -> None:
         """More than was declared is refused at once, and all is undone."""
-        incoming = self.share().upload(put_of("a", b"12345")[0])
-        incoming.write(b"12345")
+        upload = self.store().upload(put_of("a", b"12345")[0])
+        upload.write(b"12345")
         with self.assertRaises(ContentMismatch):
-            incoming.write(b"6")
+            upload.write(b"6")
         self.assertEqual(self.left(), [])
 
     def test_too_short(self) -> None:
         """Less than was declared is not committed."""
-        incoming = self.share().upload(put_of("a", b"12345")[0])
-        incoming.write(b"1234")
+        upload = self.store().upload(put_of("a", b"12345")[0])
+        upload.write(b"1234")
         with self.assertRaises(ContentMismatch) as caught:
-            incoming.commit()
+            upload.commit()
         self.assertIn("5 bytes were declared and 4 came", str(caught.exception))
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
     def test_bit_flips(self) -> None:
         """C6: one wrong bit, wherever it is, and nothing is committed."""
-        share = self.share()
+        store = self.store()
         chance = random.Random(6)
         for number in range(1000):
             content = chance.randbytes(chance.randrange(1, 200))
             flipped = bytearray(content)
             flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
-            incoming = share.upload(put_of(f"f{number}", content)[0])
-            incoming.write(bytes(flipped))
+            upload = store.upload(put_of(f"f{number}", content)[0])
+            upload.write(bytes(flipped))
             with self.assertRaises(ContentMismatch):
-                incoming.commit()
+                upload.commit()
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
     def test_condition_at_the_start(self) -> None:
         """A condition that does not hold is refused before gigabytes are sent."""
         self.lay("old.txt", b"old")
-        share = self.share()
+        store = self.store()
         for condition in (ABSENT, sha(b"other")):
             with self.assertRaises(Changed):
-                share.upload(put_of("old.txt", b"new", precondition=condition)[0])
+                store.upload(put_of("old.txt", b"new", precondition=condition)[0])
         self.assertEqual(self.left(), [])
 
     def test_full(self) -> None:
         """A disk that fills up meanwhile: the space is given back, and counted as free."""
-        replacing = self.replacing(Failing(3, 28))
-        incoming = begin_upload(replacing, put_of("a", b"x" * 3000)[0])
-        incoming.write(b"x" * 1000)
-        incoming.write(b"x" * 1000)
+        store = self.store(Failing(3, 28))
+        upload = store.upload(put_of("a", b"x" * 3000)[0])
+        upload.write(b"x" * 1000)
+        upload.write(b"x" * 1000)
         with self.assertRaises(NoSpace) as caught:
-            incoming.write(b"x" * 1000)
+            upload.write(b"x" * 1000)
         self.assertIn("it needs 3.0 kB", str(caught.exception))
         self.assertEqual(self.left(), [])
 
@@ -114,24 +113,24 @@ class IncomingTests(ReplacingCase):
         """The disk is told to begin while content arrives, without gaps."""
         told: list[tuple[int, int]] = []
 
-        class Told(Remembering):
+        class Told(Recording):
             """Remembers what it was told to begin with."""
 
             def start_writeback(self, fd: int, offset: int, length: int) -> None:
                 """Remember."""
                 told.append((offset, length))
 
-        incoming = begin_upload(self.replacing(Told()), WriteRequest(endpoint=parse("a"), size=20 * 2**20))
+        upload = self.store(Told()).upload(WriteRequest(endpoint=parse("a"), size=20 * 2**20))
         for _ in range(20):
-            incoming.write(bytes(2**20))
-        incoming.commit()
+            upload.write(bytes(2**20))
+        upload.commit()
         self.assertEqual(told, [(0, 8 * 2**20), (8 * 2**20, 8 * 2**20)])
 
     def test_shared_by_many(self) -> None:
         """Thirty-two at one endpoint at once: what stands in the end is one of them, whole."""
-        share = self.share()
+        store = self.store()
         contents = [bytes([number]) * 50_000 for number in range(32)]
-        threads = [threading.Thread(target=self.stream, args=(share, "same", content)) for content in contents]
+        threads = [threading.Thread(target=self.stream, args=(store, "same", content)) for content in contents]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -140,7 +139,7 @@ class IncomingTests(ReplacingCase):
         self.assertEqual(self.left(), [])
 
 
-class DirectoryTests(ShareCase):
+class DirectoryTests(StoreCase):
     """make_directory."""
 
     def mode(self, name: str) -> int:
@@ -149,29 +148,29 @@ class DirectoryTests(ShareCase):
 
     def test_made(self) -> None:
         """A directory is made with its parents, its mtime and its mode, whatever the umask."""
-        share = self.share()
+        store = self.store()
         before = os.umask(0o077)
         try:
-            entry = share.make_directory(WriteRequest(endpoint=parse("a/b/c"), mtime_us=LONG_AGO, mode=0o750))
+            entry = store.make_directory(WriteRequest(endpoint=parse("a/b/c"), mtime_us=LONG_AGO, mode=0o750))
         finally:
             os.umask(before)
         self.assertEqual(entry, Entry("", "directory", 0, LONG_AGO, 0o750))
         self.assertEqual((self.mode("a"), self.mode("a/b"), self.mode("a/b/c")), (0o755, 0o755, 0o750))
-        self.assertEqual(share.stat(parse("a/b/c")), entry)
+        self.assertEqual(store.stat(parse("a/b/c")), entry)
 
     def test_is_there(self) -> None:
         """One that is there gets the metadata that is given and keeps the rest, and what it holds."""
         self.lay("a/file")
         os.chmod(self.path("a"), 0o2711)
-        share = self.share()
-        share.make_directory(WriteRequest(endpoint=parse("a"), mtime_us=LONG_AGO))
+        store = self.store()
+        store.make_directory(WriteRequest(endpoint=parse("a"), mtime_us=LONG_AGO))
         self.assertEqual((self.mode("a"), os.stat(self.path("a")).st_mtime_ns), (0o2711, LONG_AGO * 1000))
-        share.make_directory(WriteRequest(endpoint=parse("a"), mode=0o4700))
+        store.make_directory(WriteRequest(endpoint=parse("a"), mode=0o4700))
         self.assertEqual((self.mode("a"), self.content("a/file")), (0o2700, b"old"))
 
     def test_root(self) -> None:
         """The root is a directory like others."""
-        entry = self.share().make_directory(WriteRequest(endpoint=ROOT, mtime_us=LONG_AGO))
+        entry = self.store().make_directory(WriteRequest(endpoint=ROOT, mtime_us=LONG_AGO))
         self.assertEqual(entry.mtime_us, LONG_AGO)
 
     def test_refused(self) -> None:
@@ -180,44 +179,44 @@ class DirectoryTests(ShareCase):
         os.mkdir(self.path("directory"))
         os.symlink(self.outside, self.path("link"))
         os.mkfifo(self.path("fifo"))
-        share = self.share()
+        store = self.store()
         for name in ("file", "file/below", "link", "link/below", "fifo"):
             with self.assertRaises(WrongKind):
-                share.make_directory(WriteRequest(endpoint=parse(name), mode=0o777))
+                store.make_directory(WriteRequest(endpoint=parse(name), mode=0o777))
         with self.assertRaises(Changed):
-            share.make_directory(WriteRequest(endpoint=parse("directory"), precondition=ABSENT))
+            store.make_directory(WriteRequest(endpoint=parse("directory"), precondition=ABSENT))
         with self.assertRaises(WrongKind):
-            share.make_directory(WriteRequest(endpoint=parse("directory"), precondition=sha(b"")))
+            store.make_directory(WriteRequest(endpoint=parse("directory"), precondition=sha(b"")))
         with self.assertRaises(BadRequest):
-            share.make_directory(WriteRequest(endpoint=parse("directory"), mtime_us=2**63))
+            store.make_directory(WriteRequest(endpoint=parse("directory"), mtime_us=2**63))
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
     def test_durable(self) -> None:
         """The directory, the parent of each that was made, and its metadata are on the disk before the answer."""
-        system = Remembering()
-        self.share(system).make_directory(WriteRequest(endpoint=parse("a/b")))
+        system = Recording()
+        self.store(system).make_directory(WriteRequest(endpoint=parse("a/b")))
         inodes = [os.stat(self.path(name)).st_ino for name in ("a/b", "a", "", "a/b")]
-        self.assertEqual(system.calls[1:], [("fsync_directory", inode) for inode in inodes])
+        self.assertEqual(system.calls, [("fsync_directory", inode) for inode in inodes])
 
     def test_without_a_journal(self) -> None:
         """First of all what was removed from our own folders is: a new directory may have its place on the disk."""
 
-        class Unordered(Remembering):
+        class Unordered(Recording):
             def keeps_order(self, fd: int) -> bool:
                 return False
 
         system = Unordered()
-        self.share(system).make_directory(WriteRequest(endpoint=parse("a")))
+        self.store(system).make_directory(WriteRequest(endpoint=parse("a")))
         inodes = [os.stat(self.path(f".homeftp/{name}")).st_ino for name in ("incoming", "partial")]
-        self.assertEqual(system.calls[1:3], [("fsync_directory", inode) for inode in inodes])
+        self.assertEqual(system.calls[:2], [("fsync_directory", inode) for inode in inodes])
 
     def test_race(self) -> None:
         """Many make the same directories at once, and all succeed."""
-        share = self.share(System())
+        store = self.store(System())
         results: list[Entry] = []
 
         def work() -> None:
-            results.append(share.make_directory(WriteRequest(endpoint=parse("a/b/c/d"))))
+            results.append(store.make_directory(WriteRequest(endpoint=parse("a/b/c/d"))))
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:

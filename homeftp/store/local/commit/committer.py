@@ -1,0 +1,128 @@
+"""The last steps of every write: rename, make the names durable, remember the hashes, and only then report success."""
+
+from __future__ import annotations
+
+import os
+from typing import Sequence
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.hashing.filehash import same_content
+from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.model import Actor, Entry, WriteRequest
+from homeftp.store.local.commit.directories import Directories
+from homeftp.store.local.commit.namespace import Namespace
+from homeftp.store.local.commit.outcome import in_doubt
+from homeftp.store.local.commit.pending import PendingRename, acting
+from homeftp.store.local.disk.entries import entry_of
+from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.staging.tempfile import TempFile
+
+
+@attrs.frozen
+class Committer:
+    """Commits durable files. Thread-safe."""
+
+    root: SafeRoot
+    fsync: Fsync
+    namespace: Namespace
+    directories: Directories
+    index: HashCache
+
+    def commit(self, pendings: Sequence[PendingRename]) -> list[Entry | Exception]:
+        """Give each file its final name, durably; a result for each, in order.
+
+        Raises nothing. Errors are those of `Namespace.rename`, and `InDoubt`
+        for a file that was renamed and may not survive a power cut.
+        """
+        refused = self.namespace.rename(pendings)
+        stats = [_stat(each, error) for each, error in zip(pendings, refused, strict=True)]
+        changed: dict[DirHandle, Endpoint] = {}
+        for pending, found in zip(pendings, stats, strict=True):
+            if not isinstance(found, Exception):
+                changed[pending.handle] = pending.endpoint.parent
+                if pending.unlink is not None:
+                    changed[pending.unlink.handle] = pending.unlink.endpoint.parent
+        failures = dict(zip(changed, self.fsync.directories(list(changed)), strict=True))
+        cache_paths = {handle: self.root.cache_path(directory) for handle, directory in changed.items()}
+        results: list[Entry | Exception] = []
+        rows: list[CachedHash] = []
+        for pending, found in zip(pendings, stats, strict=True):
+            if isinstance(found, Exception):
+                results.append(found)
+                continue
+            failure = failures[pending.handle]
+            if failure is None and pending.unlink is not None:
+                failure = failures[pending.unlink.handle]
+            if failure is not None:
+                results.append(in_doubt(pending.endpoint, failure))
+                continue
+            known = pending.known_hash
+            if known is not None and pending.before is not None and not same_content(pending.before, found):
+                known = None
+            if known is not None:
+                path = cache_paths[pending.handle]
+                rows.append(CachedHash(path, pending.endpoint.name, found, known, pending.hashed_ns))
+            results.append(entry_of(found, known))
+        self.index.record(rows)
+        return results
+
+    def commit_one(self, pending: PendingRename) -> Entry:
+        """`commit` for one file; raises its error."""
+        (result,) = self.commit([pending])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def commit_temp_file(
+        self,
+        request: WriteRequest,
+        temp_file: TempFile,
+        beside: DirHandle,
+        *,
+        actor: Actor,
+        expected: str | None,
+        content_hash: str | None,
+        hashed_ns: int,
+        size: int,
+    ) -> Entry:
+        """Set the metadata of a complete temp file, make it durable, make its directory, and commit it.
+
+        `beside` is a directory on its file system that was opened before it was
+        written. Raises what `commit` returns, the refusals of `Directories`, and OSError.
+        """
+        temp_file.set_metadata(request, size)
+        (failure,) = self.fsync.files([(temp_file.fd, beside)])
+        if failure is not None:
+            raise failure
+        actor = acting(request, actor)
+        handle = self.directories.open(request.endpoint.parent, actor, target=request.endpoint, size=size)
+        try:
+            pending = PendingRename(
+                source=temp_file,
+                handle=handle,
+                endpoint=request.endpoint,
+                precondition=request.precondition,
+                expected=expected,
+                hash=content_hash,
+                hashed_ns=hashed_ns,
+                size=size,
+                actor=actor,
+            )
+            return self.commit_one(pending)
+        finally:
+            close_quietly(handle.fd)
+
+
+def _stat(pending: PendingRename, refused: Exception | None) -> os.stat_result | Exception:
+    """The stat of a file after its rename, by its descriptor: its name may belong to another file by now."""
+    if refused is not None:
+        return refused
+    try:
+        return os.fstat(pending.source.fd)
+    except OSError as error:
+        return in_doubt(pending.endpoint, error)

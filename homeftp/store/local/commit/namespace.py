@@ -1,0 +1,253 @@
+"""The names in a store: every change of a name is checked and made here, by one job at a time.
+
+The order of every replacement: fsync of the new content < the old file is
+archived < fsync of the version folders < rename < fsync of the directory, and
+of the parent of each new directory < the answer. The first step is done before
+this module is called, the last two after (`committer.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+from typing import Callable, Sequence
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Changed, NotFound, Refusal
+from homeftp.hashing.filehash import signature
+from homeftp.model import ABSENT, PRESENT, Actor, Change
+from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
+from homeftp.store.local.commit.pending import (
+    ExistingTarget,
+    PendingRename,
+    PendingUnlink,
+    rename_change,
+    unlink_change,
+)
+from homeftp.store.local.commit.preconditions import check_file
+from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
+from homeftp.store.local.commit.similarnames import NameCollisions
+from homeftp.store.local.disk.errnos import FULL, catch
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.preconditions import changed, gone, occupied
+from homeftp.store.policy.wording import display_path
+
+_ATTEMPTS = 5
+"""Times to try again if another program creates a target that was missing."""
+
+
+Checked = dict[DirHandle, bool]
+"""Open directories, and whether each is still where it was opened."""
+
+
+@attrs.frozen
+class Namespace:
+    """Changes names, one job at a time. Thread-safe.
+
+    Among the threads of this server, checking a precondition and renaming are
+    one step. That nothing exists at a target is exact even against other programs.
+    """
+
+    root: SafeRoot
+    renamer: Renamer
+    archivers: ArchiverFactory
+    fsync: Fsync
+    collisions: NameCollisions
+    changelog: ChangeLog
+    _lock: Lock = attrs.field(factory=Lock, init=False)
+
+    def check_name(self, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) if a new name in an open directory is too similar to another there. OSError."""
+        with self._lock:
+            self.collisions.check(handle, endpoint, new=True)
+            self.collisions.refresh([handle])
+
+    def rename(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
+        """Give each file its final name; a result for each, in order, None on success. Their endpoints are distinct.
+
+        Raises nothing. Errors are `Changed` (44), `WrongKind` (43), `BadEndpoint`
+        (41) for a name that is too similar to another, and OSError.
+        """
+        results: dict[int, Exception | None] = {}
+        left = dict(enumerate(pendings))
+        with self._lock:
+            for _ in range(_ATTEMPTS):
+                again: dict[int, PendingRename] = {}
+                for number, result in zip(left, self._rename_all(list(left.values())), strict=True):
+                    results[number] = result
+                    if isinstance(result, TargetAppeared):
+                        again[number] = left[number]
+                        results[number] = changed(left[number].endpoint)
+                left = again
+                if not left:
+                    break
+        return [results[number] for number in range(len(pendings))]
+
+    def _rename_all(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
+        """`rename`, once; an error may be `TargetAppeared`."""
+        results: list[Exception | None] = []
+        try:
+            self.changelog.ensure_recorded()
+        except Refusal as refused:
+            return [refused] * len(pendings)
+        with self.archivers() as archiver:
+            checked: Checked = {}
+            targets = [catch(self._prepare, each, archiver, checked) for each in pendings]
+            failure = archiver.make_durable(self.fsync)
+            try:
+                with self.changelog.changing() as record:
+                    for pending, existing in zip(pendings, targets, strict=True):
+                        if isinstance(existing, Exception):
+                            results.append(existing)
+                            continue
+                        results.append(catch(self._rename_one, pending, existing, archiver, failure))
+                        if results[-1] is None or isinstance(results[-1], InDoubt):
+                            record(rename_change(pending, existing))
+            except Refusal as refused:
+                results = [refused if result is None else result for result in results]
+            for pending, existing, result in zip(pendings, targets, results, strict=True):
+                if result is None and not isinstance(existing, Exception) and existing.archived and pending.expected:
+                    archiver.record_hash(existing.archived, str(pending.precondition))
+        self.collisions.refresh({pending.handle for pending in pendings})
+        return results
+
+    def _prepare(self, pending: PendingRename, archiver: Archiver, checked: Checked) -> ExistingTarget:
+        """Check whether the file may have its name, and archive the file that has it now."""
+        endpoint, handle = pending.endpoint, pending.handle
+        self.check_directory(checked, handle, endpoint)
+        removed_name = None
+        if pending.unlink is not None:
+            self.check_directory(checked, pending.unlink.handle, pending.unlink.endpoint)
+            self._stat(pending.unlink)
+            removed_name = pending.unlink.endpoint.name if pending.unlink.endpoint.parent == endpoint.parent else None
+        # With ABSENT there is no need to look: the rename itself finds out.
+        found = None if pending.precondition == ABSENT else self.root.stat_in(handle.fd, endpoint)
+        check_file(endpoint, found)
+        if pending.expected is not None and (found is None or signature(found) != pending.expected):
+            raise changed(endpoint)
+        if found is None and pending.precondition == PRESENT:
+            raise gone(endpoint)
+        self.collisions.check(handle, endpoint, new=found is None, removed_name=removed_name)
+        if found is None:
+            return ExistingTarget(None, None)
+        same = pending.expected is not None and pending.precondition == pending.hash
+        return ExistingTarget(found, None if same else archiver.link(handle, endpoint, found))
+
+    def _rename_one(
+        self, pending: PendingRename, existing: ExistingTarget, archiver: Archiver, failure: OSError | None
+    ) -> None:
+        """Rename one file, unless the version of the file that it replaces may not be durable."""
+        try:
+            if failure is not None and existing.archived is not None:
+                if failure.errno in FULL:
+                    raise failure
+                raise not_archived(pending.endpoint) from failure
+            self.renamer.rename(pending, existing)
+        except InDoubt:
+            pending.source.renamed()
+            raise
+        except BaseException:
+            if existing.archived is not None:
+                archiver.undo(existing.archived)
+            raise
+        pending.source.renamed()
+
+    def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
+        """Make each of these files a version; a result for each, in order: its stat, or why it still exists.
+
+        The versions are durable, the removals not yet. Raises nothing. Errors
+        are `NotFound` (40), `Changed` (44), `WrongKind` (43), OSError, and
+        `InDoubt` if a file may come back after a power cut.
+        """
+        try:
+            self.changelog.ensure_recorded()
+        except Refusal as refused:
+            return [refused] * len(files)
+        results: list[os.stat_result | Exception] = []
+        checked: Checked = {}
+        with self._lock, self.archivers() as archiver:
+            try:
+                with self.changelog.changing() as record:
+                    for pending in files:
+                        found = catch(self._remove_one, pending, archiver, checked)
+                        results.append(found)
+                        if not isinstance(found, Exception):
+                            record(unlink_change(pending, found, actor))
+            except Refusal as refused:
+                results = [result if isinstance(result, Exception) else refused for result in results]
+            failure = archiver.make_durable(self.fsync)
+            self.collisions.refresh({each.handle for each in files})
+        if failure is None:
+            return results
+        return [
+            each if isinstance(each, Exception) else in_doubt(pending.endpoint)
+            for each, pending in zip(results, files, strict=True)
+        ]
+
+    def _remove_one(self, pending: PendingUnlink, archiver: Archiver, checked: Checked) -> os.stat_result:
+        self.check_directory(checked, pending.handle, pending.endpoint)
+        found = self._stat(pending)
+        check_file(pending.endpoint, found)
+        self.renamer.remove(pending, found, archiver)
+        return found
+
+    def move_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
+        """Give a directory another name where nothing exists. Raises `Changed` (44), `BadEndpoint` (41), OSError."""
+        self.changelog.ensure_recorded()
+        with self._lock:
+            self.check_directory({}, pending.handle, pending.endpoint)
+            self.check_directory({}, handle, endpoint)
+            self._stat(pending)
+            removed_name = pending.endpoint.name if pending.endpoint.parent == endpoint.parent else None
+            self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
+            try:
+                with self.changelog.changing() as record:
+                    self.renamer.rename_directory(pending, handle, endpoint)
+                    record(Change("move", "directory", pending.endpoint, actor, endpoint))
+            except FileExistsError:
+                raise occupied(endpoint) from None
+            finally:
+                self.collisions.refresh([handle])
+
+    def change_metadata(self, pending: PendingUnlink, apply: Callable[[], None], change: Change) -> None:
+        """Call `apply`, which changes the metadata of the file in `pending`. Raises `Changed` (44), OSError."""
+        self.changelog.ensure_recorded()
+        with self._lock:
+            self.check_directory({}, pending.handle, pending.endpoint)
+            self._stat(pending)
+            with self.changelog.changing() as record:
+                apply()
+                record(change)
+
+    def remove_directory(self, parent: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
+        """Remove an empty directory from an open one. Raises `Changed` (44), OSError."""
+        with self._lock, self.changelog.changing() as record:
+            self.check_directory({}, parent, endpoint)
+            os.rmdir(raw(endpoint.name), dir_fd=parent.fd)
+            record(Change("delete", "directory", endpoint, actor))
+
+    def check_directory(self, checked: Checked, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Raise `Changed` (44) if the open parent of `endpoint` is no longer there. Raises OSError.
+
+        A name in a directory that was moved would be another name than the one
+        that was requested. While the lock is held this server moves no directory.
+        """
+        if handle not in checked:
+            checked[handle] = self.root.is_at(handle, endpoint.parent)
+        if not checked[handle]:
+            raise Changed(f"the directory of {display_path(endpoint)} was moved meanwhile: compare again")
+
+    def _stat(self, pending: PendingUnlink) -> os.stat_result:
+        """The stat of a file that is about to lose its name, if it is still the expected one."""
+        found = self.root.stat_in(pending.handle.fd, pending.endpoint)
+        if found is None:
+            raise NotFound(f"{display_path(pending.endpoint)} does not exist")
+        if pending.inode not in (None, found.st_ino) or pending.expected not in (None, signature(found)):
+            raise changed(pending.endpoint)
+        return found

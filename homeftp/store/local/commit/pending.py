@@ -1,0 +1,121 @@
+"""Changes of names that are about to be committed, and what the audit log records about them."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple, Protocol
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.model import SERVER, Actor, Change, WriteRequest
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.versions.archive import ArchivedFile
+
+
+class RenameSource(Protocol):
+    """A durable file that is about to be renamed."""
+
+    fd: int
+    """Its descriptor, by which it is identified after the rename."""
+    directory: int
+    """The descriptor of the directory that holds it."""
+    name: bytes
+
+    def renamed(self) -> None:
+        """Called after the rename."""
+
+
+@attrs.define(eq=False)
+class PinnedFile:
+    """A `RenameSource` that already has a name outside staging: a file of the store, or a version."""
+
+    fd: int
+    directory: int
+    name: bytes
+
+    def renamed(self) -> None:
+        """Nothing to note."""
+
+
+@attrs.frozen
+class PendingUnlink:
+    """A file or directory that is about to lose its name."""
+
+    handle: DirHandle
+    """Its directory."""
+    endpoint: Endpoint
+    expected: str | None
+    """The signature of the file that has the expected `hash`, if there is one."""
+    hash: str | None = None
+    """The hash that it must have, if that is a precondition."""
+    inode: int | None = None
+    """Its inode, if it must be the one that was examined before."""
+
+
+@attrs.frozen(kw_only=True)
+class PendingRename:
+    """A durable file that is about to get its final name."""
+
+    source: RenameSource
+    handle: DirHandle
+    """The target's directory."""
+    endpoint: Endpoint
+    precondition: str | None
+    expected: str | None
+    """The signature of the file that has the expected hash, if the precondition is a hash."""
+    hash: str | None
+    """The hash of its content; an old file with the same content is not archived."""
+    hashed_ns: int
+    """When the hashing began, in nanoseconds since 1970."""
+    size: int
+    actor: Actor
+    unlink: PendingUnlink | None = None
+    """The name that it loses, if it is a file of the store."""
+    before: os.stat_result | None = None
+    """Its stat when its hash was known; the hash is dropped if it changed. None: nobody else can change it."""
+    counted: bool = False
+    """Whether its bytes are part of the used quota already."""
+
+    @property
+    def known_hash(self) -> str | None:
+        """The hash of its content, if it is known."""
+        return self.hash if self.unlink is None else self.unlink.hash
+
+
+def acting(request: WriteRequest, bound: Actor) -> Actor:
+    """The actor of a request, or the actor that the store is bound to if the request names none."""
+    return bound if request.actor is SERVER or request.actor == SERVER else request.actor
+
+
+class ExistingTarget(NamedTuple):
+    """The file that a rename replaces, if there is one."""
+
+    found: os.stat_result | None
+    archived: ArchivedFile | None
+
+
+def rename_change(pending: PendingRename, existing: ExistingTarget) -> Change:
+    """The change that a rename made."""
+    if pending.unlink is not None:
+        what, endpoint, to, content_hash = "move", pending.unlink.endpoint, pending.endpoint, pending.unlink.hash
+    else:
+        what, endpoint, to, content_hash = "add", pending.endpoint, None, pending.hash
+    if existing.found is None:
+        return Change(what, "file", endpoint, pending.actor, to, pending.size, content_hash)
+    return Change(
+        "replace" if to is None else what,
+        "file",
+        endpoint,
+        pending.actor,
+        to,
+        pending.size,
+        content_hash,
+        existing.found.st_size,
+        pending.precondition if pending.expected is not None else None,
+    )
+
+
+def unlink_change(pending: PendingUnlink, found: os.stat_result, actor: Actor) -> Change:
+    """The change that removing a file made."""
+    return Change("delete", "file", pending.endpoint, actor, old_size=found.st_size, old_hash=pending.hash)

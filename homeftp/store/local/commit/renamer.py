@@ -1,0 +1,100 @@
+"""The system calls of the commit point: atomic rename, exchange and unlink, counted in the quota."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Forbidden
+from homeftp.model import ABSENT
+from homeftp.store.local.commit.outcome import in_doubt
+from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink
+from homeftp.store.local.commit.preconditions import check_file
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.versions.archive import ArchivedFile, Archiver
+from homeftp.store.policy.preconditions import occupied
+from homeftp.store.policy.wording import display_path
+from homeftp.syscalls import System
+
+
+class TargetAppeared(Exception):
+    """Another program created the target after it was found to be missing."""
+
+
+@attrs.frozen
+class Renamer:
+    """Changes one name at a time. The caller has checked everything and holds the namespace's lock."""
+
+    root: SafeRoot
+    system: System
+    fsync: Fsync
+    usage: QuotaUsage
+
+    def rename(self, pending: PendingRename, existing: ExistingTarget) -> None:
+        """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError."""
+        source, handle = pending.source, pending.handle
+        name = raw(pending.endpoint.name)
+        mark = self.usage.mark()
+        if existing.found is None:
+            try:
+                self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=handle.fd)
+            except FileExistsError:
+                if pending.precondition != ABSENT:
+                    raise TargetAppeared from None
+                check_file(pending.endpoint, self.root.stat_in(handle.fd, pending.endpoint))
+                raise occupied(pending.endpoint) from None
+        elif existing.archived is not None and not existing.archived.linked:
+            self._exchange(pending, name, existing.archived)
+        else:
+            self.system.rename(source.name, name, source_dir=source.directory, target_dir=handle.fd)
+        self._count_removed(existing.found, existing.archived is not None, mark)
+        if pending.counted:
+            self.usage.moved(self.usage.cost(pending.size), mark)
+
+    def remove(self, pending: PendingUnlink, found: os.stat_result, archiver: Archiver) -> None:
+        """Make a file a version, or remove it. Raises OSError."""
+        mark = self.usage.mark()
+        self._count_removed(found, archiver.move(pending.handle, pending.endpoint, found), mark)
+
+    def rename_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Give a directory another name where nothing exists. Raises FileExistsError, OSError."""
+        mark = self.usage.mark()
+        names = raw(pending.endpoint.name), raw(endpoint.name)
+        self.system.rename_new(*names, source_dir=pending.handle.fd, target_dir=handle.fd)
+        self.usage.moved(None, mark)
+
+    def _count_removed(self, found: os.stat_result | None, archived: bool, mark: int) -> None:
+        """Subtract a file that lost its name, unless it is a version now or has other names."""
+        if found is not None and archived:
+            self.usage.moved(self.usage.cost(found.st_size), mark)
+        elif found is not None and found.st_nlink == 1:
+            self.usage.removed(self.usage.cost(found.st_size), mark)
+
+    def _exchange(self, pending: PendingRename, name: bytes, archived: ArchivedFile) -> None:
+        """Exchange both files if the old one cannot be linked; then move the old one to its version folder."""
+        source, handle = pending.source, pending.handle
+        try:
+            self.system.exchange(source.name, name, one_dir=source.directory, other_dir=handle.fd)
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                raise Forbidden(
+                    f"{display_path(pending.endpoint)} cannot be replaced: its disk cannot keep the old content as a "
+                    "version. The server's owner can turn versions off with --keep-versions 0."
+                ) from error
+            raise
+        try:
+            self.system.rename_new(
+                source.name, archived.file, source_dir=source.directory, target_dir=archived.handle.fd
+            )
+        except OSError:
+            self.system.exchange(source.name, name, one_dir=source.directory, other_dir=handle.fd)
+            raise
+        (failure,) = self.fsync.directories([archived.handle])
+        if failure is not None:
+            raise in_doubt(pending.endpoint, failure)

@@ -1,0 +1,65 @@
+"""Open directories, and the small helpers for names, modes and free space that work on a descriptor.
+
+Nothing here opens a path; `saferoot.py` does that.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Iterable
+
+import attrs
+
+from homeftp.errors import BadEndpoint
+from homeftp.store.local.disk.errnos import close_quietly
+
+
+@attrs.frozen
+class DirHandle:
+    """An open directory. Whoever opened it closes `fd`."""
+
+    fd: int
+    same_mount: bool
+    """Whether a file can be renamed into it from the metadata directory: same file system, same mount."""
+
+
+def close_all(handles: Iterable[DirHandle | Exception]) -> None:
+    """Close those of `handles` that are open."""
+    for handle in handles:
+        if isinstance(handle, DirHandle):
+            close_quietly(handle.fd)
+
+
+def raw(name: str) -> bytes:
+    """One name of a path as system calls take it. Raises `BadEndpoint` (41) for what is more than a name.
+
+    `endpoint.parse` refuses such names already; this check holds for endpoints
+    that were constructed without it.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise BadEndpoint("the endpoint leaves the shared folder")
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        raise BadEndpoint("the endpoint is not UTF-8") from None
+
+
+def set_mode(fd: int, mode: int) -> None:
+    """Set the nine permission bits of an open file or directory, independent of the umask.
+
+    Other bits stay, such as the set-group-ID bit of a shared folder.
+    """
+    current = stat.S_IMODE(os.fstat(fd).st_mode)
+    wanted = current & 0o7000 | mode & 0o777
+    if wanted != current:
+        os.fchmod(fd, wanted)
+
+
+def free_bytes(fd: int) -> int | None:
+    """Bytes that the server may still write to the file system of an open file; None if it does not say."""
+    try:
+        found = os.fstatvfs(fd)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize if found.f_blocks else None

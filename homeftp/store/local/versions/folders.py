@@ -1,0 +1,139 @@
+"""The folders that hold versions: one on each file system of the root.
+
+A version is a second name (a hard link) of the old file, so it lies on the
+same file system: a disk that is mounted inside the root has a
+`.homeftp/versions` of its own at its top. `.homeftp/mounts` in the root lists
+those disks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from threading import RLock
+from typing import Callable, Iterator
+
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import BadEndpoint, Refusal, WrongKind
+from homeftp.store.local.disk.errnos import close_quietly, refusal
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.metadir import FOLDER, MetadataDir
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.versions.layout import Names, VersionDir
+
+_MOUNTS = b"mounts"
+_VERSIONS = b"versions"
+
+
+class VersionFolders:
+    """The version folders of one store. Thread-safe.
+
+    Whoever adds or removes versions holds `lock`, so that neither sees half of
+    the other's work.
+    """
+
+    def __init__(self, root: SafeRoot, metadata_dir: MetadataDir, usage: QuotaUsage) -> None:
+        self._root = root
+        self._metadata_dir = metadata_dir
+        self._usage = usage
+        self._mounts = self._read_mounts()
+        self.lock = RLock()
+
+    def mounts(self) -> list[Endpoint]:
+        """The tops of all file systems that may hold versions, the root first."""
+        return [ROOT, *sorted(self._mounts)]
+
+    def mount_of(self, handle: DirHandle, directory: Endpoint) -> Endpoint:
+        """The top of the file system that holds `handle`, the open `directory`. Raises OSError."""
+        return ROOT if handle.same_mount else directory.first(self._root.mount_depth(directory))
+
+    def mount_at(self, endpoint: Endpoint) -> Endpoint:
+        """The top of the file system that holds `endpoint`, or held it before its directory was removed."""
+        above = endpoint.parent
+        while True:
+            try:
+                handle, depth = self._root.open_nearest(above)
+                break
+            except WrongKind:
+                above = above.parent
+        try:
+            return self.mount_of(handle, above.first(depth))
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+        finally:
+            close_quietly(handle.fd)
+
+    def cache_path(self, mount: Endpoint, folder: Names) -> str:
+        """A folder of versions as the key of the hash cache."""
+        names = (FOLDER, _VERSIONS, *folder)
+        return "/".join((self._root.cache_path(mount), *map(os.fsdecode, names)))
+
+    @contextlib.contextmanager
+    def open(self, mount: Endpoint, *, make: Callable[[int], None] | None = None) -> Iterator[VersionDir]:
+        """Open the versions of one file system. Raises OSError if there are none, unless `make` is given.
+
+        `make` makes the names in an open directory durable.
+        """
+        if not mount.parts:
+            with self.lock:
+                folder = self._metadata_dir.open_versions()
+            yield VersionDir(self._root, folder, self._usage.cost)
+            return
+        with contextlib.ExitStack() as opened:
+            handle = self._root.open_directory(mount)
+            opened.callback(close_quietly, handle.fd)
+            if make is None:
+                folder = opened.enter_context(self._root.open_below(handle.fd, (FOLDER, _VERSIONS)))
+            else:
+                folder = self._make(mount, handle.fd, make, opened)
+            yield VersionDir(self._root, folder, self._usage.cost)
+
+    @contextlib.contextmanager
+    def open_if_exists(self, mount: Endpoint) -> Iterator[VersionDir | None]:
+        """`open`, or None if the file system is not mounted or has no versions."""
+        with contextlib.ExitStack() as opened:
+            try:
+                version_dir = opened.enter_context(self.open(mount))
+            except (FileNotFoundError, Refusal):
+                version_dir = None
+            yield version_dir
+
+    def _make(self, mount: Endpoint, folder: int, durable: Callable[[int], None], opened: contextlib.ExitStack) -> int:
+        """Make and open the versions folder of a file system whose top is open, and remember the mount."""
+        known = mount in self._mounts
+        for name in (FOLDER, _VERSIONS):
+            above = folder
+            folder = self._root.open_private_directory(above, name)
+            opened.callback(close_quietly, folder)
+            if not known:
+                durable(above)
+        self._remember(mount)
+        return folder
+
+    def _read_mounts(self) -> set[Endpoint]:
+        """Read one mount from each line; a line that a power cut damaged is skipped, and written again when needed."""
+        mounts = set()
+        with contextlib.suppress(FileNotFoundError):
+            fd = self._root.open_private_file(self._metadata_dir.folder, _MOUNTS, make=False)
+            try:
+                lines = os.read(fd, 2**20).decode("utf-8", "replace").splitlines()
+            finally:
+                close_quietly(fd)
+            for line in lines:
+                with contextlib.suppress(BadEndpoint):
+                    mounts.add(parse(line))
+        return mounts - {ROOT}
+
+    def _remember(self, mount: Endpoint) -> None:
+        with self.lock:
+            if mount in self._mounts:
+                return
+            fd = self._root.open_private_file(self._metadata_dir.folder, _MOUNTS, writable=True)
+            try:
+                os.lseek(fd, 0, os.SEEK_END)
+                os.write(fd, f"\n{mount}\n".encode())
+                os.fsync(fd)
+            finally:
+                close_quietly(fd)
+            self._mounts.add(mount)

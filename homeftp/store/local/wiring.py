@@ -1,0 +1,118 @@
+"""Composes a local store: every collaborator is made here, and gets exactly the ones that it needs."""
+
+from __future__ import annotations
+
+import attrs
+
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces.store import StoreOptions
+from homeftp.store.local.commit.committer import Committer
+from homeftp.store.local.commit.directories import Directories
+from homeftp.store.local.commit.existing import ExistingEntries
+from homeftp.store.local.commit.namespace import Namespace
+from homeftp.store.local.commit.preconditions import Preconditions
+from homeftp.store.local.commit.renamer import Renamer
+from homeftp.store.local.commit.similarnames import NameCollisions
+from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.metadir import MetadataDir
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.history import VersionHistory
+from homeftp.store.local.listing import DirectoryLister
+from homeftp.store.local.staging.partials import PartialUploads
+from homeftp.store.local.staging.tempfile import TempFiles
+from homeftp.store.local.versions.archive import ArchiverFactory
+from homeftp.store.local.versions.catalog import VersionCatalog
+from homeftp.store.local.versions.folders import VersionFolders
+from homeftp.store.local.versions.retention import VersionArchive
+from homeftp.store.local.writes.batch import BatchWriter
+from homeftp.store.local.writes.copy import Copier
+from homeftp.store.local.writes.edit import Editor
+from homeftp.store.local.writes.metadata import MetadataWriter
+from homeftp.store.local.writes.remove import Remover
+from homeftp.store.local.writes.rename import Mover
+from homeftp.store.local.writes.restore import Restorer
+from homeftp.store.local.writes.staged import StagedFiles
+from homeftp.store.local.writes.target import TargetFinder
+from homeftp.store.local.writes.upload import Uploads
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import WriteLimits
+from homeftp.syscalls import System
+
+
+@attrs.frozen(kw_only=True)
+class Operations:
+    """What a writable local store does, one collaborator for each group of its methods. Only `LocalStore` uses it."""
+
+    batch: BatchWriter
+    uploads: Uploads
+    editor: Editor
+    metadata: MetadataWriter
+    copier: Copier
+    mover: Mover
+    remover: Remover
+    restorer: Restorer
+    history: VersionHistory
+    partials: PartialUploads
+    archive: VersionArchive
+    usage: QuotaUsage
+    changelog: ChangeLog
+
+
+def compose(
+    root: SafeRoot,
+    system: System,
+    metadata_dir: MetadataDir,
+    index: HashCache,
+    lister: DirectoryLister,
+    options: StoreOptions,
+) -> Operations:
+    """The operations of a store whose root and metadata directory are open. Raises OSError."""
+    filetypes = Filetypes(options.filetypes)
+    limits = WriteLimits(filetypes, options.file_size)
+    changelog = ChangeLog(options.record_changes)
+    usage = QuotaUsage(root, options.quota)
+    fsync = Fsync(system, system.syncs_whole(root.fd))
+
+    temp_files = TempFiles(root, system, metadata_dir)
+    partials = PartialUploads(root, system, metadata_dir, usage)
+    folders = VersionFolders(root, metadata_dir, usage)
+    archive = VersionArchive(folders, options.retention, usage)
+    catalog = VersionCatalog(root, folders, archive, index)
+
+    preconditions = Preconditions(root, index)
+    space = SpaceReservation(usage, archive, partials)
+    namespace = Namespace(
+        root,
+        Renamer(root, system, fsync, usage),
+        ArchiverFactory(root, system, folders, archive, index),
+        fsync,
+        NameCollisions(allowed=options.similar_names),
+        changelog,
+    )
+    staging = () if system.keeps_order(root.fd) else (metadata_dir.incoming, metadata_dir.partial)
+    unordered = [DirHandle(fd, same_mount=True) for fd in staging]
+    directories = Directories(root, fsync, namespace, space, changelog, unordered)
+    committer = Committer(root, fsync, namespace, directories, index)
+    existing = ExistingEntries(root, filetypes, preconditions, fsync)
+
+    targets = TargetFinder(root, limits, preconditions)
+    staged = StagedFiles(limits, space, temp_files, committer)
+    return Operations(
+        batch=BatchWriter(limits, directories, preconditions, space, temp_files, fsync, committer),
+        uploads=Uploads(targets, limits, partials, space, system, committer),
+        editor=Editor(root, targets, staged),
+        metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync, changelog),
+        copier=Copier(root, filetypes, preconditions, index, targets, staged),
+        mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer),
+        remover=Remover(root, lister.tree, existing, namespace, changelog),
+        restorer=Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer),
+        history=VersionHistory(catalog, filetypes),
+        partials=partials,
+        archive=archive,
+        usage=usage,
+        changelog=changelog,
+    )

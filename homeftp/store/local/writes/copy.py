@@ -1,0 +1,111 @@
+"""Copies a file inside the store."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.hashing.filehash import same_content, signature
+from homeftp.hashing.hashcache import HashCache
+from homeftp.model import ABSENT, Actor, Entry, WriteRequest
+from homeftp.store.local.commit.preconditions import Preconditions
+from homeftp.store.local.disk.errnos import close_quietly, refusal
+from homeftp.store.local.disk.handles import free_bytes
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.writes.staged import StagedFiles
+from homeftp.store.local.writes.target import TargetFinder
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import check_not_root
+from homeftp.store.policy.preconditions import changed, occupied
+from homeftp.store.policy.wording import into_itself
+
+
+@attrs.frozen
+class Copier:
+    """Copies files. Thread-safe."""
+
+    root: SafeRoot
+    filetypes: Filetypes
+    preconditions: Preconditions
+    index: HashCache
+    targets: TargetFinder
+    files: StagedFiles
+
+    def copy(
+        self,
+        source: Endpoint,
+        target: Endpoint,
+        source_precondition: str | None,
+        target_precondition: str | None,
+        actor: Actor,
+    ) -> Entry:
+        """Copy content, mtime and mode, durably; a file at `target` becomes a version.
+
+        Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `BadRequest` (20), `NoSpace` (52).
+        """
+        if source.parts == target.parts:
+            raise into_itself(source, "copied")
+        check_not_root(source)
+        self.filetypes.check(source)
+        fd, found, content_hash = self._open(source, source_precondition)
+        try:
+            request = WriteRequest(
+                endpoint=target,
+                size=found.st_size,
+                mtime_us=found.st_mtime_ns // 1000,
+                mode=found.st_mode & 0o777,
+                precondition=target_precondition,
+            )
+            return self._copy(source, fd, found, content_hash, request, actor)
+        finally:
+            close_quietly(fd)
+
+    def _open(self, source: Endpoint, precondition: str | None) -> tuple[int, os.stat_result, str | None]:
+        """Open the source, if it meets its precondition; also returns its stat, and its hash if it is known."""
+        handle = self.root.open_directory(source.parent)
+        try:
+            fd, found = self.root.open_file_in(handle.fd, source)
+            try:
+                if precondition == ABSENT:
+                    raise occupied(source)
+                (expected,) = self.preconditions.expected([(handle, source, precondition)])
+                if isinstance(expected, Exception):
+                    raise expected
+                if expected is None:
+                    known = self.index.lookup(self.root.cache_path(source.parent), {source.name: found})
+                    return fd, found, known.get(source.name)
+                if signature(found) != expected:
+                    raise changed(source)
+                return fd, found, precondition
+            except BaseException:
+                close_quietly(fd)
+                raise
+        finally:
+            close_quietly(handle.fd)
+
+    def _copy(
+        self,
+        source: Endpoint,
+        fd: int,
+        found: os.stat_result,
+        content_hash: str | None,
+        request: WriteRequest,
+        actor: Actor,
+    ) -> Entry:
+        target = self.targets.find(request)
+        staged = None
+        try:
+            staged = self.files.create(request, actor, target)
+            staged.copy_from(fd, found.st_size)
+            if not same_content(found, os.fstat(fd)):
+                raise changed(source)
+            return staged.commit(content_hash)
+        except OSError as error:
+            raise refusal(error, request.endpoint, size=found.st_size, free=free_bytes(self.root.fd)) from error
+        finally:
+            if staged is None:
+                close_quietly(target.nearest.fd)
+            else:
+                staged.close()

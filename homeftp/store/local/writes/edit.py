@@ -1,0 +1,105 @@
+"""Drafts: the content of one file, changed at any offset before it is committed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Iterator
+
+import attrs
+from zope.interface import implementer
+
+from homeftp.endpoint import Endpoint
+from homeftp.hashing.filehash import read_at, same_content
+from homeftp.interfaces import IDraft
+from homeftp.model import Actor, Entry, WriteRequest
+from homeftp.store.local.disk.errnos import close_quietly, refusal
+from homeftp.store.local.disk.handles import free_bytes
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.writes.staged import StagedFile, StagedFiles
+from homeftp.store.local.writes.target import Target, TargetFinder
+from homeftp.store.policy.preconditions import changed
+
+
+@attrs.frozen
+class Editor:
+    """Begins drafts. Thread-safe."""
+
+    root: SafeRoot
+    targets: TargetFinder
+    files: StagedFiles
+
+    def begin(self, request: WriteRequest, actor: Actor) -> LocalDraft:
+        """A draft with the current content. Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52)."""
+        target = self.targets.find(attrs.evolve(request, size=None, hash=None, offset=0))
+        mode = request.mode if request.mode is not None or target.found is None else target.found.st_mode & 0o777
+        staged = None
+        try:
+            staged = self.files.create(attrs.evolve(request, mode=mode), actor, target)
+            if target.found is not None:
+                self._copy_content(request.endpoint, target, staged)
+            return LocalDraft(request.endpoint, staged)
+        except BaseException as error:
+            free = free_bytes(target.nearest.fd)
+            if staged is None:
+                close_quietly(target.nearest.fd)
+            else:
+                staged.close()
+            if isinstance(error, OSError):
+                raise refusal(error, request.endpoint, free=free) from error
+            raise
+
+    def _copy_content(self, endpoint: Endpoint, target: Target, staged: StagedFile) -> None:
+        """Copy the current content; raises `Changed` (44) if it is not the expected one, or changes meanwhile."""
+        fd, found = self.root.open_file_in(target.nearest.fd, endpoint)
+        try:
+            staged.copy_from(fd, found.st_size)
+            if not same_content(found, os.fstat(fd)):
+                raise changed(endpoint)
+        finally:
+            close_quietly(fd)
+
+
+@implementer(IDraft)
+class LocalDraft:
+    """A draft in a temp file; `Editor.begin` makes one. For one thread at a time."""
+
+    def __init__(self, endpoint: Endpoint, staged: StagedFile) -> None:
+        self._endpoint = endpoint
+        self._staged = staged
+
+    @property
+    def size(self) -> int:
+        """Bytes of the draft now."""
+        return self._staged.size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`, fewer only at the end."""
+        with self._refusals():
+            return read_at(self._staged.fd, offset, max(0, min(length, self.size - offset)))
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Replace or append bytes at `offset`; a gap behind the end reads as zeros."""
+        with self._refusals(len(data)):
+            self._staged.write(offset, data)
+
+    def truncate(self, size: int) -> None:
+        """Cut the draft to `size` bytes, or extend it with zeros."""
+        with self._refusals():
+            self._staged.truncate(size)
+
+    def commit(self) -> Entry:
+        """Make the content durable and give it the file's name; on any error the draft is aborted."""
+        with self._refusals(self.size):
+            return self._staged.commit()
+
+    def abort(self) -> None:
+        """Discard the draft. May be called twice, and after `commit`."""
+        self._staged.close()
+
+    @contextlib.contextmanager
+    def _refusals(self, size: int = 0) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise refusal(error, self._endpoint, size=size) from error

@@ -1,0 +1,131 @@
+"""Makes directories, and changes mtime and mode of files and directories."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.model import ABSENT, PRESENT, Actor, Change, Entry, WriteRequest
+from homeftp.store.local.commit.directories import Directories
+from homeftp.store.local.commit.namespace import Namespace
+from homeftp.store.local.commit.pending import PendingUnlink, acting
+from homeftp.store.local.commit.preconditions import Preconditions
+from homeftp.store.local.disk.entries import entry_of
+from homeftp.store.local.disk.errnos import close_quietly, refusal
+from homeftp.store.local.disk.fsync import Fsync
+from homeftp.store.local.disk.handles import DirHandle, free_bytes, set_mode
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import check_mtime
+from homeftp.store.policy.preconditions import gone, names_content, no_hash, occupied
+from homeftp.store.policy.wording import not_found
+
+
+@attrs.frozen
+class MetadataWriter:
+    """Makes directories and changes metadata. Thread-safe."""
+
+    root: SafeRoot
+    filetypes: Filetypes
+    preconditions: Preconditions
+    directories: Directories
+    namespace: Namespace
+    fsync: Fsync
+    changelog: ChangeLog
+
+    def make_directory(self, request: WriteRequest, actor: Actor) -> Entry:
+        """Make a directory and its parents, durably; an existing one gets the metadata of the request.
+
+        Raises `Changed` (44) if the precondition does not hold, and `WrongKind`
+        (43) for a hash as the precondition, or if a file exists there.
+        """
+        check_mtime(request.mtime_us)
+        endpoint, actor = request.endpoint, acting(request, actor)
+        if names_content(request.precondition):
+            raise no_hash(endpoint)
+        if request.precondition == ABSENT and self.root.stat(endpoint) is not None:
+            raise occupied(endpoint)
+        if request.precondition == PRESENT and self.root.stat(endpoint) is None:
+            raise gone(endpoint)
+        handle = self.directories.open(endpoint, actor, target=endpoint, size=0)
+        try:
+            return self._set_on_directory(handle, endpoint, request.mtime_us, request.mode, actor)
+        finally:
+            close_quietly(handle.fd)
+
+    def set_metadata(
+        self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
+    ) -> Entry:
+        """Change mtime and mode, durably; None leaves the value. Raises `NotFound` (40), `Changed` (44)."""
+        check_mtime(mtime_us)
+        found = self.root.stat(endpoint)
+        if found is None:
+            raise not_found(endpoint)
+        if precondition == ABSENT:
+            raise occupied(endpoint)
+        if endpoint.parts and not stat.S_ISDIR(found.st_mode):
+            self.filetypes.check(endpoint)
+            return self._set_on_file(endpoint, mtime_us, mode, precondition, actor)
+        if names_content(precondition):
+            raise no_hash(endpoint)
+        handle = self.root.open_directory(endpoint)
+        try:
+            return self._set_on_directory(handle, endpoint, mtime_us, mode, actor)
+        finally:
+            close_quietly(handle.fd)
+
+    def _set_on_directory(
+        self, handle: DirHandle, endpoint: Endpoint, mtime_us: int | None, mode: int | None, actor: Actor
+    ) -> Entry:
+        try:
+            if mode is not None or mtime_us is not None:
+                self.changelog.ensure_recorded()
+                with self.changelog.changing() as record:
+                    _set(handle.fd, mtime_us, mode)
+                    record(Change("metadata", "directory", endpoint, actor))
+            (failure,) = self.fsync.directories([handle])
+            if failure is not None:
+                raise failure
+            return entry_of(os.fstat(handle.fd))
+        except OSError as error:
+            raise refusal(error, endpoint, free=free_bytes(handle.fd)) from error
+
+    def _set_on_file(
+        self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
+    ) -> Entry:
+        handle = self.root.open_directory(endpoint.parent)
+        fd = -1
+        try:
+            (expected,) = self.preconditions.expected([(handle, endpoint, precondition)])
+            if isinstance(expected, Exception):
+                raise expected
+            fd, found = self.root.open_any_in(handle.fd, endpoint)
+            content_hash = precondition if expected is not None else None
+            self.namespace.change_metadata(
+                PendingUnlink(handle, endpoint, expected, content_hash, found.st_ino),
+                lambda: _set(fd, mtime_us, mode),
+                Change("metadata", "file", endpoint, actor, size=found.st_size, hash=content_hash),
+            )
+            (failure,) = self.fsync.files([(fd, handle)])
+            if failure is not None:
+                raise failure
+            # Its hash is not remembered: another program's write just before the mtime was set would go unnoticed.
+            return entry_of(os.fstat(fd))
+        except OSError as error:
+            raise refusal(error, endpoint, free=free_bytes(handle.fd)) from error
+        finally:
+            if fd >= 0:
+                close_quietly(fd)
+            close_quietly(handle.fd)
+
+
+def _set(fd: int, mtime_us: int | None, mode: int | None) -> None:
+    """Set mode and mtime of an open file or directory. Raises OSError."""
+    if mode is not None:
+        set_mode(fd, mode)
+    if mtime_us is not None:
+        os.utime(fd, ns=(mtime_us * 1000, mtime_us * 1000))

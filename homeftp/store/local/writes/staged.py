@@ -1,0 +1,140 @@
+"""A temp file with reserved space, for writes that know their size only as they go: drafts and copies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+import attrs
+
+from homeftp.config import SLICE
+from homeftp.hashing.filehash import digest
+from homeftp.model import Actor, Entry, WriteRequest
+from homeftp.store.local.commit.committer import Committer
+from homeftp.store.local.commit.outcome import InDoubt
+from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.errnos import FULL, close_quietly
+from homeftp.store.local.staging.tempfile import TempFile, TempFiles
+from homeftp.store.local.writes.target import Target
+from homeftp.store.policy.limits import WriteLimits
+
+
+@attrs.frozen
+class StagedFiles:
+    """Makes staged files. Thread-safe."""
+
+    limits: WriteLimits
+    space: SpaceReservation
+    temp_files: TempFiles
+    committer: Committer
+
+    def create(self, request: WriteRequest, actor: Actor, target: Target) -> StagedFile:
+        """A new, empty file for a target, whose directory it closes. Raises OSError."""
+        token = os.urandom(16).hex()
+        temp_file = self.temp_files.create(token, target.nearest, target.directory, request.mode)
+        return StagedFile(self, request, actor, target, temp_file)
+
+
+class StagedFile:
+    """A temp file and the space that is reserved for it; `StagedFiles.create` makes one. For one thread at a time."""
+
+    def __init__(
+        self, files: StagedFiles, request: WriteRequest, actor: Actor, target: Target, temp_file: TempFile
+    ) -> None:
+        self.fd = temp_file.fd
+        self.size = 0
+        self._files = files
+        self._request = request
+        self._actor = actor
+        self._target = target
+        self._temp_file = temp_file
+        self._reserved = 0
+        self._open = True
+
+    def resize(self, size: int) -> None:
+        """Reserve space for `size` bytes. Raises `TooLarge` (22), `NoSpace` (52)."""
+        self._files.limits.check_size(self._request.endpoint, size)
+        space = self._files.space
+        more = space.usage.cost(size) - self._reserved
+        if more > 0:
+            space.reserve(self._target.nearest, self._target.directory, self._request.endpoint, more)
+        else:
+            space.release(-more)
+        self._reserved += more
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write all of `data` at `offset`. Raises what `resize` raises, and OSError; then the size is unchanged."""
+        end = max(self.size, offset + len(data))
+        self.resize(end)
+        try:
+            self._write(offset, data)
+        except OSError as error:
+            target = self._target
+            if error.errno not in FULL or not self._files.space.make_room(target.nearest, target.directory, len(data)):
+                self._shrink_back()
+                raise
+            try:
+                self._write(offset, data)
+            except OSError:
+                self._shrink_back()
+                raise
+        self.size = end
+
+    def _write(self, offset: int, data: bytes) -> None:
+        os.lseek(self.fd, offset, os.SEEK_SET)
+        self._temp_file.write(data)
+
+    def _shrink_back(self) -> None:
+        with contextlib.suppress(OSError):
+            os.ftruncate(self.fd, self.size)
+        self.resize(self.size)
+
+    def truncate(self, size: int) -> None:
+        """Cut or extend it to `size` bytes. Raises what `resize` raises, and OSError."""
+        self.resize(max(size, self.size))
+        os.ftruncate(self.fd, size)
+        self.size = size
+        self.resize(size)
+
+    def copy_from(self, fd: int, size: int) -> None:
+        """Fill it with the first `size` bytes of an open file. Raises what `write` raises."""
+        self.resize(size)
+        self._temp_file.copy_from(fd, size)
+        self.size = size
+
+    def commit(self, content_hash: str | None = None) -> Entry:
+        """Commit it and close it. Raises what `Committer.commit_temp_file` raises."""
+        try:
+            began = time.time_ns()
+            if content_hash is None and self.size <= SLICE:
+                content_hash = digest(self.fd, self.size)
+            entry = self._files.committer.commit_temp_file(
+                self._request,
+                self._temp_file,
+                self._target.nearest,
+                actor=self._actor,
+                expected=self._target.expected,
+                content_hash=content_hash,
+                hashed_ns=began,
+                size=self.size,
+            )
+            self._use()
+            return entry
+        except InDoubt:
+            self._use()
+            raise
+        finally:
+            self.close()
+
+    def _use(self) -> None:
+        self._files.space.use(self._reserved)
+        self._reserved = 0
+
+    def close(self) -> None:
+        """Discard it unless it was committed. May be called twice."""
+        if self._open:
+            self._open = False
+            self._temp_file.close()
+            self._files.space.release(self._reserved)
+            close_quietly(self._target.nearest.fd)
