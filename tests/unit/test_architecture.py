@@ -18,9 +18,6 @@ DOCS = Path(__file__).parents[2] / "docs"
 FOREIGN = frozenset("HostnameEndpoint LineReceiver Photo RecursionError SSLSocket".split())
 """What the pages mention besides the classes of homeftp."""
 
-PLANNED = frozenset("Files IFileStream IFiles StoreContract".split())
-"""Classes that the pages mention and that are still to come."""
-
 
 def load_importgraph() -> Any:
     """The module of the documentation that reads and compares the diagrams."""
@@ -67,7 +64,7 @@ def unknown_names(text: str, known: dict[str, set[str]]) -> list[str]:
     """The classes and their members that a text mentions in double backticks, and that do not exist."""
     wrong = []
     for name, member in re.findall(r"``([A-Z][A-Za-z]*[a-z][A-Za-z]*)(?:\.(\w+))?(?:\([^`]*\))?``", text):
-        if name not in FOREIGN | PLANNED and (name not in known or (member and member not in known[name])):
+        if name not in FOREIGN and (name not in known or (member and member not in known[name])):
             wrong.append(f"{name}.{member}" if member else name)
     return wrong
 

@@ -1,0 +1,14 @@
+"""A server with one more front end: `twistd -ny homeftp.tac`."""
+
+import os
+
+from lines import LineFrontEnd
+from twisted.application.service import Application
+from twisted.internet import reactor
+
+from homeftp.config import Settings
+from homeftp.server.service import HomeFTPService
+
+settings = Settings(root=os.environ["HOMEFTP_ROOT"], state=os.environ["HOMEFTP_STATE"])
+application = Application("homeftp")
+HomeFTPService(settings, reactor, front_ends=[LineFrontEnd("tcp:8423:interface=127.0.0.1")]).setServiceParent(application)

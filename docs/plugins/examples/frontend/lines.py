@@ -1,0 +1,115 @@
+"""A read-only front end that a person can type: one command a line, one line back.
+
+LOGIN ann secret / LIST folder / GET folder/file
+"""
+
+from typing import Any
+
+from twisted.cred.credentials import UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.protocols.basic import LineReceiver
+from zope.interface import implementer
+
+from homeftp.endpoint import parse
+from homeftp.errors import BadRequest, LoginRequired, Refusal
+from homeftp.interfaces import IConnection, IFrontEnd, ILogin, IServerContext
+from homeftp.server.gate.listen import ListeningService, listening
+
+LARGEST = 64 * 1024
+"""Bytes of a file that is sent as one line."""
+
+
+@implementer(IConnection)
+class LineProtocol(LineReceiver):
+    """One connection."""
+
+    transport: Any
+    delimiter = b"\n"
+    login: ILogin | None = None
+
+    def __init__(self, context: IServerContext, address: str) -> None:
+        self.context = context
+        self.address = address
+
+    def connectionMade(self) -> None:
+        """Count the connection."""
+        self.context.connections.add(self, self.address)
+
+    def connectionLost(self, reason: object = None) -> None:
+        """Stop counting it, and log out."""
+        self.context.connections.remove(self)
+        if self.login is not None:
+            self.login.close()
+
+    def lineReceived(self, line: bytes) -> None:
+        """Answer one command."""
+        command, _, argument = line.strip().partition(b" ")
+        Deferred.fromCoroutine(self.answer(command, argument))
+
+    async def answer(self, command: bytes, argument: bytes) -> None:
+        """Send the result, or the status and the message of a refusal."""
+        try:
+            self.sendLine(await self.result(command, argument))
+        except Refusal as refusal:
+            self.sendLine(f"{refusal.status:d} {refusal.message}".encode())
+
+    async def result(self, command: bytes, argument: bytes) -> bytes:
+        """The result of a command. Raises a refusal."""
+        if command == b"LOGIN":
+            name, _, password = argument.partition(b" ")
+            credentials = UsernamePassword(name, password)
+            self.login = await self.context.logins.login(credentials, self.address, LineFrontEnd.name)
+            self.login.add_connection(self)
+            self.context.connections.authenticated(self)
+            return b"hello " + self.login.account.encode()
+        if self.login is None:
+            raise LoginRequired("log in first: LOGIN name password")
+        endpoint = parse(argument.decode())
+        if command == b"LIST":
+            pages = [page async for page in self.login.files("LIST").list(endpoint)]
+            return " ".join(entry.name for page in pages for entry in page.entries).encode()
+        if command == b"GET":
+            return await self.login.files("GET").read(endpoint, LARGEST)
+        raise BadRequest("the commands are LOGIN, LIST and GET")
+
+    def stop(self) -> None:
+        """The server stops."""
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """The server cannot wait."""
+        self.transport.abortConnection()
+
+    def disconnect(self) -> None:
+        """Access was revoked."""
+        self.transport.abortConnection()
+
+
+class LineFactory(Factory):
+    """Makes the protocol of each connection, unless there are too many."""
+
+    def __init__(self, context: IServerContext) -> None:
+        self.context = context
+
+    def buildProtocol(self, addr: Any) -> LineProtocol | None:
+        """None closes the connection."""
+        if self.context.connections.full(addr.host) is not None:
+            return None
+        return LineProtocol(self.context, addr.host)
+
+
+@implementer(IFrontEnd)
+class LineFrontEnd:
+    """Listens on one endpoint, in plaintext: for a local machine only."""
+
+    name = "line"
+    listener: ListeningService
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+
+    def service(self, context: IServerContext) -> ListeningService:
+        """The service that listens."""
+        self.listener = listening(context.reactor, self.description, LineFactory(context))
+        return self.listener

@@ -1,0 +1,79 @@
+"""The tutorial for front ends: its example serves beside the JSON protocol, in an application of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.processes import PASSWORD, REPOSITORY, WITHIN, environment, run_homeftp
+from tests.support.waiting import wait_until
+
+EXAMPLE = Path(REPOSITORY, "docs", "plugins", "examples", "frontend")
+
+
+class TutorialTests(SynchronousTestCase):
+    """`twistd -ny homeftp.tac`."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (self.folder / "share" / "notes").mkdir(parents=True)
+        (self.folder / "share" / "notes" / "a.txt").write_bytes(b"two words")
+        state = self.folder / "state"
+        added = run_homeftp("account", "add", "ann", "--state", str(state), "--password-stdin", input=PASSWORD + "\n")
+        self.assertEqual(added.returncode, 0, added.stderr)
+        tac = self.folder / "homeftp.tac"
+        text = tac.read_text()
+        self.assertEqual(text.count("tcp:8423"), 1)
+        # the ports of the page may be in use on this machine
+        text = text.replace("tcp:8423", "tcp:0").replace(
+            "settings = Settings(", 'settings = Settings(listen=("tcp:0",), '
+        )
+        tac.write_text(text)
+        command = [os.path.join(os.path.dirname(sys.executable), "twistd"), "--pidfile=", "-ny", "homeftp.tac"]
+        env = environment(
+            HOMEFTP_ROOT=str(self.folder / "share"), HOMEFTP_STATE=str(state), PYTHONPATH=str(self.folder)
+        )
+        self.output = self.folder / "output"
+        with self.output.open("wb") as output:
+            self.server = subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=subprocess.STDOUT)
+        self.addCleanup(self.server.wait, WITHIN)
+        self.addCleanup(self.server.kill)
+        wait_until(lambda: len(self.ports()) == 2 or self.server.poll() is not None, self.output.read_text)
+
+    def ports(self) -> dict[str, int]:
+        """The port of each factory that listens, by the factory's name."""
+        found = re.findall(r"(\w+) starting on (\d+)", self.output.read_text())
+        return {name: int(port) for name, port in found}
+
+    def test_example(self) -> None:
+        """It logs in, lists and reads, and refuses like every front end."""
+        with socket.create_connection(("127.0.0.1", self.ports()["LineFactory"]), WITHIN) as connection:
+            lines = connection.makefile("rwb")
+            for command, answer in (
+                ("LIST notes", "31 log in first: LOGIN name password"),
+                ("LOGIN ann wrong", "32 the user name or the password is wrong"),
+                (f"LOGIN ann {PASSWORD}", "hello ann"),
+                ("LIST notes", "a.txt"),
+                ("GET notes/a.txt", "two words"),
+                ("GET notes/b.txt", "40 "),
+                ("GET ../state", "41 "),
+                ("PUT notes/a.txt", "20 the commands are LOGIN, LIST and GET"),
+            ):
+                lines.write(f"{command}\n".encode())
+                lines.flush()
+                self.assertIn(answer, lines.readline().decode().strip())
+        self.server.send_signal(signal.SIGTERM)
+        self.server.wait(WITHIN)
+        audit = [json.loads(line) for line in (self.folder / "state" / "audit.jsonl").read_text().splitlines()]
+        logins = [(line["status"], line["front_end"]) for line in audit if line["event"] == "login"]
+        self.assertEqual(logins, [(32, "line"), (0, "line")])
