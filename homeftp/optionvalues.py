@@ -1,4 +1,4 @@
-"""What an owner writes behind an option, as the value that is meant. All raise ValueError with what is to be given."""
+"""The values of the server's options, parsed from text. Each function raises ValueError with what to give instead."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def size(text: str) -> int:
 def quota(text: str) -> int:
     """Bytes, more than 0."""
     if not (found := size(text)):
-        raise ValueError("bytes, such as 500G: 0 would let nothing in, and without --quota the disk alone decides")
+        raise ValueError("bytes, such as 500G; leave out --quota for no limit")
     return found
 
 
@@ -52,14 +52,14 @@ def log_size(text: str) -> int:
 def log_files(text: str) -> int:
     """How many of those there are: one that is written, and others."""
     if (files := count(text)) < 2:
-        raise ValueError("a number of 2 or more: one that is written, and one that was")
+        raise ValueError("a number from 2: the current file and at least one older one")
     return files
 
 
 def days(text: str) -> float:
     """Days, as seconds."""
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
-        raise ValueError("days, 0 for none")
+        raise ValueError("days; 0 keeps no versions")
     return float(text) * DAY
 
 

@@ -77,14 +77,14 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
     synopsis = "[options] [DIR]"
     longdesc = (
-        "Shares one folder with the machines of the home. The first start makes keys and a certificate; "
-        "accounts are added with `homeftp account add NAME`. "
+        "Share one folder with your other machines. The first start creates keys and a certificate. "
+        "`homeftp invite` pairs a device; `homeftp account add NAME` adds an account with a password. "
         "SIGHUP makes the server read its certificates again; accounts are read at each login."
     )
     supportedInterfaces = (IUsernamePassword,)
 
     optParameters: ClassVar[list[list[str | None]]] = [
-        ["root", "r", None, "The folder to share; also accepted without --root, as DIR."],
+        ["root", "r", None, "The folder to share; DIR alone means the same."],
         [
             "state",
             "s",
@@ -92,44 +92,64 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             f"The folder for keys, accounts and the hash cache. [default: {default_state_dir(os.environ)}]",
         ],
         ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
-        ["pool-size", None, None, f"Threads for disk and hashing. [default: {_DEFAULTS.pool_size}]"],
+        ["pool-size", None, None, f"Threads for disk access and hashing. [default: {_DEFAULTS.pool_size}]"],
         ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {_DEFAULTS.tls_minimum}]"],
         [
             "keep-versions",
             None,
             None,
-            "Days for which what is replaced or removed is kept, 0: not at all. "
+            "Days for which replaced and removed files are kept as versions; 0 keeps none. "
             f"[default: {_DEFAULTS.retention.seconds / optionvalues.DAY:g}]",
         ],
         [
             "versions-max",
             None,
             None,
-            "What all versions may take up: a part of the disk, or bytes, such as 50G. "
+            "Space for all versions: a part of the disk, such as 10%, or bytes, such as 50G. "
             f"[default: {_DEFAULTS.retention.percent:g}%]",
         ],
-        ["quota", None, None, "What the folder may hold in all, versions too, such as 500G. [default: none]"],
+        ["quota", None, None, "Size limit of the shared folder, including versions, such as 500G. [default: none]"],
         [
             "audit-size",
             None,
             None,
-            f"What a file of the audit log may hold until the next is begun. [default: {_DEFAULTS.audit_size // MIB}M]",
+            f"Size at which a new file of the audit log is started. [default: {_DEFAULTS.audit_size // MIB}M]",
         ],
-        ["audit-files", None, None, f"Files of the audit log that are kept. [default: {_DEFAULTS.audit_files}]"],
-        ["max-connections", None, None, f"Connections at once. {_default('max-connections')}"],
+        ["audit-files", None, None, f"Number of files of the audit log to keep. [default: {_DEFAULTS.audit_files}]"],
+        ["max-connections", None, None, f"Most simultaneous connections. {_default('max-connections')}"],
         [
             "max-connections-per-address",
             None,
             None,
-            f"Connections at once from one address. {_default('max-connections-per-address')}",
+            f"Most simultaneous connections from one address. {_default('max-connections-per-address')}",
         ],
-        ["max-unauthenticated", None, None, f"Connections not yet logged in. {_default('max-unauthenticated')}"],
-        ["max-in-flight", None, None, f"Requests of one connection answered at once. {_default('max-in-flight')}"],
-        ["max-file-size", None, None, "The largest file that may be pushed, such as 500M or 20G. [default: none]"],
-        ["max-login-attempts", None, None, f"Failed logins on one connection. {_default('max-login-attempts')}"],
-        ["tls-timeout", None, None, f"Seconds for the TLS handshake. {_default('tls-timeout')}"],
-        ["login-timeout", None, None, f"Seconds until a client has logged in. {_default('login-timeout')}"],
-        ["stall-timeout", None, None, f"Seconds that a begun request may stall. {_default('stall-timeout')}"],
+        [
+            "max-unauthenticated",
+            None,
+            None,
+            f"Most simultaneous connections before login. {_default('max-unauthenticated')}",
+        ],
+        ["max-in-flight", None, None, f"Most unanswered requests of one connection. {_default('max-in-flight')}"],
+        ["max-file-size", None, None, "Largest file that may be uploaded, such as 500M or 20G. [default: none]"],
+        [
+            "max-login-attempts",
+            None,
+            None,
+            f"Failed logins on one connection. {_default('max-login-attempts')}",
+        ],
+        [
+            "tls-timeout",
+            None,
+            None,
+            f"Seconds until the TLS handshake is done. {_default('tls-timeout')}",
+        ],
+        ["login-timeout", None, None, f"Seconds until the client has logged in. {_default('login-timeout')}"],
+        [
+            "stall-timeout",
+            None,
+            None,
+            f"Seconds without progress of a request. {_default('stall-timeout')}",
+        ],
     ]
 
     compData = usage.Completions(
@@ -148,39 +168,39 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self._many: dict[str, list[str]] = {}
 
     def opt_listen(self, endpoint: str) -> None:
-        """An endpoint to listen on, repeatable, such as tcp6:8421, tcp:8421:interface=127.0.0.1,
+        """Listen on this endpoint; repeatable. Examples: tcp6:8421, tcp:8421:interface=127.0.0.1,
         unix:/run/homeftp.sock or systemd:domain=INET:index=0. [default: tcp:8421]"""
         self._many.setdefault("listen", []).append(endpoint)
 
     def opt_listen_tls(self, endpoint: str) -> None:
-        """An endpoint to listen on with TLS from the first byte, repeatable; for `openssl s_client`."""
+        """Listen on this endpoint with TLS from the first byte; repeatable. For `openssl s_client`, for example."""
         self._many.setdefault("listen-tls", []).append(endpoint)
 
     def opt_filetypes(self, suffixes: str) -> None:
-        """File types that are shared, such as .txt,.md; without it any file is."""
+        """Share only these file types, such as .txt,.md. [default: any file]"""
         self._many.setdefault("filetypes", []).extend(re.split(r"[,\s]+", suffixes.strip(", ")))
 
     def opt_dispatcher(self, request_type: str) -> None:
-        """Enable the third-party dispatcher of a request type, repeatable."""
+        """Enable the third-party dispatcher of this request type; repeatable."""
         self._many.setdefault("dispatcher", []).append(request_type)
 
     def opt_plugin_dir(self, folder: str) -> None:
-        """A folder with single-file dispatchers, repeatable."""
+        """Load single-file dispatchers from this folder; repeatable."""
         self._many.setdefault("plugin-dir", []).append(folder)
 
     def opt_similar_names(self) -> None:
-        """Allow new names that differ from one beside them only in case or in the form of their letters."""
+        """Allow new names that differ from an existing one in the same folder only in case or Unicode form."""
         self._many["similar-names"] = ["yes"]
 
     def opt_no_announce(self) -> None:
-        """Do not tell the network, by multicast DNS, that the server is there."""
+        """Do not announce the server on the network by multicast DNS."""
         self._many["no-announce"] = ["yes"]
 
     def opt_auth(self, description: str) -> None:
-        """Check names and passwords by a Twisted checker (see --help-auth) instead of our own accounts."""
+        """Check passwords with a Twisted checker (see --help-auth) instead of homeftp's own accounts."""
         kind = description.partition(":")[0]
         if kind == "file":
-            raise usage.UsageError("--auth file: keeps passwords in plain text; use: homeftp account add NAME")
+            raise usage.UsageError("--auth file: stores passwords in plain text. Use `homeftp account add NAME`")
         super().opt_auth(description)
         if kind == "memory":
             self["auth-memory"] = True
@@ -189,7 +209,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             checker.users = {name.encode(): password.encode() for name, password in checker.users.items()}
 
     def opt_version(self) -> None:
-        """Print homeftp's version and exit."""
+        """Print the version and exit."""
         sys.stdout.write(f"homeftp {__version__}\n")
         raise SystemExit(0)
 
@@ -204,7 +224,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """DIR is the same as --root."""
         if root is not None:
             if self["root"] is not None:
-                raise usage.UsageError("the folder is given twice: as --root and as DIR")
+                raise usage.UsageError("The folder was given twice, with --root and as DIR")
             self["root"] = root
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -236,7 +256,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
                 given[name] = [self[name]]
         given.update(self._many)
         if "root" not in given:
-            raise OperatorError("which folder is to be shared? Name it: --root DIR")
+            raise OperatorError("Give the folder to share, as DIR or with --root DIR")
         given.setdefault("state", [default_state_dir(os.environ)])
         values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
         many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in _MANY.items()}
@@ -258,7 +278,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
-            raise OperatorError("--auth memory: shows passwords in the process list: it is for loopback endpoints only")
+            raise OperatorError(
+                "--auth memory: is only for loopback endpoints, because the process list shows its passwords"
+            )
         return settings
 
     def _config(self) -> dict[str, list[str]]:
@@ -271,9 +293,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             with open(path, encoding="utf-8") as file:
                 parser.read_file(file)
         except OSError as error:
-            raise OperatorError(f"cannot read --config {path}: {error.strerror}") from None
+            raise OperatorError(f"Cannot read --config {path}: {error.strerror}") from None
         except (configparser.Error, UnicodeDecodeError) as error:
-            raise OperatorError(f"--config {path} is no ini file: {error}") from None
+            raise OperatorError(f"--config {path} is not an ini file: {error}") from None
         if not parser.has_section("homeftp"):
             raise OperatorError(f"--config {path} has no section [homeftp]")
         given: dict[str, list[str]] = {}
@@ -284,7 +306,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             elif name in (*_SINGLE, *_RETENTION, *_FLAGS, *_LIMITS):
                 given[name] = [text.strip()]
             else:
-                raise OperatorError(f"--config {path}: there is no option {name}")
+                raise OperatorError(f"--config {path}: unknown option {name}")
         return given
 
 
@@ -320,14 +342,14 @@ def makeService(options: Options) -> IService:
     use_monotonic_clock(reactor)
     with one_line():
         if not os.path.isdir(options.settings.root):
-            raise OperatorError(f"--root {options.settings.root} is no folder: make it, or name another one")
+            raise OperatorError(f"--root {options.settings.root} is not a folder. Create it, or give another one")
         if not os.access(options.settings.root, os.R_OK | os.X_OK):
-            raise OperatorError(f"--root {options.settings.root} cannot be read: check its permissions")
+            raise OperatorError(f"--root {options.settings.root} cannot be read. Check its permissions")
         root, state = os.path.realpath(options.settings.root), os.path.realpath(options.settings.state)
         if os.path.commonpath([root, state]) == root:
             raise OperatorError(
-                f"the state folder {state} holds the home's keys and lies inside {root}, which would be shared: "
-                "share another folder, or name another one for the state with --state"
+                f"The state folder {state} contains the server's keys and must not be inside the shared folder {root}. "
+                "Give another state folder with --state, or share another folder"
             )
         private_folder(options.settings.state)
         server = HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())

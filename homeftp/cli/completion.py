@@ -8,6 +8,14 @@ from homeftp.cli.terminal.exitcodes import Exit
 
 SHELLS = ("bash", "zsh", "tcsh")
 
+_EPILOG = """\
+bash: homeftp completion bash > ~/.local/share/bash-completion/completions/homeftp
+
+zsh: homeftp completion zsh > _homeftp, in a folder of $fpath
+
+tcsh: homeftp completion tcsh > ~/.homeftp.csh, and source it in ~/.tcshrc
+"""
+
 _BASH = r"""
 _homeftp_server_names() {
   compgen -W "$("${COMP_WORDS[0]/#\~/$HOME}" remote list 2>/dev/null | cut -d ' ' -f 1)" -- "$1"
@@ -65,11 +73,7 @@ _homeftp_any_paths() {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the shell's name."""
     parser.add_argument("shell", choices=SHELLS, help="your shell")
-    parser.epilog = (
-        "Installation: bash: homeftp completion bash > ~/.local/share/bash-completion/completions/homeftp - "
-        "zsh: homeftp completion zsh > _homeftp, in a folder of $fpath - "
-        "tcsh: homeftp completion tcsh > ~/.homeftp.csh, and source it in ~/.tcshrc"
-    )
+    parser.epilog = _EPILOG
 
 
 def run(options: argparse.Namespace) -> int:

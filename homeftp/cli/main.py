@@ -13,6 +13,7 @@ from typing import Any, Container, Mapping, NamedTuple, Sequence
 from homeftp import __version__
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error, report_failure
+from homeftp.cli.terminal.help import ParagraphFormatter
 from homeftp.cli.terminal.stdstreams import install_streams
 
 
@@ -43,8 +44,8 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.commands.pair", "Pair this machine with a server, using a code from `homeftp invite`."
     ),
     "remote": Command("homeftp.cli.commands.remote", "Add, list, change and remove the servers this machine knows."),
-    "get": Command("homeftp.cli.commands.get", "Download files from a server; skip those that are the same here."),
-    "push": Command("homeftp.cli.commands.push", "Upload files to a server; skip those that are the same there."),
+    "get": Command("homeftp.cli.commands.get", "Download files from a server, except those already the same."),
+    "push": Command("homeftp.cli.commands.push", "Upload files to a server, except those already the same."),
     "cmp": Command("homeftp.cli.commands.cmp", "Compare files on this machine with files on a server."),
     "ls": Command("homeftp.cli.commands.ls", "List files on a server."),
     "versions": Command("homeftp.cli.commands.versions", "List the previous versions of files on a server."),
@@ -54,7 +55,7 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 _EXIT_CODES = (
-    "exit codes: 0 done, or the same; 1 differs; 2 wrong usage, or not possible on this machine; "
+    "Exit codes: 0 done, or the same; 1 differs; 2 wrong usage, or not possible on this machine; "
     "3 refused by the server; 4 no connection, or the server is not trusted"
 )
 
@@ -63,15 +64,23 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
     """The parser, with the summary of every command and the arguments of those in `detailed`."""
     parser = argparse.ArgumentParser(
         prog="homeftp",
+        formatter_class=ParagraphFormatter,
         description="Share a folder with your other machines, and transfer and compare files, over TLS.",
         epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"homeftp {__version__}")
+    parser.add_argument(
+        "--version", action="version", help="print the version and exit", version=f"homeftp {__version__}"
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in commands.items():
         subparser = subparsers.add_parser(
-            name, help=command.summary, description=command.summary, epilog=_EXIT_CODES, allow_abbrev=False
+            name,
+            help=command.summary,
+            description=command.summary,
+            epilog=_EXIT_CODES,
+            formatter_class=ParagraphFormatter,
+            allow_abbrev=False,
         )
         if name in detailed:
             command.load().add_arguments(subparser)

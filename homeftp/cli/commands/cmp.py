@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from homeftp.cli.connect.operands import common_remote, parse_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.report import add_output_arguments
 from homeftp.cli.transfer.run import run_transfer
 from homeftp.errors import OperatorError
@@ -23,12 +24,12 @@ and get does: `cmp lib nas:` compares lib with nas:lib. Symbolic links and speci
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add two paths, one of them on a server."""
-    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    add_epilog(parser, _EPILOG)
     first = parser.add_argument("first", metavar="FIRST", help="a local file or folder, or NAME:PATH")
     second = parser.add_argument("second", metavar="SECOND", help="the other one: NAME:PATH, or a local path")
     set_completer(first, ANY_PATHS)
     set_completer(second, ANY_PATHS)
-    parser.add_argument("-r", "--recursive", action="store_true", help="accepted for symmetry; folders always recurse")
+    parser.add_argument("-r", "--recursive", action="store_true", help="has no effect: cmp is always recursive")
     parser.add_argument("-v", "--verbose", action="store_true", help="also print what is the same")
     add_output_arguments(parser)
 

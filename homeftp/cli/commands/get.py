@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from homeftp.cli.connect.operands import STANDARD, Operand, common_remote, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
@@ -26,7 +27,7 @@ newer, homeftp asks at a terminal, and otherwise leaves it unchanged. TARGET "-"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add sources, target and the transfer options."""
-    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    add_epilog(parser, _EPILOG)
     paths = parser.add_argument("paths", metavar="NAME:PATH", nargs="+", help="a file on a server, or with -r a folder")
     target = parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="where to write it (default: the current folder)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from homeftp.cli.connect.operands import STANDARD, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
@@ -25,7 +26,7 @@ and otherwise leaves it unchanged. SOURCE "-" is standard input.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add sources, target and the transfer options."""
-    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    add_epilog(parser, _EPILOG)
     sources = parser.add_argument("sources", metavar="SOURCE", nargs="+", help="a local file, or with -r a folder")
     target = parser.add_argument("target", metavar="NAME:PATH", help="where to write it on the server")
     set_completer(sources, ANY_PATHS)

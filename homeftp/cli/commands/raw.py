@@ -16,6 +16,7 @@ from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import printable
 from homeftp.errors import OperatorError
 
@@ -35,10 +36,10 @@ _MAX_QUEUED = 16
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the server's name."""
-    parser.epilog = (
+    add_epilog(
+        parser,
         'Try {"request_type": "HELLO"} and {"request_type": "GET", "body": {"rel_endpoint": ""}}. At a terminal, '
-        "responses are formatted and binary payloads are left out; in a pipe, every byte is passed on unchanged. "
-        f"{parser.epilog or ''}"
+        "responses are formatted and binary payloads are left out; in a pipe, every byte is passed on unchanged.",
     )
     name = parser.add_argument("name", metavar="NAME", help="a known server (see `homeftp remote list`)")
     set_completer(name, SERVER_NAMES)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from homeftp.client.known.remotes import Remote, Remotes
 
 _ADD_DESCRIPTION = """\
-Add a server that you log in to with a password. The server's fingerprint is shown for you to compare with the one that
-the server printed, unless you give it with --fingerprint; then the password is asked for and tried once.
+Add a server that you log in to with a password. homeftp prints the server's fingerprint for you to compare with the one
+that the server itself printed, unless you give that with --fingerprint. Then it asks for the password and tries it.
 """
 
 

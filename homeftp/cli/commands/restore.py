@@ -9,6 +9,7 @@ from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_result, printable
 from homeftp.cli.terminal.times import format_moment
 from homeftp.errors import NotFound, OperatorError
@@ -29,7 +30,7 @@ _MAX_LISTED = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file and which version of it."""
-    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    add_epilog(parser, _EPILOG)
     path = parser.add_argument("path", metavar="NAME:PATH", help="a file on a server, under its old name")
     set_completer(path, REMOTE_PATHS)
     parser.add_argument(

@@ -10,6 +10,7 @@ from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import format_size, print_json, printable
 from homeftp.cli.terminal.times import format_minute, format_moment
 from homeftp.wire.messages import version_body
@@ -26,7 +27,7 @@ Each line starts with the time at which that content was replaced or removed, in
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the path and the output format."""
-    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    add_epilog(parser, _EPILOG)
     path = parser.add_argument(
         "path", metavar="NAME:PATH", help="a file on a server, or a folder for all versions below it"
     )

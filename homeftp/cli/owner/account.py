@@ -23,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, summary in (
-        ("add", "Add an account; the password is asked for."),
+        ("add", "Add an account, and ask for its password."),
         ("list", "List the accounts."),
         ("remove", "Remove an account, its devices and its invitations. Its files stay."),
         ("password", "Change an account's password."),
-        ("change", "Change an account's home or rights. Its connections are closed and connect again."),
+        ("change", "Change an account's home or rights. The server closes its connections; they connect again."),
     ):
         action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "list":
@@ -67,7 +67,9 @@ def run(options: argparse.Namespace) -> int:
             raise OperatorError("Give what to change: --home FOLDER, --rights RIGHTS, or both.")
         _change(state, options.name, home, rights)
         _note(state, log, options)
-        line = f"{describe_account(state, options.name)}. Its open connections are closed and connect again."
+        line = (
+            f"{describe_account(state, options.name)}. The server closes the account's connections; they connect again."
+        )
         print_result(options, line, {"changed": options.name})
     elif options.action == "remove":
         if not state.remove_account(options.name):

@@ -7,6 +7,7 @@ import argparse
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.terminal.text import print_result
 from homeftp.errors import OperatorError
 
@@ -18,7 +19,7 @@ have elsewhere.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add account, folder and rights."""
-    parser.epilog = f"{_EPILOG}\n{parser.epilog or ''}"
+    add_epilog(parser, _EPILOG)
     parser.add_argument("name", metavar="NAME", help="the account")
     parser.add_argument("path", metavar="PATH", help="the folder, as the account sees it")
     parser.add_argument(
