@@ -14,7 +14,8 @@ import attrs
 KIB = 1024
 MIB = 1024 * KIB
 
-HOUR = 60 * 60.0
+MINUTE = 60.0
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 """In seconds."""
 

@@ -1,8 +1,8 @@
-"""Being found in the local network, by DNS-SD over multicast DNS (RFC 6763, RFC 6762): what both ends need for it.
+"""Discovery in the local network, by DNS-SD over multicast DNS (RFC 6763, RFC 6762): what server and client share.
 
-What is announced there anybody can announce. It is a hint at an address, and
-never a reason to trust: that comes from a pairing code or a pinned home.
-The package `zeroconf` does the protocol; it is an extra.
+Any machine can announce anything there. An announcement is a hint at an
+address, and never a reason to trust a server: trust comes from a pairing code or
+a known CA. The package `zeroconf`, an extra, implements the protocol.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import importlib.util
 import ipaddress
 
 SERVICE = "_homeftp._tcp.local."
-"""The type of the service, in the domain of the local network."""
+"""The service type, in the domain of the local network."""
 
 VERSION = "1"
-"""What the record `v` says: how the others are to be read."""
+"""The value of the record `v`: the version of this format."""
 
 SHORT = 16
 """Hexadecimal digits of the CA's fingerprint that are announced: enough to tell homes apart, not to prove one."""
+
+_INSTANCE_DIGITS = 8
+"""Digits of the fingerprint in an instance's name, which has at most 63 bytes (RFC 6763, section 4.1.1)."""
 
 
 def available() -> bool:
@@ -26,30 +29,30 @@ def available() -> bool:
 
 
 def short(fingerprint: str) -> str:
-    """As much of a fingerprint as is announced."""
+    """The part of a fingerprint that is announced."""
     return fingerprint.removeprefix("SHA256:")[:SHORT]
 
 
 def records(fingerprint: str) -> dict[str, str]:
-    """All that a server says of itself, besides its name, its addresses and its port: the TXT record's pairs."""
+    """The pairs of a server's TXT record."""
     return {"v": VERSION, "fp": short(fingerprint)}
 
 
 def instance(name: str, fingerprint: str) -> str:
-    """What a server is announced as, which nobody else in the network may be: its machine's name alone would not do."""
-    return f"{name} [{short(fingerprint)[:8]}]"
+    """The instance name of a server, unique in the network: two machines may have the same name."""
+    return f"{name} [{short(fingerprint)[:_INSTANCE_DIGITS]}]"
 
 
 def machine_name(instance: str, short_fingerprint: str) -> str:
-    """What the machine is called that is announced so."""
-    return instance.removesuffix(f" [{short_fingerprint[:8]}]")
+    """The name of the machine in an instance name."""
+    return instance.removesuffix(f" [{short_fingerprint[:_INSTANCE_DIGITS]}]")
 
 
 def usable(text: str) -> bool:
     """Whether another machine of the network can use this text as a server's address.
 
-    No loopback, no multicast; and no link-local one of IPv6, which means
-    nothing without the name of the interface at that other machine.
+    Not loopback or multicast addresses; and not link-local ones of IPv6, which
+    mean nothing without the name of an interface of that other machine.
     """
     try:
         address = ipaddress.ip_address(text)
@@ -63,7 +66,7 @@ def usable(text: str) -> bool:
 
 
 def own_addresses() -> list[str]:
-    """This machine's addresses at which others may reach it, as far as can be told. Needs the extra."""
+    """The addresses at which other machines may reach this one. Needs the extra."""
     import ifaddr
 
     found = [str(ip.ip if ip.is_IPv4 else ip.ip[0]) for adapter in ifaddr.get_adapters() for ip in adapter.ips]

@@ -1,9 +1,9 @@
-"""What an endpoint may be: one set of rules for the server and the client, before any system call.
+"""Endpoints and the rules for their names: the same for server and client, applied before any system call.
 
 An endpoint is a path relative to the share's root, written with `/`, in
-UTF-8 and Unicode's composed form (NFC). A name that some system cannot hold,
-or holds as another name, is refused everywhere: a file pushed from Linux must
-come down on Windows and macOS unchanged. Sources: POSIX.1 (`/`, NUL, `.`,
+UTF-8 and Unicode's composed form (NFC). A name that some system cannot store,
+or stores as another name, is refused everywhere: a file pushed from Linux must
+arrive on Windows and macOS unchanged. Sources: POSIX.1 (`/`, NUL, `.`,
 `..`), Microsoft's "Naming Files, Paths, and Namespaces" (reserved characters
 and device names, trailing dot and space), UAX #15 (NFC).
 """
@@ -25,14 +25,20 @@ MAX_PATH_BYTES = 4096
 """PATH_MAX of Linux."""
 
 RESERVED = ".homeftp"
-"""Our own folder in the root: temporaries and versions. It is on no wire, in any spelling."""
+"""The folder of the local store in its root: temp files and versions. No client can name it, in any spelling."""
 
 RESERVED_PREFIX = ".homeftp-"
-"""Our own files elsewhere in the share: temporaries where another disk is mounted. Neither are these."""
+"""Temp files in other folders, where another disk is mounted: no client can name these either."""
+
+_SHOWN = 77
+"""Characters of a name in a message."""
+
+_CACHED = 256
+"""Parsed endpoints that are remembered: each request parses its own several times."""
 
 _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _SHORT = re.compile(r"ho(?:meft|[0-9a-f]{4})~[0-9]+\Z")
-"""What DOS, and Windows to this day, may call `.homeftp` and `.homeftp-…` besides."""
+"""The 8.3 names that Windows may give to `.homeftp` and `.homeftp-…`."""
 
 _FORBIDDEN = frozenset('\\<>:"|?*')
 _DEVICES = frozenset(
@@ -40,16 +46,16 @@ _DEVICES = frozenset(
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. +,()=-]*[A-Za-z0-9_+,()=-])?\Z")
-"""What most names look like; of these only length and devices are left to be looked at."""
+"""Most names: these need only the checks of length and device names."""
 
 
 @attrs.frozen(order=True)
 class Endpoint:
-    """A path inside the share that has passed every rule. `parts` is empty for the root."""
+    """A path in the store that satisfies all rules. `parts` is empty for the root."""
 
     parts: tuple[str, ...]
     home: int = attrs.field(default=0, eq=False, order=False, repr=False)
-    """So many of the first parts are the account's home: whoever is in it does not see them."""
+    """The number of first parts that are an account's home, which messages leave out."""
 
     def __str__(self) -> str:
         return "/".join(self.parts[self.home :])
@@ -66,19 +72,19 @@ class Endpoint:
 
     @property
     def parent(self) -> Endpoint:
-        """The directory that holds it; the root's is the root."""
+        """The directory that contains it; for the root, the root."""
         return Endpoint(self.parts[:-1], self.home)
 
     def first(self, depth: int) -> Endpoint:
-        """The directory on the way to it, or it itself, that so many parts lead to."""
+        """The endpoint of its first `depth` parts: an ancestor, or itself."""
         return Endpoint(self.parts[:depth], self.home)
 
     def beneath(self, *names: str) -> Endpoint:
-        """What lies beneath it, by names that have been looked at already."""
+        """The endpoint beneath this one, by names that are known to be legal."""
         return Endpoint((*self.parts, *names), self.home)
 
     def child(self, name: str) -> Endpoint:
-        """The endpoint called `name` inside this one; raises `BadEndpoint` as `parse` does."""
+        """The endpoint `name` in this directory; raises `BadEndpoint` as `parse` does."""
         return parse(f"{self}/{name}" if self.parts else name)
 
 
@@ -86,16 +92,16 @@ ROOT = Endpoint(())
 
 
 def _shown(name: str) -> str:
-    """A name as a message may show it: short, and without a raw control character."""
-    short = name if len(name) <= 80 else name[:77] + "..."
+    """A name for a message: shortened, and without raw control characters."""
+    short = name if len(name) <= _SHOWN else name[:_SHOWN] + "..."
     return ascii(short) if not short.isprintable() else f"'{short}'"
 
 
 def folded(name: str) -> str:
-    """What is the same for two names that some system holds as one: compatible forms and case do not count.
+    """The same text for all names that some system treats as one: compatible forms and case do not count.
 
     Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146),
-    and without the letters that HFS+ leaves out (Apple, TN1150; CVE-2014-9390).
+    and without the characters that HFS+ ignores (Apple, TN1150; CVE-2014-9390).
     """
     if name.isascii():
         return name.lower()
@@ -103,8 +109,8 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", once).casefold())
 
 
-def _may_be_ours(name: str) -> bool:
-    """Whether it is a name of our own, however it is spelled, or what DOS would call that (CVE-2019-1353)."""
+def _is_reserved(name: str) -> bool:
+    """Whether it is a reserved name in any spelling, or the 8.3 name of one (CVE-2019-1353)."""
     fold = folded(name)
     return fold == RESERVED or fold.startswith(RESERVED_PREFIX) or _SHORT.match(fold) is not None
 
@@ -114,7 +120,7 @@ def _is_device(name: str) -> bool:
 
 
 def _first_other(name: str) -> str:
-    """The letter by which a name departs from its composed form, as Unicode writes letters."""
+    """The code point at which a name differs from its composed form, as `U+XXXX`."""
     composed = unicodedata.normalize("NFC", name)
     at = next((at for at, (one, other) in enumerate(zip(name, composed, strict=False)) if one != other), len(composed))
     marks = (letter for letter in name[at + 1 : at + 2] if unicodedata.combining(letter))
@@ -145,12 +151,12 @@ def name_problem(name: str) -> str | None:
         return f"is not in Unicode's composed form (NFC), from {_first_other(name)} on"
     if _is_device(name):
         return "is a device's name on Windows"
-    if _may_be_ours(name):
+    if _is_reserved(name):
         return "is reserved"
     return None
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=_CACHED)
 def parse(rel_endpoint: str) -> Endpoint:
     """The endpoint of a string from the wire; "" is the root.
 

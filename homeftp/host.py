@@ -1,4 +1,4 @@
-"""What this machine is called, where it is in its network, and what time it is."""
+"""This machine: its name, its address in the network, and the time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import re
 import socket
 from datetime import datetime, timezone
 
+_UNUSED = ("192.0.2.1", 9)
+"""An address that no machine has (RFC 5737), and the port that discards all (RFC 863)."""
+
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """The current time, in UTC."""
     return datetime.now(timezone.utc)
 
 
 def own_address() -> str:
-    """This machine's address in its network, or its name where it has none. Nothing is sent."""
+    """This machine's address in its network, or its name where it has none. Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that is nobody's
+            probe.connect(_UNUSED)
         except OSError:
             return socket.gethostname()
         address: str = probe.getsockname()[0]
@@ -24,5 +27,5 @@ def own_address() -> str:
 
 
 def own_name() -> str:
-    """What this machine is called, as another may keep it in its list of servers."""
+    """This machine's name, in the form in which others keep it in their list of servers."""
     return re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().split(".")[0].lower()).strip("-") or "nas"

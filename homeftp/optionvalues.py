@@ -5,10 +5,13 @@ from __future__ import annotations
 import configparser
 import re
 
-from homeftp.config import KIB, MIB
+from homeftp.config import DAY, KIB, MIB
 
-DAY = 24 * 60 * 60
-"""In seconds."""
+_SMALLEST_LOG = 64 * KIB
+"""Bytes of an audit log file, at least: less would rotate all the time."""
+
+_WHOLE = 100
+"""Percent."""
 
 _UNITS = {"": 1, "K": KIB, "M": MIB, "G": KIB * MIB, "T": MIB * MIB}
 
@@ -44,13 +47,13 @@ def quota(text: str) -> int:
 
 def log_size(text: str) -> int:
     """Bytes of a file of the audit log."""
-    if (found := size(text)) < 64 * KIB:
+    if (found := size(text)) < _SMALLEST_LOG:
         raise ValueError("bytes, at least 64K, such as 16M")
     return found
 
 
 def log_files(text: str) -> int:
-    """How many of those there are: one that is written, and others."""
+    """The number of files of the audit log."""
     if (files := count(text)) < 2:
         raise ValueError("a number from 2: the current file and at least one older one")
     return files
@@ -68,7 +71,7 @@ def portion(text: str) -> float | int:
     match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", text)
     if match is None:
         return size(text)
-    if float(match[1]) > 100:
+    if float(match[1]) > _WHOLE:
         raise ValueError("a part of the disk, such as 20%, or bytes, such as 50G")
     return float(match[1])
 
@@ -82,7 +85,7 @@ def yes(text: str) -> bool:
 
 
 def tls_version(text: str) -> str:
-    """A version of TLS."""
+    """A TLS version."""
     if text not in ("1.2", "1.3"):
         raise ValueError("1.3 or 1.2")
     return text

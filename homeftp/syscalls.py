@@ -37,6 +37,15 @@ _NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _RETRIES = 128
 """openat2(2): EAGAIN, and EXDEV at the end, mean that a rename raced with RESOLVE_BENEATH, and to try again."""
 
+_SYNCFS_REPORTS = (5, 8)
+"""The version of Linux since which syncfs(2) reports write errors."""
+
+_STATFS_BYTES = 512
+"""More than struct statfs has on any architecture."""
+
+_TYPE_BITS = 0xFFFFFFFF
+"""File system types have 32 bits; a long may have them sign-extended."""
+
 _EXT = 0xEF53
 """ext2, ext3, ext4: statfs(2) does not tell them apart."""
 
@@ -64,7 +73,7 @@ class System:
         self._renameat2 = self._function("renameat2", fd, text, fd, text, unsigned)
         self._sync_file_range = self._function("sync_file_range", fd, ctypes.c_longlong, ctypes.c_longlong, unsigned)
         self._fstatfs = self._function("fstatfs", fd, ctypes.c_void_p)
-        self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= (5, 8) else None
+        self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= _SYNCFS_REPORTS else None
         self._mallopt = self._function("mallopt", fd, fd)
         self.has_openat2 = self._try_openat2()
         """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
@@ -171,10 +180,10 @@ class System:
 
     def _kind(self, fd: int) -> int | None:
         """The statfs(2) type of a file system; None where it does not say."""
-        buffer = ctypes.create_string_buffer(512)
+        buffer = ctypes.create_string_buffer(_STATFS_BYTES)
         if self._fstatfs is None or self._fstatfs(fd, buffer) != 0:
             return None
-        kind: int = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+        kind: int = ctypes.c_long.from_buffer(buffer).value & _TYPE_BITS
         return kind
 
     def syncfs(self, fd: int) -> None:

@@ -1,8 +1,8 @@
 """The options of `twistd homeftp` and `homeftp serve`, and the service made from them.
 
-An option stands on the command line or, under the same name, in the
-`[homeftp]` section of an ini file (`--config`); the command line wins. What is
-wrong with one ends the start with a single line.
+An option is given on the command line or, under the same name, in the
+`[homeftp]` section of an ini file (`--config`); the command line wins. A wrong
+option ends the start with one line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from twisted.python import usage
 
 from homeftp import __version__, optionvalues
 from homeftp.accounts.database import default_state_dir
-from homeftp.config import MIB, Limits, Retention, Settings
+from homeftp.config import DAY, MIB, Limits, Retention, Settings
 from homeftp.errors import OperatorError
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             None,
             None,
             "Days for which replaced and removed files are kept as versions; 0 keeps none. "
-            f"[default: {_DEFAULTS.retention.seconds / optionvalues.DAY:g}]",
+            f"[default: {_DEFAULTS.retention.seconds / DAY:g}]",
         ],
         [
             "versions-max",
@@ -205,7 +205,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         if kind == "memory":
             self["auth-memory"] = True
             checker = self["credCheckers"][-1]
-            # Twisted fills it with text, and then compares bytes.
+            # Twisted fills it with str, and then compares bytes.
             checker.users = {name.encode(): password.encode() for name, password in checker.users.items()}
 
     def opt_version(self) -> None:
@@ -214,7 +214,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         raise SystemExit(0)
 
     def getSynopsis(self) -> str:
-        """How the command is written: `homeftp serve` runs twistd under its own name, see cli/serve.py."""
+        """The usage line: `homeftp serve` runs twistd under its own name (cli/owner/serve.py)."""
         if sys.argv[0] == "homeftp":
             return "Usage: homeftp serve [options] DIR"
         synopsis: str = super().getSynopsis()
@@ -237,7 +237,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise SystemExit(2) from None
 
     def _options_first(self, arguments: Sequence[str]) -> list[str]:
-        """The arguments in the order that Twisted takes them in, so that DIR may stand anywhere."""
+        """The arguments in the order that Twisted needs, so that DIR may be anywhere."""
         try:
             found, rest = getopt.gnu_getopt(list(arguments), self.shortOpt, self.longOpt)
         except getopt.error:
@@ -249,7 +249,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         return [*ordered, "--", *rest]
 
     def _settings(self) -> Settings:
-        """The options, checked, as the server's settings; raises `OperatorError`."""
+        """The server's settings, from the options; raises `OperatorError`."""
         given = self._config()
         for name in (*_SINGLE, *_RETENTION, *_LIMITS):
             if self[name] is not None:
@@ -284,7 +284,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         return settings
 
     def _config(self) -> dict[str, list[str]]:
-        """What the ini file says, by option; raises `OperatorError` for what it may not say."""
+        """The options of the ini file; raises `OperatorError` for unknown ones."""
         path = self["config"]
         if path is None:
             return {}
@@ -311,16 +311,16 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
 
 def _retention(given: Mapping[str, list[str]]) -> Retention:
-    """What is said of versions; raises `OperatorError`."""
+    """The options about versions; raises `OperatorError`."""
     values = {name: _convert(name, given[name][0], kind) for name, kind in _RETENTION.items() if name in given}
     retention = _DEFAULTS.retention
     if "keep-versions" in values:
         retention = attrs.evolve(retention, seconds=values["keep-versions"])
-    most = values.get("versions-max")
-    if isinstance(most, float):
-        retention = attrs.evolve(retention, percent=most)
-    elif most is not None:
-        retention = attrs.evolve(retention, percent=None, size=most)
+    limit = values.get("versions-max")
+    if isinstance(limit, float):
+        retention = attrs.evolve(retention, percent=limit)
+    elif limit is not None:
+        retention = attrs.evolve(retention, percent=None, size=limit)
     return retention
 
 
@@ -332,7 +332,7 @@ def _convert(name: str, text: str, convert: Callable[[str], T]) -> T:
 
 
 def makeService(options: Options) -> IService:
-    """The server, made by its options; raises SystemExit, after one line, when it cannot be."""
+    """The server of these options; ends the process with one line where it cannot be made."""
     from twisted.internet import reactor
 
     from homeftp.crypto.secretfiles import private_folder

@@ -1,1 +1,1 @@
-"""Who may come in: accounts and their passwords, kept in the state folder, and the portal that checks them."""
+"""Accounts, devices and invitations in the state folder, and the login service that checks them; no protocol."""

@@ -1,4 +1,4 @@
-"""Devices at the portal: a certificate that TLS has verified is a login, as long as the device is not revoked."""
+"""Device certificates as credentials of the portal: TLS verifies the certificate, the checker finds the device."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from homeftp.interfaces import IWorkers
 
 
 class IDeviceCertificate(ICredentials):
-    """A device that TLS has verified."""
+    """The credentials of a device: a certificate that TLS has verified."""
 
-    id = Attribute("The id that its certificate bears.")
-    device = Attribute("Which device that is; the checker says so.")
+    id = Attribute("The device's id, from its certificate.")
+    device = Attribute("The device of that id, once the checker has found it.")
 
 
 @implementer(IDeviceCertificate)
 @attrs.define
 class DeviceCertificate:
-    """What its connection knows of a device."""
+    """A verified certificate."""
 
     id: str
     device: Device | None = None
@@ -34,18 +34,18 @@ class DeviceCertificate:
 @implementer(ICredentialsChecker)
 @attrs.frozen
 class DeviceChecker:
-    """Looks devices up in `devices`, in `workers`; gives the account's name. Fails with `UnauthorizedLogin`."""
+    """Finds devices in `devices`, in `workers`; fails with `UnauthorizedLogin` for one that is not paired."""
 
     devices: Devices
     workers: IWorkers
     credentialInterfaces: ClassVar[Sequence[type[Interface]]] = (IDeviceCertificate,)
 
     def requestAvatarId(self, credentials: DeviceCertificate) -> Deferred[bytes | tuple[()]]:
-        """The account's name, in UTF-8, when the device is paired."""
+        """The name of the device's account, in UTF-8."""
         return self.workers.run(self._check, credentials)
 
     def _check(self, credentials: DeviceCertificate) -> bytes | tuple[()]:
-        """In a worker: what `requestAvatarId` gives."""
+        """In a worker: the result of `requestAvatarId`."""
         credentials.device = self.devices.find(credentials.id)
         if credentials.device is None:
             raise UnauthorizedLogin

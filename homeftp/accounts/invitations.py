@@ -19,6 +19,7 @@ import attrs
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, add_device
+from homeftp.accounts.passwords import NAME_LENGTH
 from homeftp.config import DAY
 from homeftp.crypto.pake import Code, new_words
 from homeftp.errors import OperatorError
@@ -32,6 +33,9 @@ MOST = 999
 
 _SHORT_NUMBERS = 9
 """A new code gets one of so many of the lowest free numbers, which are quick to type and yet not predictable."""
+
+_NAMED_ACCOUNTS = 5
+"""Accounts that a message names, at most."""
 
 _KEPT_SECONDS = DAY
 """How long an invitation is kept after its end, so that the owner can be told what became of it."""
@@ -67,9 +71,11 @@ def default_account(accounts: Sequence[str]) -> str:
     if len(accounts) == 1:
         return accounts[0]
     if accounts:
-        raise OperatorError(f"say whose device it will be: --account {' or --account '.join(accounts[:5])}")
+        raise OperatorError(
+            f"name the account of the device: --account {' or --account '.join(accounts[:_NAMED_ACCOUNTS])}"
+        )
     try:
-        user = re.sub(r"[^a-z0-9._-]+", "-", getpass.getuser().lower()).strip("-._")[:64]
+        user = re.sub(r"[^a-z0-9._-]+", "-", getpass.getuser().lower()).strip("-._")[:NAME_LENGTH]
     except (OSError, KeyError):
         user = ""
     return user if user and user != "root" else "home"
@@ -77,7 +83,7 @@ def default_account(accounts: Sequence[str]) -> str:
 
 @attrs.frozen
 class Invitations:
-    """The table. All methods block; they raise `OperatorError` as `AccountDatabase` does."""
+    """The table of invitations. Its methods block and raise `OperatorError`, as those of `AccountDatabase`."""
 
     state: AccountDatabase
     clock: Callable[[], float] = time.time

@@ -1,13 +1,13 @@
 """The home's identity: its own certificate authority, and the server's certificate made by it.
 
-Here is what the certificates say, where they are kept and when they are
-renewed. A home is known by its CA alone: the name that a server's certificate
-bears is derived from the CA's key, not from an address, so that a client that
-knows the CA knows the server wherever it is found. How TLS uses all this is
-tls.py's; the devices' certificates are devicecert.py's.
+This module defines what the certificates contain, where they are kept and when
+they are renewed. A home is identified by its CA alone: the name in a server's
+certificate is derived from the CA's key, not from an address, so that a client
+that knows the CA can verify the server at any address. tls.py uses the
+certificates; devicecert.py makes those of devices.
 
-Where the choices come from: RFC 5280 (extensions), RFC 8375, RFC 6762 and
-ICANN's resolution of 2024-07-29 (names that exist only inside a home),
+Sources: RFC 5280 (extensions), RFC 8375, RFC 6762 and
+ICANN's resolution of 2024-07-29 (names reserved for private networks),
 CA/Browser Forum ballot SC-031 (no more than 398 days for a server).
 """
 
@@ -43,18 +43,25 @@ FOLDER = "identity"
 """Inside the state folder."""
 
 CA_LIFE = timedelta(days=25 * 365)
+"""Longer than the machines of a home last: a new CA means that every device pairs again."""
+
 SERVER_LIFE = timedelta(days=397)
 RENEW_BEFORE = timedelta(days=30)
+"""Time before its end at which a server's certificate is renewed."""
+
 BACKDATED = timedelta(days=1)
-"""How far a clock of another machine may be behind at first."""
+"""How far the clock of another machine may be behind when a certificate is new."""
+
+_DOMAIN_BYTES = 20
+"""Bytes of the key's hash in a home's domain: 160 bits cannot be forged, and fit a DNS label (RFC 1035)."""
 
 HOME_DOMAINS = ("internal", "local", "home.arpa")
-"""The only DNS names that the CA may vouch for, so that even a stolen one says nothing about a public site."""
+"""The only domains for which the CA may certify: a stolen CA key is useless against public sites."""
 
 
 @attrs.frozen
 class Identity:
-    """What a server needs to prove that it is the home's."""
+    """The certificates and the key with which a server proves that it belongs to the home."""
 
     ca: x509.Certificate
     certificate: x509.Certificate
@@ -63,22 +70,22 @@ class Identity:
 
     @property
     def fingerprint(self) -> str:
-        """The CA's fingerprint, which people compare."""
+        """The CA's fingerprint, for people to compare."""
         return fingerprint(self.ca)
 
     @property
     def server_name(self) -> str:
-        """The name that `certificate` bears and that clients verify."""
+        """The name in `certificate`, which clients verify."""
         return server_name(self.ca)
 
     @property
     def ca_pem(self) -> bytes:
-        """The CA's certificate, as clients keep it."""
+        """The CA's certificate, as clients store it."""
         return self.ca.public_bytes(Encoding.PEM)
 
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
-        """What the server presents: its own certificate first, the CA last."""
+        """The certificates that the server presents: its own first, the CA last."""
         return (self.certificate, self.ca)
 
 
@@ -88,40 +95,37 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def normalise_fingerprint(text: str) -> str:
-    """A fingerprint as a person typed or pasted it, in the form that `fingerprint` gives.
+    """A fingerprint that a person typed or pasted, in the form that `fingerprint` gives.
 
-    The case, colons and spaces between the digits and a missing prefix do not
-    matter. Raises `OperatorError` for what is no fingerprint.
+    Case, colons, spaces and a missing prefix do not matter. Raises
+    `OperatorError` for anything else.
     """
     digits = re.sub(r"[\s:]", "", text.lower().strip().removeprefix("sha256:"))
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise OperatorError(
-            "that is no fingerprint: it is SHA256: and 64 digits of 0-9 and a-f, as the server prints it"
-        )
+        raise OperatorError("not a fingerprint: it is SHA256: and 64 digits of 0-9 and a-f, as the server prints it")
     return "SHA256:" + digits
 
 
 def home_domain(ca: x509.Certificate) -> str:
-    """The domain that is this home's alone: derived from the CA's public key (the first 160 bits of its SHA-256)."""
+    """The home's own domain, derived from the CA's public key (the first 160 bits of its SHA-256)."""
     key = ca.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    identifier = base64.b32encode(hashlib.sha256(key).digest()[:20]).decode("ascii").lower()
+    identifier = base64.b32encode(hashlib.sha256(key).digest()[:_DOMAIN_BYTES]).decode("ascii").lower()
     return f"{identifier}.homeftp.internal"
 
 
 def server_name(ca: x509.Certificate) -> str:
-    """The one name under which a server of the home with this CA is known."""
+    """The name of the server in the home with this CA."""
     return f"server.{home_domain(ca)}"
 
 
 def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
-    """The identity kept in the state folder; made there at the first start.
+    """The identity in the state folder; created at the first start.
 
-    The server's certificate is renewed when less than 30 days of it are left,
-    and made anew when it is missing, damaged or from a future clock; the CA
-    never is, once made. `now` gives aware datetimes. Blocks; a server that
-    runs for long calls it again once a day. Raises `OperatorError` for what the
-    owner must mend: modes, a damaged or incomplete CA, a folder that cannot
-    be written.
+    The server's certificate is replaced when it ends in less than 30 days, is
+    missing or damaged, or comes from a future clock; the CA never is. `now`
+    gives aware datetimes. Blocks; a running server calls it again once a day.
+    Raises `OperatorError` for what the owner must repair: modes, a damaged or
+    incomplete CA, a folder that cannot be written.
     """
     folder = os.path.join(private_folder(state), FOLDER)
     if not os.path.lexists(folder):
@@ -139,7 +143,7 @@ def _renewal(certificate: x509.Certificate) -> datetime:
 
 
 def _make_home(state: str, folder: str, now: datetime) -> None:
-    """A CA of one's own, in a folder that appears whole: there is never a key without its certificate."""
+    """Create a CA, in a folder that appears complete: there is never a key without its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp home")])
     certificate = (
@@ -150,17 +154,17 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
         .sign(key, hashes.SHA256())
     )
     try:
-        aside = tempfile.mkdtemp(prefix=".new-identity-", dir=state)  # mkdtemp makes it 0700
+        temporary = tempfile.mkdtemp(prefix=".new-identity-", dir=state)  # mkdtemp makes it 0700
         try:
-            write_private(os.path.join(aside, "ca.key"), key_pem(key))
-            write_private(os.path.join(aside, "ca.crt"), certificate.public_bytes(Encoding.PEM))
-            os.rename(aside, folder)
+            write_private(os.path.join(temporary, "ca.key"), key_pem(key))
+            write_private(os.path.join(temporary, "ca.crt"), certificate.public_bytes(Encoding.PEM))
+            os.rename(temporary, folder)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
         sync_folder(state)
     except OSError as error:
-        if not os.path.exists(folder):  # otherwise another process was first, and its identity is as good
-            raise OperatorError(f"cannot make {folder}: {error.strerror}") from error
+        if not os.path.exists(folder):  # otherwise another process was first: use its identity
+            raise OperatorError(f"cannot create {folder}: {error.strerror}") from error
 
 
 def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, now: datetime) -> Identity:
@@ -183,7 +187,7 @@ def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePriv
 def certificate_builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
 ) -> x509.CertificateBuilder:
-    """What all certificates of the home have in common."""
+    """The parts that all certificates of the home have in common."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -197,7 +201,7 @@ def certificate_builder(
 
 
 def key_usage(*, certificates: bool) -> x509.KeyUsage:
-    """A key that signs certificates, or one that signs handshakes: never both."""
+    """The usage of a key: it signs either certificates or handshakes, never both."""
     return x509.KeyUsage(
         digital_signature=not certificates,
         key_cert_sign=certificates,
@@ -212,18 +216,18 @@ def key_usage(*, certificates: bool) -> x509.KeyUsage:
 
 
 def load_ca(folder: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """The CA and its key, as kept in the folder of the identity. Raises `OperatorError`."""
+    """The CA and its key, from the identity's folder. Raises `OperatorError`."""
     pair = _load_pair(folder, "ca")
     if pair is None:
         raise OperatorError(
-            f"the home's identity in {folder} is damaged: bring ca.key and ca.crt back from a backup, or move the "
-            "folder away for a new identity, after which every client must add this server again"
+            f"the home's identity in {folder} is damaged: restore ca.key and ca.crt from a backup, or move the folder "
+            "away to get a new identity; then every client must add this server again"
         )
     return pair
 
 
 def _load_server(folder: str, ca: x509.Certificate) -> Identity | None:
-    """The server's certificate, when it is whole and made by this CA."""
+    """The server's certificate, if it is intact and made by this CA."""
     pair = _load_pair(folder, "server")
     if pair is None:
         return None
@@ -236,7 +240,7 @@ def _load_server(folder: str, ca: x509.Certificate) -> Identity | None:
 
 
 def _load_pair(folder: str, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
-    """A certificate and its key; None unless both are there, whole, and belong together."""
+    """A certificate and its key; None unless both are intact and belong together."""
     certificate_pem = read_private(os.path.join(folder, f"{name}.crt"))
     key_pem = read_private(os.path.join(folder, f"{name}.key"))
     try:
@@ -250,5 +254,5 @@ def _load_pair(folder: str, name: str) -> tuple[x509.Certificate, ec.EllipticCur
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """A private key as it is kept."""
+    """A private key in its stored form."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -1,8 +1,4 @@
-"""The words of pairing codes: short, common things that are said and typed without mistakes.
-
-No two begin with the same three letters, so that a slip of the finger makes
-no other word.
-"""
+"""The words of pairing codes: short and common, so that people read, say and type them without mistakes."""
 
 from __future__ import annotations
 
@@ -34,4 +30,4 @@ vanilla vase velvet village vine violin wagon walnut water wave whale wheat will
 wool worker yacht yellow yogurt zebra zipper zone
 """.split()
 )
-"""398: two of them are one of 158,404 pairs."""
+"""398 words: a code has one of 158,404 pairs."""

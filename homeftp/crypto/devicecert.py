@@ -1,9 +1,9 @@
-"""The certificates of devices: made by the home's CA after a pairing, and what is read from one.
+"""The certificates of devices: made by the home's CA at pairing, and read when a device logs in.
 
-A device makes its key itself, and nobody else ever has it. Its certificate
-bears an id, under a domain in which no server's name lies, and is for clients
-alone, so that it can never pass as the server's. Which ids may come in is not
-written here, but in accounts/devices.py.
+A device generates its key itself and never sends it. Its certificate contains
+an id, under a domain that has no server names, and is for TLS clients only, so
+that it can never pass as a server's. accounts/devices.py knows which ids may
+log in.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from homeftp.errors import BadRequest
 DEVICE_LIFE = timedelta(days=397)
 
 RENEW_AFTER = DEVICE_LIFE / 2
-"""Then a device asks for a new one, with more than half a year in which it may do so."""
+"""Age at which a device asks for a new certificate: more than half a year is left for that."""
 
 
 def device_id(certificate: x509.Certificate, ca: x509.Certificate) -> str | None:
-    """The id that a device's certificate bears; None for any other certificate of that CA.
+    """The id in a device's certificate; None for any other certificate of that CA.
 
     The names of devices and of the server lie in different domains, and each
     certificate is for one use alone.
@@ -48,27 +48,27 @@ def device_id(certificate: x509.Certificate, ca: x509.Certificate) -> str | None
 
 
 def new_request() -> tuple[bytes, bytes]:
-    """A new key for a device, and its signing request; both PEM. The request says nothing but the public key."""
+    """A new key for a device, and its signing request; both PEM. The request contains only the public key."""
     key = ec.generate_private_key(ec.SECP256R1())
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
     return key_pem(key), request.public_bytes(Encoding.PEM)
 
 
 def certify_device(state: str, request_pem: bytes, id: str, *, now: Callable[[], datetime]) -> x509.Certificate:
-    """A certificate for the device with this id, as its signing request (PEM) asks for one.
+    """A certificate for the device with this id, from its signing request (PEM).
 
-    Of the request only the public key counts. Blocks. Raises `BadRequest`
-    (20) for what is no request for a P-256 key, or not signed by that key,
-    and `SetupError` as `open_identity` does.
+    Only the public key of the request is used. Blocks. Raises `BadRequest`
+    (20) unless the request is for a P-256 key and signed by it, and
+    `OperatorError` as `open_identity` does.
     """
     try:
         request = x509.load_pem_x509_csr(request_pem)
         key = request.public_key()
-        fits = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
-        fits = fits and request.is_signature_valid
-    except Exception:  # noqa: BLE001 - a hostile request may trip over anything
-        fits = False
-    if not fits or not isinstance(key, ec.EllipticCurvePublicKey):
+        valid = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+        valid = valid and request.is_signature_valid
+    except Exception:  # noqa: BLE001 - a hostile request may raise anything
+        valid = False
+    if not valid or not isinstance(key, ec.EllipticCurvePublicKey):
         raise BadRequest("the signing request must be PEM, for a P-256 key, and signed with it")
     ca, ca_key = load_ca(private_folder(os.path.join(state, FOLDER)))
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp device")])
@@ -83,13 +83,13 @@ def certify_device(state: str, request_pem: bytes, id: str, *, now: Callable[[],
     )
 
 
-def may_be_renewed(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether enough of its life is over."""
+def is_renewal_due(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether the certificate is old enough to be renewed."""
     return now >= certificate.not_valid_before_utc + RENEW_AFTER
 
 
 def belongs(certificate: x509.Certificate, key: bytes, ca: x509.Certificate) -> bool:
-    """Whether a device's certificate is of that CA, and for that key (PEM)."""
+    """Whether a device's certificate was made by that CA, for that key (PEM)."""
     try:
         certificate.verify_directly_issued_by(ca)
         own = load_pem_private_key(key, password=None).public_key()

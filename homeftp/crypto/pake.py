@@ -1,14 +1,13 @@
-"""Pairing: from a short code that people say to each other to the proof that two machines speak with each other alone.
+"""The cryptography of pairing: a short code proves that two machines share one TLS session, without a third in between.
 
 SPAKE2 (RFC 9382's construction, in the group and with the hashing of the
-`spake2` package) makes of the code a key that whoever does not know the code
-cannot find, not even afterwards with all that was sent. From the key and the
-TLS session's own secret (an exporter, RFC 5705 and RFC 8446, section 7.5)
-each end makes a proof for the other. A man in the middle has two TLS sessions
-with two secrets: he may pass on every message, the proofs do not fit.
+`spake2` package) derives a key from the code. An attacker without the code
+cannot compute the key, not even later from all messages. From the key and the
+secret of the TLS session (an exporter: RFC 5705; RFC 8446, section 7.5) each
+end computes a proof for the other. A machine in the middle has two TLS sessions
+with two secrets: it can forward every message, but the proofs do not match.
 
-No sockets, no clock and no database here: what a server keeps of codes is
-accounts/invites.py.
+No sockets, clock or database here; accounts/invitations.py stores codes.
 """
 
 from __future__ import annotations
@@ -30,12 +29,18 @@ EXPORTER = b"EXPORTER-homeftp-pair"
 """The label of the TLS exporter that binds a pairing to its session."""
 
 BINDING_BYTES = 32
-"""Of the exporter's output."""
+"""Length of the exporter's output."""
 
 PROOF_BYTES = 32
 
 MESSAGE_BYTES = 33
-"""Of SPAKE2's message: a letter for the side, and a point."""
+"""Length of a SPAKE2 message: one byte for the side, and a point."""
+
+_CODE_PARTS = 3
+"""A number and two words."""
+
+_SIMILARITY = 0.6
+"""How similar a known word must be to be suggested for a mistyped one: the default of `difflib`."""
 
 _INFO = b"homeftp pair 1"
 _DEVICE, _SERVER = b"homeftp device", b"homeftp server"
@@ -43,11 +48,12 @@ _DEVICE, _SERVER = b"homeftp device", b"homeftp server"
 
 @attrs.frozen
 class Code:
-    """What is said from one machine to the other: which invitation, and its secret."""
+    """A pairing code, which a person reads on one machine and types on the other."""
 
     number: int
+    """The number of the invitation."""
     words: str = attrs.field(repr=False)
-    """Two of `WORDS`, with a hyphen between."""
+    """The secret: two of `WORDS`, with a hyphen between."""
 
     def __str__(self) -> str:
         return f"{self.number}-{self.words}"
@@ -59,10 +65,10 @@ def new_words() -> str:
 
 
 def resembles_code(text: str) -> bool:
-    """Whether a person who typed this meant a code, be it with a slip in it, rather than the name of a machine.
+    """Whether a person who typed this meant a code, perhaps mistyped, and not the name of a machine.
 
-    When in doubt it is a code: a machine's name is asked for in the network,
-    and so would the secret be.
+    In doubt it is a code: a machine's name is looked up in the network, which
+    would reveal the secret.
     """
     found = re.fullmatch(r"[\W_]*[0-9]{1,4}([\W_]*)[^\W\d_]+(?:([\W_]+)[^\W\d_]+)?[\W_]*", text)
     if found is None:
@@ -74,31 +80,31 @@ def resembles_code(text: str) -> bool:
 
 
 def parse_code(text: str) -> Code:
-    """A code as a person typed it: capitals, spaces and other marks between the words do not matter.
+    """A code that a person typed: case and the marks between the words do not matter.
 
-    Raises `OperatorError` for what is no code; it does not quote the secret.
+    Raises `OperatorError` for anything else, without quoting the secret.
     """
     parts = re.findall(r"[0-9]+|[^\W\d_]+", text.lower())
-    if len(parts) != 3 or not re.fullmatch(r"[0-9]{1,4}", parts[0]):
+    if len(parts) != _CODE_PARTS or not re.fullmatch(r"[0-9]{1,4}", parts[0]):
         raise OperatorError("a code is a number and two words, such as 7-guitar-pine: type it as the server shows it")
     for place, word in zip(("first", "second"), parts[1:], strict=True):
         if word not in WORDS:
-            near = difflib.get_close_matches(word, WORDS, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(word, WORDS, n=1, cutoff=_SIMILARITY)
             hint = f": is it {near[0]}?" if near else ""
-            raise OperatorError(f"the {place} word is none that a code has{hint}")
+            raise OperatorError(f"no code has the {place} word{hint}")
     return Code(int(parts[0]), f"{parts[1]}-{parts[2]}")
 
 
 @attrs.frozen
 class Proofs:
-    """What each end sends to show that it knew the code, in this very TLS session."""
+    """What each end sends to prove that it knows the code, in this TLS session."""
 
     device: bytes = attrs.field(repr=False)
     server: bytes = attrs.field(repr=False)
 
 
 class PakeExchange:
-    """One end of one pairing. Its arithmetic takes some hundredths of a second: on a server it belongs in a worker."""
+    """One end of one pairing. It computes for some hundredths of a second: a server runs it in a worker."""
 
     def __init__(self, code: Code, *, is_server: bool) -> None:
         side = SPAKE2_B if is_server else SPAKE2_A
@@ -106,20 +112,20 @@ class PakeExchange:
         self.message: bytes = self._spake.start()
 
     def finish(self, message: bytes, binding: bytes) -> Proofs:
-        """The proofs, from the other end's message and the exporter's output. Once.
+        """The proofs, from the other end's message and the exporter's output. Call it once.
 
-        Raises `BadRequest` (20) for what is no message of the other side.
+        Raises `BadRequest` (20) for anything but a message of the other side.
         """
         if len(binding) != BINDING_BYTES:
             raise ValueError("the TLS session gives no secret")
         try:
             key = self._spake.finish(message)
         except (SPAKEError, ValueError, AssertionError) as error:
-            raise BadRequest("that is no message of SPAKE2 from the other side") from error
+            raise BadRequest("not a SPAKE2 message of the other side") from error
         both = HKDF(hashes.SHA256(), 2 * PROOF_BYTES, salt=binding, info=_INFO).derive(key)
         return Proofs(both[:PROOF_BYTES], both[PROOF_BYTES:])
 
 
 def proves(given: bytes, expected: bytes) -> bool:
-    """Whether a proof is right, in a time that tells nothing."""
+    """Whether a proof is right, compared in constant time."""
     return hmac.compare_digest(given, expected)

@@ -1,10 +1,10 @@
 """Folders and files that only their owner may read: keys, accounts, a client's remotes.
 
-Every such folder is made with mode 0700 and every such file with 0600, and
-looser ones are refused: whoever could read them meanwhile may have a copy, so
-the person is told instead of having it mended silently. Files are replaced
-whole, never written in place. On systems without permission bits the modes
-are not looked at. What stands in the files is their own modules' matter.
+Folders are created with mode 0700 and files with 0600; existing ones with more
+permissions are refused, not repaired: someone may have read them already, and
+the owner should know. Files are replaced as a whole, never written in place. On
+systems without permission bits modes are not checked. What the files contain is
+up to the modules that use them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from homeftp.errors import OperatorError
 
 
 def private_folder(path: str) -> str:
-    """Make the folder `path`, with its parents, or check the one that is there; gives its absolute path.
+    """Create the folder `path` and its parents, or check an existing one; gives its absolute path.
 
-    Raises `OperatorError` when others may look into it, or when it cannot be
-    made or written.
+    Raises `OperatorError` where others may read it, or where it cannot be
+    created or written.
     """
     path = os.path.abspath(path)
     try:
@@ -29,18 +29,18 @@ def private_folder(path: str) -> str:
         status = os.stat(path)
     except OSError as error:
         raise OperatorError(
-            f"cannot make the folder {path}: {error.strerror}: choose one that you may write"
+            f"cannot create the folder {path}: {error.strerror}: choose one that you may write to"
         ) from error
     _refuse_open_to_others(path, status)
     if not os.access(path, os.W_OK | os.X_OK):
-        raise OperatorError(f"cannot write in the folder {path}: choose one that you may write")
+        raise OperatorError(f"cannot write to the folder {path}: choose one that you may write to")
     return path
 
 
 def private_file(path: str) -> str:
-    """Make the file `path`, empty, or check the one that is there: for databases, which others write. Gives `path`.
+    """Create an empty file `path`, or check an existing one: for databases, which SQLite writes. Gives `path`.
 
-    Raises `OperatorError` when others may read it, or when it cannot be made.
+    Raises `OperatorError` where others may read it, or where it cannot be created.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -54,9 +54,9 @@ def private_file(path: str) -> str:
 
 
 def read_private(path: str) -> bytes | None:
-    """What the file `path` holds; None when there is none.
+    """The content of the file `path`; None where it does not exist.
 
-    Raises `OperatorError` when others may read it, or when it cannot be read.
+    Raises `OperatorError` where others may read it, or where it cannot be read.
     """
     try:
         with open(path, "rb") as file:
@@ -69,21 +69,21 @@ def read_private(path: str) -> bytes | None:
 
 
 def write_private(path: str, data: bytes) -> None:
-    """Put `data` at `path`, whole or not at all, even through a power cut.
+    """Replace the file `path` by `data` atomically and durably.
 
-    Raises `OperatorError` when it cannot be written; what was there stays.
+    Raises `OperatorError` where it cannot be written; the old file stays.
     """
     folder = os.path.dirname(path)
     try:
-        descriptor, aside = tempfile.mkstemp(prefix=".new-", dir=folder)  # mkstemp makes it 0600
+        descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)  # mkstemp makes it 0600
         try:
             with open(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(descriptor)
-            os.replace(aside, path)
+            os.replace(temporary, path)
         except BaseException:
-            os.unlink(aside)
+            os.unlink(temporary)
             raise
         sync_folder(folder)
     except OSError as error:
@@ -91,7 +91,7 @@ def write_private(path: str, data: bytes) -> None:
 
 
 def sync_folder(path: str) -> None:
-    """Make the names in the folder `path` durable, where the system can (fsync(2), of a directory)."""
+    """Make the names in the folder `path` durable: fsync(2) of a directory, where the system has it."""
     if os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -104,4 +104,4 @@ def sync_folder(path: str) -> None:
 def _refuse_open_to_others(path: str, status: os.stat_result) -> None:
     if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
         right = "700" if stat.S_ISDIR(status.st_mode) else "600"
-        raise OperatorError(f"others may look into {path}, which holds secrets: chmod {right} {shlex.quote(path)}")
+        raise OperatorError(f"others may read {path}, which holds secrets: chmod {right} {shlex.quote(path)}")

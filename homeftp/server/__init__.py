@@ -1,1 +1,1 @@
-"""The server's side of a connection: bytes, session, answers in order, deadlines. No verb, no disk."""
+"""The server: its composition and life as a service. `gate` is shared by all front ends; `json` is one of them."""

@@ -1,4 +1,4 @@
-"""What the server says when it has started: where, what, to whom, and the line to type on the other machine."""
+"""The lines that the server prints when it has started: addresses, accounts, and what to type on another machine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Sequence
 import attrs
 
 from homeftp.accounts.database import default_state_dir
-from homeftp.config import DEFAULT_PORT, Settings
+from homeftp.config import DEFAULT_PORT, MINUTE, Settings
 from homeftp.host import own_address, own_name
 
-FIRST_SECONDS = 600
-"""For so long the code is good that the very first start makes."""
+FIRST_CODE_SECONDS = 10 * MINUTE
+"""How long the code of the very first start is valid."""
 
 
 @attrs.frozen(kw_only=True)
 class ListeningAddress:
-    """An endpoint as it was named, and the address that it is in truth."""
+    """An endpoint description, and the address that is listened on."""
 
     description: str
     address: object
@@ -26,18 +26,18 @@ class ListeningAddress:
 
     @property
     def host(self) -> str | None:
-        """The host of an internet address, as it stands before a port; None for a local socket."""
+        """The host of an internet address, in the form before a port; None for a local socket."""
         host = getattr(self.address, "host", None)
         return f"[{host}]" if host is not None and ":" in host else host
 
     def line(self) -> str:
-        """One line for the owner; the port is the one that 0 became."""
-        truth = "" if self.host is None else f" ({self.host}:{getattr(self.address, 'port', 0)})"
+        """One line for the owner, with the actual port."""
+        actual = "" if self.host is None else f" ({self.host}:{getattr(self.address, 'port', 0)})"
         tls = ", TLS from the first byte" if self.immediate_tls else ""
-        return f"listening  {self.description}{truth}{tls}"
+        return f"listening  {self.description}{actual}{tls}"
 
     def reachable(self) -> str:
-        """What to type on another machine."""
+        """The address to type on another machine."""
         if self.host is None:
             name = getattr(self.address, "name", b"")
             return f"unix:{os.fsdecode(name)}"
@@ -47,50 +47,50 @@ class ListeningAddress:
 
 
 def reachable(listened: Sequence[ListeningAddress]) -> str:
-    """What to type on another machine to reach the server; "" where that takes more than an address."""
+    """The address of the server to type on another machine; "" where an address is not enough."""
     plain = next((one for one in listened if not one.immediate_tls), None)
     return "" if plain is None else plain.reachable()
 
 
 @attrs.frozen(kw_only=True)
 class LoginMethods:
-    """Who may come in."""
+    """How clients can log in."""
 
     accounts: Sequence[str] | None
-    """Our own; None when others check who comes in."""
+    """The names of the server's own accounts; None where `--auth` replaces them."""
     password: str | None
-    """One of those that have a password."""
+    """An account that has a password."""
     code: str | None
-    """A code with which the first device may pair."""
+    """A code for pairing the first device."""
 
 
 def banner(
     settings: Settings,
     listened: Sequence[ListeningAddress],
-    known: LoginMethods,
+    methods: LoginMethods,
     *,
     fingerprint: str,
     read_only: str | None,
 ) -> list[str]:
-    """The lines. `read_only` is why nothing can change."""
+    """The lines. `read_only` is why nothing can be changed, or None."""
     only = f" (only {', '.join(settings.filetypes)})" if settings.filetypes else ""
     lines = [f"sharing    {settings.root}{only}", *(one.line() for one in listened), f"identity   {fingerprint}"]
     if read_only is not None:
         lines.insert(1, f"read-only  {read_only}")
-    if known.accounts is None:
+    if methods.accounts is None:
         lines.append("accounts   those of --auth")
     else:
-        lines.append(f"accounts   {', '.join(known.accounts) or 'none yet'}")
+        lines.append(f"accounts   {', '.join(methods.accounts) or 'none yet'}")
     address = reachable(listened)
     if not address:
         return lines
-    if known.code is not None:
-        minutes = FIRST_SECONDS // 60
-        lines.append(f"To add a device within {minutes} minutes, once:   homeftp pair {address} {known.code}")
+    if methods.code is not None:
+        minutes = FIRST_CODE_SECONDS / MINUTE
+        lines.append(f"To add a device within {minutes:.0f} minutes, once:   homeftp pair {address} {methods.code}")
     else:
         state = "" if settings.state == default_state_dir(os.environ) else f" --state {shlex.quote(settings.state)}"
         lines.append(f"To add a device, also while this runs:   homeftp invite{state}")
-    if known.password is not None:
-        remote = f"{own_name()} {address} --user {known.password} --fingerprint {fingerprint}"
+    if methods.password is not None:
+        remote = f"{own_name()} {address} --user {methods.password} --fingerprint {fingerprint}"
         lines += ["With a password, on another machine:", f"  homeftp remote add {remote}"]
     return lines

@@ -7,7 +7,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations, default_account
 from homeftp.audit import Audit
 from homeftp.model import Actor
-from homeftp.server.banner import FIRST_SECONDS, LoginMethods
+from homeftp.server.banner import FIRST_CODE_SECONDS, LoginMethods
 
 
 def own_login_methods(state: AccountDatabase, audit: Audit, *, invite: bool) -> LoginMethods:
@@ -20,7 +20,7 @@ def own_login_methods(state: AccountDatabase, audit: Audit, *, invite: bool) -> 
     accounts = state.account_names()
     code = None
     if invite and password is None and len(accounts) <= 1 and not Devices(state).all():
-        made = Invitations(state).make(default_account(accounts), FIRST_SECONDS)
+        made = Invitations(state).make(default_account(accounts), FIRST_CODE_SECONDS)
         audit.note("invitation", Actor(made.account), invitation=made.code.number)
         code = str(made.code)
     return LoginMethods(accounts=state.account_names(), password=password, code=code)

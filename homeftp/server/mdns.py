@@ -1,8 +1,8 @@
-"""Announcing the server in its network, where the extra for it is installed.
+"""Announces the server in the local network by multicast DNS, where the extra for it is installed.
 
-A convenience, which nothing else depends on: a fault is a line in the log.
-The library blocks, so all of it happens in a thread of its own, which the end
-of the process does not wait for.
+Nothing else depends on it: a failure is a line in the log. The library blocks,
+so it runs in a thread of its own, for which the end of the process does not
+wait.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from homeftp.discovery import SERVICE, available, instance, own_addresses, recor
 from homeftp.host import own_name
 from homeftp.server.banner import ListeningAddress
 
-LOOK_SECONDS = 10.0
-"""How often it is looked whether this machine's addresses have changed."""
+CHECK_SECONDS = 10.0
+"""Time between two looks at this machine's addresses, which may have changed."""
 
 STOP_SECONDS = 2.0
-"""For saying goodbye, when the server ends."""
+"""How long withdrawing the announcement may take when the server stops."""
 
 _ANY = ("0.0.0.0", "::")
 
 
 @attrs.frozen
 class MdnsService:
-    """What is announced of a server that listens, if anything."""
+    """The announcement of a server: its port, and what it listens on."""
 
     port: int
     hosts: tuple[str, ...]
-    """The addresses that are listened on; 0.0.0.0 and :: stand for all of the machine's."""
+    """The addresses that it listens on; 0.0.0.0 and :: mean all of the machine's addresses."""
 
     def addresses(self, own: Iterable[str]) -> list[str]:
-        """Where others reach the server, of a machine that has these addresses; of IPv4 first."""
+        """The addresses at which others reach the server on a machine with `own` addresses; IPv4 first."""
         found = [host for host in self.hosts if usable(host)]
-        if "::" in self.hosts:  # which takes in IPv4 as well, where the system joins them
+        if "::" in self.hosts:  # the system accepts IPv4 there as well
             found += own
         elif "0.0.0.0" in self.hosts:
             found += [each for each in own if ":" not in each]
@@ -47,7 +47,7 @@ class MdnsService:
 
 
 def advertisement(listened: Sequence[ListeningAddress]) -> MdnsService | None:
-    """What can be announced: the first port for STARTTLS that other machines reach; None where there is none."""
+    """The first port for STARTTLS that other machines can reach; None where there is none."""
     port, hosts = 0, []
     for one in listened:
         host = getattr(one.address, "host", None)
@@ -71,45 +71,45 @@ class MdnsAnnouncer:
         self._ended: Deferred[None] = Deferred()
 
     def start(self, listened: Sequence[ListeningAddress], fingerprint: str) -> None:
-        """Begin, if there is something to announce and something to do it with."""
-        what = advertisement(listened)
-        if what is None or not available():
+        """Announce the server, if other machines can reach it and the extra is installed."""
+        service = advertisement(listened)
+        if service is None or not available():
             return
-        self._thread = threading.Thread(target=self._run, args=(what, fingerprint), name="advertising", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(service, fingerprint), name="mdns", daemon=True)
         self._thread.start()
 
     def stop(self) -> Deferred[None]:
-        """Take it back; fires when that is done, or has taken too long."""
+        """Withdraw the announcement; fires when that is done, or has taken too long."""
         if self._thread is None:
             return succeed(None)
         self._end.set()
         return self._ended.addTimeout(STOP_SECONDS, self._reactor, onTimeoutCancel=lambda result, seconds: None)
 
-    def _run(self, what: MdnsService, fingerprint: str) -> None:
-        """In the thread: announce the addresses that the machine has, anew whenever they are others."""
+    def _run(self, service: MdnsService, fingerprint: str) -> None:
+        """In the thread: announce the machine's addresses, again whenever they have changed."""
         announcing: Any = None
         announced: list[str] = []
-        told = ""
+        logged = ""
         while True:
             try:
-                addresses = what.addresses(own_addresses())
+                addresses = service.addresses(own_addresses())
                 if addresses != announced:
                     _close(announcing)
                     announcing, announced = None, []
                     if addresses:
-                        announcing, name = _announce(addresses, what, fingerprint)
+                        announcing, name = _announce(addresses, service, fingerprint)
                         announced = addresses
-                        line = f"announced  as {name} in this network (--no-announce keeps it quiet)"
+                        line = f"announced  as {name} in this network (--no-announce turns this off)"
                     else:
                         line = "not announced: this machine has no address in a network"
                 else:
-                    line = told
-            except Exception as error:  # noqa: BLE001 (whatever the network has against it)
+                    line = logged
+            except Exception as error:  # noqa: BLE001 (the network may refuse for any reason)
                 line = f"not announced in this network: {error or type(error).__name__}"
-            if line != told:
-                told = line
+            if line != logged:
+                logged = line
                 self._reactor.callFromThread(self._log.info, "{line}", line=line)
-            if self._end.wait(LOOK_SECONDS):
+            if self._end.wait(CHECK_SECONDS):
                 break
         _close(announcing)
         self._reactor.callFromThread(self._fire)
@@ -119,20 +119,20 @@ class MdnsAnnouncer:
             self._ended.callback(None)
 
 
-def _announce(addresses: list[str], what: MdnsService, fingerprint: str) -> tuple[Any, str]:
-    """Announce these addresses, only in the networks that they are in; gives what does so, and the name it got."""
+def _announce(addresses: list[str], service: MdnsService, fingerprint: str) -> tuple[Any, str]:
+    """Announce these addresses, each in its own network; gives the announcer, and the instance name."""
     from zeroconf import ServiceInfo, Zeroconf
 
     zeroconf = Zeroconf(interfaces=addresses)
     try:
-        said = records(fingerprint)
+        pairs = records(fingerprint)
         info = ServiceInfo(
             SERVICE,
             f"{instance(own_name(), fingerprint)}.{SERVICE}",
-            port=what.port,
-            properties=said,
-            # Not the machine's own name: that is announced by others, who would take this for a conflict.
-            server=f"homeftp-{said['fp']}.local.",
+            port=service.port,
+            properties=pairs,
+            # Not the machine's own name: another program announces that, and would see a conflict.
+            server=f"homeftp-{pairs['fp']}.local.",
             parsed_addresses=addresses,
         )
         zeroconf.register_service(info, allow_name_change=True)

@@ -152,10 +152,10 @@ def _has_expired(own: DeviceIdentity) -> bool:
 
 async def _renew(client: Client, remotes: Remotes, remote: Remote, own: DeviceIdentity) -> None:
     """Renew the device's certificate long before it expires. A failure is ignored: the next command tries again."""
-    from homeftp.crypto.devicecert import may_be_renewed
+    from homeftp.crypto.devicecert import is_renewal_due
     from homeftp.host import now
 
-    if not may_be_renewed(own.certificate, now()):
+    if not is_renewal_due(own.certificate, now()):
         return
     import attrs
     from twisted.internet.threads import deferToThread

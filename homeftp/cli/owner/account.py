@@ -86,10 +86,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _home_and_rights(options: argparse.Namespace) -> tuple[Endpoint | None, frozenset[str] | None]:
     """Home and rights; None for each that was not given."""
-    from homeftp.accounts.access import folder
+    from homeftp.accounts.access import parse_folder
     from homeftp.store.policy.rights import parse_rights
 
-    home = None if options.home is None else folder(options.home)
+    home = None if options.home is None else parse_folder(options.home)
     return home, None if options.rights is None else parse_rights(options.rights)
 
 

@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Change the grant in the state folder; returns the exit code."""
-    from homeftp.accounts.access import Access, AccessTable, folder
+    from homeftp.accounts.access import Access, AccessTable, parse_folder
     from homeftp.accounts.database import AccountDatabase
     from homeftp.store.policy.rights import parse_rights, rights_shown
 
     if options.remove == (options.rights is not None):
         raise OperatorError("Give either RIGHTS, such as read, or --remove.")
     rights = None if options.remove else parse_rights(options.rights)
-    path = folder(options.path)
+    path = parse_folder(options.path)
     state = state_dir(options)
     accesses = AccessTable(AccountDatabase(state))
     log = CommandAudit(state, "grant")

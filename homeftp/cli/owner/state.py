@@ -28,17 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action; returns the exit code."""
-    from homeftp.accounts.backup import back_up, bring_back
+    from homeftp.accounts.backup import backup_state, restore_state
 
     folder = state_dir(options)
     if options.action == "backup":
         log = CommandAudit(folder, "state backup")
-        back_up(folder, options.file)
+        backup_state(folder, options.file)
         log.note("backup", None)
         line = f"Wrote the state in {folder} to {options.file}. Keep this file where nobody else can read it."
         fields = {"backup": options.file, "state": folder}
     else:
-        bring_back(options.file, folder)
+        restore_state(options.file, folder)
         CommandAudit(folder, "state restore").note("restore", None)
         line = f"Restored the state to {folder}. Start the server; paired devices will recognise it."
         fields = {"restored": options.file, "state": folder}

@@ -252,5 +252,6 @@ class ParentTests(StoreCase):
                 store.close()
         assert isinstance(answer, NoSpace)
         self.assertRegex(
-            answer.message, "new/file on .*: it needs 7 bytes, .* free: a disk quota or the number of files is exhausted"
+            answer.message,
+            "new/file on .*: it needs 7 bytes, .* free: a disk quota or the number of files is exhausted",
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.access import Access, AccessTable, folder
+from homeftp.accounts.access import Access, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
 from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
@@ -67,36 +67,36 @@ class AccessTests(SynchronousTestCase):
 
     def test_changed(self) -> None:
         """Home, rights and grants are kept, replaced and taken back."""
-        self.accesses.set_home("ann", folder("/people/ann/"))
+        self.accesses.set_home("ann", parse_folder("/people/ann/"))
         self.accesses.set_rights("ann", parse_rights("read,add"))
-        self.accesses.grant("ann", folder("tax"), parse_rights("add"))
-        self.accesses.grant("ann", folder("tax"), parse_rights("read"))
-        self.accesses.grant("ann", folder("photos"), frozenset())
+        self.accesses.grant("ann", parse_folder("tax"), parse_rights("add"))
+        self.accesses.grant("ann", parse_folder("tax"), parse_rights("read"))
+        self.accesses.grant("ann", parse_folder("photos"), frozenset())
         grants: tuple[Any, ...] = ((("photos",), frozenset()), (("tax",), frozenset({"read"})))
         self.assertEqual(
             self.accesses.find("ann"), Access(parse("people/ann"), Rights(frozenset({"read", "add"}), grants))
         )
-        self.accesses.grant("ann", folder("photos"), None)
-        self.accesses.grant("ann", folder("tax"), None)
-        self.accesses.set_home("ann", folder(""))
+        self.accesses.grant("ann", parse_folder("photos"), None)
+        self.accesses.grant("ann", parse_folder("tax"), None)
+        self.accesses.set_home("ann", parse_folder(""))
         self.accesses.set_rights("ann", ALL)
         self.assertEqual(self.accesses.find("ann"), Access())
 
     def test_refused(self) -> None:
         """No folder, no account, and the top: each in one line."""
         for wrong in ("../x", "a//b", "a/.homeftp", "a\n"):
-            with self.assertRaisesRegex(OperatorError, "can be no folder of the share"):
-                folder(wrong)
+            with self.assertRaisesRegex(OperatorError, "cannot be a folder of the share"):
+                parse_folder(wrong)
         with self.assertRaisesRegex(OperatorError, "no account bob"):
-            self.accesses.set_home("bob", folder("x"))
+            self.accesses.set_home("bob", parse_folder("x"))
         with self.assertRaisesRegex(OperatorError, "no account bob"):
-            self.accesses.grant("bob", folder("x"), ALL)
+            self.accesses.grant("bob", parse_folder("x"), ALL)
         with self.assertRaisesRegex(OperatorError, "name a folder"):
-            self.accesses.grant("ann", folder(""), ALL)
+            self.accesses.grant("ann", parse_folder(""), ALL)
 
     def test_removed(self) -> None:
         """With the account its grants go: the next of that name has none."""
-        self.accesses.grant("ann", folder("x"), frozenset())
+        self.accesses.grant("ann", parse_folder("x"), frozenset())
         self.state.remove_account("ann")
         self.state.add_account("ann", None)
         self.assertEqual(self.accesses.find("ann"), Access())

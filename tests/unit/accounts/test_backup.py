@@ -14,7 +14,7 @@ from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.backup import back_up, bring_back
+from homeftp.accounts.backup import backup_state, restore_state
 from homeftp.accounts.database import FILE, AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.accounts.invitations import Invitations
@@ -43,13 +43,13 @@ class BackupTests(SynchronousTestCase):
 
     def restored(self) -> AccountDatabase:
         folder = self.mktemp()
-        bring_back(self.path, folder)
+        restore_state(self.path, folder)
         self.restored_folder = folder
         return AccountDatabase(folder)
 
     def test_back(self) -> None:
         """Everything is there again: the same home, accounts, devices and codes, for the owner's eyes alone."""
-        back_up(self.folder, self.path)
+        backup_state(self.folder, self.path)
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
         state = self.restored()
         self.assertEqual(open_identity(self.restored_folder, now=now).fingerprint, self.identity.fingerprint)
@@ -78,7 +78,7 @@ class BackupTests(SynchronousTestCase):
         try:
             seen = []
             for _ in range(10):
-                back_up(self.folder, self.path)
+                backup_state(self.folder, self.path)
                 state = self.restored()
                 ids = [device.id for device in Devices(state).all()]
                 newest = max((id for id in ids if id != "1" * 32), default="1" * 32)
@@ -93,19 +93,19 @@ class BackupTests(SynchronousTestCase):
 
     def test_never_over(self) -> None:
         """Neither a file nor a state that is there is replaced, and none is made up."""
-        back_up(self.folder, self.path)
+        backup_state(self.folder, self.path)
         for wrong, words in (
-            (lambda: back_up(self.folder, self.path), "is there already"),
-            (lambda: bring_back(self.path, self.folder), "is not empty"),
-            (lambda: back_up(self.mktemp(), self.mktemp()), "there is no state"),
-            (lambda: bring_back(self.mktemp(), self.mktemp()), "cannot read"),
+            (lambda: backup_state(self.folder, self.path), "exists already"),
+            (lambda: restore_state(self.path, self.folder), "is not empty"),
+            (lambda: backup_state(self.mktemp(), self.mktemp()), "there is no state"),
+            (lambda: restore_state(self.mktemp(), self.mktemp()), "cannot read"),
         ):
             with self.assertRaisesRegex(OperatorError, words):
                 wrong()
 
     def test_damaged(self) -> None:
         """What is no backup, or not whole, or holds something else, is refused, and leaves no state."""
-        back_up(self.folder, self.path)
+        backup_state(self.folder, self.path)
         self.good = self.path + ".good"
         shutil.copy(self.path, self.good)
         with open(self.path, "rb") as file:
@@ -150,23 +150,23 @@ class BackupTests(SynchronousTestCase):
             self.write(wrong)
             folder = self.mktemp()
             with self.assertRaises(OperatorError):
-                bring_back(self.path, folder)
+                restore_state(self.path, folder)
             self.assertEqual(os.listdir(folder) if os.path.exists(folder) else [], [], wrong[:40])
 
     def test_leftovers(self) -> None:
         """What an earlier state left beside itself is not taken for part of this one."""
-        back_up(self.folder, self.path)
+        backup_state(self.folder, self.path)
         folder = self.mktemp()
         os.makedirs(folder, mode=0o700)
         with open(os.path.join(folder, FILE + "-wal"), "wb") as file:
             file.write(b"left")
         with self.assertRaisesRegex(OperatorError, "is not empty"):
-            bring_back(self.path, folder)
+            restore_state(self.path, folder)
 
     def changed(self, statement: str) -> bytes:
         """The database, after a statement."""
         folder = self.mktemp()
-        bring_back(self.good, folder)
+        restore_state(self.good, folder)
         with closing(sqlite3.connect(os.path.join(folder, FILE))) as connection:
             connection.execute(statement)
             connection.commit()

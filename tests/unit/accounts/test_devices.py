@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devices import LONGEST, Device, Devices, add_device, device_name, suggested
+from homeftp.accounts.devices import LONGEST, Device, Devices, add_device, device_name, suggest_name
 from homeftp.errors import OperatorError
 
 
@@ -20,7 +20,7 @@ class NameTests(SynchronousTestCase):
             message = str(self.assertRaises(OperatorError, device_name, name))
             self.assertTrue(message.isprintable())
 
-    def test_suggested(self) -> None:
+    def test_suggest_name(self) -> None:
         """Whatever a machine calls itself, what it is called here may be a name, and says whose it is."""
         for said, name in (
             ("laptop", "ann-laptop"),
@@ -33,9 +33,9 @@ class NameTests(SynchronousTestCase):
             ("\x1b[31m/../\n", "ann-31m"),
             ("電腦", "ann-device"),
         ):
-            self.assertEqual(suggested("ann", said), name)
+            self.assertEqual(suggest_name("ann", said), name)
         for said in ("x" * 1000, "-" * 100, "a." * 50):
-            device_name(suggested("a" * 63, said) + "-999")
+            device_name(suggest_name("a" * 63, said) + "-999")
 
 
 class TableTests(SynchronousTestCase):
@@ -71,7 +71,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(found.name, "ann-old-laptop")
         for old, new, fault in (
             ("ann-laptop", "x", "there is no device called 'ann-laptop'"),
-            ("ann-old-laptop", "ann-phone", "there is a device called ann-phone already"),
+            ("ann-old-laptop", "ann-phone", "a device called ann-phone exists already"),
             ("ann-old-laptop", "A B", "cannot be a device's name"),
         ):
             with self.assertRaisesRegex(OperatorError, fault):

@@ -22,8 +22,8 @@ from homeftp.accounts.passwords import (
     PasswordChecker,
     account_name,
     hash_password,
+    is_outdated,
     new_password,
-    outdated,
     verify_password,
 )
 from homeftp.errors import OperatorError
@@ -53,7 +53,7 @@ class HashTests(SynchronousTestCase):
     def test_default(self) -> None:
         """The cost of a new password is the default one."""
         kept = hash_password("correct horse")
-        self.assertFalse(outdated(kept))
+        self.assertFalse(is_outdated(kept))
         self.assertTrue(verify_password("correct horse", kept))
 
     def test_known_vector(self) -> None:
@@ -84,11 +84,11 @@ class HashTests(SynchronousTestCase):
         ):
             self.assertRaises(ValueError, verify_password, "correct horse", damaged)
 
-    def test_outdated(self) -> None:
-        """A cheaper password is outdated; one that is dearer than the default is not."""
+    def test_is_outdated(self) -> None:
+        """A cheaper password is is_outdated; one that is dearer than the default is not."""
         kept = hash_password("correct horse", CHEAP)
-        self.assertTrue(outdated(kept.replace("$2$8$1$", "$16384$8$1$")))
-        self.assertFalse(outdated(kept.replace("$2$8$1$", "$131072$8$1$")))
+        self.assertTrue(is_outdated(kept.replace("$2$8$1$", "$16384$8$1$")))
+        self.assertFalse(is_outdated(kept.replace("$2$8$1$", "$131072$8$1$")))
 
 
 class RuleTests(SynchronousTestCase):

@@ -81,4 +81,4 @@ class ThrottleTests(SynchronousTestCase):
         with mock.patch("homeftp.accounts.throttle.MOST_ADDRESSES", 10):
             for number in range(1000):
                 self.taken(f"198.51.100.{number}", 1)
-        self.assertLessEqual(len(self.throttle._by_place), 10)
+        self.assertLessEqual(len(self.throttle._by_group), 10)

@@ -13,7 +13,7 @@ from cryptography.x509 import verification
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.ca import open_identity, server_name
-from homeftp.crypto.devicecert import DEVICE_LIFE, belongs, certify_device, device_id, may_be_renewed, new_request
+from homeftp.crypto.devicecert import DEVICE_LIFE, belongs, certify_device, device_id, is_renewal_due, new_request
 from homeftp.errors import BadRequest, OperatorError
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
@@ -108,5 +108,5 @@ class DeviceCertificateTests(SynchronousTestCase):
     def test_renewal(self) -> None:
         """It may be renewed when half of its life is over."""
         made = self.make()
-        self.assertFalse(may_be_renewed(made, NOW + timedelta(days=190)))
-        self.assertTrue(may_be_renewed(made, NOW + timedelta(days=200)))
+        self.assertFalse(is_renewal_due(made, NOW + timedelta(days=190)))
+        self.assertTrue(is_renewal_due(made, NOW + timedelta(days=200)))

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
+from homeftp.audit import Audit
 from homeftp.config import Settings
 from homeftp.endpoint import parse
 from homeftp.errors import Internal, OperatorError
@@ -100,7 +101,7 @@ class StopTests(ServiceCase):
         server = self.make()
         server.start()
         store = server.service.store
-        full = mock.patch("homeftp.audit.Audit._write", side_effect=OSError(28, "No space left on device"))
+        full = mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device"))
         with full, capturedLogs() as events:
             self.assertRaises(Internal, store.make_directory, WriteRequest(endpoint=parse("new")))
             await server.stop()

@@ -1,0 +1,61 @@
+"""The rule about numbers in the code: each has a name, and with it a place where its reason is given.
+
+Settings are in `homeftp.config`; a constant that only one module needs is at
+the top of that module, with a docstring. A number may be written in place
+where it needs no reason: see `OBVIOUS` and `_is_obvious`.
+"""
+
+from __future__ import annotations
+
+import ast
+
+OBVIOUS = (0, 1, 2)
+"""None, one, and the next; ends of slices and of ranges; pairs."""
+
+CONVERSIONS = (60, 100, 1000, 1_000_000, 1e9)
+"""Factors between units (seconds, percent, micro and nano), where they are multiplied or divided by."""
+
+ALLOWED: dict[str, str] = {}
+"""Lines that may have a number all the same, as `module: line`, each with the reason. Keep it short."""
+
+PENDING = frozenset(
+    ("cli", "client", "dispatchers", "store", "wire"),
+)
+"""Packages that are not held to the rule yet."""
+
+TESTS = "testing"
+"""The package whose modules are tests themselves, and full of examples."""
+
+
+def bare_numbers(source: str) -> list[tuple[int, str]]:
+    """The line and the text of each number that should have a name."""
+    tree = ast.parse(source)
+    fine: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            fine |= _inside(each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign))
+        elif isinstance(node, ast.FormattedValue) and node.format_spec is not None:
+            fine |= _inside([node.format_spec])
+        elif isinstance(node, ast.BinOp):
+            fine |= {id(each) for each in (node.left, node.right) if _converts(node, each)}
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            fine.add(id(node.slice))  # an item of a tuple
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and id(node) not in fine:
+            text = ast.get_source_segment(source, node) or ""
+            if node.value not in OBVIOUS and not text.startswith("0o"):  # permission bits say what they are
+                found.append((node.lineno, text))
+    return sorted(found)
+
+
+def _inside(nodes: object) -> set[int]:
+    return {id(each) for node in nodes for each in ast.walk(node)}  # type: ignore[attr-defined]
+
+
+def _converts(operation: ast.BinOp, operand: ast.expr) -> bool:
+    """Whether an operand is a factor between units, or belongs to a power of ten."""
+    if isinstance(operation.op, ast.Pow):
+        return isinstance(operation.left, ast.Constant) and operation.left.value == 10
+    factors = ast.Mult | ast.Div | ast.FloorDiv | ast.Mod
+    return isinstance(operation.op, factors) and isinstance(operand, ast.Constant) and operand.value in CONVERSIONS

@@ -1,0 +1,185 @@
+"""The login service: what it lets in and refuses, what it records, and how a login ends."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from unittest import mock
+
+from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.devicelogin import DeviceCertificate
+from homeftp.accounts.devices import Devices, add_device
+from homeftp.accounts.login import Login, LoginService
+from homeftp.audit import Audit
+from homeftp.config import Limits
+from homeftp.endpoint import ROOT
+from homeftp.errors import Busy, Internal, LoginFailed
+from homeftp.interfaces import ILogin, ILoginService
+from homeftp.model import Actor
+from homeftp.store.policy.rights import parse_rights
+from tests.support import replay
+from tests.support.inmemory import PASSWORD, Server
+from tests.unit.server.gate.test_connections import FakeConnection
+
+ADDRESS = "192.0.2.7"
+ID = "1" * 32
+
+
+class LoginCase(SynchronousTestCase):
+    """A service with the account ann and her laptop."""
+
+    def setUp(self) -> None:
+        self.server = Server.make(limits=Limits(guesses=3), own_accounts=True)
+        self.addCleanup(self.server.close)
+        self.service: LoginService = self.server.services.logins
+        self.server.state.add_account("ann", None)
+        with self.server.state.transaction() as connection:
+            add_device(connection, ID, "ann", "laptop", 0.0)
+
+    def attempt(self, credentials: ICredentials, front_end: str = "json") -> Deferred[Any]:
+        return self.service.login(credentials, ADDRESS, front_end)
+
+    def password(self, password: str = PASSWORD, name: str = "ann") -> UsernamePassword:
+        return UsernamePassword(name.encode(), password.encode())
+
+    def login(self, credentials: ICredentials | None = None) -> Login:
+        made: Login = self.successResultOf(self.attempt(credentials or self.password()))
+        return made
+
+    def records(self) -> list[dict[str, Any]]:
+        return replay.lines(self.server.folder)
+
+
+class ServiceTests(LoginCase):
+    """Logging in."""
+
+    def test_interfaces(self) -> None:
+        """Service and login are what front ends are promised."""
+        verifyObject(ILoginService, self.service)
+        verifyObject(ILogin, self.login())
+
+    def test_password(self) -> None:
+        """A right password gives a login of the account, from that address."""
+        login = self.login()
+        self.assertEqual((login.account, login.device, login.revoked, login.home), ("ann", None, False, ROOT))
+        self.assertEqual(login.rights, parse_rights("read,add,replace,delete"))
+        self.assertEqual(login.actor("GET"), Actor("ann", None, ADDRESS, "GET"))
+        self.assertEqual(self.service.logins(), [login])
+
+    def test_device(self) -> None:
+        """A device's certificate gives a login of its account, with the device's name."""
+        login = self.login(DeviceCertificate(ID))
+        self.assertEqual((login.account, login.device), ("ann", "ann-laptop"))
+        self.assertEqual(login.actor(), Actor("ann", "ann-laptop", ADDRESS))
+
+    def test_wrong(self) -> None:
+        """A wrong password and a wrong name are refused in the same words; nothing is logged in."""
+        messages = {
+            str(self.failureResultOf(self.attempt(wrong), LoginFailed).value)
+            for wrong in (self.password("wrong"), self.password(name="eve"))
+        }
+        self.assertEqual(len(messages), 1, messages)
+        self.assertEqual(self.service.logins(), [])
+
+    def test_not_paired(self) -> None:
+        """A device that is not paired is refused, and counts as no guess."""
+        for _ in range(10):
+            self.failureResultOf(self.attempt(DeviceCertificate("f" * 32)), LoginFailed)
+        self.login()
+
+    def test_throttled(self) -> None:
+        """After too many wrong passwords a right one is refused too, for a time; right ones do not count."""
+        for _ in range(10):
+            self.login()
+        for _ in range(3):
+            self.failureResultOf(self.attempt(self.password("wrong")), LoginFailed)
+        self.failureResultOf(self.attempt(self.password()), Busy)
+        self.server.clock.advance(601)
+        self.login()
+
+    def test_unknown_credentials(self) -> None:
+        """Credentials that no checker knows are the server's fault: logged, refused without detail, and no guess."""
+        for _ in range(5):
+            failure = self.failureResultOf(self.attempt(Anonymous()), Internal)
+            self.assertNotIn("Anonymous", failure.getErrorMessage())
+        self.assertEqual(len(self.flushLoggedErrors()), 5)
+        self.login()
+
+    def test_checker_busy(self) -> None:
+        """A password that could not be checked is refused as busy, and is no guess."""
+        with mock.patch.object(self.server.portal, "login", side_effect=Busy("too much to do")):
+            for _ in range(5):
+                self.failureResultOf(self.attempt(self.password()), Busy)
+        self.login()
+
+
+class AuditTests(LoginCase):
+    """What is recorded."""
+
+    def test_records(self) -> None:
+        """Each login and each refusal; the wrong name, and never a password; other front ends are named."""
+        self.login()
+        self.failureResultOf(self.attempt(self.password("secret!", name="e\nve")), LoginFailed)
+        self.successResultOf(self.attempt(self.password(), "webdav"))
+        self.login(DeviceCertificate(ID))
+        told = [
+            (each["account"], each["device"], each["request"], each["status"], each.get("user"), each.get("front_end"))
+            for each in self.records()
+        ]
+        expected = [
+            ("ann", None, "LOGIN", 0, None, None),
+            (None, None, "LOGIN", 32, "e\nve", None),
+            ("ann", None, "LOGIN", 0, None, "webdav"),
+            ("ann", "ann-laptop", None, 0, None, None),
+        ]
+        self.assertEqual(told, expected)
+        with open(os.path.join(self.server.folder, "audit.jsonl"), encoding="ascii") as file:
+            self.assertNotIn("secret!", file.read())
+
+    def test_unwritable(self) -> None:
+        """A login that cannot be recorded is refused, right or wrong, and says why."""
+        with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
+            for credentials in (self.password(), self.password("wrong"), DeviceCertificate(ID)):
+                failure = self.failureResultOf(self.attempt(credentials), Internal)
+                self.assertIn("No space left on device", failure.getErrorMessage())
+        self.assertEqual(self.service.logins(), [])
+
+
+class RevocationTests(LoginCase):
+    """How a login ends."""
+
+    def test_check(self) -> None:
+        """A login is valid until its account's rights change, or its account or device is removed."""
+        password, device = self.login(), self.login(DeviceCertificate(ID))
+        self.assertEqual((password.check(), device.check()), (True, True))
+        Devices(self.server.state).revoke("ann-laptop")
+        self.assertEqual((password.check(), device.check()), (True, False))
+        AccessTable(self.server.state).set_rights("ann", parse_rights("read"))
+        self.assertEqual(password.check(), False)
+        again = self.login()
+        self.server.state.remove_account("ann")
+        self.assertEqual(self.service.find_revoked([again]), [again])
+
+    def test_disconnect(self) -> None:
+        """Each of its connections is disconnected, and none that has ended; then it stays revoked."""
+        login = self.login()
+        first, second = FakeConnection(), FakeConnection()
+        for each in (first, second):
+            login.add_connection(each)
+        login.remove_connection(first)
+        login.disconnect()
+        self.assertEqual((first.told, second.told), ([], ["disconnect"]))
+        self.assertTrue(login.revoked)
+        self.assertFalse(login.check())
+
+    def test_close(self) -> None:
+        """A login that is closed is forgotten, and may be closed again."""
+        login = self.login()
+        login.close()
+        login.close()
+        self.assertEqual(self.service.logins(), [])

@@ -1,0 +1,63 @@
+"""How many refusals are recorded, and what happens when a record cannot be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.audit import Audit
+from homeftp.errors import Internal
+from homeftp.model import Actor
+from homeftp.workers import InlineWorkers
+from tests.support import replay
+
+STRANGER = Actor(None, None, "192.0.2.1")
+
+
+class RateLimitTests(SynchronousTestCase):
+    """Two in ten seconds."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.limit = AuditRateLimit(self.clock, most=2, seconds=10)
+
+    def test_limit(self) -> None:
+        """After the limit it says once that refusals are left out, then nothing; later it begins again."""
+        self.assertEqual([self.limit.take("a") for _ in range(5)], [True, True, None, False, False])
+        self.clock.advance(11)
+        self.assertEqual([self.limit.take("a") for _ in range(4)], [True, True, None, False])
+
+    def test_others(self) -> None:
+        """The refusals of one client do not hide another's."""
+        for _ in range(5):
+            self.limit.take("a")
+        self.assertIs(self.limit.take("b"), True)
+
+
+class LoginAuditTests(SynchronousTestCase):
+    """Records of logins."""
+
+    def setUp(self) -> None:
+        self.folder = self.mktemp()
+        self.log = Audit(self.folder)
+        self.addCleanup(self.log.close)
+        self.audit = LoginAudit(self.log, InlineWorkers(), AuditRateLimit(Clock(), most=2, seconds=10))
+
+    def records(self) -> list[dict[str, Any]]:
+        return replay.lines(self.folder)
+
+    def test_refused(self) -> None:
+        """Refused logins are recorded within the limit, and then that more are left out."""
+        for _ in range(5):
+            self.successResultOf(self.audit.refused_login("device x", STRANGER, certificate="x"))
+        self.assertEqual([each["event"] for each in self.records()], ["login", "login", "unrecorded"])
+
+    def test_unwritable(self) -> None:
+        """A record that cannot be written is a refusal which says why."""
+        self.successResultOf(self.audit.note("login", STRANGER))
+        self.log.close()
+        failure = self.failureResultOf(self.audit.note("login", STRANGER), Internal)
+        self.assertIn("logins are refused until", failure.getErrorMessage())

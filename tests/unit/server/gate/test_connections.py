@@ -1,0 +1,91 @@
+"""The connections of all front ends together: caps, and how they end."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from homeftp.config import Limits
+from homeftp.interfaces import IConnection, IConnections
+from homeftp.server.gate.connections import Connections
+
+
+@implementer(IConnection)
+class FakeConnection:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+    def abort(self) -> None:
+        self.told.append("abort")
+
+    def disconnect(self) -> None:
+        self.told.append("disconnect")
+
+
+class ConnectionsTests(SynchronousTestCase):
+    """Caps of 4 in all, 3 from one address and 2 that are not logged in."""
+
+    def setUp(self) -> None:
+        self.connections = Connections(Limits(connections=4, connections_per_address=3, unauthenticated=2))
+
+    def add(self, address: str | None, *, authenticated: bool = True) -> FakeConnection:
+        made = FakeConnection()
+        self.connections.add(made, address)
+        if authenticated:
+            self.connections.authenticated(made)
+        return made
+
+    def test_interface(self) -> None:
+        """It is what front ends are promised."""
+        verifyObject(IConnections, self.connections)
+
+    def test_unauthenticated(self) -> None:
+        """Connections that have not logged in are capped, until one logs in or ends."""
+        first, second = (self.add("192.0.2.1", authenticated=False) for _ in range(2))
+        self.assertIn("2 connections are logging in", self.connections.full("192.0.2.2") or "")
+        self.connections.authenticated(first)
+        self.connections.authenticated(first)
+        self.assertIsNone(self.connections.full("192.0.2.2"))
+        self.add("192.0.2.1", authenticated=False)
+        self.assertIsNotNone(self.connections.full("192.0.2.2"))
+        self.connections.remove(second)
+        self.assertIsNone(self.connections.full("192.0.2.2"))
+
+    def test_address(self) -> None:
+        """Connections from one address are capped; others and local sockets are not affected."""
+        made = [self.add("192.0.2.1") for _ in range(3)]
+        self.assertIn("from your address", self.connections.full("192.0.2.1") or "")
+        for other in ("192.0.2.2", None):
+            self.assertIsNone(self.connections.full(other))
+        self.connections.remove(made[0])
+        self.assertIsNone(self.connections.full("192.0.2.1"))
+
+    def test_all(self) -> None:
+        """All together are capped, those of local sockets too."""
+        for _ in range(4):
+            self.assertIsNone(self.connections.full(None))
+            self.add(None)
+        self.assertIn("4 connections already", self.connections.full(None) or "")
+        self.assertEqual(len(self.connections), 4)
+
+    def test_stop(self) -> None:
+        """Stopping tells each connection, and is done when the last has ended; those that take too long are aborted."""
+        made = [self.add(None), self.add(None)]
+        stopped = self.connections.stop()
+        self.connections.remove(made[0])
+        self.assertNoResult(stopped)
+        self.connections.abort()
+        self.assertEqual([each.told for each in made], [["stop"], ["stop", "abort"]])
+        self.connections.remove(made[1])
+        self.successResultOf(stopped)
+        self.assertNotIn(made[1], self.connections)
+
+    def test_stop_empty(self) -> None:
+        """Without connections stopping is done at once."""
+        self.successResultOf(self.connections.stop())

@@ -1,0 +1,38 @@
+"""This machine's name, address and time."""
+
+from __future__ import annotations
+
+import re
+import socket
+from datetime import timedelta
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.host import now, own_address, own_name
+
+
+class HostTests(SynchronousTestCase):
+    """What others are told of this machine."""
+
+    def test_now(self) -> None:
+        """The time is in UTC, and aware of it."""
+        self.assertEqual(now().utcoffset(), timedelta(0))
+
+    def test_name(self) -> None:
+        """A name is lower-case and plain, whatever the machine is called; one without such letters is `nas`."""
+        for name, expected in (
+            ("Nas.example.org", "nas"),
+            ("My_Box", "my-box"),
+            ("__", "nas"),
+            ("büro", "b-ro"),
+            ("-x-", "x"),
+        ):
+            with mock.patch("socket.gethostname", return_value=name):
+                self.assertEqual(own_name(), expected)
+
+    def test_address(self) -> None:
+        """The address is one of this machine's, and without a network its name."""
+        self.assertTrue(re.fullmatch(r"[0-9.]+", own_address()) or own_address() == socket.gethostname())
+        with mock.patch("socket.socket.connect", side_effect=OSError(101, "Network is unreachable")):
+            self.assertEqual(own_address(), socket.gethostname())
