@@ -180,8 +180,33 @@ UNWRAPPED = ("docs/client/library.rst", "docs/plugins/index.rst")
 """Pages that are still to be wrapped."""
 
 
+OLD_WORDS = re.compile(
+    r"\b(jail\w*|shel(f|ves|ved)|entrance|(?<!news )fragments?|whoever|burnt|lets? go|landings?|dress|judges?"
+    r"|overdue|trail|strangers?|keeper|sparing|(come|came|comes|coming) in(?! (the|later|no)\b)|rooms?|house|doors?"
+    r"|settle[sd]?)\b",
+    re.IGNORECASE,
+)
+"""Words of a private vocabulary that the pages once had."""
+
+
 class StyleTests(SynchronousTestCase):
     """How the pages are written."""
+
+    def test_words(self) -> None:
+        """Pages use the field's terms. The names of the protocol's examples stay as they are."""
+        found = [
+            f"{page.relative_to(CHECKOUT)}:{number}: {match[0]}"
+            for page in [*pages(), *(CHECKOUT / "changelog.d").glob("*.md")]
+            for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
+            if ":start-after:" not in line
+            for match in OLD_WORDS.finditer(line)
+        ]
+        self.assertEqual(found, [])
+
+    def test_words_are_found(self) -> None:
+        """The control."""
+        found = [match[0] for match in OLD_WORDS.finditer("The jailer settled; whoever came in, let go. News fragment")]
+        self.assertEqual(found, ["jailer", "settled", "whoever", "came in", "let go"])
 
     def test_width(self) -> None:
         """No line of a page is longer than 120 characters."""

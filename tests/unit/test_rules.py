@@ -17,7 +17,6 @@ SLEEPS = {"support/waiting.py"}
 PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.patch")
 
 PRIVATE_PATCHES = {
-    "homeftp.dispatchers.push._check": "holds a job in the pool until the test has revoked the device",
     "Audit._write": "a disk that is full for a moment, with everything else of the log real",
     "advertising._announce": "multicast DNS itself, which a test does not speak",
     "system._mallopt": "the C library, which cannot be asked what it was told",
@@ -44,7 +43,7 @@ def sleeps(source: str) -> list[int]:
 
 
 def private_patches(source: str) -> list[str]:
-    """The private names that a module patches."""
+    """The private names that a module patches, each with the name that it belongs to."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in PATCHES and node.args:
@@ -54,7 +53,7 @@ def private_patches(source: str) -> list[str]:
             words = [first] if is_path else [first, *others[:1]]
             name = ".".join(str(word.value) if isinstance(word, ast.Constant) else ast.unparse(word) for word in words)
             if re.search(r"\._[a-z]\w*$", name):
-                found.append(name)
+                found.append(".".join(name.split(".")[-2:]))
     return found
 
 
@@ -78,4 +77,4 @@ class RuleTests(SynchronousTestCase):
             "self.patch(Audit, '_write', 1)\nmock.patch('homeftp.audit._x', 2)\npatch.object(A, '_b')\n"
             "self.patch(os, 'open', 3)\nmock.patch('os.write', half)\nmock.patch('homeftp.x.y')\n"
         )
-        self.assertEqual(private_patches(source), ["Audit._write", "homeftp.audit._x", "A._b"])
+        self.assertEqual(private_patches(source), ["Audit._write", "audit._x", "A._b"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import attrs
 
 from homeftp.endpoint import Endpoint
@@ -12,6 +10,7 @@ from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.preconditions import check_replaceable
 from homeftp.testing.contract.conditions import ConditionsContract
 from tests.support.contracts import ControlCase
+from tests.support.waiting import pause
 
 
 def _forgetting(condition: str) -> type[MemoryStore]:
@@ -67,7 +66,7 @@ class ConditionsControls(ControlCase):
         class TwoSteps(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
                 check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
-                time.sleep(0.005)
+                pause(0.005)
                 return super()._put(attrs.evolve(request, precondition=None), content, declared)
 
         self.assert_caught("test_one_creates", TwoSteps)
@@ -79,13 +78,13 @@ class ConditionsControls(ControlCase):
         class Torn(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
                 super()._put(attrs.evolve(request, size=None), content[: len(content) // 2], None)
-                time.sleep(0.001)
+                pause(0.001)
                 return super()._put(request, content, declared)
 
         class Gone(MemoryStore):
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
                 self._tree.nodes.pop(request.endpoint.parts, None)
-                time.sleep(0.001)
+                pause(0.001)
                 return super()._put(request, content, declared)
 
         self.assert_caught("test_whole_or_not", Torn)

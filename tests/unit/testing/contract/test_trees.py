@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Generator
 
 from homeftp.endpoint import Endpoint
@@ -13,6 +12,7 @@ from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.wording import into_itself
 from homeftp.testing.contract.trees import TreesContract
 from tests.support.contracts import ControlCase
+from tests.support.waiting import pause
 
 
 class TreesControls(ControlCase):
@@ -35,7 +35,7 @@ class TreesControls(ControlCase):
                 for names in self._tree.beneath(source.parts):
                     with self._tree.lock:
                         self._tree.nodes[target.parts + names[len(source.parts) :]] = self._tree.nodes.pop(names)
-                    time.sleep(0)
+                    pause(0)
                 return self._tree.nodes.pop(source.parts).entry()
 
         class Onto(MemoryStore):
