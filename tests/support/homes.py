@@ -13,13 +13,19 @@ from homeftp.client import Client, FileResult, Outcome, TransferContext, Transfe
 from homeftp.client.plan.cmp import cmp
 from homeftp.client.plan.get import get
 from homeftp.client.plan.push import push
-from homeftp.config import Limits
+from homeftp.config import STREAM_PIECE, Limits
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire, identity
 from tests.support.inmemory import PASSWORD, Server
 
 T = TypeVar("T")
+
+BIG = bytes(range(256)) * (STREAM_PIECE // 100)
+"""The content of a large file: more than is held in memory as a whole."""
+
+OLD, NEW = 1_600_000_000, 1_700_000_000
+"""Times in seconds since 1970."""
 
 
 class HomeCase(SynchronousTestCase):
@@ -66,6 +72,14 @@ class HomeCase(SynchronousTestCase):
     def outcomes(self) -> dict[str, Outcome]:
         """What became of each name in the last transfer."""
         return {result.name: result.outcome for result in self.results}
+
+    def one_sided(self) -> dict[str, tuple[Any, ...]]:
+        """Of each name that exists on one side only: the outcome, the kind, and the folder that it is in or holds."""
+        return {
+            result.name: (result.outcome, result.kind, result.within, result.holds)
+            for result in self.results
+            if result.outcome in (Outcome.MISSING, Outcome.EXTRA)
+        }
 
     def push(self, *paths: str, **options: Any) -> TransferObserver:
         observer = self.observer()

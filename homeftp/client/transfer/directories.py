@@ -38,7 +38,8 @@ class RemoteDirectories:
         """
         self._filled = filled
         wanted = [each for each in directories if self._endpoint_of(each.name)]
-        wanted.sort(key=lambda directory: directory.name.count("/"), reverse=True)
+        # Making a directory changes the time of its parent: the server carries out these requests in this order.
+        wanted.sort(key=lambda directory: directory.name.count("/") + bool(directory.name), reverse=True)
         changed = set(filled)
         for directory in wanted:
             if directory.name not in self._remote:

@@ -20,7 +20,7 @@ from homeftp.errors import (
     UnknownRequestType,
     WrongKind,
 )
-from homeftp.hashing import filehash as tree
+from homeftp.hashing import filehash
 from homeftp.model import ListingPage
 from homeftp.status import Status
 from homeftp.wire.messages import meta_data
@@ -28,7 +28,7 @@ from tests.support.fakeserver import Wire, identity
 from tests.support.homes import HomeCase
 from tests.support.inmemory import PASSWORD
 
-HASH = tree.hash_bytes(b"content")
+HASH = filehash.hash_bytes(b"content")
 
 
 class SessionTests(HomeCase):
@@ -66,6 +66,17 @@ class SessionTests(HomeCase):
             self.client.request("HELLO")
         self.assertIsInstance(self.successResultOf(self.client.when_ended()), ConnectionFailed)
 
+    def test_close_in_the_middle(self) -> None:
+        """With an open request the connection is aborted, because nobody reads the rest. Otherwise it ends in order."""
+        self.lay_there("big", bytes(30 * STREAM_PIECE))
+        self.begin(self.client.get("big"))
+        self.wire.client.close()
+        self.assertTrue(self.wire.near.aborted)
+        wire = self.connect()
+        wire.pump()
+        wire.client.close()
+        self.assertFalse(wire.near.aborted)
+
 
 class FilesTests(HomeCase):
     """Files, one at a time."""
@@ -93,7 +104,7 @@ class FilesTests(HomeCase):
             return size
 
         self.assertEqual(self.run_it(read()), len(content))
-        self.assertEqual(self.run_it(download.verdict()).hash, tree.hash_bytes(content))
+        self.assertEqual(self.run_it(download.verdict()).hash, filehash.hash_bytes(content))
 
     def test_too_large(self) -> None:
         """What is larger than expected is not read, and can be thrown away."""
@@ -110,8 +121,8 @@ class FilesTests(HomeCase):
         self.run_it(self.client.push("a", b"content", if_hash="absent"))
         for work in (
             self.client.push("a", b"more", if_hash="absent"),
-            self.client.push("a", b"more", if_hash=tree.hash_bytes(b"other")),
-            self.client.get("a", if_hash=tree.hash_bytes(b"other")),
+            self.client.push("a", b"more", if_hash=filehash.hash_bytes(b"other")),
+            self.client.get("a", if_hash=filehash.hash_bytes(b"other")),
         ):
             with self.assertRaises(Changed):
                 self.run_it(work)
@@ -123,7 +134,7 @@ class FilesTests(HomeCase):
         works: list[tuple[Any, type[Refusal]]] = [
             (self.client.get("missing"), NotFound),
             (self.client.get("dir"), WrongKind),
-            (self.client.push("a", b"content", hash=tree.hash_bytes(b"other")), ContentMismatch),
+            (self.client.push("a", b"content", hash=filehash.hash_bytes(b"other")), ContentMismatch),
             (self.client.request("NOPE").last(), UnknownRequestType),
         ]
         for work, refusal in works:
@@ -136,7 +147,7 @@ class FilesTests(HomeCase):
         self.run_it(self.client.push("a", b"content", meta_data=[("mtime_us", 5)]))
         compared = self.run_it(self.client.cmp("a", hash=HASH, meta_data=[("mtime_us", 5)]))
         self.assertIs(compared.status, Status.SAME)
-        compared = self.run_it(self.client.cmp("a", hash=tree.hash_bytes(b""), meta_data=[("mtime_us", 6)]))
+        compared = self.run_it(self.client.cmp("a", hash=filehash.hash_bytes(b""), meta_data=[("mtime_us", 6)]))
         self.assertEqual(compared.differs, ["hash", "mtime_us"])
         assert compared.remote is not None
         self.assertEqual(compared.remote.hash, HASH)

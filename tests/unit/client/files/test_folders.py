@@ -1,0 +1,52 @@
+"""The open folders of one job."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.files.folders import OpenFolders
+from homeftp.errors import OperatorError
+from homeftp.syscalls import System
+
+
+class OpenFoldersTests(SynchronousTestCase):
+    """Folders below a target."""
+
+    def test_made(self) -> None:
+        """The target and the folders below it are made when they are opened, each opened once."""
+        path = os.path.join(self.mktemp(), "deep")
+        with OpenFolders(path, System(), {}) as folders:
+            folder = folders.open("x/y")
+            self.assertIs(folders.open("x/y"), folder)
+            self.assertIs(folders.open(""), folders.top)
+        self.assertTrue(os.path.isdir(f"{path}/x/y"))
+
+    def test_local_names(self) -> None:
+        """Names are spelled as they are locally."""
+        path = self.mktemp()
+        with OpenFolders(path, System(), {"\u00e9": "e\u0301"}) as folders:
+            folders.open("\u00e9/x")
+            self.assertEqual((folders.last_name("\u00e9"), folders.last_name("\u00e9/x")), ("e\u0301", "x"))
+        self.assertEqual(os.listdir(path), ["e\u0301"])
+
+    def test_link(self) -> None:
+        """A link below the target is not followed."""
+        path, outside = self.mktemp(), self.mktemp()
+        os.makedirs(path)
+        os.makedirs(outside)
+        os.symlink(os.path.abspath(outside), f"{path}/link")
+        with OpenFolders(path, System(), {}) as folders, self.assertRaises(OSError):
+            folders.open("link/x")
+        self.assertEqual(os.listdir(outside), [])
+
+    def test_unusable(self) -> None:
+        """A target that is a file, or below one, is refused with a message."""
+        path = self.mktemp()
+        with open(path, "wb"):
+            pass
+        with self.assertRaisesRegex(OperatorError, "is a file: nothing can be put inside it"):
+            OpenFolders(path, System(), {})
+        with self.assertRaisesRegex(OperatorError, "cannot be used: Not a directory"):
+            OpenFolders(f"{path}/x", System(), {})

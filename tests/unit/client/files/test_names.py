@@ -1,0 +1,50 @@
+"""Local names, names on the wire, and names of partial downloads."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.files.names import is_partial_name, local_name, partial_name, wire_name
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+class NamesTests(SynchronousTestCase):
+    """The two Unicode forms of a name."""
+
+    def test_wire_name(self) -> None:
+        """A name is composed on the wire; what is not Unicode stays as it is."""
+        for name, expected in ((DECOMPOSED, COMPOSED), (COMPOSED, COMPOSED), ("plain", "plain"), ("\udcff", "\udcff")):
+            self.assertEqual(wire_name(name), expected)
+
+    def test_local_name(self) -> None:
+        """The spelling that exists in the folder; the name itself where none does, or no folder."""
+        folder = self.mktemp()
+        self.assertEqual(local_name(folder, COMPOSED), COMPOSED)
+        os.makedirs(folder)
+        self.assertEqual(local_name(folder, COMPOSED), COMPOSED)
+        with open(os.path.join(folder, DECOMPOSED), "wb"):
+            pass
+        self.assertEqual(local_name(folder, COMPOSED), DECOMPOSED)
+        self.assertEqual(local_name(folder, "plain"), "plain")
+        with open(os.path.join(folder, COMPOSED), "wb"):
+            pass
+        self.assertEqual(local_name(folder, COMPOSED), COMPOSED)
+
+
+class PartialNameTests(SynchronousTestCase):
+    """The names of partial downloads."""
+
+    def test_recognized(self) -> None:
+        """Names made by key and new ones are recognized, no others; two new ones differ."""
+        key = "0123456789abcdef" * 4
+        self.assertEqual(partial_name(key), partial_name(key))
+        self.assertNotEqual(partial_name(), partial_name())
+        for name in (partial_name(key), partial_name()):
+            self.assertTrue(is_partial_name(name), name)
+            self.assertFalse(is_partial_name(name[:-1]))
+            self.assertFalse(is_partial_name(name + "0"))
+            self.assertFalse(is_partial_name(name[1:]))
+            self.assertFalse(is_partial_name(name[:-1] + "X"))

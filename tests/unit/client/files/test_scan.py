@@ -1,0 +1,127 @@
+"""Finding local files."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.files.names import partial_name
+from homeftp.client.files.scan import scan, scan_names, stat_path
+
+
+class ScanCase(SynchronousTestCase):
+    """An empty folder."""
+
+    def setUp(self) -> None:
+        self.folder = self.mktemp()
+        os.makedirs(self.folder)
+
+    def make_file(self, name: str) -> str:
+        """An empty file in the folder."""
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb"):
+            pass
+        return path
+
+
+class StatPathTests(ScanCase):
+    """A path that the user named."""
+
+    def test_kinds(self) -> None:
+        """A file, a folder, and a link, which is followed; None where nothing exists."""
+        path = self.make_file("a")
+        os.symlink("a", f"{self.folder}/link")
+        for given in (path, f"{self.folder}/link"):
+            found = stat_path(given)
+            assert found is not None
+            self.assertEqual((found.is_file, found.path), (True, os.path.realpath(path)))
+        folder = stat_path(self.folder)
+        assert folder is not None
+        self.assertTrue(folder.is_directory)
+        self.assertIsNone(stat_path(f"{self.folder}/missing"))
+
+    def test_unusable(self) -> None:
+        """A path below a file raises OSError."""
+        with self.assertRaises(NotADirectoryError):
+            stat_path(self.make_file("a") + "/b")
+
+
+class ScanTests(ScanCase):
+    """A folder with everything below it."""
+
+    def test_order(self) -> None:
+        """Files and directories by name, each directory before what is in it, sorted by the names on the wire."""
+        for name in ("b/y", "b/x", "a", "c/d/e"):
+            self.make_file(name)
+        tree = scan(self.folder)
+        self.assertEqual(list(tree.files), ["a", "b/x", "b/y", "c/d/e"])
+        self.assertEqual(list(tree.directories), ["", "b", "c", "c/d"])
+        self.assertEqual(tree.files["b/x"].path, os.path.join(self.folder, "b/x"))
+        self.assertEqual(tree.directories[""].path, self.folder)
+
+    def test_excluded(self) -> None:
+        """Links and FIFOs are skipped, illegal names fail with all below them, partial downloads are listed."""
+        self.make_file("a")
+        partial = os.path.basename(self.make_file(partial_name()))
+        self.make_file("what?/inner")
+        os.symlink("a", f"{self.folder}/link")
+        os.symlink(".", f"{self.folder}/loop")
+        os.mkfifo(f"{self.folder}/fifo")
+        tree = scan(self.folder)
+        self.assertEqual(list(tree.files), ["a"])
+        self.assertEqual([name for name, _ in tree.skipped], ["fifo", "link", "loop"])
+        self.assertEqual([name for name, _ in tree.failed], ["what?"])
+        self.assertEqual(tree.partials, [partial])
+
+    def test_both_unicode_forms(self) -> None:
+        """Of two names that are the same when composed the composed one is taken, the other fails."""
+        for name in ("cafe\u0301", "caf\u00e9", "e\u0301"):
+            self.make_file(name)
+        tree = scan(self.folder)
+        self.assertEqual(list(tree.files), ["caf\u00e9", "\u00e9"])
+        self.assertEqual([name for name, _ in tree.failed], ["cafe\u0301"])
+        self.assertEqual(tree.local_names, {"\u00e9": "e\u0301"})
+
+    def test_unreadable(self) -> None:
+        """A folder that cannot be read fails, and is no directory of the tree; the scanned one itself raises."""
+        self.make_file("a")
+        self.make_file("closed/b")
+        scandir = os.scandir
+
+        def refuse(path: str) -> object:
+            if path.endswith(unreadable):
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return scandir(path)
+
+        self.patch(os, "scandir", refuse)
+        unreadable = "/closed"
+        tree = scan(self.folder)
+        self.assertEqual((list(tree.files), list(tree.directories)), (["a"], [""]))
+        self.assertEqual(tree.failed, [("closed", "cannot be read: Permission denied")])
+        unreadable = self.folder
+        with self.assertRaises(PermissionError):
+            scan(self.folder)
+
+
+class ScanNamesTests(ScanCase):
+    """A folder with some names only."""
+
+    def test_names(self) -> None:
+        """The named files and directories, without what is in them, in their local spelling; and partial downloads."""
+        for name in ("a", "other", "cafe\u0301", "d/inner", partial_name()):
+            self.make_file(name)
+        os.symlink("a", f"{self.folder}/link")
+        tree = scan_names(self.folder, ["a", "caf\u00e9", "d", "link", "missing"])
+        self.assertEqual(list(tree.files), ["a", "caf\u00e9"])
+        self.assertEqual(list(tree.directories), ["d"])
+        self.assertEqual([name for name, _ in tree.skipped], ["link"])
+        self.assertEqual(tree.local_names, {"caf\u00e9": "cafe\u0301"})
+        self.assertEqual(len(tree.partials), 1)
+
+    def test_missing_folder(self) -> None:
+        """A folder that does not exist has nothing."""
+        tree = scan_names(f"{self.folder}/missing", ["a"])
+        self.assertEqual((tree.files, tree.directories, tree.skipped), ({}, {}, []))

@@ -1,0 +1,54 @@
+"""The local side of a plan, and what is reported of both sides."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from homeftp.client import (
+    Outcome,
+)
+from homeftp.errors import (
+    OperatorError,
+)
+from tests.support.homes import HomeCase
+
+
+class UnreadableTests(HomeCase):
+    """Local files that cannot be read."""
+
+    def test_named_file(self) -> None:
+        """A file that the user named ends push and cmp, before anything is done."""
+        path = self.lay("a")
+        self.lay_there("a")
+        opened, unreadable = os.open, os.path.realpath(path)
+
+        def refuse(path: Any, *how: Any, **more: Any) -> int:
+            if isinstance(path, str) and os.path.realpath(path) == unreadable:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return opened(path, *how, **more)
+
+        for work in (lambda: self.push(self.lay("b"), path, "new/"), lambda: self.cmp(path, "a")):
+            work()
+            with self.assertRaisesRegex(OperatorError, "cannot be read: Permission denied"):
+                self.patch(os, "open", refuse)
+                try:
+                    work()
+                finally:
+                    self.patch(os, "open", opened)
+
+
+class ExcludedTests(HomeCase):
+    """What is not transferred."""
+
+    def test_partial_downloads(self) -> None:
+        """Partial downloads are skipped by push and cmp; other reserved names fail."""
+        self.lay("lib/a")
+        self.lay("lib/.homeftp-" + 32 * "0")
+        self.assertEqual(
+            self.push(f"{self.here}/lib", "lib", recursive=True).counts, {Outcome.SKIPPED: 1, Outcome.NEW: 2}
+        )
+        self.assertEqual(self.cmp(f"{self.here}/lib", "lib").counts[Outcome.FAILED], 0)
+        self.lay("lib/.homeftp-x")
+        self.assertEqual(self.push(f"{self.here}/lib", "lib", recursive=True).counts[Outcome.FAILED], 1)

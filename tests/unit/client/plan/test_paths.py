@@ -1,0 +1,68 @@
+"""Paths as a user writes them."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.plan.paths import check_name, endpoint_inside, parse_local_path, parse_remote_path
+from homeftp.endpoint import parse
+from homeftp.errors import OperatorError
+
+
+class RemotePathTests(SynchronousTestCase):
+    """Paths on the server."""
+
+    def test_parsed(self) -> None:
+        """The endpoint, composed, and whether its content is meant."""
+        for path, endpoint, inside in (
+            ("a/b", "a/b", False),
+            ("a/b/", "a/b", True),
+            ("a/b//", "a/b", True),
+            ("", "", True),
+            ("cafe\u0301", "caf\u00e9", False),
+        ):
+            parsed = parse_remote_path(path)
+            self.assertEqual((str(parsed.endpoint), parsed.inside), (endpoint, inside), path)
+
+    def test_illegal(self) -> None:
+        """What no endpoint can be."""
+        for path in ("/", "/a", "../a", "a//b", "a\\b", "nul", "a:b"):
+            with self.assertRaises(OperatorError, msg=path):
+                parse_remote_path(path)
+
+
+class LocalPathTests(SynchronousTestCase):
+    """Local paths."""
+
+    def test_parsed(self) -> None:
+        """The last name in the form of the wire, and whether its content is meant."""
+        here = os.path.basename(os.getcwd())
+        for path, name, inside in (
+            ("x/a", "a", False),
+            ("x/a/", "a", True),
+            ("x/a/.", "a", True),
+            ("x/a/..", "x", True),
+            (".", here, True),
+            ("cafe\u0301", "caf\u00e9", False),
+        ):
+            parsed = parse_local_path(path)
+            self.assertEqual((parsed.path, parsed.name, parsed.inside), (path, name, inside))
+
+
+class InsideTests(SynchronousTestCase):
+    """A source inside a target."""
+
+    def test_endpoint(self) -> None:
+        """It keeps its own name, which must be legal there."""
+        target = parse_remote_path("dir/")
+        self.assertEqual(str(endpoint_inside(target, parse_local_path("x/a"))), "dir/a")
+        with self.assertRaises(OperatorError):
+            endpoint_inside(target, parse_local_path("x/what?"))
+
+    def test_check_name(self) -> None:
+        """The message says what to do about an illegal name."""
+        check_name(parse("dir"), "a")
+        with self.assertRaisesRegex(OperatorError, "rename it, or name the target yourself"):
+            check_name(parse("dir"), "what?")

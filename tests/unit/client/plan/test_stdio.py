@@ -1,0 +1,90 @@
+"""Single files from standard input and to standard output."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from typing import Any
+
+from homeftp.client import (
+    Client,
+    Outcome,
+    TransferOptions,
+)
+from homeftp.client.plan.stdio import get_stream, push_stream
+from homeftp.config import MIB
+from homeftp.errors import (
+    Changed,
+    OperatorError,
+)
+from tests.support.homes import BIG, NEW, HomeCase
+from tests.support.reconnects import BIG_RANDOM, ReconnectCase
+
+
+class GetStreamTests(ReconnectCase):
+    """Fetching to standard output."""
+
+    def test_resumed(self) -> None:
+        """The output is whole after lost connections."""
+        self.lay_there("big", BIG_RANDOM)
+        self.cuts = [{"downwards": MIB + 500_000}, {"downwards": MIB + 700_000}]
+        self.break_after()
+        with open(f"{self.here}/out", "w+b") as output:
+            self.run_it(get_stream(self.client, self.context, "big", output, self.observer()))
+            output.seek(0)
+            self.assertEqual(output.read(), BIG_RANDOM)
+
+    def test_changed(self) -> None:
+        """A file that changed before it could be resumed ends it: what was written cannot be taken back."""
+        self.lay_there("big", BIG_RANDOM)
+        self.wire.downwards = 2 * MIB
+        make = self.reconnector._make
+
+        async def changing() -> Client:
+            self.lay_there("big", b"x" + BIG_RANDOM[1:])
+            return await make()
+
+        self.reconnector._make = changing
+        with open(f"{self.here}/out", "w+b") as output, self.assertRaisesRegex(Changed, "do not use what was written"):
+            self.run_it(get_stream(self.client, self.context, "big", output, self.observer()))
+
+
+class PushStreamTests(HomeCase):
+    """Sending standard input."""
+
+    def push_stream(self, content: bytes, target: str, **options: Any) -> None:
+        """Send `content`."""
+        observer = self.observer()
+        self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        self.run_it(push_stream(self.client, self.context, target, TransferOptions(**options), observer))
+
+    def test_outcomes(self) -> None:
+        """New, the same, replaced whatever its time, and ignored where it exists; no temporary file is left."""
+        spool = self.mktemp()
+        os.makedirs(spool)
+        self.patch(tempfile, "tempdir", spool)
+        self.lay_there("existing", b"old", mtime=2 * NEW)
+        for content, target, options, outcome in (
+            (BIG, "new", {}, Outcome.NEW),
+            (BIG, "new", {}, Outcome.SAME),
+            (b"", "new", {"ignore_existing": True}, Outcome.EXISTS),
+            (b"", "existing", {}, Outcome.REPLACED),
+        ):
+            self.push_stream(content, target, **options)
+            self.assertEqual(self.outcomes(), {target: outcome})
+        self.assertEqual(self.there(), {"new": BIG, "existing": b""})
+        self.assertEqual(os.listdir(spool), [])
+
+    def test_no_name(self) -> None:
+        """A target without a name of its own is refused."""
+        for target in ("", "dir/"):
+            with self.assertRaisesRegex(OperatorError, "standard input has no name"):
+                self.push_stream(b"", target)
+
+    def test_no_space_to_keep_it(self) -> None:
+        """A folder for temporary files that cannot be used is named, with what to do."""
+        self.patch(tempfile, "tempdir", os.path.join(self.here, "missing"))
+        with self.assertRaisesRegex(OperatorError, "Set TMPDIR to another folder"):
+            self.push_stream(b"", "a")

@@ -1,0 +1,122 @@
+"""Comparing trees, against a real server."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from homeftp.client import (
+    Outcome,
+)
+from tests.support.homes import OLD, HomeCase, tree
+
+
+class CompareTests(HomeCase):
+    """What is reported of each difference."""
+
+    def test_differs(self) -> None:
+        """Each difference is reported, with what differs."""
+        for name in ("size", "content", "time", "mode", "here", "x/y"):
+            self.lay(f"lib/{name}", b"one")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.lay("lib/size", b"longer")
+        self.lay("lib/content", b"two")
+        self.lay("lib/time", b"one", mtime=OLD)
+        self.lay("lib/mode", b"one", mode=0o600)
+        self.lay("lib/new", b"")
+        os.unlink(f"{self.here}/lib/here")
+        os.unlink(f"{self.here}/lib/x/y")
+        os.rmdir(f"{self.here}/lib/x")
+        self.cmp(f"{self.here}/lib", "lib")
+        found = {result.name: (result.outcome.value, result.differs) for result in self.results}
+        self.assertEqual(
+            found,
+            {
+                "size": ("differs", ("hash", "size")),
+                "content": ("differs", ("hash",)),
+                "time": ("differs", ("mtime_us",)),
+                "mode": ("differs", ("mode",)),
+                "new": ("missing", ()),
+                "here": ("extra", ()),
+                "x": ("extra", ()),
+                "x/y": ("extra", ()),
+            },
+        )
+
+    def test_one_sided_folders(self) -> None:
+        """The topmost folder that exists on one side only is reported with what it holds; what is below names it."""
+        for name in ("same", "only/a", "only/x/b", "only/x/c", "z"):
+            self.lay(f"lib/{name}")
+            self.lay_there(f"dir/{name}")
+        missing, extra = Outcome.MISSING, Outcome.EXTRA
+        for outcome, top in ((missing, f"{self.server.root}/dir/only"), (extra, f"{self.here}/lib/only")):
+            aside = self.mktemp()
+            os.rename(top, aside)
+            self.cmp(f"{self.here}/lib", "dir")
+            self.assertEqual(
+                self.one_sided(),
+                {
+                    "only": (outcome, "directory", None, (3, 1)),
+                    "only/a": (outcome, "file", "only", None),
+                    "only/x": (outcome, "directory", "only", None),
+                    "only/x/b": (outcome, "file", "only", None),
+                    "only/x/c": (outcome, "file", "only", None),
+                },
+            )
+            os.rename(aside, top)
+        self.assertEqual(self.cmp(f"{self.here}/lib", "dir").counts[Outcome.SAME], 5)
+        self.assertEqual(self.one_sided(), {})
+
+    def test_kinds(self) -> None:
+        """A folder of the name of a file on the other side exists on one side only, and so does the file."""
+        self.lay("lib/x/a")
+        self.lay_there("dir/x")
+        self.cmp(f"{self.here}/lib", "dir")
+        told = [
+            (result.outcome, result.name, result.kind)
+            for result in self.results
+            if result.outcome is not Outcome.DIFFERS
+        ]
+        missing, extra = Outcome.MISSING, Outcome.EXTRA
+        self.assertEqual(set(told), {(missing, "x", "directory"), (missing, "x/a", "file"), (extra, "x", "file")})
+
+    def test_hash_unknown_to_the_server(self) -> None:
+        """A file whose hash the server does not know is compared by content all the same."""
+        path = self.lay("a", b"one")
+        self.lay_there("a", b"two")
+        self.lay_there("b", b"one")
+        self.cmp(path, "a")
+        self.assertEqual(self.results[0].differs, ("hash",))
+        self.cmp(path, "b")
+        self.assertEqual(self.results[0].outcome, Outcome.SAME)
+
+
+class UnreadTests(HomeCase):
+    """Directories that one side cannot read."""
+
+    def make_unreadable(self, path: str) -> None:
+        """From now on nobody may read this folder."""
+        scandir, closed = os.scandir, os.stat(path)
+
+        def refuse(place: Any = ".") -> Any:
+            if os.path.samestat(os.stat(place), closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return scandir(place)
+
+        self.patch(os, "scandir", refuse)
+
+    def test_unreadable_folder(self) -> None:
+        """A folder that cannot be read fails on either side, and nothing below it is reported."""
+        for name in ("lib/a", "lib/closed/b"):
+            self.lay(name)
+            self.lay_there(name.replace("closed", "shut"))
+        self.make_unreadable(f"{self.here}/lib/closed")
+        for observer in (self.push(f"{self.here}/lib", "new", recursive=True), self.cmp(f"{self.here}/lib", "new")):
+            self.assertEqual(observer.counts[Outcome.FAILED], 1)
+            self.assertEqual(self.outcomes()["closed"], Outcome.FAILED)
+        self.assertEqual({name for name in self.there() if name.startswith("new/")}, {"new/a"})
+        self.make_unreadable(f"{self.server.root}/lib/shut")
+        for observer in (self.get("lib", f"{self.here}/out", recursive=True), self.cmp(f"{self.here}/out", "lib")):
+            self.assertEqual(observer.counts[Outcome.FAILED], 1)
+        self.assertEqual(tree(f"{self.here}/out"), {"a": b"content"})

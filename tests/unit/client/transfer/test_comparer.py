@@ -1,0 +1,173 @@
+"""Comparing many files at once, against a real server: what is read, what is asked, and the bounds of the window."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from unittest import mock
+
+from homeftp.client.errors import ConnectionFailed
+from homeftp.client.files.scan import scan
+from homeftp.client.transfer.comparer import Comparer
+from homeftp.client.transfer.model import FileTask
+from homeftp.config import STREAM_PIECE
+from homeftp.hashing import filehash
+from homeftp.model import Entry
+from tests.support.homes import BIG, HomeCase
+
+
+class ComparerTests(HomeCase):
+    """A comparer whose decisions release each task at once, unless a test says otherwise."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.decided: list[FileTask] = []
+        self.holds = False
+
+    def comparer(self, *, sends: bool = False, window: int = 100) -> Comparer:
+        """A new comparer."""
+        self.comparing = Comparer(
+            self.client, self.context, lambda name: f"lib/{name}", self.decide, sends=sends, window=window
+        )
+        return self.comparing
+
+    def decide(self, task: FileTask) -> None:
+        """Take a decision."""
+        self.decided.append(task)
+        if not self.holds:
+            self.comparing.release(task)
+
+    def tasks(self, remote: dict[str, Entry]) -> list[FileTask]:
+        """A task for each local file in `lib`, with what the server is said to have."""
+        files = scan(f"{self.here}/lib").files
+        return [FileTask(name, file, remote.get(name)) for name, file in files.items()]
+
+    def run_all(self, comparer: Comparer, tasks: list[FileTask]) -> dict[str, FileTask]:
+        """Compare all tasks, and give them by name."""
+        running = comparer.run(iter(tasks))
+        self.wire.pump()
+        self.successResultOf(running)
+        return {task.name: task for task in self.decided}
+
+    def entry(self, name: str, content: bytes, *, hash: str | None = None, mtime: int = 1_700_000_000) -> Entry:
+        """An entry that has the time and mode that `lay` gives a file."""
+        return Entry(name, "file", len(content), mtime_us=mtime * 10**6, mode=0o644, hash=hash)
+
+    def test_nothing(self) -> None:
+        """Without a task it is finished at once."""
+        self.successResultOf(self.comparer().run(iter([])))
+
+    def test_by_size(self) -> None:
+        """A different size is enough for a comparison; nothing is read or asked."""
+        self.lay("lib/a", b"longer")
+        with mock.patch.object(self.client.protocol, "ask") as asked, mock.patch.object(os, "read") as read:
+            found = self.run_all(self.comparer(), self.tasks({"a": self.entry("a", b"short")}))
+        asked.assert_not_called()
+        read.assert_not_called()
+        self.assertEqual(found["a"].differs, ("hash", "size"))
+
+    def test_by_hash(self) -> None:
+        """With the listed hash nothing is asked; small and large files."""
+        remote = {}
+        for name, content, other in (("same", b"one", b"one"), ("differs", b"one", b"two"), ("big", BIG, BIG)):
+            self.lay(f"lib/{name}", content)
+            remote[name] = self.entry(name, other, hash=filehash.hash_bytes(other))
+        with mock.patch.object(self.client.protocol, "ask") as asked:
+            found = self.run_all(self.comparer(), self.tasks(remote))
+        asked.assert_not_called()
+        self.assertEqual(
+            {name: task.differs for name, task in found.items()}, {"same": (), "differs": ("hash",), "big": ()}
+        )
+
+    def test_asked(self) -> None:
+        """A hash that the listing lacks is asked for."""
+        remote = {}
+        for name, content in (("same", b"one"), ("differs", b"two")):
+            self.lay(f"lib/{name}", b"one")
+            self.lay_there(f"lib/{name}", content)
+            remote[name] = self.entry(name, content)
+        found = self.run_all(self.comparer(), self.tasks(remote))
+        self.assertEqual({name: task.differs for name, task in found.items()}, {"same": (), "differs": ("hash",)})
+
+    def test_content_kept(self) -> None:
+        """For a push the content is kept, unless hash and metadata are the same; a large file is open."""
+        for name, content in (("new", b"one"), ("same", b"one"), ("big", BIG)):
+            self.lay(f"lib/{name}", content)
+        remote = {"same": self.entry("same", b"one", hash=filehash.hash_bytes(b"one"))}
+        kept: dict[str, Any] = {}
+
+        def decide(task: FileTask) -> None:
+            assert task.content is not None
+            kept[task.name] = task.content.data, task.source is not None
+            self.comparing.release(task)
+
+        self.decide = decide  # type: ignore[method-assign]
+        self.run_all(self.comparer(sends=True), self.tasks(remote))
+        self.assertEqual(kept["new"], (b"one", False))
+        self.assertEqual(kept["big"], (None, True))
+        self.assertEqual(kept["same"][1], False)
+
+    def test_window(self) -> None:
+        """No more tasks are open than the window allows; each release opens more."""
+        for number in range(10):
+            self.lay(f"lib/{number}", b"%d" % number)
+        self.holds = True
+        comparer = self.comparer(sends=True, window=4)
+        running = comparer.run(iter(self.tasks({})))
+        self.assertEqual(len(self.decided), 4)
+        done = 0
+        while done < len(self.decided):
+            self.assertNoResult(running)
+            comparer.release(self.decided[done])
+            done += 1
+            self.assertLessEqual(len(self.decided) - done, 4)
+        self.successResultOf(running)
+        self.assertEqual(done, 10)
+
+    def test_bytes(self) -> None:
+        """Two large files are open at once, at most."""
+        for number in range(4):
+            self.lay(f"lib/{number}", bytes(STREAM_PIECE + 1))
+        self.holds = True
+        comparer = self.comparer(sends=True)
+        running = comparer.run(iter(self.tasks({})))
+        self.assertEqual(len(self.decided), 2)
+        comparer.release(self.decided[0])
+        comparer.release(self.decided[1])
+        self.assertEqual(len(self.decided), 4)
+        for task in self.decided[2:]:
+            comparer.release(task)
+        self.successResultOf(running)
+
+    def test_unreadable(self) -> None:
+        """A file that cannot be read is decided with its failure."""
+        self.lay("lib/a")
+        self.lay("lib/big", BIG)
+        tasks = self.tasks({})
+        for name in ("a", "big"):
+            os.unlink(f"{self.here}/lib/{name}")
+        found = self.run_all(self.comparer(sends=True), tasks)
+        for name in ("a", "big"):
+            self.assertIsInstance(found[name].failure, FileNotFoundError)
+
+    def test_failed(self) -> None:
+        """After `fail` no more tasks are opened, and `close` ends the coroutines."""
+        for number in range(5):
+            self.lay(f"lib/{number}", b"%d" % number)
+        self.holds = True
+        comparer = self.comparer(sends=True, window=1)
+        running = comparer.run(iter(self.tasks({})))
+        cancelled: list[str] = []
+
+        async def wait() -> None:
+            try:
+                await self.client.when_ended()
+            except BaseException:
+                cancelled.append("cancelled")
+                raise
+
+        comparer.spawn(wait())
+        comparer.fail(ConnectionFailed("lost"))
+        self.failureResultOf(running, ConnectionFailed)
+        self.run_it(comparer.close())
+        self.assertEqual((len(self.decided), cancelled), (1, ["cancelled"]))

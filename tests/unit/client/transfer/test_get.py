@@ -1,0 +1,121 @@
+"""Fetching files, against a real server and with faults of the local disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from twisted.internet.defer import Deferred
+
+from homeftp.client import (
+    ConnectionFailed,
+    Outcome,
+    TransferContext,
+    TransferOptions,
+)
+from homeftp.client.plan.get import get
+from homeftp.endpoint import RESERVED_PREFIX
+from homeftp.errors import (
+    OperatorError,
+)
+from homeftp.syscalls import System
+from homeftp.workers import InlineWorkers
+from tests.support.fakeserver import FULL
+from tests.support.homes import BIG, NEW, OLD, HomeCase, tree
+
+
+class LocalTests(HomeCase):
+    """What is in the way locally, and what the disk refuses."""
+
+    def test_kinds_in_the_way(self) -> None:
+        """A file does not replace a folder, nor a folder a file; the rest is fetched."""
+        self.lay("lib/a", b"a file")
+        self.lay("lib/b/inner", b"in a folder")
+        self.lay_there("lib/a/inner")
+        self.lay_there("lib/b")
+        self.lay_there("lib/c")
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(self.outcomes()["a/inner"], Outcome.FAILED)
+        self.assertEqual(self.outcomes()["b"], Outcome.FAILED)
+        self.assertEqual(self.outcomes()["c"], Outcome.NEW)
+        self.assertEqual(tree(self.here)["lib/a"], b"a file")
+
+    def test_disk_full(self) -> None:
+        """A full disk ends the transfer with a message; the old file stays and no other, large or small."""
+        for content in (BIG, b"new"):
+            self.lay_there("a", content, mtime=NEW)
+            path = self.lay("a", b"old", mtime=OLD)
+            self.context = TransferContext(InlineWorkers(), BrokenDisk(errno.ENOSPC))
+            with self.assertRaisesRegex(OperatorError, "a cannot be written: No space left"):
+                self.get("a", path)
+            self.assertEqual(tree(self.here), {"a": b"old"})
+
+    def test_disk_failure(self) -> None:
+        """A file that cannot be written for another reason fails, large or small; the connection can still be used."""
+        self.lay_there("lib/big", BIG)
+        self.lay_there("lib/small", b"new")
+        self.context = TransferContext(InlineWorkers(), BrokenDisk(errno.EIO))
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(
+            {name: outcome for name, outcome in self.outcomes().items() if name},
+            {"big": Outcome.FAILED, "small": Outcome.FAILED},
+        )
+        self.assertEqual(tree(self.here), {})
+        self.run_it(self.client.hello())
+
+    def test_link_in_the_way(self) -> None:
+        """A file whose folder is a link fails, and the rest is fetched."""
+        self.lay_there("lib/x/big", BIG)
+        self.lay_there("lib/y", b"small")
+        os.makedirs(f"{self.here}/out")
+        os.symlink("/", f"{self.here}/out/x")
+        self.get("lib", f"{self.here}/out", recursive=True)
+        self.assertEqual(self.outcomes()["x/big"], Outcome.FAILED)
+        self.assertEqual(self.outcomes()["y"], Outcome.NEW)
+
+
+class ConnectionTests(HomeCase):
+    """A lost connection."""
+
+    def test_lost(self) -> None:
+        """It ends the transfer with the reason; no temporary file is left."""
+        for number in range(20):
+            self.lay_there(f"lib/{number}", BIG if number == 5 else b"small")
+        getting = Deferred.fromCoroutine(
+            get(
+                self.client, self.context, ["lib"], f"{self.here}/out", TransferOptions(recursive=True), self.observer()
+            )
+        )
+        for _ in range(40):
+            self.server.clock.advance(0)
+            self.wire._deliver(self.wire.near, self.wire.far, 0)
+            if any(f"/{RESERVED_PREFIX}" in name for name in tree(self.here)):
+                break
+            self.far_part()
+        else:
+            self.fail("the large file never began")
+        self.assertNoResult(getting)
+        self.wire.cut()
+        self.failureResultOf(getting, ConnectionFailed)
+        for content in tree(f"{self.here}/out").values():
+            self.assertEqual(content, b"small")
+
+    def far_part(self) -> None:
+        """Deliver some of what the server has sent."""
+        data = self.wire.far.take()
+        if data:
+            self.wire.near.protocol.dataReceived(data[:FULL])
+        self.wire.far.outgoing = data[FULL:] + self.wire.far.outgoing
+        if self.wire.far.producer is not None:
+            self.wire.far.producer.resumeProducing()
+
+
+class BrokenDisk(System):
+    """A disk on which every write fails."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        raise OSError(self._number, os.strerror(self._number))

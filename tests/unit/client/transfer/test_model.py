@@ -1,0 +1,46 @@
+"""The values of a transfer."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from homeftp.client.files.model import FileStat
+from homeftp.client.transfer.get import GetTransfer
+from homeftp.client.transfer.model import FileTask, IReconnector, endpoints_below
+from homeftp.client.transfer.retry import Reconnector
+from homeftp.client.transfer.smallget import ISmallGetReceiver
+from homeftp.model import Entry
+from tests.support.homes import HomeCase
+
+
+class ValuesTests(SynchronousTestCase):
+    """Tasks and endpoints."""
+
+    def test_endpoints(self) -> None:
+        """Names are joined to the base; without either the other is the endpoint."""
+        for base, name, expected in (("b", "a", "b/a"), ("b", "", "b"), ("", "a", "a"), ("", "", "")):
+            self.assertEqual(endpoints_below(base)(name), expected)
+
+    def test_size(self) -> None:
+        """The size of the local file comes first, then that on the server."""
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"content")
+        local, remote = FileStat("a", path, os.stat(path)), Entry("a", "file", 9)
+        for given, expected in (((local, remote), 7), ((local, None), 7), ((None, remote), 9), ((None, None), 0)):
+            self.assertEqual(FileTask("a", *given).size, expected)
+
+
+class InterfaceTests(HomeCase):
+    """The classes that implement the interfaces of the package."""
+
+    def test_reconnector(self) -> None:
+        """A Reconnector is an IReconnector."""
+        self.assertTrue(verifyObject(IReconnector, Reconnector(self.server.clock, self.client.hello)))  # type: ignore[arg-type]
+
+    def test_receiver(self) -> None:
+        """A get receives small files."""
+        self.assertTrue(ISmallGetReceiver.implementedBy(GetTransfer))

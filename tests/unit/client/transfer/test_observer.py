@@ -1,0 +1,55 @@
+"""What a transfer reports, and what it does not repeat after a lost connection."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.transfer.model import FileResult, FileTask, Outcome
+from homeftp.client.transfer.observer import TransferObserver, unfinished
+from homeftp.model import Entry
+
+
+class ObserverTests(SynchronousTestCase):
+    """Results and bytes."""
+
+    def setUp(self) -> None:
+        self.results: list[FileResult] = []
+        self.sizes: list[int] = []
+        self.progress = 0
+        self.observer = TransferObserver(
+            on_result=self.results.append, on_bytes=self.sizes.append, on_progress=self.count
+        )
+
+    def count(self) -> None:
+        """Progress was made."""
+        self.progress += 1
+
+    def test_counts(self) -> None:
+        """Results are counted by outcome and by kind; each is progress."""
+        for kind in ("file", "file", "directory"):
+            self.observer.add_result(FileResult(Outcome.NEW, f"{kind}{len(self.results)}", kind=kind))
+        self.assertEqual(self.observer.counts, {Outcome.NEW: 3})
+        self.assertEqual(self.observer.kinds, {(Outcome.NEW, "file"): 2, (Outcome.NEW, "directory"): 1})
+        self.assertEqual((len(self.results), self.progress), (3, 3))
+
+    def test_bytes(self) -> None:
+        """All bytes are reported; only the transferred ones are counted, and are progress."""
+        self.observer.add_bytes(5, moved=True)
+        self.observer.add_bytes(7, moved=False)
+        self.assertEqual((self.sizes, self.observer.bytes_moved, self.progress), ([5, 7], 5, 1))
+
+    def test_restart(self) -> None:
+        """What has no endpoint is not reported again after a restart, except with another outcome."""
+        self.observer.add_result(FileResult(Outcome.SKIPPED, "link", kind="other"))
+        self.observer.restart()
+        self.observer.add_result(FileResult(Outcome.SKIPPED, "link", kind="other"))
+        self.observer.add_result(FileResult(Outcome.FAILED, "link", kind="other"))
+        self.assertEqual([result.outcome for result in self.results], [Outcome.SKIPPED, Outcome.FAILED])
+
+    def test_unfinished(self) -> None:
+        """Finished files are not tried again; their bytes are reported as finished."""
+        self.observer.add_result(FileResult(Outcome.NEW, "a"), "base/a")
+        tasks = [FileTask(name, None, Entry(name, "file", size)) for name, size in (("a", 5), ("b", 7))]
+        left = unfinished(tasks, lambda name: f"base/{name}", self.observer)
+        self.assertEqual([task.name for task in left], ["b"])
+        self.assertEqual(self.sizes, [5])

@@ -1,0 +1,213 @@
+"""Sending files, against a real server and with faults of the local disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from homeftp.client import (
+    ConnectionFailed,
+    Outcome,
+    TransferContext,
+    TransferOptions,
+)
+from homeftp.client.files.read import read_many
+from homeftp.client.files.source import SourceFile
+from homeftp.client.plan.push import push
+from homeftp.config import STREAM_PIECE
+from homeftp.dispatchers import push as push_dispatcher
+from homeftp.hashing import filehash
+from homeftp.hashing.hashcache import HashCache
+from homeftp.model import Entry
+from homeftp.syscalls import System
+from homeftp.wire import messages
+from homeftp.workers import InlineWorkers
+from tests.support.homes import BIG, HomeCase
+
+
+class ExcludedTests(HomeCase):
+    """Files that cannot be sent."""
+
+    def test_kinds_and_names(self) -> None:
+        """Links and FIFOs are skipped, illegal names fail, each with a reason; the rest is sent."""
+        self.lay("lib/a")
+        os.symlink("a", f"{self.here}/lib/link")
+        os.symlink("/", f"{self.here}/lib/top")
+        os.mkfifo(f"{self.here}/lib/fifo")
+        os.mkfifo(f"{self.here}/lib/fifo?")
+        os.symlink("a", f"{self.here}/lib/link?")
+        self.lay("lib/what?")
+        self.lay("lib/aux.txt")
+        self.lay("lib/why?/a")
+        os.close(os.open(os.fsencode(f"{self.here}/lib/") + b"\xff", os.O_CREAT))
+        observer = self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.there(), {"lib/a": b"content"})
+        self.assertEqual(observer.counts, {Outcome.SKIPPED: 5, Outcome.FAILED: 4, Outcome.NEW: 2})
+        self.assertTrue(all(result.reason for result in self.results if result.outcome is not Outcome.NEW))
+        failed = [name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED]
+        self.assertEqual(failed, ["aux.txt", "what?", "why?", "\udcff"])
+
+    def test_kinds_in_the_way(self) -> None:
+        """A file does not replace a folder, nor a folder a file; the rest is sent."""
+        self.lay_there("lib/a/inner")
+        self.lay_there("lib/b")
+        self.lay("lib/a", b"a file")
+        self.lay("lib/b/inner", b"in a folder")
+        self.lay("lib/c", b"fine")
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(self.outcomes()["a"], Outcome.REFUSED)
+        self.assertEqual(self.outcomes()["b/inner"], Outcome.REFUSED)
+        self.assertEqual(self.outcomes()["c"], Outcome.NEW)
+        self.assertEqual(self.there()["lib/b"], b"content")
+
+    def test_unreadable(self) -> None:
+        """A file that vanishes fails, and the rest is sent."""
+        self.lay("lib/a")
+        self.lay("lib/gone")
+        self.lay("lib/z-big", BIG)
+        original = self.context.workers.run
+
+        def run(job: Any, *arguments: Any) -> Any:
+            if job is read_many:
+                os.unlink(f"{self.here}/lib/gone")
+            return original(job, *arguments)
+
+        self.patch(InlineWorkers, "run", lambda self, *job: run(*job))
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(
+            {name: outcome for name, outcome in self.outcomes().items() if name},
+            {"a": Outcome.NEW, "gone": Outcome.FAILED, "z-big": Outcome.NEW},
+        )
+
+    def test_other_content_stored(self) -> None:
+        """A server that says that it stored another content is not believed."""
+        original = messages.entry_body
+
+        def entry_body(entry: Entry) -> dict[str, Any]:
+            return {**original(entry), "hash": filehash.hash_bytes(b"another")}
+
+        for content in (b"small", BIG):
+            path = self.lay("a", content)
+            for lies, outcome in ((True, Outcome.CORRUPT), (False, Outcome.NEW)):
+                if lies:
+                    patched = self.patch(push_dispatcher, "entry_body", entry_body)
+                self.push(path, f"a{len(content)}{lies}")
+                patched.restore()
+                self.assertEqual([result.outcome for result in self.results], [outcome])
+
+
+class LargeTests(HomeCase):
+    """Large files."""
+
+    def test_changed_while_sent(self) -> None:
+        """A file that changes while it is sent fails, and the server keeps the old one. The control: no change."""
+
+        def longer(path: str) -> None:
+            with open(path, "ab") as file:
+                file.write(b"more")
+
+        changes = (longer, lambda path: os.truncate(path, STREAM_PIECE + 1), lambda path: os.utime(path, (1, 1)))
+        for change in (None, *changes):
+            path = self.lay("lib/big", BIG)
+            self.lay("lib/small")
+            self.lay_there("lib/big", b"old")
+            reads = 0
+            original = SourceFile.read
+
+            def read(file: SourceFile, original: Any = original, change: Any = change, path: str = path) -> Any:
+                nonlocal reads
+                reads += 1
+                if reads == 2 and change is not None:
+                    change(path)
+                return original(file)
+
+            with self.subTest(change=change):
+                patched = self.patch(SourceFile, "read", read)
+                self.push(f"{self.here}/lib", "lib", recursive=True, force=True)
+                patched.restore()
+                self.assertGreater(reads, 2)
+                changed = change is not None
+                self.assertEqual(self.outcomes()["big"], Outcome.FAILED if changed else Outcome.REPLACED)
+                self.assertIn(self.outcomes()["small"], (Outcome.NEW, Outcome.SAME))
+                self.assertEqual(self.there()["lib/big"], b"old" if changed else BIG)
+        self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
+
+    def test_broken_disk(self) -> None:
+        """A file that cannot be read to its end fails with the reason, and nothing of it is stored."""
+        path = self.lay("big", BIG)
+        original = filehash.read_at
+
+        def read_at(fd: int, offset: int, length: int) -> bytes:
+            if offset:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return original(fd, offset, length)
+
+        self.patch(filehash, "read_at", read_at)
+        self.push(path, "big")
+        (result,) = self.results
+        self.assertEqual((result.outcome, result.reason), (Outcome.FAILED, "cannot be read: Input/output error"))
+        self.assertEqual(self.there(), {})
+
+    def read(self, there: bytes | None) -> int:
+        """How many bytes are read here to push a large file to where `there` is."""
+        path = self.lay("big", BIG)
+        if there is not None:
+            self.run_it(self.client.push("big", there, meta_data=[("mtime_us", 1)]))
+        took = 0
+        here = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, here)
+        original = filehash.read_at
+
+        def read_at(fd: int, offset: int, length: int) -> bytes:
+            nonlocal took
+            data = original(fd, offset, length)
+            took += len(data) * os.path.sameopenfile(fd, here)
+            return data
+
+        patched = self.patch(filehash, "read_at", read_at)
+        self.push(path, "big")
+        patched.restore()
+        self.assertEqual(self.there(), {"big": BIG})
+        return took
+
+    def test_read_once(self) -> None:
+        """A file that is sent anyway is hashed while it is sent. The control: one that may be the same, before."""
+        self.assertEqual(self.read(None), len(BIG))
+        self.assertEqual(self.read(b"shorter"), len(BIG))
+        self.assertEqual(self.read(BIG[:-1] + b"?"), 2 * len(BIG))
+
+    def test_hash_cached(self) -> None:
+        """The hash that was computed while it was sent is cached."""
+        cache = HashCache(os.path.join(self.mktemp()))
+        self.addCleanup(cache.close)
+        self.context = TransferContext(InlineWorkers(), System(), cache)
+        path = self.lay("big", BIG)
+        self.push(path, "big")
+        known = cache.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
+        self.assertEqual(known, {"big": filehash.hash_bytes(BIG)})
+
+
+class ConnectionTests(HomeCase):
+    """A lost connection."""
+
+    def test_lost(self) -> None:
+        """It ends the transfer with the reason; no file is stored in part."""
+        for number in range(500):
+            self.lay(f"lib/{number}", BIG if number == 250 else b"small")
+        pushing = Deferred.fromCoroutine(
+            push(
+                self.client, self.context, [f"{self.here}/lib"], "lib", TransferOptions(recursive=True), self.observer()
+            )
+        )
+        for _ in range(6):
+            self.server.clock.advance(0)
+            self.wire._deliver(self.wire.near, self.wire.far, 0)
+            self.wire._deliver(self.wire.far, self.wire.near, 0)
+        self.assertNoResult(pushing)
+        self.wire.cut()
+        self.failureResultOf(pushing, ConnectionFailed)
+        for name, content in self.there().items():
+            self.assertEqual(content, BIG if name == "lib/250" else b"small")
