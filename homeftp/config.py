@@ -82,6 +82,9 @@ MAX_ADDRESSES = 8
 CLIENT_THREADS = 4
 """Threads of the command line's pool, which reads, hashes and writes local files."""
 
+CLIENT_QUEUE = 1024
+"""Jobs that may wait for that pool: more than a transfer begins at once."""
+
 
 @attrs.frozen(kw_only=True)
 class Limits:

@@ -40,9 +40,9 @@ def device_name(text: str) -> str:
     return plain_name(text, "a device's", LONGEST)
 
 
-def suggest_name(account: str, said: str) -> str:
+def suggest_name(account: str, suggestion: str) -> str:
     """A legal name for a device, from its account and the name that it gives itself: `ann-laptop`."""
-    plain = unicodedata.normalize("NFKD", said.lower()).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", suggestion.lower()).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^a-z0-9]+", "-", plain.split(".")[0]).strip("-") or "device"
     name = plain if plain == account or plain.startswith(f"{account}-") else f"{account}-{plain}"
     return name[: LONGEST - _SUFFIX].rstrip("-._")
@@ -92,9 +92,9 @@ class Devices:
         return device
 
 
-def add_device(connection: sqlite3.Connection, id: str, account: str, said: str, now: float) -> Device:
+def add_device(connection: sqlite3.Connection, id: str, account: str, suggestion: str, now: float) -> Device:
     """Add a device within a transaction, under a unique name."""
-    name = wanted = suggest_name(account, said)
+    name = wanted = suggest_name(account, suggestion)
     number = 1
     while connection.execute("SELECT 1 FROM devices WHERE name = ?", (name,)).fetchone():
         number += 1

@@ -152,9 +152,9 @@ class Invitations:
             )
 
     def use(
-        self, code: Code, id: str, said: str, note: Callable[[Device], None] = lambda device: None
+        self, code: Code, id: str, suggestion: str, note: Callable[[Device], None] = lambda device: None
     ) -> Device | None:
-        """Add the device with this id, which suggests the name `said`; None where the code is not open any more.
+        """Add the device with this id, which suggests the name `suggestion`; None where the code is not open any more.
 
         `note` records the pairing; when it raises, the device is not added.
         """
@@ -162,7 +162,7 @@ class Invitations:
             found = self._find(connection, code.number)
             if found is None or found.code != code or found.state is not InvitationState.OPEN:
                 return None
-            device = add_device(connection, id, found.account, said, self.clock())
+            device = add_device(connection, id, found.account, suggestion, self.clock())
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
             note(device)
         return device

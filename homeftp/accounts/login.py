@@ -71,7 +71,7 @@ class Login:
     @property
     def home(self) -> Endpoint:
         """The endpoint in the store at which the account's endpoints begin."""
-        return self.avatar.share.home
+        return self.avatar.store.home
 
     def actor(self, request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
@@ -80,7 +80,7 @@ class Login:
     def files(self, request: str) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
         if request not in self._files:
-            self._files[request] = self._service.files.files(self.avatar.share, self.actor(request), self)
+            self._files[request] = self._service.files.files(self.avatar.store, self.actor(request), self)
         return self._files[request]
 
     def check(self) -> bool:

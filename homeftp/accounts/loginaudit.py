@@ -53,7 +53,7 @@ class LoginAudit:
         self._limit = limit
 
     def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> Deferred[None]:
-        """Record an event that lets somebody log in, or refuses it."""
+        """Record an event of a login or a pairing."""
         noted = self._workers.run_unbounded(partial(self.audit.note, event, actor, status, **fields))
         return noted.addErrback(_logins_refused)
 

@@ -99,7 +99,7 @@ class PairingService:
         return PairingAttempt(code, half.message, half.finish(message, secret), address)
 
     def _check(self, attempt: PairingAttempt, proof: bytes) -> bool:
-        """In a worker. The try is counted first: if counting fails, nobody learns whether the proof was right."""
+        """In a worker. The try is counted first: if counting fails, no answer tells whether the proof was right."""
         code, address = attempt.code, attempt.address
         is_open = self.invitations.reserve(code)
         if proves(proof, attempt.proofs.device) and is_open:

@@ -24,16 +24,17 @@ class Account:
     """An account that is logged in, with the part of the store that it may use."""
 
     name: str
-    _store: IStore
+    _whole: IStore
+    """The store of the server."""
     access: Access | None = None
     """Its home and rights at the time of the login; None for an account that is not in our database."""
-    share: AuthorizedStore = attrs.field(init=False, eq=False)
+    store: AuthorizedStore = attrs.field(init=False, eq=False)
     """The part of the store that it may use."""
 
-    @share.default
+    @store.default
     def _authorize(self) -> AuthorizedStore:
         access = self.access or Access()
-        return AuthorizedStore(self._store, access.home, access.rights)
+        return AuthorizedStore(self._whole, access.home, access.rights)
 
     @property
     def rights(self) -> frozenset[str]:
@@ -70,7 +71,7 @@ class Realm:
         store = self.store()
         access = None if self.accesses is None else self.accesses.find(name)
         account = Account(name, store, access)
-        home = account.share.home
+        home = account.store.home
         if home.parts and store.stat(home) is None and store.read_only is None:
             store.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
         return IAccount, account, lambda: None

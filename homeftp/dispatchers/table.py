@@ -23,6 +23,9 @@ from homeftp.wire.states import RESERVED_TYPES
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 
+_SHOWN = 40
+"""Characters of an unknown request type in a message."""
+
 EVERYTHING = PathLock(ROOT, changes=True)
 """The lock of a request that overlaps no other."""
 
@@ -86,7 +89,7 @@ class Table:
         try:
             return self._by_type[request_type]
         except KeyError:
-            shown = ascii(request_type[:40])
+            shown = ascii(request_type[:_SHOWN])
             known = ", ".join(self.request_types)
             raise UnknownRequestType(f"no dispatcher answers {shown}; this server answers {known}") from None
 

@@ -25,7 +25,7 @@ class IAccount(Interface):
 
     name: str = Attribute("The account's name, for people and logs.")
     rights: frozenset[str] = Attribute("What it may do at all: some of read, add, replace and delete.")
-    share: IStore = Attribute("The part of the store that the account may use.")
+    store: IStore = Attribute("The part of the store that the account may use.")
 
 
 class IConnection(Interface):

@@ -13,7 +13,7 @@ from homeftp.server.banner import FIRST_CODE_SECONDS, LoginMethods
 def own_login_methods(state: AccountDatabase, audit: Audit, *, invite: bool) -> LoginMethods:
     """The login methods of the server's own accounts.
 
-    With `invite`, and while nobody could log in by any of them, a code for the
+    With `invite`, and while no client can log in by any of them, a code for the
     first device is made, where it is clear to which account it belongs.
     """
     password = next(iter(state.account_names(with_password=True)), None)

@@ -138,7 +138,7 @@ def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, accoun
         resolution.resolve(refusal.status, refusal.message)
     else:
         workers = InlineWorkers()
-        files = FilesFactory(workers, MemoryBudget()).files(account.share)
+        files = FilesFactory(workers, MemoryBudget()).files(account.store)
         request = Request(watched.request_type, decoded, WholePayload(payload), account.name, files, workers)
         table.dispatch(watched, request, resolution).addCallback(ended.append)
         assert ended, f"the dispatcher of {watched.request_type} still waits for something"

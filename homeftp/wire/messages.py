@@ -113,7 +113,7 @@ class AtEndpoint:
 
 
 @attrs.frozen
-class Login:
+class LoginBody:
     """LOGIN's body."""
 
     username: Annotated[str, Meta(max_length=256)]
@@ -121,7 +121,7 @@ class Login:
 
 
 @attrs.frozen
-class Pair:
+class PairBody:
     """PAIR's body: one of its steps, each with parameters of its own."""
 
     invitation: Annotated[int, Meta(ge=0, le=9999)] | None = None
@@ -132,7 +132,7 @@ class Pair:
 
 
 @attrs.frozen
-class Renew:
+class RenewBody:
     """RENEW's body."""
 
     request: Annotated[str, Meta(max_length=4096)]

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from homeftp.client.known.discover import AnnouncedServer
     from homeftp.client.known.remotes import Remote
 
+_SECONDS = 3.0
+"""Most servers answer within one."""
+
 _MAX_SECONDS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add how long to listen, and the output format."""
     parser.add_argument(
-        "--seconds", metavar="N", type=_parse_seconds, default=3.0, help="how long to listen (default: 3)"
+        "--seconds",
+        metavar="N",
+        type=_parse_seconds,
+        default=_SECONDS,
+        help=f"how long to listen (default: {_SECONDS:g})",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per server, for scripts")
 

@@ -30,6 +30,9 @@ _FINGERPRINT_START = len("SHA256:") + 8
 _MAX_CODE_LINE = 256
 """The most characters that are read of a code on standard input."""
 
+_NAME_LENGTH = 60
+"""Characters of a name made from a host name: with a number behind it, a remote may still have it."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the server's address, the code, and the names."""
@@ -161,7 +164,7 @@ def store_pairing(remotes: Remotes, paired: PairingResult, reached: Sequence[Add
 
 def free_name(host: str, taken: Sequence[str]) -> str:
     """A name for a server: its host name as far as that is valid, with a number when it is taken."""
-    plain = re.sub(r"[^a-z0-9-]+", "-", host.lower())[:60].strip("-")
+    plain = re.sub(r"[^a-z0-9-]+", "-", host.lower())[:_NAME_LENGTH].strip("-")
     if len(plain) < 2:
         plain = "nas"
     name, number = plain, 1

@@ -48,14 +48,14 @@ def with_remote(name: str, work: Work) -> int:
 
         from homeftp.client.known.remotes import hash_cache_path
         from homeftp.client.transfer.model import TransferContext
-        from homeftp.config import CLIENT_THREADS
+        from homeftp.config import CLIENT_QUEUE, CLIENT_THREADS
         from homeftp.hashing.hashcache import HashCache
         from homeftp.syscalls import System
         from homeftp.workers import ThreadWorkers
 
         gc.freeze()
         gc.set_threshold(_GARBAGE_AFTER)
-        workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=1024, name="homeftp")
+        workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=CLIENT_QUEUE, name="homeftp")
         workers.start()
         index = HashCache(hash_cache_path(os.environ))
         try:

@@ -7,6 +7,8 @@ import sys
 from typing import Any
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+"""From one unit to the next."""
 
 
 def printable(text: str) -> str:
@@ -19,9 +21,9 @@ def printable(text: str) -> str:
 def format_size(size: float) -> str:
     """A number of bytes for people, in powers of 1000 as disks and networks are sold."""
     for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
+        if size < _STEP or unit == _UNITS[-1]:
             break
-        size /= 1000
+        size /= _STEP
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+MINUTE_WIDTH = len("2026-01-31 23:59")
+MOMENT_WIDTH = len("2026-01-31 23:59:59.999999")
+
 
 def format_minute(mtime_us: int | None) -> str:
-    """A time to the minute, always 16 characters wide; blank when the time is not known."""
-    return _format(mtime_us, "%Y-%m-%d %H:%M", 16)
+    """A time to the minute, always `MINUTE_WIDTH` characters; blank when the time is not known."""
+    return _format(mtime_us, "%Y-%m-%d %H:%M", MINUTE_WIDTH)
 
 
 def format_moment(at_us: int) -> str:
-    """A time to the microsecond, which identifies a version; always 26 characters wide."""
-    return _format(at_us, "%Y-%m-%d %H:%M:%S.%f", 26)
+    """A time to the microsecond, which identifies a version; always `MOMENT_WIDTH` characters."""
+    return _format(at_us, "%Y-%m-%d %H:%M:%S.%f", MOMENT_WIDTH)
 
 
 def _format(us: int | None, pattern: str, width: int) -> str:
@@ -19,7 +22,7 @@ def _format(us: int | None, pattern: str, width: int) -> str:
     if us is None:
         return " " * width
     try:
-        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=us)
+        at = datetime.fromtimestamp(0, timezone.utc) + timedelta(microseconds=us)
         return at.astimezone().strftime(pattern)
     except (ValueError, OverflowError, OSError):
         return "????-??-?? ??:??".ljust(width)

@@ -25,6 +25,9 @@ _NOT_REPLACED = {
 
 _ONLY_METADATA = "only time or mode updated"
 
+_DIGITS = 3
+"""Decimals of seconds in JSON: milliseconds."""
+
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output options that push, get and cmp share."""
@@ -125,7 +128,12 @@ class TransferReport:
                 outcome.value: number for (outcome, kind), number in observer.kinds.items() if kind == "directory"
             }
             print_json(
-                {"summary": counts, "folders": folders, "bytes": observer.bytes_moved, "seconds": round(seconds, 3)}
+                {
+                    "summary": counts,
+                    "folders": folders,
+                    "bytes": observer.bytes_moved,
+                    "seconds": round(seconds, _DIGITS),
+                }
             )
         elif not self._quiet:
             parts = ", ".join(_summary(observer)) or "Nothing to do."

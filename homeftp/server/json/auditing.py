@@ -56,10 +56,10 @@ class RefusalAudit:
     def _note_refusal(self, envelope: Envelope, actor: Actor, home: Endpoint, status: int) -> None:
         """In a worker."""
         try:
-            said: dict[str, Any] = decode_body(envelope.request_type, envelope.body, dict)
+            body: dict[str, Any] = decode_body(envelope.request_type, envelope.body, dict)
         except Refusal:
-            said = {}
-        fields = {ours: said[theirs] for theirs, ours in _RECORDED.items() if isinstance(said.get(theirs), str)}
+            body = {}
+        fields = {ours: body[theirs] for theirs, ours in _RECORDED.items() if isinstance(body.get(theirs), str)}
         for name in ("endpoint", "to"):
             if name in fields:
                 fields[name] = _whole(fields[name], home)

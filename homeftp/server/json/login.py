@@ -16,7 +16,7 @@ from homeftp.server.json.context import IConnectionControl
 from homeftp.server.json.pairing import PairingSession
 from homeftp.status import Status
 from homeftp.wire import states
-from homeftp.wire.messages import Login, Pair, Renew
+from homeftp.wire.messages import LoginBody, PairBody, RenewBody
 from homeftp.wire.states import ConnectionState, Phase
 
 FRONT_END = "json"
@@ -62,19 +62,19 @@ class Authenticator:
         except Refusal as refusal:
             self.refusal = refusal
 
-    def log_in(self, body: Login, resolution: IResolution) -> Deferred[None]:
+    def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
         """LOGIN."""
         return Deferred.fromCoroutine(self._answer_login(body, resolution))
 
-    def pair(self, body: Pair, resolution: IResolution) -> Deferred[None]:
+    def pair(self, body: PairBody, resolution: IResolution) -> Deferred[None]:
         """PAIR: one step."""
         return Deferred.fromCoroutine(self._answer_pair(body, resolution))
 
-    def renew(self, body: Renew, resolution: IResolution) -> Deferred[None]:
+    def renew(self, body: RenewBody, resolution: IResolution) -> Deferred[None]:
         """RENEW: the next certificate of a device."""
         return Deferred.fromCoroutine(self._answer_renew(body, resolution))
 
-    async def _answer_login(self, body: Login, resolution: IResolution) -> None:
+    async def _answer_login(self, body: LoginBody, resolution: IResolution) -> None:
         if self.login is not None:
             resolution.resolve(Status.BAD_REQUEST, "logged in already: another account needs another connection")
             return
@@ -85,7 +85,7 @@ class Authenticator:
         else:
             resolution.resolve(Status.OK, f"logged in as {login.account}", {"account": login.account})
 
-    async def _answer_pair(self, body: Pair, resolution: IResolution) -> None:
+    async def _answer_pair(self, body: PairBody, resolution: IResolution) -> None:
         try:
             if self.login is not None:
                 raise BadRequest("this connection is logged in: pairing needs one that is not")
@@ -95,7 +95,7 @@ class Authenticator:
         else:
             resolution.resolve(Status.OK, "go on" if "certificate" not in answer else "paired", answer)
 
-    async def _answer_renew(self, body: Renew, resolution: IResolution) -> None:
+    async def _answer_renew(self, body: RenewBody, resolution: IResolution) -> None:
         try:
             if self.login is None or self._device_id is None:
                 raise BadRequest("only a device that logged in with its certificate can have it renewed")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from homeftp.accounts.pairing import PairingAttempt, PairingService
 from homeftp.errors import BadRequest, Busy, LoginFailed
-from homeftp.wire.messages import Pair
+from homeftp.wire.messages import PairBody
 
 
 class PairingSession:
@@ -31,7 +31,7 @@ class PairingSession:
         self._begun: PairingAttempt | None = None
         self._proven: PairingAttempt | None = None
 
-    async def step(self, body: Pair) -> dict[str, Any]:
+    async def step(self, body: PairBody) -> dict[str, Any]:
         """The answer's body.
 
         Raises `BadRequest` (20) for a step out of turn, `LoginFailed` (32)

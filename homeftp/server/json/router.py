@@ -25,7 +25,7 @@ from homeftp.status import Status
 from homeftp.store.policy.rights import ORDER
 from homeftp.wire import states as conversation
 from homeftp.wire.codec import decode_body
-from homeftp.wire.messages import Login, NoBody, Pair, Renew
+from homeftp.wire.messages import LoginBody, NoBody, PairBody, RenewBody
 from homeftp.wire.messages import Request as Envelope
 from homeftp.wire.states import ConnectionState, Phase
 
@@ -62,9 +62,9 @@ class Router:
         """Whether the connection has ended."""
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
             conversation.HELLO: (NoBody, self._hello),
-            conversation.LOGIN: (Login, self.authenticator.log_in),
-            conversation.PAIR: (Pair, self.authenticator.pair),
-            conversation.RENEW: (Renew, self.authenticator.renew),
+            conversation.LOGIN: (LoginBody, self.authenticator.log_in),
+            conversation.PAIR: (PairBody, self.authenticator.pair),
+            conversation.RENEW: (RenewBody, self.authenticator.renew),
             conversation.QUIT: (NoBody, self._quit),
         }
 
