@@ -11,7 +11,7 @@ from homeftp.errors import WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import Entry, PathLock, ResumePoint
 from homeftp.status import Status
-from homeftp.wire.messages import Cmp, entry_body, meta_data
+from homeftp.wire.messages import CmpBody, entry_body, meta_data
 
 _MESSAGES = {
     Status.SAME: "the same",
@@ -26,15 +26,15 @@ class CmpDispatcher:
     """Compares what the request gives, and only that, with what is at the endpoint."""
 
     request_type = "CMP"
-    body_type = Cmp
+    body_type = CmpBody
 
-    def path_lock(self, body: Cmp) -> PathLock:
+    def path_lock(self, body: CmpBody) -> PathLock:
         """The request reads its endpoint."""
         return PathLock(body.rel_endpoint, changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Compare."""
-        body: Cmp = request.body
+        body: CmpBody = request.body
         endpoint = body.rel_endpoint
         wanted = parse_meta_data(body.meta_data)
         size, mtime_us = wanted.get("size"), wanted.get("mtime_us")

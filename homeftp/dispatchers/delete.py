@@ -8,7 +8,7 @@ from homeftp.errors import NotEmpty, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import Delete
+from homeftp.wire.messages import DeleteBody
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -16,15 +16,15 @@ class DeleteDispatcher:
     """Removes a file, or a directory; every file becomes a version."""
 
     request_type = "DELETE"
-    body_type = Delete
+    body_type = DeleteBody
 
-    def path_lock(self, body: Delete) -> PathLock:
+    def path_lock(self, body: DeleteBody) -> PathLock:
         """The request changes its endpoint."""
         return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Remove."""
-        body: Delete = request.body
+        body: DeleteBody = request.body
         try:
             removed = await request.files.remove(body.rel_endpoint, body.if_hash, body.recursive)
         except NotEmpty as refusal:

@@ -10,7 +10,7 @@ from homeftp.errors import BadRequest, Changed, WrongKind
 from homeftp.interfaces import IDispatcher, IFileStream, IPathLocking, IRequest, IResolution
 from homeftp.model import ListingPage, PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import Get, entry_body
+from homeftp.wire.messages import GetBody, entry_body
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -18,15 +18,15 @@ class GetDispatcher:
     """Sends a file, then says whether it stayed the same meanwhile; or lists a directory, page by page."""
 
     request_type = "GET"
-    body_type = Get
+    body_type = GetBody
 
-    def path_lock(self, body: Get) -> PathLock:
+    def path_lock(self, body: GetBody) -> PathLock:
         """The request reads its endpoint."""
         return PathLock(body.rel_endpoint, changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Send what is at the endpoint."""
-        body: Get = request.body
+        body: GetBody = request.body
         if not body.rel_endpoint.parts:
             await _list(request, resolution)
             return
@@ -43,7 +43,7 @@ class GetDispatcher:
 
 async def _send(stream: IFileStream, request: IRequest, resolution: IResolution) -> None:
     """Send the entry with the content, then the result of the verification."""
-    body: Get = request.body
+    body: GetBody = request.body
     if body.recursive:
         raise WrongKind("recursive is for directories; this is a file")
     size = stream.entry.size
@@ -59,7 +59,7 @@ async def _send(stream: IFileStream, request: IRequest, resolution: IResolution)
 
 async def _list(request: IRequest, resolution: IResolution) -> None:
     """Send the entries of a directory, in `more` lines."""
-    body: Get = request.body
+    body: GetBody = request.body
     if body.offset or body.length is not None or body.if_hash is not None:
         raise WrongKind("this is a directory: offset, length and if_hash are for files")
     total = 0

@@ -10,7 +10,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import Move, entry_body
+from homeftp.wire.messages import MoveBody, entry_body
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -18,9 +18,9 @@ class MoveDispatcher:
     """Renames a file or a directory; a file at the new name becomes a version."""
 
     request_type = "MOVE"
-    body_type = Move
+    body_type = MoveBody
 
-    def path_lock(self, body: Move) -> PathLock:
+    def path_lock(self, body: MoveBody) -> PathLock:
         """The request changes both endpoints: the lock is on the nearest directory that holds them."""
         pairs = zip(body.rel_endpoint.parts, body.to.parts, strict=False)
         common = tuple(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -28,7 +28,7 @@ class MoveDispatcher:
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Rename."""
-        body: Move = request.body
+        body: MoveBody = request.body
         entry = await request.files.move(
             body.rel_endpoint, body.to, source_precondition=body.if_hash, target_precondition=body.if_to
         )

@@ -12,7 +12,7 @@ from homeftp.errors import BadRequest, ContentMismatch
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution, IWholePayload
 from homeftp.model import Entry, PathLock, WriteRequest
 from homeftp.status import Status
-from homeftp.wire.messages import HASH_BYTES, Push, entry_body
+from homeftp.wire.messages import HASH_BYTES, PushBody, entry_body
 
 _PROGRESS_BYTES = 1024 * MIB
 """Bytes of an earlier upload that are verified between two messages to the client, which would give up in silence."""
@@ -23,15 +23,15 @@ class PushDispatcher:
     """Stores a file or makes a directory, atomically and durably, before it answers."""
 
     request_type = "PUSH"
-    body_type = Push
+    body_type = PushBody
 
-    def path_lock(self, body: Push) -> PathLock:
+    def path_lock(self, body: PushBody) -> PathLock:
         """The request changes its endpoint."""
         return PathLock(body.rel_endpoint, changes=True)
 
     def dispatch(self, request: IRequest, resolution: IResolution) -> Awaitable[None]:
         """Store what the request brings."""
-        body: Push = request.body
+        body: PushBody = request.body
         size = request.payload.size - body.hash_trailer * HASH_BYTES
         if body.kind == "file" and not body.offset and size <= SMALL_FILE:
             whole: Any = IWholePayload(request.payload, None)
@@ -43,7 +43,7 @@ class PushDispatcher:
                 return request.files.write(write, content[:size]).addCallback(_resolve, body, resolution)
         return self._dispatch(request, body, size, resolution)
 
-    async def _dispatch(self, request: IRequest, body: Push, size: int, resolution: IResolution) -> None:
+    async def _dispatch(self, request: IRequest, body: PushBody, size: int, resolution: IResolution) -> None:
         write = _write_request(body, size, body.hash)
         if body.kind == "directory":
             entry = await request.files.make_directory(write)
@@ -58,11 +58,11 @@ class PushDispatcher:
         _resolve(entry, body, resolution)
 
 
-def _resolve(entry: Entry, body: Push, resolution: IResolution) -> None:
+def _resolve(entry: Entry, body: PushBody, resolution: IResolution) -> None:
     resolution.resolve(Status.OK, f"stored {body.rel_endpoint}", entry_body(entry))
 
 
-def _write_request(body: Push, size: int, hash: str | None) -> WriteRequest:
+def _write_request(body: PushBody, size: int, hash: str | None) -> WriteRequest:
     """The request to the store, for `size` bytes of content in the payload: validates what the body's types cannot."""
     endpoint = body.rel_endpoint
     if not endpoint.parts and body.kind == "file":

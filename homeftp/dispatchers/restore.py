@@ -8,7 +8,7 @@ from homeftp.errors import BadRequest
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import Restore, entry_body
+from homeftp.wire.messages import RestoreBody, entry_body
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -16,15 +16,15 @@ class RestoreDispatcher:
     """Puts a version back, durably; the current file becomes a version itself."""
 
     request_type = "RESTORE"
-    body_type = Restore
+    body_type = RestoreBody
 
-    def path_lock(self, body: Restore) -> PathLock:
+    def path_lock(self, body: RestoreBody) -> PathLock:
         """The request changes its endpoint."""
         return PathLock(body.rel_endpoint, changes=True)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Put it back."""
-        body: Restore = request.body
+        body: RestoreBody = request.body
         if not body.rel_endpoint.parts:
             raise BadRequest("RESTORE needs a rel_endpoint: the share's root is a directory")
         entry = await request.files.restore(body.rel_endpoint, body.at, body.if_hash)

@@ -7,7 +7,7 @@ from zope.interface import implementer
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.status import Status
-from homeftp.wire.messages import Versions, version_body
+from homeftp.wire.messages import VersionsBody, version_body
 
 
 @implementer(IDispatcher, IPathLocking)
@@ -15,15 +15,15 @@ class VersionsDispatcher:
     """Lists what was replaced or removed at an endpoint and beneath it, page by page."""
 
     request_type = "VERSIONS"
-    body_type = Versions
+    body_type = VersionsBody
 
-    def path_lock(self, body: Versions) -> PathLock:
+    def path_lock(self, body: VersionsBody) -> PathLock:
         """The request reads its endpoint."""
         return PathLock(body.rel_endpoint, changes=False)
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """List, in `more` lines."""
-        body: Versions = request.body
+        body: VersionsBody = request.body
         total = 0
         async for page in request.files.versions(body.rel_endpoint):
             total += len(page)

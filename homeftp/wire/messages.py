@@ -139,7 +139,7 @@ class RenewBody:
 
 
 @attrs.frozen
-class Get:
+class GetBody:
     """GET's body."""
 
     rel_endpoint: RelEndpoint
@@ -150,7 +150,7 @@ class Get:
 
 
 @attrs.frozen
-class Cmp:
+class CmpBody:
     """CMP's body. Only what is given is compared."""
 
     rel_endpoint: RelEndpoint
@@ -159,7 +159,7 @@ class Cmp:
 
 
 @attrs.frozen
-class Push:
+class PushBody:
     """PUSH's body; the content is the payload, with `hash_trailer` but for its last `HASH_BYTES`: the hash."""
 
     rel_endpoint: RelEndpoint
@@ -172,7 +172,7 @@ class Push:
 
 
 @attrs.frozen
-class Delete:
+class DeleteBody:
     """DELETE's body."""
 
     rel_endpoint: RelEndpoint
@@ -181,7 +181,7 @@ class Delete:
 
 
 @attrs.frozen
-class Move:
+class MoveBody:
     """MOVE's body."""
 
     rel_endpoint: RelEndpoint
@@ -191,14 +191,14 @@ class Move:
 
 
 @attrs.frozen
-class Versions:
+class VersionsBody:
     """VERSIONS' body."""
 
     rel_endpoint: RelEndpoint
 
 
 @attrs.frozen
-class Restore:
+class RestoreBody:
     """RESTORE's body."""
 
     rel_endpoint: RelEndpoint
