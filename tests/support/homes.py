@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Coroutine, TypeVar
+from typing import Any, Coroutine, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -14,6 +14,7 @@ from homeftp.client.plan.cmp import cmp
 from homeftp.client.plan.get import get
 from homeftp.client.plan.push import push
 from homeftp.config import STREAM_PIECE, Limits
+from homeftp.interfaces import IDispatcher
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire, identity
@@ -33,9 +34,11 @@ class HomeCase(SynchronousTestCase):
 
     limits = Limits()
     filetypes: tuple[str, ...] = ()
+    extra: Sequence[IDispatcher] = ()
+    """Dispatchers besides CMP, GET and PUSH."""
 
     def setUp(self) -> None:
-        self.server = Server.make(limits=self.limits, filetypes=self.filetypes)
+        self.server = Server.make(limits=self.limits, filetypes=self.filetypes, extra=self.extra)
         self.addCleanup(self.server.close)
         self.here = self.mktemp()
         os.makedirs(self.here)

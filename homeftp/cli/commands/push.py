@@ -39,9 +39,7 @@ def run(options: argparse.Namespace) -> int:
     name, target = parse_remote_operand(options.target)
     for source in options.sources:
         if parse_operand(source).remote is not None:
-            raise OperatorError(
-                f"{source} is on a server; push uploads local files. Write ./{source} for a local file."
-            )
+            raise OperatorError(f"{source} is on a server, but push uploads local files. For a local file: ./{source}")
     if STANDARD in options.sources and len(options.sources) > 1:
         raise OperatorError("Standard input must be the only source.")
 

@@ -12,12 +12,13 @@ _CLEAN_UP_SECONDS = 10.0
 """The time that a cancelled command has to remove its temp files."""
 
 
-def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
-    """Run `main(reactor)` until it ends; returns its exit code, or raises what it raised.
+def run_reactor(main: Callable[[Any], Awaitable[int]], reactor: Any = None) -> int:
+    """Run `main(reactor)` until it ends, by default in Twisted's own; returns its exit code, or raises what it raised.
 
     Ctrl-C, SIGTERM and a closed terminal (SIGHUP) cancel it, give it time to clean up, and raise KeyboardInterrupt.
     """
-    from twisted.internet import reactor as installed
+    if reactor is None:
+        from twisted.internet import reactor
     from twisted.internet.defer import Deferred
     from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
     from twisted.python.failure import Failure
@@ -29,7 +30,6 @@ def run_reactor(main: Callable[[Any], Awaitable[int]]) -> int:
     def _discard(event: LogEvent) -> None:
         """Drop Twisted's log events: they would print tracebacks beside our own messages."""
 
-    reactor: Any = installed
     reactor.seconds = time.monotonic  # Twisted's own clock follows the wall clock, which may be set meanwhile
     reactor.installNameResolver(NameResolver(reactor))
     if not tracebacks_wanted():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
 from collections import Counter
 
@@ -50,3 +51,93 @@ class SumTests(SynchronousTestCase):
             "2 files and 1 folder new, 1 skipped\n",
         )
         self.assertEqual(self.summed((failed, "file"), (failed, "other")), "1 file and 1 other failed\n")
+        self.assertEqual(
+            self.summed((Outcome.METADATA, "file"), (new, "file")), "1 file: only time or mode updated, 1 file new\n"
+        )
+
+
+class ResultTests(SynchronousTestCase):
+    """The line of each file."""
+
+    def printed(self, *results: FileResult, command: str = "push", **options: bool) -> tuple[str, str]:
+        """What is printed on standard output and standard error."""
+        out, err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stderr", err)
+        chosen = {"json": False, "quiet": False, "verbose": False, **options}
+        report = TransferReport(argparse.Namespace(command=command, **chosen), stop=lambda: None, top="nas:lib")
+        for result in results:
+            report.result(result)
+        return out.getvalue(), err.getvalue()
+
+    def test_problems(self) -> None:
+        """Problems are printed without options, with what to do about those that are left unchanged."""
+        out, err = self.printed(
+            FileResult(Outcome.NEW, "fine"),
+            FileResult(Outcome.REFUSED, "a\n", reason="not yours"),
+            FileResult(Outcome.NEWER, ""),
+            FileResult(Outcome.SUSPICIOUS, "b"),
+        )
+        self.assertEqual(out, "")
+        self.assertEqual(
+            err.splitlines(),
+            [
+                "homeftp: refused: a\\n: not yours",
+                "homeftp: newer: nas:lib: not replaced, because the target is newer. Use --force to replace it.",
+                "homeftp: suspicious: b: not replaced. Size and time match but the content differs, so one copy may be "
+                "damaged. Check both; use --force to replace the target.",
+            ],
+        )
+
+    def test_levels(self) -> None:
+        """--verbose prints every file; --quiet leaves out skipped ones."""
+        results = (FileResult(Outcome.NEW, "a"), FileResult(Outcome.SKIPPED, "link", reason="a link", kind="other"))
+        skipped = "homeftp: skipped: link: a link\n"
+        self.assertEqual(self.printed(*results, verbose=True), ("new       a\n", skipped))
+        self.assertEqual(self.printed(*results), ("", skipped))
+        self.assertEqual(self.printed(*results, quiet=True), ("", ""))
+
+    def test_differences(self) -> None:
+        """cmp prints what differs, and a folder on one side only as one line with its count."""
+        results = (
+            FileResult(Outcome.SAME, "same"),
+            FileResult(Outcome.DIFFERS, "a", differs=("hash", "mtime_us")),
+            FileResult(Outcome.MISSING, "new", kind="directory", holds=(1, 0)),
+            FileResult(Outcome.MISSING, "new/b", within="new"),
+            FileResult(Outcome.EXTRA, "old", kind="directory", holds=(0, 0)),
+        )
+        out, _ = self.printed(*results, command="cmp")
+        self.assertEqual(
+            out.splitlines(),
+            [
+                "differs: a (content, time)",
+                "only here: new (folder with 1 file)",
+                "only on the server: old (empty folder)",
+            ],
+        )
+        self.assertIn("only here: new/b\n", self.printed(*results, command="cmp", verbose=True)[0])
+
+    def test_json(self) -> None:
+        """Every file is an object with the fields that apply."""
+        out, _ = self.printed(
+            FileResult(Outcome.NEW, "a", size=3),
+            FileResult(Outcome.EXTRA, "b", kind="directory", within="b", holds=(2, 1), differs=("kind",), reason="r"),
+            json=True,
+        )
+        self.assertEqual(
+            [json.loads(line) for line in out.splitlines()],
+            [
+                {"outcome": "new", "name": "a", "kind": "file", "size": 3},
+                {
+                    "outcome": "extra",
+                    "name": "b",
+                    "kind": "directory",
+                    "size": 0,
+                    "reason": "r",
+                    "differs": ["kind"],
+                    "within": "b",
+                    "files": 2,
+                    "folders": 1,
+                },
+            ],
+        )

@@ -1,0 +1,35 @@
+"""`homeftp get` against a server in memory."""
+
+from __future__ import annotations
+
+from homeftp.cli.terminal.exitcodes import Exit
+from tests.support.commandline import RemoteCommandCase
+from tests.support.homes import tree
+
+
+class GetTests(RemoteCommandCase):
+    """The command line; what a transfer does is tested with the client."""
+
+    def test_downloaded(self) -> None:
+        """A folder is downloaded under the target's name."""
+        self.lay_there("lib/a")
+        self.assertEqual(self.homeftp("get", "-r", "nas:lib", f"{self.here}/out"), Exit.DONE, self.err.getvalue())
+        self.assertEqual(tree(self.here), {"out/a": b"content"})
+
+    def test_standard_output(self) -> None:
+        """- writes the content, and nothing else, to standard output."""
+        self.lay_there("a", b"content")
+        self.assertEqual(self.homeftp("get", "nas:a", "-"), Exit.DONE)
+        self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("content", ""))
+
+    def test_refused(self) -> None:
+        """What makes no sense is refused before anything is fetched."""
+        for words, message in (
+            (("out",), "'out' is not a path on a server. Name what to download: NAME:PATH"),
+            (("nas:a", "attic:b", "out"), "A transfer uses one server, but attic and nas were given."),
+            (("nas:a", "nas:b", "-"), "Standard output takes one file. Name one source."),
+            (("-r", "nas:a", "-"), "Standard output takes a file, not a folder."),
+            (("out/x", "out"), "'out/x' is not a path on a server"),
+        ):
+            self.assertEqual(self.homeftp("get", *words), Exit.USAGE)
+            self.assertIn(message, self.err.getvalue())

@@ -1,0 +1,63 @@
+"""`homeftp restore` against a server in memory."""
+
+from __future__ import annotations
+
+import json
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
+from tests.support.commandline import RemoteCommandCase
+
+MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
+
+
+class RestoreTests(RemoteCommandCase):
+    """The command line, for a file with two versions."""
+
+    extra = (VersionsDispatcher(), RestoreDispatcher())
+
+    def setUp(self) -> None:
+        super().setUp()
+        for content in (b"1", b"22", b"333"):
+            self.push(self.lay("a", content), "a", force=True)
+
+    def times(self) -> list[str]:
+        """The times of the versions, newest first."""
+        self.homeftp("versions", "nas:a")
+        return [line[:26] for line in self.out.getvalue().splitlines()]
+
+    def test_newest(self) -> None:
+        """Without --at the newest version is restored, and a second restore undoes the first."""
+        self.assertEqual(self.homeftp("restore", "nas:a"), Exit.DONE)
+        self.assertRegex(
+            self.out.getvalue(),
+            rf"\ARestored a to the version of {MOMENT} \(2 B\); the previous content was kept\.\n\Z",
+        )
+        self.assertEqual(self.there(), {"a": b"22"})
+        self.assertEqual(self.homeftp("restore", "--json", "nas:a"), Exit.DONE)
+        self.assertEqual(json.loads(self.out.getvalue())["name"], "a")
+        self.assertEqual(self.there(), {"a": b"333"})
+
+    def test_at(self) -> None:
+        """--at takes a time; one that fits several versions is refused with their times, one that fits none as well."""
+        newest, oldest = self.times()
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", newest[:4]), Exit.USAGE)
+        self.assertIn(
+            f"2 versions of a match {newest[:4]}. Give more of the time: {newest}, {oldest}", self.err.getvalue()
+        )
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", "1999"), Exit.REFUSED)
+        self.assertIn("a has no version of 1999. `homeftp versions` lists its versions.", self.err.getvalue())
+        self.assertEqual(self.homeftp("restore", "nas:a", "--at", oldest), Exit.DONE)
+        self.assertEqual(self.there(), {"a": b"1"})
+
+    def test_refused(self) -> None:
+        """A file without versions, a folder, and no file at all."""
+        self.lay_there("lib/x")
+        for path, code, message in (
+            ("nas:none", Exit.REFUSED, "none has no previous versions."),
+            ("nas:lib", Exit.REFUSED, "lib has no previous versions."),
+            ("nas:", Exit.USAGE, "Name the file to restore: NAME:PATH"),
+        ):
+            self.assertEqual(self.homeftp("restore", path), code)
+            self.assertEqual(self.err.getvalue(), f"homeftp: {message}\n")

@@ -1,0 +1,39 @@
+"""`homeftp versions` against a server in memory."""
+
+from __future__ import annotations
+
+import json
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.versions import VersionsDispatcher
+from tests.support.commandline import RemoteCommandCase
+
+MOMENT = r"[0-9-]{10} [0-9:]{8}\.[0-9]{6}"
+
+
+class VersionsTests(RemoteCommandCase):
+    """The command line."""
+
+    extra = (VersionsDispatcher(), RestoreDispatcher())
+
+    def test_listed(self) -> None:
+        """Each version is a line with the time of its end, its size and its name; --json prints objects."""
+        for content in (b"1", b"22", b"333"):
+            self.push(self.lay("a", content), "lib/a", force=True)
+        self.assertEqual(self.homeftp("versions", "nas:lib/a"), Exit.DONE)
+        lines = self.out.getvalue().splitlines()
+        self.assertEqual(len(lines), 2)
+        for line, size in zip(lines, (2, 1), strict=True):
+            self.assertRegex(
+                line, rf"\A[0-9-]{{10}} [0-9:]{{8}}\.[0-9]{{6}}  +{size} B  of [0-9-]{{10}} [0-9:]{{5}}  a\Z"
+            )
+        self.assertEqual(self.homeftp("versions", "--json", "nas:lib"), Exit.DONE)
+        self.assertEqual([json.loads(line)["name"] for line in self.out.getvalue().splitlines()], ["a", "a"])
+
+    def test_none(self) -> None:
+        """Where there are no versions the command says so, and is done."""
+        self.lay_there("a")
+        for path, name in (("nas:a", "a"), ("nas:", "The shared folder")):
+            self.assertEqual(self.homeftp("versions", path), Exit.DONE)
+            self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", f"{name} has no previous versions.\n"))

@@ -1,0 +1,101 @@
+"""A transfer with its report: exit codes, notices, and output that cannot be written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.transfer.questions import TransferDeclined
+from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
+from homeftp.client import FileResult, Outcome, TransferObserver, TransferOptions
+from homeftp.errors import OperatorError
+from tests.support.commandline import Input, Output
+
+
+class FakeReconnector:
+    """Remembers whom it notifies."""
+
+    notify: Any = None
+
+
+class FullOutput(Output):
+    """Standard output on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OperatorError("Cannot write to standard output: No space left on device")
+
+
+class RunTests(SynchronousTestCase):
+    """run_transfer."""
+
+    def setUp(self) -> None:
+        self.out, self.err = Output(), Output()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+        self.patch(sys, "stdin", Input(b""))
+        self.clock = Clock()
+        self.reconnector: Any = FakeReconnector()
+
+    def start(self, work: Any, *words: str) -> Deferred[Exit]:
+        parser = argparse.ArgumentParser()
+        add_transfer_arguments(parser)
+        options = parser.parse_args(words)
+        options.command = "push"
+        return Deferred.fromCoroutine(run_transfer(self.clock, options, work, "nas:lib", self.reconnector))
+
+    def test_options(self) -> None:
+        """The options of the command line reach the transfer; without a terminal nothing is asked."""
+        seen: list[TransferOptions] = []
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            seen.append(options)
+
+        self.assertEqual(self.successResultOf(self.start(work, "-r", "-f", "-n")), Exit.DONE)
+        self.assertEqual(seen, [TransferOptions(recursive=True, force=True, ignore_existing=True, ask=None)])
+        self.assertEqual(self.err.getvalue(), "Nothing to do.\n")
+
+    def test_notices(self) -> None:
+        """Notices of the connection and of resumed files are printed, the latter not with --quiet."""
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            self.reconnector.notify("the connection was lost")
+            observer.on_resumed("", 2_000_000)
+
+        self.successResultOf(self.start(work))
+        self.assertEqual(
+            self.err.getvalue(),
+            "homeftp: the connection was lost\n"
+            "homeftp: Resuming nas:lib: 2.0 MB had already been transferred.\nNothing to do.\n",
+        )
+        self.err.clear()
+        self.successResultOf(self.start(work, "--quiet"))
+        self.assertEqual(self.err.getvalue(), "homeftp: the connection was lost\n")
+
+    def test_declined(self) -> None:
+        """A person who quits gets the summary so far, and the exit code for a difference."""
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            observer.add_result(FileResult(Outcome.NEW, "a"))
+            raise TransferDeclined
+
+        self.assertEqual(self.successResultOf(self.start(work)), Exit.DIFFERS)
+        self.assertEqual(self.err.getvalue(), "1 file new\n")
+
+    def test_output_full(self) -> None:
+        """Output that cannot be written cancels the transfer, and is what the command fails with."""
+        self.patch(sys, "stdout", FullOutput())
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            observer.add_result(FileResult(Outcome.NEW, "a"))
+            observer.add_result(FileResult(Outcome.NEW, "b"))
+            await Deferred()
+
+        running = self.start(work, "--json")
+        self.clock.advance(0)
+        self.failureResultOf(running, OperatorError)
