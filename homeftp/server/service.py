@@ -177,7 +177,7 @@ class HomeFTPService(MultiService):
         ended = connections.stop()
         deadline = Deadline(self._reactor, self._settings.limits.shutdown_seconds, connections.abort)
         await ended
-        deadline.met()
+        deadline.cancel()
         if self._is_open:
             await self._server.pools[0].idle()
         self._close()

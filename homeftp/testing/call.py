@@ -129,9 +129,9 @@ class _Written:
 def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
     broken: list[Failure] = []
     ended: list[object] = []
-    outlet = OutputBuffer(written, paused=lambda: None, resumed=lambda: None, broken=broken.append)
+    outlet = OutputBuffer(written, paused=lambda: None, resumed=lambda: None, failed=broken.append)
     resolution = Resolution(None, outlet, lambda: None)
-    resolution.take_turn()
+    resolution.reach_head()
     try:
         _, decoded, _ = table.decode(decode_request(line))
     except Refusal as refusal:

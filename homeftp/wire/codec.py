@@ -15,9 +15,11 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE
 from homeftp.endpoint import parse
-from homeftp.errors import BadRequest
-from homeftp.wire.messages import PATTERNS, Identifier, RelEndpoint, Request, Response
+from homeftp.errors import BadRequest, TooLarge
+from homeftp.status import Status
+from homeftp.wire.messages import MAX_SIZE, PATTERNS, Identifier, RelEndpoint, Request, Response
 
 T = TypeVar("T")
 
@@ -169,3 +171,43 @@ def encode_response(
     if more:
         response["more"] = True
     return _encode(response)
+
+
+def request_line(
+    request_type: str,
+    body: dict[str, Any] | None = None,
+    *,
+    id: Identifier = None,
+    content_length: int = 0,
+) -> bytes:
+    """A request's line with its ending, as it may be sent. Raises `TooLarge` (22) over the limit of a line."""
+    if not 0 <= content_length <= MAX_SIZE:
+        raise ValueError(f"a payload of {content_length} bytes")
+    line = encode_request(request_type, body, id=id, content_length=content_length)
+    if len(line) > MAX_REQUEST_LINE:
+        raise TooLarge(f"the request's line has {len(line)} bytes: at most {MAX_REQUEST_LINE} are allowed")
+    return line + b"\n"
+
+
+def response_line(
+    status: int,
+    message: str,
+    body: dict[str, Any] | None = None,
+    *,
+    id: Identifier = None,
+    content_length: int = 0,
+    more: bool = False,
+) -> bytes:
+    """A response's line with its ending, as it may be sent.
+
+    Raises ValueError for a status that does not exist, for `more` with any
+    status but 0, and for a line or a payload over its limit.
+    """
+    if more and status != Status.OK:
+        raise ValueError(f"a response with `more` has status 0, not {status}")
+    if not 0 <= content_length <= MAX_SIZE:
+        raise ValueError(f"a payload has {content_length} bytes")
+    line = encode_response(Status(status), message, body, id=id, content_length=content_length, more=more)
+    if len(line) > MAX_RESPONSE_LINE:
+        raise ValueError(f"a response's line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed")
+    return line + b"\n"

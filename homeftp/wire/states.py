@@ -40,6 +40,9 @@ class Phase(enum.Enum):
     CLOSING = "closing"
 
 
+TLS_ACTIVE = (Phase.AUTHENTICATED, Phase.UNAUTHENTICATED)
+"""The phases in which requests and responses cross, inside TLS; a tuple, because `in` a set calls Enum.__hash__."""
+
 STARTTLS = "STARTTLS"
 HELLO = "HELLO"
 LOGIN = "LOGIN"
@@ -81,10 +84,11 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 }
 """The phases that may follow each phase, in both roles."""
 
-_TLS_FIRST = 'nothing is answered before TLS: send {"request_type": "STARTTLS"} first'
+TLS_FIRST = 'nothing is answered before TLS: send {"request_type": "STARTTLS"} first'
+"""The message of the refusal before TLS; docs/protocol/vectors.txt quotes it, and the two below."""
+
 _TLS_TWICE = "TLS is up already: STARTTLS comes first and once"
 _LOGIN_FIRST = "log in first: LOGIN with username and password, or with the certificate of a paired device"
-"""Quoted by docs/protocol/vectors.txt."""
 
 
 class ConnectionState:
@@ -106,7 +110,7 @@ class ConnectionState:
         if request_type != STARTTLS if legal is ALL_BUT_STARTTLS else request_type in legal:
             return None
         if self.phase is Phase.PLAIN:
-            return TLSRequired(_TLS_FIRST)
+            return TLSRequired(TLS_FIRST)
         if self.phase in (Phase.UNAUTHENTICATED, Phase.AUTHENTICATED):
             return BadRequest(_TLS_TWICE) if request_type == STARTTLS else LoginRequired(_LOGIN_FIRST)
         return BadRequest(f"the connection accepts no requests now (phase: {self.phase.value})")

@@ -24,8 +24,8 @@ from twisted.trial.unittest import TestCase
 from homeftp.config import Limits
 from homeftp.crypto.ca import open_identity
 from homeftp.host import now
-from homeftp.server.gate import connections as factory
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.json import frontend as factory
 from homeftp.server.json.frontend import ServerFactory
 from homeftp.server.json.protocol import ServerProtocol
 from tests.support.inmemory import PASSWORD, Server
@@ -42,10 +42,14 @@ def requests(*pairs: tuple[str, dict[str, object]], ending: bytes = b"\n") -> by
 
 
 class LeakyProtocol(ServerProtocol):
-    """The control: a server that leaves its line buffer alone at STARTTLS, as many have."""
+    """The control: a server that leaves its line buffer alone at STARTTLS, as many have, and takes it for TLS's."""
 
     def clearLineBuffer(self) -> bytes:
         return b""
+
+    def rawDataReceived(self, data: bytes) -> None:
+        self.handshakeCompleted()  # without this the sans-IO connection stops it: plaintext in the handshake
+        super().rawDataReceived(data)
 
 
 class InjectionTests(TestCase):

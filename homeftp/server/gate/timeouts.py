@@ -26,8 +26,8 @@ class Deadline:
         self._call = None
         expired()
 
-    def met(self) -> None:
-        """What was waited for has happened. May be said twice."""
+    def cancel(self) -> None:
+        """It is met. May be called twice."""
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
@@ -69,7 +69,7 @@ class StallTimer:
         """Watch no more."""
         self._owed = False
         if self._timer is not None:
-            self._timer.met()
+            self._timer.cancel()
             self._timer = None
 
     def _judge(self) -> None:
@@ -130,6 +130,6 @@ class Deadlines:
         """The connection has ended."""
         for deadline in (self.tls, self.login, self._linger):
             if deadline is not None:
-                deadline.met()
+                deadline.cancel()
         self.input.stop()
         self.output.stop()

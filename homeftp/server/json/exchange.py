@@ -21,7 +21,7 @@ class Exchange:
     _route: Route
     _payload: IPayload
     resolution: Resolution
-    _overdue: StuckRequestLog
+    _stuck_requests: StuckRequestLog
     weight: int = 0
     """Bytes that the request keeps in memory."""
     _worked: bool = attrs.field(default=False, init=False)
@@ -38,7 +38,7 @@ class Exchange:
         if working is None:
             self._end_work(None)
             return None
-        self._overdue.begin(self)
+        self._stuck_requests.begin(self)
         return working.addCallback(self._end_work)
 
     def _end_work(self, _: None) -> None:
@@ -60,7 +60,7 @@ class Exchange:
 
     def _end_watch(self) -> None:
         if self._worked and self._over:
-            self._overdue.end(self)
+            self._stuck_requests.end(self)
 
     def progress(self) -> tuple[int, int] | None:
         """What is another value when the request has got on; None while it waits for the client or its turn."""

@@ -1,8 +1,8 @@
-"""The bytes that follow a request's line, on their way to its dispatcher: bounded, readable once.
+"""A request's payload, from the protocol to the dispatcher: bounded in memory, and read once.
 
-The protocol delivers, the dispatcher reads; between them stands at most one
-piece before the protocol is told to stop reading from the client. How large a
-piece may be depends on how many payloads are under way.
+The protocol delivers and the dispatcher reads. When a piece is held that
+nobody has read, the protocol stops reading from the client. The size of a
+piece depends on how many payloads are under way.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _check_limit(size: int, limit: int) -> None:
 
 @implementer(IWholePayload)
 class WholePayload:
-    """A payload that has arrived already."""
+    """A payload that has arrived completely."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.size = len(data)
@@ -46,11 +46,11 @@ class WholePayload:
 
 @implementer(IPayload)
 class StreamPayload:
-    """A payload that is still arriving. `drained` is called whenever it has room again."""
+    """A payload that is still arriving. `changed` is called when it becomes full, and whenever it has been read."""
 
-    def __init__(self, size: int, drained: Callable[[], None], budget: MemoryBudget) -> None:
+    def __init__(self, size: int, changed: Callable[[], None], budget: MemoryBudget) -> None:
         self.size = size
-        self._drained = drained
+        self._changed = changed
         self._budget = budget
         budget.enter(self)
         self._missing = size
@@ -71,10 +71,7 @@ class StreamPayload:
         return self._held >= self._budget.piece
 
     def deliver(self, data: bytes) -> None:
-        """The next bytes from the client; never more than are missing.
-
-        LineReceiver hands on an empty piece whenever it is resumed.
-        """
+        """Take the next bytes from the client; never more than are missing."""
         self._missing -= len(data)
         if not self._missing:
             self._budget.leave(self)
@@ -82,24 +79,27 @@ class StreamPayload:
             return
         self._pieces.append(data)
         self._held += len(data)
-        if self.full or not self._missing:
-            self._wake()
+        full = self.full
+        if full or not self._missing:
+            self._wake_reader()
+        if full:
+            self._changed()
 
     def fail(self, reason: Exception) -> None:
-        """No more will come: behind what has come the reader gets `reason`."""
+        """No more will come: the reader gets `reason` behind the bytes that have arrived."""
         self._failure = self._failure or reason
         self._budget.leave(self)
-        self._wake()
+        self._wake_reader()
 
     def discard(self) -> None:
-        """Nobody wants the rest: throw it away as it comes."""
+        """Nobody reads the rest: discard it as it arrives."""
         self.discarding = True
         self._budget.leave(self)
         self._pieces.clear()
         self._held = 0
-        self._drained()
+        self._changed()
 
-    def _wake(self) -> None:
+    def _wake_reader(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.callback(None)
@@ -112,7 +112,7 @@ class StreamPayload:
         if self._failure is not None and not self._held:
             raise self._failure  # and never nothing, which would be taken for the end
         data = self._take(STREAM_PIECE)
-        self._drained()
+        self._changed()
         return data
 
     def _take(self, most: int) -> bytes:

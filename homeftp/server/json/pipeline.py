@@ -62,13 +62,13 @@ class PathLocks:
 class Pipeline:
     """Exchanges in the order of their arrival.
 
-    `may_write` says whether the client keeps up; `settled` is called after
+    `can_write` says whether the client keeps up; `flushed` is called after
     answers have gone out.
     """
 
-    def __init__(self, *, may_write: Callable[[], bool], settled: Callable[[], None]) -> None:
-        self._may_write = may_write
-        self._settled = settled
+    def __init__(self, *, can_write: Callable[[], bool], flushed: Callable[[], None]) -> None:
+        self._can_write = can_write
+        self._flushed = flushed
         self._queue: deque[Exchange] = deque()
         self._waiting: deque[Exchange] = deque()
         self._claims = PathLocks()
@@ -86,21 +86,21 @@ class Pipeline:
         self._queue.append(exchange)
         self._waiting.append(exchange)
         if len(self._queue) == 1:
-            exchange.resolution.take_turn()
+            exchange.resolution.reach_head()
         self._begin()
 
     def flush(self) -> None:
         """Send every answer whose turn has come, as far as the client keeps up."""
-        while self._queue and not self._streaming and self._queue[0].resolution.resolved and self._may_write():
+        while self._queue and not self._streaming and self._queue[0].resolution.resolved and self._can_write():
             streaming = self._queue[0].resolution.write_answer()
             if streaming is None:
                 self._pop()
             else:
                 self._streaming = True
                 streaming.addCallbacks(self._streamed, lambda failure: failure.trap(ConnectionLost) and None)
-        self._settled()
+        self._flushed()
 
-    def cut(self) -> None:
+    def drop_waiting(self) -> None:
         """Nothing behind the request that is being worked on is to be answered: forget all that has not begun."""
         while self._waiting:
             self._waiting.pop()
@@ -108,12 +108,12 @@ class Pipeline:
             self.weight -= exchange.weight
             exchange.over()
 
-    def abandon(self) -> None:
+    def disconnect(self) -> None:
         """The client has gone: begin nothing more, and let those that wait for their turn learn it."""
         self._waiting.clear()
         abandoned, self._queue = self._queue, deque()
         for exchange in abandoned:
-            exchange.resolution.take_turn()
+            exchange.resolution.reach_head()
 
     def _streamed(self, _: None) -> None:
         self._streaming = False
@@ -126,7 +126,7 @@ class Pipeline:
         self.weight -= exchange.weight
         exchange.over()
         if self._queue:
-            self._queue[0].resolution.take_turn()
+            self._queue[0].resolution.reach_head()
 
     def _begin(self) -> None:
         """Begin the work of all that need not wait; the first that must holds up the rest.

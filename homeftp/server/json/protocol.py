@@ -1,10 +1,9 @@
-"""The shell around one connection: bytes in, bytes out, no policy and no disk.
+"""One connection of the server: bytes in, bytes out, no policy and no disk.
 
-Requests come out of receiving.py and go, by the session's word, into the
-pipeline. Nothing here knows what one means but STARTTLS, which must be answered
-on the spot: between its line and the handshake there must be nothing at all.
-The transport is written to by `OutputBuffer.write` and, before TLS, by `_say`;
-nowhere else.
+receiver.py finds the requests; the session routes each, and the pipeline runs
+them. Only STARTTLS is answered here, at once: nothing may cross between its
+answer and the handshake. Only two methods write to the transport:
+`OutputBuffer.write` and, before TLS, `_write_plain`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from zope.interface import implementer
 from homeftp.config import GOODBYE_BYTES, READ_BUFFER, SOCKET_WRITE
 from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.crypto.tlsrecords import group_records
-from homeftp.errors import BadRequest, Refusal, TimedOut, TLSRequired
+from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
 from homeftp.server.gate.timeouts import Deadlines
 from homeftp.server.json.context import IConnectionControl, JsonContext
@@ -33,13 +32,14 @@ from homeftp.server.json.resolution import OutputBuffer, Resolution
 from homeftp.server.json.router import Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.status import Status
-from homeftp.wire.codec import encode_response
+from homeftp.wire.codec import response_line
+from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import Phase
 
 
 class _Transport(BufferedTransport, Protocol):
-    """What the shell needs of its transport: TCP or a local socket, with TLS to come or there already."""
+    """The transport of a connection: TCP or a local socket, before or inside TLS."""
 
     SEND_LIMIT: int
 
@@ -61,189 +61,187 @@ class ServerProtocol(RequestReceiver):
 
     def __init__(self, context: JsonContext, peer: str, *, immediate_tls: bool) -> None:
         phase = Phase.HANDSHAKE if immediate_tls else Phase.PLAIN
+        self.peer = peer
         self.session = Router(context, self, phase, peer.rpartition(":")[0] or peer)
         self._server = context.server
-        super().__init__(self.session.conversation, self._server.budget, peer)
+        super().__init__(self.session.conversation, self._server.budget)
         self._limits = self._server.limits
         self._received = 0
-        self._received_at_goodbye = 0
+        self._received_at_close = 0
         self._aborted = False
         self._identifying = False
 
-    # -- the connection ------------------------------------------------------
+    # -- the connection ---------------------------------------------------------
 
     def connectionMade(self) -> None:
-        """Start the deadlines; nothing is said before the client speaks."""
+        """Start the deadlines. The client speaks first."""
         self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
-        self._outlet = OutputBuffer(
-            self.transport, paused=self._output_paused, resumed=self._output_resumed, broken=self._broken
+        if self._connection.phase is Phase.HANDSHAKE:
+            self.setRawMode()
+        self._output = OutputBuffer(
+            self.transport, paused=self._output_paused, resumed=self._output_resumed, failed=self._output_failed
         )
-        self._pipeline = Pipeline(may_write=self._may_write, settled=self._adjust)
+        self._pipeline = Pipeline(can_write=self._can_write, flushed=self._update_reading)
         self._deadlines = Deadlines(
             self._server.reactor,
             self._limits,
             received=lambda: self._received,
-            written=lambda: self._outlet.written,
+            written=lambda: self._output.written,
             stalled=self._input_stalled,
             expired=self._expire,
         )
-        self._overdue = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
+        self._stuck_requests = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
-        """Free what the client held; whoever still works for it learns that it has gone."""
+        """Free what the connection holds, and fail what still waits for the client."""
         self.session.close()
-        self._close_phase()
+        self._connection.close()
         self._deadlines.stop()
-        self._overdue.stop()
-        self._outlet.stopProducing()
-        self._pipeline.abandon()
-        if self._stream is not None:
-            self._stream.fail(ConnectionLost("the client went away"))
+        self._stuck_requests.stop()
+        self._output.stopProducing()
+        self._pipeline.disconnect()
+        self._fail_stream(ConnectionLost("the client disconnected"))
         self._server.connections.remove(self)
 
-    def _close_phase(self) -> None:
-        if self._conversation.phase is not Phase.CLOSING:
-            self._conversation.advance(Phase.CLOSING)
-
-    def _expire(self, why: str) -> None:
-        self._log.info("closing {peer}: {why}", peer=self.peer, why=why)
-        self._abort()
-
     def abort(self) -> None:
-        """The server cannot wait any longer: close at once, and log which requests were not finished."""
-        self._overdue.cut_off()
+        """The server does not wait any longer: close at once, and log which requests were not finished."""
+        self._stuck_requests.log_aborted()
         self._abort()
 
     def _abort(self) -> None:
         """Close at once."""
         self._aborted = True
-        self._close_phase()
+        self._connection.close()
         self.transport.abortConnection()
 
-    # -- TLS -----------------------------------------------------------------
+    def _expire(self, reason: str) -> None:
+        self._log.info("closing the connection of {peer}: {reason}", peer=self.peer, reason=reason)
+        self._abort()
 
-    def _starttls(self, id: Identifier) -> None:
-        """Answer, and begin the handshake, with nothing between (CVE-2011-0411)."""
-        self._say(Status.OK, "go ahead", id)
-        if self.clearLineBuffer():
-            self._log.warn("{peer} sent plaintext behind STARTTLS: connection aborted", peer=self.peer)
-            self._abort()
-            return
-        self._conversation.advance(Phase.HANDSHAKE)
+    def _fail_stream(self, reason: Exception) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.fail(reason)
+
+    # -- TLS --------------------------------------------------------------------
+
+    def _tls_requested(self, id: Identifier) -> None:
+        self._write_plain(Status.OK, "go ahead", id)
+        self._connection.begin_tls()
+        self.setRawMode()
         self.transport.startTLS(self._server.tls)
 
     def handshakeCompleted(self) -> None:
-        """TLS is up: what was known before it does not count."""
-        if self._conversation.phase is not Phase.HANDSHAKE:
+        """TLS is established."""
+        if self._connection.phase is not Phase.HANDSHAKE:
             return
         if not negotiated_ok(self.transport):
-            self._log.warn("{peer} offered another protocol than ours: connection aborted", peer=self.peer)
+            self._log.warn("{peer} negotiated another protocol than homeftp: connection aborted", peer=self.peer)
             self._abort()
             return
-        self._deadlines.tls.met()
-        self._conversation.advance(Phase.UNAUTHENTICATED)
+        self._deadlines.tls.cancel()
+        self._connection.tls_established()
         group_records(self.transport)
-        self._outlet.attach()
+        self._output.attach()
         device = presented_device(self.transport, self._server.tls.identity.ca)
         if device is not None:
             self._identifying = True
-            self._adjust()
+            self._update_reading()
             Deferred.fromCoroutine(self.session.authenticator.identify(device)).addCallback(self._identified)
 
     def _identified(self, _: None) -> None:
-        """It is known who the device is; until now nothing was looked at."""
+        """The device has been looked up: until now no request was read."""
         self._identifying = False
-        self._adjust()
+        self._update_reading()
 
     def secret(self) -> bytes:
-        """What only the two ends of this TLS session know."""
+        """A value that only the two ends of this TLS session know."""
         return pairing_secret(self.transport)
 
-    # -- bytes ---------------------------------------------------------------
+    # -- bytes ------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes from the client."""
         if self._aborted:
-            return  # TLS hands on the rest of what had been read
+            return  # TLS still delivers what it had read
         self._received += len(data)
-        super().dataReceived(data)
-        if self._conversation.phase is not Phase.CLOSING:
-            self._watch_input()
-        elif self._deadlines.lingering and self._received - self._received_at_goodbye > GOODBYE_BYTES:
-            self._expire("it goes on sending after the goodbye")
-
-    def lineReceived(self, line: bytes) -> None:
-        """One request's line."""
-        if self._conversation.phase is Phase.HANDSHAKE:
-            # Behind a wrapper handshakeCompleted is not called; a delivered line is proof as well.
+        if self._connection.phase is Phase.HANDSHAKE:
+            # Behind a wrapper (haproxy:) handshakeCompleted is not called; bytes that arrive prove the handshake too.
             self.handshakeCompleted()
-        super().lineReceived(line)
+        super().dataReceived(data)
+        if self._connection.phase is not Phase.CLOSING:
+            self._watch_input()
+        elif self._deadlines.lingering and self._received - self._received_at_close > GOODBYE_BYTES:
+            self._expire("the client goes on sending after the last answer")
 
-    def _begin(self, request: Request) -> None:
-        if self._conversation.phase is not Phase.PLAIN:
-            super()._begin(request)
-            return
-        refused = self._conversation.refusal(request.request_type)
-        if refused is not None or request.content_length:
-            self._fault(refused or BadRequest("STARTTLS has no payload"))
-        else:
-            self._starttls(request.id)
-
-    def _came_whole(self) -> None:
+    def _input_completed(self) -> None:
         self._deadlines.input.end()
 
-    # -- requests ------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------
 
-    def _admit(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        """Put a request, whole or with its payload still to come, into the pipeline."""
+    def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
         self._enqueue(self.session.route(request), request.request_type, request.id, payload, weight)
 
     def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, weight: int = 0) -> None:
-        resolution = Resolution(id, self._outlet, self._pipeline.flush)
-        self._pipeline.add(Exchange(request_type, route, payload, resolution, self._overdue, weight))
-        self._adjust()
+        resolution = Resolution(id, self._output, self._pipeline.flush)
+        self._pipeline.add(Exchange(request_type, route, payload, resolution, self._stuck_requests, weight))
+        self._update_reading()
 
-    def _fault(self, refusal: Refusal, id: Identifier = None) -> None:
-        """The stream cannot be trusted any more: answer once, after what came before, and close."""
-        if self._conversation.phase is Phase.PLAIN:
-            if not isinstance(refusal, TLSRequired):
-                refusal = TLSRequired('nothing is answered before TLS: send {"request_type": "STARTTLS"} first')
-            self._say(refusal.status, refusal.message)
-            self._close_phase()
-            self._close()
+    def _violation(self, violation: Violation) -> None:
+        if violation.must_abort:
+            self._log.warn("{peer} sent {what}: connection aborted", peer=self.peer, what=violation.message)
+            self._abort()
             return
-        self._close_phase()
-        self._enqueue(refuse(refusal), "", id, WholePayload())
+        # Never the line itself: it may be a LOGIN with a comma too many.
+        self._log.info(
+            "bad line of {size} bytes from {peer}: {fault}",
+            size=violation.size,
+            peer=self.peer,
+            fault=violation.message,
+        )
+        self._refuse_and_close(refusal(violation.status, violation.message))
 
-    # -- what the session asks -------------------------------------------------
+    def _refuse_and_close(self, refused: Refusal, id: Identifier = None) -> None:
+        """Answer with a refusal behind all earlier answers, read nothing more, and close."""
+        plain = self._connection.phase is Phase.PLAIN
+        self._connection.close()
+        if plain:
+            self._write_plain(refused.status, refused.message)
+            self._close()
+        else:
+            self._enqueue(refuse(refused), "", id, WholePayload())
+
+    def _write_plain(self, status: int, message: str, id: Identifier = None) -> None:
+        """Send a line before TLS."""
+        self.transport.write(response_line(status, message, id=id))
+
+    # -- for the session and the server -----------------------------------------
 
     def finish(self) -> None:
-        """Take no more requests, those that wait already neither; close when this one has been answered."""
-        self._close_phase()
+        """Accept no more requests, drop those that have not begun, and close when the current one is answered."""
+        self._connection.close()
         self._stream = None
-        self._pipeline.cut()
+        self._pipeline.drop_waiting()
 
     def logged_in(self) -> None:
-        """The client has logged in."""
-        self._deadlines.login.met()
+        """The client is authenticated."""
+        self._deadlines.login.cancel()
         self._server.connections.authenticated(self)
 
     def disconnect(self) -> None:
-        """Access was revoked: close at once, and keep nothing of what is in progress."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.fail(ConnectionLost("the client's access was revoked"))
+        """Access was revoked: close at once, and keep nothing of an upload in progress."""
+        self._fail_stream(ConnectionLost("access was revoked"))
         self._abort()
 
     def stop(self) -> None:
-        """The server is stopping: finish what is in flight, and close."""
+        """The server is stopping: finish what is in flight, then close."""
         self.session.stopping = True
-        self._adjust()
+        self._update_reading()
 
-    # -- pace ------------------------------------------------------------------
+    # -- pace -------------------------------------------------------------------
 
-    def _may_write(self) -> bool:
-        return not self._outlet.paused
+    def _can_write(self) -> bool:
+        return not self._output.paused
 
     def _output_paused(self) -> None:
         self._deadlines.output.begin()
@@ -252,48 +250,54 @@ class ServerProtocol(RequestReceiver):
         self._deadlines.output.end()
         self._pipeline.flush()
 
-    def _broken(self, failure: Failure) -> None:
-        """A payload could not be sent whole; its length was promised, so the connection ends here."""
+    def _output_failed(self, failure: Failure) -> None:
+        """A payload could not be sent whole. Its length was promised, so the connection must end."""
         if failure.check(Refusal):
-            self._log.info("an answer to {peer} broke off: {why}", peer=self.peer, why=failure.getErrorMessage())
+            self._log.info(
+                "sending to {peer} failed: {reason}; connection aborted",
+                peer=self.peer,
+                reason=failure.getErrorMessage(),
+            )
         else:
-            self._log.failure("an answer to {peer} broke off", failure, peer=self.peer)
+            self._log.failure("sending to {peer} failed; connection aborted", failure, peer=self.peer)
         self._abort()
 
     def _input_stalled(self) -> None:
-        """A line or a payload was begun and does not come."""
+        """A line or a payload has begun and does not go on."""
         self._log.info("{peer} stalled", peer=self.peer)
         late = TimedOut(f"the request stalled for {self._limits.stall_seconds:.0f} seconds")
         stream, self._stream = self._stream, None
-        self.setRawMode()
         if stream is not None and not stream.discarding:
-            self._close_phase()
+            self._connection.close()
             stream.fail(late)
-        else:
-            self._fault(late, None if self._request is None else self._request.id)
+            return
+        request = self._connection.incomplete_request if stream is None else None
+        self._refuse_and_close(late, None if request is None else request.id)
 
     def _watch_input(self) -> None:
-        """Whether the client owes the rest of a line or a payload."""
-        if not self.paused and (self._missing or (self.line_mode and self._buffer)):
+        """Watch for a stall while the client owes the rest of a line or a payload."""
+        # Before TLS the bytes of a line that is not complete are in the line buffer.
+        incomplete = self._connection.incomplete or self._connection.phase is Phase.PLAIN
+        if incomplete and not self.paused:
             self._deadlines.input.begin()
         else:
             self._deadlines.input.end()
 
-    def _adjust(self) -> None:
-        """Stop or go on reading, and close when all is done: what follows from the state of the moment."""
+    def _update_reading(self) -> None:
+        """Pause or resume reading, or close when all is done: whatever the present state asks for."""
         if self.session.gone:
             return
-        ending = self.session.stopping or self._conversation.phase is Phase.CLOSING
+        ending = self.session.stopping or self._connection.phase is Phase.CLOSING
         if ending and not len(self._pipeline) and self._stream is None:
             self._close()
             return
-        # Once there are too many it waits until half of them have been answered: to stop and go for each costs more.
-        few = 2 if self.paused else 1
+        # Reading resumes at half the limits: to pause and resume for each request costs more.
+        factor = 2 if self.paused else 1
         full = (
             self._identifying
-            or self._conversation.phase is Phase.CLOSING  # nothing is looked at any more: it may wait for the goodbye
-            or len(self._pipeline) * few >= self._limits.in_flight
-            or self._pipeline.weight * few >= self._limits.buffered
+            or self._connection.phase is Phase.CLOSING  # nothing more is read before the last answer
+            or len(self._pipeline) * factor >= self._limits.in_flight
+            or self._pipeline.weight * factor >= self._limits.buffered
             or (self._stream is not None and self._stream.full)
         )
         if full and not self.paused:
@@ -303,15 +307,11 @@ class ServerProtocol(RequestReceiver):
             self.resumeProducing()
 
     def _close(self) -> None:
-        """Say goodbye; a peer that does not answer that is cut off after a while."""
+        """Close in good order; a client that does not close its end is disconnected after a while."""
         if not self._deadlines.lingering:
-            self._received_at_goodbye = self._received
+            self._received_at_close = self._received
             self._deadlines.linger()
-            self._outlet.detach()
+            self._output.detach()
             if self.paused:
                 self.resumeProducing()
             self.transport.loseConnection()
-
-    def _say(self, status: int, message: str, id: Identifier = None) -> None:
-        """A line before TLS."""
-        self.transport.write(encode_response(status, message, id=id) + b"\n")

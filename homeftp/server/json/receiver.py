@@ -1,167 +1,131 @@
-"""Bytes to requests: where one ends and the next begins, and what is done with one that is none.
+"""Bytes to requests: the protocol's side of the sans-IO connection.
 
-A line is decoded, and the bytes behind it are its payload: gathered first
-where there are few, and else handed on as they come. What a request means, and
-when a client has to wait, is not looked at here.
+Before TLS the protocol is in line mode, and what follows the first line is
+taken out of the line buffer, for the rules of STARTTLS to judge. From the
+handshake on it is in raw mode: all bytes go to `ServerConnection`, which finds
+the requests in them. What a request means, and when a client has to wait, is
+decided elsewhere.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 
-from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER, SMALL_FILE
-from homeftp.errors import Refusal, TooLarge
+from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IPayload
 from homeftp.server.json.payload import StreamPayload, WholePayload
-from homeftp.wire.codec import decode_request
+from homeftp.wire.connection import ServerConnection
+from homeftp.wire.events import MessageReceived, PayloadReceived, TLSRequested, Violation
 from homeftp.wire.messages import Identifier, Request
-from homeftp.wire.parser import whole_request
-from homeftp.wire.states import ConnectionState, Phase
+from homeftp.wire.states import ConnectionState
 
 
 class BufferedTransport(Protocol):
-    """What is asked of a transport here."""
+    """A transport whose reads have a size."""
 
     bufferSize: int
-    """The bytes that it reads at once."""
+    """Bytes that it reads at once."""
 
 
 class RequestReceiver(LineReceiver):
-    """Finds the requests in what a client sends. Its connection says what becomes of them."""
+    """Finds the requests in what a client sends, and gives each to a method of the subclass."""
 
     transport: BufferedTransport  # type: ignore[assignment]
     delimiter = b"\n"
-    MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may stand before the LF
-    _log = Logger()
+    MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may precede the LF
 
-    def __init__(self, conversation: ConnectionState, budget: MemoryBudget, peer: str) -> None:
-        self._conversation = conversation
+    def __init__(self, state: ConnectionState, budget: MemoryBudget) -> None:
+        self._connection = ServerConnection(state)
         self._budget = budget
-        self.peer = peer
-        self._request: Request | None = None
-        self._gathered: list[bytes] = []
-        self._missing = 0
         self._stream: StreamPayload | None = None
+        self._processing = False
 
-    # -- what the connection does with them ------------------------------------
+    # -- for the subclass to define ---------------------------------------------
 
-    def _admit(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        """A request, whole or with its payload still to come; `weight` are the bytes that are held for it."""
+    def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
+        """A request, with its payload whole or still arriving; `weight` bytes are held in memory for it."""
         raise NotImplementedError
 
-    def _fault(self, refusal: Refusal, id: Identifier = None) -> None:
-        """The stream cannot be trusted any more."""
+    def _tls_requested(self, id: Identifier) -> None:
+        """STARTTLS: answer and begin the handshake, before anything else is done."""
         raise NotImplementedError
 
-    def _came_whole(self) -> None:
-        """A line or a payload that was begun has ended."""
+    def _violation(self, violation: Violation) -> None:
+        """The client broke the protocol."""
         raise NotImplementedError
 
-    def _adjust(self) -> None:
-        """A payload has come to hold as much as it may, or less again."""
+    def _input_completed(self) -> None:
+        """A line or a payload that had begun is complete."""
         raise NotImplementedError
 
-    # -- bytes -----------------------------------------------------------------
+    def _update_reading(self) -> None:
+        """A stream's payload holds as much as it may, or less again."""
+        raise NotImplementedError
 
-    def dataReceived(self, data: bytes) -> None:
-        """Bytes from the client."""
-        if self._stream is not None and not self.paused and not self._buffer and len(data) < self._missing:
-            self._fill(self._stream, data)  # most of what ever comes; LineReceiver would only hand it on
-            return
-        if self.line_mode and not self._busyReceiving and self._conversation.phase is Phase.AUTHENTICATED:
-            data = self._take_whole(data)
-        super().dataReceived(data)
-
-    def _take_whole(self, data: bytes) -> bytes:
-        """Admit the requests that are there whole; gives the rest. LineReceiver would copy all of it for each."""
-        data, self._buffer = self._buffer + data, b""
-        start = 0
-        busy, self._busyReceiving = self._busyReceiving, True  # what is resumed meanwhile goes on here
-        try:
-            while not self.paused and self._conversation.phase is Phase.AUTHENTICATED:
-                taken = whole_request(data, start)
-                if taken is None:
-                    break
-                request, payload, start = taken
-                self._came_whole()
-                self._admit(request, WholePayload(payload), len(payload))
-        finally:
-            self._busyReceiving = busy
-        return data[start:]
-
-    # -- lines -----------------------------------------------------------------
+    # -- bytes ------------------------------------------------------------------
 
     def lineReceived(self, line: bytes) -> None:
-        """One request's line."""
-        if self._conversation.phase is Phase.CLOSING:
-            return
-        self._came_whole()
-        try:
-            line = line.removesuffix(b"\r")
-            if len(line) > MAX_REQUEST_LINE:
-                raise TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes")
-            request = decode_request(line)
-        except Refusal as refusal:
-            # Never the line itself: it may be a LOGIN with a comma too many.
-            self._log.info(
-                "bad line of {size} bytes from {peer}: {fault}", size=len(line), peer=self.peer, fault=refusal.message
-            )
-            self._fault(refusal)
-            return
-        self._begin(request)
+        """The first line, before TLS. What came with it is taken along: an attack, unless the line is at fault."""
+        self.rawDataReceived(line + b"\n" + self.clearLineBuffer())
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """A line without end: the stream cannot be trusted any more."""
-        self.clearLineBuffer()
-        if self._conversation.phase is not Phase.CLOSING:
-            self._log.info("endless line from {peer}", peer=self.peer)
-            self._fault(TooLarge(f"the line has more than {MAX_REQUEST_LINE} bytes"))
-
-    # -- payloads --------------------------------------------------------------
-
-    def _begin(self, request: Request) -> None:
-        """What follows is this request's payload."""
-        self._missing = request.content_length
-        if self._missing == 0:
-            self._admit(request, WholePayload())
-        elif self._missing <= SMALL_FILE:
-            self._request = request
-            self.setRawMode()
-        else:
-            self._stream = StreamPayload(self._missing, self._adjust, self._budget)
-            self.transport.bufferSize = max(READ_BUFFER, self._budget.piece // 2)
-            self.setRawMode()
-            self._admit(request, self._stream)
+        """A line that is too long, before TLS."""
+        self.rawDataReceived(line)
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Bytes of a payload, and perhaps of what follows it."""
-        if self._conversation.phase is Phase.CLOSING and self._stream is None:
+        """Bytes from the client."""
+        if self._stream is not None and self._connection.skip_payload(len(data)):
+            self._stream.deliver(data)
             return
-        mine, rest = data[: self._missing], data[self._missing :]
-        if self._stream is not None:
-            self._fill(self._stream, mine)
-        else:
-            self._missing -= len(mine)
-            self._gathered.append(mine)
-        if self._missing:
-            return
-        self._came_whole()
-        request, self._request = self._request, None
-        if request is not None:
-            payload, self._gathered = b"".join(self._gathered), []
-            self._admit(request, WholePayload(payload), len(payload))
-        self._stream = None
-        self.transport.bufferSize = READ_BUFFER
-        self.line_mode = 1
-        self.setLineMode(self._take_whole(rest))
+        self._connection.receive_data(data)
+        self._process_events()
 
-    def _fill(self, stream: StreamPayload, data: bytes) -> None:
-        """Bytes of a large payload."""
-        self._missing -= len(data)
-        stream.deliver(data)
-        if stream.full:
-            self._adjust()
+    def resumeProducing(self) -> None:
+        """Go on reading, first what has been received already."""
+        super().resumeProducing()
+        self._process_events()
+
+    def _process_events(self) -> None:
+        """Handle every event that there is, unless reading is paused.
+
+        What handles an event may resume reading, and so call this again: then the outer loop goes on.
+        """
+        if self._processing:
+            return
+        self._processing = True
+        try:
+            while not self.paused and (event := self._connection.next_event()) is not None:
+                if isinstance(event, MessageReceived):
+                    self._message_received(event)
+                elif isinstance(event, PayloadReceived):
+                    self._payload_received(event)
+                elif isinstance(event, TLSRequested):
+                    self._tls_requested(event.id)
+                elif isinstance(event, Violation):
+                    self._violation(event)
+        finally:
+            self._processing = False
+
+    # -- requests ---------------------------------------------------------------
+
+    def _message_received(self, event: MessageReceived[Request]) -> None:
+        self._input_completed()
+        payload = event.payload
+        if payload is not None:
+            self._request_received(event.message, WholePayload(payload), len(payload))
+            return
+        self._stream = StreamPayload(event.message.content_length, self._update_reading, self._budget)
+        self.transport.bufferSize = max(READ_BUFFER, self._budget.piece // 2)
+        self._request_received(event.message, self._stream)
+
+    def _payload_received(self, event: PayloadReceived) -> None:
+        stream = self._stream
+        if event.last:
+            self._input_completed()
+            self._stream = None
+            self.transport.bufferSize = READ_BUFFER
+        if stream is not None:
+            stream.deliver(event.data)

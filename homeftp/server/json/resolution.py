@@ -10,10 +10,10 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import MAX_RESPONSE_LINE, TLS_WRITE
+from homeftp.config import TLS_WRITE
 from homeftp.interfaces import IPayload, IResolution
 from homeftp.status import Status
-from homeftp.wire.codec import encode_response
+from homeftp.wire.codec import response_line
 from homeftp.wire.messages import Identifier
 
 
@@ -29,7 +29,7 @@ class _Way(Protocol):
 class OutputBuffer:
     """The way out of one connection: says whether the client keeps up, and lets writers wait until it does.
 
-    `resumed` is called when the client has read enough for more; `broken`
+    `resumed` is called when the client has read enough for more; `failed`
     gets the failure of a payload that could not be sent whole. The transport
     pauses and resumes it as any push producer.
     """
@@ -40,10 +40,10 @@ class OutputBuffer:
         *,
         paused: Callable[[], None],
         resumed: Callable[[], None],
-        broken: Callable[[Failure], None],
+        failed: Callable[[Failure], None],
     ) -> None:
         self._transport = transport
-        self._on_broken = broken
+        self._on_failed = failed
         self._on_paused = paused
         self._on_resumed = resumed
         self._waiting: list[Deferred[None]] = []
@@ -77,10 +77,10 @@ class OutputBuffer:
         if self.lost:
             raise ConnectionLost("the client went away")
 
-    def break_off(self, failure: Failure) -> None:
+    def fail(self, failure: Failure) -> None:
         """A payload whose size has been promised ends early: what follows could not be told from it."""
         self.lost = True
-        self._on_broken(failure)
+        self._on_failed(failure)
 
     def pauseProducing(self) -> None:
         """The transport's buffer is full."""
@@ -108,9 +108,9 @@ class OutputBuffer:
 class Resolution:
     """The answer to one request. `finished` is called once, when it has been resolved."""
 
-    def __init__(self, id: Identifier, outlet: OutputBuffer, finished: Callable[[], None]) -> None:
+    def __init__(self, id: Identifier, output: OutputBuffer, finished: Callable[[], None]) -> None:
         self._id = id
-        self._outlet = outlet
+        self._output = output
         self._finished = finished
         self._turn = False
         self._waiting: list[Deferred[None]] = []
@@ -132,9 +132,9 @@ class Resolution:
     @property
     def waits(self) -> bool:
         """Whether it can do nothing at the moment: the answers before it are not out, or the client does not read."""
-        return self._outlet.paused or (not self._turn and (self.resolved or bool(self._waiting)))
+        return self._output.paused or (not self._turn and (self.resolved or bool(self._waiting)))
 
-    def take_turn(self) -> None:
+    def reach_head(self) -> None:
         """Every request before this one has been answered."""
         self._turn = True
         waiting, self._waiting = self._waiting, []
@@ -149,10 +149,10 @@ class Resolution:
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
             await waiting
-        await self._outlet.ready()
+        await self._output.ready()
         self._write(self._line(Status.OK, message, body, payload, more=True))
         await self._stream(payload)
-        await self._outlet.ready()
+        await self._output.ready()
 
     def resolve(
         self, status: int, message: str, body: dict[str, Any] | None = None, payload: IPayload | bytes | None = None
@@ -181,12 +181,7 @@ class Resolution:
         self, status: int, message: str, body: dict[str, Any] | None, payload: IPayload | bytes | None, *, more: bool
     ) -> bytes:
         size = 0 if payload is None else len(payload) if isinstance(payload, bytes) else payload.size
-        if size < 0:
-            raise ValueError(f"a payload has {size} bytes")
-        line = encode_response(Status(status), message, body, id=self._id, content_length=size, more=more)
-        if len(line) > MAX_RESPONSE_LINE:
-            raise ValueError(f"a response's line has {len(line)} bytes: {MAX_RESPONSE_LINE} are allowed")
-        return line + b"\n"
+        return response_line(status, message, body, id=self._id, content_length=size, more=more)
 
     async def _stream(self, payload: IPayload | bytes | None) -> None:
         """The bytes behind a line that has been sent; raises `ConnectionLost` when they cannot be sent whole."""
@@ -200,7 +195,7 @@ class Resolution:
         except ConnectionLost:
             raise
         except Exception as error:
-            self._outlet.break_off(Failure())
+            self._output.fail(Failure())
             raise ConnectionLost("the answer broke off") from error
 
     async def _pieces(self, payload: IPayload) -> None:
@@ -216,9 +211,9 @@ class Resolution:
     async def _slices(self, data: bytes) -> None:
         """Pieces of the size that TLS is fastest with, as the client reads them."""
         for start in range(0, len(data), TLS_WRITE):
-            await self._outlet.ready()
+            await self._output.ready()
             self._write(data[start : start + TLS_WRITE])
 
     def _write(self, data: bytes) -> None:
         self.written += len(data)
-        self._outlet.write(data)
+        self._output.write(data)

@@ -66,7 +66,7 @@ class StuckRequestLog:
         """It is over. What ended at once need never have begun."""
         self._under_way.pop(work, None)
 
-    def cut_off(self) -> None:
+    def log_aborted(self) -> None:
         """The server cannot wait for any of it: name it all."""
         for work, seen in self._under_way.items():
             self._log.warn(
@@ -80,7 +80,7 @@ class StuckRequestLog:
         """Watch no more."""
         self._under_way.clear()
         if self._timer is not None:
-            self._timer.met()
+            self._timer.cancel()
             self._timer = None
 
     def _arm(self) -> None:

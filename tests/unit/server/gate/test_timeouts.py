@@ -23,12 +23,12 @@ class DeadlineTests(SynchronousTestCase):
         self.clock.advance(0.1)
         self.clock.advance(100)
         self.assertEqual(len(self.expired), 1)
-        self.deadline.met()
+        self.deadline.cancel()
 
     def test_met(self) -> None:
         """What was met does not expire, and leaves no timer."""
-        self.deadline.met()
-        self.deadline.met()
+        self.deadline.cancel()
+        self.deadline.cancel()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.clock.advance(100)
         self.assertEqual(len(self.expired), 0)

@@ -64,14 +64,14 @@ class StreamPayloadTests(SynchronousTestCase):
     """A payload that is arriving."""
 
     def setUp(self) -> None:
-        self.drained = 0
+        self.changes = 0
         self.budget = MemoryBudget(PIECE)
 
     def stream(self, size: int) -> StreamPayload:
-        def drained() -> None:
-            self.drained += 1
+        def changed() -> None:
+            self.changes += 1
 
-        return StreamPayload(size, drained, self.budget)
+        return StreamPayload(size, changed, self.budget)
 
     def test_interface(self) -> None:
         """It is what it says."""
@@ -106,9 +106,10 @@ class StreamPayloadTests(SynchronousTestCase):
         payload = self.stream(10 * PIECE)
         payload.deliver(bytes(PIECE))
         self.assertTrue(payload.full)
+        self.assertEqual(self.changes, 1)
         self.successResultOf(Deferred.fromCoroutine(payload.read()))
         self.assertFalse(payload.full)
-        self.assertEqual(self.drained, 1)
+        self.assertEqual(self.changes, 2)
 
     def test_failure(self) -> None:
         """What ended the stream early reaches the reader, now and later."""

@@ -92,9 +92,9 @@ class PipelineTests(SynchronousTestCase):
             Written(self.written),
             paused=lambda: None,
             resumed=lambda: self.pipeline.flush(),
-            broken=self.broken.append,
+            failed=self.broken.append,
         )
-        self.pipeline = Pipeline(may_write=lambda: not self.outlet.paused, settled=lambda: None)
+        self.pipeline = Pipeline(can_write=lambda: not self.outlet.paused, flushed=lambda: None)
         self.overdue = StuckRequestLog(Clock(), 60, "somebody")
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
@@ -198,7 +198,7 @@ class PipelineTests(SynchronousTestCase):
         self.add("c", reads("a"))
         sending = Deferred.fromCoroutine(self.work["b"][1].send({}))
         self.outlet.stopProducing()
-        self.pipeline.abandon()
+        self.pipeline.disconnect()
         self.failureResultOf(sending, ConnectionLost)
         self.end("a")
         self.assertEqual(self.begun, ["a"])

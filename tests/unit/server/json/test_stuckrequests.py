@@ -140,7 +140,7 @@ class OverdueTests(SynchronousTestCase):
     def test_slow_reader(self) -> None:
         """So is an answer that is read slowly."""
         self.connection.send("SLOW", {"rel_endpoint": "a"})
-        self.connection.protocol._outlet.pauseProducing()
+        self.connection.protocol._output.pauseProducing()
         self.connection.protocol._deadlines.output.end()
         self.wait(1000)
         self.assertEqual(self.warnings, [])

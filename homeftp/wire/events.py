@@ -1,0 +1,81 @@
+"""What a connection tells the code that moves its bytes: one class for each event, in both roles.
+
+Only values are here: parser.py and connection.py make them.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import attrs
+
+from homeftp.errors import Refusal
+from homeftp.status import Status
+from homeftp.wire.messages import Identifier, Request, Response
+
+M = TypeVar("M", bound=Request | Response)
+
+
+@attrs.frozen
+class MessageReceived(Generic[M]):
+    """A line that is a message, and its payload where that is complete."""
+
+    message: M
+    payload: bytes | None
+    """The whole payload; None: it follows in `PayloadReceived` events."""
+    line: bytes
+    """The line without its ending."""
+
+
+@attrs.frozen
+class PayloadReceived:
+    """The next bytes of the payload of the last message."""
+
+    data: bytes
+    last: bool
+    """Whether the payload is complete now."""
+
+
+@attrs.frozen
+class RequestAnswered:
+    """The oldest open request of a client has got its last response, and all of that one's payload."""
+
+
+@attrs.frozen
+class TLSRequested:
+    """The client asks for TLS: answer, and begin the handshake at once."""
+
+    id: Identifier
+
+
+@attrs.frozen
+class TLSAccepted:
+    """The server accepts TLS: begin the handshake at once."""
+
+
+@attrs.frozen
+class Refused:
+    """The server refuses the connection as a whole: it answers no request, but says why it ends."""
+
+    refusal: Refusal
+
+
+@attrs.frozen
+class Violation:
+    """The peer broke the protocol: nothing that follows can be trusted, and nothing more is parsed."""
+
+    status: Status
+    """What a server answers."""
+    message: str
+    size: int = 0
+    """Bytes of the line that is at fault, as far as it was received."""
+    must_abort: bool = False
+    """Whether not even an answer may be sent: somebody may be injecting bytes."""
+
+
+@attrs.frozen
+class EndOfInput:
+    """The peer sends nothing more."""
+
+    complete: bool
+    """Whether the last message was complete; one that was cut short must not be taken as whole."""
