@@ -113,22 +113,38 @@ class ListingTests(SynchronousTestCase):
 class ExampleTests(SynchronousTestCase):
     """Programs in the documentation do what is said of them."""
 
-    def test_library(self) -> None:
-        """The example of the client's library adds a line to a file that is not there, and to one that is."""
-        server = ServerProcess()
-        self.addCleanup(server.end)
-        where = f"tcp:127.0.0.1:{server.ports[0]}"
+    def setUp(self) -> None:
+        self.server = ServerProcess()
+        self.addCleanup(self.server.end)
+
+    def run_example(self, name: str, argument: str) -> str:
+        """Run an example of the client library; gives what it prints."""
+        address = f"tcp:127.0.0.1:{self.server.ports[0]}"
+        done = subprocess.run(
+            [sys.executable, str(DOCS / "client" / name), address, self.server.ca_file, "ann", argument],
+            input=PASSWORD + "\n",
+            capture_output=True,
+            text=True,
+            timeout=WITHIN,
+            env=environment(),
+        )
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def test_add_line(self) -> None:
+        """add_line.py adds a line to a file that does not exist, and to one that does."""
         for line, size in (("milk", 5), ("bread", 11)):
-            done = subprocess.run(
-                [sys.executable, str(DOCS / "client" / "add_line.py"), where, server.ca_file, "ann", line],
-                input=PASSWORD + "\n",
-                capture_output=True,
-                text=True,
-                timeout=WITHIN,
-                env=environment(),
-            )
-            self.assertEqual((done.stdout, done.stderr), (f"shopping.txt has {size} bytes now\n", ""))
-        self.assertEqual(Path(server.path("shopping.txt")).read_text(), "milk\nbread\n")
+            self.assertEqual(self.run_example("add_line.py", line), f"shopping.txt has {size} bytes now\n")
+        self.assertEqual(Path(self.server.path("shopping.txt")).read_text(), "milk\nbread\n")
+
+    def test_push_folder(self) -> None:
+        """push_folder.py sends a folder, and the second time nothing."""
+        folder = Path(self.mktemp()).absolute() / "photos"
+        folder.mkdir(parents=True)
+        (folder / "a.jpg").write_bytes(b"content")
+        self.assertEqual(self.run_example("push_folder.py", str(folder)), "new a.jpg\nnew .\n7 bytes sent\n")
+        self.assertEqual(self.run_example("push_folder.py", str(folder)), "same a.jpg\n0 bytes sent\n")
+        self.assertEqual(Path(self.server.path("photos/a.jpg")).read_bytes(), b"content")
 
 
 class TableTests(SynchronousTestCase):
