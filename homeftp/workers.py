@@ -1,18 +1,17 @@
-"""The fixed pool of threads that does everything that blocks, and its stand-in for tests.
+"""The fixed pool of threads that runs everything that blocks, and its stand-in for tests.
 
-One Twisted thread pool of a size that never changes, with a bound on what may
-wait: the pool's own queue has none. Results come back to the reactor in
-bunches: one wake-up of the reactor carries all that finished meanwhile.
+Jobs go through `twisted.internet.threads.deferToThreadPool` on one pool whose size never changes. The pool's own queue
+has no bound, so the bound is in front of it. docs/decisions/workers has the measurements.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
 from typing import Any, Callable, Generic, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
@@ -26,15 +25,13 @@ R = TypeVar("R")
 
 @implementer(IWorkers)
 class ThreadWorkers:
-    """`size` threads, and room for `queue` jobs that wait for one."""
+    """`size` threads, and a queue of `queue` jobs that wait for one."""
 
     def __init__(self, reactor: IReactorFromThreads, *, size: int, queue: int, name: str) -> None:
         self.size = size
         self._reactor = reactor
         self._bound = size + queue
         self._pending = 0
-        self._lock = Lock()
-        self._finished: list[tuple[Deferred[Any], Any]] = []
         self._idle: list[Deferred[None]] = []
         self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
 
@@ -50,51 +47,34 @@ class ThreadWorkers:
         """Fires when no job runs or waits."""
         idle: Deferred[None] = Deferred()
         self._idle.append(idle)
-        self._tell_idle()
+        self._report_idle()
         return idle
-
-    def _tell_idle(self) -> None:
-        while self._idle and not self._pending:
-            self._idle.pop().callback(None)
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool; fails with `Busy` when the queue is full."""
         if self._pending >= self._bound:
-            return fail(Busy("the server has too much to do at the moment: try again in a while"))
+            return fail(Busy("the server is too busy: try again later"))
         return self.run_unbounded(job, *args)
 
     def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Call `job(*args)` in the pool, however much waits there."""
+        """Call `job(*args)` in the pool, however many jobs wait there."""
         self._pending += 1
-        answer: Deferred[T] = Deferred()
-        self._pool.callInThread(self._work, answer, job, args)
-        return answer
+        return deferToThreadPool(self._reactor, self._pool, job, *args).addBoth(self._ended)
 
-    def _work(self, answer: Deferred[Any], job: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """In a thread: do the job and leave its result where the reactor finds it."""
-        try:
-            result = job(*args)
-        except BaseException:  # noqa: BLE001 - whatever a job raises is its result
-            result = Failure()
-        with self._lock:
-            self._finished.append((answer, result))
-            first = len(self._finished) == 1
-        if first:
-            self._reactor.callFromThread(self._deliver)
+    def _ended(self, result: T) -> T:
+        self._pending -= 1
+        if self._idle:
+            self._reactor.callFromThread(self._report_idle)  # after what waits for this result: it may need more jobs
+        return result
 
-    def _deliver(self) -> None:
-        """On the reactor's thread: hand out all that has finished since the last time."""
-        with self._lock:
-            finished, self._finished = self._finished, []
-        self._pending -= len(finished)
-        for answer, result in finished:
-            answer.callback(result)
-        self._tell_idle()
+    def _report_idle(self) -> None:
+        while self._idle and not self._pending:
+            self._idle.pop().callback(None)
 
 
 @implementer(IWorkers)
 class InlineWorkers:
-    """Does each job at once, where it is asked for: for tests."""
+    """Runs each job at once, on the calling thread: for tests."""
 
     size = 1
 
@@ -106,12 +86,11 @@ class InlineWorkers:
 
 
 class Batcher(Generic[T, R]):
-    """Turns single items into jobs of many: what comes while a job runs makes up the next one.
+    """Runs single items as jobs of many: the items that come while a job runs make up the next one.
 
     `job` gets a sequence of items and returns as many results, in order; a
     result that is an exception fails its own item only. At most `limit` items
-    go into one job. Nothing waits for company: with no job running, an item
-    starts one at once.
+    go into one job. No item waits for others: while no job runs, it starts one.
     """
 
     def __init__(self, workers: IWorkers, job: Callable[[Sequence[T]], Sequence[R | Exception]], *, limit: int) -> None:
@@ -134,9 +113,9 @@ class Batcher(Generic[T, R]):
         self._running = bool(batch)
         if batch:
             done = self._workers.run(self._job, [item for item, _ in batch])
-            done.addBoth(self._spread, batch)
+            done.addBoth(self._distribute, batch)
 
-    def _spread(self, results: Sequence[R | Exception] | Failure, batch: list[tuple[T, Deferred[R]]]) -> None:
+    def _distribute(self, results: Sequence[R | Exception] | Failure, batch: list[tuple[T, Deferred[R]]]) -> None:
         self._next()
         if isinstance(results, Failure):
             for _, answer in batch:
