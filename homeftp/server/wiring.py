@@ -161,8 +161,10 @@ def compose(
     json = JsonFrontEnd(
         listen=settings.listen,
         listen_tls=settings.listen_tls,
-        built_in=list(BUILT_IN.values()),
-        plugins=enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
+        dispatchers=[
+            *(make() for make in BUILT_IN.values()),
+            *enabled(settings.dispatchers, settings.plugin_dirs, BUILT_IN),
+        ],
     )
     return Server(
         context=context,

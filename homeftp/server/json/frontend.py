@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+from typing import Sequence
 
 import attrs
 from twisted.application.service import MultiService
@@ -74,20 +74,18 @@ class JsonFrontEnd:
     listen: Sequence[str]
     """Endpoint descriptions."""
     listen_tls: Sequence[str]
-    built_in: Sequence[Callable[[], IDispatcher]]
-    """Makers of the dispatchers that every server has."""
-    plugins: Sequence[IDispatcher]
-    """Dispatchers of third parties."""
+    dispatchers: Sequence[IDispatcher]
+    """The built-in ones, and those of third parties."""
     plain: list[ListeningService] = attrs.field(factory=list, init=False)
     """The listeners of `listen`."""
     tls: list[ListeningService] = attrs.field(factory=list, init=False)
     """The listeners of `listen_tls`."""
 
     def service(self, context: IServerContext) -> MultiService:
-        """All listeners. Raises `OperatorError` for an endpoint description that is wrong."""
+        """All listeners. Raises `OperatorError` for a wrong endpoint description and for two dispatchers of a type."""
         assert isinstance(context, ServerContext), "it needs more than other front ends, such as pairing"
-        dispatchers = [*(make() for make in self.built_in), *self.plugins]
-        shared = JsonContext(server=context, table=Table(dispatchers), refusals=AuditRateLimit(context.reactor))
+        table, refusals = Table(self.dispatchers), AuditRateLimit(context.reactor)
+        shared = JsonContext(server=context, table=table, refusals=refusals)
         service = MultiService()
         for description in self.listen:
             self.plain.append(listening(context.reactor, description, ServerFactory(shared, immediate_tls=False)))

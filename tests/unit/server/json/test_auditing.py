@@ -7,14 +7,9 @@ import os
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import Deferred
-
-from homeftp.accounts.devices import Devices
-from homeftp.accounts.invitations import InvitationState
 from homeftp.accounts.loginaudit import REFUSALS
 from homeftp.audit import Audit
 from homeftp.config import SMALL_FILE
-from homeftp.crypto.pake import Code
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.model import Change
@@ -22,7 +17,6 @@ from homeftp.status import Status
 from homeftp.wire.codec import decode_response
 from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection, Server
-from tests.unit.server.json.test_pairing import REQUEST, PairCase
 from tests.unit.server.json.test_protocol import LaterWorkers
 from tests.unit.server.test_access import LARGE, AccessCase
 
@@ -198,78 +192,3 @@ class GroupTests(AccessCase):
     def work(self, workers: LaterWorkers) -> None:
         while workers.work():
             pass
-
-
-class LoginTests(PairCase):
-    """Who comes in, and who does not."""
-
-    def last(self) -> dict[str, Any]:
-        """The newest line, without its time."""
-        line = log(self.server)[-1]
-        del line["time"]
-        return line
-
-    def who(self, account: str | None, device: str | None, request: str | None, status: int) -> dict[str, Any]:
-        return {"account": account, "device": device, "address": "192.0.2.1", "request": request, "status": status}
-
-    def test_password(self) -> None:
-        """A login, and one that failed, with the name that was given and without the password."""
-        self.connection.ask("LOGIN", {"username": "bob\n", "password": "hunter22"})
-        self.assertEqual(self.last(), {"event": "login", **self.who(None, None, "LOGIN", 32), "user": "bob\n"})
-        self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD})
-        self.assertEqual(self.last(), {"event": "login", **self.who("ann", None, "LOGIN", 0)})
-        with open(os.path.join(self.server.folder, "audit.jsonl"), encoding="ascii") as file:
-            text = file.read()
-        self.assertFalse([secret for secret in ("hunter22", PASSWORD) if secret in text])
-
-    def test_pairing(self) -> None:
-        """A pairing, and a wrong code: its number, and not its words."""
-        number = self.code.number
-        self.try_code(Code(number, "acorn-acorn"))
-        self.assertEqual(self.last(), {"event": "pairing", **self.who(None, None, "PAIR", 32), "invitation": number})
-        self.try_code(self.code)
-        self.ask({"request": REQUEST, "device": "laptop"})
-        paired = {"event": "pairing", **self.who("ann", "ann-laptop", "PAIR", 0), "invitation": number}
-        self.assertEqual(self.last(), paired)
-
-    def test_device(self) -> None:
-        """A device that comes in by its certificate, one that is paired no more, and a new certificate."""
-        self.try_code(self.code)
-        self.ask({"request": REQUEST, "device": "laptop"})
-        (id,) = [device.id for device in Devices(self.invitations.state).all()]
-        device = self.stranger()
-        self.successResultOf(self.identify(device, id))
-        self.assertEqual(self.last(), {"event": "login", **self.who("ann", "ann-laptop", None, 0)})
-        self.assertEqual(device.ask("RENEW", {"request": REQUEST}).status, Status.OK)
-        self.assertEqual(self.last(), {"event": "renewal", **self.who("ann", "ann-laptop", "RENEW", 0)})
-        self.successResultOf(self.identify(self.stranger(), "f" * 32))
-        self.assertEqual(self.last(), {"event": "login", **self.who(None, None, None, 32), "certificate": "f" * 32})
-        before = len(log(self.server))
-        for _ in range(REFUSALS + 20):
-            self.successResultOf(self.identify(self.stranger(), "f" * 32))
-        self.assertEqual(len(log(self.server)) - before, REFUSALS)
-
-    def test_pairing_unwritable(self) -> None:
-        """A pairing that cannot be noted is none, and its code is good for the next try."""
-        self.try_code(self.code)
-        with mock.patch.object(Audit, "note", side_effect=OSError(28, "No space left on device")):
-            self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.INTERNAL)
-        self.flushLoggedErrors(OSError)
-        self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
-        self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
-
-    def test_device_unwritable(self) -> None:
-        """A device that cannot be noted does not come in, and hears why."""
-        self.try_code(self.code)
-        self.ask({"request": REQUEST, "device": "laptop"})
-        (id,) = [device.id for device in Devices(self.invitations.state).all()]
-        device = self.stranger()
-        with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
-            self.successResultOf(self.identify(device, id))
-        answer = device.ask("PUSH", {"rel_endpoint": "a"})
-        self.assertEqual(answer.status, Status.INTERNAL)
-        self.assertIn("audit log cannot be written (No space left on device)", answer.message)
-        self.assertTrue(device.transport.disconnecting)
-
-    def identify(self, connection: Connection, id: str) -> Any:
-        return Deferred.fromCoroutine(connection.protocol.session.authenticator.identify(id))

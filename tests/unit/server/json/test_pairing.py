@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import fail
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
@@ -15,10 +14,9 @@ from homeftp.accounts.invitations import Invitations, InvitationState
 from homeftp.config import Limits
 from homeftp.crypto.devicecert import new_request
 from homeftp.crypto.pake import Code, PakeExchange, Proofs
-from homeftp.errors import Busy
 from homeftp.status import Status
 from homeftp.wire.messages import Response
-from tests.support.inmemory import PASSWORD, SESSION_SECRET, Connection, Server
+from tests.support.inmemory import SESSION_SECRET, Connection, Server
 
 REQUEST = new_request()[1].decode()
 
@@ -200,31 +198,3 @@ class ThrottleTests(PairCase):
         first = {"invitation": self.code.number, "message": half.message.hex()}
         statuses = [self.ask(first).status for _ in range(101)]
         self.assertEqual(statuses, [Status.OK] * 100 + [Status.BUSY])
-
-    def test_not_looked_at(self) -> None:
-        """A login that was not looked at, the server having too much to do, is no guess."""
-        with mock.patch.object(self.server.portal, "login", return_value=fail(Busy("too much to do"))):
-            for _ in range(50):
-                answer = self.connection.ask("LOGIN", {"username": "ann", "password": "wrong"})
-                self.assertIn("too much to do", answer.message)
-        self.assertEqual(self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.OK)
-
-    def test_login(self) -> None:
-        """The same for passwords; right ones do not count."""
-        for _ in range(50):
-            Connection(self.server)
-        statuses = [
-            self.connection.ask("LOGIN", {"username": "ann", "password": f"wrong {number}"}).status
-            for number in range(1000)
-        ]
-        self.assertEqual(statuses, [Status.LOGIN_FAILED] * 20 + [Status.BUSY] * 980)
-        self.assertEqual(self.stranger().ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.BUSY)
-
-
-class RenewTests(PairCase):
-    """RENEW."""
-
-    def test_without_device(self) -> None:
-        """It is for devices alone, and not before they are known."""
-        self.assertEqual(self.connection.ask("RENEW", {"request": REQUEST}).status, Status.LOGIN_REQUIRED)
-        self.assertEqual(Connection(self.server).ask("RENEW", {"request": REQUEST}).status, Status.BAD_REQUEST)

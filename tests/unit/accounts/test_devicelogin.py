@@ -1,0 +1,42 @@
+"""Device certificates as credentials of the portal."""
+
+from __future__ import annotations
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.error import UnauthorizedLogin
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker, IDeviceCertificate
+from homeftp.accounts.devices import Devices, add_device
+from homeftp.workers import InlineWorkers
+
+
+class DeviceLoginTests(SynchronousTestCase):
+    """The checker."""
+
+    def setUp(self) -> None:
+        state = AccountDatabase(self.mktemp())
+        state.add_account("ann", None)
+        with state.transaction() as connection:
+            self.device = add_device(connection, "1" * 32, "ann", "laptop", 0.0)
+        self.devices = Devices(state)
+        self.checker = DeviceChecker(self.devices, InlineWorkers())
+
+    def test_interfaces(self) -> None:
+        """Checker and credentials are what twisted.cred asks for."""
+        verifyObject(ICredentialsChecker, self.checker)
+        verifyObject(IDeviceCertificate, DeviceCertificate("1" * 32))
+
+    def test_paired(self) -> None:
+        """A paired device gives its account's name, and the credentials know the device then."""
+        credentials = DeviceCertificate("1" * 32)
+        self.assertEqual(self.successResultOf(self.checker.requestAvatarId(credentials)), b"ann")
+        self.assertEqual(credentials.device, self.device)
+
+    def test_not_paired(self) -> None:
+        """An unknown id and a revoked device are refused."""
+        self.failureResultOf(self.checker.requestAvatarId(DeviceCertificate("2" * 32)), UnauthorizedLogin)
+        self.devices.revoke("ann-laptop")
+        self.failureResultOf(self.checker.requestAvatarId(DeviceCertificate("1" * 32)), UnauthorizedLogin)

@@ -1,0 +1,153 @@
+"""LOGIN, RENEW and device certificates over a connection: what is answered, and what is recorded before it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from unittest import mock
+
+from twisted.internet.defer import Deferred, fail
+
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import InvitationState
+from homeftp.accounts.loginaudit import REFUSALS
+from homeftp.audit import Audit
+from homeftp.config import Limits
+from homeftp.crypto.pake import Code
+from homeftp.errors import Busy
+from homeftp.status import Status
+from tests.support import replay
+from tests.support.inmemory import PASSWORD, Connection
+from tests.unit.server.json.test_pairing import REQUEST, PairCase
+
+
+class EndedTests(PairCase):
+    """A connection that ends while its login is checked."""
+
+    def test_login(self) -> None:
+        """The login is closed again: nobody is left to use it."""
+        checked: Deferred[Any] = Deferred()
+        real = self.server.services.logins
+        with mock.patch.object(type(real), "login", return_value=checked):
+            self.connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.connection.protocol.connectionLost()
+        login = self.server.login(self.server.account("ann"))
+        checked.callback(login)
+        self.assertIsNone(self.connection.protocol.session.login)
+        self.assertEqual(real.logins(), [])
+
+    def test_closes(self) -> None:
+        """With a connection its login ends."""
+        connection = Connection(self.server)
+        self.assertEqual(len(self.server.services.logins.logins()), 1, "the control")
+        connection.protocol.connectionLost()
+        self.assertEqual(self.server.services.logins.logins(), [])
+
+
+class ThrottleTests(PairCase):
+    """Guessing passwords from one address."""
+
+    limits = Limits(login_attempts=1000)
+
+    def test_not_looked_at(self) -> None:
+        """A password that was not checked, because the server was busy, does not count as a guess."""
+        with mock.patch.object(self.server.portal, "login", return_value=fail(Busy("too much to do"))):
+            for _ in range(50):
+                answer = self.connection.ask("LOGIN", {"username": "ann", "password": "wrong"})
+                self.assertIn("too much to do", answer.message)
+        self.assertEqual(self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.OK)
+
+    def test_login(self) -> None:
+        """After twenty wrong passwords right ones are refused too; right ones do not count."""
+        for _ in range(50):
+            Connection(self.server)
+        statuses = [
+            self.connection.ask("LOGIN", {"username": "ann", "password": f"wrong {number}"}).status
+            for number in range(1000)
+        ]
+        self.assertEqual(statuses, [Status.LOGIN_FAILED] * 20 + [Status.BUSY] * 980)
+        self.assertEqual(self.stranger().ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.BUSY)
+
+
+class RecordTests(PairCase):
+    """What is recorded of logins, pairings and renewals."""
+
+    def last(self) -> dict[str, Any]:
+        """The newest line, without its time."""
+        line = replay.lines(self.server.folder)[-1]
+        del line["time"]
+        return line
+
+    def who(self, account: str | None, device: str | None, request: str | None, status: int) -> dict[str, Any]:
+        return {"account": account, "device": device, "address": "192.0.2.1", "request": request, "status": status}
+
+    def test_password(self) -> None:
+        """A login, and one that failed, with the name that was given and without the password."""
+        self.connection.ask("LOGIN", {"username": "bob\n", "password": "hunter22"})
+        self.assertEqual(self.last(), {"event": "login", **self.who(None, None, "LOGIN", 32), "user": "bob\n"})
+        self.connection.ask("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.assertEqual(self.last(), {"event": "login", **self.who("ann", None, "LOGIN", 0)})
+        with open(os.path.join(self.server.folder, "audit.jsonl"), encoding="ascii") as file:
+            text = file.read()
+        self.assertFalse([secret for secret in ("hunter22", PASSWORD) if secret in text])
+
+    def test_pairing(self) -> None:
+        """A pairing, and a wrong code: its number, and not its words."""
+        number = self.code.number
+        self.try_code(Code(number, "acorn-acorn"))
+        self.assertEqual(self.last(), {"event": "pairing", **self.who(None, None, "PAIR", 32), "invitation": number})
+        self.try_code(self.code)
+        self.ask({"request": REQUEST, "device": "laptop"})
+        paired = {"event": "pairing", **self.who("ann", "ann-laptop", "PAIR", 0), "invitation": number}
+        self.assertEqual(self.last(), paired)
+
+    def test_device(self) -> None:
+        """A login with a certificate, one of a device that is no longer paired, and a renewed certificate."""
+        self.try_code(self.code)
+        self.ask({"request": REQUEST, "device": "laptop"})
+        (id,) = [device.id for device in Devices(self.invitations.state).all()]
+        device = self.stranger()
+        self.successResultOf(self.identify(device, id))
+        self.assertEqual(self.last(), {"event": "login", **self.who("ann", "ann-laptop", None, 0)})
+        self.assertEqual(device.ask("RENEW", {"request": REQUEST}).status, Status.OK)
+        self.assertEqual(self.last(), {"event": "renewal", **self.who("ann", "ann-laptop", "RENEW", 0)})
+        self.successResultOf(self.identify(self.stranger(), "f" * 32))
+        self.assertEqual(self.last(), {"event": "login", **self.who(None, None, None, 32), "certificate": "f" * 32})
+        before = len(replay.lines(self.server.folder))
+        for _ in range(REFUSALS + 20):
+            self.successResultOf(self.identify(self.stranger(), "f" * 32))
+        self.assertEqual(len(replay.lines(self.server.folder)) - before, REFUSALS)
+
+    def test_pairing_unwritable(self) -> None:
+        """A pairing that cannot be recorded fails, and its code stays open for the next try."""
+        self.try_code(self.code)
+        with mock.patch.object(Audit, "note", side_effect=OSError(28, "No space left on device")):
+            self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.INTERNAL)
+        self.flushLoggedErrors(OSError)
+        self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
+        self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
+
+    def test_device_unwritable(self) -> None:
+        """A device whose login cannot be recorded is refused, with the reason."""
+        self.try_code(self.code)
+        self.ask({"request": REQUEST, "device": "laptop"})
+        (id,) = [device.id for device in Devices(self.invitations.state).all()]
+        device = self.stranger()
+        with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
+            self.successResultOf(self.identify(device, id))
+        answer = device.ask("PUSH", {"rel_endpoint": "a"})
+        self.assertEqual(answer.status, Status.INTERNAL)
+        self.assertIn("audit log cannot be written (No space left on device)", answer.message)
+        self.assertTrue(device.transport.disconnecting)
+
+    def identify(self, connection: Connection, id: str) -> Any:
+        return Deferred.fromCoroutine(connection.protocol.session.authenticator.identify(id))
+
+
+class RenewTests(PairCase):
+    """RENEW."""
+
+    def test_without_device(self) -> None:
+        """Only a device that logged in with its certificate can renew it."""
+        self.assertEqual(self.connection.ask("RENEW", {"request": REQUEST}).status, Status.LOGIN_REQUIRED)
+        self.assertEqual(Connection(self.server).ask("RENEW", {"request": REQUEST}).status, Status.BAD_REQUEST)
