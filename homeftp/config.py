@@ -161,7 +161,7 @@ class Settings:
     """What the server's owner decides; `tap.py` makes it from the command line."""
 
     root: str
-    """The folder that is shared: an absolute path."""
+    """The store: the absolute path of a folder, or a URL that `homeftp.store.factory` opens."""
     state: str
     """The folder of keys, accounts, audit log and hash cache: an absolute path, mode 0700."""
     listen: tuple[str, ...] = (f"tcp:{DEFAULT_PORT}",)

@@ -36,8 +36,15 @@ def _is_attended() -> bool:
     return sys.stdout.isatty() or (sys.argv[0] == "homeftp" and "JOURNAL_STREAM" not in os.environ)
 
 
+def _location(text: str) -> str:
+    """A folder as an absolute path; a URL as it is."""
+    from homeftp.store.factory import scheme_of  # only where a server is to be started: it imports the local store
+
+    return os.path.abspath(text) if scheme_of(text) is None else text
+
+
 _SINGLE: dict[str, Callable[[str], Any]] = {
-    "root": os.path.abspath,
+    "root": _location,
     "state": os.path.abspath,
     "pool-size": optionvalues.count,
     "tls-minimum": optionvalues.tls_version,
@@ -84,7 +91,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     supportedInterfaces = (IUsernamePassword,)
 
     optParameters: ClassVar[list[list[str | None]]] = [
-        ["root", "r", None, "The folder to share; DIR alone means the same."],
+        ["root", "r", None, "The folder to share, or the URL of a store; DIR alone means the same."],
         [
             "state",
             "s",
@@ -341,18 +348,9 @@ def makeService(options: Options) -> IService:
 
     use_monotonic_clock(reactor)
     with one_line():
-        if not os.path.isdir(options.settings.root):
-            raise OperatorError(f"--root {options.settings.root} is not a folder. Create it, or give another one")
-        if not os.access(options.settings.root, os.R_OK | os.X_OK):
-            raise OperatorError(f"--root {options.settings.root} cannot be read. Check its permissions")
-        root, state = os.path.realpath(options.settings.root), os.path.realpath(options.settings.state)
-        if os.path.commonpath([root, state]) == root:
-            raise OperatorError(
-                f"The state folder {state} contains the server's keys and must not be inside the shared folder {root}. "
-                "Give another state folder with --state, or share another folder"
-            )
-        private_folder(options.settings.state)
         server = HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())
+        server.check()
+        private_folder(options.settings.state)
         service = StandaloneService(reactor, server.renew)
         server.setServiceParent(service)
         return service

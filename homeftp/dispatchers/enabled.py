@@ -9,15 +9,10 @@ the one that fails.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
-from types import ModuleType
 from typing import Iterable, Sequence
 
-from zope.interface.exceptions import Invalid
-from zope.interface.verify import verifyObject
-
+from homeftp import pluginmodules
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IDispatcher
 from homeftp.wire.codec import check_kind
@@ -33,7 +28,7 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
     """
     loaded: dict[str, IDispatcher] = {}
     for name in names:
-        if (name in taken or name in RESERVED_TYPES) and not _places(name, plugin_dirs):
+        if (name in taken or name in RESERVED_TYPES) and not pluginmodules.places(name.lower(), plugin_dirs):
             raise OperatorError(f"--dispatcher {name}: every server answers {name}, without being told: leave this out")
         path = _find(name, plugin_dirs)
         if name in loaded:
@@ -54,7 +49,7 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     module = name.lower()
     if not module.isidentifier() or name != name.upper():
         raise OperatorError(f"--dispatcher {name}: a request type has capital letters, digits and _ only")
-    found = _places(name, plugin_dirs)
+    found = pluginmodules.places(module, plugin_dirs)
     if not found:
         raise OperatorError(
             f"--dispatcher {name}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir"
@@ -64,62 +59,19 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     return found[0]
 
 
-def _places(name: str, plugin_dirs: Sequence[str]) -> list[str]:
-    """The files that may answer `name`."""
-    from homeftp import plugins
-
-    module = name.lower()
-    folders = dict.fromkeys(os.path.realpath(folder) for folder in [*plugins.__path__, *plugin_dirs])
-    return [
-        path
-        for folder in folders
-        for path in (os.path.join(folder, f"{module}.py"), os.path.join(folder, module, "__init__.py"))
-        if os.path.isfile(path)
-    ]
-
-
 def _dispatcher(name: str, path: str) -> IDispatcher:
     """The dispatcher in the file `path`."""
-    module = _load(name, path)
+    module = pluginmodules.load(name.lower(), path, f"--dispatcher {name}")
     candidates = [
         value
         for value in vars(module).values()
         if IDispatcher.providedBy(value) and getattr(value, "request_type", None) == name
     ]
-    if not candidates:
-        raise OperatorError(f"{path} holds no dispatcher for {name}: it needs a module-level object with IDispatcher")
-    if len(candidates) > 1:
-        raise OperatorError(f"{path} holds two dispatchers for {name}: keep one")
+    dispatcher: IDispatcher = pluginmodules.only(candidates, IDispatcher, path, f"dispatcher for {name}")
+    if not isinstance(dispatcher.body_type, type):
+        raise OperatorError(f"{path}: the body_type of {name} is not a class")
     try:
-        verifyObject(IDispatcher, candidates[0])
-        if not isinstance(candidates[0].body_type, type):
-            raise OperatorError(f"{path}: the body_type of {name} is no class")
-        check_kind(candidates[0].body_type)
+        check_kind(dispatcher.body_type)
     except TypeError as error:
         raise OperatorError(f"{path}: the body_type of {name} cannot be used: {error}") from None
-    except Invalid as error:
-        raise OperatorError(f"{path}: the dispatcher of {name} is incomplete: {_one_line(error)}") from None
-    dispatcher: IDispatcher = candidates[0]
     return dispatcher
-
-
-def _load(name: str, path: str) -> ModuleType:
-    module_name = f"homeftp.plugins.{name.lower()}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 (a plugin may raise anything, SystemExit too)
-        del sys.modules[module_name]
-        raise OperatorError(f"--dispatcher {name} cannot be loaded: {path}: {_one_line(error)}") from None
-    return module
-
-
-def _one_line(error: BaseException) -> str:
-    words = " ".join(str(error).split())
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -47,9 +47,9 @@ class CachedHash(NamedTuple):
 
 
 class HashCache:
-    """A hash cache in the file `path`, made with mode 0600 when it is not there. Safe in several threads."""
+    """A hash cache in the file `path`, made with mode 0600; None: in memory. Safe in several threads."""
 
-    def __init__(self, path: str, *, busy_seconds: float = 2.0) -> None:
+    def __init__(self, path: str | None, *, busy_seconds: float = 2.0) -> None:
         self._path = path
         self._busy_seconds = busy_seconds
         self._lock = Lock()
@@ -112,6 +112,10 @@ class HashCache:
 
     def _open(self) -> sqlite3.Connection | None:
         """The database, made anew if it is none; None where there cannot be one."""
+        if self._path is None:
+            in_memory = sqlite3.connect(":memory:", check_same_thread=False)
+            self._prepare(in_memory)
+            return in_memory
         for _ in range(2):
             with contextlib.suppress(OSError):
                 os.makedirs(os.path.dirname(os.path.abspath(self._path)), mode=0o700, exist_ok=True)
@@ -148,6 +152,6 @@ class HashCache:
         return True
 
     def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in () if self._path is None else ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
-                os.unlink(self._path + suffix)
+                os.unlink(f"{self._path}{suffix}")

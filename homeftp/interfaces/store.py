@@ -337,6 +337,12 @@ class IStoreFactory(Interface):
 
     scheme: str = Attribute("The scheme of its URLs, such as 's3': small letters, digits, + - and .")
 
+    def check(url: str, options: StoreOptions) -> None:
+        """Raise `OperatorError` for what is wrong with a URL, or an option, as far as that shows without opening it.
+
+        Called when the server is set up, while a person still sees its output.
+        """
+
     def open(url: str, options: StoreOptions) -> IStore:
         """Open the store at `url`.
 

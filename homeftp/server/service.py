@@ -69,6 +69,10 @@ class HomeFTPService(MultiService):
         """The store, while the server runs."""
         return self._server.store.get()
 
+    def check(self) -> None:
+        """Raise `OperatorError` for a store that cannot be opened, as far as that shows without opening it."""
+        self._server.store.check()
+
     # -- starting --------------------------------------------------------------
 
     def startService(self) -> None:

@@ -7,7 +7,6 @@ daemon, and closes them when it stops.
 
 from __future__ import annotations
 
-import os
 from typing import Sequence
 
 import attrs
@@ -33,15 +32,14 @@ from homeftp.dispatchers.builtin import BUILT_IN
 from homeftp.dispatchers.enabled import enabled
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
-from homeftp.hashing.hashcache import HashCache
 from homeftp.host import now, own_name
-from homeftp.interfaces import IFrontEnd
+from homeftp.interfaces import IFrontEnd, IStore, StoreOptions
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.json.frontend import JsonFrontEnd
-from homeftp.store.local.store import LocalStore
+from homeftp.store.factory import check_store, open_store
 from homeftp.workers import ThreadWorkers
 
 BEGUN_PER_TRIED = 5
@@ -54,39 +52,40 @@ class StoreHandle:
     def __init__(self, settings: Settings, audit: Audit) -> None:
         self._settings = settings
         self._audit = audit
-        self._opened: tuple[LocalStore, HashCache] | None = None
+        self._store: IStore | None = None
 
-    def open(self) -> LocalStore:
+    def check(self) -> None:
+        """Raise `OperatorError` for what `open` would refuse, as far as that shows without opening."""
+        check_store(self._settings.root, self._options, self._settings.plugin_dirs)
+
+    def open(self) -> IStore:
         """Open the store. Raises `OperatorError`."""
+        self._store = store = open_store(self._settings.root, self._options, self._settings.plugin_dirs)
+        return store
+
+    @property
+    def _options(self) -> StoreOptions:
         settings = self._settings
-        index = HashCache(os.path.join(settings.state, "index.sqlite"))
-        store = LocalStore(
-            settings.root,
-            index,
+        return StoreOptions(
+            state_dir=settings.state,
             filetypes=settings.filetypes,
             file_size=settings.limits.file_size,
             retention=settings.retention,
             quota=settings.quota,
             similar_names=settings.similar_names,
-            record=self._audit.changed,
+            record_changes=self._audit.changed,
         )
-        self._opened = store, index
-        return store
 
-    def get(self) -> LocalStore:
+    def get(self) -> IStore:
         """The store, while it is open."""
-        assert self._opened is not None, "the server has not started"
-        return self._opened[0]
+        assert self._store is not None, "the server has not started"
+        return self._store
 
     def close(self) -> None:
         """Close the store, if it is open; raises `UnrecordedChanges`."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            store, index = opened
-            try:
-                store.close()
-            finally:
-                index.close()
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -1,5 +1,11 @@
-"""Public test helpers: for authors of dispatchers, storage backends and front ends."""
+"""Public test helpers, for authors of dispatchers, storage backends and front ends.
 
+`call` calls a dispatcher as a server would; `MemoryStore` is a store for tests;
+`StoreContract` is the test suite of a storage backend.
+"""
+
+from homeftp.store.memory import MemoryStore
 from homeftp.testing.call import CallResult, call
+from homeftp.testing.contract import StoreContract
 
-__all__ = ["CallResult", "call"]
+__all__ = ["CallResult", "MemoryStore", "StoreContract", "call"]

@@ -17,7 +17,9 @@ PACKAGE = Path(homeftp.__file__).parent
 
 VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "syscalls", "workers"})
+TOOLS = frozenset(
+    {"audit", "crypto", "discovery", "hashing", "host", "pluginmodules", "plugins", "syscalls", "workers"}
+)
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 
@@ -40,9 +42,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "hashing": VALUES,
     "crypto": VALUES | {"host"},
     "discovery": VALUES | {"host"},
+    "pluginmodules": VALUES | {"plugins"},
     "audit": VALUES | {"host", "crypto"},
     "store.policy": CONTRACTS,
-    "store": CONTRACTS | {"hashing", "store.policy"},
+    "store": CONTRACTS | {"hashing", "pluginmodules", "store.local", "store.policy"},
     "store.local.disk": STORE,
     "store.local.staging": STORE | {"store.local.disk"},
     "store.local.versions": STORE | {"store.local.disk"},
@@ -52,15 +55,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.local": STORE | {f"store.local.{name}" for name in ("commit", "disk", "staging", "versions", "writes")},
     "files": CONTRACTS | {"hashing", "workers"},
     "accounts": SHARED | {"files", "store.policy"},
-    "dispatchers": SHARED | {"files", "plugins", "wire"},
+    "dispatchers": SHARED | {"files", "wire"},
     "plugins": frozenset(),
     "server.gate": SHARED | {"accounts", "files"},
     "server.json": SHARED | {"accounts", "dispatchers", "files", "server.gate", "store.policy", "wire"},
-    "server": SHARED
-    | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store.local", "store.policy"},
+    "server": SHARED | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store", "store.policy"},
     "standalone": SHARED,
     "optionvalues": VALUES,
-    "tap": SHARED | {"accounts", "optionvalues", "server", "standalone"},
+    "tap": SHARED | {"accounts", "optionvalues", "server", "standalone", "store"},
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
     "client.files": CONTRACTS | {"client.errors", "hashing", "syscalls"},

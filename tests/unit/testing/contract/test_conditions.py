@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import attrs
 
 from homeftp.endpoint import Endpoint
+from homeftp.interfaces.store import IOpenFile, StoreOptions
 from homeftp.model import ABSENT, PRESENT, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.preconditions import check_replaceable
-from homeftp.testing.contract.conditions import ConditionsContract
+from homeftp.testing.contract.conditions import WRITERS, ConditionsContract
 from tests.support.contracts import ControlCase
-from tests.support.waiting import pause
 
 
 def _forgetting(condition: str) -> type[MemoryStore]:
@@ -64,9 +66,14 @@ class ConditionsControls(ControlCase):
         """A condition that is checked, and then, in another step, the content is put in place."""
 
         class TwoSteps(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self.all_checked = threading.Barrier(WRITERS)
+
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
-                pause(0.005)
+                if request.precondition is not None:
+                    check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
+                    self.all_checked.wait(60)
                 return super()._put(attrs.evolve(request, precondition=None), content, declared)
 
         self.assert_caught("test_one_creates", TwoSteps)
@@ -75,17 +82,35 @@ class ConditionsControls(ControlCase):
     def test_torn(self) -> None:
         """A content that is put in place piece by piece, or after the old one went."""
 
-        class Torn(MemoryStore):
+        class Slow(MemoryStore):
+            """Has a moment between two steps of a write in which somebody reads."""
+
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self.opened = threading.Event()
+                self.read = True
+
+            def open(self, endpoint: Endpoint) -> IOpenFile:
+                self.opened.set()
+                return super().open(endpoint)
+
+            def begin(self, endpoint: Endpoint) -> None:
+                """The first step."""
+
             def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                super()._put(attrs.evolve(request, size=None), content[: len(content) // 2], None)
-                pause(0.001)
+                if self.stat(request.endpoint) is not None:
+                    self.begin(request.endpoint)
+                    self.opened.clear()
+                    self.read = self.read and self.opened.wait(1)
                 return super()._put(request, content, declared)
 
-        class Gone(MemoryStore):
-            def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                self._tree.nodes.pop(request.endpoint.parts, None)
-                pause(0.001)
-                return super()._put(request, content, declared)
+        class Torn(Slow):
+            def begin(self, endpoint: Endpoint) -> None:
+                MemoryStore._put(self, WriteRequest(endpoint=endpoint, size=None), b"half", None)
+
+        class Gone(Slow):
+            def begin(self, endpoint: Endpoint) -> None:
+                del self._tree.nodes[endpoint.parts]
 
         self.assert_caught("test_whole_or_not", Torn)
         self.assert_caught("test_whole_or_not", Gone)

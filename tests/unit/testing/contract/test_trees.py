@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Generator
+import threading
+from typing import Generator, Iterator
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Entry
+from homeftp.model import Entry, ListingPage
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.wording import into_itself
 from homeftp.testing.contract.trees import TreesContract
 from tests.support.contracts import ControlCase
-from tests.support.waiting import pause
 
 
 class TreesControls(ControlCase):
@@ -24,6 +24,15 @@ class TreesControls(ControlCase):
         """Directories that move file by file, or onto others; files that move without what they replace being kept."""
 
         class Slowly(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self.listed = threading.Event()
+                self.watched = True
+
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                self.listed.set()
+                return super().list(endpoint, recursive)
+
             def move(
                 self,
                 source: Endpoint,
@@ -32,10 +41,12 @@ class TreesControls(ControlCase):
                 target_precondition: str | None,
             ) -> Entry:
                 self._tree.nodes[target.parts] = self._tree.nodes[source.parts]
-                for names in self._tree.beneath(source.parts):
+                for number, names in enumerate(self._tree.beneath(source.parts)):
                     with self._tree.lock:
                         self._tree.nodes[target.parts + names[len(source.parts) :]] = self._tree.nodes.pop(names)
-                    pause(0)
+                    if number == 20:
+                        self.listed.clear()
+                        self.watched = self.watched and self.listed.wait(1)
                 return self._tree.nodes.pop(source.parts).entry()
 
         class Onto(MemoryStore):

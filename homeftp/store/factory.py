@@ -1,0 +1,71 @@
+"""From a URL or a folder to an open store: the one place that knows which backends there are.
+
+A folder, or a URL with the scheme `file`, is the local store. Every other
+scheme is a plugin: `s3://…` is opened by the `IStoreFactory` in the module
+`store_s3` of `homeftp.plugins`. A backend that is merely installed is not
+imported.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+
+from homeftp import pluginmodules
+from homeftp.errors import OperatorError
+from homeftp.interfaces.store import IStore, IStoreFactory, StoreOptions
+from homeftp.store.local.factory import LocalStoreFactory
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):", re.IGNORECASE)
+_PREFIX = "store_"
+
+
+def scheme_of(location: str) -> str | None:
+    """The scheme of a URL, in small letters; None for a folder's path."""
+    found = _URL.match(location)
+    return None if found is None else (found[1] or found[2]).lower()
+
+
+def open_store(location: str, options: StoreOptions, plugin_dirs: Sequence[str] = ()) -> IStore:
+    """Open the store at a URL, or in a folder; `plugin_dirs` are folders with more backends.
+
+    Raises `OperatorError`, one line.
+    """
+    return _factory(location, plugin_dirs).open(location, options)
+
+
+def check_store(location: str, options: StoreOptions, plugin_dirs: Sequence[str] = ()) -> None:
+    """Raise `OperatorError`, one line, for what `open_store` would refuse, as far as that shows without opening it."""
+    _factory(location, plugin_dirs).check(location, options)
+
+
+def _factory(location: str, plugin_dirs: Sequence[str]) -> IStoreFactory:
+    scheme = scheme_of(location)
+    local = LocalStoreFactory()
+    if scheme in (None, local.scheme):
+        return local
+    module = _PREFIX + re.sub(r"\W", "_", str(scheme))
+    found = pluginmodules.places(module, plugin_dirs)
+    if not found:
+        there = [local.scheme, *_installed(plugin_dirs)]
+        raise OperatorError(
+            f"{location}: no backend is installed for {scheme}: URLs; these are: {', '.join(there)}. "
+            "To share a folder, write its path"
+        )
+    if len(found) > 1:
+        raise OperatorError(f"{location}: the backend is in two places: {found[0]} and {found[1]}: remove one")
+    return _loaded(str(scheme), module, found[0], location)
+
+
+def _loaded(scheme: str, module: str, path: str, location: str) -> IStoreFactory:
+    values = vars(pluginmodules.load(module, path, location)).values()
+    candidates = [
+        value for value in values if IStoreFactory.providedBy(value) and getattr(value, "scheme", None) == scheme
+    ]
+    factory: IStoreFactory = pluginmodules.only(candidates, IStoreFactory, path, f"backend for {scheme}: URLs")
+    return factory
+
+
+def _installed(plugin_dirs: Sequence[str]) -> list[str]:
+    """The schemes of all installed backends, by the names of their modules."""
+    return [module.removeprefix(_PREFIX) for module in pluginmodules.installed(_PREFIX, plugin_dirs)]

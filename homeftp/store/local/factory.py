@@ -1,0 +1,81 @@
+"""The local store as the backend of folders and of `file:` URLs."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import unquote, urlsplit
+
+from zope.interface import implementer
+
+from homeftp.errors import OperatorError
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces.store import IStoreFactory, StoreOptions
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.store import LocalStore
+from homeftp.syscalls import System
+
+INDEX = "index.sqlite"
+"""The hash cache, in the state folder."""
+
+
+@implementer(IStoreFactory)
+class LocalStoreFactory:
+    """Opens folders."""
+
+    scheme = "file"
+
+    def check(self, url: str, options: StoreOptions) -> None:
+        """Raise `OperatorError` for a folder that cannot be read, or that has the server's keys in it."""
+        root = folder_of(url)
+        SafeRoot(root, System()).close()
+        if options.state_dir is not None:
+            root, state = os.path.realpath(root), os.path.realpath(options.state_dir)
+            if os.path.commonpath([root, state]) == root:
+                raise OperatorError(
+                    f"The state folder {state} contains the server's keys and must not be inside the shared folder {root}. "
+                    "Give another state folder with --state, or share another folder"
+                )
+
+    def open(self, url: str, options: StoreOptions) -> LocalStore:
+        """The store in a folder, by its path or its `file:` URL; it owns its hash cache. Raises `OperatorError`."""
+        root = folder_of(url)
+        index = HashCache(None if options.state_dir is None else os.path.join(options.state_dir, INDEX))
+        try:
+            return _IndexedStore(root, index, options)
+        except BaseException:
+            index.close()
+            raise
+
+
+def folder_of(location: str) -> str:
+    """The folder of a path, or of a `file:` URL (RFC 8089); raises `OperatorError` for another host's."""
+    if not location.lower().startswith("file:"):
+        return location
+    parts = urlsplit(location)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
+        raise OperatorError(f"{location} is no folder of this machine: write file:///path/to/folder, or just the path")
+    return unquote(parts.path)
+
+
+class _IndexedStore(LocalStore):
+    """A local store that closes its hash cache with itself."""
+
+    def __init__(self, root: str, index: HashCache, options: StoreOptions) -> None:
+        super().__init__(
+            root,
+            index,
+            filetypes=options.filetypes,
+            file_size=options.file_size,
+            retention=options.retention,
+            quota=options.quota,
+            similar_names=options.similar_names,
+            record=options.record_changes,
+        )
+        self._index = index
+
+    def close(self) -> None:
+        """Release the folder and the hash cache; raises `UnrecordedChanges`."""
+        try:
+            super().close()
+        finally:
+            self._index.close()

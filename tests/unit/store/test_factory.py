@@ -1,0 +1,167 @@
+"""A store is opened by its location: a folder, or a URL whose backend is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import parse
+from homeftp.errors import OperatorError
+from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.model import WriteRequest
+from homeftp.store.factory import check_store, open_store, scheme_of
+from homeftp.store.local.store import LocalStore
+
+PLUGIN = """
+from zope.interface import implementer
+
+from homeftp.errors import OperatorError
+from homeftp.interfaces import IStoreFactory
+from homeftp.testing import MemoryStore
+
+
+@implementer(IStoreFactory)
+class Forgetful:
+    scheme = "forget"
+
+    def check(self, url, options):
+        if not url.endswith("//now"):
+            raise OperatorError(f"{url}: only forget://now can be opened")
+
+    def open(self, url, options):
+        self.check(url, options)
+        return MemoryStore(options)
+
+
+factory = Forgetful()
+"""
+
+
+class FactoryCase(SynchronousTestCase):
+    """A folder with plugins."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.plugins = os.path.abspath(self.mktemp())
+        os.mkdir(self.plugins)
+        self.addCleanup(self.forget)
+
+    def forget(self) -> None:
+        for name in [name for name in sys.modules if name.startswith("homeftp.plugins.store_")]:
+            del sys.modules[name]
+
+    def install(self, module: str, source: str, folder: str | None = None) -> str:
+        path = os.path.join(folder or self.plugins, f"{module}.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(source)
+        return path
+
+    def open(self, location: str, *folders: str) -> IStore:
+        store = open_store(location, StoreOptions(filetypes=(".txt",)), folders or [self.plugins])
+        self.addCleanup(store.close)
+        return store
+
+    def fault(self, location: str, *folders: str) -> str:
+        """The one line that says why a location cannot be opened, the same before and when it is opened."""
+        options = StoreOptions(state_dir=os.path.abspath(self.mktemp()))
+        checked = self.assertRaises(OperatorError, check_store, location, options, folders or [self.plugins])
+        opened = self.assertRaises(OperatorError, open_store, location, options, folders or [self.plugins])
+        self.assertEqual(*(re.sub("0x[0-9a-f]+", "", str(error)) for error in (checked, opened)))
+        self.assertNotIn("\n", str(opened))
+        return str(opened)
+
+
+class FolderTests(FactoryCase):
+    """The local store."""
+
+    def test_scheme(self) -> None:
+        """A path has no scheme, whatever characters it has; a URL has one, in any case."""
+        for path in ("/srv/files", "files", "./a:b", "notes:old", "/a://b", "", "s3:bucket", "1a://b"):
+            self.assertIsNone(scheme_of(path), path)
+        for url, scheme in (
+            ("s3://b/x", "s3"),
+            ("S3+X.y-z://b", "s3+x.y-z"),
+            ("file:/a", "file"),
+            ("FILE:///a", "file"),
+        ):
+            self.assertEqual(scheme_of(url), scheme)
+
+    def test_folder(self) -> None:
+        """A folder is opened by its path and by its URL, with the options."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        os.mkdir(os.path.join(folder, "a b"))
+        for location in (folder, f"file://{folder}", f"file:{folder}", f"file://localhost{folder}/a%20b"):
+            store = self.open(location)
+            self.assertIsInstance(store, LocalStore)
+            request = WriteRequest(endpoint=parse("a.exe"), size=0)
+            self.assertIn(".txt", str(store.write_many([(request, b"")])[0]))
+            store.close()
+
+    def test_index(self) -> None:
+        """What was hashed is remembered in the state folder, and nowhere without one."""
+        folder, state = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        store = open_store(folder, StoreOptions(state_dir=state))
+        store.close()
+        self.assertIn("index.sqlite", os.listdir(state))
+        self.open(folder)
+        self.assertEqual(os.listdir(folder), [".homeftp"])
+
+    def test_refused(self) -> None:
+        """A folder that is missing or another machine's is told in one line, before it is opened."""
+        self.assertIn("no such folder", self.fault(os.path.abspath(self.mktemp())))
+        self.assertIn("file:///path", self.fault("file://elsewhere/folder"))
+        self.assertIn("file:///path", self.fault("file:relative"))
+
+    def test_keys_inside(self) -> None:
+        """A folder that has the state folder in it is not shared."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        inside = StoreOptions(state_dir=os.path.join(folder, "state"))
+        self.assertIn("must not be inside", str(self.assertRaises(OperatorError, check_store, folder, inside)))
+        check_store(folder, StoreOptions(state_dir=f"{folder}-state"))
+
+
+class PluginTests(FactoryCase):
+    """Other backends."""
+
+    def test_plugin(self) -> None:
+        """The backend of a scheme is the module of its name; it gets the URL and the options."""
+        self.install("store_forget", PLUGIN)
+        store = self.open("forget://now")
+        self.assertIn(".txt", str(store.write_many([(WriteRequest(endpoint=parse("a.exe")), b"")])[0]))
+        self.assertEqual(self.fault("forget://later"), "forget://later: only forget://now can be opened")
+
+    def test_not_installed(self) -> None:
+        """For a scheme without a backend it is said which there are; none of them is imported for that."""
+        self.install("store_other", "raise SystemExit(1)")
+        fault = self.fault("s3://bucket/prefix")
+        for part in ("s3://bucket/prefix", "file", "other", "write its path"):
+            self.assertIn(part, fault)
+
+    def test_broken(self) -> None:
+        """A backend that cannot be used is named with its file."""
+        for source, part in (
+            ("import nothing_of_that_name", "nothing_of_that_name"),
+            ("raise SystemExit('gone')", "gone"),
+            ("", "has no backend"),
+            (PLUGIN.replace('"forget"', '"other"'), "has no backend"),
+            (PLUGIN + "another = Forgetful()\n", "two"),
+            (PLUGIN.replace("def check", "def checks"), "incomplete"),
+        ):
+            path = self.install("store_forget", source)
+            fault = self.fault("forget://now")
+            self.assertIn(part, fault)
+            self.assertIn(path, fault)
+
+    def test_two_places(self) -> None:
+        """A backend that is in two folders is refused, with both."""
+        other = os.path.abspath(self.mktemp())
+        os.mkdir(other)
+        paths = [self.install("store_forget", PLUGIN), self.install("store_forget", PLUGIN, other)]
+        fault = self.fault("forget://now", self.plugins, other)
+        self.assertEqual([path in fault for path in paths], [True, True])
