@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import Iterable, Sequence
 
-from homeftp import pluginmodules
+from homeftp import plugins
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IDispatcher
 from homeftp.wire.codec import check_kind
@@ -28,7 +28,7 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
     """
     loaded: dict[str, IDispatcher] = {}
     for name in names:
-        if (name in taken or name in RESERVED_TYPES) and not pluginmodules.places(name.lower(), plugin_dirs):
+        if (name in taken or name in RESERVED_TYPES) and not plugins.places(name.lower(), plugin_dirs):
             raise OperatorError(f"--dispatcher {name}: every server answers {name}, without being told: leave this out")
         path = _find(name, plugin_dirs)
         if name in loaded:
@@ -49,7 +49,7 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     module = name.lower()
     if not module.isidentifier() or name != name.upper():
         raise OperatorError(f"--dispatcher {name}: a request type has capital letters, digits and _ only")
-    found = pluginmodules.places(module, plugin_dirs)
+    found = plugins.places(module, plugin_dirs)
     if not found:
         raise OperatorError(
             f"--dispatcher {name}: there is no {module}.py on the path of homeftp.plugins, nor in a --plugin-dir"
@@ -61,13 +61,13 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
 
 def _dispatcher(name: str, path: str) -> IDispatcher:
     """The dispatcher in the file `path`."""
-    module = pluginmodules.load(name.lower(), path, f"--dispatcher {name}")
+    module = plugins.load(name.lower(), path, f"--dispatcher {name}")
     candidates = [
         value
         for value in vars(module).values()
         if IDispatcher.providedBy(value) and getattr(value, "request_type", None) == name
     ]
-    dispatcher: IDispatcher = pluginmodules.only(candidates, IDispatcher, path, f"dispatcher for {name}")
+    dispatcher: IDispatcher = plugins.only(candidates, IDispatcher, path, f"dispatcher for {name}")
     if not isinstance(dispatcher.body_type, type):
         raise OperatorError(f"{path}: the body_type of {name} is not a class")
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Sequence
 
-from homeftp import pluginmodules
+from homeftp import plugins
 from homeftp.errors import OperatorError
 from homeftp.interfaces.store import IStore, IStoreFactory, StoreOptions
 from homeftp.store.local.factory import LocalStoreFactory
@@ -45,7 +45,7 @@ def _factory(location: str, plugin_dirs: Sequence[str]) -> IStoreFactory:
     if scheme in (None, local.scheme):
         return local
     module = _PREFIX + re.sub(r"\W", "_", str(scheme))
-    found = pluginmodules.places(module, plugin_dirs)
+    found = plugins.places(module, plugin_dirs)
     if not found:
         there = [local.scheme, *_installed(plugin_dirs)]
         raise OperatorError(
@@ -58,14 +58,14 @@ def _factory(location: str, plugin_dirs: Sequence[str]) -> IStoreFactory:
 
 
 def _loaded(scheme: str, module: str, path: str, location: str) -> IStoreFactory:
-    values = vars(pluginmodules.load(module, path, location)).values()
+    values = vars(plugins.load(module, path, location)).values()
     candidates = [
         value for value in values if IStoreFactory.providedBy(value) and getattr(value, "scheme", None) == scheme
     ]
-    factory: IStoreFactory = pluginmodules.only(candidates, IStoreFactory, path, f"backend for {scheme}: URLs")
+    factory: IStoreFactory = plugins.only(candidates, IStoreFactory, path, f"backend for {scheme}: URLs")
     return factory
 
 
 def _installed(plugin_dirs: Sequence[str]) -> list[str]:
     """The schemes of all installed backends, by the names of their modules."""
-    return [module.removeprefix(_PREFIX) for module in pluginmodules.installed(_PREFIX, plugin_dirs)]
+    return [module.removeprefix(_PREFIX) for module in plugins.installed(_PREFIX, plugin_dirs)]

@@ -17,9 +17,7 @@ PACKAGE = Path(homeftp.__file__).parent
 
 VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset(
-    {"audit", "crypto", "discovery", "hashing", "host", "pluginmodules", "plugins", "syscalls", "workers"}
-)
+TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "workers"})
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 
@@ -42,10 +40,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "hashing": VALUES,
     "crypto": VALUES | {"host"},
     "discovery": VALUES | {"host"},
-    "pluginmodules": VALUES | {"plugins"},
     "audit": VALUES | {"host", "crypto"},
     "store.policy": CONTRACTS,
-    "store": CONTRACTS | {"hashing", "pluginmodules", "store.local", "store.policy"},
+    "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
     "store.local.disk": STORE,
     "store.local.staging": STORE | {"store.local.disk"},
     "store.local.versions": STORE | {"store.local.disk"},
@@ -56,7 +53,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "files": CONTRACTS | {"hashing", "workers"},
     "accounts": SHARED | {"files", "store.policy"},
     "dispatchers": SHARED | {"files", "wire"},
-    "plugins": frozenset(),
+    "plugins": VALUES,
     "server.gate": SHARED | {"accounts", "files"},
     "server.json": SHARED | {"accounts", "dispatchers", "files", "server.gate", "store.policy", "wire"},
     "server": SHARED | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store", "store.policy"},

@@ -32,8 +32,8 @@ class LocalStoreFactory:
             root, state = os.path.realpath(root), os.path.realpath(options.state_dir)
             if os.path.commonpath([root, state]) == root:
                 raise OperatorError(
-                    f"The state folder {state} contains the server's keys and must not be inside the shared folder {root}. "
-                    "Give another state folder with --state, or share another folder"
+                    f"The state folder {state} contains the server's keys and must not be inside the shared folder "
+                    f"{root}. Give another state folder with --state, or share another folder"
                 )
 
     def open(self, url: str, options: StoreOptions) -> LocalStore:

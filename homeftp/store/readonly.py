@@ -1,0 +1,120 @@
+"""A store that cannot be changed: what is left to write is `stat`, `open` and `list`."""
+
+from __future__ import annotations
+
+import abc
+from typing import Generator, Iterator, Sequence
+
+from zope.interface import implementer
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Forbidden
+from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
+from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.wording import read_only
+
+
+@implementer(IStore)
+class ReadOnlyStore(abc.ABC):
+    """Refuses every change with `Forbidden` (33), for the reason `read_only`."""
+
+    capabilities = Capabilities()
+    """It has no versions, and nothing can be changed."""
+
+    def __init__(self, reason: str) -> None:
+        self.read_only: str | None = reason
+
+    def bind(self, actor: Actor) -> ReadOnlyStore:
+        """Itself: nothing is ever recorded."""
+        return self
+
+    # -- reading -------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def stat(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there; None where nothing does."""
+
+    @abc.abstractmethod
+    def open(self, endpoint: Endpoint) -> IOpenFile:
+        """Open a file for reading."""
+
+    @abc.abstractmethod
+    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+        """A directory's entries, page by page."""
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several, one after the other."""
+        return [catch(self.stat, endpoint) for endpoint in endpoints]
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open` for several, one after the other; none is read already."""
+        return [catch(self.open, endpoint) for endpoint in endpoints]
+
+    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+        """There are none."""
+        return iter(())
+
+    def resume_point(
+        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> ResumePoint | None:
+        """Nothing ever arrives."""
+        return None
+
+    def free_space(self) -> int | None:
+        """Nothing can be stored."""
+        return 0
+
+    # -- changing ------------------------------------------------------------------
+
+    def upload(self, request: WriteRequest) -> IUpload:
+        """Refused."""
+        raise self._refusal
+
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        """Refused, each."""
+        return [self._refusal for _ in requests]
+
+    def edit(self, request: WriteRequest) -> IDraft:
+        """Refused."""
+        raise self._refusal
+
+    def make_directory(self, request: WriteRequest) -> Entry:
+        """Refused."""
+        raise self._refusal
+
+    def set_metadata(
+        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+    ) -> Entry:
+        """Refused."""
+        raise self._refusal
+
+    def copy(
+        self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Refused."""
+        raise self._refusal
+
+    def move(
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Refused."""
+        raise self._refusal
+
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Refused."""
+        raise self._refusal
+
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Refused."""
+        raise self._refusal
+
+    def maintain(self) -> None:  # noqa: B027 (most have nothing to do here)
+        """Nothing expires."""
+
+    def close(self) -> None:  # noqa: B027 (most have nothing to do here)
+        """Nothing to release."""
+
+    @property
+    def _refusal(self) -> Forbidden:
+        return read_only(self.read_only or "")
