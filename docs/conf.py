@@ -45,10 +45,10 @@ def mark_listings(app, what, name, obj, options, lines):
 
 
 def name_interfaces(app, what, name, obj, options, signature, returns):
-    """Show an interface that is used as a type by its name."""
+    """Show an interface that is used as a type by its name, and a default that attrs makes anew as "..."."""
 
     def named(text):
-        return text and re.sub(r"<InterfaceClass (?:\w+\.)*(\w+)>", r"\1", text)
+        return text and re.sub(r"<InterfaceClass (?:\w+\.)*(\w+)>", r"\1", text).replace("= NOTHING", "= ...")
 
     return named(signature), named(returns)
 
