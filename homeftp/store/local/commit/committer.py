@@ -44,7 +44,8 @@ class Committer:
         changed: dict[DirHandle, Endpoint] = {}
         for pending, found in zip(pendings, stats, strict=True):
             if not isinstance(found, Exception):
-                changed[pending.handle] = pending.endpoint.parent
+                if pending.handle not in changed:
+                    changed[pending.handle] = pending.endpoint.parent
                 if pending.unlink is not None:
                     changed[pending.unlink.handle] = pending.unlink.endpoint.parent
         failures = dict(zip(changed, self.fsync.directories(list(changed)), strict=True))

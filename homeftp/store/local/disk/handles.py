@@ -15,9 +15,9 @@ from homeftp.errors import BadEndpoint
 from homeftp.store.local.disk.errnos import close_quietly
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class DirHandle:
-    """An open directory. Whoever opened it closes `fd`."""
+    """An open directory. Whoever opened it closes `fd`. Compared by identity, which keeps it a cheap key."""
 
     fd: int
     same_mount: bool
