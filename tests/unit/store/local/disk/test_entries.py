@@ -6,11 +6,8 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import parse
-from homeftp.errors import FiletypeNotAllowed
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of
-from homeftp.store.policy.filetypes import Filetypes
 
 
 class EntryTests(SynchronousTestCase):
@@ -34,21 +31,3 @@ class EntryTests(SynchronousTestCase):
         os.mkdir(path, 0o755)
         entry = entry_of(os.stat(path), "sha256:x")
         self.assertEqual((entry.kind, entry.size, entry.hash), ("directory", 0, None))
-
-
-class FiletypesTests(SynchronousTestCase):
-    """Filetypes."""
-
-    def test_none(self) -> None:
-        """Without a list every file is shared."""
-        Filetypes(()).check(parse("a/program.exe"))
-
-    def test_suffixes(self) -> None:
-        """The end of the last part decides, in any case; a refusal names what is shared."""
-        filetypes = Filetypes((".txt", ".tar.gz"))
-        for name in ("a.txt", "b/A.TXT", "x.tar.gz", ".txt"):
-            filetypes.check(parse(name))
-        for name in ("a.exe", "a.txt.exe", "a.gz", "txt", "a.txt/b"):
-            with self.assertRaises(FiletypeNotAllowed) as caught:
-                filetypes.check(parse(name))
-            self.assertIn(".txt, .tar.gz", str(caught.exception))

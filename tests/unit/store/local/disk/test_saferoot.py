@@ -12,7 +12,6 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
-from homeftp.store.local.disk.handles import set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support.stores import made_by_hand, snapshot
@@ -268,19 +267,3 @@ class RootTests(SynchronousTestCase):
         root = SafeRoot(f"{base}/link", System())
         self.assertEqual(os.fstat(root.fd).st_ino, os.stat(f"{base}/real").st_ino)
         root.close()
-
-
-class ModeTests(SynchronousTestCase):
-    """Permission bits."""
-
-    def test_only_nine_bits(self) -> None:
-        """No set-user-ID bit can be set; what a shared folder has besides stays."""
-        path = os.path.abspath(self.mktemp())
-        os.mkdir(path)
-        fd = os.open(path, os.O_RDONLY)
-        self.addCleanup(os.close, fd)
-        set_mode(fd, 0o7750)
-        self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o750)
-        os.chmod(path, 0o2755)
-        set_mode(fd, 0o700)
-        self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o2700)

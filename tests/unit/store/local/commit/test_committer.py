@@ -1,18 +1,19 @@
-"""What an answer promises, whatever the disk does: batch.py and incoming.py alike."""
+"""A write that is reported as done is durable, whatever the disk does."""
 
 from __future__ import annotations
 
 import os
 import random
 import stat
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 import attrs
 
+from homeftp.endpoint import parse
 from homeftp.errors import Internal
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.syscalls import System
-from tests.support.stores import Failing, Lying, Recording, StoreCase, put_of, sha
+from tests.support.stores import LONG_AGO, Failing, Lying, Recording, StoreCase, put_of, sha
 
 Putting = Callable[..., "list[Entry | Exception]"]
 
@@ -39,6 +40,37 @@ class NoDirectorySync(Recording):
         """Do nothing for directories."""
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             super().syncfs(fd)
+
+
+OURS, THEIRS = b"ours", b"not!"
+
+
+class Meddling(System):
+    """What is renamed to `file` has another content right after, of the same size and as old."""
+
+    armed = False
+    times = 0
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """See above."""
+        super().rename(source, target, **directories)
+        self._meddle(target, directories)
+
+    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """See above."""
+        super().rename_new(source, target, **directories)
+        self._meddle(target, directories)
+
+    def _meddle(self, target: bytes, directories: dict[str, Any]) -> None:
+        if target != b"file" or not self.armed:
+            return
+        self.times += 1
+        there = directories["target_dir"]
+        fd = os.open("theirs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
+        os.write(fd, THEIRS)
+        os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
+        os.close(fd)
+        os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class OrderTests(StoreCase):
@@ -242,3 +274,40 @@ class LyingDiskTests(StoreCase):
             self.assertIsInstance(result, Internal)
             self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
             store.close()
+
+
+class OutsideChangeTests(StoreCase):
+    """Another program replaces the file right after the rename: the answer is about the file that was written."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.system = Meddling()
+        self.served = self.store(system=self.system)
+
+    def check(self, answer: object) -> None:
+        """Of the answer, and of what the server then says of the other program's file."""
+        self.assertIsInstance(answer, Entry)
+        assert isinstance(answer, Entry)
+        self.assertEqual((answer.hash, answer.size), (sha(OURS), len(OURS)))
+        self.assertEqual(answer.mtime_us, LONG_AGO + 1)
+        self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
+        self.assertEqual(self.content("file"), THEIRS)
+        there = self.served.stat(parse("file"))
+        assert there is not None
+        self.assertIn(there.hash, (None, sha(THEIRS)))
+
+    def ours(self, name: str) -> tuple[WriteRequest, bytes]:
+        """A file of ours."""
+        return put_of(name, OURS, mtime_us=LONG_AGO + 1)
+
+    def test_put(self) -> None:
+        """A large file."""
+        upload = self.served.upload(self.ours("file")[0])
+        upload.write(OURS)
+        self.system.armed = True
+        self.check(upload.commit())
+
+    def test_put_many(self) -> None:
+        """Small files."""
+        self.system.armed = True
+        self.check(self.served.write_many([self.ours("file")])[0])

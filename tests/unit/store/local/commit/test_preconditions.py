@@ -1,4 +1,4 @@
-"""Replacing a file: on its condition, and never what it must not."""
+"""A file is replaced only under its precondition, and only if it is a file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import os
 import threading
 from typing import Any, Callable
 
-from homeftp.errors import BadRequest, Changed, FiletypeNotAllowed, NoSpace, Refusal, TooLarge, WrongKind
+from homeftp.errors import Changed, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.syscalls import System
 from tests.support.stores import Recording, StoreCase, Walking, put_of, sha
 
-Putting = Callable[..., "list[Entry | Exception]"]
 
-
-class ConditionTests(StoreCase):
-    """`if_hash`."""
+class PreconditionTests(StoreCase):
+    """Hashes and `ABSENT`."""
 
     def both(self, name: str, content: bytes, **changes: Any) -> Entry | Exception:
         """Put it streamed, then together with others; both must come to the same."""
@@ -118,47 +116,3 @@ class ConditionTests(StoreCase):
         self.assertEqual(self.content("new.txt"), b"%d" % won[0])
         self.assertEqual({type(result) for result in results.values()}, {Entry, Changed})
         store.close()
-
-
-class CheckTests(StoreCase):
-    """What is refused before the disk is touched."""
-
-    def refused(self, put: WriteRequest, content: bytes = b"", **settings: Any) -> Refusal:
-        """What both ways say; nothing is left of it."""
-        store = self.store(System(), **settings)
-        (first,), (second,) = self.together(store, (put, content)), self.streamed(store, (put, content))
-        store.close()
-        assert isinstance(first, Refusal)
-        self.assertEqual((type(first), str(first)), (type(second), str(second)))
-        self.assertEqual(os.listdir(self.root), [".homeftp"])
-        return first
-
-    def test_root(self) -> None:
-        """The root is no file."""
-        self.assertIsInstance(self.refused(put_of("", b"")[0]), WrongKind)
-
-    def test_too_large(self) -> None:
-        """Over the largest file that is taken: the refusal names the limit."""
-        refused = self.refused(*put_of("a", b"x" * 1001), file_size=1000)
-        self.assertIsInstance(refused, TooLarge)
-        self.assertIn("1.0 kB", str(refused))
-
-    def test_filetype(self) -> None:
-        """A file of a type that is not shared: the refusal names those that are."""
-        refused = self.refused(*put_of("a/b.exe", b""), filetypes=(".txt", ".md"))
-        self.assertIsInstance(refused, FiletypeNotAllowed)
-        self.assertIn(".txt, .md", str(refused))
-
-    def test_mtime(self) -> None:
-        """A time that no disk can hold is refused, not cut to size."""
-        for mtime_us in (2**63, -(2**63), 10**30):
-            self.assertIsInstance(self.refused(*put_of("a", b"", mtime_us=mtime_us)), BadRequest)
-
-    def test_no_space(self) -> None:
-        """More than the disk has: refused at once, with what is needed and what is free."""
-        store = self.store(System())
-        put = put_of("a/b", b"", size=2**62)[0]
-        (refused,) = self.streamed(store, (put, b""))
-        self.assertIsInstance(refused, NoSpace)
-        self.assertRegex(str(refused), r"it needs 4611686\.0 TB, [\d.]+ .?B are free")
-        self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))

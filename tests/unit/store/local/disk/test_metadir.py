@@ -1,4 +1,4 @@
-"""Our own folder: locked, nobody else's, and missing where a root can only be read."""
+"""The metadata directory: made, locked against other servers, and never a link to elsewhere."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import errno
 import os
 import stat
 import subprocess
-import sys
-from functools import partial
 
-from homeftp.endpoint import parse
-from homeftp.errors import Forbidden, OperatorError
+from homeftp.errors import OperatorError
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
@@ -18,8 +15,8 @@ from tests.support import needs
 from tests.support.stores import StoreCase, put_of
 
 
-class FolderTests(StoreCase):
-    """Who has the folder."""
+class MetadataDirTests(StoreCase):
+    """Making and locking it."""
 
     def refused(self) -> str:
         """What keeps the root from being shared."""
@@ -58,25 +55,6 @@ class FolderTests(StoreCase):
         upload.write(b"x" * 5)
         self.assertEqual(upload.commit().size, 10)
 
-    def test_lock_ends_with_the_process(self) -> None:
-        """A server that was killed leaves no lock behind."""
-        code = (
-            "import os, sys, signal\n"
-            "from homeftp.hashing.hashcache import HashCache\n"
-            "from homeftp.store.local.store import LocalStore\n"
-            "from homeftp.model import WriteRequest\n"
-            "from homeftp.endpoint import parse\n"
-            "share = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
-            "share.upload(WriteRequest(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
-            "os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
-        ended = subprocess.run([sys.executable, "-c", code, self.root, state], check=False, env=_environment())
-        self.assertEqual(ended.returncode, -9)
-        self.assertEqual(len(self.left()), 1, "the control: there is an orphan")
-        self.store()
-        self.assertEqual(self.left(), [])
-
     def test_planted_links(self) -> None:
         """B3: a link in the place of our folder, or of a part of it, is not followed."""
         for name in ("", "incoming", "partial", "versions", "lock"):
@@ -102,7 +80,7 @@ class FolderTests(StoreCase):
 
 
 class ReadOnlyTests(StoreCase):
-    """A root that cannot be written is served to be read."""
+    """A root that is not writable."""
 
     def test_not_writable(self) -> None:
         """What keeps it from being written is said, with what to do about it."""
@@ -130,38 +108,3 @@ class ReadOnlyTests(StoreCase):
         mount, umount = needs.program("mount"), needs.program("umount")
         subprocess.run([mount, "-t", "tmpfs", *options, "tmpfs", self.root], check=True)
         self.addCleanup(subprocess.run, [umount, "--lazy", self.root], check=True)
-
-    def test_read_only(self) -> None:
-        """On a disk that is mounted read-only everything can be read, and what would change something says why not."""
-        for there_before in (False, True):
-            self.mounted()
-            self.lay("file.txt", b"content")
-            if there_before:
-                store = self.store()
-                self.assertIsNone(store.read_only, "the control")
-                self.put(store, "other.txt", b"other")
-                store.close()
-            subprocess.run([needs.program("mount"), "-o", "remount,ro", self.root], check=True)
-            store = self.store()
-            self.assertIn("mount it writable", str(store.read_only))
-            file = store.open(parse("file.txt"))
-            self.assertEqual(file.read(0, 100), b"content")
-            file.close()
-            self.assertIn("file.txt", [entry.name for page in store.list(parse(""), True) for entry in page.entries])
-            put, content = put_of("new.txt", b"new")
-            for change in (
-                partial(store.upload, put),
-                partial(store.write_many, [(put, content)]),
-                partial(store.make_directory, put_of("folder", b"")[0]),
-                partial(store.restore, parse("file.txt"), None, None),
-                partial(store.versions, parse("")),
-            ):
-                with self.assertRaisesRegex(Forbidden, "read-only: .*mount it writable"):
-                    change()
-            store.maintain()
-            store.close()
-
-
-def _environment() -> dict[str, str]:
-    """For a program that imports what this one imports."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

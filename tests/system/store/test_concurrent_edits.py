@@ -1,4 +1,4 @@
-"""D13: files that are edited on the server while they are read and hashed."""
+"""Files that other programs edit while they are read and hashed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,24 @@ from tests.support.needs import LONG
 from tests.support.stores import StoreCase, sha
 
 READINGS = 20_000 if LONG else 1000
+
+
 OFTEN = READINGS // 20
 """How many must end well, and how many be refused."""
+
 
 SECONDS = 120.0
 """At most."""
 
+
 READERS = 8
+
+
 SIZE = 256 * 1024
+
+
 PIECE = 16 * 1024
+
 
 Reading = Callable[[LocalStore], "str | None"]
 

@@ -1,4 +1,4 @@
-"""One large file on its way in: who has it, and what of it may be gone on with at any moment."""
+"""A partial upload is written by one upload at a time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from homeftp.config import CHECKPOINT, MIB, RESUMABLE
 from homeftp.errors import Changed
 from homeftp.model import ResumePoint
 from homeftp.store.local.staging.resumerecord import SUFFIX
+from tests.support.storecases import CONTENT, HALF, PartialCase
 from tests.support.stores import LONG_AGO, put_of, sha
-from tests.system.store.test_fragments import CONTENT, HALF, FragmentCase
 
 
-class HoldTests(FragmentCase):
-    """Who has it."""
+class HolderTests(PartialCase):
+    """Taking over."""
 
     def test_taken_over(self) -> None:
         """A client whose old connection is not known to be dead goes on from what it wrote; that one is over."""

@@ -1,4 +1,4 @@
-"""Listings: everything once, in order, and little of it at a time."""
+"""Listings: sorted, complete, page by page, and in little memory."""
 
 from __future__ import annotations
 

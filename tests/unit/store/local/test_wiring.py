@@ -1,17 +1,14 @@
-"""The store's face: every verb, and what it must never reach."""
+"""The store as a whole: what it must never reach, and how it opens and closes."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import Callable
 
 from zope.interface.verify import verifyObject
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import NotFound, OperatorError, Refusal, WrongKind
-from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore
 from homeftp.model import ABSENT, WriteRequest
 from homeftp.store.local.store import LocalStore
@@ -59,8 +56,8 @@ def verbs(store: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
     }
 
 
-class ShareTests(StoreCase):
-    """Share."""
+class StoreTests(StoreCase):
+    """The composed store."""
 
     def test_interface(self) -> None:
         """It is what dispatchers are told that it is."""
@@ -167,28 +164,3 @@ class ShareTests(StoreCase):
         self.assertEqual([getattr(result, "hash", result) for result in results], [sha(b"%d" % n) for n in range(6)])
         self.stream(store, "y", b"large" * 1000, precondition=ABSENT)
         self.assertEqual(sum(len(page.entries) for page in store.list(parse(""), True)), 13)
-
-    def test_killed(self) -> None:
-        """kill -9 in the middle of a large file leaves the old one."""
-        self.lay("file.txt", b"old")
-        code = (
-            "import os, sys, signal\n"
-            "from homeftp.hashing.hashcache import HashCache\n"
-            "from homeftp.store.local.store import LocalStore\n"
-            "from homeftp.model import WriteRequest\n"
-            "from homeftp.endpoint import parse\n"
-            "store = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
-            "incoming = store.upload(WriteRequest(endpoint=parse('file.txt'), size=10))\n"
-            "incoming.write(b'n' * 10)\n"
-            "os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
-        paths = os.pathsep.join(path for path in sys.path if path)
-        program = [sys.executable, "-c", code, self.root, state]
-        subprocess.run(program, check=False, env={**os.environ, "PYTHONPATH": paths})
-        self.assertEqual((self.content("file.txt"), len(self.left())), (b"old", 1))
-        store = self.store()
-        self.assertEqual((self.content("file.txt"), self.left()), (b"old", []))
-        index = HashCache(state)
-        self.addCleanup(index.close)
-        self.assertEqual(self.put(store, "file.txt", b"new").size, 3)

@@ -1,18 +1,15 @@
-"""B6: names that some system takes for one."""
+"""New names that are too similar to a sibling are refused."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 
-from homeftp.config import MIB
 from homeftp.endpoint import folded, parse
 from homeftp.errors import BadEndpoint
-from homeftp.model import ABSENT, WriteRequest
+from homeftp.model import WriteRequest
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
-from tests.support import needs
 from tests.support.stores import StoreCase, put_of
 
 PAIRS = (
@@ -28,8 +25,8 @@ PAIRS = (
 """Two names for one file, on Windows, macOS, or where compatible forms are folded."""
 
 
-class SiblingsTests(StoreCase):
-    """A new name beside one that is there."""
+class NameCollisionTests(StoreCase):
+    """Directories of a store."""
 
     def refused(self, store: LocalStore, name: str, beside: str) -> None:
         """Every way to make a new name refuses it, naming the one that is there."""
@@ -138,31 +135,3 @@ class SiblingsTests(StoreCase):
         for pair in PAIRS:
             self.assertEqual(folded(pair[0]), folded(pair[1]))
             self.assertEqual(folded(folded(pair[0])), folded(pair[0]))
-
-
-class BlindDiskTests(StoreCase):
-    """A disk that tells names apart by more than their case only."""
-
-    def test_no_silent_overwrite(self) -> None:
-        """Nothing is replaced there under a name that differs in case only: it is refused, and the file stands."""
-        needs.root()
-        needs.device("/dev/fuse")
-        image = f"{self.root}.img"
-        with open(image, "wb") as file:
-            file.truncate(4 * MIB)
-        subprocess.run([needs.program("mkfs.ntfs"), "-q", "-F", image], check=True, capture_output=True)
-        mount = [needs.program("lowntfs-3g"), "-o", "ignore_case", image, self.root]
-        subprocess.run(mount, check=True, capture_output=True)
-        self.addCleanup(subprocess.run, [needs.program("umount"), "--lazy", self.root], check=True)
-        store = self.store()
-        self.put(store, "Readme.txt", b"old")
-        (name,) = (name for name in os.listdir(self.root) if name != ".homeftp")
-        self.assertTrue(os.path.exists(self.path("README.TXT")), "the control: the disk does not tell them apart")
-        other = "README.TXT" if name != "README.TXT" else "readme.txt"
-        with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
-            self.put(store, other, b"new")
-        with self.assertRaisesRegex(BadEndpoint, f"'{name}'"):
-            self.put(store, other, b"new", precondition=ABSENT)
-        self.assertEqual(self.content(name), b"old")
-        self.put(store, name, b"new")
-        self.assertEqual(self.content(name), b"new")

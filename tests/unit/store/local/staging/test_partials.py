@@ -1,11 +1,9 @@
-"""What is kept of uploads that were cut off: gone on with, never mixed up, and thrown away in time."""
+"""Interrupted uploads are kept, resumed, never mixed up, and removed in time."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from threading import Lock
 from unittest import mock
@@ -15,52 +13,15 @@ import attrs
 from homeftp.config import CHECKPOINT, MIB, PARTIAL_UPLOAD_SECONDS, RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
-from homeftp.model import ResumePoint, WriteRequest
+from homeftp.model import ResumePoint
 from homeftp.store.local.staging.partials import MOST
-from homeftp.store.local.staging.resumerecord import SUFFIX
-from homeftp.store.local.store import LocalStore
-from homeftp.store.local.writes.upload import LocalUpload
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
-from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
-
-CONTENT = os.urandom(3 * MIB - 1) + b"."
-"""Ends with what chance must not choose: with an x for its last byte it is another file."""
-HALF = 2 * MIB
+from tests.support.storecases import CONTENT, HALF, PartialCase
+from tests.support.stores import LONG_AGO, put_of, sha
 
 
-class FragmentCase(StoreCase):
-    """A share with an upload that is cut off."""
-
-    def cut(self, store: LocalStore, size: int = HALF, **changes: object) -> WriteRequest:
-        """Begin to put CONTENT, and break off when so much of it has arrived."""
-        put, content = put_of("a/file", CONTENT, **changes)
-        upload = store.upload(put)
-        upload.write(content[:size])
-        upload.suspend()
-        return put
-
-    def arrived(self, store: LocalStore, put: WriteRequest) -> ResumePoint | None:
-        """What may be gone on with."""
-        return store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
-
-    def go_on(self, store: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
-        """Go on from an offset."""
-        put, _ = put_of("a/file", CONTENT, offset=offset, **changes)
-        upload = store.upload(put)
-        self.addCleanup(upload.abort)
-        for _ in upload.verify_resumed():
-            pass
-        upload.write(content[offset:])
-        return upload
-
-    def file(self) -> str:
-        """The path of the one fragment."""
-        (name,) = (name for name in self.left() if not name.endswith(SUFFIX.decode()))
-        return self.path(f".homeftp/partial/{name}")
-
-
-class ResumeTests(FragmentCase):
+class ResumeTests(PartialCase):
     """Going on with it."""
 
     def test_gone_on_with(self) -> None:
@@ -170,8 +131,8 @@ class ResumeTests(FragmentCase):
         self.assertEqual(self.go_on(store, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
 
 
-class WrongTests(FragmentCase):
-    """What is not what it should be."""
+class DamageTests(PartialCase):
+    """Damaged or planted files."""
 
     def test_wrong_rest(self) -> None:
         """Whatever comes behind it, the whole file's hash decides: the old content stands, and the fragment is gone."""
@@ -274,8 +235,8 @@ class WrongTests(FragmentCase):
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
 
-class LifeTests(FragmentCase):
-    """For how long, and how much."""
+class ExpiryTests(PartialCase):
+    """How long they are kept."""
 
     def test_a_day(self) -> None:
         """After a day it is gone, by the clock that runs and at a start."""
@@ -303,32 +264,6 @@ class LifeTests(FragmentCase):
             store.maintain()
         upload.write(CONTENT[HALF:])
         self.assertEqual(upload.commit().hash, sha(CONTENT))
-
-    def test_killed(self) -> None:
-        """After kill -9 what the last checkpoint said is there to go on from."""
-        code = (
-            "import os, sys, signal\n"
-            "from homeftp.hashing.hashcache import HashCache\n"
-            "from homeftp.store.local.store import LocalStore\n"
-            "from homeftp.model import WriteRequest\n"
-            "from homeftp.endpoint import parse\n"
-            "share = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
-            f"request = WriteRequest(endpoint=parse('a/file'), size={len(CONTENT)}, mtime_us={LONG_AGO})\n"
-            "incoming = share.upload(request)\n"
-            "data = sys.stdin.buffer.read()\n"
-            "for start in range(0, len(data), 2 ** 16):\n"
-            "    incoming.write(data[start : start + 2 ** 16])\n"
-            "os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
-        state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        program = [sys.executable, "-c", code, self.root, state]
-        ended = subprocess.run(program, input=CONTENT[:HALF], check=False, env=environment)
-        self.assertEqual(ended.returncode, -9)
-        store = self.store()
-        found = store.resume_point(parse("a/file"), None, len(CONTENT), LONG_AGO)
-        self.assertEqual(found, ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
-        self.assertEqual(self.go_on(store, RESUMABLE).commit().hash, sha(CONTENT))
 
     def test_bounded(self) -> None:
         """There are never more than so many; the oldest go."""

@@ -1,0 +1,71 @@
+"""Quota usage: counted exactly, and never too little while files change."""
+
+from __future__ import annotations
+
+from typing import Callable
+from unittest.mock import patch
+
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.syscalls import System
+from tests.support.storecases import SpaceCase
+
+
+class CountTests(SpaceCase):
+    """What happens while it is counted: it may count too much, and never too little."""
+
+    def counting(self, meanwhile: Callable[[QuotaUsage], object]) -> int:
+        """What is left of 100 blocks, where something happens at the end of a count that has found 10."""
+        root = SafeRoot(self.root, System())
+        self.addCleanup(root.close)
+        self.usage = usage = QuotaUsage(root, 100 * 4096)
+
+        def count(counter: QuotaUsage) -> int:
+            meanwhile(counter)
+            return 10 * 4096
+
+        with patch.object(QuotaUsage, "_count", count):
+            usage.count()
+        return (usage.left() or 0) // 4096
+
+    def test_removed(self) -> None:
+        """What was removed before it was counted is not taken away again; what is removed later is."""
+        usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
+        before = usage.mark()
+        usage.count()
+        left = usage.left()
+        usage.removed(4096, before)
+        self.assertEqual(usage.left(), left)
+        usage.moved(4096, before)
+        self.assertEqual(usage.left(), (left or 0) - 4096)
+        usage.removed(4096, usage.mark())
+        usage.moved(4096, usage.mark())
+        self.assertEqual(usage.left(), left, "the control")
+
+    def test_removed_meanwhile(self) -> None:
+        """The same of what is removed while it is counted, and told of later."""
+        marks: list[int] = []
+        self.assertEqual(self.counting(lambda usage: marks.append(usage.mark())), 90)
+        (mark,) = marks
+        before = self.usage.left()
+        self.usage.removed(4096, mark)
+        self.assertEqual(self.usage.left(), before)
+        self.usage.moved(4096, mark)
+        self.assertEqual(self.usage.left(), (before or 0) - 4096)
+
+    def test_moved(self) -> None:
+        """What has another place by the end may have been seen at neither."""
+        self.assertEqual(self.counting(lambda usage: usage.moved(3 * 4096, usage.mark())), 87)
+        self.assertEqual(self.counting(lambda usage: usage.add(used=3 * 4096)), 87)
+        self.assertEqual(self.counting(lambda _: None), 90, "the control")
+
+    def test_directory_moved(self) -> None:
+        """Where a whole directory was moved it is counted again."""
+        times = []
+
+        def once(usage: QuotaUsage) -> None:
+            times.append(1)
+            if len(times) < 3:
+                usage.moved(None, usage.mark())
+
+        self.assertEqual((self.counting(once), len(times)), (90, 3))

@@ -1,0 +1,311 @@
+"""A file that is replaced or removed becomes a version, by a second name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from typing import Any
+from unittest import mock
+
+from homeftp.config import Retention
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Changed, Forbidden, Internal, WrongKind
+from homeftp.model import ABSENT
+from homeftp.syscalls import System
+from homeftp.wire.messages import meta_data
+from tests.support.storecases import VersionsCase
+from tests.support.stores import LONG_AGO, Failing, Walking, put_of, sha
+
+
+class Moving(System):
+    """Somebody moves every directory out and in again as it is looked for: the kernel cannot tell that from a mount."""
+
+    def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
+        """See above."""
+        if one_mount and beneath:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return super().openat2(directory, path, flags, one_mount=one_mount, beneath=beneath)
+
+
+class NoLinks(System):
+    """A file system, or a file, of which there can be no second name."""
+
+    def link(self, source: bytes, target: bytes, **directories: object) -> None:
+        """Refuse."""
+        raise PermissionError(1, "no links here")
+
+
+class NeitherWay(NoLinks):
+    """Nor can two files take each other's place."""
+
+    def exchange(self, one: bytes, other: bytes, **directories: object) -> None:
+        """Refuse."""
+        raise OSError(95, "no exchange here")
+
+
+class ArchiveTests(VersionsCase):
+    """Files that become versions."""
+
+    def test_kept(self) -> None:
+        """What a PUSH replaces is kept, by whichever way it comes, with its time and mode, and no byte is copied."""
+        store = self.store()
+        self.put(store, "a/small.txt", b"one", mode=0o600)
+        self.put(store, "a/large.txt", b"one" * 1000)
+        inode = os.stat(self.path("a/small.txt")).st_ino
+        self.assertEqual(self.versions(store), [])
+        self.put(store, "a/small.txt", b"two", precondition=sha(b"one"))
+        self.stream(store, "a/large.txt", b"two" * 1000)
+        self.assertEqual(self.held(), [b"one", b"one" * 1000])
+        (small,) = self.versions(store, "a/small.txt")
+        self.assertEqual((small.name, small.size, small.hash), ("", 3, sha(b"one")))
+        self.assertEqual(dict(meta_data(small)), {"mtime_us": LONG_AGO, "mode": 0o600})
+        self.assertLess(abs(small.at_us / 1e6 - time.time()), 60)
+        folder, _, names = list(os.walk(self.path(".homeftp/versions")))[-1]
+        self.assertIn(inode, [os.stat(os.path.join(folder, name)).st_ino for name in names])
+        self.assertEqual({version.name for version in self.versions(store, "a")}, {"small.txt", "large.txt"})
+        self.assertEqual({version.name for version in self.versions(store)}, {"a/small.txt", "a/large.txt"})
+
+    def test_readable_by_the_owner(self) -> None:
+        """An owner who looks finds a version by day, folder and name."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/b/photo.jpg", content)
+        (path,) = self.kept()
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        self.assertRegex(path, rf"\A{today}/a/b/\.homeftp-\d\d\.\d\d\.\d\d\.\d{{6}}-photo\.jpg\Z")
+
+    def test_newest_first(self) -> None:
+        """Those of one file are sorted, in the list of its folder too, also when the clock is set back meanwhile."""
+        store = self.store()
+        now = time.time_ns()
+        for number in range(10):
+            with mock.patch("time.time_ns", return_value=now - number * 1_000_000_000):
+                self.put(store, "a/file.txt", b"%d" % number)
+        found = self.versions(store, "a/file.txt")
+        self.assertEqual([version.hash for version in found], [None] * 9, "nothing was expected, so nothing was hashed")
+        self.assertEqual(
+            [version.at_us for version in found], sorted({version.at_us for version in found}, reverse=True)
+        )
+        self.assertEqual(len(found), 9)
+        for folder in ("a", ""):
+            self.assertEqual(
+                [version.at_us for version in self.versions(store, folder)], [each.at_us for each in found]
+            )
+
+    def test_same_content(self) -> None:
+        """A content that is replaced by the same one, to give it another time, is no version."""
+        store = self.store()
+        self.put(store, "file.txt", b"same")
+        self.put(store, "file.txt", b"same", precondition=sha(b"same"), mtime_us=LONG_AGO + 1)
+        self.assertEqual(self.held(), [])
+        self.put(store, "file.txt", b"other", precondition=sha(b"same"))
+        self.assertEqual(self.held(), [b"same"], "the control")
+
+    def test_refused(self) -> None:
+        """A replacement that is refused makes no version."""
+        store = self.store()
+        self.put(store, "file.txt", b"old")
+        for condition in (ABSENT, sha(b"other")):
+            with self.assertRaises(Changed):
+                self.put(store, "file.txt", b"new", precondition=condition)
+        self.assertEqual((self.held(), self.content("file.txt")), ([], b"old"))
+
+    def test_twice_in_one_job(self) -> None:
+        """Two for one endpoint that become durable together come one after the other: both contents stay."""
+        store = self.store()
+        self.put(store, "file.txt", b"zero")
+        puts = [put_of("file.txt", content) for content in (b"one", b"two", b"three")]
+        puts.append(put_of("file.txt", b"four", precondition=sha(b"zero")))
+        results = store.write_many(puts)
+        self.assertIsInstance(results[3], Changed)
+        self.assertEqual(self.content("file.txt"), b"three")
+        self.assertEqual(self.held(), [b"one", b"two", b"zero"])
+
+    def test_long_names(self) -> None:
+        """A name of 255 bytes, and a path of nearly 4,096, have versions as any other."""
+        store = self.store()
+        deep = "/".join(["d" * 250] * 15)
+        for top in (self.path("d" * 250), self.path(".homeftp")):
+            self.addCleanup(shutil.rmtree, top)  # trial would do it by the whole path
+        for name in ("x" * 255, "é" * 127, f"{deep}/{'y' * 255}"):
+            for content in (b"one", b"two"):
+                self.put(store, name, content)
+            (version,) = self.versions(store, name)
+            self.assertEqual(version.name, "")
+            self.assertEqual([v.name for v in self.versions(store) if v.name == name], [name])
+            store.restore(parse(name), None, None)
+            self.assertEqual(self.versions(store, name)[0].size, 3)
+            with open(os.open(self.path(name), os.O_RDONLY) if len(name) < 4000 else self.reach(name), "rb") as file:
+                self.assertEqual(file.read(), b"one")
+
+    def reach(self, name: str) -> int:
+        """Open what has too long a path for one call."""
+        directory = os.open(self.root, os.O_RDONLY)
+        for part in name.split("/"):
+            below = os.open(part, os.O_RDONLY, dir_fd=directory)
+            os.close(directory)
+            directory = below
+        return directory
+
+    def test_deep(self) -> None:
+        """A path of many levels has versions as any other has, and they are found."""
+        self.root = tempfile.mkdtemp()  # elsewhere: what removes the folders of tests cannot remove these
+        self.addCleanup(subprocess.run, ["rm", "-r", self.root], check=True)
+        store = self.store()
+        deep = "d/" * 1500 + "file"
+        for content in (b"one", b"two"):
+            self.put(store, deep, content)
+        self.assertEqual([version.name for version in self.versions(store, deep)], [""])
+        store.restore(parse(deep), None, None)
+        self.assertEqual(sum(store.remove(parse("d"), None, True)), 1501)
+
+    def test_cleared_by_the_owner(self) -> None:
+        """An owner may remove versions, or all of them with their folder, while the server runs."""
+        store = self.store(retention=Retention(percent=None, size=4 * 4096))
+        for number in range(5):
+            self.put(store, "a/file.txt", b"%d" % number)
+        for folder in ("versions", "versions/" + time.strftime("%Y-%m-%d", time.gmtime())):
+            shutil.rmtree(self.path(f".homeftp/{folder}"))
+            self.assertEqual(self.versions(store), [])
+            store.maintain()
+            for number in range(5, 10):
+                self.put(store, "a/file.txt", b"%d" % number)
+            self.assertEqual(len(self.versions(store, "a/file.txt")), 4)
+        shutil.rmtree(self.path(".homeftp"))
+        with self.assertRaisesRegex(Internal, "restart the server"):
+            self.put(store, "a/file.txt", b"new")
+
+    def test_file_then_directory(self) -> None:
+        """What was a file once, and is a directory now, has both kinds of versions, each under its own name."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "thing", content)
+        os.unlink(self.path("thing"))
+        at = self.versions(store, "thing")[0].at_us
+        for content in (b"inner one", b"inner two"):
+            self.put(store, "thing/inner", content)
+            self.put(store, f"thing/{at}", content)
+        names = sorted(version.name for version in self.versions(store, "thing"))
+        self.assertEqual(names, sorted(["", "inner", str(at)]))
+        with self.assertRaises(WrongKind):
+            store.restore(parse("thing"), None, None)
+
+    def test_walking(self) -> None:
+        """The same where the kernel resolves no paths, and has no call to rename where nothing is."""
+        store = self.store(Walking())
+        for content in (b"one", b"two", b"three"):
+            self.put(store, "a/file.txt", content)
+        self.assertEqual(self.held(), [b"one", b"two"])
+
+    def test_none(self) -> None:
+        """--keep-versions 0 keeps none."""
+        store = self.store(retention=Retention(seconds=0))
+        for content in (b"", b"one", b"two"):
+            self.put(store, "file.txt", content)
+        self.assertEqual(self.held(), [])
+
+    def test_hidden(self) -> None:
+        """B9: no listing shows them, and no endpoint names one."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/file.txt", content)
+        listed = [entry.name for page in store.list(ROOT, True) for entry in page.entries]
+        self.assertEqual(listed, ["a", "a/file.txt"])
+
+    def test_somebody_appears(self) -> None:
+        """A file that another program makes where nothing was, at the last moment, becomes a version too."""
+
+        class Meddling(System):
+            """Somebody is quicker, once."""
+
+            done = False
+
+            def rename_new(inner, source: bytes, target: bytes, **directories: Any) -> None:
+                if not inner.done:
+                    inner.done = True
+                    self.lay("file.txt", b"theirs")
+                super().rename_new(source, target, **directories)
+
+        store = self.store(Meddling())
+        self.put(store, "file.txt", b"ours")
+        self.assertEqual((self.content("file.txt"), self.held()), (b"ours", [b"theirs"]))
+
+    def test_folder_made_in_vain(self) -> None:
+        """A folder for versions whose making was not finished is made durable by the next replacement that uses it."""
+
+        class Syncing(Failing):
+            """Remembers which directories were made durable."""
+
+            synced: set[int]
+
+            def fsync_directory(self, fd: int) -> None:
+                super().fsync_directory(fd)
+                self.synced.add(os.fstat(fd).st_ino)
+
+        self.lay("a/b/file.txt")
+        system = Syncing(3, syncfs=False)
+        system.synced = set()
+        store = self.store(system)
+        (first,) = self.together(store, put_of("a/b/file.txt", b"new"))
+        self.assertEqual((type(first), system.failed), (Internal, "link"))
+        (second,) = self.together(store, put_of("a/b/file.txt", b"new"))
+        self.assertNotIsInstance(second, Exception)
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        for folder in (".homeftp/versions", *(f".homeftp/versions/{today}{each}" for each in ("", "/a", "/a/b"))):
+            self.assertIn(os.stat(self.path(folder)).st_ino, system.synced, folder)
+
+
+class OtherMountTests(VersionsCase):
+    """A version folder that cannot be linked into."""
+
+    def test_no_mount(self) -> None:
+        """A directory that is moved while something in it is replaced gets no folder of ours."""
+        store = self.store(system=Moving())
+        for content in (b"one", b"two"):
+            self.put(store, "a/b/file.txt", content)
+        self.assertEqual(self.held(), [b"one"])
+        self.assertEqual(os.listdir(self.path("a")), ["b"])
+        self.assertEqual(os.listdir(self.path("a/b")), ["file.txt"])
+
+
+class NoLinkTests(VersionsCase):
+    """Where a file cannot have two names."""
+
+    def test_moved(self) -> None:
+        """The old one is moved to where it is kept, at the moment in which the new one has its place."""
+        store = self.store(NoLinks())
+        for content in (b"one", b"two", b"three"):
+            self.put(store, "a/file.txt", content)
+        self.assertEqual((self.content("a/file.txt"), self.held()), (b"three", [b"one", b"two"]))
+        store.restore(parse("a/file.txt"), self.versions(store, "a/file.txt")[1].at_us, None)
+        self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
+        self.assertEqual(self.left(), [])
+
+    def test_full_of_versions(self) -> None:
+        """Those that go for others of the same job leave the folders that these are to be moved to.
+
+        As they are moved after that, there may be too many until the next job.
+        """
+        store = self.store(NoLinks(), retention=Retention(percent=None, size=2 * 4096))
+        for round in range(3):
+            puts = [put_of(f"a/{number}", b"%d %d" % (round, number)) for number in range(12)]
+            for result in store.write_many(puts):
+                self.assertNotIsInstance(result, Exception)
+        self.assertEqual(len(self.held()), 12)
+        self.put(store, "a/0", b"new")
+        self.assertEqual(self.held(), [b"1 11", b"2 0"])
+
+    def test_not_at_all(self) -> None:
+        """Where that cannot be either, nothing is replaced, and the owner is told what to do; new files are taken."""
+        store = self.store(NeitherWay())
+        self.put(store, "file.txt", b"one")
+        with self.assertRaisesRegex(Forbidden, "--keep-versions 0"):
+            self.put(store, "file.txt", b"two")
+        self.assertEqual((self.content("file.txt"), self.held(), self.left()), (b"one", [], []))
+        store.close()
+        self.put(self.store(NeitherWay(), retention=Retention(seconds=0)), "file.txt", b"two")
+        self.assertEqual(self.content("file.txt"), b"two")

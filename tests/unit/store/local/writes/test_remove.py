@@ -1,0 +1,122 @@
+"""Files and directories are removed, and every file becomes a version."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.config import Retention
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import (
+    BadRequest,
+    Changed,
+    FiletypeNotAllowed,
+    Internal,
+    NotFound,
+    Refusal,
+    WrongKind,
+)
+from homeftp.model import ABSENT
+from homeftp.wire.messages import meta_data
+from tests.support.storecases import MoveCase
+from tests.support.stores import LONG_AGO, Failing, Recording, sha, snapshot
+
+
+class RemoveTests(MoveCase):
+    """Removing."""
+
+    def test_file(self) -> None:
+        """A file that is removed is a version from then on, whole, and comes back with RESTORE."""
+        store = self.store()
+        self.put(store, "a/file.txt", b"content", mode=0o640)
+        self.assertEqual(self.remove(store, "a/file.txt", sha(b"content")), 1)
+        self.assertEqual((self.files(), self.versions(store)), (["a"], ["a/file.txt"]))
+        entry = store.restore(parse("a/file.txt"), None, ABSENT)
+        self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o640})
+        self.assertEqual(self.content("a/file.txt"), b"content")
+
+    def test_not_kept(self) -> None:
+        """With --keep-versions 0 it is gone."""
+        store = self.store(retention=Retention(seconds=0))
+        self.put(store, "file.txt", b"content")
+        self.remove(store, "file.txt")
+        self.assertEqual((self.files(), self.versions(store)), ([], []))
+
+    def test_directory(self) -> None:
+        """An empty one goes; another one only with all that is in it, every file of which is a version then."""
+        store = self.store()
+        names = [f"d/{number % 5}/{number}" for number in range(600)]
+        for name in names:
+            self.lay(name, name.encode())
+        os.makedirs(self.path("d/empty/er"))
+        self.remove(store, "d/empty/er")
+        with self.assertRaisesRegex(WrongKind, "not empty"):
+            self.remove(store, "d")
+        self.assertEqual(self.remove(store, "d", recursive=True), 600 + 6 + 1)
+        self.assertEqual((self.files(), self.versions(store)), ([], sorted(names)))
+
+    def test_refused(self) -> None:
+        """What is not there, is something else by now, is no file, or holds what is not shared, stays as it is."""
+        store = self.store(filetypes=(".txt",))
+        self.lay("a.txt")
+        self.lay("a.jpg")
+        self.lay("d/deep/b.txt")
+        os.symlink(self.outside, self.path("d/deep/link"))
+        before, outside = snapshot(self.root), snapshot(self.outside)
+        for name, if_hash, recursive, refusal in (
+            ("b.txt", None, False, NotFound),
+            ("none/b.txt", None, False, NotFound),
+            ("a.txt", sha(b"other"), False, Changed),
+            ("a.jpg", None, False, FiletypeNotAllowed),
+            ("d", sha(b"x"), True, WrongKind),
+            ("d", None, True, WrongKind),
+            ("d/deep/link", None, True, WrongKind),
+            ("d/deep/link/secret.txt", None, False, WrongKind),
+        ):
+            with self.assertRaises(refusal, msg=name):
+                self.remove(store, name, if_hash, recursive)
+        with self.assertRaises(BadRequest):
+            sum(store.remove(ROOT, None, True))
+        self.assertEqual({k: v[-1] for k, v in snapshot(self.root).items()}, {k: v[-1] for k, v in before.items()})
+        self.assertEqual(snapshot(self.outside), outside)
+
+    def test_hidden(self) -> None:
+        """A directory that holds what no list has stays whole: nothing of it is removed."""
+        self.lay("d/e/file.txt")
+        self.lay("d/f/.homeftp-something")
+        store = self.store()
+        with self.assertRaisesRegex(WrongKind, "d/f holds .homeftp-something"):
+            self.remove(store, "d", recursive=True)
+        self.assertEqual((self.versions(store), self.content("d/e/file.txt")), ([], b"old"))
+        os.unlink(self.path("d/f/.homeftp-something"))
+        self.assertEqual(self.remove(store, "d", recursive=True), 4, "the control")
+
+    def test_durable(self) -> None:
+        """The version's name is on the disk before that of the file is not."""
+        self.lay("a/file.txt")
+        system = Recording()
+        store = self.store(system)
+        system.calls.clear()
+        self.remove(store, "a/file.txt")
+        kinds = [kind for kind, _ in system.calls]
+        self.assertEqual(kinds[0], "rename")
+        self.assertIn(("fsync_directory", os.stat(self.path("a")).st_ino), system.calls[-1:])
+
+    def test_failures(self) -> None:
+        """Whatever call fails: there is the file, or its version, and an answer only for what lasts."""
+        for number in range(1, 20):
+            self.lay("file.txt", b"content")
+            system = Failing(10**6)
+            store = self.store(system)
+            system._left = number
+            try:
+                self.remove(store, "file.txt")
+            except Refusal as refused:
+                self.assertIsInstance(refused, Internal)
+            there = os.path.exists(self.path("file.txt"))
+            self.assertEqual(there + len(self.versions(store)), 1, system.failed)
+            if not system.failed:
+                break
+            if not there:
+                store.restore(parse("file.txt"), None, None)
+            store.close()
+        self.assertGreater(number, 3)

@@ -1,0 +1,186 @@
+"""Files and directories get another name."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from homeftp.config import Retention
+from homeftp.endpoint import parse
+from homeftp.errors import (
+    BadEndpoint,
+    BadRequest,
+    Changed,
+    Internal,
+    NotFound,
+    Refusal,
+    WrongKind,
+)
+from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.syscalls import System
+from homeftp.wire.messages import meta_data
+from tests.support.storecases import MoveCase
+from tests.support.stores import LONG_AGO, Failing, StoreCase, put_of, sha, snapshot
+
+OURS, THEIRS = b"ours", b"not!"
+
+
+class Meddling(System):
+    """What is renamed to `file` has another content right after, of the same size and as old."""
+
+    armed = False
+    times = 0
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """See above."""
+        super().rename(source, target, **directories)
+        self._meddle(target, directories)
+
+    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """See above."""
+        super().rename_new(source, target, **directories)
+        self._meddle(target, directories)
+
+    def _meddle(self, target: bytes, directories: dict[str, Any]) -> None:
+        if target != b"file" or not self.armed:
+            return
+        self.times += 1
+        there = directories["target_dir"]
+        fd = os.open("theirs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
+        os.write(fd, THEIRS)
+        os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
+        os.close(fd)
+        os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
+
+
+class MoveTests(MoveCase):
+    """Moving."""
+
+    def test_file(self) -> None:
+        """It has the new name, into new directories too, keeps time and mode, and is sent nowhere."""
+        store = self.store()
+        self.put(store, "file.txt", b"content", mode=0o600)
+        inode = os.stat(self.path("file.txt")).st_ino
+        entry = self.move(store, "file.txt", "a/b/other.txt", sha(b"content"), ABSENT)
+        self.assertEqual(self.files(), ["a", "a/b", "a/b/other.txt"])
+        self.assertEqual(os.stat(self.path("a/b/other.txt")).st_ino, inode)
+        self.assertEqual((entry.hash, dict(meta_data(entry))), (sha(b"content"), {"mtime_us": LONG_AGO, "mode": 0o600}))
+        look = store.stat(parse("a/b/other.txt"))
+        assert look is not None
+        self.assertEqual(look.hash, sha(b"content"))
+
+    def test_replaced(self) -> None:
+        """What has the name becomes a version."""
+        store = self.store()
+        self.put(store, "a", b"one")
+        self.put(store, "b", b"two")
+        self.move(store, "a", "b", None, sha(b"two"))
+        self.assertEqual((self.files(), self.content("b"), self.versions(store)), (["b"], b"one", ["b"]))
+
+    def test_directory(self) -> None:
+        """A directory moves with all that is in it, where nothing has its new name."""
+        store = self.store()
+        self.lay("d/e/file.txt")
+        self.lay("x")
+        self.move(store, "d", "f/g")
+        self.assertEqual(self.files(), ["f", "f/g", "f/g/e", "f/g/e/file.txt", "x"])
+        for to in ("x", "f"):
+            with self.assertRaises(Refusal):
+                self.move(store, "f/g", to)
+
+    def test_case(self) -> None:
+        """A name may be spelled otherwise: it does not stand in its own way."""
+        store = self.store()
+        self.lay("Photo.JPG")
+        self.lay("Folder/x")
+        self.move(store, "Photo.JPG", "photo.jpg")
+        self.move(store, "Folder", "folder")
+        self.assertEqual(self.files(), ["folder", "folder/x", "photo.jpg"])
+        self.lay("other")
+        with self.assertRaisesRegex(BadEndpoint, "'photo.jpg'"):
+            self.move(store, "other", "PHOTO.jpg")
+
+    def test_refused(self) -> None:
+        """Conditions that do not hold, kinds that do not fit, itself: everything stays as it is."""
+        store = self.store()
+        for name in ("a", "b", "d/e/f"):
+            self.lay(name, name.encode())
+        os.symlink(self.outside, self.path("link"))
+        before = self.files()
+        for name, to, if_hash, if_to, refusal in (
+            ("none", "x", None, None, NotFound),
+            ("a", "x", sha(b"x"), None, Changed),
+            ("a", "b", None, ABSENT, Changed),
+            ("a", "b", None, sha(b"x"), Changed),
+            ("a", "x", None, sha(b"x"), Changed),
+            ("a", "d", None, None, WrongKind),
+            ("d", "a", None, None, Changed),
+            ("d", "d/e/g", None, None, BadRequest),
+            ("a", "a", None, None, BadRequest),
+            ("a", "b/c", None, None, WrongKind),
+            ("link", "x", None, None, WrongKind),
+            ("a", "link/x", None, None, WrongKind),
+            ("d", "x", sha(b"x"), None, WrongKind),
+        ):
+            with self.assertRaises(refusal, msg=(name, to)):
+                self.move(store, name, to, if_hash, if_to)
+        for name, to in (("", "x"), ("a", "")):
+            with self.assertRaises(Refusal):
+                store.move(parse(name), parse(to), None, None)
+        self.assertEqual((self.files(), self.versions(store)), (before, []))
+        self.assertEqual((self.content("a"), self.content("b"), self.content("d/e/f")), (b"a", b"b", b"d/e/f"))
+
+    def test_failures(self) -> None:
+        """Whatever call fails, both contents are there: under their names, or as a version."""
+        for number in range(1, 20):
+            self.lay("a", b"one")
+            self.lay("d/b", b"two")
+            system = Failing(10**6)
+            store = self.store(system, retention=Retention(percent=100))
+            system._left = number
+            try:
+                self.move(store, "a", "d/b")
+            except Refusal as refused:
+                self.assertIsInstance(refused, Internal)
+                if "in doubt" not in str(refused):
+                    self.assertEqual((self.content("a"), self.content("d/b")), (b"one", b"two"), system.failed)
+                    continue
+            finally:
+                store.close()
+            self.assertEqual(self.content("d/b"), b"one")
+            held = [found[-1] for path, found in snapshot(self.path(".homeftp/versions")).items() if path[-1] != "."]
+            self.assertIn(b"two", held)
+            if not system.failed:
+                break
+        self.assertGreater(number, 4)
+
+
+class MoveRaceTests(StoreCase):
+    """Another program replaces the file right after the rename."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.system = Meddling()
+        self.served = self.store(system=self.system)
+
+    def check(self, answer: object) -> None:
+        """Of the answer, and of what the server then says of the other program's file."""
+        self.assertIsInstance(answer, Entry)
+        assert isinstance(answer, Entry)
+        self.assertEqual((answer.hash, answer.size), (sha(OURS), len(OURS)))
+        self.assertEqual(answer.mtime_us, LONG_AGO + 1)
+        self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
+        self.assertEqual(self.content("file"), THEIRS)
+        there = self.served.stat(parse("file"))
+        assert there is not None
+        self.assertIn(there.hash, (None, sha(THEIRS)))
+
+    def ours(self, name: str) -> tuple[WriteRequest, bytes]:
+        """A file of ours."""
+        return put_of(name, OURS, mtime_us=LONG_AGO + 1)
+
+    def test_move(self) -> None:
+        """A file that had another name."""
+        self.served.write_many([self.ours("other")])
+        self.system.armed = True
+        self.check(self.served.move(parse("other"), parse("file"), sha(OURS), None))

@@ -1,0 +1,180 @@
+"""A version is put back; the current file becomes a version."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import Any
+from unittest import mock
+
+from homeftp.config import Retention
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Changed, NotFound, WrongKind
+from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.syscalls import System
+from homeftp.wire.messages import meta_data
+from tests.support.storecases import VersionsCase
+from tests.support.stores import LONG_AGO, StoreCase, put_of, sha, snapshot
+
+OURS, THEIRS = b"ours", b"not!"
+
+
+class Meddling(System):
+    """What is renamed to `file` has another content right after, of the same size and as old."""
+
+    armed = False
+    times = 0
+
+    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """See above."""
+        super().rename(source, target, **directories)
+        self._meddle(target, directories)
+
+    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
+        """See above."""
+        super().rename_new(source, target, **directories)
+        self._meddle(target, directories)
+
+    def _meddle(self, target: bytes, directories: dict[str, Any]) -> None:
+        if target != b"file" or not self.armed:
+            return
+        self.times += 1
+        there = directories["target_dir"]
+        fd = os.open("theirs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
+        os.write(fd, THEIRS)
+        os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
+        os.close(fd)
+        os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
+
+
+class RestoreTests(VersionsCase):
+    """RESTORE."""
+
+    def test_restore(self) -> None:
+        """The newest comes back, or the one that is named; what stood there becomes a version."""
+        store = self.store()
+        for content in (b"one", b"two", b"three"):
+            self.put(store, "a/file.txt", content, mtime_us=LONG_AGO + len(content), mode=0o640)
+        entry = store.restore(parse("a/file.txt"), None, None)
+        self.assertEqual((self.content("a/file.txt"), self.held()), (b"two", [b"one", b"three"]))
+        self.assertEqual((entry.size, dict(meta_data(entry))), (3, {"mtime_us": LONG_AGO + 3, "mode": 0o640}))
+        oldest = self.versions(store, "a/file.txt")[-1]
+        store.restore(parse("a/file.txt"), oldest.at_us, None)
+        self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
+
+    def test_removed(self) -> None:
+        """What was removed by hand, with its folder, comes back with that."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/b/file.txt", content)
+        os.unlink(self.path("a/b/file.txt"))
+        os.removedirs(self.path("a/b"))
+        store.restore(parse("a/b/file.txt"), None, ABSENT)
+        self.assertEqual((self.content("a/b/file.txt"), self.held()), (b"one", []))
+
+    def test_another_kind_by_now(self) -> None:
+        """What stood beneath a directory is listed, by its name too, when a file has the directory's."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a/b/file.txt", content)
+        shutil.rmtree(self.path("a"))
+        self.lay("a")
+        self.assertEqual([version.name for version in self.versions(store, "a")], ["b/file.txt"])
+        self.assertEqual([version.name for version in self.versions(store, "a/b/file.txt")], [""])
+
+    def test_unreadable(self) -> None:
+        """What the server may not read it can still put back."""
+
+        class Unreadable(SafeRoot):
+            """Of a user who is not root."""
+
+            def open_private_file(self, directory: int, name: bytes, **how: bool) -> int:
+                if name.endswith(b"-file.txt"):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                return super().open_private_file(directory, name, **how)
+
+        with mock.patch("homeftp.store.local.store.SafeRoot", Unreadable):
+            store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "file.txt", content, mode=0)
+        store.restore(parse("file.txt"), None, None)
+        self.assertEqual(self.content("file.txt"), b"one")
+
+    def test_refused(self) -> None:
+        """On a condition that does not hold, of what has no version, at what is none: nothing happens."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "file.txt", content)
+        at = self.versions(store, "file.txt")[0].at_us
+        os.mkdir(self.path("folder"))
+        before = snapshot(self.root)
+        for name, when, condition, refusal in (
+            ("file.txt", None, ABSENT, Changed),
+            ("file.txt", None, sha(b"one"), Changed),
+            ("file.txt", at + 1, None, NotFound),
+            ("other.txt", None, None, NotFound),
+            ("folder", None, None, NotFound),
+            ("file.txt/below", None, None, NotFound),
+        ):
+            with self.assertRaises(refusal, msg=name):
+                store.restore(parse(name), when, condition)
+        with self.assertRaises(WrongKind):
+            store.restore(ROOT, None, None)
+        self.assertEqual(
+            {path: found[-1] for path, found in snapshot(self.root).items()}, {p: f[-1] for p, f in before.items()}
+        )
+        store.restore(parse("file.txt"), at, sha(b"two"))
+        self.assertEqual(self.content("file.txt"), b"one", "the control")
+
+    def test_not_thrown_away_meanwhile(self) -> None:
+        """A version is not given up for the very file that it replaces."""
+        store = self.store(retention=Retention(percent=None, size=8192))
+        for content in (b"1" * 5000, b"2" * 100):
+            self.put(store, "file.txt", content)
+        self.assertEqual(self.held(), [b"1" * 5000])
+        store.restore(parse("file.txt"), None, None)
+        self.assertEqual(self.content("file.txt"), b"1" * 5000)
+
+    def test_hash(self) -> None:
+        """The hash of what was expected once is known of the version, and of what it becomes."""
+        store = self.store()
+        self.put(store, "file.txt", b"one")
+        self.put(store, "file.txt", b"two", precondition=sha(b"one"))
+        self.assertEqual(store.restore(parse("file.txt"), None, sha(b"two")).hash, sha(b"one"))
+        look = store.stat(parse("file.txt"))
+        assert look is not None
+        self.assertEqual(look.hash, sha(b"one"))
+
+
+class RestoreRaceTests(StoreCase):
+    """Another program replaces the file right after the rename."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.system = Meddling()
+        self.served = self.store(system=self.system)
+
+    def check(self, answer: object) -> None:
+        """Of the answer, and of what the server then says of the other program's file."""
+        self.assertIsInstance(answer, Entry)
+        assert isinstance(answer, Entry)
+        self.assertEqual((answer.hash, answer.size), (sha(OURS), len(OURS)))
+        self.assertEqual(answer.mtime_us, LONG_AGO + 1)
+        self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
+        self.assertEqual(self.content("file"), THEIRS)
+        there = self.served.stat(parse("file"))
+        assert there is not None
+        self.assertIn(there.hash, (None, sha(THEIRS)))
+
+    def ours(self, name: str) -> tuple[WriteRequest, bytes]:
+        """A file of ours."""
+        return put_of(name, OURS, mtime_us=LONG_AGO + 1)
+
+    def test_restore(self) -> None:
+        """A version whose hash is known."""
+        self.served.write_many([self.ours("file")])
+        self.served.write_many([put_of("file", b"next", precondition=sha(OURS))])
+        self.system.armed = True
+        self.check(self.served.restore(parse("file"), None, None))

@@ -1,0 +1,55 @@
+"""Writes that are refused before the disk is touched."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from homeftp.errors import BadRequest, FiletypeNotAllowed, NoSpace, Refusal, TooLarge, WrongKind
+from homeftp.model import WriteRequest
+from homeftp.syscalls import System
+from tests.support.stores import StoreCase, put_of
+
+
+class TargetTests(StoreCase):
+    """Refused at once."""
+
+    def refused(self, put: WriteRequest, content: bytes = b"", **settings: Any) -> Refusal:
+        """What both ways say; nothing is left of it."""
+        store = self.store(System(), **settings)
+        (first,), (second,) = self.together(store, (put, content)), self.streamed(store, (put, content))
+        store.close()
+        assert isinstance(first, Refusal)
+        self.assertEqual((type(first), str(first)), (type(second), str(second)))
+        self.assertEqual(os.listdir(self.root), [".homeftp"])
+        return first
+
+    def test_root(self) -> None:
+        """The root is no file."""
+        self.assertIsInstance(self.refused(put_of("", b"")[0]), WrongKind)
+
+    def test_too_large(self) -> None:
+        """Over the largest file that is taken: the refusal names the limit."""
+        refused = self.refused(*put_of("a", b"x" * 1001), file_size=1000)
+        self.assertIsInstance(refused, TooLarge)
+        self.assertIn("1.0 kB", str(refused))
+
+    def test_filetype(self) -> None:
+        """A file of a type that is not shared: the refusal names those that are."""
+        refused = self.refused(*put_of("a/b.exe", b""), filetypes=(".txt", ".md"))
+        self.assertIsInstance(refused, FiletypeNotAllowed)
+        self.assertIn(".txt, .md", str(refused))
+
+    def test_mtime(self) -> None:
+        """A time that no disk can hold is refused, not cut to size."""
+        for mtime_us in (2**63, -(2**63), 10**30):
+            self.assertIsInstance(self.refused(*put_of("a", b"", mtime_us=mtime_us)), BadRequest)
+
+    def test_no_space(self) -> None:
+        """More than the disk has: refused at once, with what is needed and what is free."""
+        store = self.store(System())
+        put = put_of("a/b", b"", size=2**62)[0]
+        (refused,) = self.streamed(store, (put, b""))
+        self.assertIsInstance(refused, NoSpace)
+        self.assertRegex(str(refused), r"it needs 4611686\.0 TB, [\d.]+ .?B are free")
+        self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
