@@ -117,7 +117,7 @@ class Client:
         Raises `ConnectionFailed` where the connection has ended already.
         """
         answer = ResponseStream(self.protocol)
-        self.protocol.ask(answer, request_type, body, payload)
+        self.protocol.request(answer, request_type, body, payload)
         return answer
 
     async def get(

@@ -117,7 +117,7 @@ async def connect_first(
         try:
             check(protocol)
         except UntrustedServer as reason:
-            protocol.abandon(reason)
+            protocol.abort(reason)
             raise
         return protocol
 
@@ -130,7 +130,7 @@ async def connect_first(
             [attempting(each) for each in addresses],
             seconds=timeouts.attempt_seconds,
             failures=(ConnectionFailed, UntrustedServer),
-            unused=lambda each: each.abandon(ConnectionFailed("the server was reached at another address")),
+            unused=lambda each: each.abort(ConnectionFailed("the server was reached at another address")),
         )
     except AllFailed as failed:
         if len(addresses) == 1:

@@ -160,6 +160,11 @@ class ClientConnection:
         """How many requests have not been answered."""
         return len(self._open)
 
+    @property
+    def oldest_open(self) -> int:
+        """The id of the request whose response is next; 0 where none is open."""
+        return self._open[0][0] if self._open else 0
+
     def send_starttls(self) -> bytes:
         """The line that asks for TLS: the first that a client sends."""
         self._check_legal(STARTTLS)

@@ -171,7 +171,7 @@ class RawSession:
         self._input_ended = False
         self._status = Exit.DONE
         self._ended = False
-        client.protocol.hand_over(self)  # type: ignore[arg-type]
+        client.protocol.set_listener(self)  # type: ignore[arg-type]
 
     def read(self, source: Any, call: Callable[..., None]) -> None:
         """In a thread: read requests and payloads from `source`, and hand them to the reactor through `call`."""
@@ -204,7 +204,7 @@ class RawSession:
         if self._ended:
             return
         self._open += 1
-        self._protocol.transmit(line, payload)  # type: ignore[arg-type]
+        self._protocol.send_line(line, payload)  # type: ignore[arg-type]
 
     def _fail(self, failure: Exception) -> None:
         """End with an exception of this side."""
@@ -226,10 +226,10 @@ class RawSession:
 
     def heard(self, line: bytes, response: Response) -> None:
         """Called for the line of a response."""
-        from homeftp.client.connection.response import settled
+        from homeftp.client.connection.response import refusal_of
 
         self._write(self._output.line, line)
-        if settled(response) is not None:
+        if refusal_of(response) is not None:
             self._status = Exit.REFUSED
         if not response.more:
             self._open -= 1

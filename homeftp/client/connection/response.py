@@ -164,7 +164,7 @@ class ResponseStream:
             await self.news()
         part = self._parts.popleft()
         self.taken(_LINE_COST)
-        refused = settled(part.response)
+        refused = refusal_of(part.response)
         if refused is not None:
             raise refused
         self._read = part.payload
@@ -246,7 +246,7 @@ class ResponseStream:
             one.callback(None)
 
 
-def settled(response: Response) -> Refusal | None:
+def refusal_of(response: Response) -> Refusal | None:
     """The refusal that a response is, or None."""
     if response.status >= Status.BAD_REQUEST:
         return refusal(response.status, response.message)

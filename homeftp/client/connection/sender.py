@@ -1,4 +1,4 @@
-"""The client's way out: requests and their payloads, in order, no faster than the server reads."""
+"""What the client sends: requests and their payloads, in order, no faster than the server reads."""
 
 from __future__ import annotations
 
@@ -17,76 +17,78 @@ from homeftp.interfaces import IPayload
 
 @implementer(IPushProducer)
 class Sender:
-    """What is to be sent over one connection. The transport pauses and resumes it.
+    """Sends over one connection. The transport pauses and resumes it.
 
-    `moved` is called whenever the transport takes more; `broken` with what
-    kept a payload from being sent whole: the server waits for bytes that will
-    never come, so the connection must end.
+    `progressed` is called whenever the transport takes more, and `failed` with
+    the reason when a payload cannot be sent whole: the server waits for bytes
+    that will never come, so the connection must end.
     """
 
-    def __init__(self, transport: Any, *, moved: Callable[[], None], broken: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, transport: Any, *, progressed: Callable[[], None], failed: Callable[[BaseException], None]
+    ) -> None:
         self._transport = transport
-        self._moved = moved
-        self._broken = broken
-        self._waiting: deque[tuple[bytes, IPayload | None, int]] = deque()
-        self._room: Deferred[None] | None = None
-        self.choked = False
+        self._progressed = progressed
+        self._failed = failed
+        self._queue: deque[tuple[bytes, IPayload | None, int]] = deque()
+        self._resumed: Deferred[None] | None = None
+        self.paused = False
         """Whether the transport takes no more for now."""
         self.streaming = 0
-        """The id of the request whose payload is being sent; 0 between such payloads."""
+        """The id of the request whose payload is being sent; 0 where there is none."""
 
     def send(self, data: bytes, payload: IPayload | None, id: int) -> None:
         """Send `data`, then the payload, behind everything that was sent before."""
-        if payload is None and not (self.choked or self.streaming or self._waiting):
+        if payload is None and not (self.paused or self.streaming or self._queue):
             self._write(data)
         else:
-            self._waiting.append((data, payload, id))
-            self._go_on()
+            self._queue.append((data, payload, id))
+            self._send_queued()
 
     def stop(self) -> None:
-        """Send nothing any more."""
-        self._waiting.clear()
+        """Send nothing more."""
+        self._queue.clear()
         self._transport.unregisterProducer()
 
     def fail(self, reason: Exception) -> None:
-        """The connection is gone: a payload that is being sent ends with `reason`."""
-        self._waiting.clear()
-        room, self._room = self._room, None
-        if room is not None:
-            room.errback(reason)
+        """The connection has ended: a payload that waits to be sent fails with `reason`."""
+        self._queue.clear()
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            resumed.errback(reason)
 
     def pauseProducing(self) -> None:
-        """The transport is full."""
-        self.choked = True
+        """The transport's buffer is full."""
+        self.paused = True
 
     def resumeProducing(self) -> None:
-        """The transport has room again."""
-        self.choked = False
-        self._moved()
-        room, self._room = self._room, None
-        if room is not None:
-            room.callback(None)
-        self._go_on()
+        """The transport takes more again."""
+        self.paused = False
+        self._progressed()
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            resumed.callback(None)
+        self._send_queued()
 
     def stopProducing(self) -> None:
-        """The transport is gone; the protocol hears of it by itself."""
-        self.choked = True
+        """The transport is closed; the protocol is told separately."""
+        self.paused = True
 
-    def _go_on(self) -> None:
-        while self._waiting and not self.choked and not self.streaming:
-            data, payload, id = self._waiting.popleft()
+    def _send_queued(self) -> None:
+        while self._queue and not self.paused and not self.streaming:
+            data, payload, id = self._queue.popleft()
             self._write(data)
             if payload is not None:
                 self.streaming = id
-                Deferred.fromCoroutine(self._stream(payload)).addCallbacks(self._streamed, self._failed)
+                Deferred.fromCoroutine(self._stream(payload)).addCallbacks(self._streamed, self._stream_failed)
 
     def _streamed(self, _: None) -> None:
         self.streaming = 0
-        self._go_on()
+        self._send_queued()
 
-    def _failed(self, failure: Failure) -> None:
+    def _stream_failed(self, failure: Failure) -> None:
         if failure.value is not None:
-            self._broken(failure.value)
+            self._failed(failure.value)
 
     async def _stream(self, payload: IPayload) -> None:
         missing = payload.size
@@ -95,13 +97,13 @@ class Sender:
             if missing < 0:
                 break
             for start in range(0, len(piece), TLS_WRITE):
-                if self.choked:
-                    self._room = Deferred()
-                    await self._room
+                if self.paused:
+                    self._resumed = Deferred()
+                    await self._resumed
                 self._write(piece[start : start + TLS_WRITE])
         if missing:
             raise Changed("what was being sent changed its size meanwhile")
 
     def _write(self, data: bytes) -> None:
-        """The one place of a running connection that writes to the transport."""
+        """Write to the transport; nothing else does while a connection is in use."""
         self._transport.write(data)

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from homeftp.client.api import Client
 from homeftp.client.connection.replies import compared
-from homeftp.client.connection.response import IResponseHandler, settled
+from homeftp.client.connection.response import IResponseHandler, refusal_of
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.files.source import SourceFile
@@ -220,7 +220,7 @@ class Comparer:
         elif remote.hash is None:
             body = {"rel_endpoint": self._endpoint_of(task.name), "hash": content.hash}
             try:
-                self._client.protocol.ask(_CmpHandler(self, task), "CMP", body)
+                self._client.protocol.request(_CmpHandler(self, task), "CMP", body)
             except Exception as reason:  # noqa: BLE001 (the connection has ended)
                 self.fail(reason)
         else:
@@ -231,7 +231,7 @@ class Comparer:
 
     def on_compared(self, task: FileTask, response: Response) -> None:
         """The server answered a CMP."""
-        refused = settled(response)
+        refused = refusal_of(response)
         if refused is not None:
             task.failure = refused
             self._decide(task)

@@ -136,7 +136,7 @@ class GetTransfer:
             return
         handler = SmallGetHandler(self, task, outcome)
         try:
-            self._client.protocol.ask(handler, "GET", {"rel_endpoint": self._endpoint_of(task.name)})
+            self._client.protocol.request(handler, "GET", {"rel_endpoint": self._endpoint_of(task.name)})
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self.fail(reason)
 

@@ -150,7 +150,7 @@ class PushTransfer:
             body["hash"] = content.hash
         assert payload is not None
         try:
-            self._protocol.ask(_PushHandler(self, task, outcome), "PUSH", body, payload)
+            self._protocol.request(_PushHandler(self, task, outcome), "PUSH", body, payload)
         except Exception as reason:  # noqa: BLE001 (the connection has ended)
             self._comparer.fail(reason)
 

@@ -72,7 +72,7 @@ class Reconnector:
     async def reconnect(self, reason: Exception) -> Client:
         """Abandon the connection, which failed for `reason`, and make another; raises the last reason to give up."""
         if self.client is not None:
-            self.client.protocol.abandon(reason)
+            self.client.protocol.abort(reason)
         while is_temporary(reason) and self._clock.seconds() - self._progress_at + self._pause <= self._seconds:
             self.notify(f"{reason}: trying again in {self._pause:.0f} s")
             await deferLater(self._clock, self._pause)

@@ -52,7 +52,7 @@ class RightsTests(HomeCase):
             ("none", {**reading, **storing}, "Your account (ann) has no rights."),
         ):
             self.enter(rights)
-            with mock.patch.object(self.client.protocol, "ask") as asked:
+            with mock.patch.object(self.client.protocol, "request") as asked:
                 for name, work in refused.items():
                     words = str(self.assertRaises(Forbidden, work))
                     self.assertIn(expected, words, name)

@@ -82,7 +82,7 @@ class BeforeTLSTests(SynchronousTestCase):
         self.assertEqual(wire.near.sent, b'{"request_type":"STARTTLS"}\n')
         self.assertTrue(wire.near.lost)
         with self.assertRaises(kind):
-            wire.client.ask(Told(), "LOGIN", {"username": "anna", "password": SECRET})
+            wire.client.request(Told(), "LOGIN", {"username": "anna", "password": SECRET})
         self.assertNotIn(SECRET.encode(), wire.near.sent)
         return reason
 
@@ -118,7 +118,7 @@ class BeforeTLSTests(SynchronousTestCase):
             wire.pump()
             self.failureResultOf(wire.client.secured, ConnectionFailed)
             with self.assertRaises(ConnectionFailed):
-                wire.client.ask(Told(), "HELLO")
+                wire.client.request(Told(), "HELLO")
 
     def test_stripping(self) -> None:
         """Whatever stands where "go ahead" should stand, the client never goes on in clear."""
@@ -234,7 +234,7 @@ class RequestTests(SynchronousTestCase):
     def ask(self, *types: str) -> list[Told]:
         told = [Told() for _ in types]
         for one, request_type in zip(told, types, strict=True):
-            self.client.ask(one, request_type)
+            self.client.request(one, request_type)
         self.wire.pump()
         return told
 
@@ -362,7 +362,7 @@ class LoginStateTests(SynchronousTestCase):
         wire.secure()
         client = self.successResultOf(wire.client.secured)
         self.assertIs(client.phase, Phase.UNAUTHENTICATED, "the control")
-        client.ask(Told(), request_type)
+        client.request(Told(), request_type)
         wire.say({"status": 0, "message": "", "id": 1, **response})
         wire.pump()
         return client.phase
@@ -391,8 +391,8 @@ class SendingTests(SynchronousTestCase):
 
     def test_bytes(self) -> None:
         """A payload in memory follows its line."""
-        self.client.ask(Told(), "PUSH", {"rel_endpoint": "a"}, b"hello")
-        self.client.ask(Told(), "HELLO")
+        self.client.request(Told(), "PUSH", {"rel_endpoint": "a"}, b"hello")
+        self.client.request(Told(), "HELLO")
         self.wire.pump()
         line = self.wire.server.take_line()
         self.assertEqual(line["content_length"], 5)
@@ -401,8 +401,8 @@ class SendingTests(SynchronousTestCase):
     def test_stream_keeps_order(self) -> None:
         """What is asked while a payload streams goes out behind it."""
         payload = Pieces(10)
-        self.client.ask(Told(), "PUSH", {}, payload)
-        self.client.ask(Told(), "HELLO")
+        self.client.request(Told(), "PUSH", {}, payload)
+        self.client.request(Told(), "HELLO")
         payload.give(b"01234")
         self.wire.pump()
         self.assertEqual(self.wire.server.take_line()["content_length"], 10)
@@ -416,7 +416,7 @@ class SendingTests(SynchronousTestCase):
     def test_waits_for_the_server(self) -> None:
         """While the server does not read, no more is read from the payload: memory stays bounded."""
         payload = Pieces(50 * STREAM_PIECE)
-        self.client.ask(Told(), "PUSH", {}, payload)
+        self.client.request(Told(), "PUSH", {}, payload)
         self.wire.far.reading = False
         given = 0
         while payload.asked is not None:
@@ -434,7 +434,7 @@ class SendingTests(SynchronousTestCase):
         for pieces in ([b"0123", b""], [b"0123456789", b"x"]):
             self.setUp()
             told, payload = Told(), Pieces(10)
-            self.client.ask(told, "PUSH", {}, payload)
+            self.client.request(told, "PUSH", {}, payload)
             for piece in pieces:
                 payload.give(piece)
             self.wire.pump()
@@ -444,7 +444,7 @@ class SendingTests(SynchronousTestCase):
     def test_broken_payload(self) -> None:
         """A payload that cannot be read ends the connection."""
         told, payload = Told(), Pieces(10)
-        self.client.ask(told, "PUSH", {}, payload)
+        self.client.request(told, "PUSH", {}, payload)
         assert payload.asked is not None
         payload.asked.errback(OSError(5, "Input/output error"))
         self.wire.pump()
@@ -453,7 +453,7 @@ class SendingTests(SynchronousTestCase):
     def test_connection_lost_while_choked(self) -> None:
         """A payload that waits for room is let go when the connection breaks."""
         told, payload = Told(), Pieces(50 * STREAM_PIECE)
-        self.client.ask(told, "PUSH", {}, payload)
+        self.client.request(told, "PUSH", {}, payload)
         self.wire.far.reading = False
         while payload.asked is not None:
             payload.give(bytes(STREAM_PIECE))
@@ -477,7 +477,7 @@ class TimeoutTests(SynchronousTestCase):
     def test_stalled_payload(self) -> None:
         """A payload that stops arriving is given up; one that trickles is not."""
         told = Told()
-        self.client.ask(told, "GET")
+        self.client.request(told, "GET")
         self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 100}, b"x")
         for _ in range(5):
             self.wait(50)
@@ -489,7 +489,7 @@ class TimeoutTests(SynchronousTestCase):
     def test_stalled_line(self) -> None:
         """So is a line that was begun."""
         told = Told()
-        self.client.ask(told, "GET")
+        self.client.request(told, "GET")
         self.wire.far.write(b'{"status"')
         self.wait(80)
         self.assertIn("stalled", said(told))
@@ -497,7 +497,7 @@ class TimeoutTests(SynchronousTestCase):
     def test_server_that_works(self) -> None:
         """A server may take an hour to begin its answer, no more."""
         told = Told()
-        self.client.ask(told, "CMP")
+        self.client.request(told, "CMP")
         self.wait(3500)
         self.assertIsNone(told.reason)
         self.wait(200)
@@ -506,7 +506,7 @@ class TimeoutTests(SynchronousTestCase):
     def test_server_that_does_not_read(self) -> None:
         """A payload that the server does not take is given up."""
         told, payload = Told(), Pieces(50 * STREAM_PIECE)
-        self.client.ask(told, "PUSH", {}, payload)
+        self.client.request(told, "PUSH", {}, payload)
         self.wire.far.reading = False
         while payload.asked is not None:
             payload.give(bytes(STREAM_PIECE))
@@ -521,7 +521,7 @@ class TimeoutTests(SynchronousTestCase):
     def test_paused(self) -> None:
         """While the client itself does not read, nobody has stalled."""
         told = Told()
-        self.client.ask(told, "GET")
+        self.client.request(told, "GET")
         self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 2}, b"x")
         self.wire.pump()
         self.client.pauseProducing()
@@ -540,7 +540,7 @@ class AnswerTests(SynchronousTestCase):
         self.wire.secure()
         self.client = self.successResultOf(self.wire.client.secured)
         self.answer = ResponseStream(self.client)
-        self.client.ask(self.answer, "GET")
+        self.client.request(self.answer, "GET")
         self.wire.pump()
 
     def respond(self, payload: bytes = b"", **fields: Any) -> None:

@@ -67,13 +67,13 @@ class TargetTests(HomeCase):
         self.lay("lib/x/b")
         self.lay("top")
         asked: list[object] = []
-        original = self.wire.client.ask
+        original = self.wire.client.request
 
         def ask(*what: Any) -> None:
             asked.append(what[1:3])
             original(*what)
 
-        self.patch(self.wire.client, "ask", ask)
+        self.patch(self.wire.client, "request", ask)
         observer = self.push(f"{self.here}/", "", recursive=True)
         self.assertEqual(observer.counts, {Outcome.SAME: 1, Outcome.NEW: 2})
         self.assertNotIn(("GET", {"rel_endpoint": "", "recursive": True}), asked)

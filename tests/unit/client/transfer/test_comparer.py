@@ -60,7 +60,7 @@ class ComparerTests(HomeCase):
     def test_by_size(self) -> None:
         """A different size is enough for a comparison; nothing is read or asked."""
         self.lay("lib/a", b"longer")
-        with mock.patch.object(self.client.protocol, "ask") as asked, mock.patch.object(os, "read") as read:
+        with mock.patch.object(self.client.protocol, "request") as asked, mock.patch.object(os, "read") as read:
             found = self.run_all(self.comparer(), self.tasks({"a": self.entry("a", b"short")}))
         asked.assert_not_called()
         read.assert_not_called()
@@ -72,7 +72,7 @@ class ComparerTests(HomeCase):
         for name, content, other in (("same", b"one", b"one"), ("differs", b"one", b"two"), ("big", BIG, BIG)):
             self.lay(f"lib/{name}", content)
             remote[name] = self.entry(name, other, hash=filehash.hash_bytes(other))
-        with mock.patch.object(self.client.protocol, "ask") as asked:
+        with mock.patch.object(self.client.protocol, "request") as asked:
             found = self.run_all(self.comparer(), self.tasks(remote))
         asked.assert_not_called()
         self.assertEqual(

@@ -149,13 +149,13 @@ class ReplacingTests(HomeCase):
         def ask(name: str, result: FileResult) -> Awaitable[bool]:
             return succeed(True)
 
-        original = self.wire.client.ask
+        original = self.wire.client.request
 
         def late(*arguments: object) -> None:
             self.lay("lib/a", b"suddenly here")
             original(*arguments)  # type: ignore[arg-type]
 
-        self.patch(self.wire.client, "ask", late)
+        self.patch(self.wire.client, "request", late)
         self.get("lib", f"{self.here}/lib", recursive=True, ask=ask)
         self.assertEqual(self.outcomes(), {"a": Outcome.FAILED, "b": Outcome.REPLACED})
         self.assertEqual(tree(f"{self.here}/lib"), {"a": b"suddenly here", "b": b"theirs"})
