@@ -6,7 +6,7 @@ import threading
 from queue import Queue
 from typing import Any, Callable, Sequence
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 from homeftp.errors import Busy
 from homeftp.interfaces import IWorkers
 from homeftp.workers import Batcher, InlineWorkers, ThreadWorkers
+from tests.support.queuedworkers import QueuedWorkers
 
 WITHIN = 30.0
 """Seconds for a thread to do what it was told; far more than it needs."""
@@ -107,29 +108,6 @@ class ThreadWorkersTests(SynchronousTestCase):
         self.successResultOf(idle)
 
 
-@implementer(IWorkers)
-class QueuedWorkers:
-    """Workers whose jobs run when the test says so."""
-
-    size = 1
-
-    def __init__(self) -> None:
-        self.jobs: list[Callable[[], object]] = []
-
-    def run(self, job: Callable[..., Any], *args: Any) -> Deferred[Any]:
-        """Keep the job for `work`."""
-        answer: Deferred[Any] = Deferred()
-        self.jobs.append(lambda: execute(job, *args).chainDeferred(answer))
-        return answer
-
-    run_unbounded = run
-
-    def work(self) -> None:
-        """Run the one job that waits."""
-        (job,), self.jobs = self.jobs, []
-        job()
-
-
 class BatcherTests(SynchronousTestCase):
     """Items in batches of at most three."""
 
@@ -158,8 +136,7 @@ class BatcherTests(SynchronousTestCase):
     def test_failures(self) -> None:
         """An item's exception fails that item; the job's own fails all of its items, and the next job runs."""
         running = [self.batcher.run(number) for number in (1, 12, 13, 14, 0, 7, 8, 9)]
-        while self.workers.jobs:
-            self.workers.work()
+        self.workers.work_all()
         self.assertEqual(self.batches, [[1], [12, 13, 14], [0, 7, 8], [9]])
         self.failureResultOf(running[2], ValueError)
         for each in running[4:7]:

@@ -11,9 +11,11 @@ from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.errors import Forbidden
+from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from tests.support.inmemory import Connection, Server
+from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 from tests.support.stores import snapshot
-from tests.unit.server.json.test_protocol import LaterWorkers
 
 CHANGES: dict[str, tuple[str, dict[str, Any], bytes]] = {
     "a small file": ("PUSH", {"rel_endpoint": "new"}, b"content"),
@@ -27,14 +29,56 @@ CHANGES: dict[str, tuple[str, dict[str, Any], bytes]] = {
 }
 
 
+class RevocableJobsTests(SynchronousTestCase):
+    """The jobs of one login."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.login = RevocableAccess()
+        self.jobs = RevocableJobs(self.workers, self.login)
+
+    def test_change(self) -> None:
+        """A change is carried out, with its arguments and its result; the control of those below."""
+        running = self.jobs.run_change(max, 1, 2)
+        self.workers.work()
+        self.assertEqual(self.successResultOf(running), 2)
+
+    def test_revoked_while_queued(self) -> None:
+        """A change that waits when access is revoked is refused; reading and cleaning up are not."""
+        done: list[str] = []
+        change = self.jobs.run_change(done.append, "changed")
+        reading = self.jobs.run(done.append, "read")
+        cleanup = self.jobs.run_cleanup(done.append, "cleaned up")
+        self.login.revoked = True
+        self.workers.work()
+        self.assertIn("access was revoked", self.failureResultOf(change, Forbidden).value.message)
+        self.successResultOf(reading)
+        self.successResultOf(cleanup)
+        self.assertEqual(done, ["read", "cleaned up"])
+
+    def test_confirm(self) -> None:
+        """Confirming access looks it up, besides the flag."""
+        self.jobs.confirm_access()
+        self.login.in_database = False
+        self.jobs.require_access()
+        self.assertRaises(Forbidden, self.jobs.confirm_access)
+        self.login.in_database, self.login.revoked = True, True
+        self.assertRaises(Forbidden, self.jobs.confirm_access)
+        self.assertRaises(Forbidden, self.jobs.require_access)
+
+    def test_permanent(self) -> None:
+        """Nobody revokes a permanent login."""
+        RevocableJobs(self.workers, PermanentLogin()).confirm_access()
+
+
 class QueuedJobsTests(SynchronousTestCase):
     """Each request that changes something, with its first job in the queue of the pool."""
 
     def changed(self, request_type: str, body: dict[str, Any], payload: bytes, *, revoked: bool) -> bool:
         """Whether the request changed the shared folder."""
-        workers = LaterWorkers()
+        workers = QueuedWorkers()
         server = Server.make(
-            workers=workers,  # type: ignore[arg-type]
+            workers=workers,
             extra=[DeleteDispatcher(), MoveDispatcher(), RestoreDispatcher()],
         )
         self.addCleanup(server.close)
@@ -42,8 +86,7 @@ class QueuedJobsTests(SynchronousTestCase):
         connection.enter(server.account("ann"))
         for content in (b"first", b"second"):  # so that there is a version
             connection.send("PUSH", {"rel_endpoint": "a"}, content)
-            while workers.work():
-                pass
+            workers.work_all()
         server.put("d/file", b"content")
         before = visible(server.root)
         connection.send(request_type, body, payload)
@@ -53,8 +96,7 @@ class QueuedJobsTests(SynchronousTestCase):
             assert login is not None
             login.disconnect()
             connection.protocol.connectionLost()
-        while workers.work():
-            pass
+        workers.work_all()
         return visible(server.root) != before
 
 

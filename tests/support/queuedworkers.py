@@ -1,0 +1,52 @@
+"""Workers whose jobs wait in a queue until a test runs them, and a login whose access a test revokes."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred, execute
+from zope.interface import implementer
+
+from homeftp.interfaces import IWorkers
+
+
+@implementer(IWorkers)
+class QueuedWorkers:
+    """No thread at all: `work` runs the jobs, on the thread of the test."""
+
+    size = 1
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], object]] = []
+
+    def run(self, job: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Keep the job for `work`."""
+        answer: Deferred[Any] = Deferred()
+        self.jobs.append(lambda: execute(job, *args).chainDeferred(answer))
+        return answer
+
+    run_unbounded = run
+
+    def work(self) -> int:
+        """Run all jobs that wait now; how many there were."""
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+        return len(jobs)
+
+    def work_all(self) -> None:
+        """Run jobs until none waits."""
+        while self.work():
+            pass
+
+
+class RevocableAccess:
+    """A login as `homeftp.files` sees it."""
+
+    def __init__(self) -> None:
+        self.revoked = False
+        self.in_database = True
+
+    def check(self) -> bool:
+        """Whether access is still granted."""
+        return self.in_database

@@ -1,0 +1,42 @@
+"""What the tests of the dispatchers share: a server without a socket, and a client that has logged in."""
+
+from __future__ import annotations
+
+import hashlib
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import SMALL_FILE, Limits
+from tests.support.inmemory import Connection, Server
+
+SIZES = (0, 1, SMALL_FILE, SMALL_FILE + 1, 3_000_000)
+"""Sizes of files on both sides of what is small."""
+
+
+def content(size: int) -> bytes:
+    """So many bytes."""
+    return (b"0123456789abcdef" * (size // 16 + 1))[:size]
+
+
+def digest(data: bytes) -> str:
+    """The hash of a content, made without the code under test."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+class VerbTestCase(SynchronousTestCase):
+    """A server, and a client that has logged in."""
+
+    filetypes: tuple[str, ...] = ()
+    limits = Limits()
+
+    def make_server(self) -> Server:
+        """The server of the test."""
+        return Server.make(filetypes=self.filetypes, limits=self.limits)
+
+    def setUp(self) -> None:
+        self.server = self.make_server()
+        self.addCleanup(self.server.close)
+        self.connection = Connection(self.server)
+        self.ask = self.connection.ask
+
+        self.read = self.server.read

@@ -1,0 +1,63 @@
+"""CMP as a client meets it."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.dispatchers.cmp import comparison_status
+from homeftp.status import Status
+from tests.support.verbs import VerbTestCase, content, digest
+
+
+class CmpTests(VerbTestCase):
+    """CMP."""
+
+    def test_judgement(self) -> None:
+        """The four outcomes of a comparison."""
+        self.assertEqual(comparison_status([]), Status.SAME)
+        self.assertEqual(comparison_status(["mode"]), Status.METADATA_DIFFERS)
+        self.assertEqual(comparison_status(["hash"]), Status.CONTENT_DIFFERS)
+        self.assertEqual(comparison_status(["hash", "size"]), Status.CONTENT_AND_METADATA_DIFFER)
+
+    def test_statuses(self) -> None:
+        """10 to 14, with the names of what differs and what is there, known to the index or not."""
+        for size in (3, 1_000_000):
+            data = content(size)
+            path = self.server.put("a", data)
+            os.utime(path, ns=(0, 7_000_000))
+            same, other = digest(data), digest(b"other")
+            for hash, mtime_us, status, differs in (
+                (same, 7000, 10, []),
+                (same, 7001, 11, ["mtime_us"]),
+                (other, 7000, 12, ["hash"]),
+                (other, 7001, 13, ["hash", "mtime_us"]),
+                (same, None, 10, []),
+                (None, 7000, 10, []),
+            ):
+                body: dict[str, object] = {"rel_endpoint": "a", "meta_data": [["size", size]]}
+                if hash is not None:
+                    body["hash"] = hash
+                if mtime_us is not None:
+                    body["meta_data"] = [["size", size], ["mtime_us", mtime_us]]
+                answer = self.ask("CMP", body)
+                self.assertEqual((answer.status, answer.body["differs"]), (status, differs))
+                self.assertEqual(answer.body["remote"]["size"], size)
+        answer = self.ask("CMP", {"rel_endpoint": "b", "hash": same})
+        self.assertEqual((answer.status, answer.body), (Status.ABSENT, {"differs": []}))
+
+    def test_file_that_was_edited(self) -> None:
+        """A file edited behind the server's back is compared anew."""
+        path = self.server.put("a", b"one")
+        os.utime(path, ns=(0, 0))
+        self.assertEqual(self.ask("CMP", {"rel_endpoint": "a", "hash": digest(b"one")}).status, Status.SAME)
+        self.server.put("a", b"two")
+        os.utime(path, ns=(0, 0))
+        self.assertEqual(self.ask("CMP", {"rel_endpoint": "a", "hash": digest(b"one")}).status, Status.CONTENT_DIFFERS)
+
+    def test_directory(self) -> None:
+        """A directory has no hash, but times and modes."""
+        self.server.put("d/f", b"x")
+        self.assertEqual(self.ask("CMP", {"rel_endpoint": "d", "hash": digest(b"x")}).status, Status.WRONG_KIND)
+        os.chmod(os.path.join(self.server.root, "d"), 0o711)
+        answer = self.ask("CMP", {"rel_endpoint": "d", "meta_data": [["mode", 0o711]]})
+        self.assertEqual((answer.status, answer.body["remote"]["kind"]), (Status.SAME, "directory"))

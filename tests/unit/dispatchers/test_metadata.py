@@ -1,0 +1,31 @@
+"""Metadata from the wire."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.dispatchers.metadata import parse_meta_data
+from homeftp.errors import BadRequest
+from homeftp.wire.messages import MAX_SIZE, MetaData
+
+
+class ParseTests(SynchronousTestCase):
+    """`parse_meta_data`."""
+
+    def test_values(self) -> None:
+        """Values by name, at the ends of their ranges too."""
+        for pairs in ([], [("size", 0), ("mode", 0o777)], [("mtime_us", -(MAX_SIZE // 1000)), ("size", MAX_SIZE)]):
+            given: MetaData = list(pairs)  # type: ignore[arg-type]
+            self.assertEqual(parse_meta_data(given), dict(given))
+
+    def test_refused(self) -> None:
+        """What is no metadata is refused by the name of the value."""
+        for pairs, name in (
+            ([("mode", 1), ("mode", 1)], "mode twice"),
+            ([("mode", 0o1000)], "mode"),
+            ([("mode", -1)], "mode"),
+            ([("mtime_us", MAX_SIZE // 1000 + 1)], "mtime_us"),
+            ([("size", -1)], "size"),
+        ):
+            given: MetaData = list(pairs)  # type: ignore[arg-type]
+            self.assertIn(name, self.assertRaises(BadRequest, parse_meta_data, given).message)

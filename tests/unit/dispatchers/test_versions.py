@@ -1,0 +1,42 @@
+"""VERSIONS as a client meets it."""
+
+from __future__ import annotations
+
+from homeftp.dispatchers.versions import VersionsDispatcher
+from homeftp.endpoint import parse
+from homeftp.model import PathLock
+from homeftp.wire.messages import VersionsBody
+from tests.support.inmemory import Server
+from tests.support.verbs import VerbTestCase
+
+
+class VersionsTests(VerbTestCase):
+    """`VersionsDispatcher`."""
+
+    def make_server(self) -> Server:
+        """One that answers VERSIONS."""
+        return Server.make(extra=[VersionsDispatcher()])
+
+    def test_listed(self) -> None:
+        """What was replaced is listed, of a file the newest first, with its size and its time."""
+        for name in ("d/a", "d/b"):
+            for content in (b"1", b"22", b"333"):
+                self.ask("PUSH", {"rel_endpoint": name, "meta_data": [["mtime_us", 5_000_000]]}, content)
+        self.connection.send("VERSIONS", {"rel_endpoint": "d"})
+        page, end = self.connection.responses()
+        self.assertTrue(page.more)
+        versions = sorted(page.body["versions"], key=lambda version: str(version["name"]))
+        self.assertEqual([(each["name"], each["size"]) for each in versions], [("a", 2), ("a", 1), ("b", 2), ("b", 1)])
+        self.assertEqual(versions[1]["meta_data"][0], ["mtime_us", 5_000_000])
+        self.assertEqual((end.message, end.body), ("listed the versions of d", {"versions_total": 4}))
+
+    def test_none(self) -> None:
+        """Where nothing was replaced there are none; so it is where nothing ever was."""
+        self.ask("PUSH", {"rel_endpoint": "a"}, b"1")
+        for name in ("a", "b", ""):
+            answer = self.ask("VERSIONS", {"rel_endpoint": name})
+            self.assertEqual((answer.status, answer.body), (0, {"versions_total": 0}))
+
+    def test_path_lock(self) -> None:
+        """It reads its endpoint."""
+        self.assertEqual(VersionsDispatcher().path_lock(VersionsBody(parse("a"))), PathLock(parse("a"), changes=False))

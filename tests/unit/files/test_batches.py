@@ -1,0 +1,129 @@
+"""Small calls of many requests as one call of the store."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Changed, FiletypeNotAllowed, Forbidden, NotFound
+from homeftp.files.batches import StatItem, WriteItem, by_store, open_many, stat_many, write_many
+from homeftp.files.revocation import RevocableJobs
+from homeftp.interfaces import IStore
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import ABSENT, Actor, Change, ResumePoint
+from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.authorized import AuthorizedStore
+from homeftp.store.policy.rights import Rights
+from homeftp.workers import InlineWorkers
+from tests.support.filestores import request_for
+from tests.support.queuedworkers import RevocableAccess
+
+ANN, BOB = Actor("ann"), Actor("bob")
+
+
+class ByStoreTests(SynchronousTestCase):
+    """`by_store`."""
+
+    def test_groups(self) -> None:
+        """Each store is called once, equal stores are one, and results come in the order of the items."""
+        shared = MemoryStore()
+        first, same, other = (AuthorizedStore(shared, parse(home), Rights()) for home in ("a", "a", "b"))
+        calls: list[Sequence[int]] = []
+
+        def job(store: IStore, items: Sequence[int]) -> list[str]:
+            calls.append(items)
+            return [f"{store.home} {item}" for item in items]  # type: ignore[attr-defined]
+
+        results = by_store(job, [(first, 1), (other, 2), (same, 3), (other, 4), (first, 5)])
+        self.assertEqual(results, ["a 1", "b 2", "a 3", "b 4", "a 5"])
+        self.assertEqual(calls, [[1, 3, 5], [2, 4]])
+        self.assertEqual(by_store(job, [(other, 6), (other, 7)]), ["b 6", "b 7"])
+
+
+class StoreTestCase(SynchronousTestCase):
+    """A store that takes text files only, with one file."""
+
+    def setUp(self) -> None:
+        self.changes: list[Change] = []
+        self.store = MemoryStore(StoreOptions(filetypes=(".txt",), record_changes=self.changes.extend))
+        self.store.write_many([(request_for("a.txt", b"content"), b"content")])
+        self.changes.clear()
+
+
+class StatTests(StoreTestCase):
+    """`stat_many`."""
+
+    def test_results(self) -> None:
+        """What exists, what does not, and what is refused: each item has its own outcome."""
+        items = [StatItem(parse(name)) for name in ("a.txt", "b.txt", "c.jpg")]
+        found, absent, refused = stat_many(self.store, items)
+        assert not isinstance(found, Exception) and found[0] is not None
+        self.assertEqual((found[0].size, found[1]), (7, None))
+        self.assertEqual(absent, (None, None))
+        self.assertIsInstance(refused, FiletypeNotAllowed)
+
+    def test_resume_point(self) -> None:
+        """How much of the content that is described arrived earlier; without a description nothing is looked up."""
+        upload = self.store.upload(request_for("b.txt", b"x" * 100))
+        upload.write(b"x" * 60)
+        upload.suspend()
+        content = request_for("b.txt", b"x" * 100)
+        results = stat_many(self.store, [StatItem(content.endpoint, content.hash, 100), StatItem(content.endpoint)])
+        resumed, plain = results
+        assert not isinstance(resumed, Exception)
+        self.assertIsInstance(resumed[1], ResumePoint)
+        self.assertEqual(plain, (None, None))
+
+
+class OpenTests(StoreTestCase):
+    """`open_many`."""
+
+    def test_results(self) -> None:
+        """A small file comes with its content; one that is absent fails alone."""
+        found, absent = open_many(self.store, [parse("a.txt"), parse("b.txt")])
+        assert not isinstance(found, Exception)
+        self.assertEqual(found.content, b"content")
+        self.assertIsInstance(absent, NotFound)
+
+
+class WriteTests(StoreTestCase):
+    """`write_many`."""
+
+    def item(
+        self, name: str, actor: Actor = ANN, *, revoked: bool = False, precondition: str | None = None
+    ) -> WriteItem:
+        """One file of content "new"."""
+        login = RevocableAccess()
+        login.revoked = revoked
+        jobs = RevocableJobs(InlineWorkers(), login)
+        return WriteItem(request_for(name, b"new", precondition=precondition), b"new", actor, jobs)
+
+    def test_actors(self) -> None:
+        """Each change is recorded as made by its own actor, though all are written together."""
+        write_many(self.store, [self.item("x.txt"), self.item("y.txt", BOB), self.item("z.txt")])
+        recorded = [(str(change.endpoint), change.actor) for change in self.changes]
+        self.assertEqual(recorded, [("x.txt", ANN), ("y.txt", BOB), ("z.txt", ANN)])
+
+    def test_outcomes(self) -> None:
+        """A refused file, and one whose login was revoked, leave the others be; results are in order."""
+        items = [
+            self.item("x.txt", BOB, revoked=True),
+            self.item("a.txt", precondition=ABSENT),
+            self.item("y.txt"),
+        ]
+        revoked, changed, written = write_many(self.store, items)
+        self.assertIsInstance(revoked, Forbidden)
+        self.assertIsInstance(changed, Changed)
+        self.assertEqual(attrs.asdict(written)["size"], 3)  # type: ignore[arg-type]
+        (page,) = self.store.list(ROOT, recursive=False)
+        self.assertEqual([entry.name for entry in page.entries], ["a.txt", "y.txt"])
+        self.assertEqual(self.store.open(parse("a.txt")).read(0, 100), b"content")
+
+    def test_all_revoked(self) -> None:
+        """The store is not called where nothing is left to write."""
+        (result,) = write_many(self.store, [self.item("x.txt", revoked=True)])
+        self.assertIsInstance(result, Forbidden)
+        self.assertEqual(self.changes, [])

@@ -1,0 +1,175 @@
+"""A file that is open for reading."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+import attrs
+from twisted.internet.error import ConnectionLost
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from homeftp.config import PIECE, SMALL_FILE, STREAM_PIECE
+from homeftp.endpoint import parse
+from homeftp.errors import Changed, TooLarge
+from homeftp.files.download import FilePayload, FileStream
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces import IFileStream, IOpenFile, IPayload
+from homeftp.model import Entry
+from tests.support.filestores import FilesTestCase
+
+LARGE = bytes(range(256)) * (3 * STREAM_PIECE // 256)
+
+
+@implementer(IOpenFile)
+@attrs.define
+class FakeFile:
+    """An open file whose hash is not known; a test makes it stale, or changes it."""
+
+    data: bytes = LARGE
+    entry: Entry = Entry("", "file", len(LARGE))
+    content: bytes | None = None
+    stale: bool = False
+    hashed: int = 0
+    verified: str | None = None
+    closed: int = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self.data[offset : offset + length]
+
+    def hash_steps(self) -> Iterator[str | None]:
+        self.hashed += 1
+        yield None
+        yield hash_bytes(self.data)
+
+    def is_stale(self) -> bool:
+        return self.stale
+
+    def verify(self, hash: str | None) -> Entry:
+        self.verified = hash
+        return attrs.evolve(self.entry, hash=hash)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class SmallFileTests(FilesTestCase):
+    """A file that was read when it was opened."""
+
+    def test_no_jobs(self) -> None:
+        """Once it is open the pool is not needed: not for its hash, its bytes, its verification, nor to close it."""
+        self.lay({"a": b"0123456789"})
+        stream = self.result_of(self.files.open(parse("a")))
+        verifyObject(IFileStream, stream)
+        self.assertEqual(self.successResultOf(self.start(stream.hash())), hash_bytes(b"0123456789"))
+        self.assertEqual(self.successResultOf(self.start(stream.read(2, 3))), b"234")
+        self.assertEqual(stream.payload(8, 2), b"89")
+        self.assertEqual(self.successResultOf(self.start(stream.verify())), stream.entry)
+        self.successResultOf(self.start(stream.close()))
+
+
+class LargeFileTests(FilesTestCase):
+    """A file that is read piece by piece."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = FakeFile()
+        self.stream = FileStream(self.file, self.workers, self.budget)
+
+    def payload(self, offset: int = 0, length: int = len(LARGE)) -> FilePayload:
+        """A part of the file."""
+        payload = self.stream.payload(offset, length)
+        assert isinstance(payload, FilePayload)
+        return payload
+
+    def pieces(self, payload: FilePayload) -> list[bytes]:
+        """All pieces of a payload."""
+        pieces = []
+        while piece := self.result_of(payload.read()):
+            pieces.append(piece)
+        return pieces
+
+    def test_pieces(self) -> None:
+        """The bytes come whole, in pieces of at most `STREAM_PIECE`, from anywhere in the file."""
+        payload = self.payload()
+        verifyObject(IPayload, payload)
+        pieces = self.pieces(payload)
+        self.assertEqual(b"".join(pieces), LARGE)
+        self.assertTrue(all(PIECE <= len(piece) <= STREAM_PIECE for piece in pieces[:-1]))
+        self.result_of(self.stream.verify())
+        self.assertEqual(b"".join(self.pieces(self.payload(100, PIECE + 1))), LARGE[100 : 101 + PIECE])
+
+    def test_read_ahead(self) -> None:
+        """While one piece is being sent the next one is read, and not more than that."""
+        self.result_of(self.payload().read())
+        self.assertEqual(self.workers.jobs, [])
+        reading = self.start(self.stream._payload.read())  # type: ignore[union-attr]
+        self.successResultOf(reading)
+        self.assertEqual(len(self.workers.jobs), 1)
+
+    def test_hashed_on_the_way(self) -> None:
+        """A file that is sent whole is not read again for its hash, which the store gets; part of one has none."""
+        self.pieces(self.payload())
+        entry = self.result_of(self.stream.verify())
+        self.assertEqual((entry.hash, self.file.verified, self.file.hashed), (hash_bytes(LARGE),) * 2 + (0,))
+        self.pieces(self.payload(0, len(LARGE) - 1))
+        self.assertIsNone(self.result_of(self.stream.verify()).hash)
+
+    def test_broken_off(self) -> None:
+        """Of a payload that was not read to its end no hash is made."""
+        self.result_of(self.payload().read())
+        self.result_of(self.stream.verify())
+        self.assertIsNone(self.file.verified)
+
+    def test_stale(self) -> None:
+        """Where something happened to the file it is hashed again: the same content passes, another is refused."""
+        self.file.stale = True
+        self.pieces(self.payload())
+        self.assertEqual(self.result_of(self.stream.verify()).hash, hash_bytes(LARGE))
+        self.assertEqual(self.file.hashed, 1)
+        self.pieces(self.payload())
+        self.file.data = b"other"
+        self.error_of(Changed, self.stream.verify())
+
+    def test_hash(self) -> None:
+        """The hash is read step by step, each a job; it is not read where it is known."""
+        hashing = self.start(self.stream.hash())
+        for _ in range(2):
+            self.assertNoResult(hashing)
+            self.workers.work()
+        self.assertEqual(self.successResultOf(hashing), hash_bytes(LARGE))
+        self.file.entry = attrs.evolve(self.file.entry, hash="known")
+        self.assertEqual(self.successResultOf(self.start(self.stream.hash())), "known")
+
+    def test_cancelled(self) -> None:
+        """Hashing ends between two steps once nobody waits for it."""
+        cancelled = False
+        hashing = self.start(self.stream.hash(lambda: cancelled))
+        cancelled = True
+        self.workers.work()
+        self.failureResultOf(hashing, ConnectionLost)
+        self.assertEqual(self.workers.jobs, [])
+
+    def test_close(self) -> None:
+        """The file is closed after the read that is under way, and the budget is given back."""
+        self.result_of(self.payload().read())
+        self.successResultOf(self.start(self.stream._payload.read()))  # type: ignore[union-attr]
+        self.assertEqual(self.budget.streams, 1)
+        closing = self.start(self.stream.close())
+        self.workers.work()
+        self.assertEqual((self.file.closed, self.budget.streams), (0, 0))
+        self.workers.work()
+        self.successResultOf(closing)
+        self.assertEqual(self.file.closed, 1)
+
+    def test_budget(self) -> None:
+        """Where many streams share the memory, pieces are small."""
+        for number in range(100):
+            self.budget.enter(number)
+        self.assertEqual(len(self.result_of(self.payload().read())), PIECE)
+
+    def test_read_all(self) -> None:
+        """All of it at once, up to a limit."""
+        self.assertEqual(self.result_of(self.payload(0, SMALL_FILE).read_all(SMALL_FILE)), LARGE[:SMALL_FILE])
+        self.result_of(self.stream.verify())
+        self.error_of(TooLarge, self.payload().read_all(SMALL_FILE))
