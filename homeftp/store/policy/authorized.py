@@ -27,8 +27,9 @@ from homeftp.model import (
     Version,
     WriteRequest,
 )
+from homeftp.store.policy.limits import check_not_root
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path, no_version, not_found
+from homeftp.store.policy.wording import display_path, no_version, not_found, stays
 
 T = TypeVar("T")
 
@@ -204,6 +205,8 @@ class AuthorizedStore:
     ) -> Entry:
         """Give a file or a directory another name, where the account may remove all of it and store all of it."""
         whole = self._visible(source)
+        if not source.parts:
+            raise stays()
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
             raise self._forbidden(source, "move this")
         there = self.rights.in_all_of(target.parts)
@@ -224,6 +227,8 @@ class AuthorizedStore:
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory where the account may remove everything in it."""
         whole = self._visible(endpoint)
+        if not endpoint.parts:
+            raise stays()
         if DELETE not in self.rights.in_all_of(endpoint.parts):
             raise self._forbidden(endpoint, "remove this")
         yield from self._bound.remove(whole, precondition, recursive)
@@ -232,6 +237,7 @@ class AuthorizedStore:
         """Put a version back where the account may add and replace."""
         if not self._may(READ, endpoint):
             raise no_version(endpoint, at_us)
+        check_not_root(endpoint)
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
             raise self._forbidden(endpoint, "put back what was there")
         return self._bound.restore(self._whole(endpoint), at_us, precondition)

@@ -1,4 +1,4 @@
-"""The list of allowed file types."""
+"""The owner's list of file types."""
 
 from __future__ import annotations
 
@@ -10,18 +10,26 @@ from homeftp.store.policy.filetypes import Filetypes
 
 
 class FiletypesTests(SynchronousTestCase):
-    """Filetypes."""
+    """Suffixes."""
 
     def test_none(self) -> None:
-        """Without a list every file is shared."""
-        Filetypes(()).check(parse("a/program.exe"))
+        """Without a list every file is allowed."""
+        every = Filetypes(())
+        every.check(parse("a.exe"))
+        every.check_absent(parse("a.exe"))
+        self.assertIsNone(every.problem("a"))
 
-    def test_suffixes(self) -> None:
-        """The end of the last part decides, in any case; a refusal names what is shared."""
-        filetypes = Filetypes((".txt", ".tar.gz"))
-        for name in ("a.txt", "b/A.TXT", "x.tar.gz", ".txt"):
-            filetypes.check(parse(name))
-        for name in ("a.exe", "a.txt.exe", "a.gz", "txt", "a.txt/b"):
-            with self.assertRaises(FiletypeNotAllowed) as caught:
-                filetypes.check(parse(name))
-            self.assertIn(".txt, .tar.gz", str(caught.exception))
+    def test_list(self) -> None:
+        """A file is allowed by its suffix, in any case; the refusal names what is allowed."""
+        some = Filetypes((".txt", ".Tar.gz"))
+        for name in ("a.txt", "A.TXT", "b.tar.GZ", ".txt"):
+            self.assertIsNone(some.problem(name), name)
+        for name in ("a.exe", "txt", "a.txt.exe", "b.gz", ""):
+            self.assertIn(".txt, .Tar.gz", some.problem(name) or "", name)
+        self.assertIn("d/a.exe", str(self.assertRaises(FiletypeNotAllowed, some.check, parse("d/a.exe"))))
+
+    def test_absent(self) -> None:
+        """Where nothing exists, a name without a dot may mean a directory."""
+        some = Filetypes((".txt",))
+        some.check_absent(parse("folder"))
+        self.assertRaises(FiletypeNotAllowed, some.check_absent, parse("a.exe"))

@@ -1,0 +1,53 @@
+"""Limits on what is written, whatever the backend."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import BadRequest, ContentMismatch, FiletypeNotAllowed, TooLarge, WrongKind
+from homeftp.model import WriteRequest
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import MAX_MTIME_US, WriteLimits, check_content, check_mtime, check_not_root
+
+A = parse("a.txt")
+
+
+class LimitsTests(SynchronousTestCase):
+    """What is refused before anything is looked up."""
+
+    def test_request(self) -> None:
+        """A request is within the limits, or refused by the one that it breaks."""
+        limits = WriteLimits(Filetypes((".txt",)), 10)
+        for request in (WriteRequest(endpoint=A, size=10), WriteRequest(endpoint=A, size=None)):
+            limits.check(request)
+        for request, refusal in (
+            (WriteRequest(endpoint=ROOT), WrongKind),
+            (WriteRequest(endpoint=parse("a.exe")), FiletypeNotAllowed),
+            (WriteRequest(endpoint=A, size=11), TooLarge),
+            (WriteRequest(endpoint=A, mtime_us=2**62), BadRequest),
+            (WriteRequest(endpoint=A, size=None, offset=1), BadRequest),
+        ):
+            self.assertRaises(refusal, limits.check, request)
+        self.assertIn("10 bytes", str(self.assertRaises(TooLarge, limits.check_size, A, 11)))
+        WriteLimits(Filetypes(()), None).check_size(A, 2**60)
+
+    def test_mtime(self) -> None:
+        """Times are those that 64 bits of nanoseconds hold, before 1970 too."""
+        for good in (None, 0, -1, MAX_MTIME_US - 1, 1 - MAX_MTIME_US):
+            check_mtime(good)
+        for bad in (MAX_MTIME_US, -MAX_MTIME_US):
+            self.assertRaises(BadRequest, check_mtime, bad)
+
+    def test_root(self) -> None:
+        """The root is a directory."""
+        check_not_root(A)
+        self.assertRaises(WrongKind, check_not_root, ROOT)
+
+    def test_content(self) -> None:
+        """A content has the declared size and the declared hash, where they are declared."""
+        check_content(WriteRequest(endpoint=A, size=3), 3, "sha256:x", None)
+        check_content(WriteRequest(endpoint=A, size=None), 7, "sha256:x", "sha256:x")
+        wrong = self.assertRaises(ContentMismatch, check_content, WriteRequest(endpoint=A, size=3), 4, "sha256:x", None)
+        self.assertIn("3 bytes were declared and 4 came", str(wrong))
+        self.assertRaises(ContentMismatch, check_content, WriteRequest(endpoint=A, size=3), 3, "sha256:x", "sha256:y")

@@ -1,0 +1,44 @@
+"""How messages name things."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.store.policy import wording
+
+
+class WordingTests(SynchronousTestCase):
+    """Paths, sizes and refusals."""
+
+    def test_paths(self) -> None:
+        """A path is shown as its account sees it; the root has words of its own."""
+        self.assertEqual(wording.display_path(Endpoint(("homes", "ann", "a.txt"), 2)), "a.txt")
+        self.assertEqual(wording.display_path(ROOT), "the share's root")
+        self.assertEqual(wording.display_path(Endpoint(("homes", "ann"), 2)), "the share's root")
+
+    def test_sizes(self) -> None:
+        """Sizes are in units that people know, powers of ten."""
+        sizes = [0, 1, 999, 1000, 1_500_000, 2 * 10**9, 10**12]
+        shown = ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "1.5 MB", "2.0 GB", "1.0 TB"]
+        self.assertEqual([wording.format_size(size) for size in sizes], shown)
+
+    def test_refusals(self) -> None:
+        """Each names what it is about, in one line."""
+        where = parse("d/a.txt")
+        refusals = [
+            wording.not_found(where),
+            wording.no_version(where, None),
+            wording.no_version(where, 7),
+            wording.is_directory(where),
+            wording.not_a_directory(where),
+            wording.not_empty(where),
+            wording.into_itself(where),
+            wording.over_quota(where, 10**9, 500, -1),
+        ]
+        for refused in refusals:
+            self.assertIn("d/a.txt", refused.message)
+            self.assertNotIn("\n", refused.message)
+        self.assertIn("0 bytes are free", refusals[-1].message)
+        self.assertIn("on loan", wording.read_only("on loan").message)
+        self.assertEqual(wording.unsupported("copy files").message, "this store cannot copy files")
