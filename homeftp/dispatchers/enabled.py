@@ -67,9 +67,9 @@ def _dispatcher(name: str, path: str) -> IDispatcher:
         for value in vars(module).values()
         if IDispatcher.providedBy(value) and getattr(value, "request_type", None) == name
     ]
-    dispatcher: IDispatcher = plugins.only(candidates, IDispatcher, path, f"dispatcher for {name}")
+    dispatcher: IDispatcher = plugins.only(candidates, IDispatcher, path, "dispatcher", name)
     if not isinstance(dispatcher.body_type, type):
-        raise OperatorError(f"{path}: the body_type of {name} is not a class")
+        raise OperatorError(f"{path}: the body_type of {name} is no class")
     try:
         check_kind(dispatcher.body_type)
     except TypeError as error:

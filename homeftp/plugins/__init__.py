@@ -64,16 +64,18 @@ def load(module: str, path: str, asked: str) -> ModuleType:
     return loaded
 
 
-def only(candidates: Sequence[Any], interface: type[Interface], path: str, what: str) -> Any:
-    """The one object among `candidates` that a plugin in `path` offers as `what`; raises `OperatorError`."""
+def only(candidates: Sequence[Any], interface: type[Interface], path: str, kind: str, name: str) -> Any:
+    """The one object among `candidates` that is the `kind` of plugin for `name` in `path`; raises `OperatorError`."""
     if not candidates:
-        raise OperatorError(f"{path} has no {what}: it needs a module-level object with {interface.__name__}")
+        raise OperatorError(
+            f"{path} holds no {kind} for {name}: it needs a module-level object with {interface.__name__}"
+        )
     if len(candidates) > 1:
-        raise OperatorError(f"{path} has two of {what}: keep one")
+        raise OperatorError(f"{path} holds two {kind}s for {name}: keep one")
     try:
         verifyObject(interface, candidates[0])
     except Invalid as error:
-        raise OperatorError(f"{path}: the {what} is incomplete: {one_line(error)}") from None
+        raise OperatorError(f"{path}: the {kind} of {name} is incomplete: {one_line(error)}") from None
     return candidates[0]
 
 

@@ -62,7 +62,7 @@ def _loaded(scheme: str, module: str, path: str, location: str) -> IStoreFactory
     candidates = [
         value for value in values if IStoreFactory.providedBy(value) and getattr(value, "scheme", None) == scheme
     ]
-    factory: IStoreFactory = plugins.only(candidates, IStoreFactory, path, f"backend for {scheme}: URLs")
+    factory: IStoreFactory = plugins.only(candidates, IStoreFactory, path, "backend", f"{scheme}:")
     return factory
 
 

@@ -3,15 +3,13 @@
     answer = call(WordCount(), {"rel_endpoint": "a.txt"}, files={"a.txt": b"two words"})
     assert answer.status == 0
 
-The body is decoded, the files stand in a real share, and the answer comes
-through a real resolution and the real codec: what passes here passes on the
-wire.
+The body is decoded, the files are in a real store (in memory, or the one that
+is passed), and the answer comes through a real resolution and the real codec:
+what passes here passes on the wire.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from typing import Any, Mapping
 
 import attrs
@@ -23,15 +21,15 @@ from zope.interface.verify import verifyObject
 from homeftp.accounts.realm import Account
 from homeftp.config import MAX_RESPONSE_LINE
 from homeftp.dispatchers.table import Request, Table
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Refusal
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
-from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces import IDispatcher, IRequest, IResolution
+from homeftp.interfaces import IDispatcher, IRequest, IResolution, IStore, StoreOptions
+from homeftp.model import WriteRequest
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.resolution import OutputBuffer, Resolution
-from homeftp.store.local.store import LocalStore
+from homeftp.store.memory import MemoryStore
 from homeftp.wire.codec import decode_request, decode_response, encode_request
 from homeftp.workers import InlineWorkers
 
@@ -50,7 +48,7 @@ class CallResult:
     interim: tuple[tuple[dict[str, Any], bytes], ...] = ()
     """The body and the payload of each answer before the last (`more`)."""
     files: Mapping[str, bytes] = attrs.field(factory=dict)
-    """What the share holds afterwards, by endpoint."""
+    """What the store holds afterwards, by endpoint."""
     raised: BaseException | None = None
     """What the dispatcher raised and is no refusal: a bug. A server logs it, and its client learns no more than 50."""
 
@@ -62,8 +60,9 @@ def call(
     *,
     files: Mapping[str, bytes] | None = None,
     account: str = "tester",
+    store: IStore | None = None,
 ) -> CallResult:
-    """The answer of `dispatcher` to one request, in a share that holds `files` and goes with the call.
+    """The answer of `dispatcher` to one request of an account that sees `files` in `store`, or else in memory.
 
     Raises AssertionError when a dispatcher waits for something that nobody
     here will bring, such as a timer, `zope.interface.Invalid` when it is
@@ -73,19 +72,11 @@ def call(
     table = Table([dispatcher])
     watched = _Watched(dispatcher)
     written = _Written()
-    with tempfile.TemporaryDirectory() as folder:
-        root = os.path.join(folder, "share")
-        os.mkdir(root)
-        _lay(root, files or {})
-        index = HashCache(os.path.join(folder, "index.sqlite"))
-        share = LocalStore(root, index)
-        try:
-            line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
-            _answer(table, watched, line, payload, Account(account, share), written)
-            left = _holds(root)
-        finally:
-            share.close()
-            index.close()
+    store = MemoryStore(StoreOptions(similar_names=True)) if store is None else store
+    _lay(store, files or {})
+    line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
+    _answer(table, watched, line, payload, Account(account, store), written)
+    left = _holds(store)
     return attrs.evolve(_read(bytes(written.data)), files=left, raised=watched.raised)
 
 
@@ -150,23 +141,24 @@ def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, accoun
         broken[0].raiseException()
 
 
-def _lay(root: str, files: Mapping[str, bytes]) -> None:
-    for endpoint, content in files.items():
-        path = os.path.join(root, *parse(endpoint).parts)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(content)
+def _lay(store: IStore, files: Mapping[str, bytes]) -> None:
+    requests = [(WriteRequest(endpoint=parse(path), size=len(content)), content) for path, content in files.items()]
+    for result in store.write_many(requests):
+        if isinstance(result, Exception):
+            raise result
 
 
-def _holds(root: str) -> dict[str, bytes]:
-    held = {}
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".homeftp")]
-        for name in names:
-            path = os.path.join(folder, name)
-            with open(path, "rb") as file:
-                held[os.path.relpath(path, root).replace(os.sep, "/")] = file.read()
-    return held
+def _holds(store: IStore) -> dict[str, bytes]:
+    entries = [entry for page in store.list(ROOT, True) for entry in page.entries if entry.kind == "file"]
+    return {entry.name: _content(store, entry.name) for entry in entries}
+
+
+def _content(store: IStore, path: str) -> bytes:
+    file = store.open(parse(path))
+    try:
+        return file.read(0, file.entry.size)
+    finally:
+        file.close()
 
 
 def _read(data: bytes) -> CallResult:

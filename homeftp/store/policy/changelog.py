@@ -31,8 +31,6 @@ class ChangeLog:
             with self._lock:
                 self._write("changes are refused until it can be written")
 
-    settle = ensure_recorded
-
     @contextmanager
     def changing(self) -> Iterator[Callable[[Change], None]]:
         """While names are given or taken: report each change as soon as it is made. At the end they are recorded.

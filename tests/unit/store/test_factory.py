@@ -148,8 +148,8 @@ class PluginTests(FactoryCase):
         for source, part in (
             ("import nothing_of_that_name", "nothing_of_that_name"),
             ("raise SystemExit('gone')", "gone"),
-            ("", "has no backend"),
-            (PLUGIN.replace('"forget"', '"other"'), "has no backend"),
+            ("", "holds no backend"),
+            (PLUGIN.replace('"forget"', '"other"'), "holds no backend"),
             (PLUGIN + "another = Forgetful()\n", "two"),
             (PLUGIN.replace("def check", "def checks"), "incomplete"),
         ):
