@@ -1,11 +1,13 @@
 """Public test helpers, for authors of dispatchers, storage backends and front ends.
 
-`call` calls a dispatcher as a server would; `MemoryStore` is a store for tests;
+`call` calls a dispatcher as a server would; `InMemoryPair` is a client and a
+server without sockets; `MemoryStore` is a store for tests;
 `StoreContract` is the test suite of a storage backend.
 """
 
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.call import CallResult, call
 from homeftp.testing.contract import StoreContract
+from homeftp.testing.pair import InMemoryPair
 
-__all__ = ["CallResult", "MemoryStore", "StoreContract", "call"]
+__all__ = ["CallResult", "InMemoryPair", "MemoryStore", "StoreContract", "call"]

@@ -1,7 +1,6 @@
 """A server's connection for tests: the real protocol, session and dispatchers, without a socket or a thread.
 
-TLS is taken as done; tests/server/test_starttls.py and tests/system/test_attacks.py
-use the real one.
+Its transport has no TLS; `homeftp.testing.InMemoryPair` and tests/system/test_attacks.py use the real one.
 """
 
 from __future__ import annotations
@@ -16,39 +15,27 @@ from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.access import Access
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devicelogin import DeviceChecker
-from homeftp.accounts.devices import Device, Devices
-from homeftp.accounts.invitations import Invitations
-from homeftp.accounts.login import Login, LoginService
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
-from homeftp.accounts.pairing import PairingService
-from homeftp.accounts.realm import Account, portal
-from homeftp.accounts.throttle import Throttle
-from homeftp.accounts.validator import AccessValidator
+from homeftp.accounts.devices import Device
+from homeftp.accounts.login import Login
+from homeftp.accounts.realm import Account
 from homeftp.audit import Audit
 from homeftp.config import Limits, Settings
-from homeftp.crypto.ca import Identity, open_identity
-from homeftp.crypto.devicecert import certify_device
+from homeftp.crypto.ca import Identity
 from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
-from homeftp.dispatchers.table import Table
-from homeftp.files.budget import MemoryBudget
-from homeftp.files.factory import FilesFactory
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IDispatcher, IWorkers
-from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.store.local.store import LocalStore
+from homeftp.testing.pair import InMemoryServer
 from homeftp.wire.codec import decode_response, encode_request
 from homeftp.wire.messages import Response
-from homeftp.workers import InlineWorkers
-from tests.support.handshakes import now
 
 PASSWORD = "correct horse"
 SESSION_SECRET = bytes(range(32))
@@ -113,48 +100,21 @@ class Server:
         root = os.path.join(folder, "share")
         os.mkdir(root)
         limits = limits or Limits()
-        workers = workers or InlineWorkers()
-        clock = Clock()
-        state = AccountDatabase(folder)
         index = HashCache(os.path.join(folder, "index.sqlite"))
         audit = Audit(folder)
         share = LocalStore(root, index, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
-        door = portal(
-            lambda: share, [checker, DeviceChecker(Devices(state), workers)], InlineWorkers(), AccessTable(state)
-        )
-        tls = RenewableOptions("1.3")
-        tls.renew(open_identity(folder, now=now))
-        login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
-        budget = MemoryBudget()
-        services = ServerContext(
-            reactor=clock,
+        made = InMemoryServer.make(
+            lambda: share,
+            folder,
+            [checker],
+            [GetDispatcher(), CmpDispatcher(), PushDispatcher(), *extra],
             settings=Settings(root=root, state=folder, filetypes=filetypes, limits=limits),
-            tls=tls,
-            connections=Connections(limits),
-            logins=LoginService(
-                door,
-                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
-                audit=login_audit,
-                validator=AccessValidator(state, own_accounts=own_accounts),
-                files=FilesFactory(workers, budget),
-            ),
-            pairings=PairingService(
-                invitations=Invitations(state),
-                begun=Throttle(clock, most=100, seconds=limits.guess_seconds),
-                tried=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings),
-                workers=workers,
-                certify=lambda request, id: certify_device(folder, request, id, now=now),
-                host="nas",
-                audit=audit,
-            ),
-            audit=login_audit,
+            audit=audit,
             workers=workers,
-            budget=budget,
+            own_accounts=own_accounts,
         )
-        table = Table([GetDispatcher(), CmpDispatcher(), PushDispatcher(), *extra])
-        json = JsonContext(server=services, table=table, refusals=AuditRateLimit(clock))
-        return cls(folder, share, index, state, audit, door, services, json, clock)
+        return cls(folder, share, index, made.state, audit, made.portal, made.json.server, made.json, made.clock)
 
     def protocol(self, *, immediate_tls: bool = False, identity: Identity | None = None) -> ServerProtocol:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""

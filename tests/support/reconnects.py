@@ -16,8 +16,9 @@ from homeftp.client import (
 from homeftp.client.transfer.retry import Reconnector
 from homeftp.config import MIB
 from homeftp.syscalls import System
+from homeftp.testing.memorylink import MemoryTransport
 from homeftp.workers import InlineWorkers
-from tests.support.fakeserver import End, Wire
+from tests.support.fakeserver import Wire
 from tests.support.homes import HomeCase
 from tests.support.inmemory import PASSWORD
 
@@ -34,7 +35,7 @@ class BrittleWire(Wire):
     downwards: int | None = None
     moved = 0
 
-    def _deliver(self, sender: End, receiver: End, split: int) -> bool:
+    def _deliver(self, sender: MemoryTransport, receiver: MemoryTransport, split: int) -> bool:
         left = self.upwards if sender is self.near else self.downwards
         size = len(sender.outgoing)
         breaks = left is not None and size > left

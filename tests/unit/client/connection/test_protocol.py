@@ -16,9 +16,10 @@ from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import Refusal, UntrustedServer
 from homeftp.interfaces import IPayload
+from homeftp.testing.memorylink import BUFFER_SIZE
 from homeftp.wire.messages import Response
 from homeftp.wire.states import Phase
-from tests.support.fakeserver import FULL, Wire, identity
+from tests.support.fakeserver import Wire, identity
 
 GO_AHEAD = {"status": 0, "message": "go ahead"}
 SECRET = "a password that must not be seen"
@@ -585,7 +586,7 @@ class AnswerTests(SynchronousTestCase):
             self.wire.far.write(bytes(STREAM_PIECE // 8))
             self.wire.pump()
         self.assertFalse(self.wire.near.reading)
-        self.assertLess(self.answer._held, STREAM_PIECE + FULL)
+        self.assertLess(self.answer._held, STREAM_PIECE + BUFFER_SIZE)
         reading = Deferred.fromCoroutine(self._read_size())
         self.wire.pump()
         self.assertEqual(self.successResultOf(reading), 5 * STREAM_PIECE)

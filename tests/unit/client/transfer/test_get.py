@@ -19,8 +19,8 @@ from homeftp.errors import (
     OperatorError,
 )
 from homeftp.syscalls import System
+from homeftp.testing.memorylink import BUFFER_SIZE
 from homeftp.workers import InlineWorkers
-from tests.support.fakeserver import FULL
 from tests.support.homes import BIG, NEW, OLD, HomeCase, tree
 
 
@@ -104,8 +104,8 @@ class ConnectionTests(HomeCase):
         """Deliver some of what the server has sent."""
         data = self.wire.far.take()
         if data:
-            self.wire.near.protocol.dataReceived(data[:FULL])
-        self.wire.far.outgoing = data[FULL:] + self.wire.far.outgoing
+            self.wire.near.protocol.dataReceived(data[:BUFFER_SIZE])
+        self.wire.far.outgoing = data[BUFFER_SIZE:] + self.wire.far.outgoing
         if self.wire.far.producer is not None:
             self.wire.far.producer.resumeProducing()
 

@@ -1,0 +1,219 @@
+"""A client and a server in one process: the real protocol and real TLS, without sockets and threads.
+
+    with InMemoryPair(dispatchers=[WordCount()]) as pair:
+        pair.run(pair.client.push("notes/a.txt", b"two words"))
+        answer = pair.run(pair.client.request("WORDCOUNT", {"rel_endpoint": "notes/a.txt"}).last())
+        assert answer.body == {"words": 2}
+
+Everything that the client's API can do works here as it does over a network;
+time passes only where a test calls `advance`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any, Awaitable, Callable, Sequence, TypeVar
+
+import attrs
+from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.devicelogin import DeviceChecker
+from homeftp.accounts.devices import Devices
+from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.login import LoginService
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.accounts.pairing import PairingService
+from homeftp.accounts.realm import portal
+from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.validator import AccessValidator
+from homeftp.audit import Audit
+from homeftp.client.api import Client
+from homeftp.client.connection.protocol import ClientProtocol
+from homeftp.config import ClientTimeouts, Limits, Settings
+from homeftp.crypto import tls
+from homeftp.crypto.ca import open_identity
+from homeftp.crypto.devicecert import certify_device
+from homeftp.dispatchers.builtin import BUILT_IN
+from homeftp.dispatchers.table import Table
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
+from homeftp.host import now
+from homeftp.interfaces import IDispatcher, IStore, IWorkers
+from homeftp.server.gate.connections import Connections
+from homeftp.server.gate.context import ServerContext
+from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.json.context import JsonContext
+from homeftp.server.json.protocol import ServerProtocol
+from homeftp.store.memory import MemoryStore
+from homeftp.testing.memorylink import MemoryLink
+from homeftp.workers import InlineWorkers
+
+T = TypeVar("T")
+
+_BEGUN_PAIRINGS = 100
+"""Pairings that may be begun within `Limits.guess_seconds`."""
+
+
+@attrs.frozen(kw_only=True)
+class InMemoryServer:
+    """The parts of a server that tests look at; `make` composes one, with a clock in place of a reactor."""
+
+    state: AccountDatabase
+    audit: Audit
+    portal: Portal
+    json: JsonContext
+    clock: Clock
+
+    @classmethod
+    def make(
+        cls,
+        store: Callable[[], IStore],
+        state_dir: str,
+        checkers: Sequence[ICredentialsChecker],
+        dispatchers: Sequence[IDispatcher],
+        *,
+        settings: Settings,
+        audit: Audit,
+        workers: IWorkers | None = None,
+        own_accounts: bool = False,
+    ) -> InMemoryServer:
+        """A server of this store; its keys, accounts and audit log are in `state_dir`."""
+        workers = workers or InlineWorkers()
+        limits, clock = settings.limits, Clock()
+        state = AccountDatabase(state_dir)
+        devices = DeviceChecker(Devices(state), workers)
+        login_portal = portal(store, [*checkers, devices], InlineWorkers(), AccessTable(state))
+        options = RenewableOptions(settings.tls_minimum)
+        options.renew(open_identity(state_dir, now=now))
+        login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
+        budget = MemoryBudget()
+        tried = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings)
+        context = ServerContext(
+            reactor=clock,
+            settings=settings,
+            tls=options,
+            connections=Connections(limits),
+            logins=LoginService(
+                login_portal,
+                throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
+                audit=login_audit,
+                validator=AccessValidator(state, own_accounts=own_accounts),
+                files=FilesFactory(workers, budget),
+            ),
+            pairings=PairingService(
+                invitations=Invitations(state),
+                begun=Throttle(clock, most=_BEGUN_PAIRINGS, seconds=limits.guess_seconds),
+                tried=tried,
+                workers=workers,
+                certify=lambda request, id: certify_device(state_dir, request, id, now=now),
+                host="nas",
+                audit=audit,
+            ),
+            audit=login_audit,
+            workers=workers,
+            budget=budget,
+        )
+        json = JsonContext(server=context, table=Table(dispatchers), refusals=AuditRateLimit(clock))
+        return cls(state=state, audit=audit, portal=login_portal, json=json, clock=clock)
+
+
+class InMemoryPair:
+    """A client that is logged in to a server of `store`, which has the built-in request types and `dispatchers`.
+
+    Use it in a `with` statement, or call `close`.
+    """
+
+    def __init__(
+        self,
+        store: IStore | None = None,
+        dispatchers: Sequence[IDispatcher] = (),
+        *,
+        limits: Limits | None = None,
+        account: str = "tester",
+    ) -> None:
+        self.store = MemoryStore() if store is None else store
+        """The server's store, which stays open when the pair is closed."""
+        self._folder = tempfile.TemporaryDirectory(prefix="homeftp-pair-")
+        state_dir = self._folder.name
+        self._login = (account, "in-memory")
+        checker = InMemoryUsernamePasswordDatabaseDontUse(**{account: self._login[1].encode()})
+        self._server = InMemoryServer.make(
+            lambda: self.store,
+            state_dir,
+            [checker],
+            [*(make() for make in BUILT_IN.values()), *dispatchers],
+            settings=Settings(root=state_dir, state=state_dir, limits=limits or Limits()),
+            audit=Audit(state_dir),
+        )
+        self.clock = self._server.clock
+        """The time of both ends."""
+        self._links: list[MemoryLink] = []
+        self.client = self.connect()
+        """The client's API."""
+
+    def __enter__(self) -> InMemoryPair:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def connect(self) -> Client:
+        """Another client, on a connection of its own, logged in to the same account."""
+        context = self._server.json
+        options = tls.client_options(context.server.tls.identity.ca_pem)
+        protocol = ClientProtocol(options, self.clock, ClientTimeouts())
+        server = ServerProtocol(context, "192.0.2.1:5", immediate_tls=False)
+        context.server.connections.add(server, None)
+        self._links.append(MemoryLink(protocol, server, self.clock))
+        client = Client(self.run(protocol.secured))
+        self.run(client.login(*self._login))
+        return client
+
+    def run(self, work: Awaitable[T]) -> T:
+        """Wait for a coroutine or a Deferred; gives its result, or raises what it raises.
+
+        Raises AssertionError where it waits for something that does not come, such as a timer.
+        """
+        results: list[Any] = []
+        _deferred(work).addBoth(results.append)
+        while not results and self._pump():
+            pass
+        assert results, "still waiting: for a timer, call `advance` with a Deferred that is not finished yet"
+        result = results[0]
+        if isinstance(result, Failure):
+            result.raiseException()
+        value: T = result
+        return value
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at both ends, and deliver what is sent then."""
+        self.clock.advance(seconds)
+        self._pump()
+
+    def _pump(self) -> bool:
+        moved = [link.pump() for link in self._links]
+        return any(moved)
+
+    def close(self) -> None:
+        """End all connections and remove the server's state. May be called twice."""
+        links, self._links = self._links, []
+        for link in links:
+            link.cut()
+        self._server.audit.close()
+        self._folder.cleanup()
+
+
+def _deferred(work: Awaitable[T]) -> Deferred[Any]:
+    if isinstance(work, Deferred):
+        return work
+
+    async def wait() -> T:
+        return await work
+
+    return Deferred.fromCoroutine(wait())
