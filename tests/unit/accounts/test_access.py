@@ -1,4 +1,4 @@
-"""Homes, rights and grants: as they are typed, kept and added up."""
+"""Homes, rights and grants, as they are kept."""
 
 from __future__ import annotations
 
@@ -10,46 +10,7 @@ from homeftp.accounts.access import Access, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
 from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
-from homeftp.store.policy.rights import ALL, Rights, parse_rights, rights_shown
-
-
-class RightsTests(SynchronousTestCase):
-    """Rights."""
-
-    def test_typed(self) -> None:
-        """As a person writes them, and back."""
-        for text, rights in (
-            ("read", {"read"}),
-            (" Read, ADD ", {"read", "add"}),
-            ("delete,replace,add,read", ALL),
-            ("none", set()),
-        ):
-            self.assertEqual(parse_rights(text), rights)
-            self.assertEqual(parse_rights(rights_shown(rights)), rights)
-        for text in ("", "write", "read;add", "read,,add", "read,none"):
-            with self.assertRaisesRegex(OperatorError, "rights are some of read, add, replace, delete"):
-                parse_rights(text)
-
-    def test_narrower(self) -> None:
-        """A grant only ever narrows, for all that lies in its folder, and not for what only begins like it."""
-        rights = Rights(
-            parse_rights("read,add,delete"),
-            ((("a",), parse_rights("read,replace")), (("a", "b"), parse_rights("add")), (("c", "d"), frozenset())),
-        )
-        for path, expected in (
-            ("", "read,add,delete"),
-            ("x", "read,add,delete"),
-            ("a", "read"),
-            ("a/x", "read"),
-            ("ab", "read,add,delete"),
-            ("a/b", "none"),
-            ("a/b/c", "none"),
-            ("c", "read,add,delete"),
-            ("c/d/e", "none"),
-        ):
-            self.assertEqual(rights_shown(rights.at(parse(path).parts)), expected, path)
-        for path, expected in (("c", "none"), ("", "none"), ("x", "read,add,delete"), ("a", "none"), ("a/x", "read")):
-            self.assertEqual(rights_shown(rights.in_all_of(parse(path).parts)), expected, path)
+from homeftp.store.policy.rights import ALL, Rights, parse_rights
 
 
 class AccessTests(SynchronousTestCase):

@@ -13,7 +13,6 @@ from homeftp.errors import OperatorError
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store.factory import check_store, open_store, scheme_of
-from homeftp.store.local.store import LocalStore
 
 PLUGIN = """
 from zope.interface import implementer
@@ -74,8 +73,8 @@ class FactoryCase(SynchronousTestCase):
         return str(opened)
 
 
-class FolderTests(FactoryCase):
-    """The local store."""
+class SchemeTests(SynchronousTestCase):
+    """Locations."""
 
     def test_scheme(self) -> None:
         """A path has no scheme, whatever characters it has; a URL has one, in any case."""
@@ -88,42 +87,6 @@ class FolderTests(FactoryCase):
             ("FILE:///a", "file"),
         ):
             self.assertEqual(scheme_of(url), scheme)
-
-    def test_folder(self) -> None:
-        """A folder is opened by its path and by its URL, with the options."""
-        folder = os.path.abspath(self.mktemp())
-        os.mkdir(folder)
-        os.mkdir(os.path.join(folder, "a b"))
-        for location in (folder, f"file://{folder}", f"file:{folder}", f"file://localhost{folder}/a%20b"):
-            store = self.open(location)
-            self.assertIsInstance(store, LocalStore)
-            request = WriteRequest(endpoint=parse("a.exe"), size=0)
-            self.assertIn(".txt", str(store.write_many([(request, b"")])[0]))
-            store.close()
-
-    def test_index(self) -> None:
-        """What was hashed is remembered in the state folder, and nowhere without one."""
-        folder, state = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
-        os.mkdir(folder)
-        store = open_store(folder, StoreOptions(state_dir=state))
-        store.close()
-        self.assertIn("index.sqlite", os.listdir(state))
-        self.open(folder)
-        self.assertEqual(os.listdir(folder), [".homeftp"])
-
-    def test_refused(self) -> None:
-        """A folder that is missing or another machine's is told in one line, before it is opened."""
-        self.assertIn("no such folder", self.fault(os.path.abspath(self.mktemp())))
-        self.assertIn("file:///path", self.fault("file://elsewhere/folder"))
-        self.assertIn("file:///path", self.fault("file:relative"))
-
-    def test_keys_inside(self) -> None:
-        """A folder that has the state folder in it is not shared."""
-        folder = os.path.abspath(self.mktemp())
-        os.mkdir(folder)
-        inside = StoreOptions(state_dir=os.path.join(folder, "state"))
-        self.assertIn("must not be inside", str(self.assertRaises(OperatorError, check_store, folder, inside)))
-        check_store(folder, StoreOptions(state_dir=f"{folder}-state"))
 
 
 class PluginTests(FactoryCase):

@@ -1,0 +1,43 @@
+"""Domain values."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp import model
+from homeftp.endpoint import parse
+from homeftp.model import ABSENT, PRESENT, Entry, WriteRequest
+
+
+@attrs.frozen
+class Frozen:
+    """As they are to be."""
+
+
+class ModelTests(SynchronousTestCase):
+    """What the values promise besides their fields."""
+
+    def test_frozen(self) -> None:
+        """Every value is frozen."""
+        found = [each for each in vars(model).values() if isinstance(each, type) and attrs.has(each)]
+        classes = [each for each in found if each.__module__ == model.__name__]
+        self.assertGreater(len(classes), 8)
+        for each in classes:
+            self.assertIs(each.__setattr__, Frozen.__setattr__, each)
+        self.assertIsNot(attrs.define(type("Other", (), {})).__setattr__, Frozen.__setattr__, "the control")
+
+    def test_tag(self) -> None:
+        """The tag of an entry is not compared: two backends may have the same file."""
+        self.assertEqual(Entry("a", "file", tag="1"), Entry("a", "file", tag="2"))
+        self.assertNotEqual(Entry("a", "file", hash="1"), Entry("a", "file", hash="2"))
+
+    def test_size(self) -> None:
+        """A size that must be known is, or it is a bug."""
+        self.assertEqual(WriteRequest(endpoint=parse("a"), size=7).known_size, 7)
+        with self.assertRaises(ValueError):
+            WriteRequest(endpoint=parse("a"), size=None).known_size  # noqa: B018 (it raises)
+
+    def test_conditions(self) -> None:
+        """No precondition can be taken for a hash."""
+        self.assertFalse(any(":" in condition for condition in (ABSENT, PRESENT)))
