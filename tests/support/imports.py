@@ -104,7 +104,7 @@ NOT_IN_WIRE = frozenset({"twisted", "zope", "asyncio", "io", "os", "pathlib", "s
 NO_PATHS = frozenset({"server", "dispatchers", "store"})
 """Packages of the server that open no path: store/local/disk/saferoot.py does it for them."""
 
-OPENS_PATHS = frozenset({"store.local.disk.saferoot"})
+OPENS_PATHS = frozenset({"store.local.disk.resolver", "store.local.disk.saferoot"})
 
 PATH_CALLS = frozenset(
     (

@@ -1,9 +1,10 @@
-"""The only module that opens a path, and only beneath the root of the shared folder.
+"""Opens files and directories, and only beneath the root of the shared folder.
 
-Every path is resolved from the root's descriptor, which stays open for the
-lifetime of the store: a root that is moved stays the root, and a directory put
-in its place is ignored. No symbolic link is followed, neither as a parent nor
-at the end; only regular files and directories are opened. The kernel resolves
+Only this module and `resolver.py` open paths. Every path is resolved from the
+root's descriptor, which stays open for the lifetime of the store: a root that
+is moved stays the root, and a directory put in its place is ignored. No
+symbolic link is followed, neither as a parent nor at the end; only regular
+files and directories are opened. The kernel resolves
 the path (openat2 with RESOLVE_BENEATH) if it can; otherwise each part is opened
 from its parent with O_NOFOLLOW. Both resolvers keep one contract, which
 tests/unit/store/local/disk/test_saferoot.py checks.
@@ -27,20 +28,16 @@ from homeftp.hashing.filehash import at_rest
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, raw, set_mode
+from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: opening a FIFO would wait for its writer. O_NOCTTY: a terminal must not become ours."""
 
 _PIN = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_NOFOLLOW
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-
-_KERNEL_PATH_MAX = 4096
-"""openat2 takes only shorter paths; an endpoint may have exactly this length."""
 
 
 class SafeRoot:
@@ -52,8 +49,7 @@ class SafeRoot:
 
     def __init__(self, path: str, system: System, *, walk: bool = False) -> None:
         self._path = os.path.abspath(path)
-        self._system = system
-        self._walks = walk or not system.has_openat2
+        self._resolver = Resolver(system, walk or not system.has_openat2)
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
@@ -128,7 +124,7 @@ class SafeRoot:
             made(endpoint)
         except FileExistsError:
             is_new = False
-        fd = os.open(name, _DIRECTORY, dir_fd=parent.fd)
+        fd = os.open(name, DIRECTORY, dir_fd=parent.fd)
         with _close_on_error(fd):
             if is_new:
                 set_mode(fd, 0o755)
@@ -164,7 +160,7 @@ class SafeRoot:
         Raises `NotFound` (40) if there is no directory.
         """
         try:
-            return self._directory(endpoint.parts, _STEP)
+            return self._resolver.open(self.fd, endpoint.parts, LOOKUP)
         except OSError as error:
             if error.errno == errno.ENOTDIR:
                 raise NotFound(f"{display_path(endpoint)} is not a directory") from None
@@ -243,7 +239,7 @@ class SafeRoot:
         """
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=parent)
-        fd = os.open(name, _DIRECTORY, dir_fd=parent)
+        fd = os.open(name, DIRECTORY, dir_fd=parent)
         with _close_on_error(fd):
             set_mode(fd, 0o700)
         return fd
@@ -259,7 +255,7 @@ class SafeRoot:
     @contextlib.contextmanager
     def open_below(self, directory: int, names: Sequence[bytes]) -> Iterator[int]:
         """Open a directory below an open one by raw names, which need not be legal in an endpoint. Raises OSError."""
-        fd = self._walk(names, _DIRECTORY, directory)
+        fd = self._resolver.walk(directory, names, DIRECTORY)
         try:
             yield fd
         finally:
@@ -268,59 +264,19 @@ class SafeRoot:
     def mount_depth(self, endpoint: Endpoint) -> int:
         """How many parts lead to the topmost directory on the same mount as `endpoint`. Raises OSError."""
         depth = len(endpoint.parts)
-        while depth and self._same_mount(endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
+        while depth and self._resolver.is_same_mount(self.fd, endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
             depth -= 1
         return depth
 
-    def _same_mount(self, parent: Sequence[str], name: str) -> bool:
-        above = self._directory(parent, _STEP)
-        try:
-            if not self._walks:
-                flags = _STEP & ~os.O_NOFOLLOW
-                close_quietly(self._system.openat2(above, raw(name), flags, one_mount=True, beneath=False))
-                return True
-            found = os.stat(raw(name), dir_fd=above, follow_symlinks=False)
-            return found.st_dev == os.fstat(above).st_dev
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            return False
-        finally:
-            close_quietly(above)
-
     def _open_parts(self, parts: Sequence[str]) -> DirHandle:
         try:
-            fd = self._directory(parts, _DIRECTORY, one_mount=True)
+            fd = self._resolver.open(self.fd, parts, DIRECTORY, one_mount=True)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            return DirHandle(self._directory(parts, _DIRECTORY), same_mount=False)
+            return DirHandle(self._resolver.open(self.fd, parts, DIRECTORY), same_mount=False)
         with _close_on_error(fd):
             return DirHandle(fd, same_mount=os.fstat(fd).st_dev == self.device)
-
-    def _directory(self, parts: Sequence[str], flags: int, *, one_mount: bool = False) -> int:
-        """Open a directory with either resolver; an OSError is the kernel's own."""
-        names = [raw(part) for part in parts]
-        path = b"/".join(names) or b"."
-        if self._walks or len(path) >= _KERNEL_PATH_MAX:
-            return self._walk(names, flags, self.fd)
-        # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
-        return self._system.openat2(self.fd, path, flags & ~os.O_NOFOLLOW, one_mount=one_mount)
-
-    def _walk(self, names: Sequence[bytes], flags: int, start: int) -> int:
-        """Open part by part. There is no one_mount here: callers compare device numbers."""
-        directory = os.open(b".", _STEP if names else flags, dir_fd=start)
-        for left, name in enumerate(names, 1 - len(names)):
-            try:
-                below = os.open(name, _STEP if left else flags, dir_fd=directory)
-            except OSError as error:
-                if error.errno == errno.ENOTDIR and _is_link(directory, name):
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
-                raise
-            finally:
-                close_quietly(directory)
-            directory = below
-        return directory
 
 
 @contextlib.contextmanager
@@ -331,11 +287,3 @@ def _close_on_error(fd: int) -> Iterator[None]:
     except BaseException:
         close_quietly(fd)
         raise
-
-
-def _is_link(directory: int, name: bytes) -> bool:
-    """O_DIRECTORY with O_NOFOLLOW reports ENOTDIR for a link, where openat2 reports ELOOP."""
-    try:
-        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
-    except OSError:
-        return False

@@ -48,7 +48,6 @@ class Copier:
         if source.parts == target.parts:
             raise into_itself(source, "copied")
         check_not_root(source)
-        self.filetypes.check(source)
         fd, found, content_hash = self._open(source, source_precondition)
         try:
             request = WriteRequest(
@@ -68,6 +67,7 @@ class Copier:
         try:
             fd, found = self.root.open_file_in(handle.fd, source)
             try:
+                self.filetypes.check(source)
                 if precondition == ABSENT:
                     raise occupied(source)
                 (expected,) = self.preconditions.expected([(handle, source, precondition)])

@@ -7,8 +7,8 @@ import stat
 import threading
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import BadRequest, Changed, WrongKind
-from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.errors import BadRequest, Changed, NotFound, WrongKind
+from homeftp.model import ABSENT, PRESENT, Change, Entry, WriteRequest
 from homeftp.syscalls import System
 from tests.support.stores import LONG_AGO, Recording, StoreCase, sha
 
@@ -98,3 +98,74 @@ class DirectoryTests(StoreCase):
         for thread in threads:
             thread.join()
         self.assertEqual(len(results), 8)
+
+
+class SetMetadataTests(StoreCase):
+    """set_metadata."""
+
+    def setUp(self) -> None:
+        """Make a file and a directory."""
+        super().setUp()
+        self.changes: list[Change] = []
+        self.lay("d/file", b"content")
+        os.chmod(self.path("d/file"), 0o644)
+
+    def set(self, name: str, mtime_us: int | None, mode: int | None, precondition: str | None = None) -> Entry:
+        """Set it in a new store."""
+        store = self.store(record=self.changes.extend)
+        try:
+            return store.set_metadata(parse(name), mtime_us=mtime_us, mode=mode, precondition=precondition)
+        finally:
+            store.close()
+
+    def test_file(self) -> None:
+        """The content stays, no version is made, and what is None keeps its value; the change is recorded."""
+        entry = self.set("d/file", None, 0o600)
+        self.assertEqual((entry.mtime_us, entry.mode), (LONG_AGO, 0o600))
+        entry = self.set("d/file", LONG_AGO + 1, None, sha(b"content"))
+        self.assertEqual((entry.mtime_us, entry.mode, entry.size), (LONG_AGO + 1, 0o600, 7))
+        self.assertEqual(self.content("d/file"), b"content")
+        self.assertEqual(os.listdir(self.path(".homeftp/versions")), [])
+        self.assertEqual([(change.what, change.kind) for change in self.changes], [("metadata", "file")] * 2)
+
+    def test_directory(self) -> None:
+        """Directories have metadata too, the root among them."""
+        for name in ("d", ""):
+            entry = self.set(name, LONG_AGO + 1, 0o750)
+            self.assertEqual((entry.kind, entry.mtime_us, entry.mode), ("directory", LONG_AGO + 1, 0o750))
+
+    def test_durable(self) -> None:
+        """The file is made durable before the answer."""
+        system = Recording()
+        self.store(system).set_metadata(parse("d/file"), mtime_us=1, mode=None, precondition=None)
+        self.assertEqual(system.calls, [("fsync", os.stat(self.path("d/file")).st_ino)])
+
+    def test_hash(self) -> None:
+        """A content that is changed with its mtime set back is not taken for the old one."""
+        self.set("d/file", LONG_AGO, None, sha(b"content"))
+        self.lay("d/file", b"CONTENT")
+        entry = self.set("d/file", LONG_AGO, None)
+        self.assertIn(entry.hash, (None, sha(b"CONTENT")))
+
+    def test_refused(self) -> None:
+        """What does not exist, is something else or has changed is refused."""
+        os.symlink("file", self.path("d/link"))
+        os.mkfifo(self.path("d/fifo"))
+        refusals: list[tuple[type[Exception], str, str | None]] = [
+            (NotFound, "none", None),
+            (NotFound, "none", PRESENT),
+            (WrongKind, "d/link", None),
+            (WrongKind, "d/fifo", None),
+            (WrongKind, "d", sha(b"")),
+            (Changed, "d", ABSENT),
+            (Changed, "d/file", ABSENT),
+            (Changed, "d/file", sha(b"other")),
+        ]
+        for kind, name, precondition in refusals:
+            with self.assertRaises(kind):
+                self.set(name, 1, 0o777, precondition)
+        with self.assertRaises(BadRequest):
+            self.set("d/file", 2**63, None)
+        found = os.stat(self.path("d/file"))
+        self.assertEqual((found.st_mtime_ns, stat.S_IMODE(found.st_mode)), (LONG_AGO * 1000, 0o644))
+        self.assertEqual(self.changes, [])

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import random
 import threading
+from typing import Any
 
 from zope.interface.verify import verifyObject
 
 from homeftp.endpoint import parse
-from homeftp.errors import Changed, ContentMismatch, NoSpace
+from homeftp.errors import Changed, ContentMismatch, NoSpace, TooLarge
 from homeftp.interfaces import IUpload
 from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.store import LocalStore
+from homeftp.store.local.writes.upload import LocalUpload
+from tests.support.storecases import SpaceCase
 from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, put_of, sha
 
 
@@ -135,3 +139,54 @@ class UploadTests(StoreCase):
             thread.join()
         self.assertIn(self.content("same"), contents)
         self.assertEqual(self.left(), [])
+
+
+class UnknownSizeTests(SpaceCase):
+    """Uploads whose size is known only at the end."""
+
+    def begin(self, store: LocalStore, **changes: Any) -> LocalUpload:
+        """Begin one."""
+        return store.upload(WriteRequest(endpoint=parse("a"), size=None, **changes))
+
+    def test_stored(self) -> None:
+        """As much is stored as arrives, and the quota counts just that."""
+        store = self.counted(2**30)
+        left = store._writable.usage.left() or 0
+        content = bytes(range(256)) * 40_000
+        upload = self.begin(store)
+        for start in range(0, len(content), 10**6):
+            upload.write(content[start : start + 10**6])
+        self.assertEqual(upload.commit(sha(content)).size, len(content))
+        self.assertEqual(self.content("a"), content)
+        self.assertEqual(left - (store._writable.usage.left() or 0), self.used())
+
+    def test_given_back(self) -> None:
+        """An upload that is suspended or aborted is not kept: nothing could tell when it is complete."""
+        store = self.counted(2**30)
+        left = store._writable.usage.left()
+        for end in (LocalUpload.suspend, LocalUpload.abort):
+            upload = self.begin(store, hash=sha(b""))
+            upload.write(bytes(3 * 2**20))
+            self.assertIsNone(store.resume_point(parse("a"), sha(b""), None, None))
+            end(upload)
+            self.assertEqual((store._writable.usage.left(), self.left()), (left, []))
+
+    def test_too_much(self) -> None:
+        """An upload past the owner's limit, or past the quota, is aborted."""
+        for file_size, quota, kind in ((10**7, None, TooLarge), (None, 10**7, NoSpace)):
+            store = self.store(file_size=file_size, quota=quota)
+            store.maintain()
+            upload = self.begin(store)
+            with self.assertRaises(kind):
+                for _ in range(20):
+                    upload.write(bytes(10**6))
+            self.assertEqual(self.left(), [])
+            store.close()
+
+    def test_wrong_hash(self) -> None:
+        """The hash is checked."""
+        upload = self.begin(self.store())
+        upload.write(b"content")
+        with self.assertRaises(ContentMismatch):
+            upload.commit(sha(b"other"))
+        self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))

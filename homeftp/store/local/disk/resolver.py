@@ -1,0 +1,81 @@
+"""Resolves paths beneath an open directory without following symbolic links: by the kernel, or part by part."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Sequence
+
+import attrs
+
+from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.store.local.disk.handles import raw
+from homeftp.syscalls import System
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+"""Open a directory to list it, or to make it durable."""
+
+LOOKUP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
+"""Open a directory only to look up names in it."""
+
+_KERNEL_PATH_MAX = 4096
+"""openat2 takes only shorter paths; an endpoint may have exactly this length."""
+
+
+@attrs.frozen
+class Resolver:
+    """Opens directories. Thread-safe. Every method raises OSError, the kernel's own with either way to resolve."""
+
+    system: System
+    walks: bool
+    """Whether to resolve part by part: the kernel has no openat2, or the caller wants it."""
+
+    def open(self, root: int, parts: Sequence[str], flags: int, *, one_mount: bool = False) -> int:
+        """Open a directory beneath `root`; with `one_mount` the kernel reports another mount as EXDEV."""
+        names = [raw(part) for part in parts]
+        path = b"/".join(names) or b"."
+        if self.walks or len(path) >= _KERNEL_PATH_MAX:
+            return self.walk(root, names, flags)
+        # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
+        return self.system.openat2(root, path, flags & ~os.O_NOFOLLOW, one_mount=one_mount)
+
+    def walk(self, root: int, names: Sequence[bytes], flags: int) -> int:
+        """Open a directory part by part. There is no `one_mount` here: callers compare device numbers."""
+        directory = os.open(b".", LOOKUP if names else flags, dir_fd=root)
+        for left, name in enumerate(names, 1 - len(names)):
+            try:
+                below = os.open(name, LOOKUP if left else flags, dir_fd=directory)
+            except OSError as error:
+                if error.errno == errno.ENOTDIR and _is_link(directory, name):
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+                raise
+            finally:
+                close_quietly(directory)
+            directory = below
+        return directory
+
+    def is_same_mount(self, root: int, parent: Sequence[str], name: str) -> bool:
+        """Whether a directory is on the same mount as its parent."""
+        above = self.open(root, parent, LOOKUP)
+        try:
+            if not self.walks:
+                flags = LOOKUP & ~os.O_NOFOLLOW
+                close_quietly(self.system.openat2(above, raw(name), flags, one_mount=True, beneath=False))
+                return True
+            found = os.stat(raw(name), dir_fd=above, follow_symlinks=False)
+            return found.st_dev == os.fstat(above).st_dev
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+        finally:
+            close_quietly(above)
+
+
+def _is_link(directory: int, name: bytes) -> bool:
+    """O_DIRECTORY with O_NOFOLLOW reports ENOTDIR for a link, where openat2 reports ELOOP."""
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except OSError:
+        return False

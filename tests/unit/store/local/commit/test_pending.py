@@ -1,0 +1,86 @@
+"""Pending changes: what the audit log records of them."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import parse
+from homeftp.model import PRESENT, SERVER, Actor, Change, WriteRequest
+from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
+from homeftp.store.local.commit.pending import (
+    ExistingTarget,
+    PendingRename,
+    PendingUnlink,
+    PinnedFile,
+    acting,
+    rename_change,
+    unlink_change,
+)
+from homeftp.store.local.disk.handles import DirHandle
+
+ANN, BOB = Actor("ann"), Actor("bob")
+HANDLE = DirHandle(-1, same_mount=True)
+OLD = os.stat_result((0, 0, 0, 0, 0, 0, 30, 0, 0, 0))
+PENDING = PendingRename(
+    source=PinnedFile(-1, -1, b"x"),
+    handle=HANDLE,
+    endpoint=parse("new"),
+    precondition=None,
+    expected=None,
+    hash="h",
+    hashed_ns=0,
+    size=20,
+    actor=ANN,
+)
+
+
+class PendingTests(SynchronousTestCase):
+    """Renames and removals."""
+
+    def test_renamed(self) -> None:
+        """A new file is added; an old one is replaced, with its size, and its hash if that was the precondition."""
+        self.assertEqual(
+            rename_change(PENDING, ExistingTarget(None, None)),
+            Change("add", "file", parse("new"), ANN, size=20, hash="h"),
+        )
+        replaced = Change("replace", "file", parse("new"), ANN, size=20, hash="h", old_size=30)
+        self.assertEqual(rename_change(PENDING, ExistingTarget(OLD, None)), replaced)
+        present = attrs.evolve(PENDING, precondition=PRESENT)
+        self.assertEqual(rename_change(present, ExistingTarget(OLD, None)), replaced, "PRESENT is no hash")
+        known = attrs.evolve(PENDING, precondition="old", expected="signature")
+        self.assertEqual(rename_change(known, ExistingTarget(OLD, None)), attrs.evolve(replaced, old_hash="old"))
+
+    def test_moved(self) -> None:
+        """A moved file has its old name, and its hash if that was the precondition."""
+        unlink = PendingUnlink(HANDLE, parse("from"), None, "h")
+        moved = attrs.evolve(PENDING, unlink=unlink, hash=None)
+        expected = Change("move", "file", parse("from"), ANN, parse("new"), 20, "h")
+        self.assertEqual(rename_change(moved, ExistingTarget(None, None)), expected)
+        self.assertEqual(rename_change(moved, ExistingTarget(OLD, None)), attrs.evolve(expected, old_size=30))
+        self.assertEqual((moved.known_hash, PENDING.known_hash), ("h", "h"))
+
+    def test_removed(self) -> None:
+        """A removed file had a size."""
+        change = unlink_change(PendingUnlink(HANDLE, parse("a"), None), OLD, ANN)
+        self.assertEqual(change, Change("delete", "file", parse("a"), ANN, old_size=30))
+
+    def test_actor(self) -> None:
+        """The actor of a request counts, and the bound one if the request names none."""
+        self.assertEqual(acting(WriteRequest(endpoint=parse("a"), actor=ANN), BOB), ANN)
+        for none in (SERVER, Actor()):
+            self.assertEqual(acting(WriteRequest(endpoint=parse("a"), actor=none), BOB), BOB)
+
+
+class OutcomeTests(SynchronousTestCase):
+    """The refusals that say what became of a file."""
+
+    def test_in_doubt(self) -> None:
+        """It names the file and keeps its cause; it can be told from a refusal that changed nothing."""
+        cause = OSError(5, "I/O")
+        refused = in_doubt(parse("d/file"), cause)
+        self.assertIn("d/file was changed", refused.message)
+        self.assertIs(refused.__cause__, cause)
+        self.assertNotIsInstance(not_archived(parse("a")), InDoubt)

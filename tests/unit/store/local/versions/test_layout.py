@@ -1,0 +1,97 @@
+"""The layout of version folders: every version is found by its path, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+from homeftp.store.local.versions.layout import Names, VersionDir, version_path
+from tests.support.stores import StoreCase
+
+NOON = 1_764_158_400_000_000
+"""2025-11-26 12:00:00 UTC."""
+
+
+class LayoutTests(StoreCase):
+    """One version folder."""
+
+    def setUp(self) -> None:
+        """Open it."""
+        super().setUp()
+        root, metadata_dir = self.opened_root()
+        self.versions = VersionDir(root, metadata_dir.versions, lambda size: size)
+
+    def add(self, name: str, at_us: int, content: bytes = b"x") -> None:
+        """Add a version."""
+        folders, file = version_path(tuple(name.encode().split(b"/")), at_us)
+        path = os.path.join(*map(os.fsdecode, (*folders, file)))
+        self.lay(f".homeftp/versions/{path}", content)
+
+    def found(self, *names: bytes, below: bool = False) -> list[tuple[Names, int]]:
+        """The paths and times of versions."""
+        return [(each.names, each.at_us - NOON) for each in self.versions.find(names, below=below)]
+
+    def test_path(self) -> None:
+        """A version lies in the folder of its day, below the folders of its file."""
+        self.assertEqual(
+            version_path((b"photos", b"a.jpg"), NOON + 123_456),
+            ((b"2025-11-26", b"photos"), b".homeftp-12.00.00.123456-a.jpg"),
+        )
+        long = b"n" * 250
+        self.assertEqual(
+            version_path((b"d", long), NOON), ((b"2025-11-26", b"d", long), b".homeftp-12.00.00.000000"), "a long name"
+        )
+
+    def test_find(self) -> None:
+        """The versions of a file are found newest first, over days, and for long names; those of others are not."""
+        long = "n" * 250
+        for name in ("d/a", f"d/{long}", "d/b"):
+            for at_us in (0, 86_400_000_000, 1):
+                self.add(name, NOON + at_us)
+        for name in ("a", long):
+            names = (b"d", name.encode())
+            self.assertEqual(self.found(*names), [(names, each) for each in (86_400_000_000, 1, 0)])
+        self.assertEqual(len(self.found(b"d", below=True)), 9)
+        self.assertEqual(self.found(b"d"), [])
+
+    def test_others(self) -> None:
+        """Files with other names, and folders that are no days, are ignored and not removed."""
+        self.add("a", NOON)
+        others = ("2025-11-26/README", "2025-11-26/.homeftp-99-a", "2025-13-01/.homeftp-12.00.00.000000-a", "x/a")
+        for other in others:
+            self.lay(f".homeftp/versions/{other}")
+        self.assertEqual(self.found(b"a"), [((b"a",), 0)])
+        self.assertEqual(self.versions.evict(deque(), 2**62, 2**62), (1, 1))
+        self.versions.remove_empty_folders()
+        for other in others:
+            self.assertTrue(os.path.exists(self.path(f".homeftp/versions/{other}")), other)
+
+    def test_evict(self) -> None:
+        """The oldest are removed first, only as many as needed, and pinned ones stay."""
+        for number in range(5):
+            self.add(f"d/f{number}", NOON + number, b"x" * 10)
+        (newest,) = self.versions.find((b"d", b"f0"), below=False)
+        evicted = self.versions.evict(deque(), 2**62, 15, pinned={newest.found.st_ino})
+        self.assertEqual(evicted, (20, 20))
+        self.assertEqual({names[-1] for names, _ in self.found(b"d", below=True)}, {b"f0", b"f3", b"f4"})
+        self.assertEqual(self.versions.total(), 30)
+
+    def test_other_name(self) -> None:
+        """A version that has another name frees nothing."""
+        self.add("a", NOON, b"x" * 10)
+        (version,) = self.versions.find((b"a",), below=False)
+        folder = self.path(f".homeftp/versions/{os.fsdecode(version.folder[0])}")
+        os.link(os.path.join(folder, os.fsdecode(version.file)), self.path("linked"))
+        self.assertEqual(self.versions.evict(deque(), 2**62, 1), (10, 0))
+
+    def test_empty_folders(self) -> None:
+        """Empty folders are removed, others are not."""
+        self.add("d/e/a", NOON)
+        self.add("b", NOON)
+        self.versions.evict(deque(), 2**62, 0, 1)
+        self.versions.remove_empty_folders()
+        left = [
+            os.path.join(above, name) for above, _, names in os.walk(self.path(".homeftp/versions")) for name in names
+        ]
+        self.assertEqual(len(left), 1)
+        self.assertEqual(len(os.listdir(self.path(".homeftp/versions/2025-11-26"))), 1)
