@@ -20,6 +20,7 @@ DAY = 24 * HOUR
 """In seconds."""
 
 DEFAULT_PORT = 8421
+MAX_PORT = 2**16 - 1
 ALPN = b"homeftp/1"
 PROTOCOL_VERSION = 1
 

@@ -25,8 +25,14 @@ T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
+_DECODERS = 256
+"""Decoders that are kept: more than there are kinds of bodies."""
 
-@functools.lru_cache(maxsize=256)
+_WIDEST = 4
+"""Bytes of a code unit of UTF-32."""
+
+
+@functools.lru_cache(maxsize=_DECODERS)
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, dec_hook=_decode_special)
 
@@ -83,7 +89,7 @@ def _lone_surrogate(line: bytes) -> bool:
 
 def _utf8(line: bytes) -> None:
     """msgspec does not look inside what it skips, so the whole line is checked first."""
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:4]:
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:_WIDEST]:
         raise BadRequest("the line is not UTF-8 but, as it seems, UTF-16 or UTF-32: send it in UTF-8")
     if line.startswith(codecs.BOM_UTF8):
         raise BadRequest("the line begins with a byte order mark: leave it out")

@@ -18,11 +18,6 @@ CONVERSIONS = (60, 100, 1000, 1_000_000, 1e9)
 ALLOWED: dict[str, str] = {}
 """Lines that may have a number all the same, as `module: line`, each with the reason. Keep it short."""
 
-PENDING = frozenset(
-    ("client", "store", "wire"),
-)
-"""Packages that are not held to the rule yet."""
-
 TESTS = "testing"
 """The package whose modules are tests themselves, and full of examples."""
 

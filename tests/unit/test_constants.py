@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.constants import ALLOWED, PENDING, TESTS, bare_numbers
+from tests.support.constants import ALLOWED, TESTS, bare_numbers
 from tests.support.imports import modules
 
 
-def offenders(*, pending: bool) -> dict[str, str]:
+def offenders() -> dict[str, str]:
     """The lines with a bare number, as `module: line`, each with the number."""
     return {
         f"{module}: {source.splitlines()[line - 1].strip()}": number
         for module, source in modules()
-        if (module.split(".")[0] in PENDING) is pending and not module.startswith(TESTS)
+        if not module.startswith(TESTS)
         for line, number in bare_numbers(source)
     }
 
@@ -23,11 +23,11 @@ class ConstantTests(SynchronousTestCase):
 
     def test_named(self) -> None:
         """A number that needs a reason has a name, at the top of its module or in `homeftp.config`."""
-        self.assertEqual({line: number for line, number in offenders(pending=False).items() if line not in ALLOWED}, {})
+        self.assertEqual({line: number for line, number in offenders().items() if line not in ALLOWED}, {})
 
     def test_allowed(self) -> None:
         """No exception is left that nothing needs any more."""
-        self.assertEqual(set(ALLOWED) - set(offenders(pending=False)), set())
+        self.assertEqual(set(ALLOWED) - set(offenders()), set())
 
 
 class ControlTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from homeftp.config import DEFAULT_PORT
+from homeftp.config import DEFAULT_PORT, MAX_PORT
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -62,6 +62,6 @@ def parse_address(text: str) -> Address:
         raise OperatorError("a server's address is HOST or HOST:PORT, such as nas.local or 192.168.1.5:8421")
     if port is None:
         return Address(host)
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise OperatorError(f"the port is a number from 1 to 65535, not {port!r}")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) <= MAX_PORT:
+        raise OperatorError(f"the port is a number from 1 to {MAX_PORT}, not {port!r}")
     return Address(host, int(port))

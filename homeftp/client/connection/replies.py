@@ -20,6 +20,9 @@ from homeftp.wire.messages import EntryBody, Hash, Size, VersionBody
 
 T = TypeVar("T")
 
+_SHOWN = 200
+"""Characters of a name from the server in a message."""
+
 
 @attrs.frozen
 class ServerLimits:
@@ -99,10 +102,10 @@ class Names:
         """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
         parent, slash, name = entry.name.rpartition("/")
         if entry.name in self._listed:
-            raise ProtocolViolation(f"the server listed a name twice: {entry.name[:200]!a}")
+            raise ProtocolViolation(f"the server listed a name twice: {entry.name[:_SHOWN]!a}")
         self._listed.add(entry.name)
         if (slash and not parent) or parent not in self._directories or endpoints.name_problem(name) is not None:
-            raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:200]!a}")
+            raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:_SHOWN]!a}")
         if entry.kind == "directory":
             self._directories.add(entry.name)
 
@@ -144,7 +147,7 @@ def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int
 def itself(entry: Entry) -> Entry:
     """An entry that must be what was asked about, and has no other name."""
     if entry.name:
-        raise ProtocolViolation(f"the server answered about something else: {entry.name[:200]!a}")
+        raise ProtocolViolation(f"the server answered about something else: {entry.name[:_SHOWN]!a}")
     return entry
 
 
@@ -162,7 +165,7 @@ def versions(body: dict[str, Any]) -> Sequence[Version]:
     listed = [each.version() for each in said]
     for version in listed:
         if version.name and not _is_legal(version.name):
-            raise ProtocolViolation(f"the server listed a name that it must not: {version.name[:200]!a}")
+            raise ProtocolViolation(f"the server listed a name that it must not: {version.name[:_SHOWN]!a}")
     return listed
 
 

@@ -8,6 +8,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from homeftp.config import ClientTimeouts
 
+_CHECKS = 4
+"""How often within the stall time progress is checked: a stall is noticed at most a quarter too late."""
+
 
 class PendingWait(NamedTuple):
     """How many seconds without progress are allowed, and the complaint when there were more."""
@@ -46,7 +49,7 @@ class Watchdog:
             self.progress()
         elif self._clock.seconds() - self._progressed_at >= wait.seconds:
             return self._expired(wait.complaint)
-        self.call_later(self._timeouts.stall_seconds / 4, lambda: self.watch(waits))
+        self.call_later(self._timeouts.stall_seconds / _CHECKS, lambda: self.watch(waits))
 
     def stop(self) -> None:
         """Check no more. May be called twice."""

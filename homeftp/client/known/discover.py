@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from homeftp.client.connection.address import Address
 from homeftp.client.errors import ConnectionFailed
-from homeftp.config import MAX_ADDRESSES
+from homeftp.config import MAX_ADDRESSES, MAX_PORT
 from homeftp.discovery import SERVICE, SHORT, VERSION, available, machine_name, own_addresses, short, usable
 from homeftp.errors import OperatorError
 
@@ -60,7 +60,7 @@ def parse_announcement(
     name: str, port: object, addresses: Sequence[str], properties: Mapping[bytes, bytes | None]
 ) -> AnnouncedServer | None:
     """The announced server; None for an announcement that homeftp does not make."""
-    if properties.get(b"v") != VERSION.encode() or not isinstance(port, int) or not 0 < port < 65536:
+    if properties.get(b"v") != VERSION.encode() or not isinstance(port, int) or not 0 < port <= MAX_PORT:
         return None
     fingerprint = (properties.get(b"fp") or b"").decode("ascii", "replace")
     hosts = [each for each in addresses[:_ADDRESSES_READ] if usable(each)][:MAX_ADDRESSES]

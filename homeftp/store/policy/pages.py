@@ -15,6 +15,9 @@ PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
 ENTRY_BYTES = 256
 """Bytes of an encoded entry besides its name, at most: four keys, two large numbers, the metadata and a hash."""
 
+SKIPPED_BYTES = 16
+"""Bytes of an encoded pair of a name and a reason besides these: brackets, quotes and commas."""
+
 
 def paged(items: Iterable[T], cost: Callable[[T], int]) -> Iterator[list[T]]:
     """Items page by page: at most `config.LISTING_PAGE`, and `PAGE_BYTES` by `cost`, which is in bytes."""
@@ -46,4 +49,4 @@ def listing_pages(items: Iterable[Entry | tuple[str, str]]) -> Iterator[ListingP
 def _cost(item: Entry | tuple[str, str]) -> int:
     if isinstance(item, Entry):
         return entry_cost(item.name)
-    return 2 * len(item[0].encode()) + len(item[1].encode()) + 16
+    return 2 * len(item[0].encode()) + len(item[1].encode()) + SKIPPED_BYTES

@@ -171,7 +171,7 @@ class PairTests(NetworkCase):
         """A code with a slip in it is no name of a machine that anybody is asked for."""
         done = self.homeftp("pair", "7-guitar-pinne")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("the second word is none that a code has", done.stderr)
+        self.assertIn("no code has the second word", done.stderr)
 
 
 class MovedTests(NetworkCase):

@@ -30,7 +30,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.partial import PartialRegistry, PartialUpload, not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.resumerecord import SUFFIX, ResumeRecord, ResumeRecords, read_record
-from homeftp.store.local.staging.tempfile import UNMOUNTED_SECONDS
+from homeftp.store.local.staging.tempfile import TOKEN_BYTES, UNMOUNTED_SECONDS
 from homeftp.syscalls import System
 
 MOST = 1000
@@ -59,7 +59,7 @@ class PartialUploads:
 
     def begin(self, request: WriteRequest, handle: DirHandle, directory: Endpoint, reserved: int) -> PartialFile:
         """Create one for a target in or below the directory `handle`, with that space reserved. Raises OSError."""
-        token = os.urandom(16).hex().encode()
+        token = os.urandom(TOKEN_BYTES).hex().encode()
         record = ResumeRecord.of(request, None if handle.same_mount else directory)
         partial = PartialUpload(token, record, self._records, reserved=reserved)
         folder = self._folder if handle.same_mount else os.dup(handle.fd)

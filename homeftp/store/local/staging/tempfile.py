@@ -17,7 +17,7 @@ import os
 import stat
 import time
 
-from homeftp.config import PIECE
+from homeftp.config import KIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
 from homeftp.hashing.filehash import read_at
@@ -31,6 +31,12 @@ from homeftp.syscalls import System
 
 NEW_FILE_MODE = 0o644
 """The mode of files that are written without one, independent of the umask."""
+
+TOKEN_BYTES = 16
+"""Random bytes in the name of a temp file: 128 bits do not repeat."""
+
+_LOCATOR_BYTES = 64 * KIB
+"""Bytes of a locator that are read: it contains one endpoint."""
 
 _LOCATOR = b".elsewhere"
 
@@ -160,7 +166,7 @@ class TempFiles:
         try:
             fd = self._root.open_private_file(self._incoming, locator, make=False)
             try:
-                directory = parse(os.read(fd, 2**16).decode())
+                directory = parse(os.read(fd, _LOCATOR_BYTES).decode())
                 age = time.time() - os.fstat(fd).st_mtime
             finally:
                 close_quietly(fd)

@@ -13,6 +13,7 @@ import os
 from threading import RLock
 from typing import Callable, Iterator
 
+from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Refusal, WrongKind
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -23,6 +24,9 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.layout import Names, VersionDir
 
 _MOUNTS = b"mounts"
+_MOUNTS_BYTES = 1 * MIB
+"""Bytes of the list of mounts that are read: more than any machine has mounts."""
+
 _VERSIONS = b"versions"
 
 
@@ -117,7 +121,7 @@ class VersionFolders:
         with contextlib.suppress(FileNotFoundError):
             fd = self._root.open_private_file(self._metadata_dir.folder, _MOUNTS, make=False)
             try:
-                lines = os.read(fd, 2**20).decode("utf-8", "replace").splitlines()
+                lines = os.read(fd, _MOUNTS_BYTES).decode("utf-8", "replace").splitlines()
             finally:
                 close_quietly(fd)
             for line in lines:

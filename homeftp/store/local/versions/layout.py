@@ -183,9 +183,10 @@ class VersionDir:
                 with _skip_missing():
                     found = entry.stat(follow_symlinks=False)
                     if start is not None and stat.S_ISREG(found.st_mode):
-                        hour, minute, second, us = map(int, parsed.groups()[:4])
+                        *moment, original = parsed.groups()
+                        hour, minute, second, us = map(int, moment)
                         at_us = start + ((hour * 60 + minute) * 60 + second) * 1_000_000 + us
-                        last = () if parsed[5] is None else (parsed[5],)
+                        last = () if original is None else (original,)
                         yield VersionFile(at_us, (*folder[1:], *last), folder, name, found)
 
     def _remove(self, version: VersionFile) -> bool | None:

@@ -24,7 +24,7 @@ from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.errnos import FULL, catch, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, close_all, free_bytes
-from homeftp.store.local.staging.tempfile import TempFile, TempFiles
+from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class _Batch:
         self._expected: dict[int, str | Exception | None] = {}
         self._temp_files: list[TempFile] = []
         self._reserved: dict[int, int] = {}
-        self._token = os.urandom(16).hex()
+        self._token = os.urandom(TOKEN_BYTES).hex()
 
     def run(self) -> list[Entry | Exception]:
         """Run all steps; the results, in order."""

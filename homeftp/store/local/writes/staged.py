@@ -15,7 +15,7 @@ from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.errnos import FULL, close_quietly
-from homeftp.store.local.staging.tempfile import TempFile, TempFiles
+from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.local.writes.target import Target
 from homeftp.store.policy.limits import WriteLimits
 
@@ -31,7 +31,7 @@ class StagedFiles:
 
     def create(self, request: WriteRequest, actor: Actor, target: Target) -> StagedFile:
         """A new, empty file for a target, whose directory it closes. Raises OSError."""
-        token = os.urandom(16).hex()
+        token = os.urandom(TOKEN_BYTES).hex()
         temp_file = self.temp_files.create(token, target.nearest, target.directory, request.mode)
         return StagedFile(self, request, actor, target, temp_file)
 
