@@ -251,7 +251,8 @@ class StopTests(SynchronousTestCase):
 
     def test_messages(self) -> None:
         """Each is one line that says what is wrong and where; the page has it word for word."""
-        rows = re.findall(r"\* - (.+)\n     - ``(.+)``\n", PAGE.read_text(encoding="utf-8"))
+        unwrapped = re.sub(r"\n {7}(?=\S)", " ", PAGE.read_text(encoding="utf-8"))
+        rows = re.findall(r"\* - (.+)\n     - ``(.+)``\n", unwrapped)
         stated = {wrong: message for wrong, message in rows if wrong in STOPS}
         self.assertEqual({wrong: self.message(*how) for wrong, how in STOPS.items()}, stated)
 
