@@ -62,7 +62,7 @@ class Endpoint:
 
     @property
     def whole(self) -> str:
-        """From the share's root, whatever its account sees of that: for what is kept."""
+        """The path from the store's root, whatever the account sees of it: for what is stored and recorded."""
         return "/".join(self.parts)
 
     @property
@@ -161,8 +161,8 @@ def parse(rel_endpoint: str) -> Endpoint:
     """The endpoint of a string from the wire; "" is the root.
 
     Raises `BadEndpoint` (41), which names the part and the rule, for anything
-    that could leave the root, reach our own folder, or mean another file on
-    another system.
+    that could leave the root, reach the store's own folder, or mean another
+    file on another system.
     """
     if not rel_endpoint:
         return ROOT

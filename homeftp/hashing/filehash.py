@@ -1,7 +1,7 @@
-"""Hashing a file and telling whether it is still the same: what server and client do alike.
+"""Hashing files, and telling whether a file is still the same: used by server and client alike.
 
-No paths, no database and no Twisted: a file is an open descriptor and what
-fstat said of it.
+No paths, no database and no Twisted: a file is an open descriptor and its
+stat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from homeftp.config import PIECE, SLICE
 from homeftp.errors import Changed
 
 ALGORITHM = "sha256:"
-"""What every hash of the wire begins with."""
+"""The prefix of every hash."""
 
 SETTLED_NS = 2_000_000_000
 """Nanoseconds between a file's mtime and its hashing from which on a later change must show in the mtime.
@@ -32,27 +32,27 @@ _TICKS = 10
 
 
 def hash_bytes(content: bytes) -> str:
-    """The hash of some bytes, as the wire has it."""
+    """The hash of some bytes."""
     return ALGORITHM + hashlib.sha256(content).hexdigest()
 
 
 class Hasher:
-    """A hash that grows with the bytes that come by."""
+    """The hash of bytes that come in pieces."""
 
     def __init__(self) -> None:
         self._state = hashlib.sha256()
 
     def update(self, data: bytes | memoryview) -> None:
-        """The next bytes."""
+        """Add the next bytes."""
         self._state.update(data)
 
     def hash(self) -> str:
-        """The hash of all bytes so far, as the wire has it."""
+        """The hash of all bytes so far."""
         return ALGORITHM + self._state.hexdigest()
 
 
 def signature(found: os.stat_result) -> str:
-    """What a file is told apart by without reading it: size, mtime, ctime and inode.
+    """What tells whether a file changed without reading it: size, mtime, ctime and inode.
 
     The ctime moves with every change and cannot be set back; it also moves
     when the file is renamed or its mode is set, which costs one hashing.
@@ -61,21 +61,22 @@ def signature(found: os.stat_result) -> str:
 
 
 def same_content(before: os.stat_result, after: os.stat_result) -> bool:
-    """Whether an open file's content was left alone between two fstats of it.
+    """Whether an open file's content is the same by two stats of it.
 
-    Not by the ctime, which moves as well when another file takes its name: a
-    reader keeps what it has opened. But where the ctime has moved, whoever has
-    set the mtime back may have changed the content: it is to be read again.
+    The ctime does not count: it also moves when another file takes the name,
+    and a reader keeps the file that it opened. Where the ctime has moved, a
+    program may have changed the content and set the mtime back: then only
+    reading it again tells.
     """
     return before.st_size == after.st_size and before.st_mtime_ns == after.st_mtime_ns
 
 
 def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
-    """The stat of an open file that was just `found`, not before every further change must show in it.
+    """The stat of an open file, from when every later change will show in it; `found` is its stat of now.
 
-    The times of files tick: two changes within one tick leave the same mtime,
-    so that the second one would go unseen. Waits for a tick where need be, and
-    raises `Changed` (44) for a file that does not come to rest in a few.
+    Two changes within one tick of the clock of file times leave the same
+    mtime, and the second one would go unnoticed. Waits for the next tick if
+    needed; raises `Changed` (44) for a file that keeps changing.
     """
     for _ in range(_TICKS):
         age = time.time_ns() - found.st_mtime_ns
@@ -87,7 +88,7 @@ def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
 
 
 def settled(found: os.stat_result, hashed_ns: int) -> bool:
-    """Whether a hash begun at `hashed_ns` (nanoseconds since 1970) can be told from a later content's by stat."""
+    """Whether every change after `hashed_ns` (nanoseconds since 1970) shows in the file's stat."""
     return abs(hashed_ns - found.st_mtime_ns) >= SETTLED_NS
 
 
@@ -110,7 +111,7 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
 
 
 def hash_slices(hasher: Hasher, fd: int, start: int, end: int, *, slice_size: int = SLICE) -> Iterator[None]:
-    """Give `hasher` the bytes of an open file from `start` to `end`; a pause after each slice of `slice_size`.
+    """Give `hasher` the bytes of an open file from `start` to `end`; yields after each slice of `slice_size` bytes.
 
     Raises `Changed` (44) when the file ends before `end`.
     """

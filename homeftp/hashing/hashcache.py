@@ -1,8 +1,8 @@
-"""The hash cache: what a file's content hashed to when it last looked the way it looks now.
+"""The hash cache: hashes of files that have not changed since they were hashed.
 
-A row counts only while the file's stat is the same to the nanosecond, and it
-is never written for a file that was hashed within 2 s of its own mtime, since
-a later change could leave the same stat behind. So a lost, damaged or locked
+A row counts only while the file's stat is the same to the nanosecond, and
+none is written for a file that was hashed within 2 s of its own mtime, since
+a later change could leave the same stat. So a lost, damaged or locked
 database costs time, never a wrong answer, and nothing here raises: what is
 not known is hashed again. Server and client have one each.
 """
@@ -34,13 +34,13 @@ CREATE TABLE IF NOT EXISTS hashes (
 
 
 class CachedHash(NamedTuple):
-    """A file that was hashed."""
+    """The hash of a file."""
 
     directory: str
-    """The path of the directory that holds it, spelled the same way every time."""
+    """The path of its directory, spelled the same way every time."""
     name: str
     found: os.stat_result
-    """Its stat, from after it was read."""
+    """Its stat after it was read."""
     hash: str
     hashed_ns: int
     """When the hashing began, in nanoseconds since 1970."""
@@ -56,7 +56,7 @@ class HashCache:
         self._connection = self._open()
 
     def lookup(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, str]:
-        """The hashes of those of `files` (names in `directory`, with their stat of now) that are known."""
+        """The known hashes of `files`: names in `directory`, with their current stat."""
         names = {os.fsencode(name): name for name in files}
         keys = list(names)
         known: dict[str, str] = {}
@@ -75,7 +75,7 @@ class HashCache:
         return known
 
     def record(self, rows: Iterable[CachedHash]) -> None:
-        """Keep what was hashed, in one transaction; rows that could not be trusted later are left out."""
+        """Store hashes, in one transaction; rows that could not be trusted later are left out."""
         values = [
             (os.fsencode(row.directory), os.fsencode(row.name), signature(row.found), row.hash)
             for row in rows
@@ -90,14 +90,14 @@ class HashCache:
             self._with_database(insert)
 
     def close(self) -> None:
-        """Close the database; after that nothing is known and nothing is kept. May be called twice."""
+        """Close the database; after that nothing is known and nothing is stored. May be called twice."""
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
 
     def _with_database(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do `work` alone; what fails is a gap in the cache, and what is damaged is made anew."""
+        """Run `work` alone; a failure leaves a gap in the cache, a damaged database is replaced."""
         with self._lock:
             if self._connection is None:
                 return
@@ -111,7 +111,7 @@ class HashCache:
                 self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection | None:
-        """The database, made anew if it is none; None where there cannot be one."""
+        """The database, replaced if it is damaged; None where there cannot be one."""
         if self._path is None:
             in_memory = sqlite3.connect(":memory:", check_same_thread=False)
             self._prepare(in_memory)

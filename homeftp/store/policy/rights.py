@@ -1,8 +1,8 @@
-"""What an account may do, and where: rights for all that it sees, and narrower ones for some folders.
+"""What an account may do, and where: rights for everything that it sees, and narrower ones for some folders.
 
-A grant only ever narrows: what an account may do at a place is what it may do
-at all, less what each folder on the way there leaves out. A folder is meant
-however its name is spelled: some disks open it by any case of its letters.
+A grant only narrows: an account's rights at an endpoint are its rights
+everywhere, less what the grant of each folder on the way leaves out. A grant
+counts for every spelling of its folder: some disks open it by any case.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from homeftp.endpoint import folded
 from homeftp.errors import OperatorError
 
 READ, ADD, REPLACE, DELETE = ORDER = ("read", "add", "replace", "delete")
-"""To see and fetch; to store what is new; to change what is there; to remove it."""
+"""See and fetch; store new files; change existing ones; remove them."""
 
 ALL = frozenset(ORDER)
 
 
 def parse_rights(text: str) -> frozenset[str]:
-    """Rights as a person writes them: `read,add`; "none" for none. Raises `OperatorError`."""
+    """Rights from their written form, such as `read,add`, or `none`. Raises `OperatorError`."""
     if text.strip().lower() == "none":
         return frozenset()
     rights = frozenset(word.strip().lower() for word in text.split(","))
@@ -32,24 +32,24 @@ def parse_rights(text: str) -> frozenset[str]:
 
 
 def rights_shown(rights: Iterable[str]) -> str:
-    """Rights as a person reads them, and as they are kept."""
+    """The written form of rights, for people and for the database."""
     return ",".join(right for right in ORDER if right in set(rights)) or "none"
 
 
 @attrs.frozen(slots=False)
 class Rights:
-    """Of one account."""
+    """The rights of one account."""
 
     everywhere: frozenset[str] = ALL
     grants: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = ()
-    """Folders, by the parts of their endpoints as the account sees them, and what may be done at most in each."""
+    """Folders, by the parts of their endpoints as the account sees them, and the most that may be done in each."""
 
     @functools.cached_property
     def _narrower(self) -> list[tuple[Sequence[str], frozenset[str]]]:
         return [(_spelled_alike(folder), most) for folder, most in self.grants]
 
     def at(self, parts: tuple[str, ...]) -> frozenset[str]:
-        """What may be done at that endpoint."""
+        """The rights at an endpoint."""
         rights = self.everywhere
         if self.grants:
             alike = _spelled_alike(parts)
@@ -59,7 +59,7 @@ class Rights:
         return rights
 
     def in_all_of(self, parts: tuple[str, ...]) -> frozenset[str]:
-        """What may be done at that endpoint and at everything that may lie beneath it."""
+        """The rights that hold at an endpoint and at everything that may be beneath it."""
         rights = self.at(parts)
         if self.grants:
             alike = _spelled_alike(parts)
@@ -70,5 +70,5 @@ class Rights:
 
 
 def _spelled_alike(parts: Sequence[str]) -> Sequence[str]:
-    """The same for all spellings that some disk takes for one another."""
+    """Equal for all spellings that some disk takes for the same folder."""
     return [folded(part) for part in parts]

@@ -180,7 +180,7 @@ class WrittenTests(StoreCase):
         self.assertEqual(self.summary(), [])
 
     def test_owed_at_the_end(self) -> None:
-        """What could not be recorded is when the store is closed, if it can be by then; no descriptor leaks meanwhile."""
+        """What could not be recorded is when the store is closed, if it can be; no descriptor leaks meanwhile."""
         store = self.store(record=self.record)
         store.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
         self.summary()
