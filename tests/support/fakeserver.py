@@ -70,11 +70,12 @@ class Wire(MemoryLink):
         clock: Clock | None = None,
         server: Any = None,
         options: Any = None,
+        client: ClientProtocol | None = None,
     ) -> None:
         clock = clock or Clock()
         self.identity = identity(presented)
         options = options or tls.client_options(identity(pinned).ca_pem)
-        self.client = ClientProtocol(options, clock, patience or ClientTimeouts())
+        self.client = client or ClientProtocol(options, clock, patience or ClientTimeouts())
         self.server = server or EvilServer()
         super().__init__(self.client, self.server, clock)
 

@@ -1,29 +1,31 @@
-"""A server that may be at several addresses, tried together: who answers decides, not where."""
+"""Connecting to a server: its login and identity, and several addresses that are tried together."""
 
 from __future__ import annotations
 
+import errno
 import time
 from typing import Any, Coroutine
 from unittest import mock
 
-from twisted.internet import reactor
+from twisted.internet import error, reactor
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IHostnameResolver, IListeningPort
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IHostnameResolver, IListeningPort, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
-from zope.interface import directlyProvides
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import directlyProvides, implementer
 
-from homeftp.client import Address, AllAddressesFailed, ConnectionFailed, NoTrustedServer
+from homeftp.client import Address, AllAddressesFailed, Client, ConnectionFailed, NoTrustedServer
 from homeftp.client.connection.protocol import ClientProtocol
-from homeftp.client.dial import ServerAddress, connect_first
+from homeftp.client.dial import ServerAddress, connect, connect_first, fetch_server_identity
 from homeftp.client.transfer.retry import is_temporary
 from homeftp.config import ClientTimeouts
 from homeftp.crypto import tls
-from homeftp.errors import UntrustedServer
-from tests.support.fakeserver import identity
+from homeftp.errors import LoginFailed, UntrustedServer
+from tests.support.fakeserver import Wire, identity
+from tests.support.inmemory import PASSWORD, Server
 
 LOOP: Any = reactor
 
@@ -32,7 +34,7 @@ NEVER = 60.0
 
 
 def resolve(receiver: Any, name: str, portNumber: int) -> None:
-    """Every name has three addresses, of which the last is ours."""
+    """Every name has three addresses; only the last has a server."""
     receiver.resolutionBegan(None)
     for kind, host in ((IPv6Address, "::1"), (IPv4Address, "127.0.0.2"), (IPv4Address, "127.0.0.1")):
         receiver.addressResolved(kind("TCP", host, portNumber))
@@ -40,7 +42,7 @@ def resolve(receiver: Any, name: str, portNumber: int) -> None:
 
 
 class Answering(Protocol):
-    """Answers STARTTLS as the home that `which` names, and notes all that it is sent; None: never answers."""
+    """Answers STARTTLS as the server that `which` names, and records what it is sent; None: never answers."""
 
     transport: Any
 
@@ -102,8 +104,8 @@ class Place(Factory):
             await stopping
 
 
-class ReachTests(TestCase):
-    """The real thing, on loopback. That all others are closed is looked at after each test."""
+class SeveralAddressesTests(TestCase):
+    """Several addresses, on loopback. After each test all other connections must be closed."""
 
     def place(self, which: str | None, answer: bytes = b"") -> Place:
         place = Place(which, answer)
@@ -133,37 +135,37 @@ class ReachTests(TestCase):
         return reached()
 
     async def test_silent(self) -> None:
-        """One that takes the connection and never answers, or never begins TLS, puts off the next one, no more."""
+        """A server that never answers, or never starts TLS, delays the next address, and no more."""
         silent, home = self.place(None), self.place("home")
         self.assertEqual(await self.connect(silent.address, home.address), home.address)
         self.assertEqual((silent.met, silent.plain), (1, b'{"request_type":"STARTTLS"}\n'))
 
-    async def test_stranger(self) -> None:
-        """Another home at a remembered address is told nothing, and the server is found at the next at once."""
+    async def test_other_server(self) -> None:
+        """Another server at an address gets nothing, and the next address is tried at once."""
         other, home = self.place("other"), self.place("home")
         self.assertEqual(await self.connect(other.address, home.address, seconds=NEVER), home.address)
         self.assertEqual((other.met, other.plain, other.heard), (1, b'{"request_type":"STARTTLS"}\n', b""))
 
     async def test_no_server(self) -> None:
-        """A captive portal, or nothing at all, at an address is no hindrance either; nor is an impossible name."""
+        """A captive portal, a closed port and an impossible name are skipped in the same way."""
         portal, home = self.place(None, b"HTTP/1.1 302 Found\r\n\r\n"), self.place("home")
         places = [portal.address, self.nowhere(), Address("x" * 300), home.address]
         self.assertEqual(await self.connect(*places, seconds=NEVER), home.address)
 
     async def test_first_suffices(self) -> None:
-        """ServerAddress the first address is right nobody else is called."""
+        """Where the first address works no other is tried."""
         home, second = self.place("home"), self.place("home")
         self.assertEqual(await self.connect(home.address, second.address, seconds=NEVER), home.address)
         self.assertEqual(second.met, 0)
 
     async def test_together(self) -> None:
-        """Of many that are right one is taken, and all others are closed."""
+        """Of many addresses that work one connection is kept, and all others are closed."""
         homes = [self.place("home") for _ in range(8)]
         await self.connect(*(each.address for each in homes), seconds=0)
         self.assertGreater(sum(each.met for each in homes), 1, "the control")
 
     async def test_name(self) -> None:
-        """Of a name with several addresses any may be the right one."""
+        """A host name with several IP addresses works if one of them does."""
         home = self.place("home")
 
         resolver = mock.Mock()
@@ -174,15 +176,15 @@ class ReachTests(TestCase):
         there = Address("nas.example.org", home.address.port)
         self.assertEqual(await self.connect(there, self.place(None).address, seconds=NEVER), there)
 
-    async def test_one(self) -> None:
-        """Of a single address it is said what is the matter there, as ever."""
+    async def test_single(self) -> None:
+        """For a single address the error says what happened there."""
         with self.assertRaisesRegex(ConnectionFailed, "nothing listens at 127.0.0.1:[0-9]+: is the server running"):
             await self.connect(self.nowhere())
         with self.assertRaisesRegex(UntrustedServer, "does not prove to be the one"):
             await self.connect(self.place("other").address)
 
-    async def test_none(self) -> None:
-        """ServerAddress all fail each is named with what happened, in one line; that may pass."""
+    async def test_all_failed(self) -> None:
+        """Where all fail the error names each with what happened, and is temporary."""
         places = [self.nowhere(), self.place(None).address]
         with self.assertRaises(AllAddressesFailed) as caught:
             await self.connect(*places, tls_seconds=0.2)
@@ -192,7 +194,7 @@ class ReachTests(TestCase):
         self.assertTrue(is_temporary(caught.exception))
 
     async def test_none_trusted(self) -> None:
-        """ServerAddress all fail and somebody else answered, that comes first, and is what the failure is."""
+        """Where all fail and another server answered, that comes first, and the error is an UntrustedServer."""
         places = [self.nowhere(), self.place("other").address]
         with self.assertRaises(NoTrustedServer) as caught:
             await self.connect(*places)
@@ -204,7 +206,7 @@ class ReachTests(TestCase):
         self.assertFalse(is_temporary(caught.exception))
 
     async def test_cancelled(self) -> None:
-        """Ctrl-C in the middle leaves no connection behind."""
+        """Cancelling closes all connections."""
         silent = [self.place(None) for _ in range(3)]
         reaching = Deferred.fromCoroutine(self.connect(*(each.address for each in silent), seconds=0.01))
         deadline = time.monotonic() + 10
@@ -214,3 +216,81 @@ class ReachTests(TestCase):
         reaching.cancel()
         with self.assertRaises(CancelledError):
             await reaching
+
+
+@implementer(IStreamClientEndpoint)
+class FakeEndpoint:
+    """Connects in memory to a new connection of a server, or fails with an error."""
+
+    def __init__(self, server: Server, failure: Exception | None = None) -> None:
+        self._server = server
+        self._failure = failure
+        self.wire: Wire | None = None
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        """The client's protocol, connected."""
+        if self._failure is not None:
+            return fail(self._failure)
+        protocol = factory.buildProtocol(None)
+        served = self._server.protocol(identity=identity("home"))
+        self.wire = Wire(clock=self._server.clock, server=served, client=protocol)
+        return succeed(protocol)
+
+
+class ConnectTests(SynchronousTestCase):
+    """One server, in memory, with real TLS."""
+
+    def setUp(self) -> None:
+        self.server = Server.make()
+        self.addCleanup(self.server.close)
+        self.endpoint = FakeEndpoint(self.server)
+
+    def run_work(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        """Deliver everything that both sides send."""
+        running = Deferred.fromCoroutine(work)
+        assert self.endpoint.wire is not None
+        self.endpoint.wire.pump()
+        return running
+
+    def connect(self, password: str = PASSWORD, ca: str = "home") -> Deferred[Client]:
+        """Connect with a password."""
+        ca_pem = identity(ca).ca_pem
+        return self.run_work(connect(self.server.clock, self.endpoint, ca=ca_pem, username="ann", password=password))
+
+    def test_login(self) -> None:
+        """The client is logged in, and knows the address and the server's HELLO."""
+        client = self.successResultOf(self.connect())
+        self.assertIs(client.address, self.endpoint)
+        self.assertEqual(client.server_info.account, "ann")
+
+    def test_wrong_password(self) -> None:
+        """A refused login closes the connection."""
+        self.failureResultOf(self.connect("wrong"), LoginFailed)
+        assert self.endpoint.wire is not None
+        self.endpoint.wire.pump()
+        self.assertTrue(self.endpoint.wire.near.lost)
+
+    def test_other_ca(self) -> None:
+        """A server of another CA gets no login."""
+        with mock.patch.object(Client, "login") as login:
+            self.failureResultOf(self.connect(ca="other"), UntrustedServer)
+        login.assert_not_called()
+
+    def test_identity(self) -> None:
+        """The CA and its fingerprint, from a server that is not known."""
+        found = self.successResultOf(self.run_work(fetch_server_identity(self.server.clock, self.endpoint)))
+        self.assertEqual((found.ca, found.fingerprint), (identity("home").ca_pem, identity("home").fingerprint))
+
+    def test_errors(self) -> None:
+        """Errors of the connection say what to check."""
+        for failure, expected in (
+            (error.DNSLookupError(), "cannot find the server"),
+            (ValueError("x"), "cannot find the server"),
+            (error.TimeoutError(), "the server does not answer: is the computer on"),
+            (error.ConnectionRefusedError(), "nothing listens at the server: is the server running, and is the port"),
+            (error.ConnectError(errno.ENOENT), "nothing listens at the server"),
+            (error.ConnectError(errno.ENETUNREACH), "cannot reach the server: Network is unreachable"),
+        ):
+            endpoint = FakeEndpoint(self.server, failure)
+            running = Deferred.fromCoroutine(fetch_server_identity(self.server.clock, endpoint))
+            self.assertIn(expected, str(self.failureResultOf(running, ConnectionFailed).value))
