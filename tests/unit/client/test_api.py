@@ -226,6 +226,33 @@ class LyingServerTests(SynchronousTestCase):
             listing = self.answered(self.listed(), self.page({"name": "file", "kind": "file"}), end)
             self.failureResultOf(listing, ProtocolViolation)
 
+    def test_versions(self) -> None:
+        """Versions page by page; a wrong total, an illegal name and another endpoint's entry are violations."""
+
+        async def versions() -> list[tuple[str, int]]:
+            return [(each.name, each.at_us) async for page in self.client.versions("d") for each in page]
+
+        def listed(name: str, total: int) -> Deferred[Any]:
+            self.setUp()
+            version = {"name": name, "at": 5, "size": 7, "meta_data": []}
+            page = {"more": True, "body": {"versions": [version]}}, b""
+            return self.answered(versions(), page, ({"body": {"versions_total": total}}, b""))
+
+        self.assertEqual(self.successResultOf(listed("a", 1)), [("a", 5)])
+        for name, total in (("a", 2), ("../a", 1), ("a//b", 1)):
+            self.failureResultOf(listed(name, total), ProtocolViolation)
+
+    def test_restore(self) -> None:
+        """The entry of the restored file, which has no name."""
+        for name, is_believed in (("", True), ("b", False)):
+            self.setUp()
+            entry = {"name": name, "kind": "file", "size": 7, "meta_data": []}
+            restored = self.answered(self.client.restore("a", at=5), ({"body": entry}, b""))
+            if is_believed:
+                self.assertEqual(self.successResultOf(restored).size, 7)
+            else:
+                self.failureResultOf(restored, ProtocolViolation)
+
     def test_shapes(self) -> None:
         """An answer of the wrong shape is a violation, not a crash."""
         for body in (

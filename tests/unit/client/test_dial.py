@@ -9,13 +9,13 @@ from unittest import mock
 
 from twisted.internet import error, reactor
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.interfaces import IHostnameResolver, IListeningPort, IStreamClientEndpoint
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IHostnameResolver, IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from zope.interface import directlyProvides, implementer
+from zope.interface import directlyProvides
 
 from homeftp.client import Address, AllAddressesFailed, Client, ConnectionFailed, NoTrustedServer
 from homeftp.client.connection.protocol import ClientProtocol
@@ -24,7 +24,8 @@ from homeftp.client.transfer.retry import is_temporary
 from homeftp.config import ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import LoginFailed, UntrustedServer
-from tests.support.fakeserver import Wire, identity
+from tests.support.endpoints import FakeEndpoint
+from tests.support.fakeserver import identity
 from tests.support.inmemory import PASSWORD, Server
 
 LOOP: Any = reactor
@@ -218,32 +219,13 @@ class SeveralAddressesTests(TestCase):
             await reaching
 
 
-@implementer(IStreamClientEndpoint)
-class FakeEndpoint:
-    """Connects in memory to a new connection of a server, or fails with an error."""
-
-    def __init__(self, server: Server, failure: Exception | None = None) -> None:
-        self._server = server
-        self._failure = failure
-        self.wire: Wire | None = None
-
-    def connect(self, factory: Any) -> Deferred[Any]:
-        """The client's protocol, connected."""
-        if self._failure is not None:
-            return fail(self._failure)
-        protocol = factory.buildProtocol(None)
-        served = self._server.protocol(identity=identity("home"))
-        self.wire = Wire(clock=self._server.clock, server=served, client=protocol)
-        return succeed(protocol)
-
-
 class ConnectTests(SynchronousTestCase):
     """One server, in memory, with real TLS."""
 
     def setUp(self) -> None:
         self.server = Server.make()
         self.addCleanup(self.server.close)
-        self.endpoint = FakeEndpoint(self.server)
+        self.endpoint = FakeEndpoint(self.server, identity("home"))
 
     def run_work(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
         """Deliver everything that both sides send."""
@@ -291,6 +273,6 @@ class ConnectTests(SynchronousTestCase):
             (error.ConnectError(errno.ENOENT), "nothing listens at the server"),
             (error.ConnectError(errno.ENETUNREACH), "cannot reach the server: Network is unreachable"),
         ):
-            endpoint = FakeEndpoint(self.server, failure)
+            endpoint = FakeEndpoint(self.server, failure=failure)
             running = Deferred.fromCoroutine(fetch_server_identity(self.server.clock, endpoint))
             self.assertIn(expected, str(self.failureResultOf(running, ConnectionFailed).value))

@@ -15,14 +15,17 @@ from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import InvitationState
 from homeftp.accounts.realm import Account
 from homeftp.client import Client
-from homeftp.client.known.pairing import PairingResult, pair_over, renew
+from homeftp.client.dial import connect
+from homeftp.client.known.pairing import PairingResult, pair, pair_over, renew
 from homeftp.crypto import tls
 from homeftp.crypto.ca import open_identity
 from homeftp.crypto.devicecert import device_id
 from homeftp.crypto.pake import Code
+from homeftp.discovery import short
 from homeftp.errors import Busy, Internal, LoginFailed, Refusal, UntrustedServer
 from homeftp.interfaces import IAccount
 from homeftp.server.json.protocol import ServerProtocol
+from tests.support.endpoints import FakeEndpoint
 from tests.support.fakeserver import EvilServer, Wire
 from tests.support.handshakes import now
 from tests.support.inmemory import Server
@@ -82,6 +85,40 @@ class PairTests(PairingCase):
         self.assertEqual(self.run_it(wire, client.cmp("nothing")).remote, None)
         login = cast(ServerProtocol, wire.server).session.login
         self.assertEqual(login and login.device, "ann-laptop")
+
+    def test_endpoint(self) -> None:
+        """`pair` connects by itself; with an announced fingerprint it tries the code only with a server that has it."""
+        own = self.identity.fingerprint
+        for announced, is_paired in (("0" * 16, False), (short(own), True)):
+            endpoint = FakeEndpoint(self.server)
+            work = pair(self.server.clock, endpoint, self.code, device="laptop", announced=announced)
+            running = Deferred.fromCoroutine(work)
+            assert endpoint.wire is not None
+            endpoint.wire.pump()
+            if is_paired:
+                paired = self.successResultOf(running)
+                self.assertEqual((paired.address, paired.fingerprint), (endpoint, own))
+            else:
+                self.failureResultOf(running, UntrustedServer)
+                self.assertEqual(self.invitations.open_code(self.code.number), self.code)
+
+    def test_connect(self) -> None:
+        """`connect` logs in by the certificate; after the device was removed it says that it is no longer paired."""
+        paired = self.pair()
+        device = tls.device_identity(paired.certificate, paired.key)
+        for is_removed in (False, True):
+            if is_removed:
+                Devices(self.server.state).revoke(paired.device)
+            endpoint = FakeEndpoint(self.server)
+            work = connect(self.server.clock, endpoint, ca=paired.ca, device_identity=device)
+            running = Deferred.fromCoroutine(work)
+            assert endpoint.wire is not None
+            endpoint.wire.pump()
+            if is_removed:
+                reason = self.failureResultOf(running, LoginFailed)
+                self.assertIn("no longer paired", str(reason.value))
+            else:
+                self.assertEqual(self.successResultOf(running).server_info.account, "ann")
 
     def test_pipelined(self) -> None:
         """What a device sends before it has been looked up waits for that."""
