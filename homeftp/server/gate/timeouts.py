@@ -1,7 +1,7 @@
-"""How long a client may take: absolute deadlines, and a least rate for what it has begun; all of one connection's.
+"""The time limits of one connection: deadlines, and a minimum rate for what the client has begun.
 
-Every time is by the clock that is passed in, which is monotonic: a step of
-the wall clock neither drops a client nor spares one.
+All times are by the clock that is passed in, which is monotonic: a step of
+the wall clock neither disconnects a client nor spares one.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from homeftp.config import Limits
 
-LEAST_RATE = 1024
+MIN_RATE = 1024
 """Bytes a second below which a stream counts as stalled."""
 
 
 class Deadline:
-    """Calls `expired` once, `seconds` after it began, unless it is met before."""
+    """Calls `expired` once, `seconds` from now, unless it is cancelled before."""
 
     def __init__(self, clock: IReactorTime, seconds: float, expired: Callable[[], None]) -> None:
         self._call: IDelayedCall | None = clock.callLater(seconds, self._expire, expired)
@@ -27,17 +27,17 @@ class Deadline:
         expired()
 
     def cancel(self) -> None:
-        """It is met. May be called twice."""
+        """It was met. May be called twice."""
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
 
 
 class StallTimer:
-    """Watches one stream of bytes: less than `LEAST_RATE` over `seconds`, and `expired` is called.
+    """Watches one stream of bytes: `expired` is called when it is slower than `MIN_RATE` over `seconds`.
 
-    `total` is the count of bytes so far. A stream begins and ends with every
-    payload, so its timer stays: it looks at the state only when it is due.
+    `total` gives the count of bytes so far. A stream begins and ends with every
+    payload, so the timer is kept running, and checks the state only when it fires.
     """
 
     def __init__(
@@ -53,33 +53,33 @@ class StallTimer:
         self._before = 0
 
     def begin(self) -> None:
-        """The peer owes bytes from now on. Saying so again changes nothing."""
+        """The peer owes bytes from now on. May be called again, without effect."""
         if not self._owed:
             self._owed = True
             self._since = self._clock.seconds()
             self._before = self._total()
             if self._timer is None:
-                self._timer = Deadline(self._clock, self._seconds, self._judge)
+                self._timer = Deadline(self._clock, self._seconds, self._check)
 
     def end(self) -> None:
         """The peer owes nothing."""
         self._owed = False
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop the timer."""
         self._owed = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _judge(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         if not self._owed:
             return
         left = self._since + self._seconds - self._clock.seconds()
         if left > 0:
-            self._timer = Deadline(self._clock, left, self._judge)
-        elif self._total() - self._before < LEAST_RATE * self._seconds:
+            self._timer = Deadline(self._clock, left, self._check)
+        elif self._total() - self._before < MIN_RATE * self._seconds:
             self._owed = False
             self._expired()
         else:
@@ -88,15 +88,15 @@ class StallTimer:
 
 
 LINGER_SECONDS = 10.0
-"""How long a closed connection may take to hear of it."""
+"""How long the client may take to close its end of a connection that the server has closed."""
 
 
 class Deadlines:
     """Every time limit of one connection.
 
-    `expired` is called with the reason when the connection must end at once;
-    `stalled` when what the client has begun to send does not come.
-    `received` and `written` count the bytes so far.
+    `expired` is called with the reason when the connection must be aborted;
+    `stalled` when a line or a payload that the client has begun does not arrive.
+    `received` and `written` give the counts of bytes so far.
     """
 
     def __init__(
@@ -112,19 +112,19 @@ class Deadlines:
         self._clock = clock
         self._expired = expired
         self._linger: Deadline | None = None
-        self.tls = Deadline(clock, limits.tls_seconds, lambda: expired("no TLS in time"))
+        self.tls = Deadline(clock, limits.tls_seconds, lambda: expired("the TLS handshake took too long"))
         self.login = Deadline(clock, limits.login_seconds, lambda: expired("no login in time"))
         self.input = StallTimer(clock, limits.stall_seconds, received, stalled)
-        self.output = StallTimer(clock, limits.stall_seconds, written, lambda: expired("answers are not read"))
+        self.output = StallTimer(clock, limits.stall_seconds, written, lambda: expired("it does not read its answers"))
 
     @property
     def lingering(self) -> bool:
-        """Whether the connection has been closed and waits for the client to close its end."""
+        """Whether the server has closed the connection and waits for the client to do the same."""
         return self._linger is not None
 
     def linger(self) -> None:
-        """The connection has been closed; a client that does not hear of it is cut off."""
-        self._linger = Deadline(self._clock, LINGER_SECONDS, lambda: self._expired("goodbye is not answered"))
+        """The server has closed the connection; a client that does not do so is disconnected after a while."""
+        self._linger = Deadline(self._clock, LINGER_SECONDS, lambda: self._expired("it does not close its end"))
 
     def stop(self) -> None:
         """The connection has ended."""

@@ -1,4 +1,4 @@
-"""One request, from its arrival until its answer is out: what is done with it, and with what it brought."""
+"""One request from its arrival until its answer is sent: its route, its payload and its resolution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from homeftp.server.json.stuckrequests import StuckRequestLog
 
 @attrs.define(eq=False)
 class Exchange:
-    """A request with its answer; the pipeline says when it begins and when it is over."""
+    """A request with its answer; the pipeline starts it, and closes it when its answer is sent."""
 
     request_type: str
     _route: Route
@@ -23,48 +23,51 @@ class Exchange:
     resolution: Resolution
     _stuck_requests: StuckRequestLog
     weight: int = 0
-    """Bytes that the request keeps in memory."""
-    _worked: bool = attrs.field(default=False, init=False)
-    _over: bool = attrs.field(default=False, init=False)
+    """Bytes of payload that the request keeps in memory."""
+    _finished: bool = attrs.field(default=False, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
 
     @property
-    def claim(self) -> PathLock:
-        """What it touches."""
+    def path_lock(self) -> PathLock:
+        """The paths that it reads or changes."""
         return self._route.claim
 
-    def work(self) -> Deferred[None] | None:
-        """Begin; the claim is held until the Deferred fires, which it does without a failure. None: it is done."""
-        working = self._route.begin(self._payload, self.resolution)
-        if working is None:
-            self._end_work(None)
+    def start(self) -> Deferred[None] | None:
+        """Run the request. The Deferred fires, never with a failure, when its path lock can be released; None: now."""
+        running = self._route.begin(self._payload, self.resolution)
+        if running is None:
+            self._finish(None)
             return None
         self._stuck_requests.begin(self)
-        return working.addCallback(self._end_work)
+        return running.addCallback(self._finish)
 
-    def _end_work(self, _: None) -> None:
-        self._worked = True
+    def _finish(self, _: None) -> None:
+        self._finished = True
         if not self.resolution.streams:
-            self._discard()
-        self._end_watch()
+            self._discard_payload()
+        self._stop_watching()
 
-    def over(self) -> None:
-        """Its answer is out, or there will be none: it is cut off behind the end of the session."""
-        self._over = True
-        self._discard()
-        self._end_watch()
+    def close(self) -> None:
+        """Its answer has been sent, or there will be none."""
+        self._closed = True
+        self._discard_payload()
+        self._stop_watching()
 
-    def _discard(self) -> None:
-        """Nobody reads what is left of the payload: it is thrown away as it comes."""
+    def _discard_payload(self) -> None:
+        """Nothing reads the rest of the payload: discard it as it arrives."""
         if isinstance(self._payload, StreamPayload):
             self._payload.discard()
 
-    def _end_watch(self) -> None:
-        if self._worked and self._over:
+    def _stop_watching(self) -> None:
+        if self._finished and self._closed:
             self._stuck_requests.end(self)
 
     def progress(self) -> tuple[int, int] | None:
-        """What is another value when the request has got on; None while it waits for the client or its turn."""
+        """A value that changes when the request makes progress; None while it waits for the client or earlier answers.
+
+        It consists of the missing bytes of the payload and the sent bytes of the answer.
+        """
         missing, full = 0, True
         if isinstance(self._payload, StreamPayload):
             missing, full = self._payload.missing, self._payload.full
-        return None if self.resolution.waits or (missing and not full) else (missing, self.resolution.written)
+        return None if self.resolution.is_waiting or (missing and not full) else (missing, self.resolution.written)

@@ -1,10 +1,10 @@
-"""The requests of one connection between their arrival and their answers: what may overlap, and in which order.
+"""The pipeline of one connection: which of its requests run at the same time, and in which order they are answered.
 
-Answers go out in the order of the requests, and each request sees the effect
-of those before it. Inside that promise requests overlap: two of them are
-worked on together when their claims do not touch (both read, or neither
-endpoint lies inside the other). A request that has to wait holds up those
-behind it, so that nothing overtakes.
+Answers are sent in the order of the requests, and each request sees the
+effect of all earlier ones. Within these two rules requests overlap: two run at
+the same time when their path locks do not conflict (both read, or neither
+path contains the other). A request that has to wait blocks all later ones, so
+none overtakes another.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Parts = tuple[str, ...]
 
 
 class PathLocks:
-    """What is being read and changed now: how many claims at each endpoint, and how many below it."""
+    """The path locks that are held: how many at each endpoint, and how many below it."""
 
     def __init__(self) -> None:
         self._at: dict[bool, Counter[Parts]] = {True: Counter(), False: Counter()}
         self._below: dict[bool, Counter[Parts]] = {True: Counter(), False: Counter()}
 
-    def conflict(self, claim: PathLock) -> bool:
-        """Whether `claim` touches one that is held."""
-        parts = claim.endpoint.parts
-        for changes in (True, False) if claim.changes else (True,):
+    def conflict(self, lock: PathLock) -> bool:
+        """Whether `lock` conflicts with one that is held."""
+        parts = lock.endpoint.parts
+        for changes in (True, False) if lock.changes else (True,):
             if parts in self._below[changes]:
                 return True
             at = self._at[changes]
@@ -38,21 +38,21 @@ class PathLocks:
                 return True
         return False
 
-    def hold(self, claim: PathLock) -> None:
-        """Add a claim."""
-        self._count(claim, 1)
+    def hold(self, lock: PathLock) -> None:
+        """Add a lock."""
+        self._count(lock, 1)
 
-    def release(self, claim: PathLock) -> None:
-        """Take back a claim that is held."""
-        self._count(claim, -1)
+    def release(self, lock: PathLock) -> None:
+        """Remove a lock that is held."""
+        self._count(lock, -1)
 
-    def _count(self, claim: PathLock, step: int) -> None:
-        parts = claim.endpoint.parts
-        at = self._at[claim.changes]
+    def _count(self, lock: PathLock, step: int) -> None:
+        parts = lock.endpoint.parts
+        at = self._at[lock.changes]
         at[parts] += step
         if not at[parts]:
             del at[parts]
-        below = self._below[claim.changes]
+        below = self._below[lock.changes]
         for depth in range(len(parts)):
             below[parts[:depth]] += step
             if not below[parts[:depth]]:
@@ -62,8 +62,8 @@ class PathLocks:
 class Pipeline:
     """Exchanges in the order of their arrival.
 
-    `can_write` says whether the client keeps up; `flushed` is called after
-    answers have gone out.
+    `can_write` tells whether the client reads fast enough; `flushed` is called
+    after answers have been sent.
     """
 
     def __init__(self, *, can_write: Callable[[], bool], flushed: Callable[[], None]) -> None:
@@ -71,26 +71,26 @@ class Pipeline:
         self._flushed = flushed
         self._queue: deque[Exchange] = deque()
         self._waiting: deque[Exchange] = deque()
-        self._claims = PathLocks()
+        self._locks = PathLocks()
         self._streaming = False
-        self._beginning = False
+        self._starting = False
         self.weight = 0
-        """Bytes of the payloads that wait in memory."""
+        """Bytes of the payloads that are in memory."""
 
     def __len__(self) -> int:
         return len(self._queue)
 
     def add(self, exchange: Exchange) -> None:
-        """Take a request in; its work begins at once or when those it touches have ended."""
+        """Add a request; it starts at once, or when the requests that it conflicts with have finished."""
         self.weight += exchange.weight
         self._queue.append(exchange)
         self._waiting.append(exchange)
         if len(self._queue) == 1:
             exchange.resolution.reach_head()
-        self._begin()
+        self._start_waiting()
 
     def flush(self) -> None:
-        """Send every answer whose turn has come, as far as the client keeps up."""
+        """Send the answers that are ready, in order, as far as the client reads them."""
         while self._queue and not self._streaming and self._queue[0].resolution.resolved and self._can_write():
             streaming = self._queue[0].resolution.write_answer()
             if streaming is None:
@@ -101,18 +101,18 @@ class Pipeline:
         self._flushed()
 
     def drop_waiting(self) -> None:
-        """Nothing behind the request that is being worked on is to be answered: forget all that has not begun."""
+        """Drop the requests that have not started: they will not be answered."""
         while self._waiting:
             self._waiting.pop()
             exchange = self._queue.pop()
             self.weight -= exchange.weight
-            exchange.over()
+            exchange.close()
 
     def disconnect(self) -> None:
-        """The client has gone: begin nothing more, and let those that wait for their turn learn it."""
+        """The client has disconnected: start nothing more, and fail the requests that wait to send."""
         self._waiting.clear()
-        abandoned, self._queue = self._queue, deque()
-        for exchange in abandoned:
+        queue, self._queue = self._queue, deque()
+        for exchange in queue:
             exchange.resolution.reach_head()
 
     def _streamed(self, _: None) -> None:
@@ -124,31 +124,31 @@ class Pipeline:
     def _pop(self) -> None:
         exchange = self._queue.popleft()
         self.weight -= exchange.weight
-        exchange.over()
+        exchange.close()
         if self._queue:
             self._queue[0].resolution.reach_head()
 
-    def _begin(self) -> None:
-        """Begin the work of all that need not wait; the first that must holds up the rest.
+    def _start_waiting(self) -> None:
+        """Start all requests that need not wait; the first that has to blocks the rest.
 
-        Work that ends at once leads back here: then this loop goes on, or a
-        long row of such requests would be as deep as it is long.
+        A request that finishes at once calls this again. Then the outer loop
+        continues: recursion would be as deep as the queue is long.
         """
-        if self._beginning:
+        if self._starting:
             return
-        self._beginning = True
+        self._starting = True
         try:
-            while self._waiting and not self._claims.conflict(self._waiting[0].claim):
+            while self._waiting and not self._locks.conflict(self._waiting[0].path_lock):
                 exchange = self._waiting.popleft()
-                self._claims.hold(exchange.claim)
-                working = exchange.work()
-                if working is None:
-                    self._claims.release(exchange.claim)
+                self._locks.hold(exchange.path_lock)
+                running = exchange.start()
+                if running is None:
+                    self._locks.release(exchange.path_lock)
                 else:
-                    working.addCallback(self._end, exchange.claim)
+                    running.addCallback(self._release, exchange.path_lock)
         finally:
-            self._beginning = False
+            self._starting = False
 
-    def _end(self, _: None, claim: PathLock) -> None:
-        self._claims.release(claim)
-        self._begin()
+    def _release(self, _: None, lock: PathLock) -> None:
+        self._locks.release(lock)
+        self._start_waiting()

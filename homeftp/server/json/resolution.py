@@ -1,4 +1,4 @@
-"""Where a dispatcher's answer goes: to the client, once, when its turn has come, at the client's pace."""
+"""Answers to the client: each is sent once, after all earlier ones, no faster than the client reads."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from homeftp.wire.codec import response_line
 from homeftp.wire.messages import Identifier
 
 
-class _Way(Protocol):
-    """What an outlet needs of a transport."""
+class _Transport(Protocol):
+    """The methods of a transport that are needed."""
 
     def write(self, data: bytes) -> None: ...
     def registerProducer(self, producer: Any, streaming: bool) -> None: ...
@@ -27,16 +27,16 @@ class _Way(Protocol):
 
 @implementer(IPushProducer)
 class OutputBuffer:
-    """The way out of one connection: says whether the client keeps up, and lets writers wait until it does.
+    """Writes to the transport of one connection, and lets writers wait while its buffer is full.
 
-    `resumed` is called when the client has read enough for more; `failed`
-    gets the failure of a payload that could not be sent whole. The transport
-    pauses and resumes it as any push producer.
+    The transport pauses and resumes it as any push producer; `paused` and
+    `resumed` are called then. `failed` gets the failure of a payload that
+    could not be sent whole.
     """
 
     def __init__(
         self,
-        transport: _Way,
+        transport: _Transport,
         *,
         paused: Callable[[], None],
         resumed: Callable[[], None],
@@ -53,32 +53,32 @@ class OutputBuffer:
         self.written = 0
 
     def attach(self) -> None:
-        """Let the transport say from now on when its buffer is full."""
+        """Register with the transport, which from now on tells when its buffer is full."""
         self._attached = True
         self._transport.registerProducer(self, True)
 
     def detach(self) -> None:
-        """The last byte has been written: the transport may close when it has sent it."""
+        """Unregister: the last byte has been written, and the transport may close when it is sent."""
         if self._attached:
             self._attached = False
             self._transport.unregisterProducer()
 
     def write(self, data: bytes) -> None:
-        """Give bytes to the transport; the only place of a running session that does."""
+        """Write bytes to the transport. Nothing else writes to it after TLS is established."""
         self.written += len(data)
         self._transport.write(data)
 
     async def ready(self) -> None:
-        """Return when the client keeps up; raises `ConnectionLost` when it has gone."""
+        """Return when the transport takes more; raises `ConnectionLost` when the client has disconnected."""
         if self.paused and not self.lost:
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
             await waiting
         if self.lost:
-            raise ConnectionLost("the client went away")
+            raise ConnectionLost("the client disconnected")
 
     def fail(self, failure: Failure) -> None:
-        """A payload whose size has been promised ends early: what follows could not be told from it."""
+        """A payload ends early: nothing can follow it, because the client still expects the promised bytes."""
         self.lost = True
         self._on_failed(failure)
 
@@ -88,36 +88,36 @@ class OutputBuffer:
         self._on_paused()
 
     def resumeProducing(self) -> None:
-        """The transport's buffer has room."""
+        """The transport's buffer takes more."""
         self.paused = False
-        self._release()
+        self._wake_writers()
         self._on_resumed()
 
     def stopProducing(self) -> None:
-        """The connection has gone; whoever waits learns it."""
+        """The connection has ended; writers that wait fail."""
         self.lost = True
-        self._release()
+        self._wake_writers()
 
-    def _release(self) -> None:
+    def _wake_writers(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(None)
+        for each in waiting:
+            each.callback(None)
 
 
 @implementer(IResolution)
 class Resolution:
-    """The answer to one request. `finished` is called once, when it has been resolved."""
+    """The answer to one request. `resolved` is called once, when there is an answer."""
 
-    def __init__(self, id: Identifier, output: OutputBuffer, finished: Callable[[], None]) -> None:
+    def __init__(self, id: Identifier, output: OutputBuffer, resolved: Callable[[], None]) -> None:
         self._id = id
         self._output = output
-        self._finished = finished
-        self._turn = False
+        self._on_resolved = resolved
+        self._at_head = False
         self._waiting: list[Deferred[None]] = []
         self._answer: tuple[bytes, IPayload | bytes | None] | None = None
         self.status: Status | int | None = None
         self.written = 0
-        """Bytes of this answer that are on their way."""
+        """Bytes of this answer that have been written."""
 
     @property
     def resolved(self) -> bool:
@@ -126,26 +126,26 @@ class Resolution:
 
     @property
     def streams(self) -> bool:
-        """Whether the answer has a payload that is read as it is sent, perhaps from the request's own."""
+        """Whether the answer has a payload that is read while it is sent, perhaps from the request's payload."""
         return self._answer is not None and not isinstance(self._answer[1], bytes | None)
 
     @property
-    def waits(self) -> bool:
-        """Whether it can do nothing at the moment: the answers before it are not out, or the client does not read."""
-        return self._output.paused or (not self._turn and (self.resolved or bool(self._waiting)))
+    def is_waiting(self) -> bool:
+        """Whether it can make no progress now: earlier answers are not sent, or the client does not read."""
+        return self._output.paused or (not self._at_head and (self.resolved or bool(self._waiting)))
 
     def reach_head(self) -> None:
-        """Every request before this one has been answered."""
-        self._turn = True
+        """All earlier requests have been answered: this one may send."""
+        self._at_head = True
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(None)
+        for each in waiting:
+            each.callback(None)
 
     async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
-        """One interim answer; returns when the next may be sent."""
+        """Send an interim answer; returns when the next may be sent."""
         if self.resolved:
             raise RuntimeError("the request has been answered already")
-        if not self._turn:
+        if not self._at_head:
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
             await waiting
@@ -157,15 +157,15 @@ class Resolution:
     def resolve(
         self, status: int, message: str, body: dict[str, Any] | None = None, payload: IPayload | bytes | None = None
     ) -> None:
-        """The answer; it is sent when its turn comes."""
+        """Set the answer; it is sent after all earlier ones."""
         if self.resolved:
             raise RuntimeError("the request has been answered already")
         self._answer = (self._line(status, message, body, payload, more=False), payload)
         self.status = status
-        self._finished()
+        self._on_resolved()
 
     def write_answer(self) -> Deferred[None] | None:
-        """Send the answer, at its turn; None when that is done, else a Deferred for the end of its payload."""
+        """Send the answer; gives None when all of it is written, else a Deferred for the end of its payload."""
         assert self._answer is not None
         line, payload = self._answer
         if payload is None:
@@ -184,7 +184,7 @@ class Resolution:
         return response_line(status, message, body, id=self._id, content_length=size, more=more)
 
     async def _stream(self, payload: IPayload | bytes | None) -> None:
-        """The bytes behind a line that has been sent; raises `ConnectionLost` when they cannot be sent whole."""
+        """Send the payload behind its line; raises `ConnectionLost` when it cannot be sent whole."""
         if payload is None:
             return
         if isinstance(payload, bytes):
@@ -196,7 +196,7 @@ class Resolution:
             raise
         except Exception as error:
             self._output.fail(Failure())
-            raise ConnectionLost("the answer broke off") from error
+            raise ConnectionLost("the payload could not be sent whole") from error
 
     async def _pieces(self, payload: IPayload) -> None:
         missing = payload.size
@@ -209,7 +209,7 @@ class Resolution:
             raise RuntimeError(f"a payload missed its declared size by {missing} bytes")
 
     async def _slices(self, data: bytes) -> None:
-        """Pieces of the size that TLS is fastest with, as the client reads them."""
+        """Write pieces of the size that is fastest with TLS, as the client reads them."""
         for start in range(0, len(data), TLS_WRITE):
             await self._output.ready()
             self._write(data[start : start + TLS_WRITE])

@@ -1,8 +1,8 @@
-"""Requests that are worked on for suspiciously long: the log names them, and nothing else is done to them.
+"""Requests that make no progress for too long: the log names them, and nothing else is done to them.
 
-A dispatcher may never answer, and to its client that looks like a server that
-is busy. A request that waits for the client, or for the answers before its
-own, is not late; nor is one whose payload moves.
+A dispatcher may never answer, which a client cannot tell from a busy server. A
+request that waits for the client, or for earlier answers, does not count, nor
+does one whose payload moves.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from twisted.logger import Logger
 
 from homeftp.server.gate.timeouts import Deadline
 
-LOOKS = 4
-"""How often within the time that work may take it is looked at."""
+CHECKS = 4
+"""How often a request is checked within `seconds`."""
 
 
-class IWork(Protocol):
-    """A request that is being worked on."""
+class IRunningRequest(Protocol):
+    """A request that is running."""
 
     request_type: str
 
     def progress(self) -> tuple[int, int] | None:
-        """What is another value when it has got on; None while it waits for something else."""
+        """A value that changes when it makes progress; None while it waits for the client or earlier answers."""
 
 
 @attrs.define
-class _Seen:
-    """What is known of one request."""
+class _Observation:
+    """What is known about one request."""
 
     began: float
     progress: tuple[int, int] | None = None
-    """At the last look."""
+    """At the last check."""
     since: float = 0.0
-    """When the progress was another one."""
-    told: bool = False
+    """When the progress changed last."""
+    logged: bool = False
 
 
 class StuckRequestLog:
-    """Names, once for each, the work for `peer` that gets nowhere for `seconds`.
+    """Logs, once each, the requests of `peer` that make no progress for `seconds`.
 
-    Most work ends long before, so the timer is none of its own: it goes on
-    while there is any.
+    Most requests finish long before, so there is one timer, which runs while
+    there are any requests.
     """
 
     _log = Logger()
@@ -53,53 +53,53 @@ class StuckRequestLog:
         self._clock = clock
         self._seconds = seconds
         self._peer = peer
-        self._under_way: dict[IWork, _Seen] = {}
+        self._running: dict[IRunningRequest, _Observation] = {}
         self._timer: Deadline | None = None
 
-    def begin(self, work: IWork) -> None:
-        """This is being worked on from now on."""
-        self._under_way[work] = _Seen(self._clock.seconds())
+    def begin(self, request: IRunningRequest) -> None:
+        """The request is running."""
+        self._running[request] = _Observation(self._clock.seconds())
         if self._timer is None:
             self._arm()
 
-    def end(self, work: IWork) -> None:
-        """It is over. What ended at once need never have begun."""
-        self._under_way.pop(work, None)
+    def end(self, request: IRunningRequest) -> None:
+        """The request has finished; it need not have been added."""
+        self._running.pop(request, None)
 
     def log_aborted(self) -> None:
-        """The server cannot wait for any of it: name it all."""
-        for work, seen in self._under_way.items():
+        """The server stops and waits no longer: log all requests that are not finished."""
+        for request, seen in self._running.items():
             self._log.warn(
-                "{type} of {peer} was cut off after {seconds:.0f} seconds: the server is stopping",
-                type=work.request_type,
+                "{type} of {peer} was aborted after {seconds:.0f} seconds: the server is stopping",
+                type=request.request_type,
                 peer=self._peer,
                 seconds=self._clock.seconds() - seen.began,
             )
 
     def stop(self) -> None:
-        """Watch no more."""
-        self._under_way.clear()
+        """Check no more."""
+        self._running.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _arm(self) -> None:
-        self._timer = Deadline(self._clock, self._seconds / LOOKS, self._look)
+        self._timer = Deadline(self._clock, self._seconds / CHECKS, self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        for work, seen in self._under_way.items():
-            progress = work.progress()
+        for request, seen in self._running.items():
+            progress = request.progress()
             if progress is None or progress != seen.progress:
                 seen.progress, seen.since = progress, now
-            elif now - seen.since >= self._seconds and not seen.told:
-                seen.told = True
+            elif now - seen.since >= self._seconds and not seen.logged:
+                seen.logged = True
                 self._log.warn(
-                    "{type} of {peer} is being worked on and has got nowhere for {seconds:.0f} seconds",
-                    type=work.request_type,
+                    "{type} of {peer} has made no progress for {seconds:.0f} seconds",
+                    type=request.request_type,
                     peer=self._peer,
                     seconds=self._seconds,
                 )
-        if self._under_way:
+        if self._running:
             self._arm()

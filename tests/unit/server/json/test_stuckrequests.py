@@ -81,7 +81,7 @@ class OverdueTests(SynchronousTestCase):
         self.wait(60)
         self.assertEqual(
             self.warnings,
-            ["SLOW of 192.0.2.1:5 is being worked on and has got nowhere for 60 seconds"],
+            ["SLOW of 192.0.2.1:5 has made no progress for 60 seconds"],
         )
         self.wait(1000)
         self.assertEqual(len(self.warnings), 1)
@@ -166,5 +166,5 @@ class OverdueTests(SynchronousTestCase):
         connections.stop()
         self.assertEqual(self.warnings, [])
         connections.abort()
-        self.assertEqual(self.warnings, ["SLOW of 192.0.2.1:5 was cut off after 7 seconds: the server is stopping"])
+        self.assertEqual(self.warnings, ["SLOW of 192.0.2.1:5 was aborted after 7 seconds: the server is stopping"])
         self.assertTrue(self.connection.transport.aborted)
