@@ -16,7 +16,9 @@ from tests.support.imports import modules
 DOCS = Path(__file__).parents[2] / "docs"
 
 FOREIGN = frozenset(
-    "ConnectionLost Deferred HostnameEndpoint LineReceiver Photo Photos RecursionError RuntimeError SSLSocket Tax".split()
+    (
+        "ConnectionLost Deferred HostnameEndpoint LineReceiver Photo Photos RecursionError RuntimeError SSLSocket Tax"
+    ).split()
 )
 """What the pages mention besides the classes of homeftp."""
 
