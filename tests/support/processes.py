@@ -16,6 +16,7 @@ import tempfile
 import time
 from typing import Mapping, Sequence
 
+from tests.support.forkserver import ForkServer
 from tests.support.waiting import WITHIN as WITHIN
 from tests.support.waiting import wait_until
 
@@ -39,8 +40,15 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONUNBUFFERED": "1", **_compiled(), **more}
 
 
+@functools.lru_cache(maxsize=1)
+def _fork_server() -> ForkServer:
+    return ForkServer(environment())
+
+
 def run_homeftp(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    """`homeftp ...`, run to its end."""
+    """`homeftp ...`, run to its end; in an interpreter of its own if `more` has variables of Python."""
+    if not any(name.startswith("PYTHON") for name in more):
+        return _fork_server().run(arguments, input=input, env=environment(**more), timeout=WITHIN * 4)
     return subprocess.run(
         [sys.executable, "-m", "homeftp", *arguments],
         input=input,

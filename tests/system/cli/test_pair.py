@@ -93,7 +93,7 @@ class PairTests(PairCase):
         code = self.invite("--account", "ann")
         done = self.pair(code, "--name", "nas")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("others may read", done.stderr)
+        self.assertIn("chmod 700", done.stderr)
         os.chmod(os.path.join(self.home, "remotes"), 0o700)
         self.assertEqual(self.pair(code, "--name", "nas", "--device", os.fsdecode(b"lap\xfftop")).returncode, 0)
 

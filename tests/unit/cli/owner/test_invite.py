@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import redirect_stderr
 from typing import Callable
 from unittest import mock
 
@@ -16,8 +15,6 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.invitations import Invitations
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client.connection.address import Address
-from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.crypto.pake import Code, parse_code
 from homeftp.store.policy.rights import rights_shown
 
@@ -117,22 +114,3 @@ class InviteTests(SynchronousTestCase):
             self.assertEqual(self.invite(*line.split()), Exit.USAGE, line)
             self.assertEqual(len(self.err.getvalue().splitlines()), 1)
         self.assertEqual(self.out.getvalue(), "")
-
-
-class PairTests(SynchronousTestCase):
-    """`homeftp pair` before it connects."""
-
-    def test_refused(self) -> None:
-        """What cannot be meant is said before anything is sent."""
-        home = os.path.abspath(self.mktemp())
-        Remotes(home).save(Remote("nas", [Address("127.0.0.1", 1)], "ann", "secret", b"ca"))
-        for words, fault in (
-            ("7-guitar", "a number and two words"),
-            ("7-gitar-pine", "is it guitar?"),
-            ("7-guitar-pine --name nas", "already a remote named nas"),
-            ("7-guitar-pine --name x", "cannot be a remote's name"),
-        ):
-            said = io.StringIO()
-            with mock.patch.dict(os.environ, {"HOMEFTP_HOME": home}), redirect_stderr(said):
-                self.assertEqual(main(["pair", "127.0.0.1:1", *words.split()]), Exit.USAGE)
-            self.assertIn(fault, said.getvalue())
