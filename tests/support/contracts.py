@@ -7,7 +7,9 @@ from typing import Any, Callable
 from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.endpoint import parse
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import WriteRequest
 from homeftp.store.memory import MemoryStore
 
 
@@ -16,15 +18,26 @@ class ControlCase(SynchronousTestCase):
 
     contract: type[Any]
 
-    def assert_caught(self, test: str, make_store: Callable[[StoreOptions], IStore]) -> None:
+    def assert_caught(self, test: str, make_store: Callable[[StoreOptions], MemoryStore]) -> None:
         """That test fails with this store, and passes with the right one."""
         self.assertTrue(self._passes(test, MemoryStore), f"{test} fails with the right store")
         self.assertFalse(self._passes(test, make_store), f"{test} passes with a wrong store")
 
-    def _passes(self, test: str, make_store: Callable[[StoreOptions], IStore]) -> bool:
+    def _passes(self, test: str, make_store: Callable[[StoreOptions], MemoryStore]) -> bool:
         class Case(self.contract, SynchronousTestCase):  # type: ignore[misc,name-defined]
-            def make_store(self, options: StoreOptions) -> IStore:
+            def make_store(self, options: StoreOptions) -> MemoryStore:
                 return make_store(options)
+
+            def reopen_store(self, store: MemoryStore, options: StoreOptions) -> MemoryStore:
+                again = make_store(options)
+                again._tree = getattr(store, "lasting", store._tree)
+                return again
+
+            def make_read_only_store(self) -> MemoryStore:
+                store = make_store(StoreOptions())
+                store.write_many([(WriteRequest(endpoint=parse("a.txt"), size=1), b"a")])
+                store.read_only = "it is a test"
+                return store
 
         result = TestResult()
         Case(test).run(result)

@@ -9,6 +9,7 @@ from homeftp.errors import Refusal, TooLarge
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorytree import Node
 from homeftp.testing.contract.limits import LimitsContract
 from tests.support.contracts import ControlCase
 
@@ -72,3 +73,22 @@ class LimitsControls(ControlCase):
                         raise TooLarge(message) from None
 
             self.assert_caught("test_file_size", Rough)
+
+    def test_other(self) -> None:
+        """Space below zero; files of other types that are shown; a read-only store that is changed."""
+
+        class Negative(MemoryStore):
+            def free_space(self) -> int | None:
+                return -1
+
+        class ShowsAll(MemoryStore):
+            def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
+                return node.entry(name)
+
+        class Writable(MemoryStore):
+            def _check_writable(self) -> None:
+                pass
+
+        self.assert_caught("test_free_space", Negative)
+        self.assert_caught("test_other_types_exist", ShowsAll)
+        self.assert_caught("test_read_only", Writable)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
+import attrs
+
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry, ListingPage
@@ -116,3 +118,37 @@ class ReadingControls(ControlCase):
                 return super().list(endpoint, False)
 
         self.assert_caught("test_interfaces", Other)
+
+    def test_wrong_answers(self) -> None:
+        """A root that does not exist; times that are lost; offsets and hashes that are wrong; directories that open."""
+
+        class NoRoot(MemoryStore):
+            def stat(self, endpoint: Endpoint) -> Entry | None:
+                return super().stat(endpoint) if endpoint.parts else None
+
+        class NoTime(MemoryStore):
+            def stat(self, endpoint: Endpoint) -> Entry | None:
+                found = super().stat(endpoint)
+                return found and attrs.evolve(found, mtime_us=0)
+
+        class FromTheStart(MemoryStore):
+            def open(self, endpoint: Endpoint) -> IOpenFile:
+                file = super().open(endpoint)
+                read = file.read
+                file.read = lambda offset, length: read(0, length)  # type: ignore[method-assign]
+                return file
+
+        class WrongHash(MemoryStore):
+            def open(self, endpoint: Endpoint) -> IOpenFile:
+                return BytesFile(attrs.evolve(super().open(endpoint).entry, hash="sha256:0"), b"")
+
+        class OpensAll(MemoryStore):
+            def open(self, endpoint: Endpoint) -> IOpenFile:
+                found = self.stat(endpoint)
+                return BytesFile(found, b"") if found and found.kind == "directory" else super().open(endpoint)
+
+        self.assert_caught("test_empty", NoRoot)
+        self.assert_caught("test_stat", NoTime)
+        self.assert_caught("test_read", FromTheStart)
+        self.assert_caught("test_hash", WrongHash)
+        self.assert_caught("test_open_refused", OpensAll)

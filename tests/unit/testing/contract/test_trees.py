@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Generator, Iterator
 
+import attrs
+
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Entry, ListingPage
+from homeftp.model import Entry, ListingPage, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.wording import into_itself
 from homeftp.testing.contract.trees import TreesContract
@@ -145,3 +147,12 @@ class TreesControls(ControlCase):
                 super()._make_directories(endpoint, actor, changed)  # type: ignore[arg-type]
 
         self.assert_caught("test_make_directory_refused", Over)
+
+    def test_plain_directories(self) -> None:
+        """Directories whose metadata is lost."""
+
+        class Plain(MemoryStore):
+            def make_directory(self, request: WriteRequest) -> Entry:
+                return super().make_directory(attrs.evolve(request, mode=None))
+
+        self.assert_caught("test_make_directory", Plain)

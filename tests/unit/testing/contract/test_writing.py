@@ -8,6 +8,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IUpload
 from homeftp.model import Entry, ResumePoint, WriteRequest
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorytree import MemoryTree
 from homeftp.testing.contract.writing import WritingContract
 from tests.support.contracts import ControlCase
 
@@ -71,3 +72,39 @@ class WritingControls(ControlCase):
         self.assert_caught("test_resume_something_else", AnyContent)
         self.assert_caught("test_resume_from_less", Anywhere)
         self.assert_caught("test_resume", Forever)
+
+    def test_wrong_places(self) -> None:
+        """Contents that are lost, stay what they were, replace directories, or are gone after a restart."""
+
+        class Forgets(MemoryStore):
+            def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
+                entry = super()._put(request, content, declared)
+                del self._tree.nodes[request.endpoint.parts]
+                return entry
+
+        class Keeps(MemoryStore):
+            def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
+                return self.stat(request.endpoint) or super()._put(request, content, declared)
+
+        class Over(MemoryStore):
+            def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
+                node = self._tree.nodes.get(request.endpoint.parts)
+                if request.endpoint.parts and node is not None and node.kind == "directory":
+                    del self._tree.nodes[request.endpoint.parts]
+                return super()._put(request, content, declared)
+
+        class SmallOnly(MemoryStore):
+            def upload(self, request: WriteRequest) -> IUpload:
+                return super().upload(attrs.evolve(request, size=request.size or 0))
+
+        class InMemoryOnly(MemoryStore):
+            @property
+            def lasting(self) -> MemoryTree:
+                """What a restart leaves."""
+                return MemoryStore()._tree
+
+        self.assert_caught("test_write", Forgets)
+        self.assert_caught("test_replace", Keeps)
+        self.assert_caught("test_kinds", Over)
+        self.assert_caught("test_unknown_size", SmallOnly)
+        self.assert_caught("test_durable", InMemoryOnly)
