@@ -1,10 +1,10 @@
-"""Dispatchers from elsewhere: found by name, and loaded only when the owner named them.
+"""Dispatchers of third parties: found by name, and imported only when the owner named them.
 
-The request type WORDCOUNT is answered by the module `wordcount`, either on
-the path of `homeftp.plugins` or in a plugin folder. So nothing that is merely
-installed is ever run, and a file's name says what it answers. Twisted's
-`getPlugins` is not used: it imports every module that it finds, and only logs
-the one that fails.
+The module `wordcount` answers the request type WORDCOUNT; it is either on the
+path of `homeftp.plugins` or in a plugin folder. So the server runs nothing
+that is merely installed, and the name of a file says what it answers.
+Twisted's `getPlugins` is not used: it imports every module that it finds, and
+only logs the one that fails.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def enabled(names: Iterable[str], plugin_dirs: Sequence[str], taken: Iterable[st
     loaded: dict[str, IDispatcher] = {}
     for name in names:
         if (name in taken or name in RESERVED_TYPES) and not plugins.places(name.lower(), plugin_dirs):
-            raise OperatorError(f"--dispatcher {name}: every server answers {name}, without being told: leave this out")
+            raise OperatorError(f"--dispatcher {name}: {name} is built in: remove this option")
         path = _find(name, plugin_dirs)
         if name in loaded:
-            raise OperatorError(f"--dispatcher names {name} twice: once is enough for {path}")
+            raise OperatorError(f"--dispatcher names {name} twice: remove one of the two")
         if name in RESERVED_TYPES:
-            raise OperatorError(f"{path} claims {name}, which belongs to the session itself: give it another name")
+            raise OperatorError(f"{path} claims {name}, which is reserved for the session: use another name")
         if name in taken:
-            raise OperatorError(f"{path} claims {name}, which is built in: give it another name")
+            raise OperatorError(f"{path} claims {name}, which is built in: use another name")
         loaded[name] = _dispatcher(name, path)
     return list(loaded.values())
 
@@ -45,10 +45,10 @@ def _find(name: str, plugin_dirs: Sequence[str]) -> str:
     """The one file that answers `name`."""
     for folder in plugin_dirs:
         if not os.path.isdir(folder):
-            raise OperatorError(f"--plugin-dir {folder} is no folder")
+            raise OperatorError(f"--plugin-dir {folder} is not a folder")
     module = name.lower()
     if not module.isidentifier() or name != name.upper():
-        raise OperatorError(f"--dispatcher {name}: a request type has capital letters, digits and _ only")
+        raise OperatorError(f"--dispatcher {name}: a request type may contain only capital letters, digits and _")
     found = plugins.places(module, plugin_dirs)
     if not found:
         raise OperatorError(

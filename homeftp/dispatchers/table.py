@@ -72,9 +72,9 @@ class Table:
     def _add(self, dispatcher: IDispatcher) -> None:
         name = dispatcher.request_type
         if not isinstance(name, str) or not _NAME.match(name):
-            raise OperatorError(f"{name!r} is no request_type: use capital letters, digits and _, at most 64")
+            raise OperatorError(f"{name!r} is not a request_type: use capital letters, digits and _, at most 64")
         if name in RESERVED_TYPES:
-            raise OperatorError(f"{name} belongs to the session itself: no dispatcher may claim it")
+            raise OperatorError(f"{name} is reserved for the session: no dispatcher may claim it")
         if name in self._by_type:
             raise OperatorError(f"two dispatchers claim {name}")
         self._by_type[name] = dispatcher

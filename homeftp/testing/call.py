@@ -1,11 +1,10 @@
-"""For authors of dispatchers: call one as the server would, without a socket, a thread or a server.
+"""For authors of dispatchers: call one as the server does, without a socket, a thread or a disk.
 
     answer = call(WordCount(), {"rel_endpoint": "a.txt"}, files={"a.txt": b"two words"})
     assert answer.status == 0
 
-The body is decoded, the files are in a real store (in memory, or the one that
-is passed), and the answer comes through a real resolution and the real codec:
-what passes here passes on the wire.
+The body is decoded, the files are in a store in memory, and the answer passes
+through the server's resolution and codec: what works here works on the wire.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from homeftp.accounts.realm import Account
 from homeftp.config import MAX_RESPONSE_LINE
 from homeftp.dispatchers.table import Request, Table
 from homeftp.endpoint import ROOT, parse
@@ -38,7 +36,7 @@ __all__ = ["CallResult", "call"]
 
 @attrs.frozen
 class CallResult:
-    """What a client would have got."""
+    """What a client would receive."""
 
     status: int
     message: str
@@ -48,9 +46,9 @@ class CallResult:
     interim: tuple[tuple[dict[str, Any], bytes], ...] = ()
     """The body and the payload of each answer before the last (`more`)."""
     files: Mapping[str, bytes] = attrs.field(factory=dict)
-    """What the store holds afterwards, by endpoint."""
+    """The contents of the store afterwards, by endpoint."""
     raised: BaseException | None = None
-    """What the dispatcher raised and is no refusal: a bug. A server logs it, and its client learns no more than 50."""
+    """What the dispatcher raised that is no refusal: a bug. A server logs it, and its client gets status 50."""
 
 
 def call(
@@ -62,22 +60,23 @@ def call(
     account: str = "tester",
     store: IStore | None = None,
 ) -> CallResult:
-    """The answer of `dispatcher` to one request of an account that sees `files` in `store`, or else in memory.
+    """The answer of `dispatcher` to one request of `account`, whose store holds `files`.
 
-    Raises AssertionError when a dispatcher waits for something that nobody
-    here will bring, such as a timer, `zope.interface.Invalid` when it is
-    incomplete, and what a payload raised: a server would break the connection.
+    `store` is a new `MemoryStore` unless one is given; call again with the
+    same store to send a second request. Raises AssertionError when a
+    dispatcher waits for something that does not come here, such as a timer,
+    `zope.interface.Invalid` when it is incomplete, and what a payload raised:
+    a server would break the connection.
     """
     verifyObject(IDispatcher, dispatcher)
     table = Table([dispatcher])
     watched = _Watched(dispatcher)
     written = _Written()
     store = MemoryStore(StoreOptions(similar_names=True)) if store is None else store
-    _lay(store, files or {})
+    _write_files(store, files or {})
     line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
-    _answer(table, watched, line, payload, Account(account, store), written)
-    left = _holds(store)
-    return attrs.evolve(_read(bytes(written.data)), files=left, raised=watched.raised)
+    _answer(table, watched, line, payload, account, store, written)
+    return attrs.evolve(_read(bytes(written.data)), files=_contents(store), raised=watched.raised)
 
 
 @implementer(IDispatcher)
@@ -102,7 +101,7 @@ class _Watched:
 
 
 class _Written:
-    """Collects what would go to the client."""
+    """Collects what would be sent to the client."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -117,7 +116,9 @@ class _Written:
         raise AssertionError("nothing here is ever full")
 
 
-def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, account: Account, written: _Written) -> None:
+def _answer(
+    table: Table, watched: _Watched, line: bytes, payload: bytes, account: str, store: IStore, written: _Written
+) -> None:
     broken: list[Failure] = []
     ended: list[object] = []
     outlet = OutputBuffer(written, paused=lambda: None, resumed=lambda: None, failed=broken.append)
@@ -129,8 +130,8 @@ def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, accoun
         resolution.resolve(refusal.status, refusal.message)
     else:
         workers = InlineWorkers()
-        files = FilesFactory(workers, MemoryBudget()).files(account.store)
-        request = Request(watched.request_type, decoded, WholePayload(payload), account.name, files, workers)
+        files = FilesFactory(workers, MemoryBudget()).files(store)
+        request = Request(watched.request_type, decoded, WholePayload(payload), account, files, workers)
         table.dispatch(watched, request, resolution).addCallback(ended.append)
         assert ended, f"the dispatcher of {watched.request_type} still waits for something"
     streaming = None if broken else resolution.write_answer()
@@ -141,24 +142,25 @@ def _answer(table: Table, watched: _Watched, line: bytes, payload: bytes, accoun
         broken[0].raiseException()
 
 
-def _lay(store: IStore, files: Mapping[str, bytes]) -> None:
-    requests = [(WriteRequest(endpoint=parse(path), size=len(content)), content) for path, content in files.items()]
+def _write_files(store: IStore, files: Mapping[str, bytes]) -> None:
+    requests = [(WriteRequest(endpoint=parse(name), size=len(content)), content) for name, content in files.items()]
     for result in store.write_many(requests):
         if isinstance(result, Exception):
             raise result
 
 
-def _holds(store: IStore) -> dict[str, bytes]:
-    entries = [entry for page in store.list(ROOT, True) for entry in page.entries if entry.kind == "file"]
-    return {entry.name: _content(store, entry.name) for entry in entries}
-
-
-def _content(store: IStore, path: str) -> bytes:
-    file = store.open(parse(path))
-    try:
-        return file.read(0, file.entry.size)
-    finally:
-        file.close()
+def _contents(store: IStore) -> dict[str, bytes]:
+    endpoints = [
+        parse(entry.name) for page in store.list(ROOT, recursive=True) for entry in page.entries if entry.kind == "file"
+    ]
+    contents = {}
+    for endpoint in endpoints:
+        file = store.open(endpoint)
+        try:
+            contents[str(endpoint)] = file.read(0, file.entry.size)
+        finally:
+            file.close()
+    return contents
 
 
 def _read(data: bytes) -> CallResult:

@@ -105,11 +105,11 @@ class EnabledTests(SynchronousTestCase):
     def test_built_in(self) -> None:
         """A type that every server answers needs no file, and is not said to lack one."""
         for name in ("GET", "HELLO"):
-            self.assertIn(f"every server answers {name}", self.fault(name, taken=("GET",)))
+            self.assertIn(f"{name} is built in", self.fault(name, taken=("GET",)))
 
     def test_no_folder(self) -> None:
         """A plugin folder that is not there is an error."""
-        self.assertIn("no folder", self.fault(folders=[os.path.join(self.folder, "nowhere")]))
+        self.assertIn("not a folder", self.fault(folders=[os.path.join(self.folder, "nowhere")]))
 
     def test_bad_names(self) -> None:
         """A name is no way to other files."""

@@ -9,7 +9,7 @@ from homeftp.wire.messages import NoBody
 
 @implementer(IPayload)
 class Capitals:
-    """A payload made of another: a piece is read when a piece is wanted."""
+    """A payload made of another: each read of it reads one piece."""
 
     def __init__(self, source: IPayload) -> None:
         self.size = source.size

@@ -8,21 +8,21 @@ from homeftp.testing import call
 
 class WordCountTests(TestCase):
     def test_words(self) -> None:
-        """Words are what stands between spaces and ends of lines."""
+        """Words are separated by spaces and line ends."""
         answer = call(wordcount, {"rel_endpoint": "a.txt"}, files={"a.txt": b"two  words\n"})
         self.assertEqual((answer.status, answer.body), (0, {"words": 2}), answer.raised)
 
     def test_absent(self) -> None:
-        """What is not there is answered 40, without a line of our own for it."""
+        """A missing file is answered 40, without a line of our own."""
         self.assertEqual(call(wordcount, {"rel_endpoint": "a.txt"}).status, 40)
 
     def test_too_large(self) -> None:
-        """A file that is too large to be held in memory is refused with 22."""
+        """A file over the limit is refused with 22."""
         files = {"large.txt": b"word " * 300_000}
         self.assertEqual(call(wordcount, {"rel_endpoint": "large.txt"}, files=files).status, 22)
 
     def test_no_endpoint(self) -> None:
-        """A body without rel_endpoint is refused with 20 before our code is reached."""
+        """A body without rel_endpoint is refused with 20 before our code is called."""
         answer = call(wordcount, {})
         self.assertEqual(answer.status, 20)
         self.assertIn("rel_endpoint", answer.message)
