@@ -14,7 +14,7 @@ from homeftp.store.local.writes.upload import LocalUpload
 from tests.support.stores import StoreCase, put_of
 
 CONTENT = os.urandom(3 * MIB - 1) + b"."
-"""Ends with what chance must not choose: with an x for its last byte it is another file."""
+"""The last byte is fixed: a test replaces it by an x."""
 
 
 HALF = 2 * MIB
@@ -24,12 +24,12 @@ class VersionsCase(StoreCase):
     """A store whose versions are examined."""
 
     def versions(self, store: LocalStore, name: str = "") -> list[Version]:
-        """Those at an endpoint and beneath it."""
+        """The versions at an endpoint and below it."""
         endpoint = parse(name) if name else ROOT
         return [version for page in store.versions(endpoint) for version in page]
 
-    def kept(self) -> dict[str, bytes]:
-        """The files in our own folder of versions, and what they hold."""
+    def archived(self) -> dict[str, bytes]:
+        """The files in the version folder, and their contents."""
         found = {}
         top = self.path(".homeftp/versions")
         for folder, _, names in os.walk(top):
@@ -39,16 +39,16 @@ class VersionsCase(StoreCase):
                     found[os.path.relpath(path, top)] = file.read()
         return found
 
-    def held(self) -> list[bytes]:
-        """What versions there are on the disk, whatever they are called."""
-        return sorted(self.kept().values())
+    def contents(self) -> list[bytes]:
+        """The contents of all versions on the disk."""
+        return sorted(self.archived().values())
 
 
 class PartialCase(StoreCase):
     """A store with an upload that was interrupted."""
 
     def cut(self, store: LocalStore, size: int = HALF, **changes: object) -> WriteRequest:
-        """Begin to put CONTENT, and break off when so much of it has arrived."""
+        """Upload the first bytes of CONTENT, and suspend."""
         put, content = put_of("a/file", CONTENT, **changes)
         upload = store.upload(put)
         upload.write(content[:size])
@@ -56,11 +56,11 @@ class PartialCase(StoreCase):
         return put
 
     def arrived(self, store: LocalStore, put: WriteRequest) -> ResumePoint | None:
-        """What may be gone on with."""
+        """Where the upload can be resumed."""
         return store.resume_point(put.endpoint, put.hash, put.size, put.mtime_us)
 
-    def go_on(self, store: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
-        """Go on from an offset."""
+    def resume(self, store: LocalStore, offset: int, content: bytes = CONTENT, **changes: object) -> LocalUpload:
+        """Resume at an offset, and write the rest."""
         put, _ = put_of("a/file", CONTENT, offset=offset, **changes)
         upload = store.upload(put)
         self.addCleanup(upload.abort)
@@ -70,7 +70,7 @@ class PartialCase(StoreCase):
         return upload
 
     def file(self) -> str:
-        """The path of the one fragment."""
+        """The path of the only partial upload."""
         (name,) = (name for name in self.left() if not name.endswith(SUFFIX.decode()))
         return self.path(f".homeftp/partial/{name}")
 
@@ -79,7 +79,7 @@ class SpaceCase(StoreCase):
     """A store with little space."""
 
     def used(self) -> int:
-        """What all files in the root take up, in whole blocks; one with two names once."""
+        """The space of all files in the root, in whole blocks; a file with two names counts once."""
         block = os.statvfs(self.root).f_frsize
         found = {}
         for folder, _, names in os.walk(self.root):
@@ -90,7 +90,7 @@ class SpaceCase(StoreCase):
         return sum(found.values())
 
     def counted(self, quota: int, **settings: Any) -> LocalStore:
-        """A share with a quota, once it knows what it holds."""
+        """A store with a quota that has counted its files."""
         store = self.store(quota=quota, **settings)
         store.maintain()
         return store
@@ -99,20 +99,27 @@ class SpaceCase(StoreCase):
 class MoveCase(StoreCase):
     """A store whose tree is examined."""
 
-    def remove(self, store: LocalStore, name: str, if_hash: str | None = None, recursive: bool = False) -> int:
-        """Remove to the end; how many are gone."""
-        return sum(store.remove(parse(name), if_hash, recursive))
+    def remove(self, store: LocalStore, name: str, precondition: str | None = None, recursive: bool = False) -> int:
+        """Remove completely; returns the number of removed entries."""
+        return sum(store.remove(parse(name), precondition, recursive))
 
-    def move(self, store: LocalStore, name: str, to: str, if_hash: str | None = None, if_to: str | None = None) -> Any:
+    def move(
+        self,
+        store: LocalStore,
+        name: str,
+        to: str,
+        precondition: str | None = None,
+        target_precondition: str | None = None,
+    ) -> Any:
         """Move it."""
-        return store.move(parse(name), parse(to), if_hash, if_to)
+        return store.move(parse(name), parse(to), precondition, target_precondition)
 
     def versions(self, store: LocalStore) -> list[str]:
         """The endpoints that have versions."""
         return sorted(version.name for page in store.versions(ROOT) for version in page)
 
     def files(self) -> list[str]:
-        """What is shared, by its path."""
+        """The paths of all files and directories in the root."""
         found = []
         for folder, folders, names in os.walk(self.root):
             if ".homeftp" in folders:

@@ -16,7 +16,7 @@ class CaseInsensitiveDiskTests(StoreCase):
     """An NTFS disk that ignores case."""
 
     def test_no_silent_overwrite(self) -> None:
-        """Nothing is replaced there under a name that differs in case only: it is refused, and the file stands."""
+        """A name that differs only in case from an existing file is refused, and the file stays."""
         needs.root()
         needs.device("/dev/fuse")
         image = f"{self.root}.img"

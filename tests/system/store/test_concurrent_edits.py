@@ -21,7 +21,7 @@ READINGS = 20_000 if LONG else 1000
 
 
 OFTEN = READINGS // 20
-"""How many must end well, and how many be refused."""
+"""How many readings must succeed, and how many be refused."""
 
 
 SECONDS = 120.0
@@ -41,7 +41,7 @@ Reading = Callable[[LocalStore], "str | None"]
 
 
 def read_in_pieces(store: LocalStore) -> str | None:
-    """As a large file is sent: piece by piece, and at the end it is said whether that was one file."""
+    """Read in pieces and verify, as a large file is sent."""
     file = store.open(parse("file"))
     try:
         content = b"".join(file.read(offset, PIECE) for offset in range(0, file.entry.size, PIECE))
@@ -53,7 +53,7 @@ def read_in_pieces(store: LocalStore) -> str | None:
 
 
 def read_at_once(store: LocalStore) -> str | None:
-    """As many small files are sent."""
+    """Read at once, as small files are sent."""
     (file,) = store.open_many([parse("file")], inline=2**24)
     if isinstance(file, Exception):
         raise file
@@ -62,7 +62,7 @@ def read_at_once(store: LocalStore) -> str | None:
 
 
 def hash_only(store: LocalStore) -> str | None:
-    """As it is compared."""
+    """Hash only, as files are compared."""
     file = store.open(parse("file"))
     try:
         for _ in file.hash_steps():
@@ -73,7 +73,7 @@ def hash_only(store: LocalStore) -> str | None:
 
 
 def look(store: LocalStore) -> str | None:
-    """As it is listed, with the hash that is known."""
+    """Stat, with the hash that is known."""
     found = store.stat(parse("file"))
     return None if found is None else found.hash
 
@@ -82,7 +82,7 @@ READINGS_OF: tuple[Reading, ...] = (read_in_pieces, read_at_once, hash_only, loo
 
 
 class Editor(Thread):
-    """Somebody who edits the file in all the ways in which programs do, and remembers each content that it ever had."""
+    """Edits the file in all the ways in which programs do, and remembers every content that it had."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Editor(Thread):
         self._replace()
 
     def run(self) -> None:
-        """Edit until it is over, in haste at times and slowly at others."""
+        """Edit until it is over, sometimes quickly and sometimes slowly."""
         ways = [self._replace, self._overwrite, self._in_place, self._append, self._shorten]
         while not self.over.is_set():
             self._chance.choice(ways)()
@@ -139,7 +139,7 @@ class EditTests(StoreCase):
     """Many readers and one editor."""
 
     def race(self) -> tuple[int, int, list[str]]:
-        """How many readings ended well, how many were refused, and what came out that never was the file's content.
+        """The number of successful and refused readings, and every result that never was the file's content.
 
         It goes on until there were many of both, however seldom the editor has its turn.
         """
@@ -179,12 +179,12 @@ class EditTests(StoreCase):
         return well, refused, wrong
 
     def test_race(self) -> None:
-        """What comes out is the content of one moment, with its hash, or it is refused (44)."""
+        """A reading is the content of one moment, with its hash, or it is refused (44)."""
         well, refused, wrong = self.race()
         self.assertEqual(wrong, [])
         self.assertGreaterEqual(min(well, refused), OFTEN)
 
     def test_control(self) -> None:
-        """Whoever does not look whether it has changed is caught with a mixture."""
+        """Without the check for changes a mixture of contents is noticed."""
         with patch.object(reading, "same_content", lambda *_: True):
             self.assertNotEqual(self.race()[2], [])

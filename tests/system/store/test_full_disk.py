@@ -32,7 +32,7 @@ class FullDiskTests(SpaceCase):
         return found.f_bavail * found.f_frsize
 
     def test_full(self) -> None:
-        """What does not fit is refused, saying what is needed and free; all is given back, and the next is taken."""
+        """A file that does not fit is refused with what is needed and free, and the next one is accepted."""
         self.mounted("size=1m")
         store = self.store()
         self.put(store, "old", b"old")
@@ -45,7 +45,7 @@ class FullDiskTests(SpaceCase):
         self.put(store, "new", bytes(50_000))
 
     def test_reserve(self) -> None:
-        """A hundredth of the disk stays free: what lets people in and out has to be written down somewhere."""
+        """A hundredth of the disk stays free for the server's own state."""
         self.mounted("size=20m")
         store = self.store()
         for size in (MIB, 4096):
@@ -55,8 +55,8 @@ class FullDiskTests(SpaceCase):
         self.assertGreaterEqual(self.free(), 20 * MIB // 100)
         self.assertLess(self.free(), 20 * MIB // 50, "the control: the rest is used")
 
-    def test_promised(self) -> None:
-        """Two large files at once do not both get the room that is there for one."""
+    def test_two_uploads(self) -> None:
+        """Two uploads at once do not both get the space for one."""
         self.mounted("size=10m")
         store = self.store()
         first = store.upload(put_of("a", bytes(6 * MIB))[0])
@@ -67,11 +67,11 @@ class FullDiskTests(SpaceCase):
         first.commit()
         store.upload(put_of("b", bytes(3 * MIB))[0]).abort()
 
-    def test_says_so_late(self) -> None:
-        """A disk that finds out while it writes that it is full: what is old goes, and the write is done once more."""
+    def test_full_during_write(self) -> None:
+        """If the disk is full during a write, old versions are removed and the write is repeated."""
 
         class Late(System):
-            """Takes half of a write, and then nothing, until something has been removed."""
+            """Accepts half of a write, and then nothing until a file is removed."""
 
             full = False
 
@@ -97,7 +97,7 @@ class FullDiskTests(SpaceCase):
         return sum(len(names) for _, _, names in os.walk(self.path(".homeftp/versions")))
 
     def test_names(self) -> None:
-        """A disk that can hold no more files says so, holds what it held, and takes the next when there is room."""
+        """A disk without free inodes refuses new files, keeps the old ones, and accepts new ones later."""
         self.mounted("size=10m", "nr_inodes=30")
         store = self.store()
         number = 0
@@ -123,38 +123,38 @@ class VersionDiskTests(VersionsCase):
         subprocess.run([needs.program("mount"), "-t", "tmpfs", "-o", ",".join(options), "tmpfs", where], check=True)
         self.addCleanup(subprocess.run, [needs.program("umount"), "--lazy", where], check=True)
 
-    def test_given_up_for_new_files(self) -> None:
-        """On a full disk the oldest versions go before a PUSH is refused, no more of them than it takes."""
+    def test_evicted_for_new_files(self) -> None:
+        """On a full disk the oldest versions are removed before a write is refused, no more than needed."""
         self.mounted(self.root, "size=1m")
         store = self.store(retention=Retention(percent=100))
         for number in range(4):
             self.put(store, f"{number}", bytes([65 + number]) * 100_000)
             self.put(store, f"{number}", b"small")
-        self.assertEqual(len(self.held()), 4, "the control: there is room for them")
+        self.assertEqual(len(self.contents()), 4, "the control: they fit")
         self.stream(store, "large", b"x" * 700_000)
-        self.assertEqual([content[:1] for content in self.held()], [b"C", b"D"])
+        self.assertEqual([content[:1] for content in self.contents()], [b"C", b"D"])
         with self.assertRaisesRegex(NoSpace, "needs 901.* are free"):
             self.stream(store, "larger", b"x" * 900_000)
-        self.assertEqual([content[:1] for content in self.held()], [b"C", b"D"], "all of them would not be enough")
+        self.assertEqual([content[:1] for content in self.contents()], [b"C", b"D"], "all of them would not be enough")
 
-    def test_given_up_for_names(self) -> None:
-        """Where no more files can be, versions go as well."""
+    def test_evicted_for_inodes(self) -> None:
+        """Versions are removed for free inodes too."""
         self.mounted(self.root, "size=1m", "nr_inodes=60")
         store = self.store(retention=Retention(percent=100))
         for number in range(20):
             self.put(store, "file", b"%d" % number)
         for number in range(30):
             self.put(store, f"{number}", b"new")
-        self.assertLess(len(self.held()), 19)
+        self.assertLess(len(self.contents()), 19)
 
     def test_another_disk(self) -> None:
-        """What is on a disk that is mounted inside the share has its versions there, and the next start knows."""
+        """Files on a disk that is mounted inside the root have their versions there, and the next start knows it."""
         self.mounted(self.path("disk"), "size=1m")
         store = self.store()
         for name in ("disk/a/file.txt", "here.txt"):
             for content in (b"one", b"two", b"three"):
                 self.put(store, name, content)
-        self.assertEqual(self.held(), [b"one", b"two"], "those of the other one")
+        self.assertEqual(self.contents(), [b"one", b"two"], "those of the other one")
         self.assertEqual(len(list(os.scandir(self.path("disk/.homeftp/versions")))), 1)
         self.assertEqual(sorted({v.name for v in self.versions(store)}), ["disk/a/file.txt", "here.txt"])
         self.assertEqual([v.name for v in self.versions(store, "disk")], ["a/file.txt"] * 2)
@@ -167,8 +167,8 @@ class VersionDiskTests(VersionsCase):
         listed = [entry.name for page in store.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["disk", "disk/a", "disk/a/file.txt", "here.txt"])
 
-    def test_disk_is_not_there(self) -> None:
-        """A disk that is not mounted any more has none, and keeps nothing from being done."""
+    def test_not_mounted(self) -> None:
+        """A disk that is no longer mounted has no versions, and prevents nothing."""
         where = self.path("disk")
         self.mounted(where, "size=1m")
         store = self.store()

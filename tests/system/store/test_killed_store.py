@@ -27,7 +27,7 @@ class KillTests(StoreCase):
         return found
 
     def works(self, call: Callable[[Endpoint], None], name: str) -> bool:
-        """Whether a verb is carried out."""
+        """Whether an operation succeeds."""
         try:
             call(parse(name))
         except Refusal:
@@ -35,7 +35,7 @@ class KillTests(StoreCase):
         return True
 
     def test_killed(self) -> None:
-        """kill -9 in the middle of a large file leaves the old one."""
+        """After kill -9 in the middle of an upload the old content is there."""
         self.lay("file.txt", b"old")
         code = (
             "import os, sys, signal\n"
@@ -44,8 +44,8 @@ class KillTests(StoreCase):
             "from homeftp.model import WriteRequest\n"
             "from homeftp.endpoint import parse\n"
             "store = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
-            "incoming = store.upload(WriteRequest(endpoint=parse('file.txt'), size=10))\n"
-            "incoming.write(b'n' * 10)\n"
+            "upload = store.upload(WriteRequest(endpoint=parse('file.txt'), size=10))\n"
+            "upload.write(b'n' * 10)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         state = os.path.join(os.path.dirname(self.root), "killed.sqlite")

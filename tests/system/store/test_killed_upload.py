@@ -17,19 +17,19 @@ class KillTests(PartialCase):
     """A process that is killed."""
 
     def test_killed(self) -> None:
-        """After kill -9 what the last checkpoint said is there to go on from."""
+        """After kill -9 an upload can be resumed at its last checkpoint."""
         code = (
             "import os, sys, signal\n"
             "from homeftp.hashing.hashcache import HashCache\n"
             "from homeftp.store.local.store import LocalStore\n"
             "from homeftp.model import WriteRequest\n"
             "from homeftp.endpoint import parse\n"
-            "share = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
+            "store = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
             f"request = WriteRequest(endpoint=parse('a/file'), size={len(CONTENT)}, mtime_us={LONG_AGO})\n"
-            "incoming = share.upload(request)\n"
+            "upload = store.upload(request)\n"
             "data = sys.stdin.buffer.read()\n"
             "for start in range(0, len(data), 2 ** 16):\n"
-            "    incoming.write(data[start : start + 2 ** 16])\n"
+            "    upload.write(data[start : start + 2 ** 16])\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
@@ -40,4 +40,4 @@ class KillTests(PartialCase):
         store = self.store()
         found = store.resume_point(parse("a/file"), None, len(CONTENT), LONG_AGO)
         self.assertEqual(found, ResumePoint(RESUMABLE, sha(CONTENT[:RESUMABLE])))
-        self.assertEqual(self.go_on(store, RESUMABLE).commit().hash, sha(CONTENT))
+        self.assertEqual(self.resume(store, RESUMABLE).commit().hash, sha(CONTENT))

@@ -14,7 +14,7 @@ from tests.support.stores import StoreCase, put_of
 
 
 def _environment() -> dict[str, str]:
-    """For a program that imports what this one imports."""
+    """The environment of a program that imports the same modules."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
@@ -22,7 +22,7 @@ class LockTests(StoreCase):
     """Two processes."""
 
     def refused(self) -> str:
-        """What keeps the root from being shared."""
+        """Why the root cannot be opened."""
         with self.assertRaises(OperatorError) as caught:
             self.store()
         message = str(caught.exception)
@@ -31,15 +31,15 @@ class LockTests(StoreCase):
         return message
 
     def test_lock_ends_with_the_process(self) -> None:
-        """A server that was killed leaves no lock behind."""
+        """A server that is killed leaves no lock behind."""
         code = (
             "import os, sys, signal\n"
             "from homeftp.hashing.hashcache import HashCache\n"
             "from homeftp.store.local.store import LocalStore\n"
             "from homeftp.model import WriteRequest\n"
             "from homeftp.endpoint import parse\n"
-            "share = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
-            "share.upload(WriteRequest(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
+            "store = LocalStore(sys.argv[1], HashCache(sys.argv[2]))\n"
+            "store.upload(WriteRequest(endpoint=parse('large'), size=10)).write(b'x' * 5)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         state = os.path.join(os.path.dirname(self.root), "killed.sqlite")
@@ -61,7 +61,7 @@ class ReadOnlyTests(StoreCase):
         self.addCleanup(subprocess.run, [umount, "--lazy", self.root], check=True)
 
     def test_read_only(self) -> None:
-        """On a disk that is mounted read-only everything can be read, and what would change something says why not."""
+        """On a read-only mount everything can be read, and every change is refused with the reason."""
         for there_before in (False, True):
             self.mounted()
             self.lay("file.txt", b"content")

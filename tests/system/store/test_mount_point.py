@@ -17,7 +17,7 @@ class MountPointTests(MoveCase):
     """A mount point."""
 
     def test_mounted(self) -> None:
-        """So does one in which another disk is mounted; and the mounted one itself, and what is to be moved."""
+        """A directory in which another disk is mounted is neither removed nor moved, and neither is the mount point."""
         needs.root()
         self.lay("d/e/file.txt")
         os.mkdir(self.path("d/disk"))

@@ -65,7 +65,7 @@ class PowerCutTests(SynchronousTestCase):
         return Report(**json.loads(done.stdout))
 
     def holds(self, system: str) -> None:
-        """The share, on this file system."""
+        """The local store, on this file system."""
         for report in self.attempts(*((system, "right", seed, _STATES) for seed in _SEEDS)):
             self.assertEqual(report.refusals, [])
             self.assertEqual(report.bad, 0, "\n".join(["", *report.faults]))
@@ -115,7 +115,7 @@ class PowerCutTests(SynchronousTestCase):
         self.notices("forgetful")
 
     def test_control_shared_name(self) -> None:
-        """Drafts that share one name are noticed."""
+        """Temp files that share one name are noticed."""
         self.notices("shared-name")
 
 
@@ -132,7 +132,7 @@ class VerdictTests(SynchronousTestCase):
     """What the verdict says of a folder; nothing is mounted."""
 
     def setUp(self) -> None:
-        """A share, into which `a` was put three times; the last time there was no answer."""
+        """A root into which `a` was written three times; the last write was not acknowledged."""
         self.root = self.mktemp()
         os.makedirs(os.path.join(self.root, ".homeftp", "incoming"))
         self.length = 0
@@ -145,7 +145,7 @@ class VerdictTests(SynchronousTestCase):
                 self.history.acknowledge(version)
 
     def lay(self, name: str, content: bytes) -> None:
-        """A file in the share."""
+        """A file in the root."""
         path = os.path.join(self.root, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:

@@ -14,15 +14,15 @@ SHORT = "HOMEFT~1"
 
 
 class ShortNameTests(StoreCase):
-    """B9: a share on a stick or a disk that Windows has written to."""
+    """B9: a root on a disk that Windows has written to."""
 
     def setUp(self) -> None:
-        """A root on NTFS, where our own folder has its short name."""
+        """A root on NTFS, where the metadata directory has a short name."""
         super().setUp()
         held(self, ntfs(self.root))
 
     def test_short_name(self) -> None:
-        """Nobody reaches our own folder by its short name: nothing is seen in it, and nothing replaced."""
+        """No client reaches the metadata directory by its short name."""
         store = self.store()
         own = self.path(".homeftp")
         os.setxattr(own, "system.ntfs_dos_name", SHORT.encode())

@@ -45,23 +45,23 @@ SECONDS = 60.0
 """At most; where there is time for all of it, as long as that."""
 
 OFTEN = 10
-"""Times that each state is to be met by each verb at each position."""
+"""How often each operation must meet each state at each position."""
 
 FEW_VERSIONS = Retention(percent=None, size=64 * 4096)
-"""What is replaced so often would have so many that to list them takes all the time."""
+"""Excluded: listing the many versions of a file that is replaced all the time takes too long."""
 
 SWITCH_SECONDS = 1e-5
-"""After which a thread must let another have its turn: those that call the kernel often would seldom have one."""
+"""Seconds after which a thread yields: those that call the kernel often would rarely get a turn."""
 
 UNMOVED = {
     *((verb, "leaf") for verb in ("list_tree", "make_directory", "remove", "move")),
     *(("list_versions", handle) for handle in POSITIONS),
 }
-"""What does not care whether a directory that it uses holds a link, or is one."""
+"""Operations that do not notice a link in a directory that they use."""
 
 
 class Race:
-    """One thread for each verb, all against one swapper."""
+    """One thread for each operation, all against one swapper."""
 
     def __init__(self, store: LocalStore, verbs: Mapping[str, Verb], positions: Mapping[str, Position]) -> None:
         self._store = store
@@ -69,14 +69,14 @@ class Race:
         self._positions = positions
         self._over = Event()
         self.count: Counter[tuple[str, str, str]] = Counter()
-        """Of attempts: the verb, the position, and what became of it."""
+        """The number of attempts by operation, position and outcome."""
         self.escaped: set[tuple[str, str]] = set()
-        """The verb and the position where somebody saw the outside."""
+        """The operations and positions that saw the outside."""
         self.broken: list[BaseException] = []
-        """What is no refusal."""
+        """Exceptions that are no refusals."""
 
     def run(self, enough: Callable[[], bool]) -> None:
-        """Until it is enough, or time is up."""
+        """Run until it is enough, or time is up."""
         interval = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
@@ -133,7 +133,7 @@ def _often_enough(verbs: Iterable[str]) -> Callable[[Race], bool]:
 
 
 class SwapCase(SynchronousTestCase):
-    """A share, an outside, and somebody who exchanges parts of the one with links to the other."""
+    """A root, a folder outside, and a swapper that exchanges directories of the root with links to the outside."""
 
     def setUp(self) -> None:
         """Make the folders."""
@@ -146,7 +146,7 @@ class SwapCase(SynchronousTestCase):
         self.lay()
 
     def lay(self) -> None:
-        """Lay both anew: who writes among exchanges may leave the link where the file was."""
+        """Create both again: a write between two exchanges may leave the link in place of the file."""
         base = tempfile.mkdtemp(dir=self.base)
         self.root, self.outside = os.path.join(base, "root"), os.path.join(base, "outside")
         lay(self.root, self.outside)
@@ -159,7 +159,7 @@ class SwapCase(SynchronousTestCase):
         positions: Mapping[str, Position] = POSITIONS,
         enough: Callable[[Race], bool] = lambda _: False,
     ) -> Race:
-        """Let them race; the swapper has ended, and all is in its place again, when this returns."""
+        """Run the race; when this returns the swapper has ended and everything is in its place."""
         store = LocalStore(self.root, self.index, system=system, retention=FEW_VERSIONS)
         race = Race(store, verbs, positions)
         names = [position.swapped for position in positions.values()]
@@ -181,10 +181,10 @@ class SwapCase(SynchronousTestCase):
 
 
 class RaceTests(SwapCase):
-    """Nobody sees the outside, nobody changes it, and both states were met by everyone."""
+    """No operation sees or changes the outside, and every operation met both states."""
 
     def check(self, system: System) -> None:
-        """All verbs, some side by side; one after the other where there is time."""
+        """All operations, some at the same time."""
         counts: Counter[tuple[str, str, str]] = Counter()
         for verbs in [{name: verb} for name, verb in VERBS.items()] if LONG else [READING, WRITING]:
             self.lay()
@@ -199,7 +199,7 @@ class RaceTests(SwapCase):
             self.assertEqual((counts[verb, handle, "a link"], counts[verb, handle, "refused"]), (0, 0), (verb, handle))
 
     def check_places(self) -> None:
-        """Nothing outside was changed, and nothing is left inside."""
+        """Nothing outside was changed, and nothing is left behind inside."""
         self.assertEqual(snapshot(self.outside), self.before)
         self.assertEqual(os.listdir(os.path.join(self.root, ".homeftp", "incoming")), [])
         shutil.rmtree(os.path.join(self.root, ".homeftp", "versions"))  # where such names are at home
@@ -207,17 +207,17 @@ class RaceTests(SwapCase):
         self.assertEqual(left, [])
 
     def test_kernel(self) -> None:
-        """The kernel resolves, with openat2."""
+        """Paths are resolved by the kernel, with openat2."""
         needs.require("a kernel with openat2", lambda: System().has_openat2)
         self.check(Kernel())
 
     def test_walk(self) -> None:
-        """We resolve, from part to part."""
+        """Paths are resolved part by part."""
         self.check(PartByPart())
 
 
 class ControlTests(SwapCase):
-    """Those who look where a path leads, and then use it, escape in the same race."""
+    """Wrong operations that check a path and then use it escape in the same race."""
 
     def harmed(self, _: Race | None = None) -> bool:
         """Whether something was made outside."""
@@ -233,7 +233,7 @@ class ControlTests(SwapCase):
         ]
 
     def test_naive(self) -> None:
-        """A check of a directory's path lets files be read and listed outside, and put there; and so with the root."""
+        """Checking a directory's path before its use lets files be read, listed and written outside."""
         for handle in ("root's child", "parent", "root"):
             position = {handle: POSITIONS[handle]}
             reading = {verb: VERBS[verb] for verb in ("read", "list_tree")}
@@ -249,13 +249,13 @@ class ControlTests(SwapCase):
                 os.unlink(path)
 
     def test_leaf(self) -> None:
-        """A check of a file's path lets another be read."""
+        """Checking a file's path before its use lets another file be read."""
         positions = {"leaf": POSITIONS["leaf"]}
         race = self.race(Kernel(), {"read": read_by_path(self.root)}, positions, lambda race: bool(race.escaped))
         self.assertEqual(race.escaped, {("read", "leaf")})
 
     def test_temporaries(self) -> None:
-        """A check of our own folder's path lets a temporary file be made outside."""
+        """Checking the path of the metadata directory before its use lets a temp file be created outside."""
         positions = {"temporaries": POSITIONS["temporaries"]}
         self.race(Kernel(), {"create": create_by_path(self.root)}, positions, self.harmed)
         self.assertTrue(self.harmed())

@@ -23,17 +23,17 @@ from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
 
 
 def names_of(pages: Iterator[ListingPage]) -> list[str]:
-    """All entries' names, in the order in which they come."""
+    """The names of all entries, in order."""
     return [entry.name for page in pages for entry in page.entries]
 
 
 def skipped_of(pages: Iterator[ListingPage]) -> dict[str, str]:
-    """What was skipped, and why."""
+    """The skipped names, and why."""
     return dict(skipped for page in pages for skipped in page.skipped)
 
 
 class OrderTests(StoreCase):
-    """What comes, and when."""
+    """Content and order."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -42,21 +42,21 @@ class OrderTests(StoreCase):
         os.mkdir(self.path("empty"))
 
     def test_one_directory(self) -> None:
-        """A directory's entries, sorted by the bytes of their names; our own folder is not among them."""
+        """A directory's entries are sorted by the bytes of their names, without the metadata directory."""
         store = self.store()
         self.assertEqual(names_of(store.list(ROOT, False)), ["Z", "a", "b", "b.txt", "empty", "é", "日本"])
         self.assertEqual(names_of(store.list(parse("b"), False)), ["1.txt", "2.txt", "c"])
         self.assertEqual(names_of(store.list(parse("empty"), False)), [])
 
     def test_recursive(self) -> None:
-        """A tree: each directory is followed by what it holds, under names relative to what was asked for."""
+        """In a tree each directory is followed by its content; names are relative to the requested directory."""
         store = self.store()
         tree = ["Z", "a", "b", "b/1.txt", "b/2.txt", "b/c", "b/c/x", "b.txt", "empty", "é", "日本"]
         self.assertEqual(names_of(store.list(ROOT, True)), tree)
         self.assertEqual(names_of(store.list(parse("b"), True)), ["1.txt", "2.txt", "c", "c/x"])
 
     def test_entries(self) -> None:
-        """An entry is what look says of it, hash included, but for its name."""
+        """An entry equals the one of `stat`, hash included, except for its name."""
         store = self.store()
         store.write_many([put_of("b/known.txt", b"content")])
         found = {entry.name: entry for page in store.list(ROOT, True) for entry in page.entries}
@@ -69,7 +69,7 @@ class OrderTests(StoreCase):
         self.assertEqual(found["a"].mtime_us, LONG_AGO)
 
     def test_refused(self) -> None:
-        """Nothing, a file, a link: no listing, said at the first step."""
+        """A missing directory, a file and a link are refused at the first step."""
         os.symlink(self.outside, self.path("link"))
         store = self.store()
         wrong = {"missing": NotFound, "a/b": NotFound, "a": WrongKind, "link": WrongKind, "link/x": WrongKind}
@@ -79,7 +79,7 @@ class OrderTests(StoreCase):
 
 
 class SkippedTests(StoreCase):
-    """What cannot be shared is named, with the reason."""
+    """Names that cannot be offered are reported with the reason."""
 
     def test_names(self) -> None:
         """Names that cannot be endpoints, each made printable."""
@@ -105,7 +105,7 @@ class SkippedTests(StoreCase):
         msgspec.json.encode([page.skipped for page in pages])
 
     def test_kinds(self) -> None:
-        """Links, FIFOs and the like; a link is never followed, not even to a directory inside."""
+        """Links and special files are skipped; a link is never followed, not even inside the root."""
         self.lay("a/file.txt")
         os.symlink(self.outside, self.path("outside"))
         os.symlink("a", self.path("inside"))
@@ -119,7 +119,7 @@ class SkippedTests(StoreCase):
         self.assertIn("neither a file nor a directory", skipped["a/fifo"])
 
     def test_filetypes(self) -> None:
-        """Files of a type that is not shared; directories have none."""
+        """Files of types that are not allowed are skipped; directories have no type."""
         for name in ("a.txt", "B.TXT", "c.exe", "d.exe/e.txt"):
             self.lay(name)
         pages = list(self.store(filetypes=(".txt",)).list(ROOT, True))
@@ -127,7 +127,7 @@ class SkippedTests(StoreCase):
         self.assertEqual(skipped_of(iter(pages)), {"c.exe": "is not of a type that is shared here: .txt"})
 
     def test_hidden(self) -> None:
-        """What is ours is not even mentioned."""
+        """Reserved names are not even reported."""
         os.mkdir(self.path("disk"))
         self.lay("disk/.homeftp-0123")
         self.lay("disk/.homeftp/x")
@@ -135,7 +135,7 @@ class SkippedTests(StoreCase):
         self.assertEqual((names_of(iter(pages)), skipped_of(iter(pages))), (["disk"], {}))
 
     def test_too_deep(self) -> None:
-        """A path that is longer than an endpoint can be is skipped, and what is beneath it as well."""
+        """A path that is too long for an endpoint is skipped, and everything below it too."""
         deep = os.open(self.root, os.O_RDONLY)
         for _ in range(20):
             os.mkdir("d" * 250, dir_fd=deep)
@@ -151,10 +151,10 @@ class SkippedTests(StoreCase):
 
 
 class SizeTests(StoreCase):
-    """How much comes at a time, and how much is kept."""
+    """Page sizes and memory."""
 
     def test_pages(self) -> None:
-        """A page has so many entries and no more, and all of them together are all."""
+        """A page has at most the maximum of entries, and all pages together hold all of them."""
         names = [f"{number:05}" for number in range(2 * LISTING_PAGE + 1)]
         for name in names:
             with open(self.path(name), "wb"):
@@ -164,7 +164,7 @@ class SizeTests(StoreCase):
         self.assertEqual(names_of(iter(pages)), names)
 
     def test_lines(self) -> None:
-        """A page fits a response's line, however long and strange the names are."""
+        """A page fits into one response line, however long the names are."""
         folder = "/".join(["ü" * 127] * 8)
         os.makedirs(self.path(folder))
         for number in range(LISTING_PAGE):
@@ -179,7 +179,7 @@ class SizeTests(StoreCase):
             self.assertLess(len(encode_response(0, "", body, id=2**63, more=True)), MAX_RESPONSE_LINE)
 
     def test_deep(self) -> None:
-        """A tree of 1,500 levels is listed: deeper than Python's own calls may nest."""
+        """A tree of 1,500 levels is listed, deeper than Python's recursion limit."""
         self.addCleanup(subprocess.run, ["rm", "-rf", self.path("d")], check=True)
         deep = os.open(self.root, os.O_RDONLY)
         for _ in range(1500):
@@ -192,7 +192,7 @@ class SizeTests(StoreCase):
         self.assertEqual([len(name) for name in names], [2 * level - 1 for level in range(1, 1501)])
 
     def test_little_memory(self) -> None:
-        """More names than are kept are read again from where it stopped: nothing twice, nothing left out."""
+        """A directory with more names than are kept is read again: nothing twice, nothing left out."""
         paths = [f"{a}{b}/{c}/{d}" for a in "xyz" for b in range(4) for c in range(3) for d in range(7)]
         for path in paths:
             self.lay(path)
@@ -205,7 +205,7 @@ class SizeTests(StoreCase):
             self.assertEqual(names_of(small.pages(ROOT, True)), everything, (read, kept))
 
     def test_no_descriptor_is_held(self) -> None:
-        """Between two pages nothing is open, so a listing can be forgotten half way."""
+        """No descriptor stays open between two pages."""
         for number in range(LISTING_PAGE + 1):
             self.lay(f"{number % 7}/{number}")
         store = self.store()
@@ -216,10 +216,10 @@ class SizeTests(StoreCase):
 
 
 class ChangeTests(StoreCase):
-    """What changes while it is listed."""
+    """Changes during a listing."""
 
     def test_changes(self) -> None:
-        """What was there all the time comes exactly once, whatever comes and goes around it."""
+        """An entry that exists all the time is listed exactly once, whatever else is added and removed."""
         for number in range(LISTING_PAGE):
             self.lay(f"a/{number:04}")
         for name in ("b/x", "c/y", "d"):
@@ -234,7 +234,7 @@ class ChangeTests(StoreCase):
         self.assertEqual([name for name in found if name in kept], kept)
 
     def test_unreadable(self) -> None:
-        """A directory that goes while it is listed is skipped; the one that was asked for ends the listing."""
+        """A directory removed during the listing is skipped; if it is the requested one, the listing ends."""
         self.lay("a/b/c")
         for number in range(LISTING_PAGE - 1):
             self.lay(f"a/{number:04}")

@@ -1,4 +1,4 @@
-"""Files that are read: as they were when they were opened, or not at all."""
+"""Files are read as they were when they were opened, or refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONTENT = b"0123456789"
 
 
 class ReadingCase(StoreCase):
-    """A share that holds one old file."""
+    """A store with one old file."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -34,21 +34,21 @@ class ReadingCase(StoreCase):
         return file
 
     def known(self, name: str = "file.txt") -> str | None:
-        """What the index knows of a file in the root."""
+        """What the hash cache knows about a file in the root."""
         return self.index.lookup(self.root, {name: os.stat(self.path(name))}).get(name)
 
 
 class OpenTests(ReadingCase):
-    """One file."""
+    """One open file."""
 
     def test_interface(self) -> None:
-        """It is what dispatchers are told that it is."""
+        """It provides its interface."""
         file = self.open()
         verifyObject(IOpenFile, file)
         self.assertEqual((file.entry.size, file.entry.hash, file.content), (10, None, None))
 
     def test_read(self) -> None:
-        """Any part can be read, up to the end that it had on opening."""
+        """Any part can be read, up to the end that it had when it was opened."""
         file = self.open()
         self.assertEqual((file.read(0, 100), file.read(3, 4)), (CONTENT, b"3456"))
         self.assertEqual((file.read(9, 5), file.read(10, 5), file.read(11, 5)), (b"9", b"", b""))
@@ -66,7 +66,7 @@ class OpenTests(ReadingCase):
             list(file.hash_steps())
 
     def test_set_back(self) -> None:
-        """Changed while it is hashed, and its time set back: what is told is refused, or the hash of what is there."""
+        """A file that changes while it is hashed and gets its mtime set back is refused, or hashed correctly."""
 
         def slices(fd: int, size: int) -> Iterator[str | None]:
             first = os.pread(fd, 5, 0)
@@ -86,20 +86,20 @@ class OpenTests(ReadingCase):
         self.assertIsNone(self.known())
         self.assertEqual(list(self.open().hash_steps())[-1], sha(b"X" * len(CONTENT)), "the control")
 
-    def test_settle(self) -> None:
-        """Left alone: its entry has the hash of what was read, and whoever opens it next knows it."""
+    def test_verify(self) -> None:
+        """`verify` gives the entry the hash of what was read, and the hash cache remembers it."""
         self.assertEqual(self.open().verify(sha(CONTENT)).hash, sha(CONTENT))
         again = self.open()
         self.assertEqual(again.entry.hash, sha(CONTENT))
         self.assertEqual(again.verify(None).hash, sha(CONTENT))
 
-    def test_settle_in_part(self) -> None:
-        """Read in part and not known: its entry has no hash, and the index gets none."""
+    def test_verify_in_part(self) -> None:
+        """A file that was read in part gets no hash, and the hash cache remembers nothing."""
         self.assertIsNone(self.open().verify(None).hash)
         self.assertIsNone(self.known())
 
     def test_changed(self) -> None:
-        """Written to while it was read: Changed, and the index keeps nothing."""
+        """A file that changed while it was read is refused, and the hash cache remembers nothing."""
         for change in (b"X", b"longer than before"):
             self.lay("file.txt", CONTENT)
             for digest in (sha(CONTENT), None):
@@ -111,7 +111,7 @@ class OpenTests(ReadingCase):
                 self.assertIsNone(self.known())
 
     def test_changed_while_hashed(self) -> None:
-        """The same for a hash."""
+        """A file that changed while it was hashed is refused."""
         file = self.open()
         digest = file.hash_steps()
         with open(self.path("file.txt"), "r+b") as other:
@@ -121,21 +121,21 @@ class OpenTests(ReadingCase):
         self.assertIsNone(self.known())
 
     def test_replaced(self) -> None:
-        """Replaced while it was read: the reader keeps what it opened, and it is not taken for the new one."""
+        """A file that is replaced while it is read stays readable, and its hash is not remembered for the new one."""
         file = self.open()
         self.files.write_many([put_of("file.txt", b"something else")])
         self.assertEqual(file.read(0, 100), CONTENT)
         self.assertEqual(file.verify(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.known(), sha(b"something else"))
 
-    def test_digest(self) -> None:
-        """Hashed by the share itself: the hash comes last, and is kept."""
+    def test_hash(self) -> None:
+        """The hash comes last, and the hash cache remembers it."""
         file = self.open()
         self.assertEqual(list(file.hash_steps()), [sha(CONTENT)])
         self.assertEqual((file.entry.hash, self.known()), (sha(CONTENT), sha(CONTENT)))
 
-    def test_digest_in_slices(self) -> None:
-        """A huge file is hashed with pauses: four of them do not shut out a small one."""
+    def test_hash_in_slices(self) -> None:
+        """A large file is hashed in steps, so that other jobs get their turn."""
         with open(self.path("file.txt"), "wb") as sparse:
             sparse.truncate(2 * SLICE + 1)
         file = self.open()
@@ -150,7 +150,7 @@ class OpenTests(ReadingCase):
         self.assertIsNone(self.known())
 
     def test_closed(self) -> None:
-        """It can be closed at any time, twice too; settling closes it."""
+        """It can be closed at any time and twice; `verify` closes it."""
         before = len(os.listdir("/dev/fd"))
         file = self.open()
         file.verify(None)
@@ -160,10 +160,10 @@ class OpenTests(ReadingCase):
 
 
 class OpenManyTests(ReadingCase):
-    """Several at once."""
+    """Several files at once."""
 
     def test_small_and_large(self) -> None:
-        """Small ones are read, hashed and closed already; larger ones are open."""
+        """Small files are read, hashed and closed; larger ones are open."""
         self.lay("a/large.txt", b"x" * 101)
         self.lay("a/small.txt", b"y" * 100)
         endpoints = [parse(name) for name in ("file.txt", "a/large.txt", "a/small.txt")]
@@ -178,7 +178,7 @@ class OpenManyTests(ReadingCase):
         self.assertEqual(self.known(), sha(CONTENT), "what was hashed is kept")
 
     def test_read_already(self) -> None:
-        """One that was read already answers everything from memory."""
+        """A file that was read already answers everything from memory."""
         (file,) = self.files.open_many([parse("file.txt")], 100)
         assert isinstance(file, LocalFile)
         os.unlink(self.path("file.txt"))
@@ -188,7 +188,7 @@ class OpenManyTests(ReadingCase):
         file.close()
 
     def test_known_hash(self) -> None:
-        """A known hash is given, not the hash of what a failing disk made of the file: the client will notice."""
+        """A known hash is reported even if a failing disk returns other content: the client notices."""
         self.files.open_many([parse("file.txt")], 100)
         found = os.stat(self.path("file.txt"))
         (file,) = self.files.open_many([parse("file.txt")], 100)
@@ -197,8 +197,8 @@ class OpenManyTests(ReadingCase):
             (file.entry.hash, os.stat(self.path("file.txt")).st_ctime_ns), (sha(CONTENT), found.st_ctime_ns)
         )
 
-    def test_each_for_itself(self) -> None:
-        """What cannot be opened does not keep the others from it."""
+    def test_separate_refusals(self) -> None:
+        """A file that cannot be opened does not affect the others."""
         os.symlink("file.txt", self.path("link"))
         os.mkfifo(self.path("fifo"))
         os.mkdir(self.path("empty"))
@@ -210,7 +210,7 @@ class OpenManyTests(ReadingCase):
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 
     def test_many(self) -> None:
-        """Any number goes in one call."""
+        """A call may have any number of files."""
         names = [f"{number}.txt" for number in range(2 * BATCH + 3)]
         for name in names:
             self.lay(name, name.encode())
@@ -219,11 +219,11 @@ class OpenManyTests(ReadingCase):
         self.assertEqual(contents, [name.encode() for name in names])
 
 
-class LookTests(ReadingCase):
-    """look."""
+class StatTests(ReadingCase):
+    """`stat`."""
 
     def test_file(self) -> None:
-        """A file's entry has its hash where it is known: then it costs a stat, and no reading."""
+        """A file's entry has its hash if it is known, without reading the file."""
         mtime_us, mode = LONG_AGO, 0o644
         os.chmod(self.path("file.txt"), 0o644)
         entry = Entry("", "file", 10, mtime_us, mode)
@@ -233,13 +233,13 @@ class LookTests(ReadingCase):
         assert found is not None
         self.assertEqual(found.hash, sha(CONTENT))
         with open(self.path("file.txt"), "ab") as other:
-            other.write(b"changed behind our back")
+            other.write(b"changed by another")
         changed = self.files.stat(parse("file.txt"))
         assert changed is not None
         self.assertIsNone(changed.hash)
 
     def test_others(self) -> None:
-        """A directory is one, nothing is None, and what is neither is refused."""
+        """A directory is reported as one, nothing as None, and special files are refused."""
         os.mkdir(self.path("empty"))
         os.mkfifo(self.path("fifo"))
         os.symlink("file.txt", self.path("link"))
@@ -256,10 +256,10 @@ class LookTests(ReadingCase):
 
 
 class FiletypeTests(StoreCase):
-    """The owner's list of types."""
+    """Allowed file types."""
 
     def test_reading(self) -> None:
-        """A file of another type is refused by every way to read it, there or not; directories are exempt."""
+        """A file of another type is refused by every read, whether it exists or not; directories have no type."""
         self.lay("a.exe")
         self.lay("a.txt")
         os.mkdir(self.path("folder.exe"))

@@ -19,13 +19,13 @@ KINDS: tuple[type[System], ...] = (System, Walking)
 
 
 def raised(result: object) -> None:
-    """Raise what came in the place of a result."""
+    """Raise a result that is an exception."""
     if isinstance(result, Exception):
         raise result
 
 
 def verbs(store: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
-    """Everything that a client can have done to an endpoint."""
+    """Every operation on an endpoint."""
 
     def put(endpoint: Endpoint) -> WriteRequest:
         return WriteRequest(endpoint=endpoint, size=3, hash=sha(b"new"))
@@ -42,14 +42,14 @@ def verbs(store: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
         upload.commit()
 
     return {
-        "look": lambda endpoint: raised(store.stat(endpoint)),
+        "stat": lambda endpoint: raised(store.stat(endpoint)),
         "open": lambda endpoint: store.open(endpoint).close(),
         "open_many": lambda endpoint: raised(store.open_many([endpoint], 100)[0]),
-        "pages": lambda endpoint: raised(list(store.list(endpoint, True))),
-        "put_many": put_where(None),
-        "put_many, absent": put_where(ABSENT),
-        "put_many, a hash": put_where(sha(b"nobody may touch this")),
-        "begin": stream,
+        "list": lambda endpoint: raised(list(store.list(endpoint, True))),
+        "write_many": put_where(None),
+        "write_many, absent": put_where(ABSENT),
+        "write_many, a hash": put_where(sha(b"nobody may touch this")),
+        "upload": stream,
         "make_directory": lambda endpoint: raised(
             store.make_directory(WriteRequest(endpoint=endpoint, mode=0o777, mtime_us=1))
         ),
@@ -60,11 +60,11 @@ class StoreTests(StoreCase):
     """The composed store."""
 
     def test_interface(self) -> None:
-        """It is what dispatchers are told that it is."""
+        """It provides its interface."""
         verifyObject(IStore, self.store())
 
     def test_planted_links(self) -> None:
-        """B3: no verb reaches through a link, wherever in the path it stands and however it was resolved."""
+        """B3: no operation follows a link, wherever it is in the path and however it is resolved."""
         os.makedirs(self.path("a/b"))
         links = {"child": self.outside, "a/parent": self.outside, "a/b/leaf.txt": f"{self.outside}/secret.txt"}
         for name, target in links.items():
@@ -100,14 +100,14 @@ class StoreTests(StoreCase):
         return found
 
     def test_planted_links_control(self) -> None:
-        """The same verbs reach the same places where there is a directory in the place of the link."""
+        """The control: the same operations succeed with a directory in place of the link."""
         self.lay("child/secret.txt", b"nobody may touch this")
         store = self.store()
         done = [verb for verb, call in verbs(store).items() if self.works(call, "child/secret.txt")]
-        self.assertEqual(done, ["look", "open", "open_many", "put_many", "begin"])
+        self.assertEqual(done, ["stat", "open", "open_many", "write_many", "upload"])
 
     def works(self, call: Callable[[Endpoint], None], name: str) -> bool:
-        """Whether a verb is carried out."""
+        """Whether an operation succeeds."""
         try:
             call(parse(name))
         except Refusal:
@@ -115,7 +115,7 @@ class StoreTests(StoreCase):
         return True
 
     def test_special_files(self) -> None:
-        """B5: no verb waits for a FIFO or takes it, or a device, for a file."""
+        """B5: no operation waits for a FIFO, or takes it or a device for a file."""
         os.mkfifo(self.path("fifo"))
         for kind in KINDS:
             store = self.store(kind())
@@ -125,7 +125,7 @@ class StoreTests(StoreCase):
             store.close()
 
     def test_root_moves(self) -> None:
-        """B11: the root is the folder that it was at the start, wherever it is now."""
+        """B11: the root stays the folder that it was at the start, wherever it is moved."""
         self.lay("file.txt")
         for kind in KINDS:
             store = self.store(kind())
@@ -141,7 +141,7 @@ class StoreTests(StoreCase):
             os.rename(moved, self.root)
 
     def test_setup_errors(self) -> None:
-        """A root that cannot be shared: one line, and nothing stays open."""
+        """A root that cannot be opened is refused with one line, and nothing stays open."""
         self.lay("file")
         before = len(os.listdir("/dev/fd"))
         for name in ("missing", "file"):
@@ -151,14 +151,14 @@ class StoreTests(StoreCase):
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 
     def test_closed(self) -> None:
-        """It can be closed twice, and shared again."""
+        """It can be closed twice, and opened again."""
         store = self.store()
         store.close()
         store.close()
         self.store().write_many([put_of("a", b"a")])
 
     def test_old_kernel(self) -> None:
-        """Without openat2, syncfs and renameat2 everything works as well."""
+        """Everything works without openat2, syncfs and renameat2."""
         store = self.store(Walking())
         results = store.write_many([put_of(f"{number}/x", b"%d" % number, precondition=ABSENT) for number in range(6)])
         self.assertEqual([getattr(result, "hash", result) for result in results], [sha(b"%d" % n) for n in range(6)])

@@ -42,11 +42,11 @@ class NoDirectorySync(Recording):
             super().syncfs(fd)
 
 
-OURS, THEIRS = b"ours", b"not!"
+OWN, OTHER = b"mine", b"not!"
 
 
-class Meddling(System):
-    """What is renamed to `file` has another content right after, of the same size and as old."""
+class OutsideReplacement(System):
+    """Whatever is renamed to `file` is replaced by another program right after, with the same size and mtime."""
 
     armed = False
     times = 0
@@ -54,30 +54,30 @@ class Meddling(System):
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """See above."""
         super().rename(source, target, **directories)
-        self._meddle(target, directories)
+        self._replace(target, directories)
 
     def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
         """See above."""
         super().rename_new(source, target, **directories)
-        self._meddle(target, directories)
+        self._replace(target, directories)
 
-    def _meddle(self, target: bytes, directories: dict[str, Any]) -> None:
+    def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
         if target != b"file" or not self.armed:
             return
         self.times += 1
         there = directories["target_dir"]
-        fd = os.open("theirs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
-        os.write(fd, THEIRS)
+        fd = os.open("other", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
+        os.write(fd, OTHER)
         os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
         os.close(fd)
-        os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
+        os.rename("other", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class OrderTests(StoreCase):
     """C7: fsync of the file < rename < fsync of the directory and of each new parent < the answer."""
 
     def faults(self, system: Recording, answered: list[str]) -> list[str]:
-        """What is out of order in the calls that led to these answers."""
+        """What is out of order in the recorded calls."""
         found = []
         for name in answered:
             path = self.path(name)
@@ -97,7 +97,7 @@ class OrderTests(StoreCase):
         return found
 
     def run_one(self, seed: int, putting: Putting, kind: type[Recording] = Recording) -> list[str]:
-        """Put a random lot of files, and say what was out of order."""
+        """Write random files, and return what was out of order."""
         chance = random.Random(seed)
         system = kind()
         store = self.store(system)
@@ -114,11 +114,11 @@ class OrderTests(StoreCase):
         return found
 
     def test_together(self) -> None:
-        """Whatever is put together, nothing is answered before it is durable."""
+        """Nothing in a batch is reported as done before it is durable."""
         self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.together)], [])
 
     def test_streamed(self) -> None:
-        """The same, one by one."""
+        """The same holds for uploads."""
         self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.streamed)], [])
 
     def test_control(self) -> None:
@@ -129,7 +129,7 @@ class OrderTests(StoreCase):
 
 
 class FailureTests(StoreCase):
-    """C3: whatever call fails, no answer says that it did not."""
+    """C3: whichever call fails, no answer claims success."""
 
     def each_point(self, putting: Putting, *puts: tuple[WriteRequest, bytes]) -> list[str]:
         """Let each call fail in turn; the names of those that did."""
@@ -158,18 +158,18 @@ class FailureTests(StoreCase):
     def check(
         self, failed: list[str], puts: Sequence[tuple[WriteRequest, bytes]], results: list[Entry | Exception]
     ) -> None:
-        """An answer is a promise; without one there is the old content, unless only the name is in doubt."""
+        """After success the new content exists; otherwise the old one does, unless only its durability is in doubt."""
         for (put, content), result in zip(puts, results, strict=True):
             name = str(put.endpoint)
-            stands = self.content(name) if os.path.exists(self.path(name)) else None
+            content_now = self.content(name) if os.path.exists(self.path(name)) else None
             if isinstance(result, Entry):
-                self.assertEqual((stands, result.hash), (content, sha(content)), failed)
+                self.assertEqual((content_now, result.hash), (content, sha(content)), failed)
                 continue
             self.assertIsInstance(result, Internal)
             if "in doubt" in str(result):
-                self.assertEqual(stands, content, failed)
+                self.assertEqual(content_now, content, failed)
             else:
-                self.assertEqual(stands, b"old" if name == "old.txt" else None, failed)
+                self.assertEqual(content_now, b"old" if name == "old.txt" else None, failed)
                 if failed[-1] == "fsync_directory":
                     self.assertFalse(os.path.exists(self.path("new")), "a directory that may not last")
 
@@ -179,7 +179,7 @@ class FailureTests(StoreCase):
         self.assertEqual(found, ["write", "fsync", "link", "fsync_directory", "rename", "fsync_directory"])
 
     def test_streamed(self) -> None:
-        """A large file into a new directory: that and its parents are made durable before it gets its name."""
+        """An upload into a new directory: the directory and its parents are durable before the rename."""
         found = self.each_point(self.streamed, put_of("new/er/file.txt", b"n" * 1500, precondition=ABSENT))
         self.assertEqual(
             found,
@@ -187,14 +187,14 @@ class FailureTests(StoreCase):
         )
 
     def test_together(self) -> None:
-        """Many files: one sync for all, and what fails for all is answered to all."""
+        """Many files: one sync for all; if it fails, all are refused."""
         puts = [put_of("old.txt", b"new"), *(put_of(f"f{number}", b"f", precondition=ABSENT) for number in range(4))]
         found = self.each_point(self.together, *puts)
         kept = ["link", "fsync_directory"]
         self.assertEqual(found, ["write"] * 5 + ["syncfs"] + kept + ["rename"] * 5 + ["fsync_directory"])
 
     def test_in_doubt(self) -> None:
-        """After a rename that may not last the answer says so."""
+        """After a rename that may not be durable the answer says so."""
         self.lay("old.txt")
         system = Failing(7)
         (result,) = self.together(self.store(system), put_of("old.txt", b"new"))
@@ -205,7 +205,7 @@ class FailureTests(StoreCase):
         self.assertIsInstance(result.__cause__, OSError)
 
     def test_no_second_fsync(self) -> None:
-        """A failed fsync is not tried again: the second one would succeed on lost data."""
+        """A failed fsync is not repeated: the second one would succeed on lost data."""
 
         class Counting(Failing):
             """Counts what is synced."""
@@ -227,16 +227,16 @@ class FailureTests(StoreCase):
 
 
 class ShortWriteTests(StoreCase):
-    """A disk that takes a little at a time, and says so."""
+    """A disk that accepts a few bytes at a time."""
 
     def test_all_is_written(self) -> None:
-        """What was not taken at first is written after it."""
+        """The rest of a short write is written."""
 
         class Short(System):
-            """Takes seven bytes at most."""
+            """Accepts seven bytes at most."""
 
             def write(self, fd: int, data: bytes | memoryview) -> int:
-                """Take some."""
+                """Accept some."""
                 return super().write(fd, data[:7])
 
         content = bytes(range(256)) * 10
@@ -247,14 +247,14 @@ class ShortWriteTests(StoreCase):
             self.assertEqual(self.content("file"), content)
             store.close()
 
-    def test_nothing_is_taken(self) -> None:
-        """A disk that takes nothing more does not keep a thread for ever."""
+    def test_nothing_is_written(self) -> None:
+        """A disk that accepts nothing does not block a thread forever."""
 
         class Stuck(System):
-            """Takes nothing."""
+            """Accepts nothing."""
 
             def write(self, fd: int, data: bytes | memoryview) -> int:
-                """Take nothing."""
+                """Accept nothing."""
                 return 0
 
         (result,) = self.together(self.store(Stuck()), put_of("file", b"content"))
@@ -263,10 +263,10 @@ class ShortWriteTests(StoreCase):
 
 
 class LyingDiskTests(StoreCase):
-    """C5: a disk that says that it wrote what it did not."""
+    """C5: a disk that claims to have written what it did not."""
 
     def test_never_answered(self) -> None:
-        """Fewer bytes on the disk than were given to it: no answer, and the old content stands."""
+        """If the disk has fewer bytes than were written, the write is refused and the old content stays."""
         for putting in (self.together, self.streamed):
             self.lay("old.txt", b"old")
             store = self.store(Lying())
@@ -281,33 +281,33 @@ class OutsideChangeTests(StoreCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.system = Meddling()
+        self.system = OutsideReplacement()
         self.served = self.store(system=self.system)
 
     def check(self, answer: object) -> None:
-        """Of the answer, and of what the server then says of the other program's file."""
+        """Check the answer, and what the store reports about the other program's file."""
         self.assertIsInstance(answer, Entry)
         assert isinstance(answer, Entry)
-        self.assertEqual((answer.hash, answer.size), (sha(OURS), len(OURS)))
+        self.assertEqual((answer.hash, answer.size), (sha(OWN), len(OWN)))
         self.assertEqual(answer.mtime_us, LONG_AGO + 1)
-        self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
-        self.assertEqual(self.content("file"), THEIRS)
+        self.assertGreater(self.system.times, 0, "the control: another program replaced it")
+        self.assertEqual(self.content("file"), OTHER)
         there = self.served.stat(parse("file"))
         assert there is not None
-        self.assertIn(there.hash, (None, sha(THEIRS)))
+        self.assertIn(there.hash, (None, sha(OTHER)))
 
-    def ours(self, name: str) -> tuple[WriteRequest, bytes]:
-        """A file of ours."""
-        return put_of(name, OURS, mtime_us=LONG_AGO + 1)
+    def request(self, name: str) -> tuple[WriteRequest, bytes]:
+        """A write request."""
+        return put_of(name, OWN, mtime_us=LONG_AGO + 1)
 
-    def test_put(self) -> None:
+    def test_upload(self) -> None:
         """A large file."""
-        upload = self.served.upload(self.ours("file")[0])
-        upload.write(OURS)
+        upload = self.served.upload(self.request("file")[0])
+        upload.write(OWN)
         self.system.armed = True
         self.check(upload.commit())
 
-    def test_put_many(self) -> None:
+    def test_write_many(self) -> None:
         """Small files."""
         self.system.armed = True
-        self.check(self.served.write_many([self.ours("file")])[0])
+        self.check(self.served.write_many([self.request("file")])[0])

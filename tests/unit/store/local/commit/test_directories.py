@@ -15,7 +15,7 @@ ANN = Actor("ann")
 
 
 class DirectoriesTests(StoreCase):
-    """Several at once."""
+    """Several files at once."""
 
     def open(self, store: LocalStore, **names: Actor | None) -> dict[str, DirHandle | Exception]:
         """Open directories, "__" for "/"; they are closed at the end of the test."""

@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
 from homeftp.model import PRESENT, SERVER, Actor, Change, WriteRequest
-from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
 from homeftp.store.local.commit.pending import (
     ExistingTarget,
     PendingRename,
@@ -72,15 +71,3 @@ class PendingTests(SynchronousTestCase):
         self.assertEqual(acting(WriteRequest(endpoint=parse("a"), actor=ANN), BOB), ANN)
         for none in (SERVER, Actor()):
             self.assertEqual(acting(WriteRequest(endpoint=parse("a"), actor=none), BOB), BOB)
-
-
-class OutcomeTests(SynchronousTestCase):
-    """The refusals that say what became of a file."""
-
-    def test_in_doubt(self) -> None:
-        """It names the file and keeps its cause; it can be told from a refusal that changed nothing."""
-        cause = OSError(5, "I/O")
-        refused = in_doubt(parse("d/file"), cause)
-        self.assertIn("d/file was changed", refused.message)
-        self.assertIs(refused.__cause__, cause)
-        self.assertNotIsInstance(not_archived(parse("a")), InDoubt)

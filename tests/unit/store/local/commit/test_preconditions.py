@@ -16,7 +16,7 @@ class PreconditionTests(StoreCase):
     """Hashes and `ABSENT`."""
 
     def both(self, name: str, content: bytes, **changes: Any) -> Entry | Exception:
-        """Put it streamed, then together with others; both must come to the same."""
+        """Upload it, then write it in a batch; both must have the same outcome."""
         store = self.store(System())
         try:
             (first,) = self.streamed(store, put_of(name, content, **changes))
@@ -29,14 +29,14 @@ class PreconditionTests(StoreCase):
             store.close()
 
     def test_absent(self) -> None:
-        """ "absent": a file that is not there is made, one that is there stands."""
+        """With ABSENT a missing file is made, and an existing one stays."""
         self.assertIsInstance(self.both("new.txt", b"new", precondition=ABSENT), Entry)
         self.lay("old.txt", b"old")
         self.assertIsInstance(self.both("old.txt", b"new", precondition=ABSENT), Changed)
         self.assertEqual(self.content("old.txt"), b"old")
 
     def test_hash(self) -> None:
-        """A hash: the file that has it is replaced, any other stands, and so does none."""
+        """With a hash the file that has it is replaced; any other one stays, and a missing one is not made."""
         self.lay("old.txt", b"old")
         self.assertIsInstance(self.both("old.txt", b"new", precondition=sha(b"other")), Changed)
         self.assertEqual(self.content("old.txt"), b"old")
@@ -46,21 +46,21 @@ class PreconditionTests(StoreCase):
         self.assertIsInstance(self.both("missing/missing.txt", b"new", precondition=sha(b"old")), Changed)
         self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "aside", "old.txt"])
 
-    def test_hash_is_kept(self) -> None:
-        """A file that was hashed for its condition needs no hashing the next time."""
+    def test_hash_is_remembered(self) -> None:
+        """A file that was hashed for a precondition is not hashed again."""
         self.lay("old.txt", b"old")
         self.both("old.txt", b"new", precondition=sha(b"other"))
         self.assertEqual(
             self.index.lookup(self.root, {"old.txt": os.stat(self.path("old.txt"))}), {"old.txt": sha(b"old")}
         )
 
-    def test_change_behind_our_back(self) -> None:
-        """What changes between the look and the rename is not replaced."""
+    def test_changed_meanwhile(self) -> None:
+        """A file that changes between the check and the rename is not replaced."""
         self.lay("old.txt", b"old")
         put, content = put_of("old.txt", b"new", precondition=sha(b"old"))
 
         class Meddling(Recording):
-            """Someone edits the file while ours is being made durable."""
+            """Another program edits the file while the new one is made durable."""
 
             def fsync(inner, fd: int) -> None:
                 self.lay("old.txt", b"OLD")
@@ -74,7 +74,7 @@ class PreconditionTests(StoreCase):
             store.close()
 
     def test_wrong_kind(self) -> None:
-        """A file never replaces a directory, a link or a FIFO, with whatever condition."""
+        """A file never replaces a directory, a link or a FIFO, whatever the precondition."""
         os.mkdir(self.path("directory"))
         os.symlink(f"{self.outside}/secret.txt", self.path("link"))
         os.mkfifo(self.path("fifo"))
@@ -85,13 +85,13 @@ class PreconditionTests(StoreCase):
             self.assertEqual(os.lstat(self.path(name)).st_ino, before.st_ino)
 
     def test_race_for_absent(self) -> None:
-        """Of many that want to be the first at an endpoint one is, with every system's way to rename."""
+        """Of many writes with ABSENT exactly one succeeds, with and without renameat2."""
         for system in (System(), Walking()):
             self.race(system, lambda number: put_of("new.txt", b"%d" % number, precondition=ABSENT))
             os.unlink(self.path("new.txt"))
 
     def test_race_for_hash(self) -> None:
-        """Of many that want to replace the same content one does."""
+        """Of many writes that expect the same content exactly one succeeds."""
         self.lay("new.txt", b"old")
         self.race(System(), lambda number: put_of("new.txt", b"%d" % number, precondition=sha(b"old")))
 

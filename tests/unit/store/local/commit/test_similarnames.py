@@ -22,14 +22,14 @@ PAIRS = (
     ("café", "CAFÉ"),
     ("ⅸ", "ix"),
 )
-"""Two names for one file, on Windows, macOS, or where compatible forms are folded."""
+"""Pairs of names that are one file on Windows, on macOS, or where compatible forms are folded."""
 
 
 class NameCollisionTests(StoreCase):
     """Directories of a store."""
 
     def refused(self, store: LocalStore, name: str, beside: str) -> None:
-        """Every way to make a new name refuses it, naming the one that is there."""
+        """Every operation that makes a new name refuses it, and names the existing one."""
         put, content = put_of(name, b"new")
         before = sorted(os.listdir(self.root))
         with self.assertRaisesRegex(BadEndpoint, f"'{name.split('/')[-1]}' differs from '{beside}' beside it"):
@@ -44,7 +44,7 @@ class NameCollisionTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_refused(self) -> None:
-        """It is refused, whichever of the two was there first, and is taken once the other has gone."""
+        """A similar name is refused, whichever of the two exists, and accepted once the other is removed."""
         store = self.store()
         for pair in PAIRS:
             for first, second in (pair, pair[::-1]):
@@ -55,7 +55,7 @@ class NameCollisionTests(StoreCase):
                 os.unlink(self.path(second))
 
     def test_folders(self) -> None:
-        """The same where a directory has the name, and inside of one."""
+        """Names of directories, and names in directories, are checked too."""
         store = self.store()
         store.make_directory(WriteRequest(endpoint=parse("Folder/Inner")))
         self.refused(store, "folder", "Folder")
@@ -64,7 +64,7 @@ class NameCollisionTests(StoreCase):
         self.put(store, "Folder/other", b"new")
 
     def test_replaced(self) -> None:
-        """The name itself may be replaced as ever, also where an owner has both already."""
+        """The existing name itself can be replaced, even if both exist already."""
         store = self.store()
         for name in ("a.txt", "A.txt"):
             self.lay(name)
@@ -75,14 +75,14 @@ class NameCollisionTests(StoreCase):
         )
 
     def test_together(self) -> None:
-        """Of two in one job one is taken."""
+        """Of two similar names in one batch one is accepted."""
         store = self.store()
         results = store.write_many([put_of(name, b"new") for name in ("x/a", "x/A", "X/b", "y/c", "y/d")])
         self.assertEqual([isinstance(each, BadEndpoint) for each in results], [False, True, True, False, False])
         self.assertEqual(sorted(os.listdir(self.path("x"))), ["a"])
 
     def test_restored(self) -> None:
-        """A version does not come back beside a name that has come meanwhile."""
+        """A version is not restored beside a similar name that was made meanwhile."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "file.txt", content)
@@ -90,8 +90,8 @@ class NameCollisionTests(StoreCase):
         with self.assertRaisesRegex(BadEndpoint, "'FILE.txt'"):
             store.restore(parse("file.txt"), None, None)
 
-    def test_behind_our_back(self) -> None:
-        """What other programs add and take away counts from the next request on."""
+    def test_other_programs(self) -> None:
+        """Names that other programs add and remove count from the next request on."""
         store = self.store()
         self.put(store, "one", b"new")
         self.lay("Two")
@@ -101,7 +101,7 @@ class NameCollisionTests(StoreCase):
         self.refused(store, "three", "Three")
 
     def test_allowed(self) -> None:
-        """--similar-names lets them be."""
+        """With `--similar-names` they are accepted."""
         store = self.store(similar_names=True)
         for pair in PAIRS:
             for name in pair:
@@ -111,12 +111,12 @@ class NameCollisionTests(StoreCase):
                 self.assertEqual(self.content(name), name.encode())
 
     def test_not_utf8(self) -> None:
-        """Names that are no text are like nothing."""
+        """Names that are not UTF-8 are similar to nothing."""
         self.lay("\udcffa")
         self.put(self.store(), "a", b"new")
 
     def test_bounded(self) -> None:
-        """Of many directories only those that were used last are remembered, and forgetting changes nothing."""
+        """Only the directories used last are remembered, and forgetting one changes nothing."""
         collisions = NameCollisions(kept=50)
         store = self.store(System())
         for number in range(20):
@@ -131,7 +131,7 @@ class NameCollisionTests(StoreCase):
             self.assertLessEqual(sum(map(len, collisions._known.values())), 60)
 
     def test_folded(self) -> None:
-        """Folding once is folding for good."""
+        """Folding a folded name changes nothing."""
         for pair in PAIRS:
             self.assertEqual(folded(pair[0]), folded(pair[1]))
             self.assertEqual(folded(folded(pair[0])), folded(pair[0]))

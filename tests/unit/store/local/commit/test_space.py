@@ -19,7 +19,7 @@ class QuotaTests(SpaceCase):
     """A store with a quota."""
 
     def test_exact(self) -> None:
-        """What fits to the last block is taken, one byte more is refused, small or large, and says what is free."""
+        """What fits to the last block is accepted, one byte more is refused, and the message says what is free."""
         block = os.statvfs(self.root).f_frsize
         quota = 100 * block
         for put in (self.put, self.stream):
@@ -43,11 +43,11 @@ class QuotaTests(SpaceCase):
                 if name != ".homeftp":
                     os.unlink(self.path(name))
 
-    def test_after_a_start(self) -> None:
-        """What is there already counts, whoever put it there, in folders too; what was removed by hand no more."""
+    def test_existing_files(self) -> None:
+        """Existing files count, whoever wrote them; files that were removed behind the server's back no longer do."""
         self.lay("a/b/theirs", bytes(50_000))
         store = self.counted(100_000)
-        self.put(store, "ours", bytes(30_000))
+        self.put(store, "file", bytes(30_000))
         with self.assertRaises(NoSpace):
             self.put(store, "more", bytes(30_000))
         os.unlink(self.path("a/b/theirs"))
@@ -55,7 +55,7 @@ class QuotaTests(SpaceCase):
             self.put(store, "more", bytes(30_000))
 
     def test_versions_go_first(self) -> None:
-        """Versions count, and the oldest go before a PUSH is refused; all of them for nothing do not."""
+        """Versions count, and the oldest are removed before a write is refused, unless that would not be enough."""
         store = self.counted(10 * 4096)
         for number in range(4):
             self.put(store, f"{number}", b"old" * 1000)
@@ -70,14 +70,14 @@ class QuotaTests(SpaceCase):
         self.assertEqual(len(list(store.versions(parse("3")))), 1)
 
     def test_no_versions(self) -> None:
-        """What is replaced and not kept makes room."""
+        """A replaced file without a version frees its space."""
         store = self.counted(3 * 4096, retention=Retention(seconds=0))
         for _ in range(10):
             self.put(store, "a", bytes(4096))
             self.put(store, "b", bytes(4096))
 
     def test_restored(self) -> None:
-        """Putting a version back takes no room."""
+        """Restoring a version needs no space."""
         store = self.counted(2 * 4096)
         self.put(store, "a", b"one")
         self.put(store, "a", b"two")
@@ -86,7 +86,7 @@ class QuotaTests(SpaceCase):
         self.assertEqual(store._writable.usage.left(), 0)
 
     def test_given_back(self) -> None:
-        """What is refused, broken off, cut off and completed leaves no trace in the sum."""
+        """Refused, aborted, suspended and committed writes leave the sum exact."""
         store = self.counted(64 * MIB)
         left = store._writable.usage.left
         assert left is not None
@@ -110,15 +110,15 @@ class QuotaTests(SpaceCase):
         self.assertEqual(left(), (before or 0) - 2 * MIB)
 
     def test_not_counted_yet(self) -> None:
-        """Until it is known what there is, nothing is taken that might be too much."""
+        """Until the files are counted nothing is accepted."""
         store = self.store(quota=MIB)
         with self.assertRaisesRegex(Busy, "still counting"):
             self.put(store, "a", b"x")
         store.maintain()
         self.put(store, "a", b"x")
 
-    def test_side_by_side(self) -> None:
-        """Room that is promised to one is not given to another."""
+    def test_two_reservations(self) -> None:
+        """Reserved space is not given to another write."""
         store = self.counted(10 * MIB)
         first = store.upload(put_of("a", bytes(6 * MIB))[0])
         with self.assertRaises(NoSpace):
@@ -127,7 +127,7 @@ class QuotaTests(SpaceCase):
         store.upload(put_of("b", bytes(6 * MIB))[0]).abort()
 
     def test_many_at_once(self) -> None:
-        """However many put and remove at once, and make it count anew, there is never more than the quota."""
+        """However many write and remove at once while it is counted, the quota is never exceeded."""
         quota = MIB
         store = self.counted(quota)
         refused = 0
@@ -140,10 +140,10 @@ class QuotaTests(SpaceCase):
                 refused += sum(pool.map(put, range(16)))
                 self.assertLessEqual(self.used(), quota)
                 list(pool.map(lambda number: catch(list, store.remove(parse(f"{number}"), None, False)), range(16)))
-        self.assertGreater(refused, 15, "the control: there was not room for all")
+        self.assertGreater(refused, 15, "the control: not all fitted")
 
     def test_other_names(self) -> None:
-        """A file that has another name takes up as much as before when one of them goes."""
+        """A file with two names takes up as much when one of them is removed."""
         store = self.counted(8 * 4096, retention=Retention(seconds=0))
         self.put(store, "a", bytes(5 * 4096))
         os.link(self.path("a"), self.path("b"))

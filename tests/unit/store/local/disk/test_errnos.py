@@ -24,7 +24,7 @@ TABLE: dict[type[Refusal], tuple[int, ...]] = {
 
 
 class RefusalTests(SynchronousTestCase):
-    """refusal."""
+    """The table."""
 
     def test_table(self) -> None:
         """Each errno has its status; the message names the endpoint, and the log has the cause."""
@@ -62,8 +62,8 @@ class RefusalTests(SynchronousTestCase):
         }
         self.assertEqual({size: format_size(size) for size in sizes}, sizes)
 
-    def test_attempt(self) -> None:
-        """What is raised is a result; what ends the program is not held up."""
+    def test_catch(self) -> None:
+        """`catch` returns exceptions, and lets those through that end the program."""
         error = catch(int, "x")
         self.assertIsInstance(error, ValueError)
         self.assertEqual(catch(int, "7"), 7)

@@ -14,7 +14,7 @@ class ModeTests(SynchronousTestCase):
     """Permission bits."""
 
     def test_only_nine_bits(self) -> None:
-        """No set-user-ID bit can be set; what a shared folder has besides stays."""
+        """No set-user-ID bit can be set; existing special bits of a folder stay."""
         path = os.path.abspath(self.mktemp())
         os.mkdir(path)
         fd = os.open(path, os.O_RDONLY)

@@ -19,7 +19,7 @@ class MetadataDirTests(StoreCase):
     """Making and locking it."""
 
     def refused(self) -> str:
-        """What keeps the root from being shared."""
+        """Why the root cannot be opened."""
         with self.assertRaises(OperatorError) as caught:
             self.store()
         message = str(caught.exception)
@@ -28,14 +28,14 @@ class MetadataDirTests(StoreCase):
         return message
 
     def test_made(self) -> None:
-        """The folder is made for its owner alone, also where it was open before."""
+        """The directory is private, even if it was not before."""
         os.mkdir(self.path(".homeftp"), 0o777)
         self.store()
         for name in (".homeftp", ".homeftp/incoming", ".homeftp/partial", ".homeftp/versions"):
             self.assertEqual(stat.S_IMODE(os.stat(self.path(name)).st_mode), 0o700)
 
     def test_not_usable(self) -> None:
-        """Where our folder cannot be used nothing is shared, and one line says why."""
+        """If the metadata directory cannot be used, the store is not opened, and one line says why."""
 
         class Full(SafeRoot):
             def open_private_directory(self, parent: int, name: bytes) -> int:
@@ -47,7 +47,7 @@ class MetadataDirTests(StoreCase):
             MetadataDir(root, self.root)
 
     def test_two_servers(self) -> None:
-        """A root has one server: the second is told of the first, and takes nothing from it."""
+        """A root has one server: the second one is refused, and the first keeps running."""
         store = self.store()
         upload = store.upload(put_of("large", b"x" * 10)[0])
         upload.write(b"x" * 5)
@@ -56,7 +56,7 @@ class MetadataDirTests(StoreCase):
         self.assertEqual(upload.commit().size, 10)
 
     def test_planted_links(self) -> None:
-        """B3: a link in the place of our folder, or of a part of it, is not followed."""
+        """B3: a symbolic link in place of the metadata directory, or of a part of it, is not followed."""
         for name in ("", "incoming", "partial", "versions", "lock"):
             if name:
                 os.mkdir(self.path(".homeftp"))
@@ -67,11 +67,11 @@ class MetadataDirTests(StoreCase):
         self.store()
 
     def test_file_in_its_place(self) -> None:
-        """A file in the place of our folder keeps the server from starting, with one line."""
+        """A file in place of the metadata directory is refused with one line."""
         self.lay(".homeftp")
         self.assertIn(".homeftp", self.refused())
 
-    def test_nothing_is_lost(self) -> None:
+    def test_no_descriptor_is_lost(self) -> None:
         """A start that fails closes what it opened."""
         self.store()
         before = len(os.listdir("/dev/fd"))
@@ -83,7 +83,7 @@ class ReadOnlyTests(StoreCase):
     """A root that is not writable."""
 
     def test_not_writable(self) -> None:
-        """What keeps it from being written is said, with what to do about it."""
+        """The message says why it is read-only, and what to do."""
 
         class Closed(SafeRoot):
             number = 0

@@ -12,10 +12,10 @@ from tests.support.storecases import SpaceCase
 
 
 class CountTests(SpaceCase):
-    """What happens while it is counted: it may count too much, and never too little."""
+    """Changes during a count: it may count too much, never too little."""
 
     def counting(self, meanwhile: Callable[[QuotaUsage], object]) -> int:
-        """What is left of 100 blocks, where something happens at the end of a count that has found 10."""
+        """The blocks left of 100 after a count that found 10, with something happening at its end."""
         root = SafeRoot(self.root, System())
         self.addCleanup(root.close)
         self.usage = usage = QuotaUsage(root, 100 * 4096)
@@ -29,7 +29,7 @@ class CountTests(SpaceCase):
         return (usage.left() or 0) // 4096
 
     def test_removed(self) -> None:
-        """What was removed before it was counted is not taken away again; what is removed later is."""
+        """A removal before the count is not subtracted again; one after it is."""
         usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
         before = usage.mark()
         usage.count()
@@ -43,7 +43,7 @@ class CountTests(SpaceCase):
         self.assertEqual(usage.left(), left, "the control")
 
     def test_removed_meanwhile(self) -> None:
-        """The same of what is removed while it is counted, and told of later."""
+        """A removal during the count that is reported after it is not subtracted."""
         marks: list[int] = []
         self.assertEqual(self.counting(lambda usage: marks.append(usage.mark())), 90)
         (mark,) = marks
@@ -54,13 +54,13 @@ class CountTests(SpaceCase):
         self.assertEqual(self.usage.left(), (before or 0) - 4096)
 
     def test_moved(self) -> None:
-        """What has another place by the end may have been seen at neither."""
+        """A file that was moved during the count may have been missed, and is added."""
         self.assertEqual(self.counting(lambda usage: usage.moved(3 * 4096, usage.mark())), 87)
         self.assertEqual(self.counting(lambda usage: usage.add(used=3 * 4096)), 87)
         self.assertEqual(self.counting(lambda _: None), 90, "the control")
 
     def test_directory_moved(self) -> None:
-        """Where a whole directory was moved it is counted again."""
+        """After the move of a directory it is counted again."""
         times = []
 
         def once(usage: QuotaUsage) -> None:

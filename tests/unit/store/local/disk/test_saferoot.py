@@ -1,4 +1,4 @@
-"""The jail: one contract, held by our own walk and by the kernel's resolver."""
+"""The safe root: one contract, kept by both resolvers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD_PARTS = ("..", ".", "", "a/../../outside", "/etc", "a\0b", "\udcff", "x\ud80
 
 
 class WalkTests(SynchronousTestCase):
-    """What every resolver keeps to; here the walk from part to part."""
+    """The contract, with paths resolved part by part."""
 
     walk = True
 
@@ -41,7 +41,7 @@ class WalkTests(SynchronousTestCase):
         self.addCleanup(self.safe_root.close)
 
     def read(self, name: str) -> bytes:
-        """A file's content, by way of the jail."""
+        """The content of a file, opened through the safe root."""
         fd, found = self.safe_root.open_file(parse(name))
         try:
             return os.read(fd, found.st_size)
@@ -49,7 +49,7 @@ class WalkTests(SynchronousTestCase):
             os.close(fd)
 
     def refused(self, endpoint: Endpoint) -> list[type[Exception]]:
-        """What each way in says to an endpoint; a descriptor that one gives is a hole."""
+        """The refusal of each method that opens an endpoint; one that succeeds is a hole."""
         ways = (
             self.safe_root.open_file,
             self.safe_root.open_directory,
@@ -70,7 +70,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(self.read("a/b/file.txt"), f"{self.root}/a/b/file.txt".encode())
 
     def test_absent(self) -> None:
-        """What is not there is NOT_FOUND, whichever part is missing, and a file has nothing beneath it."""
+        """A missing entry is NOT_FOUND, whichever part is missing; nothing is below a file."""
         for name in ("x", "x/y/z", "a/x", "a/b/file.txt/x", "a/b/file.txt/x/y"):
             with self.assertRaises(NotFound):
                 self.safe_root.open_file(parse(name))
@@ -79,7 +79,7 @@ class WalkTests(SynchronousTestCase):
             self.assertIsNone(self.safe_root.stat(parse(name)))
 
     def test_wrong_kind(self) -> None:
-        """A directory is no file, and a file is no directory."""
+        """A directory is not opened as a file, nor a file as a directory."""
         for endpoint in (parse("a"), parse("a/b"), ROOT):
             with self.assertRaises(WrongKind):
                 self.safe_root.open_file(endpoint)
@@ -110,19 +110,19 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(snapshot(self.outside), before)
 
     def test_planted_link_control(self) -> None:
-        """The same links lead outside whoever opens by the path: the test above would notice."""
+        """The control: opening by path follows the same links to the outside."""
         os.symlink(self.outside, f"{self.root}/child")
         with open(f"{self.root}/child/b/file.txt", "rb") as file:
             self.assertEqual(file.read(), f"{self.outside}/b/file.txt".encode())
 
-    def test_unruly_parts(self) -> None:
-        """B1, B8: an endpoint that no rule has seen leaves the root no more than one that has."""
+    def test_not_validated(self) -> None:
+        """B1, B8: an endpoint that was not validated cannot leave the root either."""
         for part in BAD_PARTS:
             for parts in ((part, "secret.txt"), ("a", part, "secret.txt"), ("a", part)):
                 self.assertEqual(set(self.refused(made_by_hand(*parts))), {BadEndpoint}, parts)
 
     def test_fifo(self) -> None:
-        """B5: a FIFO is refused at once, though nobody writes into it."""
+        """B5: a FIFO is refused without blocking."""
         os.mkfifo(f"{self.root}/a/fifo")
         began = time.monotonic()
         with self.assertRaises(WrongKind):
@@ -138,7 +138,7 @@ class WalkTests(SynchronousTestCase):
             self.safe_root.open_file(parse("socket"))
 
     def test_device(self) -> None:
-        """B5: a device is refused, one that would give bytes for ever above all."""
+        """B5: a device is refused, even one with endless content."""
         try:
             os.mknod(f"{self.root}/zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
         except PermissionError:
@@ -147,7 +147,7 @@ class WalkTests(SynchronousTestCase):
             self.safe_root.open_file(parse("zero"))
 
     def test_root_moves(self) -> None:
-        """B11: a root that is moved stays the root; what takes its path is not looked at."""
+        """B11: a root that is moved stays the root; a directory put at its path is ignored."""
         os.rename(self.root, f"{self.base}/moved")
         os.symlink(self.outside, self.root)
         with self.assertRaises(NotFound):
@@ -156,8 +156,8 @@ class WalkTests(SynchronousTestCase):
         with open(f"{self.root}/secret.txt", "rb") as file:
             self.assertIn(b"outside", file.read(), "the control: by its path the root is now the outside")
 
-    def test_place(self) -> None:
-        """A directory is opened for changes, and is local: on the root's own file system."""
+    def test_open_directory(self) -> None:
+        """A directory on the root's file system is opened, and reported as such."""
         for endpoint in (ROOT, parse("a"), parse("a/b")):
             handle = self.safe_root.open_directory(endpoint)
             self.assertTrue(handle.same_mount)
@@ -165,21 +165,21 @@ class WalkTests(SynchronousTestCase):
             os.close(handle.fd)
 
     def test_another_disk(self) -> None:
-        """A directory on another file system is known as such."""
+        """A directory on another file system is reported as such."""
         self.safe_root.device += 1
         handle = self.safe_root.open_directory(parse("a"))
         self.assertFalse(handle.same_mount)
         os.close(handle.fd)
 
     def test_nearest(self) -> None:
-        """The nearest directory is the last on the way that is there, and its depth says which."""
+        """The nearest directory is the deepest existing one, and its depth tells which."""
         for name, depth in (("a/b", 2), ("a/b/c/d", 2), ("a/x/b", 1), ("x/y", 0)):
             handle, found = self.safe_root.open_nearest(parse(name))
             self.assertEqual(found, depth, name)
             os.close(handle.fd)
 
     def test_make(self) -> None:
-        """Directories are made with mode 0755, whatever the umask, and given from the last old one on."""
+        """Directories are made with mode 0755 whatever the umask; the result begins with the deepest existing one."""
         before = os.umask(0o077)
         try:
             places = self.safe_root.make_directories(parse("a/new/er/est"))
@@ -193,7 +193,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual({stat.S_IMODE(os.stat(path).st_mode) for path in paths[1:]}, {0o755})
 
     def test_long_path(self) -> None:
-        """An endpoint as long as the rules allow can be used, though the kernel takes only shorter paths."""
+        """An endpoint of the maximum length can be opened, although openat2 takes only shorter paths."""
         endpoint = parse("/".join(["d" * 255] * 15 + ["e" * 254, "f"]))
         self.addCleanup(shutil.rmtree, os.path.join(self.root, "d" * 255))
         self.assertEqual(len(str(endpoint)), 4096)
@@ -223,7 +223,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 
     def refused_or_none(self, endpoint: Endpoint) -> None:
-        """Ask every way for what none can give."""
+        """Call every method with endpoints that it refuses."""
         for way in (
             self.safe_root.open_file,
             self.safe_root.open_directory,
@@ -242,10 +242,10 @@ class KernelTests(WalkTests):
 
 
 class RootTests(SynchronousTestCase):
-    """What can be a root."""
+    """Opening a root."""
 
     def test_setup_errors(self) -> None:
-        """A root that is none ends the start with one line that names it and says why."""
+        """A path that cannot be a root is refused with one line that names it and says why."""
         base = os.path.abspath(self.mktemp())
         os.mkdir(base)
         with open(f"{base}/file", "wb"):
@@ -260,7 +260,7 @@ class RootTests(SynchronousTestCase):
             self.assertNotIn("\0", str(caught.exception))
 
     def test_link_as_root(self) -> None:
-        """The owner may name the root by a link: what it led to at the start is the root."""
+        """The root may be given by a symbolic link; its target at the start is the root."""
         base = os.path.abspath(self.mktemp())
         os.makedirs(f"{base}/real")
         os.symlink("real", f"{base}/link")

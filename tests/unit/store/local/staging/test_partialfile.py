@@ -17,7 +17,7 @@ class HolderTests(PartialCase):
     """Taking over."""
 
     def test_taken_over(self) -> None:
-        """A client whose old connection is not known to be dead goes on from what it wrote; that one is over."""
+        """A client resumes an upload although its old connection still has it; the old upload has ended."""
         store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
         old = store.upload(put)
@@ -36,8 +36,8 @@ class HolderTests(PartialCase):
         self.assertEqual(new.commit().hash, sha(content))
         self.assertEqual(self.left(), [])
 
-    def test_offered_from_where_it_is(self) -> None:
-        """What is gone on with from earlier on is offered from there on, once it is known to be good, and no later."""
+    def test_offered_after_verification(self) -> None:
+        """After a resume from an earlier byte, and once that part is verified, only that part is offered."""
         store = self.store()
         put = self.cut(store)
         whole = ResumePoint(HALF, sha(CONTENT[:HALF]))
@@ -51,11 +51,11 @@ class HolderTests(PartialCase):
         there = self.arrived(store, put)
         assert there is not None
         self.assertEqual(there.size, RESUMABLE + 10)
-        self.go_on(store, there.size).commit()
+        self.resume(store, there.size).commit()
         self.assertEqual(self.content("a/file"), CONTENT)
 
-    def test_cut_while_read_again(self) -> None:
-        """A client that goes away before all of it has been read again has lost nothing, wherever it went on from."""
+    def test_interrupted_verification(self) -> None:
+        """A client that disconnects while its upload is verified has lost nothing."""
         for offset in (RESUMABLE + 5, HALF):
             store = self.store()
             put = self.cut(store)
@@ -65,12 +65,12 @@ class HolderTests(PartialCase):
             self.assertEqual(self.arrived(store, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
             with open(self.file(), "rb") as file:
                 self.assertEqual(file.read(), CONTENT[:HALF])
-            self.go_on(store, HALF).commit()
+            self.resume(store, HALF).commit()
             self.assertEqual((self.content("a/file"), self.left()), (CONTENT, []))
             store.close()
 
     def test_newest(self) -> None:
-        """All that is written may be gone on with at once; it is noted, for after a crash, every so often."""
+        """Everything written can be resumed at once; it is recorded for a crash at each checkpoint."""
         store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
         old = store.upload(put)
@@ -83,20 +83,20 @@ class HolderTests(PartialCase):
                 sizes.append(json.loads(note.readlines()[-1])["size"])
         self.assertEqual(sorted(set(sizes)), [MIB, CHECKPOINT + MIB])
 
-    def test_too_late(self) -> None:
-        """One that is whole is nobody else's any more."""
+    def test_complete(self) -> None:
+        """A complete upload cannot be taken over."""
         store = self.store()
         self.cut(store)
-        first = self.go_on(store, HALF)
-        second = self.go_on(store, HALF)
+        first = self.resume(store, HALF)
+        second = self.resume(store, HALF)
         with self.assertRaises(Changed):
             first.commit()
         self.assertEqual(second.commit().hash, sha(CONTENT))
         with self.assertRaises(Changed):
-            self.go_on(store, HALF)
+            self.resume(store, HALF)
 
     def test_never_mixed(self) -> None:
-        """Two uploads of different contents to one endpoint, cut and gone on with in turns, end as one or the other."""
+        """Two uploads of different contents to one endpoint are never mixed."""
         store = self.store()
         contents = [os.urandom(3 * MIB) for _ in range(2)]
         for number, content in enumerate(contents):

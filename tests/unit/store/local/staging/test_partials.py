@@ -22,36 +22,36 @@ from tests.support.stores import LONG_AGO, put_of, sha
 
 
 class ResumeTests(PartialCase):
-    """Going on with it."""
+    """Resuming."""
 
-    def test_gone_on_with(self) -> None:
-        """What has arrived is told with its hash; the rest completes it, and nothing is left over."""
+    def test_resumed(self) -> None:
+        """What has arrived is reported with its hash; the rest completes the file, and nothing is left behind."""
         store = self.store()
         put = self.cut(store)
         self.assertEqual(self.arrived(store, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
         self.assertFalse(os.path.exists(self.path("a")), "nothing of it is to be seen")
-        entry = self.go_on(store, HALF).commit()
+        entry = self.resume(store, HALF).commit()
         self.assertEqual((self.content("a/file"), entry.hash), (CONTENT, sha(CONTENT)))
         self.assertEqual((self.left(), self.arrived(store, put)), ([], None))
         self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o644})
 
     def test_private(self) -> None:
-        """Whatever its mode is to be, only the server's own user can use it until it is whole, and that one always."""
+        """Until it is complete only the server's user can open it, whatever its final mode."""
         store = self.store()
         for mode in (0o444, 0o000, 0o666):
             self.cut(store, mode=mode)
             self.assertEqual(os.stat(self.file()).st_mode & 0o777, 0o600)
-            self.go_on(store, HALF, mode=mode).commit()
+            self.resume(store, HALF, mode=mode).commit()
             self.assertEqual(os.stat(self.path("a/file")).st_mode & 0o777, mode)
 
-    def test_from_earlier_on(self) -> None:
-        """A client may go on from any byte before."""
+    def test_from_earlier_byte(self) -> None:
+        """A client may resume from any earlier byte."""
         store = self.store()
         self.cut(store)
-        self.assertEqual(self.go_on(store, HALF - 12345).commit().hash, sha(CONTENT))
+        self.assertEqual(self.resume(store, HALF - 12345).commit().hash, sha(CONTENT))
 
-    def test_cut_again_and_again(self) -> None:
-        """Ten cuts, the server's end among them, each gone on from; whole in the end."""
+    def test_many_interruptions(self) -> None:
+        """An upload is complete after ten interruptions, restarts of the server among them."""
         store = self.store()
         offset = 0
         for number in range(10):
@@ -68,11 +68,11 @@ class ResumeTests(PartialCase):
             found = self.arrived(store, put)
             self.assertEqual(found, ResumePoint(size, sha(CONTENT[:size])))
             offset = size
-        self.assertEqual(self.go_on(store, offset).commit(sha(CONTENT)).hash, sha(CONTENT))
+        self.assertEqual(self.resume(store, offset).commit(sha(CONTENT)).hash, sha(CONTENT))
         self.assertEqual(self.left(), [])
 
-    def test_known_by(self) -> None:
-        """A fragment is known by the hash that was declared; without one by size and time; and by its endpoint."""
+    def test_found_by(self) -> None:
+        """A partial upload is found by its endpoint and its declared hash, or by size and mtime."""
         store = self.store()
         put = self.cut(store)
         for changes, fits in (
@@ -93,22 +93,22 @@ class ResumeTests(PartialCase):
         self.assertIsNotNone(store.resume_point(put.endpoint, sha(b"any"), put.size, put.mtime_us))
         self.assertIsNone(store.resume_point(put.endpoint, sha(b"any"), None, None))
 
-    def test_not_worth_it(self) -> None:
-        """Of what has hardly begun nothing is kept."""
+    def test_too_small(self) -> None:
+        """An upload that has hardly begun is not kept."""
         store = self.store()
         put = self.cut(store, RESUMABLE - 1)
         self.assertEqual((self.left(), self.arrived(store, put)), ([], None))
 
-    def test_nothing_there(self) -> None:
-        """More than has arrived, or another content, cannot be gone on with; what is there stays for who can."""
+    def test_not_resumable(self) -> None:
+        """An upload cannot be resumed behind its end, or with another content; it stays for those who can."""
         store = self.store()
         self.cut(store)
         for offset, content_hash in ((HALF + 1, sha(CONTENT)), (HALF, sha(b"x"))):
             with self.assertRaisesRegex(Changed, "from offset 0"):
-                self.go_on(store, offset, hash=content_hash)
-        self.assertEqual(self.go_on(store, HALF).commit().hash, sha(CONTENT), "the control")
+                self.resume(store, offset, hash=content_hash)
+        self.assertEqual(self.resume(store, HALF).commit().hash, sha(CONTENT), "the control")
 
-    def test_two_of_them(self) -> None:
+    def test_two_contents(self) -> None:
         """Two contents for one endpoint are kept apart."""
         store = self.store()
         self.cut(store)
@@ -116,47 +116,47 @@ class ResumeTests(PartialCase):
         upload = store.upload(put_of("a/file", other, mtime_us=LONG_AGO + 1)[0])
         upload.write(other[: HALF + 1])
         upload.suspend()
-        self.assertEqual(self.go_on(store, HALF).commit().hash, sha(CONTENT))
+        self.assertEqual(self.resume(store, HALF).commit().hash, sha(CONTENT))
         found = store.resume_point(parse("a/file"), sha(other), None, None)
         self.assertEqual(found, ResumePoint(HALF + 1, sha(other[: HALF + 1])))
 
     def test_condition(self) -> None:
-        """What changed at the endpoint meanwhile is noticed, and the fragment stays."""
+        """A change at the endpoint is noticed, and the partial upload stays."""
         store = self.store()
         self.cut(store)
         self.lay("a/file", b"something else")
         for condition in ("absent", sha(b"old")):
             with self.assertRaises(Changed):
-                self.go_on(store, HALF, precondition=condition)
-        self.assertEqual(self.go_on(store, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
+                self.resume(store, HALF, precondition=condition)
+        self.assertEqual(self.resume(store, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
 
 
 class DamageTests(PartialCase):
     """Damaged or planted files."""
 
     def test_wrong_rest(self) -> None:
-        """Whatever comes behind it, the whole file's hash decides: the old content stands, and the fragment is gone."""
+        """After a mismatch of the whole file's hash the old content stays, and the partial upload is removed."""
         store = self.store()
         self.lay("a/file", b"old")
         self.cut(store)
-        upload = self.go_on(store, HALF, content=CONTENT[:-1] + b"x")
+        upload = self.resume(store, HALF, content=CONTENT[:-1] + b"x")
         with self.assertRaises(ContentMismatch):
             upload.commit()
         self.assertEqual((self.content("a/file"), self.left()), (b"old", []))
 
     def test_damaged(self) -> None:
-        """A disk that has not kept what had arrived is noticed before anything is put behind it."""
+        """Damage to what had arrived is noticed before anything is appended."""
         store = self.store()
         put = self.cut(store)
         with open(self.file(), "r+b") as file:
             file.seek(12345)
             file.write(bytes(100))
         with self.assertRaisesRegex(Changed, "damaged"):
-            self.go_on(store, HALF)
+            self.resume(store, HALF)
         self.assertEqual((self.arrived(store, put), self.left()), (None, []))
 
     def test_damaged_later_on(self) -> None:
-        """What was noted before the damage is left to go on from."""
+        """What was recorded before the damage can still be resumed."""
         store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
         upload = store.upload(put)
@@ -177,19 +177,19 @@ class DamageTests(PartialCase):
         self.assertEqual(again.commit().hash, sha(content))
 
     def test_shorter(self) -> None:
-        """A file that got shorter, or is gone, is none to go on with, and is not offered again."""
+        """A file that got shorter or is missing cannot be resumed, and is not offered again."""
         for spoil in (lambda path: os.truncate(path, HALF - 1), os.unlink):
             store = self.store()
             put = self.cut(store)
             spoil(self.file())
             with self.assertRaises(Changed):
-                self.go_on(store, HALF)
+                self.resume(store, HALF)
             self.assertIsNone(self.arrived(store, put))
             self.assertEqual(self.left(), [])
             store.close()
 
     def test_planted(self) -> None:
-        """A link, hard or symbolic, in a fragment's place is not written through."""
+        """A hard or symbolic link in place of a partial upload is not written through."""
         for plant in (os.symlink, os.link):
             store = self.store()
             self.cut(store)
@@ -201,14 +201,14 @@ class DamageTests(PartialCase):
                 before = file.read()
             plant(victim, path)
             with self.assertRaises(Refusal):
-                self.go_on(store, HALF)
+                self.resume(store, HALF)
             with open(victim, "rb") as file:
                 self.assertEqual(file.read(), before)
             self.assertEqual(self.left(), [])
             store.close()
 
-    def test_spoiled_notes(self) -> None:
-        """A note that says nothing of use is swept away with its file, whatever stands in it; nothing else is."""
+    def test_damaged_records(self) -> None:
+        """A useless resume record is removed with its file; nothing else is."""
         store = self.store()
         self.cut(store)
         kept = sorted(self.left())
@@ -231,7 +231,7 @@ class DamageTests(PartialCase):
             self.lay(f".homeftp/partial/{number:032x}.note", note)
         store = self.store()
         self.assertEqual(sorted(self.left()), kept)
-        self.assertEqual(self.go_on(store, HALF).commit().hash, sha(CONTENT))
+        self.assertEqual(self.resume(store, HALF).commit().hash, sha(CONTENT))
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
 
@@ -239,7 +239,7 @@ class ExpiryTests(PartialCase):
     """How long they are kept."""
 
     def test_a_day(self) -> None:
-        """After a day it is gone, by the clock that runs and at a start."""
+        """It is removed after a day, by a running server and at a start."""
         store = self.store()
         put = self.cut(store)
         now = time.time()
@@ -255,8 +255,8 @@ class ExpiryTests(PartialCase):
             self.store()
         self.assertEqual(self.left(), [])
 
-    def test_never_a_live_one(self) -> None:
-        """One that is being written is not thrown away, however old it is."""
+    def test_active(self) -> None:
+        """An upload that is being written is not removed, however old it is."""
         store = self.store()
         upload = store.upload(put_of("a/file", CONTENT)[0])
         upload.write(CONTENT[:HALF])
@@ -266,7 +266,7 @@ class ExpiryTests(PartialCase):
         self.assertEqual(upload.commit().hash, sha(CONTENT))
 
     def test_bounded(self) -> None:
-        """There are never more than so many; the oldest go."""
+        """There are never more than the limit; the oldest are removed."""
         store = self.store()
         put = self.cut(store)
         partial = store._writable.partials.find(put.endpoint, put.hash, None, None)
@@ -280,7 +280,7 @@ class ExpiryTests(PartialCase):
         self.assertGreater(MOST, 100)
 
     def test_on_another_disk(self) -> None:
-        """Where another disk is mounted the fragment lies beside its target, hidden, and is found after a start."""
+        """On another disk the partial upload lies beside its target, hidden, and is found after a restart."""
         os.makedirs(self.path("disk/a"))
         store = self.store(System())
         store._root.device += 1
@@ -299,8 +299,8 @@ class ExpiryTests(PartialCase):
         upload.commit()
         self.assertEqual((os.listdir(self.path("disk/a")), self.left()), (["file"], []))
 
-    def test_disk_is_away(self) -> None:
-        """What lies on a disk that is not mounted is remembered until it is, and gone on with or thrown away then."""
+    def test_unmounted(self) -> None:
+        """A partial upload on an unmounted disk is remembered until the disk is mounted again."""
         for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
             os.makedirs(self.path("disk/a"), exist_ok=True)
             store = self.store(System())
@@ -325,8 +325,8 @@ class ExpiryTests(PartialCase):
             self.store(System()).close()
             self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
-    def test_given_up(self) -> None:
-        """What nobody has gone on with goes before something new is refused."""
+    def test_evicted(self) -> None:
+        """Idle partial uploads are removed before a new file is refused."""
         store = self.store(quota=5 * MIB)
         store.maintain()
         self.cut(store)

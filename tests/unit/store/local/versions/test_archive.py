@@ -22,7 +22,7 @@ from tests.support.stores import LONG_AGO, Failing, Walking, put_of, sha
 
 
 class Moving(System):
-    """Somebody moves every directory out and in again as it is looked for: the kernel cannot tell that from a mount."""
+    """Directories are moved out and in again while they are looked up: the kernel reports that like a mount."""
 
     def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
         """See above."""
@@ -32,7 +32,7 @@ class Moving(System):
 
 
 class NoLinks(System):
-    """A file system, or a file, of which there can be no second name."""
+    """A file system, or a file, without hard links."""
 
     def link(self, source: bytes, target: bytes, **directories: object) -> None:
         """Refuse."""
@@ -40,7 +40,7 @@ class NoLinks(System):
 
 
 class NeitherWay(NoLinks):
-    """Nor can two files take each other's place."""
+    """A file system that cannot exchange two files either."""
 
     def exchange(self, one: bytes, other: bytes, **directories: object) -> None:
         """Refuse."""
@@ -50,8 +50,8 @@ class NeitherWay(NoLinks):
 class ArchiveTests(VersionsCase):
     """Files that become versions."""
 
-    def test_kept(self) -> None:
-        """What a PUSH replaces is kept, by whichever way it comes, with its time and mode, and no byte is copied."""
+    def test_archived(self) -> None:
+        """A replaced file becomes a version with its mtime and mode, however it was written, and no byte is copied."""
         store = self.store()
         self.put(store, "a/small.txt", b"one", mode=0o600)
         self.put(store, "a/large.txt", b"one" * 1000)
@@ -59,7 +59,7 @@ class ArchiveTests(VersionsCase):
         self.assertEqual(self.versions(store), [])
         self.put(store, "a/small.txt", b"two", precondition=sha(b"one"))
         self.stream(store, "a/large.txt", b"two" * 1000)
-        self.assertEqual(self.held(), [b"one", b"one" * 1000])
+        self.assertEqual(self.contents(), [b"one", b"one" * 1000])
         (small,) = self.versions(store, "a/small.txt")
         self.assertEqual((small.name, small.size, small.hash), ("", 3, sha(b"one")))
         self.assertEqual(dict(meta_data(small)), {"mtime_us": LONG_AGO, "mode": 0o600})
@@ -70,16 +70,16 @@ class ArchiveTests(VersionsCase):
         self.assertEqual({version.name for version in self.versions(store)}, {"a/small.txt", "a/large.txt"})
 
     def test_readable_by_the_owner(self) -> None:
-        """An owner who looks finds a version by day, folder and name."""
+        """An owner finds a version by day, folder and name."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "a/b/photo.jpg", content)
-        (path,) = self.kept()
+        (path,) = self.archived()
         today = time.strftime("%Y-%m-%d", time.gmtime())
         self.assertRegex(path, rf"\A{today}/a/b/\.homeftp-\d\d\.\d\d\.\d\d\.\d{{6}}-photo\.jpg\Z")
 
     def test_newest_first(self) -> None:
-        """Those of one file are sorted, in the list of its folder too, also when the clock is set back meanwhile."""
+        """The versions of a file are sorted newest first, even if the clock is set back."""
         store = self.store()
         now = time.time_ns()
         for number in range(10):
@@ -97,25 +97,25 @@ class ArchiveTests(VersionsCase):
             )
 
     def test_same_content(self) -> None:
-        """A content that is replaced by the same one, to give it another time, is no version."""
+        """Replacing a file by the same content, to change its mtime, makes no version."""
         store = self.store()
         self.put(store, "file.txt", b"same")
         self.put(store, "file.txt", b"same", precondition=sha(b"same"), mtime_us=LONG_AGO + 1)
-        self.assertEqual(self.held(), [])
+        self.assertEqual(self.contents(), [])
         self.put(store, "file.txt", b"other", precondition=sha(b"same"))
-        self.assertEqual(self.held(), [b"same"], "the control")
+        self.assertEqual(self.contents(), [b"same"], "the control")
 
     def test_refused(self) -> None:
-        """A replacement that is refused makes no version."""
+        """A refused replacement makes no version."""
         store = self.store()
         self.put(store, "file.txt", b"old")
         for condition in (ABSENT, sha(b"other")):
             with self.assertRaises(Changed):
                 self.put(store, "file.txt", b"new", precondition=condition)
-        self.assertEqual((self.held(), self.content("file.txt")), ([], b"old"))
+        self.assertEqual((self.contents(), self.content("file.txt")), ([], b"old"))
 
-    def test_twice_in_one_job(self) -> None:
-        """Two for one endpoint that become durable together come one after the other: both contents stay."""
+    def test_twice_in_a_batch(self) -> None:
+        """Several writes of one endpoint in a batch are made in order, and each content becomes a version."""
         store = self.store()
         self.put(store, "file.txt", b"zero")
         puts = [put_of("file.txt", content) for content in (b"one", b"two", b"three")]
@@ -123,10 +123,10 @@ class ArchiveTests(VersionsCase):
         results = store.write_many(puts)
         self.assertIsInstance(results[3], Changed)
         self.assertEqual(self.content("file.txt"), b"three")
-        self.assertEqual(self.held(), [b"one", b"two", b"zero"])
+        self.assertEqual(self.contents(), [b"one", b"two", b"zero"])
 
     def test_long_names(self) -> None:
-        """A name of 255 bytes, and a path of nearly 4,096, have versions as any other."""
+        """A name of 255 bytes and a path of nearly 4,096 bytes can have versions."""
         store = self.store()
         deep = "/".join(["d" * 250] * 15)
         for top in (self.path("d" * 250), self.path(".homeftp")):
@@ -143,7 +143,7 @@ class ArchiveTests(VersionsCase):
                 self.assertEqual(file.read(), b"one")
 
     def reach(self, name: str) -> int:
-        """Open what has too long a path for one call."""
+        """Open a file whose path is too long for one call."""
         directory = os.open(self.root, os.O_RDONLY)
         for part in name.split("/"):
             below = os.open(part, os.O_RDONLY, dir_fd=directory)
@@ -152,7 +152,7 @@ class ArchiveTests(VersionsCase):
         return directory
 
     def test_deep(self) -> None:
-        """A path of many levels has versions as any other has, and they are found."""
+        """A path of many levels can have versions, and they are found."""
         self.root = tempfile.mkdtemp()  # elsewhere: what removes the folders of tests cannot remove these
         self.addCleanup(subprocess.run, ["rm", "-r", self.root], check=True)
         store = self.store()
@@ -163,7 +163,7 @@ class ArchiveTests(VersionsCase):
         store.restore(parse(deep), None, None)
         self.assertEqual(sum(store.remove(parse("d"), None, True)), 1501)
 
-    def test_cleared_by_the_owner(self) -> None:
+    def test_removed_by_the_owner(self) -> None:
         """An owner may remove versions, or all of them with their folder, while the server runs."""
         store = self.store(retention=Retention(percent=None, size=4 * 4096))
         for number in range(5):
@@ -180,7 +180,7 @@ class ArchiveTests(VersionsCase):
             self.put(store, "a/file.txt", b"new")
 
     def test_file_then_directory(self) -> None:
-        """What was a file once, and is a directory now, has both kinds of versions, each under its own name."""
+        """A file that became a directory has versions of both, each under its own name."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "thing", content)
@@ -195,32 +195,32 @@ class ArchiveTests(VersionsCase):
             store.restore(parse("thing"), None, None)
 
     def test_walking(self) -> None:
-        """The same where the kernel resolves no paths, and has no call to rename where nothing is."""
+        """Versions work without openat2 and renameat2 too."""
         store = self.store(Walking())
         for content in (b"one", b"two", b"three"):
             self.put(store, "a/file.txt", content)
-        self.assertEqual(self.held(), [b"one", b"two"])
+        self.assertEqual(self.contents(), [b"one", b"two"])
 
     def test_none(self) -> None:
-        """--keep-versions 0 keeps none."""
+        """With `--keep-versions 0` there are no versions."""
         store = self.store(retention=Retention(seconds=0))
         for content in (b"", b"one", b"two"):
             self.put(store, "file.txt", content)
-        self.assertEqual(self.held(), [])
+        self.assertEqual(self.contents(), [])
 
     def test_hidden(self) -> None:
-        """B9: no listing shows them, and no endpoint names one."""
+        """No listing shows versions, and no endpoint names one."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "a/file.txt", content)
         listed = [entry.name for page in store.list(ROOT, True) for entry in page.entries]
         self.assertEqual(listed, ["a", "a/file.txt"])
 
-    def test_somebody_appears(self) -> None:
-        """A file that another program makes where nothing was, at the last moment, becomes a version too."""
+    def test_target_appears(self) -> None:
+        """A file that another program creates right before the rename becomes a version too."""
 
         class Meddling(System):
-            """Somebody is quicker, once."""
+            """Another program is quicker, once."""
 
             done = False
 
@@ -232,10 +232,10 @@ class ArchiveTests(VersionsCase):
 
         store = self.store(Meddling())
         self.put(store, "file.txt", b"ours")
-        self.assertEqual((self.content("file.txt"), self.held()), (b"ours", [b"theirs"]))
+        self.assertEqual((self.content("file.txt"), self.contents()), (b"ours", [b"theirs"]))
 
-    def test_folder_made_in_vain(self) -> None:
-        """A folder for versions whose making was not finished is made durable by the next replacement that uses it."""
+    def test_unsynced_folder(self) -> None:
+        """A version folder that was made but not made durable is made durable by the next replacement that uses it."""
 
         class Syncing(Failing):
             """Remembers which directories were made durable."""
@@ -263,30 +263,30 @@ class OtherMountTests(VersionsCase):
     """A version folder that cannot be linked into."""
 
     def test_no_mount(self) -> None:
-        """A directory that is moved while something in it is replaced gets no folder of ours."""
+        """A directory that is moved while a file in it is replaced gets no metadata directory."""
         store = self.store(system=Moving())
         for content in (b"one", b"two"):
             self.put(store, "a/b/file.txt", content)
-        self.assertEqual(self.held(), [b"one"])
+        self.assertEqual(self.contents(), [b"one"])
         self.assertEqual(os.listdir(self.path("a")), ["b"])
         self.assertEqual(os.listdir(self.path("a/b")), ["file.txt"])
 
 
 class NoLinkTests(VersionsCase):
-    """Where a file cannot have two names."""
+    """Files that cannot be linked."""
 
     def test_moved(self) -> None:
-        """The old one is moved to where it is kept, at the moment in which the new one has its place."""
+        """The old file is moved to the version folder in the moment in which the new one gets its name."""
         store = self.store(NoLinks())
         for content in (b"one", b"two", b"three"):
             self.put(store, "a/file.txt", content)
-        self.assertEqual((self.content("a/file.txt"), self.held()), (b"three", [b"one", b"two"]))
+        self.assertEqual((self.content("a/file.txt"), self.contents()), (b"three", [b"one", b"two"]))
         store.restore(parse("a/file.txt"), self.versions(store, "a/file.txt")[1].at_us, None)
-        self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
+        self.assertEqual((self.content("a/file.txt"), self.contents()), (b"one", [b"three", b"two"]))
         self.assertEqual(self.left(), [])
 
     def test_full_of_versions(self) -> None:
-        """Those that go for others of the same job leave the folders that these are to be moved to.
+        """Versions that are evicted by a batch leave the folders that its other versions are moved to.
 
         As they are moved after that, there may be too many until the next job.
         """
@@ -295,17 +295,17 @@ class NoLinkTests(VersionsCase):
             puts = [put_of(f"a/{number}", b"%d %d" % (round, number)) for number in range(12)]
             for result in store.write_many(puts):
                 self.assertNotIsInstance(result, Exception)
-        self.assertEqual(len(self.held()), 12)
+        self.assertEqual(len(self.contents()), 12)
         self.put(store, "a/0", b"new")
-        self.assertEqual(self.held(), [b"1 11", b"2 0"])
+        self.assertEqual(self.contents(), [b"1 11", b"2 0"])
 
     def test_not_at_all(self) -> None:
-        """Where that cannot be either, nothing is replaced, and the owner is told what to do; new files are taken."""
+        """Without exchange nothing is replaced, and the message says what to do; new files are accepted."""
         store = self.store(NeitherWay())
         self.put(store, "file.txt", b"one")
         with self.assertRaisesRegex(Forbidden, "--keep-versions 0"):
             self.put(store, "file.txt", b"two")
-        self.assertEqual((self.content("file.txt"), self.held(), self.left()), (b"one", [], []))
+        self.assertEqual((self.content("file.txt"), self.contents(), self.left()), (b"one", [], []))
         store.close()
         self.put(self.store(NeitherWay(), retention=Retention(seconds=0)), "file.txt", b"two")
         self.assertEqual(self.content("file.txt"), b"two")

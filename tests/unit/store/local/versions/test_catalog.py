@@ -57,6 +57,6 @@ class CatalogTests(VersionsCase):
         (oldest,) = list(self.catalog.find(parse("d/a"), below=False))[2:]
         with self.catalog.open(parse("d/a"), oldest.at_us):
             self.archive.evict(None, parse(""), 10**9)
-            self.assertEqual(self.held(), [b"one"])
+            self.assertEqual(self.contents(), [b"one"])
         self.archive.evict(None, parse(""), 10**9)
-        self.assertEqual(self.held(), [])
+        self.assertEqual(self.contents(), [])

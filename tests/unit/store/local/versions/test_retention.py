@@ -15,31 +15,31 @@ DAY = 24 * 60 * 60
 
 
 class AgeTests(VersionsCase):
-    """For how long."""
+    """How long versions are kept."""
 
     def age(self, days: float) -> None:
-        """Let every version be so much older."""
+        """Make every version older."""
         top = self.path(".homeftp/versions")
         for day in sorted(os.listdir(top)):
             then = time.time() - days * DAY
             os.rename(os.path.join(top, day), os.path.join(top, time.strftime("%Y-%m-%d", time.gmtime(then))))
 
     def test_expired(self) -> None:
-        """What has been kept for 30 days goes, with the folders that held it; what is younger stays."""
+        """Versions are removed after 30 days, with the folders that held them; younger ones stay."""
         store = self.store()
         for days in (31.5, 28.5):
             for content in (b"one %d" % days, b"two"):
                 self.put(store, f"a/{days}/file.txt", content)
             self.age(days)
             store.maintain()
-        self.assertEqual(self.held(), [b"one 28"])
+        self.assertEqual(self.contents(), [b"one 28"])
         self.assertEqual(len(os.listdir(self.path(".homeftp/versions"))), 1)
         store.close()
         self.store(retention=Retention(seconds=DAY)).maintain()
         self.assertEqual(os.listdir(self.path(".homeftp/versions")), [])
 
     def test_to_the_second(self) -> None:
-        """Within a day it is the time that counts."""
+        """Within a day the time counts."""
         store = self.store(retention=Retention(seconds=10))
         now = time.time_ns()
         for seconds in (20, 12, 8, 1):
@@ -48,23 +48,23 @@ class AgeTests(VersionsCase):
         self.put(store, "file.txt", b"now")
         with mock.patch("time.time_ns", return_value=now):
             store.maintain()
-        self.assertEqual(self.held(), [b"from 1", b"from 12", b"from 8"], "the one from 20 was replaced 12 ago")
+        self.assertEqual(self.contents(), [b"from 1", b"from 12", b"from 8"], "the one from 20 was replaced 12 ago")
 
-    def test_younger_goes_first(self) -> None:
-        """The oldest, where it is being put back, is left out, and those of later days go in its place."""
+    def test_pinned(self) -> None:
+        """A version that is being restored is not evicted; later ones are evicted instead."""
         store = self.store(retention=Retention(percent=None, size=3 * 4096))
         for content in (b"old", b"new" * 2000):
             self.put(store, "file.txt", content)
         self.age(3)
         for content in (b"other", b"another"):
             self.put(store, "other.txt", content)
-        self.assertEqual(self.held(), [b"old", b"other"])
+        self.assertEqual(self.contents(), [b"old", b"other"])
         store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"old")
-        self.assertEqual(self.held(), [b"new" * 2000])
+        self.assertEqual(self.contents(), [b"new" * 2000])
 
-    def test_what_is_not_ours(self) -> None:
-        """What an owner puts among them stays, and does no harm."""
+    def test_other_files(self) -> None:
+        """Files that an owner puts among the versions stay and do no harm."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "a/file.txt", content)
@@ -78,33 +78,33 @@ class AgeTests(VersionsCase):
         before = snapshot(self.outside)
         store.maintain()
         self.assertEqual(snapshot(self.outside), before)
-        self.assertEqual(self.held().count(b"mine"), 3)
+        self.assertEqual(self.contents().count(b"mine"), 3)
 
 
 class SizeTests(VersionsCase):
     """The limit for all versions together."""
 
     def test_most(self) -> None:
-        """Past --versions-max the oldest go, and what is larger than all may be is not kept at all."""
+        """Beyond `--versions-max` the oldest are removed, and a file larger than the limit makes no version."""
         store = self.store(retention=Retention(percent=None, size=3 * 4096))
         for number in range(6):
             self.put(store, f"{number}.txt", b"old %d" % number)
             self.put(store, f"{number}.txt", b"new")
-        self.assertEqual(self.held(), [b"old 3", b"old 4", b"old 5"])
+        self.assertEqual(self.contents(), [b"old 3", b"old 4", b"old 5"])
         self.put(store, "large.txt", bytes(3 * 4096 + 1))
         self.put(store, "large.txt", b"new")
-        self.assertEqual(self.held(), [b"old 3", b"old 4", b"old 5"])
+        self.assertEqual(self.contents(), [b"old 3", b"old 4", b"old 5"])
 
     def test_most_after_a_start(self) -> None:
-        """What a server before this one kept counts as well."""
+        """Versions from an earlier run count too."""
         retention = Retention(percent=None, size=3 * 4096)
         for number in range(6):
             store = self.store(retention=retention)
             self.put(store, "file.txt", b"old %d" % number)
             store.close()
-        self.assertEqual(self.held(), [b"old 2", b"old 3", b"old 4"])
+        self.assertEqual(self.contents(), [b"old 2", b"old 3", b"old 4"])
 
     def test_percent(self) -> None:
-        """By default they may take up a fifth of the disk."""
+        """By default versions may take up a fifth of the disk."""
         self.assertEqual(Retention().most(1000), 200)
         self.assertEqual(Retention(percent=12.5).most(1000), 125)

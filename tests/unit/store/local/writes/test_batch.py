@@ -16,7 +16,7 @@ from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, made_b
 
 
 class BatchTests(StoreCase):
-    """put_many."""
+    """Batches."""
 
     def test_stored(self) -> None:
         """Files arrive with content, mtime and mode, in directories that are made for them."""
@@ -31,11 +31,11 @@ class BatchTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_nothing(self) -> None:
-        """No files, no results."""
+        """An empty batch has no results."""
         self.assertEqual(self.store().write_many([]), [])
 
     def test_more_than_one_sync_holds(self) -> None:
-        """Any number goes in one call."""
+        """A call may have any number of files."""
         store = self.store()
         count = 2 * BATCH + 1
         results = store.write_many([put_of(f"f{number}", b"%d" % number) for number in range(count)])
@@ -44,28 +44,28 @@ class BatchTests(StoreCase):
         )
 
     def test_one_sync_for_all(self) -> None:
-        """The disk is waited for twice, however many files there are."""
+        """The disk is waited for twice, whatever the number of files."""
         system = Recording()
         self.together(self.store(system), *(put_of(f"f{number}", b"") for number in range(50)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["syncfs", "fsync_directory"])
 
     def test_few(self) -> None:
-        """Few files are made durable by themselves, without what others have left in memory."""
+        """Few files get an fsync each, which does not write other programs' data."""
         system = Recording()
         self.together(self.store(system), *(put_of(f"f{number}", b"") for number in range(3)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["fsync"] * 3 + ["fsync_directory"])
 
     def test_no_syncfs(self) -> None:
-        """Where a whole file system cannot be made durable every file is."""
+        """Without a reliable syncfs every file gets its fsync."""
         system = Recording(syncfs=False)
         self.together(self.store(system), *(put_of(f"d{number}/f", b"") for number in range(5)))
         waits = [name for name, _ in system.calls if name != "rename"]
         self.assertEqual(waits, ["fsync_directory"] * 6 + ["fsync"] * 5 + ["fsync_directory"] * 5)
 
-    def test_each_for_itself(self) -> None:
-        """A bad item is refused with its own reason, and its neighbours are stored."""
+    def test_separate_refusals(self) -> None:
+        """A refused file has its own reason, and the others are stored."""
         self.lay("file")
         os.mkdir(self.path("directory.txt"))
         store = self.store(filetypes=(".txt",))
@@ -83,14 +83,14 @@ class BatchTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_one_write_fails(self) -> None:
-        """A disk that fails at one file fails that one."""
+        """A disk error at one file concerns only that file."""
         store = self.store(Failing(2))
         results = self.together(store, put_of("a", b"a"), put_of("b", b"b"), put_of("c", b"c"))
         self.assertEqual([type(result) for result in results], [Entry, Internal, Entry])
         self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "a", "c"])
 
     def test_full(self) -> None:
-        """A full disk or quota: what is needed and what is free; the old content stands."""
+        """On a full disk the message says what is needed and free, and the old content stays."""
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             self.lay("old.txt", b"old")
             store = self.store(Failing(1, number))
@@ -101,7 +101,7 @@ class BatchTests(StoreCase):
             store.close()
 
     def test_same_endpoint_twice(self) -> None:
-        """Of two for one endpoint the later one stands; with conditions the first one wins."""
+        """Of two writes of one endpoint the later one wins; with ABSENT the first one does."""
         store = self.store()
         store.write_many([put_of("a", b"1"), put_of("a", b"2")])
         self.assertEqual(self.content("a"), b"2")
@@ -110,7 +110,7 @@ class BatchTests(StoreCase):
         self.assertEqual(self.content("b"), b"1")
 
     def test_modes(self) -> None:
-        """Modes are the nine bits that were asked for, 0644 unless any were, and never the umask's."""
+        """Modes are the nine requested bits, or 0644, whatever the umask."""
         store = self.store()
         before = os.umask(0o077)
         try:
@@ -123,7 +123,7 @@ class BatchTests(StoreCase):
         self.assertEqual(modes, [0o644, 0o666, 0o755])
 
     def test_hard_link(self) -> None:
-        """B4: a file that has another name outside is replaced, never written through."""
+        """B4: a file with a second name outside the root is replaced, never written through."""
         secret = os.path.join(self.outside, "secret.txt")
         os.link(secret, self.path("linked.txt"))
         before = os.stat(secret).st_ino
@@ -136,7 +136,7 @@ class BatchTests(StoreCase):
         with open(self.path("linked.txt"), "wb") as written:
             written.write(b"new")
         with open(secret, "rb") as file:
-            self.assertEqual(file.read(), b"new", "the control: whoever writes in place writes through")
+            self.assertEqual(file.read(), b"new", "the control: writing in place changes both")
 
     def test_bit_flips(self) -> None:
         """C6: of a thousand contents with one wrong bit none is stored."""
@@ -156,13 +156,13 @@ class BatchTests(StoreCase):
         )
 
     def test_known_at_once(self) -> None:
-        """What was just stored need not be hashed: the index knows it, as the disk has it now."""
+        """The hash cache knows what was just written."""
         self.together(self.store(System()), put_of("a/b", b"content"))
         found = self.index.lookup(f"{self.root}/a", {"b": os.stat(self.path("a/b"))})
         self.assertEqual(found, {"b": sha(b"content")})
 
     def test_no_descriptor_is_lost(self) -> None:
-        """However it ends, everything is closed."""
+        """No descriptor is left open, whatever the outcome."""
         store = self.store()
         puts: list[Any] = [put_of("a/b/c", b"1"), put_of("a/b/c/d", b"2"), put_of("x", b"3", hash=sha(b""))]
         store.write_many(puts)

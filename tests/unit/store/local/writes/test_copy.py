@@ -37,7 +37,7 @@ class CopyTests(VersionsCase):
         self.lay("file", b"new")
         self.lay("old", b"old")
         copy(self.store(), "file", "old", sha(b"new"), sha(b"old"))
-        self.assertEqual((self.content("old"), self.held()), (b"new", [b"old"]))
+        self.assertEqual((self.content("old"), self.contents()), (b"new", [b"old"]))
 
     def test_refused(self) -> None:
         """What cannot be copied, or may not, is refused, and nothing changes."""
@@ -63,7 +63,7 @@ class CopyTests(VersionsCase):
                 copy(store, *arguments)
         with self.assertRaises(WrongKind):
             store.copy(ROOT, parse("a.txt"), source_precondition=None, target_precondition=None)
-        self.assertEqual((self.content("old.txt"), self.left(), self.held()), (b"old", [], []))
+        self.assertEqual((self.content("old.txt"), self.left(), self.contents()), (b"old", [], []))
         with self.assertRaises(TooLarge):
             store.close()
             copy(self.store(file_size=6), "file.txt", "a.txt")

@@ -42,7 +42,7 @@ class DraftTests(VersionsCase):
         entry = draft.commit()
         self.assertEqual((self.content("d/file"), entry.hash, entry.size), (b"012xy\0", sha(b"012xy\0"), 6))
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o640)
-        self.assertEqual((self.held(), self.left()), ([b"0123456789"], []))
+        self.assertEqual((self.contents(), self.left()), ([b"0123456789"], []))
 
     def test_new(self) -> None:
         """A file that does not exist is made, with its directories."""

@@ -21,7 +21,7 @@ class DirectoryTests(StoreCase):
         return stat.S_IMODE(os.stat(self.path(name)).st_mode)
 
     def test_made(self) -> None:
-        """A directory is made with its parents, its mtime and its mode, whatever the umask."""
+        """A directory is made with its parents, mtime and mode, whatever the umask."""
         store = self.store()
         before = os.umask(0o077)
         try:
@@ -33,7 +33,7 @@ class DirectoryTests(StoreCase):
         self.assertEqual(store.stat(parse("a/b/c")), entry)
 
     def test_is_there(self) -> None:
-        """One that is there gets the metadata that is given and keeps the rest, and what it holds."""
+        """An existing directory gets the given metadata and keeps the rest, and its content."""
         self.lay("a/file")
         os.chmod(self.path("a"), 0o2711)
         store = self.store()
@@ -48,7 +48,7 @@ class DirectoryTests(StoreCase):
         self.assertEqual(entry.mtime_us, LONG_AGO)
 
     def test_refused(self) -> None:
-        """A file, a link or a FIFO is never replaced by a directory, and conditions are kept."""
+        """A file, a link or a FIFO is never replaced by a directory, and preconditions are checked."""
         self.lay("file")
         os.mkdir(self.path("directory"))
         os.symlink(self.outside, self.path("link"))
@@ -66,14 +66,14 @@ class DirectoryTests(StoreCase):
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
 
     def test_durable(self) -> None:
-        """The directory, the parent of each that was made, and its metadata are on the disk before the answer."""
+        """The directory, its new parents and its metadata are durable before the answer."""
         system = Recording()
         self.store(system).make_directory(WriteRequest(endpoint=parse("a/b")))
         inodes = [os.stat(self.path(name)).st_ino for name in ("a/b", "a", "", "a/b")]
         self.assertEqual(system.calls, [("fsync_directory", inode) for inode in inodes])
 
     def test_without_a_journal(self) -> None:
-        """First of all what was removed from our own folders is: a new directory may have its place on the disk."""
+        """Without a journal the staging folders are made durable first, because inodes are reused."""
 
         class Unordered(Recording):
             def keeps_order(self, fd: int) -> bool:
@@ -85,7 +85,7 @@ class DirectoryTests(StoreCase):
         self.assertEqual(system.calls[:2], [("fsync_directory", inode) for inode in inodes])
 
     def test_race(self) -> None:
-        """Many make the same directories at once, and all succeed."""
+        """Many threads make the same directories at once, and all succeed."""
         store = self.store(System())
         results: list[Entry] = []
 

@@ -25,7 +25,7 @@ class RemoveTests(MoveCase):
     """Removing."""
 
     def test_file(self) -> None:
-        """A file that is removed is a version from then on, whole, and comes back with RESTORE."""
+        """A removed file becomes a version, and can be restored."""
         store = self.store()
         self.put(store, "a/file.txt", b"content", mode=0o640)
         self.assertEqual(self.remove(store, "a/file.txt", sha(b"content")), 1)
@@ -34,15 +34,15 @@ class RemoveTests(MoveCase):
         self.assertEqual(dict(meta_data(entry)), {"mtime_us": LONG_AGO, "mode": 0o640})
         self.assertEqual(self.content("a/file.txt"), b"content")
 
-    def test_not_kept(self) -> None:
-        """With --keep-versions 0 it is gone."""
+    def test_not_archived(self) -> None:
+        """With `--keep-versions 0` it is deleted."""
         store = self.store(retention=Retention(seconds=0))
         self.put(store, "file.txt", b"content")
         self.remove(store, "file.txt")
         self.assertEqual((self.files(), self.versions(store)), ([], []))
 
     def test_directory(self) -> None:
-        """An empty one goes; another one only with all that is in it, every file of which is a version then."""
+        """An empty directory is removed; another one only recursively, and every file in it becomes a version."""
         store = self.store()
         names = [f"d/{number % 5}/{number}" for number in range(600)]
         for name in names:
@@ -55,14 +55,14 @@ class RemoveTests(MoveCase):
         self.assertEqual((self.files(), self.versions(store)), ([], sorted(names)))
 
     def test_refused(self) -> None:
-        """What is not there, is something else by now, is no file, or holds what is not shared, stays as it is."""
+        """Missing entries, failed preconditions, wrong kinds and files that are not shared are refused."""
         store = self.store(filetypes=(".txt",))
         self.lay("a.txt")
         self.lay("a.jpg")
         self.lay("d/deep/b.txt")
         os.symlink(self.outside, self.path("d/deep/link"))
         before, outside = snapshot(self.root), snapshot(self.outside)
-        for name, if_hash, recursive, refusal in (
+        for name, precondition, recursive, refusal in (
             ("b.txt", None, False, NotFound),
             ("none/b.txt", None, False, NotFound),
             ("a.txt", sha(b"other"), False, Changed),
@@ -73,14 +73,14 @@ class RemoveTests(MoveCase):
             ("d/deep/link/secret.txt", None, False, WrongKind),
         ):
             with self.assertRaises(refusal, msg=name):
-                self.remove(store, name, if_hash, recursive)
+                self.remove(store, name, precondition, recursive)
         with self.assertRaises(BadRequest):
             sum(store.remove(ROOT, None, True))
         self.assertEqual({k: v[-1] for k, v in snapshot(self.root).items()}, {k: v[-1] for k, v in before.items()})
         self.assertEqual(snapshot(self.outside), outside)
 
     def test_hidden(self) -> None:
-        """A directory that holds what no list has stays whole: nothing of it is removed."""
+        """A directory that holds reserved names is refused, and nothing in it is removed."""
         self.lay("d/e/file.txt")
         self.lay("d/f/.homeftp-something")
         store = self.store()
@@ -91,7 +91,7 @@ class RemoveTests(MoveCase):
         self.assertEqual(self.remove(store, "d", recursive=True), 4, "the control")
 
     def test_durable(self) -> None:
-        """The version's name is on the disk before that of the file is not."""
+        """The name of the version is durable before the name of the file is removed."""
         self.lay("a/file.txt")
         system = Recording()
         store = self.store(system)
@@ -102,7 +102,7 @@ class RemoveTests(MoveCase):
         self.assertIn(("fsync_directory", os.stat(self.path("a")).st_ino), system.calls[-1:])
 
     def test_failures(self) -> None:
-        """Whatever call fails: there is the file, or its version, and an answer only for what lasts."""
+        """Whichever call fails, the file or its version exists, and only a durable removal is reported as done."""
         for number in range(1, 20):
             self.lay("file.txt", b"content")
             system = Failing(10**6)

@@ -22,11 +22,11 @@ from homeftp.wire.messages import meta_data
 from tests.support.storecases import MoveCase
 from tests.support.stores import LONG_AGO, Failing, StoreCase, put_of, sha, snapshot
 
-OURS, THEIRS = b"ours", b"not!"
+OWN, OTHER = b"mine", b"not!"
 
 
-class Meddling(System):
-    """What is renamed to `file` has another content right after, of the same size and as old."""
+class OutsideReplacement(System):
+    """Whatever is renamed to `file` is replaced by another program right after, with the same size and mtime."""
 
     armed = False
     times = 0
@@ -34,30 +34,30 @@ class Meddling(System):
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """See above."""
         super().rename(source, target, **directories)
-        self._meddle(target, directories)
+        self._replace(target, directories)
 
     def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
         """See above."""
         super().rename_new(source, target, **directories)
-        self._meddle(target, directories)
+        self._replace(target, directories)
 
-    def _meddle(self, target: bytes, directories: dict[str, Any]) -> None:
+    def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
         if target != b"file" or not self.armed:
             return
         self.times += 1
         there = directories["target_dir"]
-        fd = os.open("theirs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
-        os.write(fd, THEIRS)
+        fd = os.open("other", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
+        os.write(fd, OTHER)
         os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
         os.close(fd)
-        os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
+        os.rename("other", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class MoveTests(MoveCase):
     """Moving."""
 
     def test_file(self) -> None:
-        """It has the new name, into new directories too, keeps time and mode, and is sent nowhere."""
+        """A file gets another name, in new directories too, and keeps its mtime, mode and inode."""
         store = self.store()
         self.put(store, "file.txt", b"content", mode=0o600)
         inode = os.stat(self.path("file.txt")).st_ino
@@ -70,7 +70,7 @@ class MoveTests(MoveCase):
         self.assertEqual(look.hash, sha(b"content"))
 
     def test_replaced(self) -> None:
-        """What has the name becomes a version."""
+        """A file that has the target's name becomes a version."""
         store = self.store()
         self.put(store, "a", b"one")
         self.put(store, "b", b"two")
@@ -78,7 +78,7 @@ class MoveTests(MoveCase):
         self.assertEqual((self.files(), self.content("b"), self.versions(store)), (["b"], b"one", ["b"]))
 
     def test_directory(self) -> None:
-        """A directory moves with all that is in it, where nothing has its new name."""
+        """A directory moves with its content, if nothing has its new name."""
         store = self.store()
         self.lay("d/e/file.txt")
         self.lay("x")
@@ -89,7 +89,7 @@ class MoveTests(MoveCase):
                 self.move(store, "f/g", to)
 
     def test_case(self) -> None:
-        """A name may be spelled otherwise: it does not stand in its own way."""
+        """A name may be changed in case only: it does not collide with itself."""
         store = self.store()
         self.lay("Photo.JPG")
         self.lay("Folder/x")
@@ -101,13 +101,13 @@ class MoveTests(MoveCase):
             self.move(store, "other", "PHOTO.jpg")
 
     def test_refused(self) -> None:
-        """Conditions that do not hold, kinds that do not fit, itself: everything stays as it is."""
+        """Failed preconditions, wrong kinds and moves into itself are refused, and nothing changes."""
         store = self.store()
         for name in ("a", "b", "d/e/f"):
             self.lay(name, name.encode())
         os.symlink(self.outside, self.path("link"))
         before = self.files()
-        for name, to, if_hash, if_to, refusal in (
+        for name, to, precondition, target_precondition, refusal in (
             ("none", "x", None, None, NotFound),
             ("a", "x", sha(b"x"), None, Changed),
             ("a", "b", None, ABSENT, Changed),
@@ -123,7 +123,7 @@ class MoveTests(MoveCase):
             ("d", "x", sha(b"x"), None, WrongKind),
         ):
             with self.assertRaises(refusal, msg=(name, to)):
-                self.move(store, name, to, if_hash, if_to)
+                self.move(store, name, to, precondition, target_precondition)
         for name, to in (("", "x"), ("a", "")):
             with self.assertRaises(Refusal):
                 store.move(parse(name), parse(to), None, None)
@@ -131,7 +131,7 @@ class MoveTests(MoveCase):
         self.assertEqual((self.content("a"), self.content("b"), self.content("d/e/f")), (b"a", b"b", b"d/e/f"))
 
     def test_failures(self) -> None:
-        """Whatever call fails, both contents are there: under their names, or as a version."""
+        """Whichever call fails, both contents still exist, under their names or as a version."""
         for number in range(1, 20):
             self.lay("a", b"one")
             self.lay("d/b", b"two")
@@ -160,27 +160,27 @@ class MoveRaceTests(StoreCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.system = Meddling()
+        self.system = OutsideReplacement()
         self.served = self.store(system=self.system)
 
     def check(self, answer: object) -> None:
-        """Of the answer, and of what the server then says of the other program's file."""
+        """Check the answer, and what the store reports about the other program's file."""
         self.assertIsInstance(answer, Entry)
         assert isinstance(answer, Entry)
-        self.assertEqual((answer.hash, answer.size), (sha(OURS), len(OURS)))
+        self.assertEqual((answer.hash, answer.size), (sha(OWN), len(OWN)))
         self.assertEqual(answer.mtime_us, LONG_AGO + 1)
-        self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
-        self.assertEqual(self.content("file"), THEIRS)
+        self.assertGreater(self.system.times, 0, "the control: another program replaced it")
+        self.assertEqual(self.content("file"), OTHER)
         there = self.served.stat(parse("file"))
         assert there is not None
-        self.assertIn(there.hash, (None, sha(THEIRS)))
+        self.assertIn(there.hash, (None, sha(OTHER)))
 
-    def ours(self, name: str) -> tuple[WriteRequest, bytes]:
-        """A file of ours."""
-        return put_of(name, OURS, mtime_us=LONG_AGO + 1)
+    def request(self, name: str) -> tuple[WriteRequest, bytes]:
+        """A write request."""
+        return put_of(name, OWN, mtime_us=LONG_AGO + 1)
 
     def test_move(self) -> None:
         """A file that had another name."""
-        self.served.write_many([self.ours("other")])
+        self.served.write_many([self.request("other")])
         self.system.armed = True
-        self.check(self.served.move(parse("other"), parse("file"), sha(OURS), None))
+        self.check(self.served.move(parse("other"), parse("file"), sha(OWN), None))

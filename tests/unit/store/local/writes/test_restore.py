@@ -18,11 +18,11 @@ from homeftp.wire.messages import meta_data
 from tests.support.storecases import VersionsCase
 from tests.support.stores import LONG_AGO, StoreCase, put_of, sha, snapshot
 
-OURS, THEIRS = b"ours", b"not!"
+OWN, OTHER = b"mine", b"not!"
 
 
-class Meddling(System):
-    """What is renamed to `file` has another content right after, of the same size and as old."""
+class OutsideReplacement(System):
+    """Whatever is renamed to `file` is replaced by another program right after, with the same size and mtime."""
 
     armed = False
     times = 0
@@ -30,52 +30,52 @@ class Meddling(System):
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
         """See above."""
         super().rename(source, target, **directories)
-        self._meddle(target, directories)
+        self._replace(target, directories)
 
     def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
         """See above."""
         super().rename_new(source, target, **directories)
-        self._meddle(target, directories)
+        self._replace(target, directories)
 
-    def _meddle(self, target: bytes, directories: dict[str, Any]) -> None:
+    def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
         if target != b"file" or not self.armed:
             return
         self.times += 1
         there = directories["target_dir"]
-        fd = os.open("theirs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
-        os.write(fd, THEIRS)
+        fd = os.open("other", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
+        os.write(fd, OTHER)
         os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
         os.close(fd)
-        os.rename("theirs", "file", src_dir_fd=there, dst_dir_fd=there)
+        os.rename("other", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class RestoreTests(VersionsCase):
-    """RESTORE."""
+    """Restoring."""
 
     def test_restore(self) -> None:
-        """The newest comes back, or the one that is named; what stood there becomes a version."""
+        """The newest version is restored, or the requested one; the current file becomes a version."""
         store = self.store()
         for content in (b"one", b"two", b"three"):
             self.put(store, "a/file.txt", content, mtime_us=LONG_AGO + len(content), mode=0o640)
         entry = store.restore(parse("a/file.txt"), None, None)
-        self.assertEqual((self.content("a/file.txt"), self.held()), (b"two", [b"one", b"three"]))
+        self.assertEqual((self.content("a/file.txt"), self.contents()), (b"two", [b"one", b"three"]))
         self.assertEqual((entry.size, dict(meta_data(entry))), (3, {"mtime_us": LONG_AGO + 3, "mode": 0o640}))
         oldest = self.versions(store, "a/file.txt")[-1]
         store.restore(parse("a/file.txt"), oldest.at_us, None)
-        self.assertEqual((self.content("a/file.txt"), self.held()), (b"one", [b"three", b"two"]))
+        self.assertEqual((self.content("a/file.txt"), self.contents()), (b"one", [b"three", b"two"]))
 
     def test_removed(self) -> None:
-        """What was removed by hand, with its folder, comes back with that."""
+        """A file that was removed together with its folder is restored with the folder."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "a/b/file.txt", content)
         os.unlink(self.path("a/b/file.txt"))
         os.removedirs(self.path("a/b"))
         store.restore(parse("a/b/file.txt"), None, ABSENT)
-        self.assertEqual((self.content("a/b/file.txt"), self.held()), (b"one", []))
+        self.assertEqual((self.content("a/b/file.txt"), self.contents()), (b"one", []))
 
-    def test_another_kind_by_now(self) -> None:
-        """What stood beneath a directory is listed, by its name too, when a file has the directory's."""
+    def test_another_kind(self) -> None:
+        """The versions of files below a directory are listed even if a file has the directory's name now."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "a/b/file.txt", content)
@@ -85,10 +85,10 @@ class RestoreTests(VersionsCase):
         self.assertEqual([version.name for version in self.versions(store, "a/b/file.txt")], [""])
 
     def test_unreadable(self) -> None:
-        """What the server may not read it can still put back."""
+        """A version that the server may not read can still be restored."""
 
         class Unreadable(SafeRoot):
-            """Of a user who is not root."""
+            """A user who is not root."""
 
             def open_private_file(self, directory: int, name: bytes, **how: bool) -> int:
                 if name.endswith(b"-file.txt"):
@@ -103,7 +103,7 @@ class RestoreTests(VersionsCase):
         self.assertEqual(self.content("file.txt"), b"one")
 
     def test_refused(self) -> None:
-        """On a condition that does not hold, of what has no version, at what is none: nothing happens."""
+        """Wrong preconditions, missing versions and wrong kinds are refused, and nothing changes."""
         store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "file.txt", content)
@@ -128,17 +128,17 @@ class RestoreTests(VersionsCase):
         store.restore(parse("file.txt"), at, sha(b"two"))
         self.assertEqual(self.content("file.txt"), b"one", "the control")
 
-    def test_not_thrown_away_meanwhile(self) -> None:
-        """A version is not given up for the very file that it replaces."""
+    def test_not_evicted_meanwhile(self) -> None:
+        """A version is not evicted for the file that it replaces."""
         store = self.store(retention=Retention(percent=None, size=8192))
         for content in (b"1" * 5000, b"2" * 100):
             self.put(store, "file.txt", content)
-        self.assertEqual(self.held(), [b"1" * 5000])
+        self.assertEqual(self.contents(), [b"1" * 5000])
         store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"1" * 5000)
 
     def test_hash(self) -> None:
-        """The hash of what was expected once is known of the version, and of what it becomes."""
+        """The hash that was a precondition is known for the version, and for the restored file."""
         store = self.store()
         self.put(store, "file.txt", b"one")
         self.put(store, "file.txt", b"two", precondition=sha(b"one"))
@@ -153,28 +153,28 @@ class RestoreRaceTests(StoreCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.system = Meddling()
+        self.system = OutsideReplacement()
         self.served = self.store(system=self.system)
 
     def check(self, answer: object) -> None:
-        """Of the answer, and of what the server then says of the other program's file."""
+        """Check the answer, and what the store reports about the other program's file."""
         self.assertIsInstance(answer, Entry)
         assert isinstance(answer, Entry)
-        self.assertEqual((answer.hash, answer.size), (sha(OURS), len(OURS)))
+        self.assertEqual((answer.hash, answer.size), (sha(OWN), len(OWN)))
         self.assertEqual(answer.mtime_us, LONG_AGO + 1)
-        self.assertGreater(self.system.times, 0, "the control: somebody has meddled")
-        self.assertEqual(self.content("file"), THEIRS)
+        self.assertGreater(self.system.times, 0, "the control: another program replaced it")
+        self.assertEqual(self.content("file"), OTHER)
         there = self.served.stat(parse("file"))
         assert there is not None
-        self.assertIn(there.hash, (None, sha(THEIRS)))
+        self.assertIn(there.hash, (None, sha(OTHER)))
 
-    def ours(self, name: str) -> tuple[WriteRequest, bytes]:
-        """A file of ours."""
-        return put_of(name, OURS, mtime_us=LONG_AGO + 1)
+    def request(self, name: str) -> tuple[WriteRequest, bytes]:
+        """A write request."""
+        return put_of(name, OWN, mtime_us=LONG_AGO + 1)
 
     def test_restore(self) -> None:
         """A version whose hash is known."""
-        self.served.write_many([self.ours("file")])
-        self.served.write_many([put_of("file", b"next", precondition=sha(OURS))])
+        self.served.write_many([self.request("file")])
+        self.served.write_many([put_of("file", b"next", precondition=sha(OWN))])
         self.system.armed = True
         self.check(self.served.restore(parse("file"), None, None))

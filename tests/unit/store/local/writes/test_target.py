@@ -15,7 +15,7 @@ class TargetTests(StoreCase):
     """Refused at once."""
 
     def refused(self, put: WriteRequest, content: bytes = b"", **settings: Any) -> Refusal:
-        """What both ways say; nothing is left of it."""
+        """The refusal of an upload and of a batch, which is the same; nothing is left behind."""
         store = self.store(System(), **settings)
         (first,), (second,) = self.together(store, (put, content)), self.streamed(store, (put, content))
         store.close()
@@ -25,28 +25,28 @@ class TargetTests(StoreCase):
         return first
 
     def test_root(self) -> None:
-        """The root is no file."""
+        """The root is not a file."""
         self.assertIsInstance(self.refused(put_of("", b"")[0]), WrongKind)
 
     def test_too_large(self) -> None:
-        """Over the largest file that is taken: the refusal names the limit."""
+        """A file over the limit is refused, and the message names the limit."""
         refused = self.refused(*put_of("a", b"x" * 1001), file_size=1000)
         self.assertIsInstance(refused, TooLarge)
         self.assertIn("1.0 kB", str(refused))
 
     def test_filetype(self) -> None:
-        """A file of a type that is not shared: the refusal names those that are."""
+        """A file type that is not allowed is refused, and the message names the allowed ones."""
         refused = self.refused(*put_of("a/b.exe", b""), filetypes=(".txt", ".md"))
         self.assertIsInstance(refused, FiletypeNotAllowed)
         self.assertIn(".txt, .md", str(refused))
 
     def test_mtime(self) -> None:
-        """A time that no disk can hold is refused, not cut to size."""
+        """An mtime that no disk can store is refused, not truncated."""
         for mtime_us in (2**63, -(2**63), 10**30):
             self.assertIsInstance(self.refused(*put_of("a", b"", mtime_us=mtime_us)), BadRequest)
 
     def test_no_space(self) -> None:
-        """More than the disk has: refused at once, with what is needed and what is free."""
+        """More than the disk has is refused at once, with what is needed and free."""
         store = self.store(System())
         put = put_of("a/b", b"", size=2**62)[0]
         (refused,) = self.streamed(store, (put, b""))

@@ -23,13 +23,13 @@ class UploadTests(StoreCase):
     """One upload."""
 
     def test_interface(self) -> None:
-        """It is what dispatchers are told that it is."""
+        """It provides its interface."""
         upload = self.store().upload(put_of("a", b"")[0])
         verifyObject(IUpload, upload)
         upload.abort()
 
     def test_stored(self) -> None:
-        """It appears whole, with mtime and mode, in directories that are made for it, and is known at once."""
+        """It appears complete, with mtime and mode, in new directories, and its hash is known."""
         store = self.store()
         content = os.urandom(100_000)
         entry = self.stream(store, "a/b/large.bin", content, mode=0o600)
@@ -40,7 +40,7 @@ class UploadTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_nothing_before_commit(self) -> None:
-        """Until it is committed there is the old content, or nothing, not even a directory."""
+        """Before the commit the old content is there, or nothing, not even a directory."""
         self.lay("old.txt", b"old")
         store = self.store()
         for name in ("old.txt", "new/dir/file.txt"):
@@ -61,7 +61,7 @@ class UploadTests(StoreCase):
         self.assertEqual(self.content("a"), b"content")
 
     def test_too_long(self) -> None:
-        """More than was declared is refused at once, and all is undone."""
+        """More than the declared size is refused at once, and the upload is aborted."""
         upload = self.store().upload(put_of("a", b"12345")[0])
         upload.write(b"12345")
         with self.assertRaises(ContentMismatch):
@@ -69,7 +69,7 @@ class UploadTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_too_short(self) -> None:
-        """Less than was declared is not committed."""
+        """Less than the declared size is not committed."""
         upload = self.store().upload(put_of("a", b"12345")[0])
         upload.write(b"1234")
         with self.assertRaises(ContentMismatch) as caught:
@@ -78,7 +78,7 @@ class UploadTests(StoreCase):
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
     def test_bit_flips(self) -> None:
-        """C6: one wrong bit, wherever it is, and nothing is committed."""
+        """C6: a single wrong bit prevents the commit."""
         store = self.store()
         chance = random.Random(6)
         for number in range(1000):
@@ -91,8 +91,8 @@ class UploadTests(StoreCase):
                 upload.commit()
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))
 
-    def test_condition_at_the_start(self) -> None:
-        """A condition that does not hold is refused before gigabytes are sent."""
+    def test_early_precondition(self) -> None:
+        """A failed precondition is refused before the content is sent."""
         self.lay("old.txt", b"old")
         store = self.store()
         for condition in (ABSENT, sha(b"other")):
@@ -101,7 +101,7 @@ class UploadTests(StoreCase):
         self.assertEqual(self.left(), [])
 
     def test_full(self) -> None:
-        """A disk that fills up meanwhile: the space is given back, and counted as free."""
+        """If the disk fills up, the space of the upload is freed, and counted as free."""
         store = self.store(Failing(3, 28))
         upload = store.upload(put_of("a", b"x" * 3000)[0])
         upload.write(b"x" * 1000)
@@ -111,12 +111,12 @@ class UploadTests(StoreCase):
         self.assertIn("it needs 3.0 kB", str(caught.exception))
         self.assertEqual(self.left(), [])
 
-    def test_disk_begins_early(self) -> None:
-        """The disk is told to begin while content arrives, without gaps."""
+    def test_writeback(self) -> None:
+        """The disk is told to begin writing while content arrives, without gaps."""
         told: list[tuple[int, int]] = []
 
         class Told(Recording):
-            """Remembers what it was told to begin with."""
+            """Records what it was told to begin with."""
 
             def start_writeback(self, fd: int, offset: int, length: int) -> None:
                 """Remember."""
@@ -129,7 +129,7 @@ class UploadTests(StoreCase):
         self.assertEqual(told, [(0, 8 * 2**20), (8 * 2**20, 8 * 2**20)])
 
     def test_shared_by_many(self) -> None:
-        """Thirty-two at one endpoint at once: what stands in the end is one of them, whole."""
+        """After thirty-two uploads to one endpoint at once, the file is one of them, complete."""
         store = self.store()
         contents = [bytes([number]) * 50_000 for number in range(32)]
         threads = [threading.Thread(target=self.stream, args=(store, "same", content)) for content in contents]
