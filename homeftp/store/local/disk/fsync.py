@@ -59,9 +59,9 @@ class Fsync:
             raise failure
 
     def _sync(self, opened: Sequence[tuple[int, DirHandle]], fsync: Callable[[int], None]) -> list[OSError | None]:
-        ours = [handle.fd for _, handle in opened if handle.same_mount]
-        together = self.whole and len(ours) > FEW
-        failure = _failure(self.system.syncfs, ours[0]) if together else None
+        same_mount = [handle.fd for _, handle in opened if handle.same_mount]
+        together = self.whole and len(same_mount) > FEW
+        failure = _failure(self.system.syncfs, same_mount[0]) if together else None
         return [failure if together and handle.same_mount else _failure(fsync, fd) for fd, handle in opened]
 
 

@@ -152,12 +152,12 @@ class QuotaUsage:
 
     def _read(self, folder: tuple[bytes, ...]) -> Iterator[tuple[bytes, os.stat_result]]:
         """The names in one folder with their stat; not temp files and partial uploads, which are reserved already."""
-        ours = FOLDER in folder
+        in_metadata = FOLDER in folder
         opened = self._root.open_below(self._root.fd, folder)
         with contextlib.suppress(OSError), opened as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                if (ours and name in _STAGING) or (not ours and name.startswith(_TEMP_PREFIX)):
+                if (in_metadata and name in _STAGING) or (not in_metadata and name.startswith(_TEMP_PREFIX)):
                     continue
                 with contextlib.suppress(OSError):
                     yield name, entry.stat(follow_symlinks=False)

@@ -33,7 +33,7 @@ from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-"""O_NONBLOCK: opening a FIFO would wait for its writer. O_NOCTTY: a terminal must not become ours."""
+"""O_NONBLOCK: opening a FIFO would wait for its writer. O_NOCTTY: a terminal must not become the controlling one."""
 
 _PIN = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_NOFOLLOW
 
