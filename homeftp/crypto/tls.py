@@ -1,4 +1,4 @@
-"""How TLS is spoken: the options of the server's end and of the client's, and what a handshake has shown.
+"""The TLS options of the server and the client, and what a handshake has proven.
 
 Nothing but policy is here: versions, ciphers, names and whom to trust. Which
 certificates there are is identity.py's; when a handshake begins and what may
@@ -38,7 +38,7 @@ _CIPHERS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class TLSTransport(Protocol):
-    """A transport that TLS is up on, however it got there: `startTLS`, or a TLS endpoint."""
+    """A transport with TLS established, by `startTLS` or a TLS endpoint."""
 
     def getHandle(self) -> Any:
         """The `OpenSSL.SSL.Connection`; None once it is lost."""
@@ -64,20 +64,20 @@ def server_options(identity: Identity, minimum: str = "1.3") -> ssl.CertificateO
     store = context.get_cert_store()
     assert store is not None
     store.add_cert(X509.from_cryptography(identity.ca))
-    context.set_verify(SSL.VERIFY_PEER, _fits)
+    context.set_verify(SSL.VERIFY_PEER, _accept)
     context.set_options(SSL.OP_NO_RENEGOTIATION)
     whole_writes(context)
-    context.set_alpn_select_callback(_ours)
+    context.set_alpn_select_callback(_choose_protocol)
     return options
 
 
-def _fits(connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_fits: int) -> bool:
-    """OpenSSL's verdict on each certificate of a client's chain is the verdict."""
-    return bool(chain_fits)
+def _accept(connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_valid: int) -> bool:
+    """Accept each certificate of a client's chain that OpenSSL accepts."""
+    return bool(chain_valid)
 
 
-def _ours(connection: SSL.Connection, offered: list[bytes]) -> bytes:
-    """The application protocol that is spoken; where it is not offered, the handshake ends, and says why.
+def _choose_protocol(connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """Choose our application protocol; where it is not offered, the handshake ends with an alert.
 
     What is raised makes OpenSSL send the alert no_application_protocol
     (RFC 7301). Twisted's own choice is an empty name, which the client can
@@ -90,7 +90,7 @@ def _ours(connection: SSL.Connection, offered: list[bytes]) -> bytes:
 
 @attrs.frozen
 class DeviceIdentity:
-    """What a device proves itself with."""
+    """The certificate and key by which a device proves its identity."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = attrs.field(repr=False)
@@ -128,12 +128,12 @@ def client_options(
     proof: dict[str, Any] = {} if own is None else {"privateKey": own.key, "certificate": own.certificate}
     options = ssl.CertificateOptions(trustRoot=trust, acceptableProtocols=[ALPN], **proof, **_common(minimum))
     whole_writes(options.getContext())
-    return _OneName(options, DNS_ID(server_name(ca)))
+    return _NameVerifier(options, DNS_ID(server_name(ca)))
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 @attrs.frozen
-class _OneName:
+class _NameVerifier:
     """Connections that fail unless the other end's certificate bears this name.
 
     `optionsForClientTLS` is not enough: its check lets a certificate pass
@@ -146,15 +146,15 @@ class _OneName:
     name: DNS_ID
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """The OpenSSL end of one connection."""
+        """The OpenSSL connection of one transport."""
         connection = self.options.clientConnectionForTLS(tlsProtocol)
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         return connection
 
-    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_fits: int) -> bool:
-        """OpenSSL's verdict on each certificate of the chain, and ours on the last one, the server's."""
-        if depth > 0 or not chain_fits:
-            return bool(chain_fits)
+    def _verify(self, connection: SSL.Connection, certificate: X509, error: int, depth: int, chain_valid: int) -> bool:
+        """Accept what OpenSSL accepts; of the server's own certificate check the name and the usage too."""
+        if depth > 0 or not chain_valid:
+            return bool(chain_valid)
         try:
             presented = certificate.to_cryptography()
             verify_service_identity(extract_patterns(presented), [self.name], [])
@@ -204,7 +204,7 @@ def presented_device(transport: TLSTransport, ca: x509.Certificate) -> str | Non
 
 
 def pairing_secret(transport: TLSTransport) -> bytes:
-    """What both ends of this TLS session know, and nobody else: the binding of a pairing. b"" where there is none."""
+    """A secret that only the two ends of this TLS session know; it binds a pairing to the session. b"" without TLS."""
     connection = transport.getHandle()
     if connection is None:
         return b""
@@ -226,7 +226,7 @@ def negotiated_ok(transport: TLSTransport, *, required: bool = False) -> bool:
 
 
 def _common(minimum: str) -> dict[str, Any]:
-    """What holds at both ends.
+    """The options of both ends.
 
     By itself Twisted leaves out compression, sessions and tickets, and gives
     back the buffers of idle connections (MODE_RELEASE_BUFFERS).

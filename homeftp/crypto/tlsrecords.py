@@ -1,4 +1,4 @@
-"""TLS records moved many at a time: what Twisted's transport does for each, done once for all that are there.
+"""TLS records in groups: what Twisted's transport does for each record, done once for all that are there.
 
 Twisted gives OpenSSL 16 KiB, a record, takes the ciphertext out and passes it
 on, and so on, and hands every record that it reads to the protocol by itself.
@@ -40,7 +40,7 @@ _NEEDED = (
 
 
 class GroupedTLSTransport(BufferingTLSTransport):
-    """Twisted's TLS transport, but for how a write becomes ciphertext, and ciphertext becomes what was read."""
+    """Twisted's TLS transport, except that it encrypts and decrypts many records at once."""
 
     transport: Any
 
@@ -92,12 +92,12 @@ class GroupedTLSTransport(BufferingTLSTransport):
 
 
 def whole_writes(context: Context) -> None:
-    """Let one call to OpenSSL encrypt as many records as it is given bytes for."""
+    """Let one call to OpenSSL encrypt all the bytes that it is given, in as many records as they need."""
     context.clear_mode(_PARTIAL_WRITE)
 
 
 def group_records(transport: Any) -> None:
-    """Let a transport on which TLS is up, by `startTLS` or from a TLS endpoint, move its records in this way."""
+    """Make a transport with TLS, from `startTLS` or a TLS endpoint, group its records."""
     for layer in (transport, getattr(transport, "protocol", None)):
         if type(layer) is BufferingTLSTransport and all(hasattr(layer, name) for name in _NEEDED):
             layer.__class__ = GroupedTLSTransport

@@ -1,4 +1,4 @@
-"""Line to message and message to line: pure, strict, and the only JSON in the house.
+"""Lines to messages and messages to lines: pure and strict. No other module encodes or decodes JSON of the wire.
 
 A line is UTF-8 (never UTF-16 or UTF-32), one JSON object, without its line
 ending. Decoding refuses with `BadRequest`, which names the fault: it never
@@ -64,7 +64,7 @@ def _decode(data: bytes | msgspec.Raw, kind: type[T], what: str) -> T:
 
 
 def _in_words(error: msgspec.ValidationError) -> str:
-    """What msgspec says, where it would show a pattern: what that asks for."""
+    """The message of msgspec, with a description in the place of a pattern."""
     text = str(error)
     for pattern, words in PATTERNS.items():
         text = text.replace(f"`str` matching regex {pattern!r}", words)
@@ -82,13 +82,13 @@ _WELL_PAIRED = re.compile(
 
 
 def _lone_surrogate(line: bytes) -> bool:
-    """Whether an escape names half a character: msgspec refuses it, and calls it a truncated input."""
+    """Whether an escape is a lone surrogate, which msgspec reports as truncated input."""
     paired = _WELL_PAIRED.match(line)
     return paired is not None and line[paired.end() :].startswith(b"\\u")
 
 
 def _utf8(line: bytes) -> None:
-    """msgspec does not look inside what it skips, so the whole line is checked first."""
+    """Check the whole line: msgspec does not look inside the values that it skips."""
     if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line[:_WIDEST]:
         raise BadRequest("the line is not UTF-8 but, as it seems, UTF-16 or UTF-32: send it in UTF-8")
     if line.startswith(codecs.BOM_UTF8):

@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 class AllFailed(Exception):
-    """None of the attempts succeeded."""
+    """All attempts failed."""
 
     def __init__(self, failures: Sequence[Exception]) -> None:
         super().__init__(*failures)
         self.failures = failures
-        """Why, in the order of the attempts."""
+        """The reasons, in the order of the attempts."""
 
 
 def first_of(
@@ -31,7 +31,7 @@ def first_of(
     failures: tuple[type[Exception], ...],
     unused: Callable[[T], object] = lambda result: None,
 ) -> Deferred[tuple[int, T]]:
-    """Fires with the place and the result of the attempt that succeeds first; by then the others are cancelled.
+    """Fires with the index and the result of the first attempt that succeeds; the others are cancelled by then.
 
     The first attempt begins at once, each next one `seconds` after the one
     before it, or as soon as one fails. An attempt fails by raising one of
@@ -66,26 +66,26 @@ class _Race(Generic[T]):
 
     def _next(self) -> None:
         self._next_call = None
-        place = self._begun
+        index = self._begun
         self._begun += 1
         if self._begun < len(self._attempts):
             self._next_call = self._clock.callLater(self._seconds, self._next)
-        self._running[place] = Deferred.fromCoroutine(self._attempt(place))
-        self._running[place].addCallbacks(self._won, self._lost, (place,), errbackArgs=(place,))
+        self._running[index] = Deferred.fromCoroutine(self._attempt(index))
+        self._running[index].addCallbacks(self._won, self._lost, (index,), errbackArgs=(index,))
 
-    async def _attempt(self, place: int) -> T:
-        return await self._attempts[place]()
+    async def _attempt(self, index: int) -> T:
+        return await self._attempts[index]()
 
-    def _won(self, result: T, place: int) -> None:
-        del self._running[place]
+    def _won(self, result: T, index: int) -> None:
+        del self._running[index]
         if self._ended:
             self._unused(result)
             return
         self._end()
-        self.done.callback((place, result))
+        self.done.callback((index, result))
 
-    def _lost(self, failure: Failure, place: int) -> None:
-        del self._running[place]
+    def _lost(self, failure: Failure, index: int) -> None:
+        del self._running[index]
         if self._ended:
             return
         reason: Any = failure.value
@@ -93,9 +93,9 @@ class _Race(Generic[T]):
             self._end()
             self.done.errback(failure)
             return
-        self._failures[place] = reason
+        self._failures[index] = reason
         if self._begun < len(self._attempts):
-            self._put_off()
+            self._cancel_next()
             self._next()
         elif not self._running:
             self._end()
@@ -103,11 +103,11 @@ class _Race(Generic[T]):
 
     def _end(self) -> None:
         self._ended = True
-        self._put_off()
+        self._cancel_next()
         for attempt in list(self._running.values()):
             attempt.cancel()
 
-    def _put_off(self) -> None:
+    def _cancel_next(self) -> None:
         call, self._next_call = self._next_call, None
         if call is not None:
             call.cancel()

@@ -1,4 +1,4 @@
-"""What a server's answers say, as values: checked, for nothing that a server sends is to be believed.
+"""The answers of a server as values. All of them are checked, because a server may be hostile.
 
 What does not fit what was asked is a `ProtocolViolation`.
 """
@@ -26,7 +26,7 @@ _SHOWN = 200
 
 @attrs.frozen
 class ServerLimits:
-    """What the server allows."""
+    """The limits of the server."""
 
     in_flight: int = MAX_IN_FLIGHT
     """Requests of one connection that it works on at once; more may be sent, and wait."""
@@ -38,7 +38,7 @@ class ServerLimits:
 
 @attrs.frozen
 class Hello:
-    """What the server says of itself, and of who is logged in."""
+    """The answer to HELLO: what the server is, and who is logged in."""
 
     protocol: int
     version: str = ""
@@ -53,7 +53,7 @@ class Hello:
 
 @attrs.frozen
 class Comparison:
-    """How what is at an endpoint compares to what was asked about."""
+    """The answer to CMP: how the entry at an endpoint differs from the client's copy."""
 
     status: Status
     """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER or ABSENT."""
@@ -62,7 +62,7 @@ class Comparison:
     remote: Entry | None
     """What stands there; None where nothing does."""
     arrived: ResumePoint | None = None
-    """How much of the content that was asked about has arrived already, where a push of it was cut off."""
+    """How much of the content an interrupted push has already transferred."""
 
 
 @attrs.frozen
@@ -86,13 +86,13 @@ class _Listed:
 
 @attrs.frozen
 class Verdict:
-    """What the server says behind a file's bytes; `hash` is that of the whole file, where it knows it."""
+    """The last response to GET, behind the bytes; `hash` is that of the whole file, where the server knows it."""
 
     hash: Hash | None = None
 
 
 class Names:
-    """Which names of a listing are legal; remembers directories, so that each part is looked at once."""
+    """Checks the names of a listing; it remembers directories, so that each part of a name is checked once."""
 
     def __init__(self) -> None:
         self._directories = {""}
@@ -105,7 +105,7 @@ class Names:
             raise ProtocolViolation(f"the server listed a name twice: {entry.name[:_SHOWN]!a}")
         self._listed.add(entry.name)
         if (slash and not parent) or parent not in self._directories or endpoints.name_problem(name) is not None:
-            raise ProtocolViolation(f"the server listed a name that it must not: {entry.name[:_SHOWN]!a}")
+            raise ProtocolViolation(f"the server listed an illegal name: {entry.name[:_SHOWN]!a}")
         if entry.kind == "directory":
             self._directories.add(entry.name)
 
@@ -147,7 +147,7 @@ def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int
 def itself(entry: Entry) -> Entry:
     """An entry that must be what was asked about, and has no other name."""
     if entry.name:
-        raise ProtocolViolation(f"the server answered about something else: {entry.name[:_SHOWN]!a}")
+        raise ProtocolViolation(f"the server answered about another endpoint: {entry.name[:_SHOWN]!a}")
     return entry
 
 
@@ -156,7 +156,7 @@ def understood(body: dict[str, Any], kind: type[T], what: str) -> T:
     try:
         return convert(body, kind, what)
     except BadRequest as error:
-        raise ProtocolViolation(f"the server sent what is no answer: {error}") from None
+        raise ProtocolViolation(f"the server sent an invalid answer: {error}") from None
 
 
 def versions(body: dict[str, Any]) -> Sequence[Version]:
@@ -165,7 +165,7 @@ def versions(body: dict[str, Any]) -> Sequence[Version]:
     listed = [each.version() for each in said]
     for version in listed:
         if version.name and not _is_legal(version.name):
-            raise ProtocolViolation(f"the server listed a name that it must not: {version.name[:_SHOWN]!a}")
+            raise ProtocolViolation(f"the server listed an illegal name: {version.name[:_SHOWN]!a}")
     return listed
 
 

@@ -1,4 +1,4 @@
-"""A request and what comes back for it, as the protocol sees it: callbacks, for there may be many thousands.
+"""The responses to one request: as callbacks for the protocol, and as a stream for coroutines.
 
 `ResponseStream`, for coroutines, is built on this; so are the transfers, which cannot
 afford a coroutine for every small file.
@@ -21,26 +21,26 @@ from homeftp.wire.messages import Response
 
 
 class IResponseHandler(Interface):
-    """What the protocol tells about one request. Nothing here may raise or block."""
+    """Gets the responses to one request from the protocol. No method may raise or block."""
 
     def responded(response: Response) -> None:
-        """A response's line; `response.content_length` bytes of `received` follow before the next."""
+        """A response's line was received; its payload follows in calls of `received`."""
 
     def received(data: bytes) -> None:
         """The next bytes of the last response's payload."""
 
     def finished() -> None:
-        """The last response and all of its payload have arrived."""
+        """The last response and all of its payload have been received."""
 
     def failed(reason: Exception) -> None:
-        """The connection ended first; nothing else is told after that."""
+        """The connection ended before that. Nothing is called afterwards."""
 
 
 class IListener(Interface):
-    """What hears every line of the server, of whatever request."""
+    """Gets every line of the server, whatever request it answers."""
 
     def heard(line: bytes, response: Response) -> None:
-        """A response's line, without its ending, and what it says; its payload follows in `received`."""
+        """A response's line was received, here without its ending; its payload follows in calls of `received`."""
 
     def received(data: bytes) -> None:
         """The next bytes of the last response's payload."""
@@ -50,13 +50,13 @@ class IListener(Interface):
 
 
 class Flow(Protocol):
-    """What can be told to wait: the connection's incoming side."""
+    """The incoming side of a connection, which can be paused."""
 
     def pauseProducing(self) -> None:
         """Stop reading."""
 
     def resumeProducing(self) -> None:
-        """Read on."""
+        """Read again."""
 
 
 @implementer(IPayload)
@@ -72,7 +72,7 @@ class ResponseBody:
 
     @property
     def ready(self) -> bool:
-        """Whether a reader need not wait: handing over every few bytes would cost more than the bytes do."""
+        """Whether a reader need not wait: there is a whole piece, or the rest."""
         return self._held >= PIECE or not self._missing
 
     async def read(self) -> bytes:
@@ -81,7 +81,7 @@ class ResponseBody:
         What came before the connection broke is given first.
         """
         while not self.ready and not (self._held and self._answer.broken):
-            await self._answer.news()
+            await self._answer.wait_for_data()
         taken: list[bytes] = []
         size = 0
         while self._pieces and size < STREAM_PIECE:
@@ -125,7 +125,7 @@ class Part:
 
 
 _LINE_COST = 1024
-"""What a response's line counts for, beside its payload, in the bytes that wait unread."""
+"""Bytes that a response's line counts for, besides its payload, while it waits to be read."""
 
 
 @implementer(IResponseHandler)
@@ -161,7 +161,7 @@ class ResponseStream:
                 raise self._failure
             if self._ended:
                 raise StopAsyncIteration
-            await self.news()
+            await self.wait_for_data()
         part = self._parts.popleft()
         self.taken(_LINE_COST)
         refused = refusal_of(part.response)
@@ -171,26 +171,26 @@ class ResponseStream:
         return part
 
     async def last(self) -> Part:
-        """The last response; any before it, and their payloads, are thrown away. Raises refusals."""
+        """The last response; earlier ones and their payloads are discarded. Raises refusals."""
         async for part in self:
             if not part.response.more:
                 return part
         raise RuntimeError("the answer has been read already")
 
     def discard(self) -> None:
-        """Throw away everything that has not been read, and whatever still comes."""
+        """Discard everything that has not been read, and everything that still arrives."""
         self._discarding = True
         self._parts.clear()
         self._held = 0
-        self._go_on()
+        self._resume()
 
     @property
     def broken(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the connection has ended, so that nothing more arrives."""
         return self._failure is not None
 
-    async def news(self) -> None:
-        """Wait until something has arrived; raises what ended the connection."""
+    async def wait_for_data(self) -> None:
+        """Wait until something arrives; raises the reason when the connection ends."""
         if self._failure is not None:
             raise self._failure
         waiting: Deferred[None] = Deferred()
@@ -198,13 +198,13 @@ class ResponseStream:
         await waiting
 
     def taken(self, cost: int) -> None:
-        """So many bytes wait no longer."""
+        """Count so many bytes as read."""
         self._held -= cost
         if self._held < STREAM_PIECE:
-            self._go_on()
+            self._resume()
 
     def responded(self, response: Response) -> None:
-        """A line from the protocol."""
+        """A response's line was received."""
         self._current = ResponseBody(response.content_length, self)
         if not self._discarding:
             self._parts.append(Part(response, self._current))
@@ -212,7 +212,7 @@ class ResponseStream:
             self._wake()
 
     def received(self, data: bytes) -> None:
-        """Payload from the protocol."""
+        """Payload was received."""
         if self._current is not None and not self._discarding:
             self._current.deliver(data)
             self._hold(len(data))
@@ -220,12 +220,12 @@ class ResponseStream:
                 self._wake()
 
     def finished(self) -> None:
-        """The end, from the protocol."""
+        """The request has been answered."""
         self._ended = True
         self._wake()
 
     def failed(self, reason: Exception) -> None:
-        """The connection's end, from the protocol."""
+        """The connection has ended."""
         self._failure = reason
         self._wake()
 
@@ -235,19 +235,19 @@ class ResponseStream:
             self._paused = True
             self._flow.pauseProducing()
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         if self._paused:
             self._paused = False
             self._flow.resumeProducing()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(None)
+        for each in waiting:
+            each.callback(None)
 
 
 def refusal_of(response: Response) -> Refusal | None:
-    """The refusal that a response is, or None."""
+    """The refusal that a response carries; None for an answer."""
     if response.status >= Status.BAD_REQUEST:
         return refusal(response.status, response.message)
     return None
