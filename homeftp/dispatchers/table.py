@@ -27,11 +27,11 @@ _SHOWN = 40
 """Characters of an unknown request type in a message."""
 
 EVERYTHING = PathLock(ROOT, changes=True)
-"""The lock of a request that overlaps no other."""
+"""The lock of a request that does not overlap any other."""
 
 
 class Connection(Protocol):
-    """What a request asks of the connection that it came by."""
+    """What a request asks of its connection."""
 
     @property
     def gone(self) -> bool:

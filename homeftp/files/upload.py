@@ -28,8 +28,8 @@ async def upload(
 ) -> Entry:
     """Write `payload` and commit it; the next piece is read only when the one before it is written.
 
-    Where the client is gone, or the pool is full, what has arrived is kept to be resumed, provided that access is still
-    granted. Whatever else goes wrong leaves no trace.
+    Where the client disconnects or stalls, or the pool is full, what has arrived is kept to be resumed, provided that
+    access is still granted. After any other failure nothing is kept.
     """
     incoming: IUpload = await jobs.run_change(store.upload, request)
     try:

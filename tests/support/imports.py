@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.local": STORE | {f"store.local.{name}" for name in ("commit", "disk", "staging", "versions", "writes")},
     "files": CONTRACTS | {"hashing", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
-    "dispatchers": SHARED | {"files", "wire"},
+    "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,
     "server.gate": CONTRACTS | {"accounts", "audit", "crypto", "files"},
     "server.json": CONTRACTS
