@@ -13,7 +13,7 @@ from homeftp.cli.main import main
 from homeftp.client import TransferContext
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
-from tests.support.homes import HomeCase
+from tests.support.transfers import TransferCase
 
 
 class Input(io.TextIOWrapper):
@@ -63,7 +63,7 @@ class CommandCase(SynchronousTestCase):
             return end.code
 
 
-class RemoteCommandCase(CommandCase, HomeCase):
+class RemoteCommandCase(CommandCase, TransferCase):
     """The same for commands that use a server: `nas` is one in memory, and the client is logged in to it as ann."""
 
     def homeftp(self, *arguments: str, typed: bytes = b"") -> int:
@@ -73,7 +73,7 @@ class RemoteCommandCase(CommandCase, HomeCase):
         def with_remote(name: str, work: Any) -> int:
             self.assertEqual(name, "nas")
             context = TransferContext(InlineWorkers(), System())
-            status: int = self.run_it(work(self.server.clock, self.client, context))
+            status: int = self.run_work(work(self.server.clock, self.client, context))
             return status
 
         with mock.patch(f"{module}.with_remote", with_remote):

@@ -64,7 +64,7 @@ class DownloadCase(SynchronousTestCase):
         given: dict[str, Any] = {"mtime_us": MTIME, "mode": 0o640, "replaces": None, **fields}
         return SmallDownload(TargetFile(name, **given), data, filehash.hash_bytes(data))
 
-    def lay(self, name: str, data: bytes = b"old") -> os.stat_result:
+    def make_file(self, name: str, data: bytes = b"old") -> os.stat_result:
         path = os.path.join(self.path, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:

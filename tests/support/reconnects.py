@@ -19,8 +19,8 @@ from homeftp.syscalls import System
 from homeftp.testing.memorylink import MemoryTransport
 from homeftp.workers import InlineWorkers
 from tests.support.fakeserver import Wire
-from tests.support.homes import HomeCase
 from tests.support.inmemory import PASSWORD
+from tests.support.transfers import TransferCase
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ BIG_RANDOM = b"B" + os.urandom(4 * MIB - 1)
 """A large file that does not begin with an x: with an x before its rest it is another file."""
 
 
-class BrittleWire(Wire):
+class BreakingWire(Wire):
     """Breaks after so many bytes in one direction."""
 
     upwards: int | None = None
@@ -53,30 +53,30 @@ class BrittleWire(Wire):
         return moved
 
 
-class ReconnectCase(HomeCase):
+class ReconnectCase(TransferCase):
     """A client whose connections break as `cuts` says; each new connection is the next wire."""
 
-    wire: BrittleWire
+    wire: BreakingWire
 
     def setUp(self) -> None:
-        self.wires: list[BrittleWire] = []
+        self.wires: list[BreakingWire] = []
         self.cuts: list[dict[str, int]] = []
         super().setUp()
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.resumed: list[tuple[str, int]] = []
-        self.reconnector = Reconnector(self.server.clock, self.make, notify=self.said.append)
+        self.reconnector = Reconnector(self.server.clock, self.make, notify=self.messages.append)
         self.reconnector.client = self.client
         self.reconnector.record_progress()
         self.context = TransferContext(InlineWorkers(), System(), reconnector=self.reconnector)
 
-    def connect(self, kind: type[Wire] = BrittleWire) -> BrittleWire:
+    def connect(self, kind: type[Wire] = BreakingWire) -> BreakingWire:
         wire = super().connect(kind)
-        assert isinstance(wire, BrittleWire)
+        assert isinstance(wire, BreakingWire)
         self.wires.append(wire)
         return wire
 
     async def make(self) -> Client:
-        """The next connection, which breaks as the test has said."""
+        """Make the next connection, which breaks as the next of `cuts` says."""
         self.wire = self.connect()
         await self.wire.client.secured
         client = Client(self.wire.client)
@@ -85,12 +85,12 @@ class ReconnectCase(HomeCase):
         return client
 
     def break_after(self) -> None:
-        """Let the connection that there is break when the next cut says so."""
+        """Let the current connection break as the next of `cuts` says."""
         for direction, size in (self.cuts.pop(0) if self.cuts else {}).items():
             setattr(self.wire, direction, size)
 
-    def run_it(self, work: Coroutine[Any, Any, T]) -> T:
-        """Its result, however long that takes."""
+    def run_work(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work, over as many connections as it takes."""
         results: list[Any] = []
         Deferred.fromCoroutine(work).addBoth(results.append)
         for _ in range(5000):
@@ -98,7 +98,7 @@ class ReconnectCase(HomeCase):
             if results:
                 break
             self.server.clock.advance(0.5)
-        self.assertEqual(len(results), 1, "it waits for something that does not come")
+        self.assertEqual(len(results), 1, "the work waits for something that does not come")
         if isinstance(results[0], Failure):
             results[0].raiseException()
         return results[0]  # type: ignore[no-any-return]

@@ -25,13 +25,13 @@ from homeftp.model import ListingPage
 from homeftp.status import Status
 from homeftp.wire.messages import meta_data
 from tests.support.fakeserver import Wire, identity
-from tests.support.homes import HomeCase
 from tests.support.inmemory import PASSWORD
+from tests.support.transfers import TransferCase
 
 HASH = filehash.hash_bytes(b"content")
 
 
-class SessionTests(HomeCase):
+class SessionTests(TransferCase):
     """Who is there, and who am I."""
 
     def test_hello(self) -> None:
@@ -61,14 +61,14 @@ class SessionTests(HomeCase):
 
     def test_close(self) -> None:
         """After closing every request fails at once."""
-        self.run_it(self.client.close())
+        self.run_work(self.client.close())
         with self.assertRaises(ConnectionFailed):
             self.client.request("HELLO")
         self.assertIsInstance(self.successResultOf(self.client.when_ended()), ConnectionFailed)
 
     def test_close_in_the_middle(self) -> None:
         """With an open request the connection is aborted, because nobody reads the rest. Otherwise it ends in order."""
-        self.lay_there("big", bytes(30 * STREAM_PIECE))
+        self.make_remote_file("big", bytes(30 * STREAM_PIECE))
         self.begin(self.client.get("big"))
         self.wire.client.close()
         self.assertTrue(self.wire.near.aborted)
@@ -78,24 +78,24 @@ class SessionTests(HomeCase):
         self.assertFalse(wire.near.aborted)
 
 
-class FilesTests(HomeCase):
+class FilesTests(TransferCase):
     """Files, one at a time."""
 
     def test_push_and_get(self) -> None:
         """What is pushed is got, with its metadata."""
-        entry = self.run_it(self.client.push("a/b", b"content", meta_data=[("mtime_us", 5), ("mode", 0o600)]))
+        entry = self.run_work(self.client.push("a/b", b"content", meta_data=[("mtime_us", 5), ("mode", 0o600)]))
         self.assertEqual((entry.size, entry.hash), (7, HASH))
-        download = self.run_it(self.client.get("a/b"))
+        download = self.run_work(self.client.get("a/b"))
         self.assertEqual(dict(meta_data(download.entry)), {"mtime_us": 5, "mode": 0o600})
-        self.assertEqual(self.run_it(download.read_all(100)), b"content")
+        self.assertEqual(self.run_work(download.read_all(100)), b"content")
 
     def test_parts(self) -> None:
         """Part of a file can be had; so can the whole in pieces."""
         content = bytes(3 * STREAM_PIECE)
-        self.run_it(self.client.push("big", content))
-        download = self.run_it(self.client.get("big", offset=STREAM_PIECE, length=10))
-        self.assertEqual(self.run_it(download.read_all(10)), bytes(10))
-        download = self.run_it(self.client.get("big"))
+        self.run_work(self.client.push("big", content))
+        download = self.run_work(self.client.get("big", offset=STREAM_PIECE, length=10))
+        self.assertEqual(self.run_work(download.read_all(10)), bytes(10))
+        download = self.run_work(self.client.get("big"))
 
         async def read() -> int:
             size = 0
@@ -103,34 +103,34 @@ class FilesTests(HomeCase):
                 size += len(piece)
             return size
 
-        self.assertEqual(self.run_it(read()), len(content))
-        self.assertEqual(self.run_it(download.verdict()).hash, filehash.hash_bytes(content))
+        self.assertEqual(self.run_work(read()), len(content))
+        self.assertEqual(self.run_work(download.verdict()).hash, filehash.hash_bytes(content))
 
     def test_too_large(self) -> None:
         """What is larger than expected is not read, and can be thrown away."""
-        self.run_it(self.client.push("big", bytes(3 * STREAM_PIECE)))
-        download = self.run_it(self.client.get("big"))
+        self.run_work(self.client.push("big", bytes(3 * STREAM_PIECE)))
+        download = self.run_work(self.client.get("big"))
         with self.assertRaises(TooLarge):
-            self.run_it(download.read_all(STREAM_PIECE))
+            self.run_work(download.read_all(STREAM_PIECE))
         download.discard()
         self.wire.pump()
-        self.run_it(self.client.hello())
+        self.run_work(self.client.hello())
 
     def test_preconditions(self) -> None:
         """if_hash holds for push and get."""
-        self.run_it(self.client.push("a", b"content", if_hash="absent"))
+        self.run_work(self.client.push("a", b"content", if_hash="absent"))
         for work in (
             self.client.push("a", b"more", if_hash="absent"),
             self.client.push("a", b"more", if_hash=filehash.hash_bytes(b"other")),
             self.client.get("a", if_hash=filehash.hash_bytes(b"other")),
         ):
             with self.assertRaises(Changed):
-                self.run_it(work)
-        self.run_it(self.client.push("a", b"more", if_hash=HASH))
+                self.run_work(work)
+        self.run_work(self.client.push("a", b"more", if_hash=HASH))
 
     def test_refusals(self) -> None:
         """Each refusal is its own exception, and the connection goes on."""
-        self.run_it(self.client.make_directory("dir", meta_data=[("mode", 0o700)]))
+        self.run_work(self.client.make_directory("dir", meta_data=[("mode", 0o700)]))
         works: list[tuple[Any, type[Refusal]]] = [
             (self.client.get("missing"), NotFound),
             (self.client.get("dir"), WrongKind),
@@ -139,32 +139,32 @@ class FilesTests(HomeCase):
         ]
         for work, refusal in works:
             with self.assertRaises(refusal):
-                self.run_it(work)
-        self.run_it(self.client.hello())
+                self.run_work(work)
+        self.run_work(self.client.hello())
 
     def test_cmp(self) -> None:
         """A comparison says what differs, and what is there."""
-        self.run_it(self.client.push("a", b"content", meta_data=[("mtime_us", 5)]))
-        compared = self.run_it(self.client.cmp("a", hash=HASH, meta_data=[("mtime_us", 5)]))
+        self.run_work(self.client.push("a", b"content", meta_data=[("mtime_us", 5)]))
+        compared = self.run_work(self.client.cmp("a", hash=HASH, meta_data=[("mtime_us", 5)]))
         self.assertIs(compared.status, Status.SAME)
-        compared = self.run_it(self.client.cmp("a", hash=filehash.hash_bytes(b""), meta_data=[("mtime_us", 6)]))
+        compared = self.run_work(self.client.cmp("a", hash=filehash.hash_bytes(b""), meta_data=[("mtime_us", 6)]))
         self.assertEqual(compared.differs, ["hash", "mtime_us"])
         assert compared.remote is not None
         self.assertEqual(compared.remote.hash, HASH)
-        self.assertIsNone(self.run_it(self.client.cmp("missing", hash=HASH)).remote)
+        self.assertIsNone(self.run_work(self.client.cmp("missing", hash=HASH)).remote)
 
     def test_list(self) -> None:
         """A directory is listed page by page, or all that is below it."""
         for number in range(3):
-            self.run_it(self.client.push(f"d/{number}/f", b""))
+            self.run_work(self.client.push(f"d/{number}/f", b""))
 
         async def names(**how: Any) -> list[str]:
             return [entry.name async for page in self.client.list("d", **how) for entry in page.entries]
 
-        self.assertEqual(self.run_it(names()), ["0", "1", "2"])
-        self.assertEqual(self.run_it(names(recursive=True)), ["0", "0/f", "1", "1/f", "2", "2/f"])
+        self.assertEqual(self.run_work(names()), ["0", "1", "2"])
+        self.assertEqual(self.run_work(names(recursive=True)), ["0", "0/f", "1", "1/f", "2", "2/f"])
         with self.assertRaises(WrongKind):
-            self.run_it(self.list_it("d/0/f"))
+            self.run_work(self.list_it("d/0/f"))
 
     async def list_it(self, endpoint: str) -> list[ListingPage]:
         return [page async for page in self.client.list(endpoint)]

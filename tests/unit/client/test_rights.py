@@ -13,11 +13,11 @@ from homeftp.client.connection.replies import Hello
 from homeftp.client.plan.stdio import get_stream, push_stream
 from homeftp.errors import Forbidden, NotFound
 from homeftp.store.policy.rights import parse_rights
-from tests.support.homes import HomeCase
 from tests.support.inmemory import PASSWORD
+from tests.support.transfers import TransferCase
 
 
-class RightsTests(HomeCase):
+class RightsTests(TransferCase):
     """Accounts that may do less."""
 
     def enter(self, rights: str) -> None:
@@ -29,19 +29,21 @@ class RightsTests(HomeCase):
         self.wire = self.connect()
         self.client = Client(self.wire.client)
         self.wire.pump()
-        self.run_it(self.client.login("ann", PASSWORD))
+        self.run_work(self.client.login("ann", PASSWORD))
 
     def test_refused(self) -> None:
         """Each command that takes a right that the account has not got, in words that name both."""
-        path = self.lay("file", b"content")
+        path = self.make_file("file", b"content")
         reading: dict[str, Callable[[], object]] = {
             "get": lambda: self.get("file", self.here),
             "compare": lambda: self.cmp(path, "file"),
-            "stream": lambda: self.run_it(get_stream(self.client, self.context, "file", io.BytesIO(), self.observer())),
+            "stream": lambda: self.run_work(
+                get_stream(self.client, self.context, "file", io.BytesIO(), self.observer())
+            ),
         }
         storing: dict[str, Callable[[], object]] = {
             "push": lambda: self.push(path, "file"),
-            "stream": lambda: self.run_it(
+            "stream": lambda: self.run_work(
                 push_stream(self.client, self.context, "file", TransferOptions(), self.observer())
             ),
         }
@@ -60,7 +62,7 @@ class RightsTests(HomeCase):
 
     def test_drop_box(self) -> None:
         """Who may only add can push, and what is there already is refused by the server, file by file."""
-        path = self.lay("file", b"content")
+        path = self.make_file("file", b"content")
         self.enter("add")
         self.push(path, "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.NEW})
@@ -76,13 +78,13 @@ class RightsTests(HomeCase):
 
     def test_tree_into_a_drop_box(self) -> None:
         """All of a tree is stored where only adding is allowed; nothing is refused the first time, all the second."""
-        self.lay("a/b/file", b"content")
-        self.lay("a/other", b"content")
+        self.make_file("a/b/file", b"content")
+        self.make_file("a/other", b"content")
         os.makedirs(os.path.join(self.here, "a", "empty"))
         self.enter("add")
         self.push(os.path.join(self.here, "a"), "a", recursive=True)
         self.assertEqual({item.outcome for item in self.results}, {Outcome.NEW})
-        self.assertEqual(self.there(), {"a/b/file": b"content", "a/other": b"content"})
+        self.assertEqual(self.remote_files(), {"a/b/file": b"content", "a/other": b"content"})
         self.assertTrue(os.path.isdir(os.path.join(self.server.root, "a", "empty")))
         self.push(os.path.join(self.here, "a"), "a", recursive=True)
         self.assertEqual({item.outcome for item in self.results}, {Outcome.REFUSED})
@@ -90,5 +92,5 @@ class RightsTests(HomeCase):
     def test_not_said(self) -> None:
         """A server that does not say is asked."""
         self.client.server_info = Hello(protocol=1)
-        self.push(self.lay("file", b"content"), "file")
+        self.push(self.make_file("file", b"content"), "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.NEW})

@@ -11,12 +11,12 @@ class CmpTests(RemoteCommandCase):
 
     def test_compared(self) -> None:
         """The exit code and one line for each difference, in either order."""
-        path = self.lay("a", b"one")
-        self.lay_there("a", b"two")
+        path = self.make_file("a", b"one")
+        self.make_remote_file("a", b"two")
         for first, second in ((path, "nas:a"), ("nas:a", path)):
             self.assertEqual(self.homeftp("cmp", first, second), Exit.DIFFERS)
             self.assertEqual(self.out.getvalue(), f"differs: {first} (content)\n")
-        self.lay_there("a", b"one")
+        self.make_remote_file("a", b"one")
         self.assertEqual(self.homeftp("cmp", path, "nas:a"), Exit.DONE)
         self.assertEqual(self.out.getvalue(), "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support.commandline import RemoteCommandCase
-from tests.support.homes import tree
+from tests.support.transfers import tree
 
 
 class GetTests(RemoteCommandCase):
@@ -12,13 +12,13 @@ class GetTests(RemoteCommandCase):
 
     def test_downloaded(self) -> None:
         """A folder is downloaded under the target's name."""
-        self.lay_there("lib/a")
+        self.make_remote_file("lib/a")
         self.assertEqual(self.homeftp("get", "-r", "nas:lib", f"{self.here}/out"), Exit.DONE, self.err.getvalue())
         self.assertEqual(tree(self.here), {"out/a": b"content"})
 
     def test_standard_output(self) -> None:
         """- writes the content, and nothing else, to standard output."""
-        self.lay_there("a", b"content")
+        self.make_remote_file("a", b"content")
         self.assertEqual(self.homeftp("get", "nas:a", "-"), Exit.DONE)
         self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("content", ""))
 

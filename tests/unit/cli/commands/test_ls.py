@@ -14,7 +14,7 @@ class LsTests(RemoteCommandCase):
 
     def test_listed(self) -> None:
         """Names, with a slash for folders; -r lists what is below."""
-        self.lay_there("lib/sub/a")
+        self.make_remote_file("lib/sub/a")
         self.assertEqual(self.homeftp("ls", "nas:lib"), Exit.DONE)
         self.assertEqual(self.out.getvalue(), "sub/\n")
         self.assertEqual(self.homeftp("ls", "-r", "nas:"), Exit.DONE)
@@ -22,7 +22,7 @@ class LsTests(RemoteCommandCase):
 
     def test_file(self) -> None:
         """A file is listed under its own name, with -l as ls(1) does, with --json as an object."""
-        self.lay_there("lib/a")
+        self.make_remote_file("lib/a")
         self.homeftp("ls", "-l", "nas:lib/a")
         self.assertRegex(self.out.getvalue(), r"\A-rw-r--r-- +7 2023-11-1\d \d\d:\d\d a\n\Z")
         self.homeftp("ls", "-l", "nas:")

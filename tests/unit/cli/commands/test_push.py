@@ -11,22 +11,22 @@ class PushTests(RemoteCommandCase):
 
     def test_uploaded(self) -> None:
         """A folder is uploaded; a second time there is nothing to do."""
-        self.lay("lib/a")
-        self.lay("lib/sub/b", b"more")
+        self.make_file("lib/a")
+        self.make_file("lib/sub/b", b"more")
         self.assertEqual(self.homeftp("push", "-r", f"{self.here}/lib", "nas:lib"), Exit.DONE, self.err.getvalue())
         self.assertRegex(self.err.getvalue(), r"\A2 files and 2 folders new; 11 B in ")
-        self.assertEqual(self.there(), {"lib/a": b"content", "lib/sub/b": b"more"})
+        self.assertEqual(self.remote_files(), {"lib/a": b"content", "lib/sub/b": b"more"})
         self.assertEqual(self.homeftp("push", "-r", f"{self.here}/lib", "nas:lib"), Exit.DONE)
         self.assertEqual(self.err.getvalue(), "2 files same\n")
 
     def test_newer(self) -> None:
         """A newer target is left unchanged without a terminal, and replaced with --force."""
-        path = self.lay("a", b"old", mtime=1)
-        self.lay_there("a", b"newer", mtime=2)
+        path = self.make_file("a", b"old", mtime=1)
+        self.make_remote_file("a", b"newer", mtime=2)
         self.assertEqual(self.homeftp("push", path, "nas:a"), Exit.DIFFERS)
         self.assertIn("not replaced, because the target is newer. Use --force", self.err.getvalue())
         self.assertEqual(self.homeftp("push", "--force", path, "nas:a"), Exit.DONE)
-        self.assertEqual(self.there(), {"a": b"old"})
+        self.assertEqual(self.remote_files(), {"a": b"old"})
 
     def test_refused(self) -> None:
         """What makes no sense is refused before anything is sent."""
@@ -37,4 +37,4 @@ class PushTests(RemoteCommandCase):
         ):
             self.assertEqual(self.homeftp("push", *words), Exit.USAGE)
             self.assertIn(message, self.err.getvalue())
-        self.assertEqual(self.there(), {})
+        self.assertEqual(self.remote_files(), {})

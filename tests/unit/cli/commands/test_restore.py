@@ -20,7 +20,7 @@ class RestoreTests(RemoteCommandCase):
     def setUp(self) -> None:
         super().setUp()
         for content in (b"1", b"22", b"333"):
-            self.push(self.lay("a", content), "a", force=True)
+            self.push(self.make_file("a", content), "a", force=True)
 
     def times(self) -> list[str]:
         """The times of the versions, newest first."""
@@ -34,10 +34,10 @@ class RestoreTests(RemoteCommandCase):
             self.out.getvalue(),
             rf"\ARestored a to the version of {MOMENT} \(2 B\); the previous content was kept\.\n\Z",
         )
-        self.assertEqual(self.there(), {"a": b"22"})
+        self.assertEqual(self.remote_files(), {"a": b"22"})
         self.assertEqual(self.homeftp("restore", "--json", "nas:a"), Exit.DONE)
         self.assertEqual(json.loads(self.out.getvalue())["name"], "a")
-        self.assertEqual(self.there(), {"a": b"333"})
+        self.assertEqual(self.remote_files(), {"a": b"333"})
 
     def test_at(self) -> None:
         """--at takes a time; one that fits several versions is refused with their times, one that fits none as well."""
@@ -49,11 +49,11 @@ class RestoreTests(RemoteCommandCase):
         self.assertEqual(self.homeftp("restore", "nas:a", "--at", "1999"), Exit.REFUSED)
         self.assertIn("a has no version of 1999. `homeftp versions` lists its versions.", self.err.getvalue())
         self.assertEqual(self.homeftp("restore", "nas:a", "--at", oldest), Exit.DONE)
-        self.assertEqual(self.there(), {"a": b"1"})
+        self.assertEqual(self.remote_files(), {"a": b"1"})
 
     def test_refused(self) -> None:
         """A file without versions, a folder, and no file at all."""
-        self.lay_there("lib/x")
+        self.make_remote_file("lib/x")
         for path, code, message in (
             ("nas:none", Exit.REFUSED, "none has no previous versions."),
             ("nas:lib", Exit.REFUSED, "lib has no previous versions."),

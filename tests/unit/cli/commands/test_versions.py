@@ -20,7 +20,7 @@ class VersionsTests(RemoteCommandCase):
     def test_listed(self) -> None:
         """Each version is a line with the time of its end, its size and its name; --json prints objects."""
         for content in (b"1", b"22", b"333"):
-            self.push(self.lay("a", content), "lib/a", force=True)
+            self.push(self.make_file("a", content), "lib/a", force=True)
         self.assertEqual(self.homeftp("versions", "nas:lib/a"), Exit.DONE)
         lines = self.out.getvalue().splitlines()
         self.assertEqual(len(lines), 2)
@@ -33,7 +33,7 @@ class VersionsTests(RemoteCommandCase):
 
     def test_none(self) -> None:
         """Where there are no versions the command says so, and is done."""
-        self.lay_there("a")
+        self.make_remote_file("a")
         for path, name in (("nas:a", "a"), ("nas:", "The shared folder")):
             self.assertEqual(self.homeftp("versions", path), Exit.DONE)
             self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", f"{name} has no previous versions.\n"))

@@ -21,7 +21,7 @@ from homeftp.errors import (
 from homeftp.hashing import filehash
 from homeftp.syscalls import System
 from tests.support.downloads import MTIME, DownloadCase
-from tests.support.homes import stamp, tree
+from tests.support.transfers import stamp, tree
 
 KEY = "0123456789abcdef" * 2
 BIG = os.urandom(2 * RESUMABLE)
@@ -114,10 +114,10 @@ class LargeTests(LargeCase):
 
     def test_changed_meanwhile(self) -> None:
         """What was changed here while it arrived stays."""
-        found = self.lay("x/big")
+        found = self.make_file("x/big")
         download = self.begin(self.target(replaces=found))
         download.write(b"content")
-        self.lay("x/big", b"changed")
+        self.make_file("x/big", b"changed")
         with self.assertRaises(Changed):
             download.commit(filehash.hash_bytes(b"content"), self.target(replaces=found))
         download.close()
@@ -125,7 +125,7 @@ class LargeTests(LargeCase):
 
     def test_no_room(self) -> None:
         """A folder that cannot be made is told at the beginning."""
-        self.lay("x")
+        self.make_file("x")
         with self.assertRaises(OSError):
             self.begin(self.target())
 
@@ -203,7 +203,7 @@ class ResumedTests(LargeCase):
         victim = os.path.abspath(f"{self.path}/victim")
         for plant in (os.symlink, os.link):
             os.unlink(partial_path)
-            self.lay("victim", BIG)
+            self.make_file("victim", BIG)
             plant(victim, partial_path)
             download = self.begin(self.target())
             self.assertEqual(download.size, 0)

@@ -14,7 +14,7 @@ from homeftp.client.files.tempfile import DownloadTempFile, TargetFile
 from homeftp.errors import Changed
 from homeftp.hashing import filehash
 from tests.support.downloads import MTIME, FailingSystem
-from tests.support.homes import stamp, tree
+from tests.support.transfers import stamp, tree
 
 KEY = "0123456789abcdef" * 2
 HASH = filehash.hash_bytes(b"content")

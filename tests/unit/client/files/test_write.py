@@ -13,7 +13,7 @@ from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
 from homeftp.syscalls import System
 from tests.support.downloads import MTIME, DownloadCase, FailingSystem
-from tests.support.homes import stamp, tree
+from tests.support.transfers import stamp, tree
 
 
 class SmallTests(DownloadCase):
@@ -28,17 +28,17 @@ class SmallTests(DownloadCase):
 
     def test_replaced(self) -> None:
         """What was compared is replaced."""
-        found = self.lay("a")
+        found = self.make_file("a")
         self.folder.write_many([self.small("a", replaces=found)])
         self.assertEqual(tree(self.path), {"a": b"content"})
 
     def test_not_what_was_compared(self) -> None:
         """Anything else stays: what was changed, removed, or appeared."""
-        found = self.lay("changed")
-        self.lay("changed", b"changed meanwhile")
-        gone = self.lay("gone")
+        found = self.make_file("changed")
+        self.make_file("changed", b"changed meanwhile")
+        gone = self.make_file("gone")
         os.unlink(f"{self.path}/gone")
-        self.lay("appeared")
+        self.make_file("appeared")
         results = self.folder.write_many(
             [self.small("changed", replaces=found), self.small("gone", replaces=gone), self.small("appeared")]
         )
@@ -47,7 +47,7 @@ class SmallTests(DownloadCase):
 
     def test_force(self) -> None:
         """Unless the person wanted it so."""
-        self.lay("appeared")
+        self.make_file("appeared")
         self.folder.write_many([self.small("appeared", force=True)])
         self.assertEqual(tree(self.path), {"appeared": b"content"})
 
@@ -76,8 +76,8 @@ class SmallTests(DownloadCase):
 
     def test_folder_in_the_way(self) -> None:
         """A folder is not replaced by a file, nor a file by a folder."""
-        self.lay("folder/a")
-        self.lay("file")
+        self.make_file("folder/a")
+        self.make_file("file")
         results = self.folder.write_many([self.small("folder", force=True), self.small("file/a")])
         self.assertTrue(all(isinstance(result, OSError) for result in results))
         self.assertEqual(tree(self.path), {"folder/a": b"old", "file": b"old"})
@@ -89,7 +89,7 @@ class SmallTests(DownloadCase):
                 if (fails, count) in (("fsync", 20), ("syncfs", 1)):
                     continue
                 self.setUp()
-                found = self.lay("0")
+                found = self.make_file("0")
                 folder = DownloadTarget(self.path, FailingSystem(fails))
                 downloads = [self.small(str(number), replaces=None if number else found) for number in range(count)]
                 results = folder.write_many(downloads)
@@ -125,8 +125,8 @@ class MetadataTests(DownloadCase):
 
     def test_files(self) -> None:
         """A file that was compared gets time and mode; one that was changed does not."""
-        found = {name: self.lay(name) for name in ("a", "changed", "link")}
-        self.lay("changed", b"meanwhile")
+        found = {name: self.make_file(name) for name in ("a", "changed", "link")}
+        self.make_file("changed", b"meanwhile")
         os.rename(f"{self.path}/link", f"{self.path}/moved")
         os.symlink("moved", f"{self.path}/link")
         results = self.folder.set_file_metadata([(LocalMetadata(name, MTIME, 0o600), found[name]) for name in found])
@@ -136,7 +136,7 @@ class MetadataTests(DownloadCase):
 
     def test_directories(self) -> None:
         """Directories are made and get their metadata; failures are given by name."""
-        self.lay("file")
+        self.make_file("file")
         self.assertEqual([name for name, _ in self.folder.make_directories(["x/y", "file", "z"])], ["file"])
         failed = self.folder.set_directory_metadata(
             [LocalMetadata(name, MTIME, 0o700) for name in ("x/y", "file/deep", "")]

@@ -51,7 +51,7 @@ class PairingCase(SynchronousTestCase):
         wire.pump()
         return wire
 
-    def run_it(self, wire: Wire, work: Coroutine[Any, Any, T]) -> T:
+    def run_work(self, wire: Wire, work: Coroutine[Any, Any, T]) -> T:
         begun = Deferred.fromCoroutine(work)
         wire.pump()
         results: list[Any] = []
@@ -63,7 +63,7 @@ class PairingCase(SynchronousTestCase):
 
     def pair(self) -> PairingResult:
         wire = self.connect()
-        return self.run_it(wire, pair_over(Client(wire.client), self.code, "laptop"))
+        return self.run_work(wire, pair_over(Client(wire.client), self.code, "laptop"))
 
     def member(self, paired: PairingResult) -> tuple[Wire, Client]:
         """A connection of the device's."""
@@ -81,8 +81,8 @@ class PairTests(PairingCase):
         self.assertEqual((paired.host, paired.account, paired.device), ("nas", "ann", "ann-laptop"))
         self.assertEqual((paired.fingerprint, paired.ca), (self.identity.fingerprint, self.identity.ca_pem))
         wire, client = self.member(paired)
-        self.assertEqual(self.run_it(wire, client.hello()).account, "ann")
-        self.assertEqual(self.run_it(wire, client.cmp("nothing")).remote, None)
+        self.assertEqual(self.run_work(wire, client.hello()).account, "ann")
+        self.assertEqual(self.run_work(wire, client.cmp("nothing")).remote, None)
         login = cast(ServerProtocol, wire.server).session.login
         self.assertEqual(login and login.device, "ann-laptop")
 
@@ -162,15 +162,15 @@ class PairTests(PairingCase):
         paired = self.pair()
         Devices(self.invitations.state).revoke("ann-laptop")
         wire, client = self.member(paired)
-        self.assertIsNone(self.run_it(wire, client.hello()).account)
+        self.assertIsNone(self.run_work(wire, client.hello()).account)
         with self.assertRaises(Refusal):
-            self.run_it(wire, client.cmp("nothing"))
+            self.run_work(wire, client.cmp("nothing"))
 
     def test_renewed(self) -> None:
         """A device gets its next certificate by the one it has, for a new key, under the same id."""
         paired = self.pair()
         wire, client = self.member(paired)
-        certificate, key = self.run_it(wire, renew(client, paired.ca))
+        certificate, key = self.run_work(wire, renew(client, paired.ca))
         self.assertNotEqual(key, paired.key)
         ids = {
             device_id(x509.load_pem_x509_certificate(each), self.identity.ca)
@@ -179,7 +179,7 @@ class PairTests(PairingCase):
         self.assertEqual(len(ids), 1)
         self.assertNotIn(None, ids)
         wire = self.connect(tls.client_options(paired.ca, own=tls.device_identity(certificate, key)))
-        self.assertEqual(self.run_it(wire, Client(wire.client).hello()).account, "ann")
+        self.assertEqual(self.run_work(wire, Client(wire.client).hello()).account, "ann")
 
 
 class BetweenTests(PairingCase):
@@ -201,7 +201,7 @@ class BetweenTests(PairingCase):
     def relay(self) -> dict[str, Any]:
         """Hand the victim's next request on; gives the server's answer, which the victim gets too."""
         asked = self.line()
-        answer = self.run_it(self.upstream, Client(self.upstream.client).request("PAIR", asked["body"]).last())
+        answer = self.run_work(self.upstream, Client(self.upstream.client).request("PAIR", asked["body"]).last())
         told = {"status": 0, "id": asked["id"], "body": answer.body}
         self.victim.say(told)
         self.victim.pump()

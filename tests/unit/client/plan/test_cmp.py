@@ -9,16 +9,16 @@ from homeftp.errors import (
     NotFound,
     OperatorError,
 )
-from tests.support.homes import BIG, HomeCase
+from tests.support.transfers import BIG, TransferCase
 
 
-class SidesTests(HomeCase):
+class SidesTests(TransferCase):
     """What is compared with what."""
 
     def test_same(self) -> None:
         """Pushed files are the same, whichever side comes first."""
-        self.lay("lib/a")
-        self.lay("lib/big", BIG)
+        self.make_file("lib/a")
+        self.make_file("lib/big", BIG)
         self.push(f"{self.here}/lib", "lib", recursive=True)
         for order in (True, False):
             observer = self.cmp(f"{self.here}/lib", "lib", local_first=order)
@@ -26,7 +26,7 @@ class SidesTests(HomeCase):
 
     def test_single_files(self) -> None:
         """A local file with a file of the server, inside a directory by its own name, and with nothing."""
-        path = self.lay("a")
+        path = self.make_file("a")
         self.push(path, "dir/a")
         self.assertEqual(self.cmp(path, "dir/").counts, {Outcome.SAME: 1})
         self.assertEqual(self.cmp(path, "dir/b").counts, {Outcome.MISSING: 1})
@@ -40,8 +40,8 @@ class SidesTests(HomeCase):
 
     def test_one_side_missing(self) -> None:
         """Where one side does not exist, its top is reported, with the number of files and directories in it."""
-        self.lay("lib/a")
-        self.lay_there("dir/a")
+        self.make_file("lib/a")
+        self.make_remote_file("dir/a")
         self.cmp(f"{self.here}/lib", "missing")
         self.assertEqual(self.one_sided()[""], (Outcome.MISSING, "directory", None, (1, 0)))
         self.assertEqual(self.one_sided()["a"], (Outcome.MISSING, "file", "", None))

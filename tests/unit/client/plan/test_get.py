@@ -9,16 +9,16 @@ from homeftp.errors import (
     OperatorError,
     WrongKind,
 )
-from tests.support.homes import HomeCase, tree
+from tests.support.transfers import TransferCase, tree
 
 
-class TargetTests(HomeCase):
+class TargetTests(TransferCase):
     """Where files and folders go."""
 
     def test_rules_of_push(self) -> None:
         """A get follows the rules of a push the other way."""
-        self.lay_there("lib/x/a")
-        self.lay_there("b")
+        self.make_remote_file("lib/x/a")
+        self.make_remote_file("b")
         os.mkdir(f"{self.here}/is")
         self.get("b", f"{self.here}/c")
         self.get("b", f"{self.here}/is")
@@ -32,7 +32,7 @@ class TargetTests(HomeCase):
 
     def test_current_folder(self) -> None:
         """A target of . means inside it."""
-        self.lay_there("lib/a")
+        self.make_remote_file("lib/a")
         here = os.getcwd()
         os.chdir(self.here)
         try:
@@ -43,17 +43,17 @@ class TargetTests(HomeCase):
 
     def test_top(self) -> None:
         """The top of the store has no name: its content is meant."""
-        self.lay_there("lib/a")
+        self.make_remote_file("lib/a")
         self.get("", f"{self.here}/all", recursive=True)
         self.assertEqual(set(tree(self.here)), {"all/lib/a"})
 
 
-class RefusedTests(HomeCase):
+class RefusedTests(TransferCase):
     """What is refused before anything is fetched."""
 
     def test_paths(self) -> None:
         """Illegal endpoints, a directory without --recursive, a missing file, a file that is named as a directory."""
-        self.lay_there("there/a")
+        self.make_remote_file("there/a")
         for source in ("../a", "/a", "a:b"):
             with self.assertRaises(OperatorError):
                 self.get(source, self.here)
@@ -67,9 +67,9 @@ class RefusedTests(HomeCase):
 
     def test_target_below_a_file(self) -> None:
         """A target that is below a local file."""
-        path = self.lay("a")
-        self.lay_there("a")
-        self.lay_there("d/b")
+        path = self.make_file("a")
+        self.make_remote_file("a")
+        self.make_remote_file("d/b")
         for source in ("a", "d"):
             for target in (f"{path}/x", f"{path}/x/"):
                 with self.assertRaises(OperatorError):

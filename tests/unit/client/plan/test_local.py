@@ -12,16 +12,16 @@ from homeftp.client import (
 from homeftp.errors import (
     OperatorError,
 )
-from tests.support.homes import HomeCase
+from tests.support.transfers import TransferCase
 
 
-class UnreadableTests(HomeCase):
+class UnreadableTests(TransferCase):
     """Local files that cannot be read."""
 
     def test_named_file(self) -> None:
         """A file that the user named ends push and cmp, before anything is done."""
-        path = self.lay("a")
-        self.lay_there("a")
+        path = self.make_file("a")
+        self.make_remote_file("a")
         opened, unreadable = os.open, os.path.realpath(path)
 
         def refuse(path: Any, *how: Any, **more: Any) -> int:
@@ -29,7 +29,7 @@ class UnreadableTests(HomeCase):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
             return opened(path, *how, **more)
 
-        for work in (lambda: self.push(self.lay("b"), path, "new/"), lambda: self.cmp(path, "a")):
+        for work in (lambda: self.push(self.make_file("b"), path, "new/"), lambda: self.cmp(path, "a")):
             work()
             with self.assertRaisesRegex(OperatorError, "cannot be read: Permission denied"):
                 self.patch(os, "open", refuse)
@@ -39,16 +39,16 @@ class UnreadableTests(HomeCase):
                     self.patch(os, "open", opened)
 
 
-class ExcludedTests(HomeCase):
+class ExcludedTests(TransferCase):
     """What is not transferred."""
 
     def test_partial_downloads(self) -> None:
         """Partial downloads are skipped by push and cmp; other reserved names fail."""
-        self.lay("lib/a")
-        self.lay("lib/.homeftp-" + 32 * "0")
+        self.make_file("lib/a")
+        self.make_file("lib/.homeftp-" + 32 * "0")
         self.assertEqual(
             self.push(f"{self.here}/lib", "lib", recursive=True).counts, {Outcome.SKIPPED: 1, Outcome.NEW: 2}
         )
         self.assertEqual(self.cmp(f"{self.here}/lib", "lib").counts[Outcome.FAILED], 0)
-        self.lay("lib/.homeftp-x")
+        self.make_file("lib/.homeftp-x")
         self.assertEqual(self.push(f"{self.here}/lib", "lib", recursive=True).counts[Outcome.FAILED], 1)

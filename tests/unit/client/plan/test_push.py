@@ -12,60 +12,60 @@ from homeftp.errors import (
     OperatorError,
     WrongKind,
 )
-from tests.support.homes import HomeCase
+from tests.support.transfers import TransferCase
 
 
-class TargetTests(HomeCase):
+class TargetTests(TransferCase):
     """Where files and folders go."""
 
     def test_file(self) -> None:
         """A file goes to the target's own name."""
-        self.push(self.lay("a.txt"), "notes/b.txt")
-        self.assertEqual(self.there(), {"notes/b.txt": b"content"})
+        self.push(self.make_file("a.txt"), "notes/b.txt")
+        self.assertEqual(self.remote_files(), {"notes/b.txt": b"content"})
 
     def test_file_inside(self) -> None:
         """A file goes inside a target that is an existing directory, ends in / or is the top."""
-        self.lay_there("dir/other")
-        path = self.lay("a.txt")
+        self.make_remote_file("dir/other")
+        path = self.make_file("a.txt")
         for target in ("dir", "new/", ""):
             self.push(path, target)
-        self.assertEqual(set(self.there()), {"dir/other", "dir/a.txt", "new/a.txt", "a.txt"})
+        self.assertEqual(set(self.remote_files()), {"dir/other", "dir/a.txt", "new/a.txt", "a.txt"})
 
     def test_several_files(self) -> None:
         """Several files go inside the target."""
-        self.push(self.lay("a.txt"), self.lay("b.txt"), "dir")
-        self.assertEqual(set(self.there()), {"dir/a.txt", "dir/b.txt"})
+        self.push(self.make_file("a.txt"), self.make_file("b.txt"), "dir")
+        self.assertEqual(set(self.remote_files()), {"dir/a.txt", "dir/b.txt"})
 
     def test_folder(self) -> None:
         """A folder maps exactly onto the target, whether that exists or not."""
-        self.lay("lib/x/a")
+        self.make_file("lib/x/a")
         for _ in range(2):
             self.push(f"{self.here}/lib", "deep/er", recursive=True)
-            self.assertEqual(set(self.there()), {"deep/er/x/a"})
+            self.assertEqual(set(self.remote_files()), {"deep/er/x/a"})
 
     def test_folder_inside(self) -> None:
         """A folder goes inside under its own name when the target ends in / or is the top, or with several sources."""
-        lib, doc = os.path.dirname(self.lay("lib/a")), os.path.dirname(self.lay("doc/b"))
+        lib, doc = os.path.dirname(self.make_file("lib/a")), os.path.dirname(self.make_file("doc/b"))
         self.push(lib, "", recursive=True)
         self.push(lib, "dir/", recursive=True)
         self.push(lib, doc, "both", recursive=True)
-        self.assertEqual(set(self.there()), {"lib/a", "dir/lib/a", "both/lib/a", "both/doc/b"})
+        self.assertEqual(set(self.remote_files()), {"lib/a", "dir/lib/a", "both/lib/a", "both/doc/b"})
 
     def test_contents(self) -> None:
         """A source that ends in / or . stands for its content."""
-        self.lay("lib/a")
+        self.make_file("lib/a")
         self.push(f"{self.here}/lib/", "", recursive=True)
         self.push(f"{self.here}/lib/.", "dir/", recursive=True)
-        self.assertEqual(set(self.there()), {"a", "dir/a"})
+        self.assertEqual(set(self.remote_files()), {"a", "dir/a"})
 
     def test_top_lists_only_what_is_pushed(self) -> None:
         """A push to the top lists the directories that it touches, and no others."""
-        self.lay_there("lib/x/a")
-        self.lay_there("lib/old")
-        self.lay_there("huge/1/2")
-        self.lay("lib/x/a")
-        self.lay("lib/x/b")
-        self.lay("top")
+        self.make_remote_file("lib/x/a")
+        self.make_remote_file("lib/old")
+        self.make_remote_file("huge/1/2")
+        self.make_file("lib/x/a")
+        self.make_file("lib/x/b")
+        self.make_file("top")
         asked: list[object] = []
         original = self.wire.client.request
 
@@ -81,17 +81,17 @@ class TargetTests(HomeCase):
 
     def test_named_link(self) -> None:
         """A link that the user named is followed."""
-        os.symlink(os.path.basename(self.lay("a", b"pointed at")), f"{self.here}/link")
+        os.symlink(os.path.basename(self.make_file("a", b"pointed at")), f"{self.here}/link")
         self.push(f"{self.here}/link", "x")
-        self.assertEqual(self.there(), {"x": b"pointed at"})
+        self.assertEqual(self.remote_files(), {"x": b"pointed at"})
 
 
-class RefusedTests(HomeCase):
+class RefusedTests(TransferCase):
     """What is refused before anything is sent."""
 
     def test_paths(self) -> None:
         """Paths that make no sense: a folder without --recursive, missing files, illegal endpoints and names."""
-        path = self.lay("lib/a")
+        path = self.make_file("lib/a")
         for sources, target in [
             ([f"{self.here}/lib"], "x"),
             ([f"{self.here}/missing"], "x"),
@@ -100,20 +100,20 @@ class RefusedTests(HomeCase):
             ([path], "/x"),
             ([path], "a\\b"),
             ([path, path], "x/"),
-            ([self.lay("what?")], ""),
+            ([self.make_file("what?")], ""),
         ]:
             with self.assertRaises(OperatorError, msg=(sources, target)):
                 self.push(*sources, target)
-        self.assertEqual(self.there(), {})
+        self.assertEqual(self.remote_files(), {})
 
     def test_kinds(self) -> None:
         """A folder does not replace a file, and nothing goes inside a file."""
-        path = self.lay("lib/a")
-        self.lay_there("x")
+        path = self.make_file("lib/a")
+        self.make_remote_file("x")
         for source, target in ((f"{self.here}/lib", "x"), (path, "x/")):
             with self.assertRaises(WrongKind):
                 self.push(source, target, recursive=True)
-        self.assertEqual(self.there(), {"x": b"content"})
+        self.assertEqual(self.remote_files(), {"x": b"content"})
 
     def test_device(self) -> None:
         """A device or pipe that the user named; the message says what to do instead."""

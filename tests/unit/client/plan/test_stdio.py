@@ -19,8 +19,8 @@ from homeftp.errors import (
     Changed,
     OperatorError,
 )
-from tests.support.homes import BIG, NEW, HomeCase
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
+from tests.support.transfers import BIG, NEW, TransferCase
 
 
 class GetStreamTests(ReconnectCase):
@@ -28,44 +28,44 @@ class GetStreamTests(ReconnectCase):
 
     def test_resumed(self) -> None:
         """The output is whole after lost connections."""
-        self.lay_there("big", BIG_RANDOM)
+        self.make_remote_file("big", BIG_RANDOM)
         self.cuts = [{"downwards": MIB + 500_000}, {"downwards": MIB + 700_000}]
         self.break_after()
         with open(f"{self.here}/out", "w+b") as output:
-            self.run_it(get_stream(self.client, self.context, "big", output, self.observer()))
+            self.run_work(get_stream(self.client, self.context, "big", output, self.observer()))
             output.seek(0)
             self.assertEqual(output.read(), BIG_RANDOM)
 
     def test_changed(self) -> None:
         """A file that changed before it could be resumed ends it: what was written cannot be taken back."""
-        self.lay_there("big", BIG_RANDOM)
+        self.make_remote_file("big", BIG_RANDOM)
         self.wire.downwards = 2 * MIB
         make = self.reconnector._make
 
         async def changing() -> Client:
-            self.lay_there("big", b"x" + BIG_RANDOM[1:])
+            self.make_remote_file("big", b"x" + BIG_RANDOM[1:])
             return await make()
 
         self.reconnector._make = changing
         with open(f"{self.here}/out", "w+b") as output, self.assertRaisesRegex(Changed, "do not use what was written"):
-            self.run_it(get_stream(self.client, self.context, "big", output, self.observer()))
+            self.run_work(get_stream(self.client, self.context, "big", output, self.observer()))
 
 
-class PushStreamTests(HomeCase):
+class PushStreamTests(TransferCase):
     """Sending standard input."""
 
     def push_stream(self, content: bytes, target: str, **options: Any) -> None:
         """Send `content`."""
         observer = self.observer()
         self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-        self.run_it(push_stream(self.client, self.context, target, TransferOptions(**options), observer))
+        self.run_work(push_stream(self.client, self.context, target, TransferOptions(**options), observer))
 
     def test_outcomes(self) -> None:
         """New, the same, replaced whatever its time, and ignored where it exists; no temporary file is left."""
         spool = self.mktemp()
         os.makedirs(spool)
         self.patch(tempfile, "tempdir", spool)
-        self.lay_there("existing", b"old", mtime=2 * NEW)
+        self.make_remote_file("existing", b"old", mtime=2 * NEW)
         for content, target, options, outcome in (
             (BIG, "new", {}, Outcome.NEW),
             (BIG, "new", {}, Outcome.SAME),
@@ -74,7 +74,7 @@ class PushStreamTests(HomeCase):
         ):
             self.push_stream(content, target, **options)
             self.assertEqual(self.outcomes(), {target: outcome})
-        self.assertEqual(self.there(), {"new": BIG, "existing": b""})
+        self.assertEqual(self.remote_files(), {"new": BIG, "existing": b""})
         self.assertEqual(os.listdir(spool), [])
 
     def test_no_name(self) -> None:

@@ -9,22 +9,22 @@ from typing import Any
 from homeftp.client import (
     Outcome,
 )
-from tests.support.homes import OLD, HomeCase, tree
+from tests.support.transfers import OLD, TransferCase, tree
 
 
-class CompareTests(HomeCase):
+class CompareTests(TransferCase):
     """What is reported of each difference."""
 
     def test_differs(self) -> None:
         """Each difference is reported, with what differs."""
         for name in ("size", "content", "time", "mode", "here", "x/y"):
-            self.lay(f"lib/{name}", b"one")
+            self.make_file(f"lib/{name}", b"one")
         self.push(f"{self.here}/lib", "lib", recursive=True)
-        self.lay("lib/size", b"longer")
-        self.lay("lib/content", b"two")
-        self.lay("lib/time", b"one", mtime=OLD)
-        self.lay("lib/mode", b"one", mode=0o600)
-        self.lay("lib/new", b"")
+        self.make_file("lib/size", b"longer")
+        self.make_file("lib/content", b"two")
+        self.make_file("lib/time", b"one", mtime=OLD)
+        self.make_file("lib/mode", b"one", mode=0o600)
+        self.make_file("lib/new", b"")
         os.unlink(f"{self.here}/lib/here")
         os.unlink(f"{self.here}/lib/x/y")
         os.rmdir(f"{self.here}/lib/x")
@@ -47,8 +47,8 @@ class CompareTests(HomeCase):
     def test_one_sided_folders(self) -> None:
         """The topmost folder that exists on one side only is reported with what it holds; what is below names it."""
         for name in ("same", "only/a", "only/x/b", "only/x/c", "z"):
-            self.lay(f"lib/{name}")
-            self.lay_there(f"dir/{name}")
+            self.make_file(f"lib/{name}")
+            self.make_remote_file(f"dir/{name}")
         missing, extra = Outcome.MISSING, Outcome.EXTRA
         for outcome, top in ((missing, f"{self.server.root}/dir/only"), (extra, f"{self.here}/lib/only")):
             aside = self.mktemp()
@@ -70,8 +70,8 @@ class CompareTests(HomeCase):
 
     def test_kinds(self) -> None:
         """A folder of the name of a file on the other side exists on one side only, and so does the file."""
-        self.lay("lib/x/a")
-        self.lay_there("dir/x")
+        self.make_file("lib/x/a")
+        self.make_remote_file("dir/x")
         self.cmp(f"{self.here}/lib", "dir")
         told = [
             (result.outcome, result.name, result.kind)
@@ -83,16 +83,16 @@ class CompareTests(HomeCase):
 
     def test_hash_unknown_to_the_server(self) -> None:
         """A file whose hash the server does not know is compared by content all the same."""
-        path = self.lay("a", b"one")
-        self.lay_there("a", b"two")
-        self.lay_there("b", b"one")
+        path = self.make_file("a", b"one")
+        self.make_remote_file("a", b"two")
+        self.make_remote_file("b", b"one")
         self.cmp(path, "a")
         self.assertEqual(self.results[0].differs, ("hash",))
         self.cmp(path, "b")
         self.assertEqual(self.results[0].outcome, Outcome.SAME)
 
 
-class UnreadTests(HomeCase):
+class UnreadTests(TransferCase):
     """Directories that one side cannot read."""
 
     def make_unreadable(self, path: str) -> None:
@@ -109,13 +109,13 @@ class UnreadTests(HomeCase):
     def test_unreadable_folder(self) -> None:
         """A folder that cannot be read fails on either side, and nothing below it is reported."""
         for name in ("lib/a", "lib/closed/b"):
-            self.lay(name)
-            self.lay_there(name.replace("closed", "shut"))
+            self.make_file(name)
+            self.make_remote_file(name.replace("closed", "shut"))
         self.make_unreadable(f"{self.here}/lib/closed")
         for observer in (self.push(f"{self.here}/lib", "new", recursive=True), self.cmp(f"{self.here}/lib", "new")):
             self.assertEqual(observer.counts[Outcome.FAILED], 1)
             self.assertEqual(self.outcomes()["closed"], Outcome.FAILED)
-        self.assertEqual({name for name in self.there() if name.startswith("new/")}, {"new/a"})
+        self.assertEqual({name for name in self.remote_files() if name.startswith("new/")}, {"new/a"})
         self.make_unreadable(f"{self.server.root}/lib/shut")
         for observer in (self.get("lib", f"{self.here}/out", recursive=True), self.cmp(f"{self.here}/out", "lib")):
             self.assertEqual(observer.counts[Outcome.FAILED], 1)

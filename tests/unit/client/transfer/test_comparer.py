@@ -13,10 +13,10 @@ from homeftp.client.transfer.model import FileTask
 from homeftp.config import STREAM_PIECE
 from homeftp.hashing import filehash
 from homeftp.model import Entry
-from tests.support.homes import BIG, HomeCase
+from tests.support.transfers import BIG, TransferCase
 
 
-class ComparerTests(HomeCase):
+class ComparerTests(TransferCase):
     """A comparer whose decisions release each task at once, unless a test says otherwise."""
 
     def setUp(self) -> None:
@@ -59,7 +59,7 @@ class ComparerTests(HomeCase):
 
     def test_by_size(self) -> None:
         """A different size is enough for a comparison; nothing is read or asked."""
-        self.lay("lib/a", b"longer")
+        self.make_file("lib/a", b"longer")
         with mock.patch.object(self.client.protocol, "request") as asked, mock.patch.object(os, "read") as read:
             found = self.run_all(self.comparer(), self.tasks({"a": self.entry("a", b"short")}))
         asked.assert_not_called()
@@ -70,7 +70,7 @@ class ComparerTests(HomeCase):
         """With the listed hash nothing is asked; small and large files."""
         remote = {}
         for name, content, other in (("same", b"one", b"one"), ("differs", b"one", b"two"), ("big", BIG, BIG)):
-            self.lay(f"lib/{name}", content)
+            self.make_file(f"lib/{name}", content)
             remote[name] = self.entry(name, other, hash=filehash.hash_bytes(other))
         with mock.patch.object(self.client.protocol, "request") as asked:
             found = self.run_all(self.comparer(), self.tasks(remote))
@@ -83,8 +83,8 @@ class ComparerTests(HomeCase):
         """A hash that the listing lacks is asked for."""
         remote = {}
         for name, content in (("same", b"one"), ("differs", b"two")):
-            self.lay(f"lib/{name}", b"one")
-            self.lay_there(f"lib/{name}", content)
+            self.make_file(f"lib/{name}", b"one")
+            self.make_remote_file(f"lib/{name}", content)
             remote[name] = self.entry(name, content)
         found = self.run_all(self.comparer(), self.tasks(remote))
         self.assertEqual({name: task.differs for name, task in found.items()}, {"same": (), "differs": ("hash",)})
@@ -92,7 +92,7 @@ class ComparerTests(HomeCase):
     def test_content_kept(self) -> None:
         """For a push the content is kept, unless hash and metadata are the same; a large file is open."""
         for name, content in (("new", b"one"), ("same", b"one"), ("big", BIG)):
-            self.lay(f"lib/{name}", content)
+            self.make_file(f"lib/{name}", content)
         remote = {"same": self.entry("same", b"one", hash=filehash.hash_bytes(b"one"))}
         kept: dict[str, Any] = {}
 
@@ -110,7 +110,7 @@ class ComparerTests(HomeCase):
     def test_window(self) -> None:
         """No more tasks are open than the window allows; each release opens more."""
         for number in range(10):
-            self.lay(f"lib/{number}", b"%d" % number)
+            self.make_file(f"lib/{number}", b"%d" % number)
         self.holds = True
         comparer = self.comparer(sends=True, window=4)
         running = comparer.run(iter(self.tasks({})))
@@ -127,7 +127,7 @@ class ComparerTests(HomeCase):
     def test_bytes(self) -> None:
         """Two large files are open at once, at most."""
         for number in range(4):
-            self.lay(f"lib/{number}", bytes(STREAM_PIECE + 1))
+            self.make_file(f"lib/{number}", bytes(STREAM_PIECE + 1))
         self.holds = True
         comparer = self.comparer(sends=True)
         running = comparer.run(iter(self.tasks({})))
@@ -141,8 +141,8 @@ class ComparerTests(HomeCase):
 
     def test_unreadable(self) -> None:
         """A file that cannot be read is decided with its failure."""
-        self.lay("lib/a")
-        self.lay("lib/big", BIG)
+        self.make_file("lib/a")
+        self.make_file("lib/big", BIG)
         tasks = self.tasks({})
         for name in ("a", "big"):
             os.unlink(f"{self.here}/lib/{name}")
@@ -153,7 +153,7 @@ class ComparerTests(HomeCase):
     def test_failed(self) -> None:
         """After `fail` no more tasks are opened, and `close` ends the coroutines."""
         for number in range(5):
-            self.lay(f"lib/{number}", b"%d" % number)
+            self.make_file(f"lib/{number}", b"%d" % number)
         self.holds = True
         comparer = self.comparer(sends=True, window=1)
         running = comparer.run(iter(self.tasks({})))
@@ -169,5 +169,5 @@ class ComparerTests(HomeCase):
         comparer.spawn(wait())
         comparer.fail(ConnectionFailed("lost"))
         self.failureResultOf(running, ConnectionFailed)
-        self.run_it(comparer.close())
+        self.run_work(comparer.close())
         self.assertEqual((len(self.decided), cancelled), (1, ["cancelled"]))

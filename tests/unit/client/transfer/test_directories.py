@@ -9,27 +9,27 @@ from homeftp.client import (
     Outcome,
 )
 from homeftp.errors import Forbidden
-from tests.support.homes import OLD, HomeCase, stamp
+from tests.support.transfers import OLD, TransferCase, stamp
 
 
-class DirectoryTests(HomeCase):
+class DirectoryTests(TransferCase):
     """Directories, against a real server."""
 
     def test_file_in_the_way(self) -> None:
         """An empty folder does not replace a file: it is refused."""
         os.makedirs(f"{self.here}/lib/a")
-        self.lay_there("lib/a")
+        self.make_remote_file("lib/a")
         observer = self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual((observer.counts, self.outcomes()), ({Outcome.REFUSED: 1}, {"a": Outcome.REFUSED}))
-        self.assertEqual(self.there(), {"lib/a": b"content"})
+        self.assertEqual(self.remote_files(), {"lib/a": b"content"})
 
     def test_missing_and_outdated(self) -> None:
         """Missing ones are made and outdated ones updated, deepest first; the second time nothing is requested."""
-        self.lay("lib/x/y/a")
+        self.make_file("lib/x/y/a")
         os.makedirs(f"{self.here}/lib/empty")
         for name in ("lib/x/y", "lib/x", "lib/empty", "lib"):
             os.utime(f"{self.here}/{name}", (OLD, OLD))
-        self.lay_there("lib/x/b")
+        self.make_remote_file("lib/x/b")
         self.push(f"{self.here}/lib", "lib", recursive=True)
         new = {result.name for result in self.results if result.kind == "directory"}
         self.assertEqual(new, {"x/y", "empty"})

@@ -21,19 +21,19 @@ from homeftp.errors import (
 from homeftp.syscalls import System
 from homeftp.testing.memorylink import BUFFER_SIZE
 from homeftp.workers import InlineWorkers
-from tests.support.homes import BIG, NEW, OLD, HomeCase, tree
+from tests.support.transfers import BIG, NEW, OLD, TransferCase, tree
 
 
-class LocalTests(HomeCase):
+class LocalTests(TransferCase):
     """What is in the way locally, and what the disk refuses."""
 
     def test_kinds_in_the_way(self) -> None:
         """A file does not replace a folder, nor a folder a file; the rest is fetched."""
-        self.lay("lib/a", b"a file")
-        self.lay("lib/b/inner", b"in a folder")
-        self.lay_there("lib/a/inner")
-        self.lay_there("lib/b")
-        self.lay_there("lib/c")
+        self.make_file("lib/a", b"a file")
+        self.make_file("lib/b/inner", b"in a folder")
+        self.make_remote_file("lib/a/inner")
+        self.make_remote_file("lib/b")
+        self.make_remote_file("lib/c")
         self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(self.outcomes()["a/inner"], Outcome.FAILED)
         self.assertEqual(self.outcomes()["b"], Outcome.FAILED)
@@ -43,8 +43,8 @@ class LocalTests(HomeCase):
     def test_disk_full(self) -> None:
         """A full disk ends the transfer with a message; the old file stays and no other, large or small."""
         for content in (BIG, b"new"):
-            self.lay_there("a", content, mtime=NEW)
-            path = self.lay("a", b"old", mtime=OLD)
+            self.make_remote_file("a", content, mtime=NEW)
+            path = self.make_file("a", b"old", mtime=OLD)
             self.context = TransferContext(InlineWorkers(), BrokenDisk(errno.ENOSPC))
             with self.assertRaisesRegex(OperatorError, "a cannot be written: No space left"):
                 self.get("a", path)
@@ -52,8 +52,8 @@ class LocalTests(HomeCase):
 
     def test_disk_failure(self) -> None:
         """A file that cannot be written for another reason fails, large or small; the connection can still be used."""
-        self.lay_there("lib/big", BIG)
-        self.lay_there("lib/small", b"new")
+        self.make_remote_file("lib/big", BIG)
+        self.make_remote_file("lib/small", b"new")
         self.context = TransferContext(InlineWorkers(), BrokenDisk(errno.EIO))
         self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(
@@ -61,12 +61,12 @@ class LocalTests(HomeCase):
             {"big": Outcome.FAILED, "small": Outcome.FAILED},
         )
         self.assertEqual(tree(self.here), {})
-        self.run_it(self.client.hello())
+        self.run_work(self.client.hello())
 
     def test_link_in_the_way(self) -> None:
         """A file whose folder is a link fails, and the rest is fetched."""
-        self.lay_there("lib/x/big", BIG)
-        self.lay_there("lib/y", b"small")
+        self.make_remote_file("lib/x/big", BIG)
+        self.make_remote_file("lib/y", b"small")
         os.makedirs(f"{self.here}/out")
         os.symlink("/", f"{self.here}/out/x")
         self.get("lib", f"{self.here}/out", recursive=True)
@@ -74,13 +74,13 @@ class LocalTests(HomeCase):
         self.assertEqual(self.outcomes()["y"], Outcome.NEW)
 
 
-class ConnectionTests(HomeCase):
+class ConnectionTests(TransferCase):
     """A lost connection."""
 
     def test_lost(self) -> None:
         """It ends the transfer with the reason; no temporary file is left."""
         for number in range(20):
-            self.lay_there(f"lib/{number}", BIG if number == 5 else b"small")
+            self.make_remote_file(f"lib/{number}", BIG if number == 5 else b"small")
         getting = Deferred.fromCoroutine(
             get(
                 self.client, self.context, ["lib"], f"{self.here}/out", TransferOptions(recursive=True), self.observer()

@@ -7,17 +7,17 @@ import os
 from homeftp.client import (
     Outcome,
 )
-from tests.support.homes import BIG, NEW, OLD, HomeCase, folders, stamp, tree
+from tests.support.transfers import BIG, NEW, OLD, TransferCase, folders, stamp, tree
 
 
-class KeepingTests(HomeCase):
+class KeepingTests(TransferCase):
     """Metadata and empty folders."""
 
     def test_up_and_down(self) -> None:
         """Times and modes of files and folders, empty folders and empty files make the way up and down."""
-        self.lay("lib/a.txt", mode=0o600, mtime=OLD)
-        self.lay("lib/x/big", BIG, mode=0o755)
-        self.lay("lib/x/empty", b"")
+        self.make_file("lib/a.txt", mode=0o600, mtime=OLD)
+        self.make_file("lib/x/big", BIG, mode=0o755)
+        self.make_file("lib/x/empty", b"")
         os.makedirs(f"{self.here}/lib/no/thing")
         os.chmod(f"{self.here}/lib/no", 0o750)
         os.utime(f"{self.here}/lib/no/thing", ns=(OLD * 10**9 + 123456000, OLD * 10**9 + 123456000))
@@ -32,8 +32,8 @@ class KeepingTests(HomeCase):
 
     def test_again(self) -> None:
         """The second time nothing is sent and nothing is fetched."""
-        self.lay("lib/a")
-        self.lay("lib/big", BIG)
+        self.make_file("lib/a")
+        self.make_file("lib/big", BIG)
         lib = f"{self.here}/lib"
         for move in (self.push, self.get):
             first, second = (lib, "lib") if move == self.push else ("lib", f"{self.here}/out")
@@ -44,8 +44,8 @@ class KeepingTests(HomeCase):
 
     def test_metadata_only(self) -> None:
         """Where only time or mode differ they are brought up to date, in both directions."""
-        path = self.lay("a", mtime=NEW)
-        there = self.lay_there("a", mtime=NEW + 5)
+        path = self.make_file("a", mtime=NEW)
+        there = self.make_remote_file("a", mtime=NEW + 5)
         self.push(path, "a")
         self.assertEqual(self.outcomes(), {"a": Outcome.METADATA})
         self.assertEqual(stamp(there), stamp(path))
@@ -56,7 +56,7 @@ class KeepingTests(HomeCase):
 
     def test_folder_that_cannot_be_written(self) -> None:
         """A folder without the right to write in it comes out as it was, with what is in it."""
-        self.lay("lib/x/a")
+        self.make_file("lib/x/a")
         os.chmod(f"{self.here}/lib/x", 0o555)
         self.addCleanup(os.chmod, f"{self.here}/lib/x", 0o755)
         self.push(f"{self.here}/lib", "lib", recursive=True)
@@ -66,32 +66,32 @@ class KeepingTests(HomeCase):
         self.assertEqual(tree(f"{self.here}/out"), {"x/a": b"content"})
 
 
-class NamesTests(HomeCase):
+class NamesTests(TransferCase):
     """Names in decomposed Unicode form."""
 
     def test_both_ways(self) -> None:
         """A decomposed local name is composed on the wire, and stays decomposed here."""
         inner, top = "Zoe\u0308/cafe\u0301", "re\u0301sume\u0301"
-        self.lay(f"lib/{inner}", BIG)
-        self.lay(f"lib/{top}")
+        self.make_file(f"lib/{inner}", BIG)
+        self.make_file(f"lib/{top}")
         self.push(f"{self.here}/lib", "lib", recursive=True)
-        self.assertEqual(self.there(), {"lib/Zo\u00eb/caf\u00e9": BIG, "lib/r\u00e9sum\u00e9": b"content"})
+        self.assertEqual(self.remote_files(), {"lib/Zo\u00eb/caf\u00e9": BIG, "lib/r\u00e9sum\u00e9": b"content"})
         self.assertEqual(self.cmp(f"{self.here}/lib", "lib").counts, {Outcome.SAME: 2})
-        self.lay_there("lib/Zo\u00eb/caf\u00e9", b"small", mtime=NEW + 5)
-        self.lay_there("lib/Zo\u00eb/new")
-        self.lay_there("lib/r\u00e9sum\u00e9", mtime=NEW + 5)
+        self.make_remote_file("lib/Zo\u00eb/caf\u00e9", b"small", mtime=NEW + 5)
+        self.make_remote_file("lib/Zo\u00eb/new")
+        self.make_remote_file("lib/r\u00e9sum\u00e9", mtime=NEW + 5)
         self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(tree(f"{self.here}/lib"), {inner: b"small", top: b"content", "Zoe\u0308/new": b"content"})
         self.assertEqual(stamp(f"{self.here}/lib/{top}")[0], (NEW + 5) * 10**6)
 
     def test_named(self) -> None:
         """So does one that the user named, alone or as the target's content."""
-        self.lay("Zoe\u0308/a", b"old", mtime=OLD)
-        self.lay("cafe\u0301", b"old", mtime=OLD)
+        self.make_file("Zoe\u0308/a", b"old", mtime=OLD)
+        self.make_file("cafe\u0301", b"old", mtime=OLD)
         self.push(f"{self.here}/Zoe\u0308", f"{self.here}/cafe\u0301", "", recursive=True)
-        self.assertEqual(set(self.there()), {"Zo\u00eb/a", "caf\u00e9"})
-        self.lay_there("Zo\u00eb/a", b"new")
-        self.lay_there("caf\u00e9", b"new")
+        self.assertEqual(set(self.remote_files()), {"Zo\u00eb/a", "caf\u00e9"})
+        self.make_remote_file("Zo\u00eb/a", b"new")
+        self.make_remote_file("caf\u00e9", b"new")
         self.get("Zo\u00eb", "caf\u00e9", f"{self.here}/", recursive=True)
         self.assertEqual(tree(self.here), {"Zoe\u0308/a": b"new", "cafe\u0301": b"new"})
         self.assertEqual(self.cmp(f"{self.here}/", "Zo\u00eb", local_first=False).counts, {Outcome.SAME: 1})
@@ -99,15 +99,17 @@ class NamesTests(HomeCase):
     def test_both_forms(self) -> None:
         """Of two names that are the same when composed the composed one is sent; the other's failure names both."""
         for name in ("cafe\u0301", "caf\u00e9", "e\u0301/a", "\u00e9/b"):
-            self.lay(f"lib/{name}", name.encode())
+            self.make_file(f"lib/{name}", name.encode())
         self.push(f"{self.here}/lib", "lib", recursive=True)
-        self.assertEqual(self.there(), {"lib/caf\u00e9": "caf\u00e9".encode(), "lib/\u00e9/b": "\u00e9/b".encode()})
+        self.assertEqual(
+            self.remote_files(), {"lib/caf\u00e9": "caf\u00e9".encode(), "lib/\u00e9/b": "\u00e9/b".encode()}
+        )
         failed = {result.name: result.reason for result in self.results if result.outcome is Outcome.FAILED}
         self.assertEqual(set(failed), {"cafe\u0301", "e\u0301"})
         self.assertIn("'caf\u00e9'", failed["cafe\u0301"])
 
 
-class ManyTests(HomeCase):
+class ManyTests(TransferCase):
     """More files than a window holds."""
 
     def test_many(self) -> None:
@@ -118,9 +120,9 @@ class ManyTests(HomeCase):
         for number in range(5):
             expected[f"{number}/big"] = BIG + b"%d" % number
         for name, content in expected.items():
-            self.lay(f"lib/{name}", content)
+            self.make_file(f"lib/{name}", content)
         self.push(f"{self.here}/lib", "lib", recursive=True)
-        self.assertEqual(self.there(), {f"lib/{name}": content for name, content in expected.items()})
+        self.assertEqual(self.remote_files(), {f"lib/{name}": content for name, content in expected.items()})
         observer = self.get("lib", f"{self.here}/out", recursive=True)
         self.assertEqual(tree(f"{self.here}/out"), expected)
         self.assertEqual(observer.bytes_moved, sum(map(len, expected.values())))

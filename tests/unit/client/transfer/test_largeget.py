@@ -16,8 +16,8 @@ from homeftp.client.plan.get import get
 from homeftp.config import MIB
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
-from tests.support.homes import tree
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
+from tests.support.transfers import tree
 
 
 class ResumeTests(ReconnectCase):
@@ -25,7 +25,7 @@ class ResumeTests(ReconnectCase):
 
     def test_large(self) -> None:
         """A get is resumed as often as it is cut off; the file appears whole, and nothing else is left."""
-        self.lay_there("big", BIG_RANDOM)
+        self.make_remote_file("big", BIG_RANDOM)
         self.cuts = [{"downwards": size} for size in (MIB + 300_000, 900_000, 800_000)]
         self.break_after()
         observer = self.get("big", f"{self.here}/big")
@@ -36,14 +36,14 @@ class ResumeTests(ReconnectCase):
 
     def test_next_time(self) -> None:
         """What an earlier get left is resumed; until then it is a hidden file."""
-        self.lay_there("big", BIG_RANDOM)
+        self.make_remote_file("big", BIG_RANDOM)
         self.context = TransferContext(InlineWorkers(), System())
         self.wire.downwards = 3 * MIB
         with self.assertRaises(ConnectionFailed):
             self.get("big", f"{self.here}/big")
         (name,) = tree(self.here)
         self.assertTrue(name.startswith(".homeftp-"))
-        self.client = self.run_it(self.make())
+        self.client = self.run_work(self.make())
         observer = self.get("big", f"{self.here}/big")
         self.assertEqual((tree(self.here), len(self.resumed)), ({"big": BIG_RANDOM}, 1))
         self.assertLess(observer.bytes_moved, 2 * MIB)
@@ -51,20 +51,20 @@ class ResumeTests(ReconnectCase):
     def test_changed_on_the_server(self) -> None:
         """A file that changed on the server meanwhile is fetched whole."""
         for content in (b"x" + BIG_RANDOM[1:], BIG_RANDOM[1:]):
-            self.lay_there("big", BIG_RANDOM)
+            self.make_remote_file("big", BIG_RANDOM)
             self.context = TransferContext(InlineWorkers(), System())
             self.wire.downwards = 3 * MIB
             with self.assertRaises(ConnectionFailed):
                 self.get("big", f"{self.here}/big")
-            self.lay_there("big", content)
-            self.client = self.run_it(self.make())
+            self.make_remote_file("big", content)
+            self.client = self.run_work(self.make())
             self.get("big", f"{self.here}/big", force=True)
             self.assertEqual(tree(self.here)["big"], content)
             os.unlink(f"{self.here}/big")
 
     def test_cancelled(self) -> None:
         """A get that the user stops leaves nothing."""
-        self.lay_there("big", BIG_RANDOM)
+        self.make_remote_file("big", BIG_RANDOM)
         working = Deferred.fromCoroutine(
             get(self.client, self.context, ["big"], f"{self.here}/big", TransferOptions(), self.observer())
         )

@@ -13,7 +13,7 @@ from homeftp.client.transfer.model import FileTask, IReconnector, endpoints_belo
 from homeftp.client.transfer.retry import Reconnector
 from homeftp.client.transfer.smallget import ISmallGetReceiver
 from homeftp.model import Entry
-from tests.support.homes import HomeCase
+from tests.support.transfers import TransferCase
 
 
 class ValuesTests(SynchronousTestCase):
@@ -34,7 +34,7 @@ class ValuesTests(SynchronousTestCase):
             self.assertEqual(FileTask("a", *given).size, expected)
 
 
-class InterfaceTests(HomeCase):
+class InterfaceTests(TransferCase):
     """The classes that implement the interfaces of the package."""
 
     def test_reconnector(self) -> None:

@@ -25,26 +25,26 @@ from homeftp.model import Entry
 from homeftp.syscalls import System
 from homeftp.wire import messages
 from homeftp.workers import InlineWorkers
-from tests.support.homes import BIG, HomeCase
+from tests.support.transfers import BIG, TransferCase
 
 
-class ExcludedTests(HomeCase):
+class ExcludedTests(TransferCase):
     """Files that cannot be sent."""
 
     def test_kinds_and_names(self) -> None:
         """Links and FIFOs are skipped, illegal names fail, each with a reason; the rest is sent."""
-        self.lay("lib/a")
+        self.make_file("lib/a")
         os.symlink("a", f"{self.here}/lib/link")
         os.symlink("/", f"{self.here}/lib/top")
         os.mkfifo(f"{self.here}/lib/fifo")
         os.mkfifo(f"{self.here}/lib/fifo?")
         os.symlink("a", f"{self.here}/lib/link?")
-        self.lay("lib/what?")
-        self.lay("lib/aux.txt")
-        self.lay("lib/why?/a")
+        self.make_file("lib/what?")
+        self.make_file("lib/aux.txt")
+        self.make_file("lib/why?/a")
         os.close(os.open(os.fsencode(f"{self.here}/lib/") + b"\xff", os.O_CREAT))
         observer = self.push(f"{self.here}/lib", "lib", recursive=True)
-        self.assertEqual(self.there(), {"lib/a": b"content"})
+        self.assertEqual(self.remote_files(), {"lib/a": b"content"})
         self.assertEqual(observer.counts, {Outcome.SKIPPED: 5, Outcome.FAILED: 4, Outcome.NEW: 2})
         self.assertTrue(all(result.reason for result in self.results if result.outcome is not Outcome.NEW))
         failed = [name for name, outcome in self.outcomes().items() if outcome is Outcome.FAILED]
@@ -52,22 +52,22 @@ class ExcludedTests(HomeCase):
 
     def test_kinds_in_the_way(self) -> None:
         """A file does not replace a folder, nor a folder a file; the rest is sent."""
-        self.lay_there("lib/a/inner")
-        self.lay_there("lib/b")
-        self.lay("lib/a", b"a file")
-        self.lay("lib/b/inner", b"in a folder")
-        self.lay("lib/c", b"fine")
+        self.make_remote_file("lib/a/inner")
+        self.make_remote_file("lib/b")
+        self.make_file("lib/a", b"a file")
+        self.make_file("lib/b/inner", b"in a folder")
+        self.make_file("lib/c", b"fine")
         self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(self.outcomes()["a"], Outcome.REFUSED)
         self.assertEqual(self.outcomes()["b/inner"], Outcome.REFUSED)
         self.assertEqual(self.outcomes()["c"], Outcome.NEW)
-        self.assertEqual(self.there()["lib/b"], b"content")
+        self.assertEqual(self.remote_files()["lib/b"], b"content")
 
     def test_unreadable(self) -> None:
         """A file that vanishes fails, and the rest is sent."""
-        self.lay("lib/a")
-        self.lay("lib/gone")
-        self.lay("lib/z-big", BIG)
+        self.make_file("lib/a")
+        self.make_file("lib/gone")
+        self.make_file("lib/z-big", BIG)
         original = self.context.workers.run
 
         def run(job: Any, *arguments: Any) -> Any:
@@ -90,7 +90,7 @@ class ExcludedTests(HomeCase):
             return {**original(entry), "hash": filehash.hash_bytes(b"another")}
 
         for content in (b"small", BIG):
-            path = self.lay("a", content)
+            path = self.make_file("a", content)
             for lies, outcome in ((True, Outcome.CORRUPT), (False, Outcome.NEW)):
                 if lies:
                     patched = self.patch(push_dispatcher, "entry_body", entry_body)
@@ -99,7 +99,7 @@ class ExcludedTests(HomeCase):
                 self.assertEqual([result.outcome for result in self.results], [outcome])
 
 
-class LargeTests(HomeCase):
+class LargeTests(TransferCase):
     """Large files."""
 
     def test_changed_while_sent(self) -> None:
@@ -111,9 +111,9 @@ class LargeTests(HomeCase):
 
         changes = (longer, lambda path: os.truncate(path, STREAM_PIECE + 1), lambda path: os.utime(path, (1, 1)))
         for change in (None, *changes):
-            path = self.lay("lib/big", BIG)
-            self.lay("lib/small")
-            self.lay_there("lib/big", b"old")
+            path = self.make_file("lib/big", BIG)
+            self.make_file("lib/small")
+            self.make_remote_file("lib/big", b"old")
             reads = 0
             original = SourceFile.read
 
@@ -132,12 +132,12 @@ class LargeTests(HomeCase):
                 changed = change is not None
                 self.assertEqual(self.outcomes()["big"], Outcome.FAILED if changed else Outcome.REPLACED)
                 self.assertIn(self.outcomes()["small"], (Outcome.NEW, Outcome.SAME))
-                self.assertEqual(self.there()["lib/big"], b"old" if changed else BIG)
+                self.assertEqual(self.remote_files()["lib/big"], b"old" if changed else BIG)
         self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
 
     def test_broken_disk(self) -> None:
         """A file that cannot be read to its end fails with the reason, and nothing of it is stored."""
-        path = self.lay("big", BIG)
+        path = self.make_file("big", BIG)
         original = filehash.read_at
 
         def read_at(fd: int, offset: int, length: int) -> bytes:
@@ -149,13 +149,13 @@ class LargeTests(HomeCase):
         self.push(path, "big")
         (result,) = self.results
         self.assertEqual((result.outcome, result.reason), (Outcome.FAILED, "cannot be read: Input/output error"))
-        self.assertEqual(self.there(), {})
+        self.assertEqual(self.remote_files(), {})
 
     def read(self, there: bytes | None) -> int:
         """How many bytes are read here to push a large file to where `there` is."""
-        path = self.lay("big", BIG)
+        path = self.make_file("big", BIG)
         if there is not None:
-            self.run_it(self.client.push("big", there, meta_data=[("mtime_us", 1)]))
+            self.run_work(self.client.push("big", there, meta_data=[("mtime_us", 1)]))
         took = 0
         here = os.open(path, os.O_RDONLY)
         self.addCleanup(os.close, here)
@@ -170,7 +170,7 @@ class LargeTests(HomeCase):
         patched = self.patch(filehash, "read_at", read_at)
         self.push(path, "big")
         patched.restore()
-        self.assertEqual(self.there(), {"big": BIG})
+        self.assertEqual(self.remote_files(), {"big": BIG})
         return took
 
     def test_read_once(self) -> None:
@@ -184,19 +184,19 @@ class LargeTests(HomeCase):
         cache = HashCache(os.path.join(self.mktemp()))
         self.addCleanup(cache.close)
         self.context = TransferContext(InlineWorkers(), System(), cache)
-        path = self.lay("big", BIG)
+        path = self.make_file("big", BIG)
         self.push(path, "big")
         known = cache.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
         self.assertEqual(known, {"big": filehash.hash_bytes(BIG)})
 
 
-class ConnectionTests(HomeCase):
+class ConnectionTests(TransferCase):
     """A lost connection."""
 
     def test_lost(self) -> None:
         """It ends the transfer with the reason; no file is stored in part."""
         for number in range(500):
-            self.lay(f"lib/{number}", BIG if number == 250 else b"small")
+            self.make_file(f"lib/{number}", BIG if number == 250 else b"small")
         pushing = Deferred.fromCoroutine(
             push(
                 self.client, self.context, [f"{self.here}/lib"], "lib", TransferOptions(recursive=True), self.observer()
@@ -209,5 +209,5 @@ class ConnectionTests(HomeCase):
         self.assertNoResult(pushing)
         self.wire.cut()
         self.failureResultOf(pushing, ConnectionFailed)
-        for name, content in self.there().items():
+        for name, content in self.remote_files().items():
             self.assertEqual(content, BIG if name == "lib/250" else b"small")

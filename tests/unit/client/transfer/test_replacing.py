@@ -10,10 +10,10 @@ from homeftp.client import (
     FileResult,
     Outcome,
 )
-from tests.support.homes import BIG, NEW, OLD, HomeCase, tree
+from tests.support.transfers import BIG, NEW, OLD, TransferCase, tree
 
 
-class ReplacingTests(HomeCase):
+class ReplacingTests(TransferCase):
     """Nothing is replaced that has not been seen, unless the person says so."""
 
     def answer(self, said: bool) -> list[str]:
@@ -30,12 +30,12 @@ class ReplacingTests(HomeCase):
     def test_older(self) -> None:
         """What is older at the target is replaced."""
         for content in (b"new here", BIG):
-            path = self.lay("a", content, mtime=NEW)
-            self.lay_there("a", b"old there", mtime=OLD)
+            path = self.make_file("a", content, mtime=NEW)
+            self.make_remote_file("a", b"old there", mtime=OLD)
             self.push(path, "a")
             self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED})
-            self.assertEqual(self.there(), {"a": content})
-            path = self.lay("b", b"old here", mtime=OLD)
+            self.assertEqual(self.remote_files(), {"a": content})
+            path = self.make_file("b", b"old here", mtime=OLD)
             self.get("a", path)
             self.assertEqual(tree(self.here)["b"], content)
 
@@ -43,36 +43,36 @@ class ReplacingTests(HomeCase):
         """Another content with the same size and time is left alone, both ways: one of the copies may be damaged."""
         for content in (b"good", BIG):
             bad = content[:-1] + b"?"
-            path = self.lay("a", bad)
-            self.lay_there("a", content)
+            path = self.make_file("a", bad)
+            self.make_remote_file("a", content)
             for move, paths in ((self.push, (path, "a")), (self.get, ("a", path))):
                 move(*paths)
                 self.assertEqual(self.outcomes(), {"a": Outcome.SUSPICIOUS})
-                self.assertEqual((tree(self.here)["a"], self.there()["a"]), (bad, content))
+                self.assertEqual((tree(self.here)["a"], self.remote_files()["a"]), (bad, content))
             self.push(path, "a", force=True)
             self.assertEqual(self.outcomes(), {"a": Outcome.REPLACED})
-            self.assertEqual(self.there()["a"], bad)
+            self.assertEqual(self.remote_files()["a"], bad)
 
     def test_suspicious_asked(self) -> None:
         """Where somebody can be asked, the answer decides."""
         for said, outcome in ((False, Outcome.SUSPICIOUS), (True, Outcome.REPLACED)):
-            path = self.lay("a", b"1234")
-            self.lay_there("a", b"1235")
+            path = self.make_file("a", b"1234")
+            self.make_remote_file("a", b"1235")
             asked = self.answer(said)
             self.push(path, "a", ask=self.ask)
             self.assertEqual((asked, self.outcomes()), (["a"], {"a": outcome}))
-            self.lay_there("a", b"1235")
+            self.make_remote_file("a", b"1235")
             self.get("a", path, ask=self.ask)
             self.assertEqual((asked, self.outcomes()), (["a", "a"], {"a": outcome}))
 
     def test_newer(self) -> None:
         """What is newer at the target is left alone where nobody can be asked."""
-        path = self.lay("a", b"old", mtime=OLD)
-        self.lay_there("a", b"newer", mtime=NEW)
+        path = self.make_file("a", b"old", mtime=OLD)
+        self.make_remote_file("a", b"newer", mtime=NEW)
         self.push(path, "a")
         self.assertEqual(self.outcomes(), {"a": Outcome.NEWER})
-        self.assertEqual(self.there(), {"a": b"newer"})
-        path = self.lay("a", b"newest", mtime=NEW + 1)
+        self.assertEqual(self.remote_files(), {"a": b"newer"})
+        path = self.make_file("a", b"newest", mtime=NEW + 1)
         self.get("a", path)
         self.assertEqual(self.outcomes(), {"a": Outcome.NEWER})
         self.assertEqual(tree(self.here), {"a": b"newest"})
@@ -81,59 +81,59 @@ class ReplacingTests(HomeCase):
         """Where somebody can be asked, the answer counts."""
         for said in (False, True):
             asked = self.answer(said)
-            path = self.lay("a", b"old", mtime=OLD)
-            self.lay_there("a", b"newer", mtime=NEW)
+            path = self.make_file("a", b"old", mtime=OLD)
+            self.make_remote_file("a", b"newer", mtime=NEW)
             self.push(path, "a", ask=self.ask)
-            self.assertEqual(self.there(), {"a": b"old" if said else b"newer"})
-            self.lay_there("a", b"old", mtime=OLD)
-            path = self.lay("a", b"newer", mtime=NEW)
+            self.assertEqual(self.remote_files(), {"a": b"old" if said else b"newer"})
+            self.make_remote_file("a", b"old", mtime=OLD)
+            path = self.make_file("a", b"newer", mtime=NEW)
             self.get("a", path, ask=self.ask)
             self.assertEqual(tree(self.here), {"a": b"old" if said else b"newer"})
             self.assertEqual(asked, ["a", "a"])
 
     def test_force(self) -> None:
         """With force it is replaced without a question."""
-        path = self.lay("a", b"old", mtime=OLD)
-        self.lay_there("a", b"newer", mtime=NEW)
+        path = self.make_file("a", b"old", mtime=OLD)
+        self.make_remote_file("a", b"newer", mtime=NEW)
         self.push(path, "a", force=True)
-        self.assertEqual(self.there(), {"a": b"old"})
-        path = self.lay("a", b"newer", mtime=NEW)
+        self.assertEqual(self.remote_files(), {"a": b"old"})
+        path = self.make_file("a", b"newer", mtime=NEW)
         self.get("a", path, force=True)
         self.assertEqual(tree(self.here), {"a": b"old"})
 
     def test_new_only(self) -> None:
         """With new_only nothing is replaced, and what is missing is put there."""
-        self.lay("lib/a", b"here", mtime=NEW)
-        self.lay("lib/b")
-        self.lay_there("lib/a", b"there", mtime=OLD)
+        self.make_file("lib/a", b"here", mtime=NEW)
+        self.make_file("lib/b")
+        self.make_remote_file("lib/a", b"there", mtime=OLD)
         self.push(f"{self.here}/lib", "lib", recursive=True, ignore_existing=True)
-        self.assertEqual(self.there(), {"lib/a": b"there", "lib/b": b"content"})
+        self.assertEqual(self.remote_files(), {"lib/a": b"there", "lib/b": b"content"})
         self.assertEqual(self.outcomes(), {"a": Outcome.EXISTS, "b": Outcome.NEW})
-        self.lay_there("lib/a", b"there again", mtime=NEW + 1)
+        self.make_remote_file("lib/a", b"there again", mtime=NEW + 1)
         self.get("lib", f"{self.here}/lib", recursive=True, ignore_existing=True)
         self.assertEqual(tree(self.here)["lib/a"], b"here")
 
     def test_changed_meanwhile_there(self) -> None:
         """What was changed at the server between the comparison and the sending stays."""
-        path = self.lay("a", b"mine", mtime=OLD)
-        self.lay_there("a", b"theirs", mtime=NEW)
+        path = self.make_file("a", b"mine", mtime=OLD)
+        self.make_remote_file("a", b"theirs", mtime=NEW)
 
         def ask(name: str, result: FileResult) -> Awaitable[bool]:
-            self.lay_there("a", b"theirs, and newer", mtime=NEW + 9)
+            self.make_remote_file("a", b"theirs, and newer", mtime=NEW + 9)
             return succeed(True)
 
         self.push(path, "a", ask=ask)
         self.assertEqual(self.outcomes(), {"a": Outcome.REFUSED})
-        self.assertEqual(self.there(), {"a": b"theirs, and newer"})
+        self.assertEqual(self.remote_files(), {"a": b"theirs, and newer"})
 
     def test_changed_meanwhile_here(self) -> None:
         """What was changed here between the comparison and the arrival stays, large or small."""
         for content in (b"theirs", BIG):
-            path = self.lay("a", b"mine", mtime=NEW)
-            self.lay_there("a", content, mtime=OLD)
+            path = self.make_file("a", b"mine", mtime=NEW)
+            self.make_remote_file("a", content, mtime=OLD)
 
             def ask(name: str, result: FileResult) -> Awaitable[bool]:
-                self.lay("a", b"mine, and newer", mtime=NEW + 9)
+                self.make_file("a", b"mine, and newer", mtime=NEW + 9)
                 return succeed(True)
 
             self.get("a", path, ask=ask)
@@ -142,9 +142,9 @@ class ReplacingTests(HomeCase):
 
     def test_appeared_meanwhile_here(self) -> None:
         """What appears here while something is fetched that was not here stays."""
-        self.lay_there("lib/a", b"theirs")
-        self.lay_there("lib/b", b"theirs", mtime=OLD)
-        self.lay("lib/b", b"mine", mtime=NEW)
+        self.make_remote_file("lib/a", b"theirs")
+        self.make_remote_file("lib/b", b"theirs", mtime=OLD)
+        self.make_file("lib/b", b"mine", mtime=NEW)
 
         def ask(name: str, result: FileResult) -> Awaitable[bool]:
             return succeed(True)
@@ -152,7 +152,7 @@ class ReplacingTests(HomeCase):
         original = self.wire.client.request
 
         def late(*arguments: object) -> None:
-            self.lay("lib/a", b"suddenly here")
+            self.make_file("lib/a", b"suddenly here")
             original(*arguments)  # type: ignore[arg-type]
 
         self.patch(self.wire.client, "request", late)

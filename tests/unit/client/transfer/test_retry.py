@@ -35,11 +35,11 @@ class PushTests(ReconnectCase):
         """Finished files are neither sent nor reported again, and all files arrive."""
         content = {f"d{number % 7}/f{number}": os.urandom(20_000) for number in range(200)}
         for name, data in content.items():
-            self.lay(name, data)
+            self.make_file(name, data)
         self.cuts = [{"upwards": 800_000}, {"upwards": 900_000}, {"downwards": 5_000}]
         self.break_after()
         observer = self.push(self.here, "all", recursive=True)
-        self.assertEqual(self.there(), {f"all/{name}": data for name, data in content.items()})
+        self.assertEqual(self.remote_files(), {f"all/{name}": data for name, data in content.items()})
         files = [item for item in self.results if item.kind == "file"]
         self.assertEqual(len(files), 200)
         self.assertEqual(observer.kinds[Outcome.NEW, "file"] + observer.kinds[Outcome.SAME, "file"], 200)
@@ -48,7 +48,7 @@ class PushTests(ReconnectCase):
     def test_server_stops(self) -> None:
         """A push waits for a server that restarts."""
         for number in range(50):
-            self.lay(f"f{number}", os.urandom(20_000))
+            self.make_file(f"f{number}", os.urandom(20_000))
         working = Deferred.fromCoroutine(
             push(self.client, self.context, [self.here], "all", RECURSIVE, self.observer())
         )
@@ -60,11 +60,11 @@ class PushTests(ReconnectCase):
             self.wire.pump()
             self.server.clock.advance(0.5)
         self.assertEqual(results, [None])
-        self.assertEqual(len(self.there()), 50)
+        self.assertEqual(len(self.remote_files()), 50)
 
     def test_given_up(self) -> None:
         """After ten minutes without progress it gives up, with the last reason."""
-        path = self.lay("big", BIG_RANDOM)
+        path = self.make_file("big", BIG_RANDOM)
 
         async def fail() -> Client:
             raise ConnectionFailed("nobody is there")
@@ -76,7 +76,7 @@ class PushTests(ReconnectCase):
             self.push(path, "big")
         self.assertLess(self.server.clock.seconds() - begun, 600)
         self.assertGreater(self.server.clock.seconds() - begun, 500)
-        pauses = [int(words.split()[-2]) for words in self.said]
+        pauses = [int(words.split()[-2]) for words in self.messages]
         self.assertEqual(pauses[:7], [1, 2, 4, 8, 16, 30, 30])
 
 
@@ -86,8 +86,8 @@ class CmpTests(ReconnectCase):
     def test_once(self) -> None:
         """Each file is reported once."""
         for number in range(300):
-            self.lay(f"f{number}", b"here %d" % number)
-            self.lay_there(f"all/f{number}", b"here %d" % number if number % 2 else b"there")
+            self.make_file(f"f{number}", b"here %d" % number)
+            self.make_remote_file(f"all/f{number}", b"here %d" % number if number % 2 else b"there")
         self.cuts = [{"upwards": 9_000}, {"upwards": 9_000}]
         self.break_after()
         self.cmp(self.here, "all")

@@ -13,8 +13,8 @@ from homeftp.client import (
 from homeftp.client.plan.get import get
 from homeftp.config import STREAM_PIECE
 from homeftp.hashing import filehash
-from tests.support.homes import tree
 from tests.support.lyingserver import LyingServerCase
+from tests.support.transfers import tree
 
 
 class ContentTests(LyingServerCase):

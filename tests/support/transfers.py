@@ -29,8 +29,8 @@ OLD, NEW = 1_600_000_000, 1_700_000_000
 """Times in seconds since 1970."""
 
 
-class HomeCase(SynchronousTestCase):
-    """A test with a server, a client that is logged in, and an empty folder `here`."""
+class TransferCase(SynchronousTestCase):
+    """A client that is logged in to a server in memory, and an empty local folder `here`."""
 
     limits = Limits()
     filetypes: tuple[str, ...] = ()
@@ -45,30 +45,31 @@ class HomeCase(SynchronousTestCase):
         self.wire = self.connect()
         self.client = Client(self.wire.client)
         self.wire.pump()
-        self.run_it(self.client.login("ann", PASSWORD))
+        self.run_work(self.client.login("ann", PASSWORD))
         self.context = TransferContext(InlineWorkers(), System())
         self.results: list[FileResult] = []
 
     def connect(self, kind: type[Wire] = Wire) -> Wire:
-        """A connection, not secured yet."""
+        """A new connection, without TLS yet."""
         return kind(clock=self.server.clock, server=self.server.protocol(identity=identity("home")))
 
     def begin(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Let it go on until it waits for something that will not come by itself."""
+        """Start work, and deliver everything that both sides send."""
         begun = Deferred.fromCoroutine(work)
         self.wire.pump()
         return begun
 
-    def run_it(self, work: Coroutine[Any, Any, T]) -> T:
-        """Its result; raises what it raised."""
+    def run_work(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work; raises what it raised."""
         results: list[Any] = []
         self.begin(work).addBoth(results.append)
-        self.assertEqual(len(results), 1, "it waits for something that does not come")
+        self.assertEqual(len(results), 1, "the work waits for something that does not come")
         if isinstance(results[0], Failure):
             results[0].raiseException()
         return results[0]  # type: ignore[no-any-return]
 
     def observer(self) -> TransferObserver:
+        """A new observer; `results` are what it is told."""
         self.results = []
         return TransferObserver(on_result=self.results.append)
 
@@ -86,21 +87,23 @@ class HomeCase(SynchronousTestCase):
 
     def push(self, *paths: str, **options: Any) -> TransferObserver:
         observer = self.observer()
-        self.run_it(push(self.client, self.context, paths[:-1], paths[-1], TransferOptions(**options), observer))
+        self.run_work(push(self.client, self.context, paths[:-1], paths[-1], TransferOptions(**options), observer))
         return observer
 
     def get(self, *paths: str, **options: Any) -> TransferObserver:
         observer = self.observer()
-        self.run_it(get(self.client, self.context, paths[:-1], paths[-1], TransferOptions(**options), observer))
+        self.run_work(get(self.client, self.context, paths[:-1], paths[-1], TransferOptions(**options), observer))
         return observer
 
     def cmp(self, local: str, remote: str, **order: Any) -> TransferObserver:
         observer = self.observer()
-        self.run_it(cmp(self.client, self.context, local, remote, observer, **order))
+        self.run_work(cmp(self.client, self.context, local, remote, observer, **order))
         return observer
 
-    def lay(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644) -> str:
-        """A file here; gives its path."""
+    def make_file(
+        self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000, mode: int = 0o644
+    ) -> str:
+        """A local file; gives its path."""
         path = os.path.join(self.here, *name.split("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -109,15 +112,15 @@ class HomeCase(SynchronousTestCase):
         os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
         return path
 
-    def lay_there(self, endpoint: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
-        """A file in the share, behind the server's back; gives its path."""
+    def make_remote_file(self, endpoint: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
+        """A file in the server's folder, made without the server; gives its path."""
         path = self.server.put(endpoint, content)
         os.chmod(path, 0o644)
         os.utime(path, ns=(mtime * 10**9, mtime * 10**9))
         return path
 
-    def there(self) -> dict[str, bytes]:
-        """The files in the share."""
+    def remote_files(self) -> dict[str, bytes]:
+        """The content of the server's files, by endpoint."""
         return tree(self.server.root)
 
 
