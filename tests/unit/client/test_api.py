@@ -1,4 +1,4 @@
-"""The library's face: requests as methods, against a real server and against one that lies."""
+"""Requests as methods, against a real server and against one that breaks the protocol."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HASH = filehash.hash_bytes(b"content")
 
 
 class SessionTests(TransferCase):
-    """Who is there, and who am I."""
+    """Login and HELLO."""
 
     def test_hello(self) -> None:
         """After login the client knows the server, its limits, and its own account."""
@@ -82,7 +82,7 @@ class FilesTests(TransferCase):
     """Files, one at a time."""
 
     def test_push_and_get(self) -> None:
-        """What is pushed is got, with its metadata."""
+        """A pushed file is fetched with its metadata."""
         entry = self.run_work(self.client.push("a/b", b"content", meta_data=[("mtime_us", 5), ("mode", 0o600)]))
         self.assertEqual((entry.size, entry.hash), (7, HASH))
         download = self.run_work(self.client.get("a/b"))
@@ -90,7 +90,7 @@ class FilesTests(TransferCase):
         self.assertEqual(self.run_work(download.read_all(100)), b"content")
 
     def test_parts(self) -> None:
-        """Part of a file can be had; so can the whole in pieces."""
+        """A part of a file, and the whole piece by piece."""
         content = bytes(3 * STREAM_PIECE)
         self.run_work(self.client.push("big", content))
         download = self.run_work(self.client.get("big", offset=STREAM_PIECE, length=10))
@@ -107,7 +107,7 @@ class FilesTests(TransferCase):
         self.assertEqual(self.run_work(download.verdict()).hash, filehash.hash_bytes(content))
 
     def test_too_large(self) -> None:
-        """What is larger than expected is not read, and can be thrown away."""
+        """A file larger than expected is not read, and can be discarded."""
         self.run_work(self.client.push("big", bytes(3 * STREAM_PIECE)))
         download = self.run_work(self.client.get("big"))
         with self.assertRaises(TooLarge):
@@ -129,7 +129,7 @@ class FilesTests(TransferCase):
         self.run_work(self.client.push("a", b"more", if_hash=HASH))
 
     def test_refusals(self) -> None:
-        """Each refusal is its own exception, and the connection goes on."""
+        """Each refusal is its own exception, and the connection can still be used."""
         self.run_work(self.client.make_directory("dir", meta_data=[("mode", 0o700)]))
         works: list[tuple[Any, type[Refusal]]] = [
             (self.client.get("missing"), NotFound),
@@ -154,7 +154,7 @@ class FilesTests(TransferCase):
         self.assertIsNone(self.run_work(self.client.cmp("missing", hash=HASH)).remote)
 
     def test_list(self) -> None:
-        """A directory is listed page by page, or all that is below it."""
+        """A directory is listed page by page, also recursively."""
         for number in range(3):
             self.run_work(self.client.push(f"d/{number}/f", b""))
 
@@ -171,7 +171,7 @@ class FilesTests(TransferCase):
 
 
 class LyingServerTests(SynchronousTestCase):
-    """A server that answers what it should not."""
+    """A server that breaks the protocol."""
 
     def setUp(self) -> None:
         self.wire = Wire()
@@ -179,7 +179,7 @@ class LyingServerTests(SynchronousTestCase):
         self.client = Client(self.wire.client)
 
     def answered(self, work: Any, *answers: tuple[dict[str, Any], bytes]) -> Deferred[Any]:
-        """What comes of `work` when the server says `answers`."""
+        """The result of `work` when the server sends `answers`."""
         begun = Deferred.fromCoroutine(work)
         self.wire.pump()
         id = self.wire.server.take_lines()[-1]["id"]
@@ -195,7 +195,7 @@ class LyingServerTests(SynchronousTestCase):
         return [entry.name async for page in self.client.list(recursive=True) for entry in page.entries]
 
     def test_names(self) -> None:
-        """No name of a listing may lead elsewhere (CVE-2019-6111, CVE-2024-12087): the listing ends."""
+        """A name that leads elsewhere ends the listing (CVE-2019-6111, CVE-2024-12087)."""
         for name in (
             "../x", "/x", "/etc/passwd", "..", ".", "", "a/../../b", "a//b", "a/", "C:\\x", "a\\b", "x\0y", "nul",
             "missing/x", ".homeftp", ".homeftp-1", "a\ny", "file/x", "file", "d", "d/fine",
@@ -209,7 +209,7 @@ class LyingServerTests(SynchronousTestCase):
             self.failureResultOf(listing, ProtocolViolation)
 
     def test_control(self) -> None:
-        """The same listing without such a name is taken."""
+        """The same listing without such a name is accepted."""
         listing = self.answered(
             self.listed(),
             self.page({"name": "file", "kind": "file"}, {"name": "d", "kind": "directory"}),
@@ -219,7 +219,7 @@ class LyingServerTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(listing), ["file", "d", "d/fine"])
 
     def test_totals(self) -> None:
-        """A listing that is not as long as it says is no listing: entries that are missing would not be missed."""
+        """A listing with a wrong total is a violation: missing entries would go unnoticed."""
         for body in ({"entries_total": 9}, {"entries_total": 0}, {}):
             self.setUp()
             end = ({"body": body}, b"")
@@ -278,7 +278,7 @@ class LyingServerTests(SynchronousTestCase):
             self.failureResultOf(self.answered(work(), (answer, b"")), ProtocolViolation)
 
     def test_flipped_bit(self) -> None:
-        """Content that is not what the server meant to send is not given out (C6)."""
+        """Content without the server's hash is not returned (C6)."""
         head = {"more": True, "body": {"name": "", "kind": "file", "size": 7}}
 
         async def read() -> bytes:
@@ -289,6 +289,6 @@ class LyingServerTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.answered(read(), (head, b"content"), verdict)), b"content")
 
     def test_hello_of_a_newer_server(self) -> None:
-        """What a newer server says besides is no fault."""
+        """Fields that a newer server adds are ignored."""
         hello = self.answered(self.client.hello(), ({"body": {"protocol": 2, "colour": "blue"}}, b""))
         self.assertEqual(self.successResultOf(hello), Hello(protocol=2))

@@ -1,4 +1,4 @@
-"""What an account may not do at all is said before anything is read or sent."""
+"""An action that an account has no right to is refused before anything is read or sent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.support.transfers import TransferCase
 
 
 class RightsTests(TransferCase):
-    """Accounts that may do less."""
+    """Accounts with few rights."""
 
     def enter(self, rights: str) -> None:
-        """Come in anew, with these rights."""
+        """Log in again with these rights."""
         state = self.server.state
         if not state.has_account("ann"):
             state.add_account("ann", None)
@@ -32,7 +32,7 @@ class RightsTests(TransferCase):
         self.run_work(self.client.login("ann", PASSWORD))
 
     def test_refused(self) -> None:
-        """Each command that takes a right that the account has not got, in words that name both."""
+        """Each action that needs a right that the account lacks; the message names both."""
         path = self.make_file("file", b"content")
         reading: dict[str, Callable[[], object]] = {
             "get": lambda: self.get("file", self.here),
@@ -61,7 +61,7 @@ class RightsTests(TransferCase):
             asked.assert_not_called()
 
     def test_drop_box(self) -> None:
-        """Who may only add can push, and what is there already is refused by the server, file by file."""
+        """An account that may only add can push; the server refuses existing files one by one."""
         path = self.make_file("file", b"content")
         self.enter("add")
         self.push(path, "file")
@@ -77,7 +77,7 @@ class RightsTests(TransferCase):
         self.assertRaises(NotFound, self.get, "nothing", self.here)
 
     def test_tree_into_a_drop_box(self) -> None:
-        """All of a tree is stored where only adding is allowed; nothing is refused the first time, all the second."""
+        """With only "add" a whole tree is stored; the second time all of it is refused."""
         self.make_file("a/b/file", b"content")
         self.make_file("a/other", b"content")
         os.makedirs(os.path.join(self.here, "a", "empty"))
@@ -90,7 +90,7 @@ class RightsTests(TransferCase):
         self.assertEqual({item.outcome for item in self.results}, {Outcome.REFUSED})
 
     def test_not_said(self) -> None:
-        """A server that does not say is asked."""
+        """Where the server does not tell the rights the request is sent."""
         self.client.server_info = Hello(protocol=1)
         self.push(self.make_file("file", b"content"), "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.NEW})

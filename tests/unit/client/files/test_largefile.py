@@ -31,7 +31,7 @@ class LargeCase(DownloadCase):
     """Large downloads into a target folder."""
 
     def begin(self, target: TargetFile, key: str = KEY) -> LargeDownload:
-        """A large file that has begun to arrive."""
+        """A large download that is open."""
         download = LargeDownload(self.folder, target, key)
         download.open()
         return download
@@ -44,7 +44,7 @@ class LargeTests(LargeCase):
         return self.small("x/big", **fields).target
 
     def test_whole(self) -> None:
-        """It appears at the end, with time and mode."""
+        """The file appears when it is committed, with time and mode."""
         download = self.begin(self.target())
         download.write(b"con")
         download.write(b"tent")
@@ -56,14 +56,14 @@ class LargeTests(LargeCase):
         self.assertEqual(stamp(f"{self.path}/x/big"), (MTIME, 0o640))
 
     def test_dropped(self) -> None:
-        """What is not committed leaves no trace."""
+        """A file that is not committed leaves nothing."""
         download = self.begin(self.target())
         download.write(b"con")
         download.close()
         self.assertEqual(tree(self.path), {})
 
     def test_left_alone(self) -> None:
-        """A job that comes after its end, because nobody waited for it any more, does nothing."""
+        """A job that runs after `close`, because the transfer was cancelled, does nothing."""
         download = LargeDownload(self.folder, self.target(), KEY)
         download.close()
         hashed = filehash.hash_bytes(b"")
@@ -78,7 +78,7 @@ class LargeTests(LargeCase):
         self.assertFalse(os.path.exists(f"{self.path}/x"))
 
     def test_closed_meanwhile(self) -> None:
-        """The end waits for the job that is under way, and then leaves no trace of that either."""
+        """`close` waits for the running job, and then leaves nothing."""
         download = self.begin(self.target())
         checking = download.verify_resumed()
         download.close()
@@ -104,7 +104,7 @@ class LargeTests(LargeCase):
         self.assertEqual(tree(self.path), {})
 
     def test_wrong(self) -> None:
-        """What does not have its hash is not committed."""
+        """Content without the hash is not committed."""
         download = self.begin(self.target())
         download.write(b"content")
         with self.assertRaises(ContentMismatch):
@@ -113,7 +113,7 @@ class LargeTests(LargeCase):
         self.assertEqual(tree(self.path), {})
 
     def test_changed_meanwhile(self) -> None:
-        """What was changed here while it arrived stays."""
+        """A local file that changed while the download ran is kept."""
         found = self.make_file("x/big")
         download = self.begin(self.target(replaces=found))
         download.write(b"content")
@@ -124,27 +124,27 @@ class LargeTests(LargeCase):
         self.assertEqual(tree(self.path), {"x/big": b"changed"})
 
     def test_no_room(self) -> None:
-        """A folder that cannot be made is told at the beginning."""
+        """A folder that cannot be made raises OSError when the file is opened."""
         self.make_file("x")
         with self.assertRaises(OSError):
             self.begin(self.target())
 
 
 class ResumedTests(LargeCase):
-    """Large files that were cut off."""
+    """Large downloads that were suspended."""
 
     def target(self) -> TargetFile:
         return self.small("x/big").target
 
     def cut(self, size: int = RESUMABLE) -> str:
-        """What arrived before the cut is kept; the path of the draft."""
+        """Suspend a download after `size` bytes; gives the path of the partial download."""
         download = self.begin(self.target())
         download.write(BIG[:size])
         download.close(keep=True)
         return f"{self.path}/x/.homeftp-{KEY}"
 
     def test_gone_on_with(self) -> None:
-        """The next one with the same key goes on from there, once it has hashed that; another one does not."""
+        """The next download with the same key resumes it after verifying it; another key does not."""
         partial_path = self.cut()
         self.assertEqual(tree(self.path), {f"x/.homeftp-{KEY}": BIG[:RESUMABLE]})
         other = self.begin(self.target(), "0" * 32)
@@ -161,7 +161,7 @@ class ResumedTests(LargeCase):
         self.assertFalse(os.path.exists(partial_path))
 
     def test_restarted(self) -> None:
-        """Or it forgets what is there."""
+        """A restarted download discards it."""
         self.cut()
         download = self.begin(self.target())
         download.restart()
@@ -171,7 +171,7 @@ class ResumedTests(LargeCase):
         self.assertEqual(tree(self.path), {"x/big": b"content"})
 
     def test_damaged(self) -> None:
-        """What was changed meanwhile shows at the end: nothing appears, and nothing is left to go on from."""
+        """A damaged partial download fails at the commit: nothing appears, and nothing is left to resume."""
         with open(self.cut(), "r+b") as file:
             file.write(b"x")
         download = self.begin(self.target())
@@ -183,12 +183,12 @@ class ResumedTests(LargeCase):
         self.assertEqual(tree(self.path), {})
 
     def test_not_worth_it(self) -> None:
-        """Of what has hardly begun nothing is kept."""
+        """A download that has hardly begun is not kept."""
         self.cut(RESUMABLE - 1)
         self.assertEqual(tree(self.path), {})
 
     def test_only_one_has_it(self) -> None:
-        """While one goes on with it another begins anew, under another name."""
+        """While one download resumes it another starts anew, under another name."""
         self.cut()
         first = self.begin(self.target())
         second = self.begin(self.target())
@@ -198,7 +198,7 @@ class ResumedTests(LargeCase):
         self.assertEqual(tree(self.path), {})
 
     def test_planted(self) -> None:
-        """What others put in its place is not written to: links, and files with a second name."""
+        """Links and files with a second name in its place are not written to."""
         partial_path = self.cut()
         victim = os.path.abspath(f"{self.path}/victim")
         for plant in (os.symlink, os.link):
@@ -213,7 +213,7 @@ class ResumedTests(LargeCase):
                 self.assertEqual(file.read(), BIG)
 
     def test_swept(self) -> None:
-        """What nobody has gone on with for a day is removed, unless somebody does at this moment."""
+        """A partial download that was not resumed for a day is removed, unless it is locked."""
         partial_path = self.cut()
         self.folder.remove_expired([f"x/.homeftp-{KEY}", "gone/too"])
         self.assertTrue(os.path.exists(partial_path))

@@ -20,20 +20,20 @@ class SmallTests(DownloadCase):
     """Small files, many at once."""
 
     def test_new(self) -> None:
-        """They appear with content, time and mode, in folders made for them."""
+        """New files appear with content, time and mode, in folders made for them."""
         results = self.folder.write_many([self.small("a"), self.small("x/y/b", b"")])
         self.assertTrue(all(isinstance(result, os.stat_result) for result in results))
         self.assertEqual(tree(self.path), {"a": b"content", "x/y/b": b""})
         self.assertEqual(stamp(f"{self.path}/a"), (MTIME, 0o640))
 
     def test_replaced(self) -> None:
-        """What was compared is replaced."""
+        """The compared file is replaced."""
         found = self.make_file("a")
         self.folder.write_many([self.small("a", replaces=found)])
         self.assertEqual(tree(self.path), {"a": b"content"})
 
     def test_not_what_was_compared(self) -> None:
-        """Anything else stays: what was changed, removed, or appeared."""
+        """A file that changed, vanished or appeared since is not replaced."""
         found = self.make_file("changed")
         self.make_file("changed", b"changed meanwhile")
         gone = self.make_file("gone")
@@ -52,7 +52,7 @@ class SmallTests(DownloadCase):
         self.assertEqual(tree(self.path), {"appeared": b"content"})
 
     def test_wrong_content(self) -> None:
-        """What does not have its hash never gets its name; the others do."""
+        """A file without its hash is not written; the others are."""
         wrong = self.small("wrong")._replace(data=b"c0ntent")
         results = self.folder.write_many([wrong, self.small("right")])
         self.assertIsInstance(results[0], ContentMismatch)
@@ -83,7 +83,7 @@ class SmallTests(DownloadCase):
         self.assertEqual(tree(self.path), {"folder/a": b"old", "file": b"old"})
 
     def test_faults(self) -> None:
-        """Whatever call fails, the old content stands, nothing is left over, and the failure is told."""
+        """Whichever call fails, the old content stays, nothing is left, and the failure is given."""
         for fails in ("write", "fsync", "syncfs", "rename"):
             for count in (1, 20):
                 if (fails, count) in (("fsync", 20), ("syncfs", 1)):
@@ -111,7 +111,7 @@ class SmallTests(DownloadCase):
             self.assertEqual(system.calls, ["fsync"])
 
     def test_remembered(self) -> None:
-        """What has arrived need not be hashed again."""
+        """The hashes of written files are cached."""
         cache = HashCache(os.path.join(self.mktemp(), "index.sqlite"))
         self.addCleanup(cache.close)
         DownloadTarget(self.path, System(), cache).write_many([self.small("x/a")])

@@ -1,4 +1,4 @@
-"""What is made of what strangers announce."""
+"""Announcements of servers: what is accepted of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AnnouncementTests(SynchronousTestCase):
         )
 
     def test_good(self) -> None:
-        """A good one is what it says; of several addresses those that can be are left, each once."""
+        """A valid one is accepted, with each usable address once."""
         addresses = ("10.0.0.1", "127.0.0.1", "fe80::1%2", "fd00::1", "10.0.0.1", "nas; rm -rf")
         self.assertEqual(
             self.parse(addresses=addresses),
@@ -33,7 +33,7 @@ class AnnouncementTests(SynchronousTestCase):
         )
 
     def test_bad(self) -> None:
-        """One that no server of ours would make is not looked at."""
+        """One that homeftp does not make is refused."""
         self.assertIsNotNone(self.parse(), "the control")
         bad: list[dict[str, Any]] = [{"port": port} for port in (0, -1, 65536, None, "8421")]
         bad += [{"addresses": addresses} for addresses in ((), ("127.0.0.1",), ("localhost",))]
@@ -44,7 +44,7 @@ class AnnouncementTests(SynchronousTestCase):
             self.assertIsNone(self.parse(**each), each)
 
     def test_many_addresses(self) -> None:
-        """Of too many addresses some are looked at."""
+        """Only so many addresses are accepted."""
         many = [f"10.0.{number // 256}.{number % 256}" for number in range(5000)]
         found = self.parse(addresses=many)
         assert found is not None

@@ -16,7 +16,7 @@ from homeftp.errors import OperatorError
 
 
 class RemotesTests(SynchronousTestCase):
-    """The files that are kept."""
+    """The stored files."""
 
     def setUp(self) -> None:
         self.home = self.mktemp()
@@ -24,7 +24,7 @@ class RemotesTests(SynchronousTestCase):
         self.remote = Remote("nas", [Address("::1", 5)], "änn", "sécret", b"-----BEGIN CERTIFICATE-----\n")
 
     def test_kept(self) -> None:
-        """What is saved is loaded, listed and removed; only its owner can read it."""
+        """A saved remote is loaded, listed and removed; only its owner can read it."""
         self.assertEqual(self.remotes.names(), [])
         self.remotes.save(self.remote)
         self.assertEqual(self.remotes.names(), ["nas"])
@@ -70,7 +70,7 @@ class RemotesTests(SynchronousTestCase):
             file.write(content)
 
     def test_one_address(self) -> None:
-        """A file of a time when a remote had a single address is read, and is kept in the new form."""
+        """A file of an early version with a single address is read, and saved in the new form."""
         self.remotes.save(self.remote)
         self.write(b'{"address": "[::1]:5", "user": "\xc3\xa4nn", "ca": "x", "password": "p"}')
         remote = self.remotes.load("nas")
@@ -81,7 +81,7 @@ class RemotesTests(SynchronousTestCase):
         self.assertEqual((kept["addresses"], "address" in kept), (["[::1]:5"], False))
 
     def test_reached(self) -> None:
-        """The address that worked comes first; of too many the one that worked longest ago is forgotten."""
+        """The address that worked comes first; of too many the one that worked longest ago is removed."""
         remote = self.remote
         for number in range(MAX_ADDRESSES):
             remote = remote.reached_at(Address("nas", number + 1))
@@ -89,7 +89,7 @@ class RemotesTests(SynchronousTestCase):
         self.assertEqual([each.port for each in remote.reached_at(Address("nas", 3)).addresses][:3], [3, 8, 7])
 
     def test_update(self) -> None:
-        """What another command has kept meanwhile is not undone; what was removed or replaced by then is let alone."""
+        """An update keeps what another command saved; a removed or replaced remote is not changed."""
         self.remotes.save(self.remote)
         self.remotes.save(attrs.evolve(self.remote, password="new"))
         changed = self.remotes.update(self.remote, lambda found: found.reached_at(Address("nas")))
@@ -103,7 +103,7 @@ class RemotesTests(SynchronousTestCase):
         self.assertEqual(self.remotes.names(), [])
 
     def test_at_once(self) -> None:
-        """Of what many commands add at once nothing is lost."""
+        """Nothing is lost when many commands update at the same time."""
         self.remotes.save(self.remote)
 
         def add(port: int) -> None:

@@ -14,7 +14,7 @@ class KeepingTests(TransferCase):
     """Metadata and empty folders."""
 
     def test_up_and_down(self) -> None:
-        """Times and modes of files and folders, empty folders and empty files make the way up and down."""
+        """Times and modes of files and folders, empty folders and empty files are the same after a push and a get."""
         self.make_file("lib/a.txt", mode=0o600, mtime=OLD)
         self.make_file("lib/x/big", BIG, mode=0o755)
         self.make_file("lib/x/empty", b"")
@@ -31,7 +31,7 @@ class KeepingTests(TransferCase):
             self.assertEqual(stamp(f"{self.here}/lib/{name}"), stamp(f"{self.server.root}/lib/{name}"), name)
 
     def test_again(self) -> None:
-        """The second time nothing is sent and nothing is fetched."""
+        """The second push and the second get transfer nothing."""
         self.make_file("lib/a")
         self.make_file("lib/big", BIG)
         lib = f"{self.here}/lib"
@@ -43,7 +43,7 @@ class KeepingTests(TransferCase):
             self.assertEqual(observer.bytes_moved, 0)
 
     def test_metadata_only(self) -> None:
-        """Where only time or mode differ they are brought up to date, in both directions."""
+        """Where only time or mode differ they are updated, in both directions."""
         path = self.make_file("a", mtime=NEW)
         there = self.make_remote_file("a", mtime=NEW + 5)
         self.push(path, "a")
@@ -55,7 +55,7 @@ class KeepingTests(TransferCase):
         self.assertEqual(stamp(there), stamp(path))
 
     def test_folder_that_cannot_be_written(self) -> None:
-        """A folder without the right to write in it comes out as it was, with what is in it."""
+        """A read-only folder is the same after a push and a get, with its content."""
         self.make_file("lib/x/a")
         os.chmod(f"{self.here}/lib/x", 0o555)
         self.addCleanup(os.chmod, f"{self.here}/lib/x", 0o755)

@@ -14,10 +14,10 @@ from tests.support.transfers import BIG, NEW, OLD, TransferCase, tree
 
 
 class ReplacingTests(TransferCase):
-    """Nothing is replaced that has not been seen, unless the person says so."""
+    """Targets that exist, large and small, in both directions."""
 
     def answer(self, said: bool) -> list[str]:
-        """What was asked about, when everything is answered with `said`."""
+        """The names that were asked about, when every answer is `said`."""
         self.asked: list[str] = []
 
         def ask(name: str, result: FileResult) -> Awaitable[bool]:
@@ -28,7 +28,7 @@ class ReplacingTests(TransferCase):
         return self.asked
 
     def test_older(self) -> None:
-        """What is older at the target is replaced."""
+        """An older target is replaced."""
         for content in (b"new here", BIG):
             path = self.make_file("a", content, mtime=NEW)
             self.make_remote_file("a", b"old there", mtime=OLD)
@@ -40,7 +40,7 @@ class ReplacingTests(TransferCase):
             self.assertEqual(tree(self.here)["b"], content)
 
     def test_suspicious(self) -> None:
-        """Another content with the same size and time is left alone, both ways: one of the copies may be damaged."""
+        """Another content with the same size and time is not replaced, both ways: one of the copies may be damaged."""
         for content in (b"good", BIG):
             bad = content[:-1] + b"?"
             path = self.make_file("a", bad)
@@ -54,7 +54,7 @@ class ReplacingTests(TransferCase):
             self.assertEqual(self.remote_files()["a"], bad)
 
     def test_suspicious_asked(self) -> None:
-        """Where somebody can be asked, the answer decides."""
+        """The answer of the user decides about a suspicious target."""
         for said, outcome in ((False, Outcome.SUSPICIOUS), (True, Outcome.REPLACED)):
             path = self.make_file("a", b"1234")
             self.make_remote_file("a", b"1235")
@@ -66,7 +66,7 @@ class ReplacingTests(TransferCase):
             self.assertEqual((asked, self.outcomes()), (["a", "a"], {"a": outcome}))
 
     def test_newer(self) -> None:
-        """What is newer at the target is left alone where nobody can be asked."""
+        """A newer target is not replaced where nobody can be asked."""
         path = self.make_file("a", b"old", mtime=OLD)
         self.make_remote_file("a", b"newer", mtime=NEW)
         self.push(path, "a")
@@ -78,7 +78,7 @@ class ReplacingTests(TransferCase):
         self.assertEqual(tree(self.here), {"a": b"newest"})
 
     def test_asked(self) -> None:
-        """Where somebody can be asked, the answer counts."""
+        """The answer of the user decides about a newer target."""
         for said in (False, True):
             asked = self.answer(said)
             path = self.make_file("a", b"old", mtime=OLD)
@@ -92,7 +92,7 @@ class ReplacingTests(TransferCase):
             self.assertEqual(asked, ["a", "a"])
 
     def test_force(self) -> None:
-        """With force it is replaced without a question."""
+        """With `force` it is replaced without a question."""
         path = self.make_file("a", b"old", mtime=OLD)
         self.make_remote_file("a", b"newer", mtime=NEW)
         self.push(path, "a", force=True)
@@ -101,8 +101,8 @@ class ReplacingTests(TransferCase):
         self.get("a", path, force=True)
         self.assertEqual(tree(self.here), {"a": b"old"})
 
-    def test_new_only(self) -> None:
-        """With new_only nothing is replaced, and what is missing is put there."""
+    def test_ignore_existing(self) -> None:
+        """With `ignore_existing` nothing is replaced, and missing files are stored."""
         self.make_file("lib/a", b"here", mtime=NEW)
         self.make_file("lib/b")
         self.make_remote_file("lib/a", b"there", mtime=OLD)
@@ -114,7 +114,7 @@ class ReplacingTests(TransferCase):
         self.assertEqual(tree(self.here)["lib/a"], b"here")
 
     def test_changed_meanwhile_there(self) -> None:
-        """What was changed at the server between the comparison and the sending stays."""
+        """A file that changed on the server after the comparison is kept."""
         path = self.make_file("a", b"mine", mtime=OLD)
         self.make_remote_file("a", b"theirs", mtime=NEW)
 
@@ -127,7 +127,7 @@ class ReplacingTests(TransferCase):
         self.assertEqual(self.remote_files(), {"a": b"theirs, and newer"})
 
     def test_changed_meanwhile_here(self) -> None:
-        """What was changed here between the comparison and the arrival stays, large or small."""
+        """A local file that changed after the comparison is kept, large or small."""
         for content in (b"theirs", BIG):
             path = self.make_file("a", b"mine", mtime=NEW)
             self.make_remote_file("a", content, mtime=OLD)
@@ -141,7 +141,7 @@ class ReplacingTests(TransferCase):
             self.assertEqual(tree(self.here), {"a": b"mine, and newer"})
 
     def test_appeared_meanwhile_here(self) -> None:
-        """What appears here while something is fetched that was not here stays."""
+        """A local file that appeared after the comparison is kept."""
         self.make_remote_file("lib/a", b"theirs")
         self.make_remote_file("lib/b", b"theirs", mtime=OLD)
         self.make_file("lib/b", b"mine", mtime=NEW)

@@ -18,10 +18,10 @@ from tests.support.transfers import tree
 
 
 class ContentTests(LyingServerCase):
-    """Bytes that do not have the hash that the server gives for them."""
+    """Content without the hash that the server gives."""
 
     def test_corrupt(self) -> None:
-        """Large or small they are thrown away, and it is told what to do; the same with the right hash arrives."""
+        """Large or small it is discarded and an error says so. The control: the right hash."""
         for content in (b"content", bytes(2 * STREAM_PIECE)):
             self.shares(content, hash=filehash.hash_bytes(b"other"))
             self.successResultOf(self.get())
@@ -38,10 +38,10 @@ class ContentTests(LyingServerCase):
 
 
 class HeadTests(LyingServerCase):
-    """A head of GET that does not fit what was asked for, or what follows."""
+    """A head that does not fit the request, or the content."""
 
     def test_head(self) -> None:
-        """A size that is not that of the bytes, another kind and another name are violations, however it is got."""
+        """A wrong size, kind or name is a violation, for every way to fetch a file."""
         for content in (b"content", bytes(2 * STREAM_PIECE)):
             for head in (
                 {"size": 1},
@@ -57,7 +57,7 @@ class HeadTests(LyingServerCase):
                     self.assertEqual(tree(self.here), {})
 
     def test_part(self) -> None:
-        """Of a part so many bytes must come as were asked for, or fewer at the end of the file."""
+        """A part must have the requested length, or end with the file."""
         for offset, length, content, kind in (
             (2, 3, b"nte", None),
             (2, None, b"ntent", None),
@@ -76,7 +76,7 @@ class HeadTests(LyingServerCase):
                 self.failureResultOf(getting, kind)
 
     def test_folder_of_another_name(self) -> None:
-        """What the server says that it compared cannot make a folder elsewhere; under its own name it is made."""
+        """A name in the answer to CMP cannot make a folder elsewhere. The control: without a name it is made."""
         for name in ("../escaped", "escaped", ""):
             self.setUp()
             entry = {"name": name, "kind": "directory"}
