@@ -1,5 +1,7 @@
-"""The files of the share: what is read, listed and replaced on the disk.
+"""Storage backends: what implements `IStore`, and the one place that chooses among them.
 
-`share.Share` is the face; nothing outside imports the other modules, and no
-module but `jail` opens a path. All of it blocks and none of it knows Twisted.
+`factory` opens a store by its URL. `policy` has the rules that are the same for
+every backend, `local` the backend for a folder, `memory` the reference backend.
+`buffers` and `readonly` help to write others. All of it blocks, and none of it
+knows Twisted or a protocol.
 """

@@ -313,7 +313,7 @@ class MemoryStore:
         """Record what could not be recorded yet; raises `UnrecordedChanges`."""
         self._log.close()
 
-    # -- shared by all of them -----------------------------------------------------
+    # -- common parts --------------------------------------------------------------
 
     def _find(self, endpoint: Endpoint) -> Node | None:
         """What exists there; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""

@@ -1,8 +1,8 @@
-"""What `MemoryStore` keeps: files and directories, versions, partial uploads, and the room for them.
+"""What `MemoryStore` keeps: files and directories, versions, partial uploads, and the space for them.
 
 One dictionary from the names of an endpoint to what exists there; its values
-never change, so that whoever holds one holds a snapshot. Whether something may
-be changed, and who hears of it, is decided in `homeftp.store.memory`.
+never change, so that each is a snapshot. Whether something may be changed, and
+what is recorded, is decided in `homeftp.store.memory`.
 """
 
 from __future__ import annotations
@@ -159,8 +159,8 @@ class MemoryTree:
 
     def drop_partials(self, request: WriteRequest) -> None:
         """Forget what arrived of the same content."""
-        told = (request.endpoint, request.hash, request.size, request.mtime_us)
-        self._partials[:] = [each for each in self._partials if not each.fits(*told)]
+        content = (request.endpoint, request.hash, request.size, request.mtime_us)
+        self._partials[:] = [each for each in self._partials if not each.fits(*content)]
 
     # -- space ---------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class MemoryTree:
         return None if self._options.quota is None else max(0, self._options.quota - self._used())
 
     def reserve(self, endpoint: Endpoint, size: int) -> None:
-        """Make room within the quota: the oldest versions go, then partial uploads, unless that is not enough.
+        """Free space within the quota: the oldest versions go, then partial uploads, unless that is not enough.
 
         Raises `NoSpace` (52).
         """

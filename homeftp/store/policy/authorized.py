@@ -42,7 +42,7 @@ _REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
 class AuthorizedStore:
     """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
 
-    Two that show the same part with the same rights are equal, whoever acts:
+    Two that show the same part with the same rights are equal, whatever their actor:
     their writes can be grouped, with the actor in each `WriteRequest`.
     """
 
@@ -256,17 +256,17 @@ class AuthorizedStore:
         return self.store.bind(self.actor)
 
     def _write(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> T:
-        """What `write` returns for the allowed part of a request; raises what the account may be told otherwise."""
+        """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise."""
         allowed = self._allowed(request)
         if isinstance(allowed, Forbidden):
             raise allowed
         try:
             return write(allowed)
         except Refusal as refused:
-            told = self._disclosed(refused, request.endpoint, request.precondition, allowed.precondition)
-            if told is refused:
+            disclosed = self._disclosed(refused, request.endpoint, request.precondition, allowed.precondition)
+            if disclosed is refused:
                 raise
-            raise told from None
+            raise disclosed from None
 
     def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
@@ -289,7 +289,7 @@ class AuthorizedStore:
         return self._forbidden(endpoint, "store this")
 
     def _disclosed(self, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
-        """What the account may be told about a refusal, where it `wanted` a precondition and the store got another."""
+        """What may be disclosed of a refusal, where it `wanted` a precondition and the store got another."""
         if isinstance(refused, Changed) and wanted != asked:
             return self._forbidden(endpoint, "replace what is" if asked == ABSENT else "store this")
         if isinstance(refused, _REVEALING) and not self._may(READ, endpoint):

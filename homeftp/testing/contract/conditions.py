@@ -85,20 +85,20 @@ class ConditionsContract(ContractCase):
                 for condition, expected in outcomes.items():
                     number += 1
                     path = self._lay(store, way, number, existing)
-                    told = f"{way} where {existing} exists, on {condition}"
+                    case = f"{way} where {existing} exists, on {condition}"
                     before = self.tree(store)
                     if expected is None:
                         write(store, path, condition)
-                        self.assertEqual(self.content(store, path), b"new", told)
+                        self.assertEqual(self.content(store, path), b"new", case)
                         continue
                     try:
                         write(store, path, condition)
                     except Refusal as refused:
-                        self.assertIsInstance(refused, expected, told)
+                        self.assertIsInstance(refused, expected, case)
                         self.assert_for_people(refused)
                     else:
-                        self.fail(told)
-                    self.assertEqual(self.tree(store), before, told)
+                        self.fail(case)
+                    self.assertEqual(self.tree(store), before, case)
 
     def test_source(self) -> None:
         """The precondition of what is moved, copied or removed is about that."""

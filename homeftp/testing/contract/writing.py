@@ -181,14 +181,14 @@ class WritingContract(ContractCase):
             fields: dict[str, Any] = {"hash": hash, "mtime_us": mtime_us}
             self.cut(store, content, PART, **fields)
             self.assertIsNone(store.stat(parse("d/a.txt")))
-            told = hash, len(content), mtime_us
-            self.assertEqual(store.resume_point(parse("d/a.txt"), *told), ResumePoint(PART, sha(content[:PART])))
+            known = hash, len(content), mtime_us
+            self.assertEqual(store.resume_point(parse("d/a.txt"), *known), ResumePoint(PART, sha(content[:PART])))
             upload = store.upload(request("d/a.txt", size=len(content), offset=PART, **fields))
             self.assertEqual(list(upload.verify_resumed())[-1], PART)
             upload.write(content[PART:])
             self.assertEqual(upload.commit().hash, sha(content))
             self.assertEqual(self.content(store, "d/a.txt"), content)
-            self.assertIsNone(store.resume_point(parse("d/a.txt"), *told))
+            self.assertIsNone(store.resume_point(parse("d/a.txt"), *known))
             self.remove(store, "d/a.txt")
 
     def test_resume_from_less(self) -> None:
