@@ -1,4 +1,4 @@
-"""A subcommand that does what the test tells it."""
+"""A subcommand whose behaviour a test chooses."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 from typing import Callable
 
 does: list[Callable[[argparse.Namespace], int]] = []
-"""What `run` is to do; the last one counts."""
+"""What `run` does: the last of these."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One option, so that parsing shows."""
+    """Add one option."""
     parser.add_argument("--number", type=int, default=0)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it."""
+    """Run what the test chose."""
     return does[-1](options)

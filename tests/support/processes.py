@@ -1,4 +1,4 @@
-"""Real server processes for tests: started on loopback, spoken to, and always ended."""
+"""Real server processes for tests, on loopback, and commands that talk to them. Every process is ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 
 @functools.lru_cache(maxsize=1)
 def _compiled() -> Mapping[str, str]:
-    """What lets children find the code compiled, where Python is told to leave nothing of that beside it."""
+    """Variables for children to share compiled code, where Python is told not to write it beside the source."""
     if not sys.dont_write_bytecode:
         return {}
     folder = tempfile.mkdtemp()
@@ -36,7 +36,7 @@ def _compiled() -> Mapping[str, str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a child: ours, with the checkout's code, and nothing of the user's own folders."""
+    """The environment of a child: the test's own, with the checkout on the path."""
     return {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONUNBUFFERED": "1", **_compiled(), **more}
 
 
@@ -108,7 +108,7 @@ class ServerProcess:
             raise AssertionError(f"the server did not start: {self.output()}")
 
     def output(self) -> str:
-        """All that the server has printed."""
+        """The output of the server so far."""
         with open(self.output_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -130,11 +130,11 @@ class ServerProcess:
         return os.path.join(self.state, "identity", "ca.crt")
 
     def send(self, number: int) -> None:
-        """Send it a signal."""
+        """Send a signal to the server."""
         self.process.send_signal(number)
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """End it, if it still runs, and wait; gives its exit status."""
+        """Stop the server if it still runs; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
@@ -145,7 +145,7 @@ class ServerProcess:
             raise
 
     def path(self, endpoint: str) -> str:
-        """Where an endpoint is on the disk."""
+        """The path of an endpoint on the disk."""
         return os.path.join(self.root, *endpoint.split("/"))
 
 

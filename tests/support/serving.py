@@ -1,4 +1,4 @@
-"""The command line as a person uses it: in a process of its own, against a server in another."""
+"""Commands in processes of their own, against a server in another process."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WITHIN = 60.0
 
 @functools.lru_cache(maxsize=1)
 def shared() -> tuple[ServerProcess, str]:
-    """One server for all tests of this process, ended with it, and the folder of a client that knows it as nas, paired.
+    """One server for all tests of this process, and the folder of a client that is paired with it under the name nas.
 
-    One that logs in by a password would have the server hash that for each command.
+    A client with a password would make the server hash it for each command.
     """
     server = ServerProcess(folder=tempfile.mkdtemp())
     atexit.register(server.end)
@@ -35,7 +35,7 @@ def shared() -> tuple[ServerProcess, str]:
 
 
 class ServedCase(SynchronousTestCase):
-    """Tests that share one server; each has a folder of its own, here and there."""
+    """Tests that share one server; each has its own folder, locally and on the server."""
 
     def setUp(self) -> None:
         self.server, self.home = shared()
@@ -44,16 +44,16 @@ class ServedCase(SynchronousTestCase):
         self.there = os.path.basename(os.path.dirname(self.here))
 
     def homeftp(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
-        """Run it to its end, with nobody at a terminal."""
+        """Run a command without a terminal."""
         return run_homeftp(*arguments, input=input, HOMEFTP_HOME=self.home)
 
     def items(self, *arguments: str) -> list[dict[str, Any]]:
-        """What it says with --json."""
+        """The objects that a command prints with --json."""
         said = self.homeftp(*arguments, "--json")
         return [json.loads(line) for line in said.stdout.splitlines()]
 
     def at_terminal(self, *arguments: str, says: list[tuple[str, str]]) -> tuple[int, str]:
-        """Run it at a terminal, typing the second of each pair when the first is shown: its status, and all of it."""
+        """Run a command at a terminal, typing each second text when the first appears; returns code and output."""
         person, terminal = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "homeftp", *arguments],
@@ -85,7 +85,7 @@ class ServedCase(SynchronousTestCase):
         return process.wait(WITHIN), shown.replace("\r\n", "\n")
 
     def lay(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
-        """A file here; gives its path."""
+        """Create a local file; returns its path."""
         path = os.path.join(self.here, *name.split("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -94,7 +94,7 @@ class ServedCase(SynchronousTestCase):
         return path
 
     def lay_there(self, name: str, content: bytes = b"content", *, mtime: int = 1_700_000_000) -> str:
-        """A file at the server, behind its back; gives how the command line names it."""
+        """Create a file in the shared folder directly; returns its operand for the command line."""
         path = self.server.path(f"{self.there}/{name}")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -103,6 +103,6 @@ class ServedCase(SynchronousTestCase):
         return f"nas:{self.there}/{name}"
 
     def read_there(self, name: str) -> bytes:
-        """What a file at the server holds."""
+        """The content of a file in the shared folder."""
         with open(self.server.path(f"{self.there}/{name}"), "rb") as file:
             return file.read()

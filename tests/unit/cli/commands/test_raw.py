@@ -1,13 +1,20 @@
-"""`homeftp raw` without a terminal: its two outputs; tests/system/cli/test_raw.py talks to a server."""
+"""The parts of `homeftp raw`; tests/system/cli/test_raw.py talks to a server."""
 
 from __future__ import annotations
 
 import io
+import os
+import sys
+import types
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.commands.raw import FormattedOutput, RawOutput, TypedPayload
+from homeftp.cli.commands.raw import FormattedOutput, RawOutput, RawSession, TypedPayload
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.client import ConnectionFailed
+from homeftp.status import Status
+from homeftp.wire.messages import Response
 from tests.support.commandline import CommandCase
 
 
@@ -62,3 +69,78 @@ class RawTests(CommandCase):
         """A path is refused with what to write."""
         self.assertEqual(self.homeftp("raw", "nas:lib"), Exit.USAGE)
         self.assertEqual(self.err.getvalue(), "homeftp: raw takes a server's name without a path: homeftp raw nas\n")
+
+
+class FakeProtocol:
+    """Takes requests and never answers by itself."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, Any]] = []
+        self.listener: Any = None
+
+    def set_listener(self, listener: Any) -> None:
+        self.listener = listener
+
+    def send_line(self, line: bytes, payload: Any) -> None:
+        self.sent.append((line, payload))
+
+
+class SessionTests(SynchronousTestCase):
+    """RawSession over a protocol that a test drives."""
+
+    def setUp(self) -> None:
+        self.protocol = FakeProtocol()
+        self.output = io.BytesIO()
+        self.ends: list[Any] = []
+        client: Any = types.SimpleNamespace(protocol=self.protocol)
+        self.session = RawSession(client, RawOutput(self.output), self.ends.append)
+
+    def type(self, data: bytes) -> None:
+        self.session.read(io.BytesIO(data), lambda function, *arguments: function(*arguments))
+
+    def answer(self, status: Status = Status.OK, **fields: Any) -> None:
+        response = Response(status=int(status), **fields)
+        self.protocol.listener.heard(b"answer", response)
+
+    def test_answered(self) -> None:
+        """Lines are sent unchanged, blank ones left out; the session ends when input and answers have ended."""
+        self.type(b'{"request_type":  "HELLO"}\r\n\nnot json\n')
+        self.assertEqual([line for line, _ in self.protocol.sent], [b'{"request_type":  "HELLO"}', b"not json"])
+        self.answer()
+        self.assertEqual(self.ends, [])
+        self.answer()
+        self.assertEqual(self.ends, [Exit.DONE])
+        self.assertEqual(self.output.getvalue(), b"answer\nanswer\n")
+
+    def test_refused(self) -> None:
+        """A refusal is the exit code; the payload of an answer is waited for."""
+        self.type(b"a\nb\n")
+        self.answer(Status.NOT_FOUND)
+        self.answer(content_length=2)
+        self.assertEqual(self.ends, [])
+        self.protocol.listener.received(b"xy")
+        self.assertEqual(self.ends, [Exit.REFUSED])
+
+    def test_payload(self) -> None:
+        """After a line with content_length, that many bytes of input are the payload."""
+        self.type(b'{"content_length": 3}\nabc{}\n')
+        self.assertEqual([line for line, _ in self.protocol.sent], [b'{"content_length": 3}', b"{}"])
+        payload = self.protocol.sent[0][1]
+        self.assertEqual(payload.size, 3)
+
+    def test_hung_up(self) -> None:
+        """A server that closes the connection is an error only while a request is open."""
+        self.patch(sys, "stderr", io.StringIO())
+        self.type(b"a\n")
+        self.protocol.listener.failed(ConnectionFailed("gone"))
+        self.assertEqual(self.ends, [Exit.UNREACHABLE])
+
+    def test_output_full(self) -> None:
+        """Output that cannot be written ends the session with that failure."""
+        self.type(b"a\n")
+        reading, writing = os.pipe()
+        os.close(reading)
+        with open(writing, "wb", buffering=0) as broken:
+            self.session._output = RawOutput(broken)
+            self.answer()
+        self.assertIsInstance(self.ends[0], BrokenPipeError)
