@@ -19,7 +19,15 @@ copyright = "The homeftp authors"
 version = release = homeftp.__version__
 
 extensions = ["sphinx.ext.autodoc", "zope_interfaces", "diagrams", "reference_check"]
-public_modules = ["homeftp.client", "homeftp.errors", "homeftp.interfaces", "homeftp.model", "homeftp.testing"]
+public_modules = [
+    "homeftp.client",
+    "homeftp.errors",
+    "homeftp.interfaces",
+    "homeftp.interfaces.store",
+    "homeftp.model",
+    "homeftp.store.factory",
+    "homeftp.testing",
+]
 graphviz_output_format = "svg"
 exclude_patterns = ["_build", "_extensions"]
 default_role = "literal"
