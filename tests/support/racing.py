@@ -18,7 +18,7 @@ from homeftp.syscalls import System
 from tests.support.stores import Walking, put_of
 
 MARK_US = 999_999_999_000_000
-"""The mtime of everything outside, which is also in the contents and names there: whoever sees it has escaped."""
+"""The mtime of everything outside, which is also in the contents and names there: seeing it means an escape."""
 
 MARK = str(MARK_US)
 
@@ -145,13 +145,15 @@ def move(store: LocalStore, position: Position) -> Iterable[object]:
     return [store.move(parse(f"{position.directory}/moving"), parse(f"{position.directory}/moved"), None, None)]
 
 
-Verb = Callable[[LocalStore, Position], Iterable[object]]
+Operation = Callable[[LocalStore, Position], Iterable[object]]
 
-READING: dict[str, Verb] = {verb.__name__: verb for verb in (stat, read, read_many, list_tree, list_versions)}
-WRITING: dict[str, Verb] = {
-    verb.__name__: verb for verb in (write_many, upload_file, make_directory, restore, remove, move)
+READING: dict[str, Operation] = {
+    operation.__name__: operation for operation in (stat, read, read_many, list_tree, list_versions)
 }
-VERBS = READING | WRITING
+WRITING: dict[str, Operation] = {
+    operation.__name__: operation for operation in (write_many, upload_file, make_directory, restore, remove, move)
+}
+OPERATIONS = READING | WRITING
 """Each returns what it has seen, and raises its refusal."""
 
 
@@ -192,7 +194,7 @@ def checked(root: bytes, path: bytes) -> bytes:
     return path
 
 
-def read_by_path(root: str) -> Verb:
+def read_by_path(root: str) -> Operation:
     """Wrong: checks a file, then reads it."""
     top = os.path.realpath(root).encode()
 
@@ -203,7 +205,7 @@ def read_by_path(root: str) -> Verb:
     return read_it
 
 
-def create_by_path(root: str) -> Verb:
+def create_by_path(root: str) -> Operation:
     """Wrong: checks a folder, then creates a temp file in it."""
     top = os.path.realpath(root).encode()
 

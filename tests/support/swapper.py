@@ -1,4 +1,4 @@
-"""A process that exchanges what is inside a share with links to the outside, as fast as it can, until SIGTERM.
+"""A process that exchanges what is inside a store with links to the outside, as fast as it can, until SIGTERM.
 
     python -m tests.support.swapper ROOT SPARE OUTSIDE NAME...
 
@@ -19,7 +19,7 @@ _RENAME_EXCHANGE = 2
 
 
 class Pair:
-    """A name in a directory of the share, and what it is exchanged with."""
+    """A name in a directory of the store, and what it is exchanged with."""
 
     def __init__(self, root: str, name: str, spare: int, number: int, target: str) -> None:
         path = os.path.join(root, name) if name != "." else root

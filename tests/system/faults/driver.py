@@ -1,4 +1,4 @@
-"""The process that faults are put into: opens a share, carries out one scenario, and tells of each answer at once.
+"""The process that faults are put into: opens a store, carries out one scenario, and tells of each answer at once.
 
 By hand, with strace before it or not, on a root that is made if it is not there; the index lies beside it:
 
@@ -6,7 +6,7 @@ By hand, with strace before it or not, on a root that is made if it is not there
 
 Without arguments it is told on a socket, its standard input, what to do. It
 then forks for each run, after everything has been imported; the child says
-when its share is open, and waits to be traced. Only sendto and recvfrom are
+when its store is open, and waits to be traced. Only sendto and recvfrom are
 used for that, so that no fault that is meant for the disk meets it.
 """
 
@@ -49,7 +49,7 @@ def describe(answer: object) -> dict[str, str]:
 
 
 class Server:
-    """A share, as long as a run lasts."""
+    """A store, as long as a run lasts."""
 
     def __init__(self, root: str, system: str) -> None:
         self._root = root
@@ -57,7 +57,7 @@ class Server:
         self._store: LocalStore | None = None
 
     def start(self) -> LocalStore:
-        """The share; it is opened when it is not open."""
+        """The store; it is opened when it is not open."""
         if self._store is None:
             index = HashCache(os.path.join(os.path.dirname(self._root), "index.sqlite"))
             self._store = LocalStore(self._root, index, system=SYSTEMS[self._system]())

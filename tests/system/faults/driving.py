@@ -35,7 +35,7 @@ class Call:
     name: str
     arguments: str
     result: str
-    ours: bool
+    in_root: bool
     """Whether it was made for what lies in the root; not for the index beside it, or for what all programs do."""
 
     @property
@@ -198,7 +198,7 @@ class Driver:
 
     @contextlib.contextmanager
     def _traced(self, pid: int, root: str, inject: str | None, outcome: Outcome) -> Iterator[None]:
-        """strace is attached on entering, and has let go on leaving."""
+        """strace is attached on entering, and is detached on leaving."""
         if inject is None:
             yield
             return
@@ -219,4 +219,4 @@ class Driver:
             process.wait()
         with open(log, encoding="utf-8", errors="replace") as lines:
             found = [call for call in map(_CALL.match, lines) if call]
-        outcome.calls = [Call(call[1], call[2], call[3], ours=root in call[2]) for call in found]
+        outcome.calls = [Call(call[1], call[2], call[3], in_root=root in call[2]) for call in found]

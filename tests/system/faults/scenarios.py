@@ -1,7 +1,7 @@
-"""What is asked of a share while faults are put into its system calls: one table.
+"""What is asked of a store while faults are put into its system calls: one table.
 
-A new verb is one more `Scenario` in `SCENARIOS`, and nothing else: what lies
-in the share before, the calls, and what each answer promises. Every fault is
+A new operation is one more `Scenario` in `SCENARIOS`, and nothing else: what lies
+in the store before, the calls, and what each answer promises. Every fault is
 then tried at every system call of it.
 """
 
@@ -41,10 +41,10 @@ SMALL = [_CHANCE.randbytes(size) for size in (5000, 1, 12_000, 0, 3000, 800)]
 
 @attrs.frozen
 class Asked:
-    """One call of the share, and what each of its answers promises."""
+    """One call of the store, and what each of its answers promises."""
 
     call: Callable[[LocalStore], Sequence[object]]
-    """Gives or raises what the share does; an exception among the answers is a refusal."""
+    """Gives or raises what the store does; an exception among the answers is a refusal."""
     promises: Sequence[Mapping[str, str]]
     """For each answer, in order: the state of the paths that it speaks of, from then on."""
     in_steps: bool = False
@@ -53,13 +53,13 @@ class Asked:
 
 @attrs.frozen
 class Scenario:
-    """A share that some things are asked of, one after the other."""
+    """A store that some things are asked of, one after the other."""
 
     before: Mapping[str, bytes]
     """The files that are there at first. What lies in `.homeftp` is a version, or a crash's."""
     asked: Sequence[Asked]
     starts: bool = False
-    """Whether faults are put into the start of the share as well."""
+    """Whether faults are put into the start of the store as well."""
 
     @property
     def promises(self) -> list[Mapping[str, str]]:
@@ -73,7 +73,7 @@ class Scenario:
 
     @property
     def has_versions(self) -> bool:
-        """Whether there is something that makes room for what is new."""
+        """Whether there is something that can be removed for new files."""
         return any(name.startswith(VERSIONS) for name in self.before)
 
     @property
@@ -211,7 +211,7 @@ SCENARIOS: dict[str, Scenario] = {
         starts=True,
     ),
 }
-"""By name: the smallest set that reaches every system call of every verb that changes something."""
+"""By name: the smallest set that reaches every system call of every operation that changes something."""
 
 NAMING = ("large new", "together", "together new")
 """Those that are made of other calls where the kernel lacks some: links in place of renames, many fsyncs of one."""

@@ -1,6 +1,6 @@
-"""The systems that a driver can give its share: those of real kernels, and those that make a wrong store of it.
+"""The systems that a driver can give its store: those of real kernels, and those that make a wrong store of it.
 
-Each wrong one is a store that somebody has written in earnest. They are the
+Each wrong one is a plausible mistake. They are the
 controls: what finds nothing wrong with them finds nothing.
 """
 
@@ -84,7 +84,7 @@ class Forgetful(System):
         self._kept: list[tuple[bytes, int]] = []
 
     def link(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """Keep it for as long as somebody looks."""
+        """Keep it for as long as a test reads it."""
         super().link(source, target, **directories)
         self._kept.append((target, os.dup(directories["target_dir"])))
 

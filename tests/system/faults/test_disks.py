@@ -25,14 +25,14 @@ TELLING = re.compile("it needs (.* are free|0 bytes$)")
 
 _LARGE = ("huge", "resume")
 FITTING = [name for name, one in SCENARIOS.items() if name not in _LARGE and not one.starts and not one.has_versions]
-"""The scenarios for which there is room on it, with a share that is open when it is full and nothing that gives way."""
+"""The scenarios for which it has space, with a store that is open when it is full and nothing that gives way."""
 
 WRITING = {name for name in FITTING if SCENARIOS[name].writes}
-"""Those that need more room than there was."""
+"""Those that need more space than there is."""
 
 
 def free(path: str) -> tuple[int, int]:
-    """Bytes and names that there is still room for."""
+    """Bytes and names that are still free."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize, found.f_favail
 
@@ -44,14 +44,14 @@ def taken(path: str) -> tuple[int, int]:
     return sum(sizes.values()), len(sizes)
 
 
-def room(root: str) -> list[int]:
+def capacity(root: str) -> list[int]:
     """What there is for files in all: it shrinks where something that has no name is kept."""
     return [left + own for left, own in zip(free(root), taken(root), strict=True)]
 
 
 @contextlib.contextmanager
 def no_bytes(root: str) -> Iterator[None]:
-    """A disk without room for a byte more."""
+    """A disk without a free byte."""
     filler = os.path.join(root, "filler")
     fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
     try:
@@ -67,7 +67,7 @@ def no_bytes(root: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_names(root: str) -> Iterator[None]:
-    """A disk without room for a file more."""
+    """A disk without a free inode."""
     fillers = []
     try:
         with contextlib.suppress(OSError):
@@ -107,11 +107,11 @@ class DiskTests(FaultCase):
             root = driver.root()
             with memory(root, SMALL_DISK):
                 SCENARIOS[name].lay(root)
-                before = room(root)
+                before = capacity(root)
                 outcome = driver.run(name, root, condition=condition(root))
                 wrong = after_failure(SCENARIOS[name], outcome, root) + after_restart(root)
-                if room(root) != before:
-                    wrong.append(f"there was room for {before}, and now there is for {room(root)}")
+                if capacity(root) != before:
+                    wrong.append(f"free before: {before}, and now: {capacity(root)}")
                 full = [answer.message for answer in outcome.answers.values() if answer.refusal == "NoSpace"]
                 wrong += [message for message in full if not TELLING.search(message)]
                 if not outcome.refusals:
@@ -137,22 +137,22 @@ class DiskTests(FaultCase):
         self.assertEqual(self.check(read_only, "Forbidden"), [])
 
     def test_control(self) -> None:
-        """A file without a name takes its room from the others, and that is noticed."""
+        """A file without a name takes space from the others, and that is noticed."""
         root = self.driver().root()
         with memory(root, SMALL_DISK):
-            before = room(root)
+            before = capacity(root)
             with tempfile.TemporaryFile(dir=root) as file:
                 file.write(b"content")
                 file.flush()
-                self.assertEqual([was - now for was, now in zip(before, room(root), strict=True)], [4096, 1])
-            self.assertEqual(room(root), before)
+                self.assertEqual([was - now for was, now in zip(before, capacity(root), strict=True)], [4096, 1])
+            self.assertEqual(capacity(root), before)
 
 
 class QuotaTests(FaultCase):
     """A quota that the kernel keeps."""
 
     def test_quota(self) -> None:
-        """EDQUOT: 52, though there seems to be room; all of it is given back, and without the quota it is stored."""
+        """EDQUOT: 52, though space seems to be free; all of it is given back, and without the quota it is stored."""
         driver = self.driver()
         root = driver.root()
         top = os.path.dirname(root)
@@ -219,12 +219,12 @@ class MeanwhileTests(StoreCase):
     """A disk that gets full while a large file arrives."""
 
     def test_full_meanwhile(self) -> None:
-        """The write that finds no room is refused with 52; all that was written before is given back."""
+        """The write that finds no space is refused with 52; all that was written before is given back."""
         needs.root()
         with memory(self.root, SMALL_DISK):
             path = self.lay("file", OLD)
             store = self.store()
-            before = room(self.root), os.stat(path).st_ino
+            before = capacity(self.root), os.stat(path).st_ino
             upload = store.upload(put_of("file", LARGE)[0])
             upload.write(LARGE[:300_000])
             with no_bytes(self.root):
@@ -232,7 +232,7 @@ class MeanwhileTests(StoreCase):
                     upload.write(LARGE[300_000:])
                 self.assertEqual(self.left(), [])
             self.assertRegex(caught.exception.message, "it needs 700.0 kB, .* kB are free")
-            self.assertEqual((room(self.root), os.stat(path).st_ino), before)
+            self.assertEqual((capacity(self.root), os.stat(path).st_ino), before)
             self.assertEqual(self.stream(store, "file", LARGE).size, len(LARGE))
             store.close()
 

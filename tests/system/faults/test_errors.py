@@ -1,4 +1,4 @@
-"""C3, C4, C5: each system call of every verb that changes something fails, with each error that a disk can have."""
+"""C3, C4, C5: each system call of every change fails, with each error that a disk can have."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class InjectionCase(FaultCase):
             errors: Sequence[str] = ("EIO",)
             if LONG:
                 errors = tuple(REFUSALS)
-            elif call.ours and system == "kernel" and (number == 1 or last):
+            elif call.in_root and system == "kernel" and (number == 1 or last):
                 errors = likely(call)
             for error in errors:
                 yield Point(scenario, system, call.name, number, f"error={error}")
@@ -146,7 +146,7 @@ class ErrorTests(ErrorCase):
     """Errors, and a disk that lies."""
 
     def test_kernel(self) -> None:
-        """An answer is true, and without one the old content stands; nothing is left, and the next file is taken."""
+        """An answer is true, and without one the old content is kept; nothing is left, and the next file is taken."""
         self.check("", ["kernel"])
 
     def test_walking(self) -> None:

@@ -1,4 +1,4 @@
-"""C2: the process is killed at every system call of every verb that changes something."""
+"""C2: the process is killed at every system call of every operation that changes something."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class KillTests(FaultCase):
     def points(self, scenario: str, system: str) -> list[Point]:
         """A scenario with each name of a call that it makes."""
         calls = self.recorded(scenario, system).calls
-        self.calls[scenario] += sum(call.ours for call in calls)
+        self.calls[scenario] += sum(call.in_root for call in calls)
         return [(scenario, system, name) for name in sorted({call.name for call in calls})]
 
     def check(self, system: str, scenarios: Collection[str]) -> None:
@@ -58,7 +58,7 @@ class KillTests(FaultCase):
             self.assertGreater(self.calls[name], 5, name)
 
     def test_kernel(self) -> None:
-        """Old content or new, whole; what was answered stands; the next start leaves no orphan and changes nothing."""
+        """The old or the new content is complete, acknowledged writes exist, and the next start removes orphans."""
         self.check("kernel", SCENARIOS)
 
     def test_walking(self) -> None:

@@ -25,9 +25,9 @@ TWICE = Scenario(
 MOVE = Scenario({"from": b"old"}, [Asked(lambda _: [], [{"from": ABSENT, "to": OLD}])])
 
 
-def call(name: str, descriptor: int = 3, result: str = "0", *, ours: bool = True) -> Call:
+def call(name: str, descriptor: int = 3, result: str = "0", *, in_root: bool = True) -> Call:
     """A system call on a descriptor."""
-    return Call(name, f"{descriptor}</root/it>", result, ours)
+    return Call(name, f"{descriptor}</root/it>", result, in_root)
 
 
 FAILED = "-1 EIO (Input/output error) (INJECTED)"
@@ -37,7 +37,7 @@ class StateTests(SynchronousTestCase):
     """What may stand after which answers."""
 
     def wrong(self, it: str, *answers: Answer, **more: str) -> list[str]:
-        """What is wrong when `it` stands there after these answers of TWICE; `more` are other paths' states."""
+        """What is wrong when `it` exists there after these answers of TWICE; `more` are other paths' states."""
         return unlawful(TWICE, dict(enumerate(answers)), {"it": it, "kept": file(b"kept"), **more})
 
     def test_unanswered(self) -> None:
@@ -90,7 +90,7 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(doubt(Outcome({0: DOUBT}, calls=[renamed, failed])), [])
         self.assertEqual(len(doubt(Outcome({0: DOUBT}, calls=[failed]))), 1)
         self.assertEqual(len(doubt(Outcome({0: YES}, calls=[renamed, failed]))), 1)
-        beside = call("fdatasync", result=FAILED, ours=False)
+        beside = call("fdatasync", result=FAILED, in_root=False)
         self.assertEqual(doubt(Outcome({0: YES}, calls=[beside])), [])
         self.assertEqual(len(doubt(Outcome({0: NO}, calls=[beside]))), 1)
 
@@ -106,10 +106,10 @@ class FolderTests(StoreCase):
         self.lay("kept", b"kept")
 
     def test_restart(self) -> None:
-        """A start that finds all as it should be; what is left in our own folder, which no start knows, is told of."""
+        """The control: a clean start has no faults, and an unknown file in the metadata directory is reported."""
         self.assertEqual(after_restart(self.root), [])
-        self.lay(".homeftp/draft", b"half")
-        self.assertEqual(after_restart(self.root), ["left behind: draft"])
+        self.lay(".homeftp/orphan", b"half")
+        self.assertEqual(after_restart(self.root), ["left behind: orphan"])
 
     def test_failure(self) -> None:
         """The process lives, answers everything with refusals, takes the next file, and keeps nothing."""
@@ -125,7 +125,7 @@ class FolderTests(StoreCase):
             Outcome({0: NO, 1: NO}, YES),
         ):
             self.assertEqual(len(after_failure(TWICE, outcome, self.root)), 1, outcome)
-        self.lay(".homeftp/incoming/draft", b"half")
-        self.assertEqual(after_failure(TWICE, Outcome(answers, YES), self.root), ["left behind: draft"])
+        self.lay(".homeftp/incoming/orphan", b"half")
+        self.assertEqual(after_failure(TWICE, Outcome(answers, YES), self.root), ["left behind: orphan"])
         os.unlink(self.path(AFTERWARDS))
         self.assertEqual(len(after_failure(TWICE, Outcome(answers, YES), self.root)), 2)

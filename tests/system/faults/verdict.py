@@ -14,22 +14,22 @@ from tests.system.faults.driver import AFTERWARDS, AFTERWARDS_CONTENT
 from tests.system.faults.driving import Answer, Call, Outcome
 from tests.system.faults.scenarios import ABSENT, DIRECTORY, VERSIONS, Scenario, file
 
-OURS = ".homeftp"
+METADATA = ".homeftp"
 KEPT = frozenset({"lock", "incoming", "versions", "partial"})
-"""What of our own folder may stay; all but the first are for files."""
+"""What of the metadata directory may stay; all but the first are for files."""
 
 NAMING = frozenset("rename renameat renameat2 linkat unlink unlinkat mkdirat rmdir".split())
-"""Calls after which a disk's failure can leave it in doubt what stands."""
+"""Calls after which a disk's failure can leave it in doubt what exists."""
 
 SYNCING = frozenset("fsync fdatasync syncfs".split())
 
 
 def tree(root: str) -> dict[str, str]:
-    """The state of every path in a root, but for our own folder."""
+    """The state of every path in a root, but for the metadata directory."""
     found = {}
     for directory, folders, names in os.walk(root):
-        if directory == root and OURS in folders:
-            folders.remove(OURS)
+        if directory == root and METADATA in folders:
+            folders.remove(METADATA)
         for name in folders:
             found[os.path.relpath(os.path.join(directory, name), root)] = DIRECTORY
         for name in names:
@@ -54,7 +54,7 @@ def lawful(scenario: Scenario, answers: Mapping[int, Answer]) -> dict[str, set[s
     """
     states: dict[str, set[str]] = {}
     for name, content in scenario.before.items():
-        if not name.startswith(f"{OURS}/"):
+        if not name.startswith(f"{METADATA}/"):
             states[name] = {file(content)}
             states.update((above, {DIRECTORY}) for above in _above(name))
     in_steps = scenario.in_steps
@@ -71,7 +71,7 @@ def lawful(scenario: Scenario, answers: Mapping[int, Answer]) -> dict[str, set[s
 
 
 def unlawful(scenario: Scenario, answers: Mapping[int, Answer], found: Mapping[str, str]) -> list[str]:
-    """What stands and must not, and what does not and must."""
+    """What exists and must not, and what does not and must."""
     allowed = lawful(scenario, answers)
     return [
         f"{name} is {found.get(name, ABSENT)}, not {' or '.join(sorted(allowed.get(name, {ABSENT})))}"
@@ -86,19 +86,19 @@ def lost(scenario: Scenario, root: str) -> list[str]:
     return [
         f"lost: the content of {name}"
         for name, content in scenario.before.items()
-        if file(content) not in held and (name.startswith(VERSIONS) or not name.startswith(f"{OURS}/"))
+        if file(content) not in held and (name.startswith(VERSIONS) or not name.startswith(f"{METADATA}/"))
     ]
 
 
 def litter(root: str) -> list[str]:
-    """What is left in our own folder and must not be."""
-    ours = os.path.join(root, OURS)
-    found = [name for name in os.listdir(ours) if name not in KEPT]
-    return [f"left behind: {name}" for name in [*found, *os.listdir(os.path.join(ours, "incoming"))]]
+    """What is left in the metadata directory and must not be."""
+    folder = os.path.join(root, METADATA)
+    found = [name for name in os.listdir(folder) if name not in KEPT]
+    return [f"left behind: {name}" for name in [*found, *os.listdir(os.path.join(folder, "incoming"))]]
 
 
 def after_restart(root: str) -> list[str]:
-    """What is wrong with a share that is opened again: it starts, clean, with the same files, and takes new ones."""
+    """What is wrong with a store that is opened again: it starts, clean, with the same files, and takes new ones."""
     before = tree(root)
     index = HashCache(os.path.join(os.path.dirname(root), "index.sqlite"))
     try:
@@ -143,17 +143,17 @@ def doubt(outcome: Outcome) -> list[str]:
     if hit is None:
         return []
     refused = [answer for answer in outcome.answers.values() if answer.refusal]
-    if not hit.ours:
-        return [f"refused for what is not in the share: {answer.message}" for answer in refused]
+    if not hit.in_root:
+        return [f"refused for what is not in the store: {answer.message}" for answer in refused]
     named = any(call.name in NAMING and not call.failed for call in outcome.calls[: outcome.calls.index(hit)])
     found = [f"in doubt of what? {answer.message}" for answer in refused if "in doubt" in answer.message and not named]
     if hit.name in SYNCING and not refused:
         found.append("answered as if the sync had not failed")
-    return found + synced_again([call for call in outcome.calls if call.ours])
+    return found + synced_again([call for call in outcome.calls if call.in_root])
 
 
 def _was_full(outcome: Outcome) -> bool:
-    """Whether there was no room: then versions make some."""
+    """Whether the disk was full: then versions are removed."""
     return outcome.refusals == {"NoSpace"} or re.search("ENOSPC|EDQUOT", str(outcome.hit)) is not None
 
 
@@ -161,16 +161,16 @@ def after_failure(scenario: Scenario, outcome: Outcome, root: str) -> list[str]:
     """What is wrong in the same process, after some call has failed and one more file was put."""
     if outcome.status or outcome.afterwards is None:
         return [f"the process ended with status {outcome.status}"]
-    stands = tree(root)
+    found_tree = tree(root)
     if scenario.starts and outcome.afterwards.refusal == "Forbidden":  # read-only until it is started again
-        return unlawful(scenario, outcome.answers, stands)
-    found = [] if stands.pop(AFTERWARDS, ABSENT) == file(AFTERWARDS_CONTENT) else ["the next file is not there"]
+        return unlawful(scenario, outcome.answers, found_tree)
+    found = [] if found_tree.pop(AFTERWARDS, ABSENT) == file(AFTERWARDS_CONTENT) else ["the next file is not there"]
     if outcome.afterwards.refusal:
         found.append(f"the next file was refused: {outcome.afterwards.message}")
     if len(outcome.answers) < len(scenario.promises):
         found.append("not everything was answered")
     found += [answer.message for answer in outcome.answers.values() if answer.refusal.startswith("not a refusal")]
-    found += unlawful(scenario, outcome.answers, stands)
+    found += unlawful(scenario, outcome.answers, found_tree)
     name = outcome.hit.name if outcome.hit else ""
     if not name.startswith("unlink"):
         found += litter(root)

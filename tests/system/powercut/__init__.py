@@ -10,6 +10,6 @@ that came before the last flush, and of what came since then whatever it likes,
 in part and in any order. recovery.py mounts such a disk as the next start
 of the computer would, and verdict.py says what is not as it was promised.
 
-stores.py has the share, and wrong ones, which the verdict must notice. All
+stores.py has the store, and wrong ones, which the verdict must notice. All
 comes together in power.py; `python -m tests.system.powercut --help` runs it by hand.
 """

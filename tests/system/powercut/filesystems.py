@@ -108,7 +108,7 @@ FILE_SYSTEMS = {
 
 
 def _unmount(image: str, point: str) -> None:
-    """Unmount it, and wait until its loop device has let go of it.
+    """Unmount it, and wait until its loop device has released it.
 
     Where another program has the device open at that moment (blkid, losetup),
     it stays a while; the next mount of the same file would take it up again,

@@ -41,7 +41,7 @@ class History:
         """Each path's versions, in order."""
         self.directories: dict[str, Version] = {}
         self.uploads: list[tuple[int, str, bytes]] = []
-        """Large files that can be gone on with, each with the log's length when it began."""
+        """Large files that can be resumed, each with the log's length when it began."""
         self.refusals: list[str] = []
         """Answers that say that something was not stored."""
         self._length = length

@@ -12,7 +12,7 @@ _HEADER = struct.Struct("=QQ")
 
 
 def entry(offset: int, data: bytes) -> bytes:
-    """One event, as it stands in the log."""
+    """One event, as it exists in the log."""
     return _HEADER.pack(offset, len(data)) + data
 
 

@@ -38,7 +38,7 @@ def recording(system: FileSystem, image: str, folder: str) -> Iterator[Recording
 
 @contextlib.contextmanager
 def _disk(image: str, log: str, point: str) -> Iterator[None]:
-    """The process behind the disk. It is killed when ours dies; and Ctrl-C is not for it, what uses it comes first."""
+    """The process behind the disk. It is killed when this process ends, and ignores Ctrl-C."""
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.system.powercut.disk", image, log, point],
         stdin=subprocess.DEVNULL,

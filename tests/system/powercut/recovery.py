@@ -1,4 +1,4 @@
-"""The computer starts again after a power cut: its disk is mounted, the share is started, and both are judged."""
+"""The computer starts again after a power cut: its disk is mounted, the store is started, and both are judged."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.system.powercut.history import History
 from tests.system.powercut.verdict import Crashed, Promise, resumed, swept
 
 ROOT = "share"
-"""The share's folder in the file system."""
+"""The store's folder in the file system."""
 
 
 class Recovery:
-    """Starts disks with this file system; `folder` is for the mount point and for the share's index."""
+    """Starts disks with this file system; `folder` is for the mount point and for the store's index."""
 
     def __init__(self, system: FileSystem, folder: str, history: History, promises: Sequence[Promise]) -> None:
         self._system = system
@@ -50,9 +50,9 @@ class Recovery:
                 store = opened.enter_context(contextlib.closing(LocalStore(crashed.root, index)))
                 for promise in (swept, *self._promises):
                     again = (fault for fault in promise(crashed) if fault not in found)
-                    yield from (f"{fault}, after a start of the share" for fault in again)
+                    yield from (f"{fault}, after a start of the store" for fault in again)
                 yield from resumed(crashed, store)
         except (OSError, Refusal, OperatorError) as error:
-            yield f"the share does not start, or does not go on: {error}"
+            yield f"the store does not start, or refuses new files: {error}"
         finally:
             os.unlink(self._index)

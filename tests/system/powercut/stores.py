@@ -59,10 +59,10 @@ class NoDirectorySync(Restless):
 
 
 class InPlace(Restless):
-    """Wrong: the file that stands is overwritten piece by piece; and then it is made durable."""
+    """Wrong: the file that exists is overwritten piece by piece; and then it is made durable."""
 
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """Copy the draft over the target."""
+        """Copy the temp file over the target."""
         source_dir, target_dir = directories["source_dir"], directories["target_dir"]
         temp_file = os.open(source, os.O_RDONLY, dir_fd=source_dir)
         standing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
@@ -80,7 +80,7 @@ class RestlessForgetful(Forgetful, Restless):
 
 
 class SharedName(TempFiles):
-    """Wrong: all drafts have the same name."""
+    """Wrong: all temp files have the same name."""
 
     def __init__(self, right: TempFiles) -> None:
         self._right = right

@@ -1,7 +1,7 @@
-"""What is not as it was promised in a share that a power cut has been through.
+"""What is not as it was promised in a store that a power cut has been through.
 
 A promise is a function from what there is to the faults that it finds. Here
-are those that hold for every share; a store may make more (stores.py).
+are those that hold for every store; a store may make more (stores.py).
 
 Without a journal a file system writes the two directories of a rename one
 after the other, in any order, and between them the file can have no name. So
@@ -28,10 +28,10 @@ from tests.system.powercut.history import History, Version
 
 @attrs.frozen
 class Crashed:
-    """A share whose disk has lost its power, mounted again."""
+    """A store whose disk has lost its power, mounted again."""
 
     root: str
-    """The share's folder."""
+    """The store's folder."""
     history: History
     """What was put into it."""
     position: int
@@ -91,7 +91,7 @@ def directories(crashed: Crashed) -> Iterator[str]:
 
 
 def nothing_else(crashed: Crashed) -> Iterator[str]:
-    """What nobody asked for is not there, outside of the share's own folder."""
+    """What nobody asked for is not there, outside of the store's own folder."""
     files, folders = crashed.history.issued_by(crashed.position)
     for folder, there, names in os.walk(crashed.root):
         if folder == crashed.root and RESERVED in there:
@@ -103,7 +103,7 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
 
 
 def resumed(crashed: Crashed, store: LocalStore) -> Iterator[str]:
-    """What the share has of an upload that was cut off is the beginning of it, and goes on to be all of it.
+    """What the store has of an upload that was cut off is the beginning of it, and can be resumed to all of it.
 
     To be asked last: it puts files.
     """
@@ -127,13 +127,13 @@ def resumed(crashed: Crashed, store: LocalStore) -> Iterator[str]:
 
 
 def swept(crashed: Crashed) -> Iterator[str]:
-    """After a start of the share nothing is left of what was under way."""
+    """After a start of the store nothing is left of what was under way."""
     for name in sorted(os.listdir(os.path.join(crashed.root, RESERVED, "incoming"))):
         yield f"{RESERVED}/incoming/{name}: was left"
 
 
 PROMISES: tuple[Promise, ...] = (contents, kept, directories, nothing_else)
-"""What holds as soon as the disk is mounted, and still when the share has been started."""
+"""What holds as soon as the disk is mounted, and still when the store has been started."""
 
 
 def _read(path: str) -> bytes | None:

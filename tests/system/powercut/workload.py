@@ -20,7 +20,7 @@ _PATHS = ("a", "b", "c", "near/a", "near/b", "far/away/a", "far/away/b", "far/of
 
 _SMALL = (0, 8, 300, 4096, 5000, 20000)
 _LARGE = (150_000, 150_000, 300_000, MIB + 150_000)
-"""The last one can be gone on with where it was cut off."""
+"""The last one can be resumed where it was cut off."""
 _PIECE = 40_000
 
 
@@ -28,20 +28,20 @@ class Workload:
     """Lets `store` change files as `chance` has it, and tells `history`.
 
     Several can work at once, in threads: each has files of its own `name`,
-    but all use, and make, the same directories. `settle` makes the file system
+    but all use, and make, the same directories. `sync` makes the file system
     write all that it has in memory, as another program's sync would, or time.
     It is done in the middle of large files.
     """
 
     def __init__(
-        self, name: str, store: LocalStore, history: History, chance: random.Random, settle: Callable[[], None]
+        self, name: str, store: LocalStore, history: History, chance: random.Random, sync: Callable[[], None]
     ) -> None:
         self._paths = [f"{path}{name}" for path in _PATHS]
         self._name = name
         self._store = store
         self._history = history
         self._chance = chance
-        self._settle = settle
+        self._sync = sync
         self._new = 0
         self._large: dict[str, Iterator[None]] = {}
         self._standing: dict[str, bytes] = {}
@@ -59,7 +59,7 @@ class Workload:
             except Refusal as refusal:
                 self._history.refuse(step.__name__, refusal)
             if self._chance.random() < 0.2:
-                self._settle()
+                self._sync()
         while self._large:
             self._go_on()
 
@@ -99,7 +99,7 @@ class Workload:
             del self._large[path]
 
     def _slowly(self, path: str) -> Iterator[None]:
-        """It, piece by piece; some are given up when all of it is there, and what can be is gone on with."""
+        """It, piece by piece; some are given up when all of it is there, and resumable ones are resumed."""
         put, content = self._put(path, self._chance.choice(_LARGE))
         self._history.upload(path, content)
         upload = self._store.upload(put)
@@ -107,7 +107,7 @@ class Workload:
             for start in range(0, len(content), _PIECE):
                 upload.write(content[start : start + _PIECE])
                 if self._chance.random() < 0.3:
-                    self._settle()
+                    self._sync()
                 yield
                 if start + _PIECE > MIB and self._chance.random() < 0.5:
                     upload.suspend()

@@ -26,15 +26,15 @@ from tests.support.needs import LONG
 from tests.support.processes import WITHIN, environment
 from tests.support.racing import (
     MARK,
+    OPERATIONS,
     POSITIONS,
     READING,
-    VERBS,
     WRITING,
     Kernel,
     Naive,
+    Operation,
     PartByPart,
     Position,
-    Verb,
     create_by_path,
     lay,
     read_by_path,
@@ -54,7 +54,7 @@ SWITCH_SECONDS = 1e-5
 """Seconds after which a thread yields: those that call the kernel often would rarely get a turn."""
 
 UNMOVED = {
-    *((verb, "leaf") for verb in ("list_tree", "make_directory", "remove", "move")),
+    *((operation, "leaf") for operation in ("list_tree", "make_directory", "remove", "move")),
     *(("list_versions", handle) for handle in POSITIONS),
 }
 """Operations that do not notice a link in a directory that they use."""
@@ -63,9 +63,11 @@ UNMOVED = {
 class Race:
     """One thread for each operation, all against one swapper."""
 
-    def __init__(self, store: LocalStore, verbs: Mapping[str, Verb], positions: Mapping[str, Position]) -> None:
+    def __init__(
+        self, store: LocalStore, operations: Mapping[str, Operation], positions: Mapping[str, Position]
+    ) -> None:
         self._store = store
-        self._verbs = verbs
+        self._verbs = operations
         self._positions = positions
         self._over = Event()
         self.count: Counter[tuple[str, str, str]] = Counter()
@@ -85,7 +87,7 @@ class Race:
             sys.setswitchinterval(interval)
 
     def _run(self, enough: Callable[[], bool]) -> None:
-        threads = [Thread(target=self._hammer, args=(name, verb)) for name, verb in self._verbs.items()]
+        threads = [Thread(target=self._hammer, args=(name, operation)) for name, operation in self._verbs.items()]
         for thread in threads:
             thread.start()
         end = monotonic() + SECONDS
@@ -95,11 +97,11 @@ class Race:
         for thread in threads:
             thread.join()
 
-    def _hammer(self, name: str, verb: Verb) -> None:
+    def _hammer(self, name: str, operation: Operation) -> None:
         while not self._over.is_set():
             for handle, position in self._positions.items():
                 try:
-                    became = self._attempt(verb, position)
+                    became = self._attempt(operation, position)
                 except Exception as error:  # noqa: BLE001 - any other is what this looks for
                     self.broken.append(error)
                     return
@@ -107,9 +109,9 @@ class Race:
                 if became == "escaped":
                     self.escaped.add((name, handle))
 
-    def _attempt(self, verb: Verb, position: Position) -> str:
+    def _attempt(self, operation: Operation, position: Position) -> str:
         try:
-            seen = repr(list(verb(self._store, position)))
+            seen = repr(list(operation(self._store, position)))
         except WrongKind:
             return "a link"
         except Refusal:
@@ -117,19 +119,19 @@ class Race:
         return "escaped" if MARK in seen else "inside"
 
 
-def _seldom(counts: Counter[tuple[str, str, str]], verbs: Iterable[str]) -> list[tuple[str, str, str]]:
+def _seldom(counts: Counter[tuple[str, str, str]], operations: Iterable[str]) -> list[tuple[str, str, str]]:
     """The states that were not met often."""
-    wanted = [(verb, handle, "inside") for verb, handle in product(verbs, POSITIONS)]
+    wanted = [(operation, handle, "inside") for operation, handle in product(operations, POSITIONS)]
     wanted += [
-        (verb, handle, "a link")
-        for verb, (handle, position) in product(verbs, POSITIONS.items())
-        if position.seen and (verb, handle) not in UNMOVED
+        (operation, handle, "a link")
+        for operation, (handle, position) in product(operations, POSITIONS.items())
+        if position.seen and (operation, handle) not in UNMOVED
     ]
     return [state for state in wanted if counts[state] <= OFTEN]
 
 
-def _often_enough(verbs: Iterable[str]) -> Callable[[Race], bool]:
-    return lambda race: not LONG and not _seldom(race.count, verbs)
+def _often_enough(operations: Iterable[str]) -> Callable[[Race], bool]:
+    return lambda race: not LONG and not _seldom(race.count, operations)
 
 
 class SwapCase(SynchronousTestCase):
@@ -155,13 +157,13 @@ class SwapCase(SynchronousTestCase):
     def race(
         self,
         system: System,
-        verbs: Mapping[str, Verb],
+        operations: Mapping[str, Operation],
         positions: Mapping[str, Position] = POSITIONS,
         enough: Callable[[Race], bool] = lambda _: False,
     ) -> Race:
         """Run the race; when this returns the swapper has ended and everything is in its place."""
         store = LocalStore(self.root, self.index, system=system, retention=FEW_VERSIONS)
-        race = Race(store, verbs, positions)
+        race = Race(store, operations, positions)
         names = [position.swapped for position in positions.values()]
         spare = tempfile.mkdtemp(dir=self.base)
         command = [sys.executable, "-m", "tests.support.swapper", self.root, spare, self.outside, *names]
@@ -186,17 +188,19 @@ class RaceTests(SwapCase):
     def check(self, system: System) -> None:
         """All operations, some at the same time."""
         counts: Counter[tuple[str, str, str]] = Counter()
-        for verbs in [{name: verb} for name, verb in VERBS.items()] if LONG else [READING, WRITING]:
+        for operations in [{name: operation} for name, operation in OPERATIONS.items()] if LONG else [READING, WRITING]:
             self.lay()
-            race = self.race(system, verbs, enough=_often_enough(verbs))
+            race = self.race(system, operations, enough=_often_enough(operations))
             self.assertEqual(race.escaped, set())
             self.check_places()
             counts += race.count
         self.assertGreater(self.swaps, 1000)
-        self.assertEqual(_seldom(counts, VERBS), [])
+        self.assertEqual(_seldom(counts, OPERATIONS), [])
         hidden = [handle for handle, position in POSITIONS.items() if not position.seen]
-        for verb, handle in product(VERBS, hidden):
-            self.assertEqual((counts[verb, handle, "a link"], counts[verb, handle, "refused"]), (0, 0), (verb, handle))
+        for operation, handle in product(OPERATIONS, hidden):
+            self.assertEqual(
+                (counts[operation, handle, "a link"], counts[operation, handle, "refused"]), (0, 0), (operation, handle)
+            )
 
     def check_places(self) -> None:
         """Nothing outside was changed, and nothing is left behind inside."""
@@ -236,14 +240,16 @@ class ControlTests(SwapCase):
         """Checking a directory's path before its use lets files be read, listed and written outside."""
         for handle in ("root's child", "parent", "root"):
             position = {handle: POSITIONS[handle]}
-            reading = {verb: VERBS[verb] for verb in ("read", "list_tree")}
+            reading = {operation: OPERATIONS[operation] for operation in ("read", "list_tree")}
             race = self.race(Naive(self.root), reading, position, lambda race: len(race.escaped) == 2)
             self.assertEqual(race.escaped, {("read", handle), ("list_tree", handle)})
         self.assertEqual(snapshot(self.outside), self.before)
         # The store looks again before it gives a name, which hides most of it; here the first look is what counts.
         self.patch(Namespace, "check_directory", lambda *_: None)
         for handle in ("root's child", "parent", "root"):
-            self.race(Naive(self.root), {"write_many": VERBS["write_many"]}, {handle: POSITIONS[handle]}, self.harmed)
+            self.race(
+                Naive(self.root), {"write_many": OPERATIONS["write_many"]}, {handle: POSITIONS[handle]}, self.harmed
+            )
             self.assertTrue(self.harmed(), handle)
             for path in self.made():
                 os.unlink(path)

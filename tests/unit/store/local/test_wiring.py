@@ -24,7 +24,7 @@ def raised(result: object) -> None:
         raise result
 
 
-def verbs(store: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
+def operations(store: LocalStore) -> dict[str, Callable[[Endpoint], None]]:
     """Every operation on an endpoint."""
 
     def put(endpoint: Endpoint) -> WriteRequest:
@@ -80,11 +80,11 @@ class StoreTests(StoreCase):
         before = snapshot(self.outside)
         for kind in KINDS:
             store = self.store(kind())
-            for verb, call in verbs(store).items():
+            for operation, call in operations(store).items():
                 for name in endpoints:
                     with self.assertRaises(Refusal) as caught:
                         call(parse(name))
-                    self.assertIn(type(caught.exception), (WrongKind, NotFound), (kind, verb, name))
+                    self.assertIn(type(caught.exception), (WrongKind, NotFound), (kind, operation, name))
             store.close()
         self.assertEqual(snapshot(self.outside), before)
         self.assertEqual(self.links(), links)
@@ -103,7 +103,7 @@ class StoreTests(StoreCase):
         """The control: the same operations succeed with a directory in place of the link."""
         self.lay("child/secret.txt", b"nobody may touch this")
         store = self.store()
-        done = [verb for verb, call in verbs(store).items() if self.works(call, "child/secret.txt")]
+        done = [operation for operation, call in operations(store).items() if self.works(call, "child/secret.txt")]
         self.assertEqual(done, ["stat", "open", "open_many", "write_many", "upload"])
 
     def works(self, call: Callable[[Endpoint], None], name: str) -> bool:
@@ -119,8 +119,8 @@ class StoreTests(StoreCase):
         os.mkfifo(self.path("fifo"))
         for kind in KINDS:
             store = self.store(kind())
-            for verb, call in verbs(store).items():
-                with self.assertRaises(WrongKind, msg=verb):
+            for operation, call in operations(store).items():
+                with self.assertRaises(WrongKind, msg=operation):
                     call(parse("fifo"))
             store.close()
 
