@@ -104,7 +104,7 @@ class BackupTests(SynchronousTestCase):
                 wrong()
 
     def test_damaged(self) -> None:
-        """What is no backup, or not whole, or holds something else, is refused, and leaves no state."""
+        """A file that is not a backup, or is incomplete, or has other members, is refused; no state folder appears."""
         backup_state(self.folder, self.path)
         self.good = self.path + ".good"
         shutil.copy(self.path, self.good)

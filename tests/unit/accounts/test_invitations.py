@@ -67,7 +67,7 @@ class InvitationTests(SynchronousTestCase):
         self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
         self.assertEqual(Devices(self.state).all(), [])
 
-    def test_burnt(self) -> None:
+    def test_cancelled(self) -> None:
         """The third wrong try burns it; after that even the right device stays out."""
         self.assertEqual([self.invitations.reserve(self.code) for _ in range(TRIES + 1)], [True, True, True, False])
         self.assertEqual(

@@ -43,8 +43,8 @@ class RealmTests(SynchronousTestCase):
     def test_portal(self) -> None:
         """Any checker for names and passwords leads through the portal to an account; no other credentials do."""
         checker = InMemoryUsernamePasswordDatabaseDontUse(anna=b"correct horse")
-        door = portal(lambda: SHARE, [checker], InlineWorkers())
-        login = door.login(UsernamePassword(b"anna", b"correct horse"), None, IAccount)
+        made = portal(lambda: SHARE, [checker], InlineWorkers())
+        login = made.login(UsernamePassword(b"anna", b"correct horse"), None, IAccount)
         self.assertEqual(self.successResultOf(login)[1], Account("anna", SHARE))
-        self.failureResultOf(door.login(UsernamePassword(b"anna", b"x"), None, IAccount), UnauthorizedLogin)
-        self.failureResultOf(door.login(Anonymous(), None, IAccount), UnhandledCredentials)
+        self.failureResultOf(made.login(UsernamePassword(b"anna", b"x"), None, IAccount), UnauthorizedLogin)
+        self.failureResultOf(made.login(Anonymous(), None, IAccount), UnhandledCredentials)

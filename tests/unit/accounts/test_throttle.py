@@ -1,4 +1,4 @@
-"""Guessing: so often from one address, and no more; whoever is somewhere else is not held up."""
+"""Guesses: limited from one address, without effect on others."""
 
 from __future__ import annotations
 

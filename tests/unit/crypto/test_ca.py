@@ -250,6 +250,6 @@ class FingerprintTests(IdentityCase):
             self.assertEqual(normalise_fingerprint(text), f"SHA256:{digits}")
 
     def test_none(self) -> None:
-        """What is no fingerprint is said so in one line."""
+        """Any other text is refused in one line."""
         for text in ("", "SHA256:", "ab" * 31, "ab" * 33, "SHA256:" + "g" * 64, "SHA1:" + "a" * 64, "٣" * 64):
             self.assertNotIn("\n", str(self.assertRaises(OperatorError, normalise_fingerprint, text)))

@@ -67,7 +67,7 @@ class PrivateTests(SynchronousTestCase):
         self.assertEqual(read_private(self.file), b"x")
 
     def test_loose_folder(self) -> None:
-        """So is a folder that others may look into."""
+        """So is a folder that others may read."""
         os.chmod(self.folder, 0o755)
         error = self.assertRaises(OperatorError, private_folder, self.folder)
         self.assertIn(f"chmod 700 {self.folder}", str(error))

@@ -63,7 +63,7 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertNotIn("homeftp invite", text)
 
     def test_others(self) -> None:
-        """Where others check who comes in it says that."""
+        """Where `--auth` replaces the accounts it says so."""
         self.assertIn("--auth", self.lines(accounts=None))
 
     def test_filetypes(self) -> None:

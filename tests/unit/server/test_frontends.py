@@ -83,7 +83,7 @@ class FrontEndTests(TestCase):
         self.assertLess(len(lines), 60)
 
     async def test_serves(self) -> None:
-        """Login, list and get; wrong passwords and strangers are refused, and the audit log names the front end."""
+        """Login, list, get; wrong passwords and early commands are refused; the audit log names the front end."""
         self.make()
         client = await self.connect()
         self.assertEqual(await client.ask("LIST notes"), b"31 log in first")

@@ -18,7 +18,7 @@ from homeftp.wire.codec import decode_response
 from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection, Server
 from tests.unit.server.json.test_protocol import LaterWorkers
-from tests.unit.server.test_access import LARGE, AccessCase
+from tests.unit.server.json.test_rights import LARGE, AccessCase
 
 
 def log(server: Server) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ class ChangeTests(AccessCase):
         said = [(line["event"], line["status"]) for line in log(self.server)]
         self.assertEqual(said, [("login", 0), ("change", 0), ("refused", 41)])
 
-    def test_strangers(self) -> None:
+    def test_unauthenticated(self) -> None:
         """Who has not logged in changes nothing, and leaves no line: they could fill the log."""
         connection = Connection(self.server, login=False)
         self.assertEqual(connection.ask("PUSH", {"rel_endpoint": "a"}).status, Status.LOGIN_REQUIRED)
@@ -150,11 +150,11 @@ class ChangeTests(AccessCase):
             self.assertEqual(answer.status, Status.INTERNAL)
             self.assertIn("audit log cannot be written (No space left on device)", answer.message)
             self.assertEqual(self.ask(ann, "PUSH", b"", rel_endpoint="../x").status, Status.BAD_ENDPOINT)
-            stranger = Connection(self.server, login=False)
+            unauthenticated = Connection(self.server, login=False)
             for password, status in (("wrong", Status.INTERNAL), (PASSWORD, Status.INTERNAL)):
-                answer = stranger.ask("LOGIN", {"username": "ann", "password": password})
+                answer = unauthenticated.ask("LOGIN", {"username": "ann", "password": password})
                 self.assertEqual(answer.status, status)
-            self.assertIsNone(stranger.protocol.session.login)
+            self.assertIsNone(unauthenticated.protocol.session.login)
         self.flushLoggedErrors(OSError)
         self.assertEqual(self.ask(ann, "PUSH", b"newer", rel_endpoint="new").status, Status.OK)
         self.assertEqual([line["size"] for line in self.lines()], [3, 5])

@@ -66,7 +66,7 @@ class ThrottleTests(PairCase):
             for number in range(1000)
         ]
         self.assertEqual(statuses, [Status.LOGIN_FAILED] * 20 + [Status.BUSY] * 980)
-        self.assertEqual(self.stranger().ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.BUSY)
+        self.assertEqual(self.connect().ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.BUSY)
 
 
 class RecordTests(PairCase):
@@ -106,16 +106,16 @@ class RecordTests(PairCase):
         self.try_code(self.code)
         self.ask({"request": REQUEST, "device": "laptop"})
         (id,) = [device.id for device in Devices(self.invitations.state).all()]
-        device = self.stranger()
+        device = self.connect()
         self.successResultOf(self.identify(device, id))
         self.assertEqual(self.last(), {"event": "login", **self.who("ann", "ann-laptop", None, 0)})
         self.assertEqual(device.ask("RENEW", {"request": REQUEST}).status, Status.OK)
         self.assertEqual(self.last(), {"event": "renewal", **self.who("ann", "ann-laptop", "RENEW", 0)})
-        self.successResultOf(self.identify(self.stranger(), "f" * 32))
+        self.successResultOf(self.identify(self.connect(), "f" * 32))
         self.assertEqual(self.last(), {"event": "login", **self.who(None, None, None, 32), "certificate": "f" * 32})
         before = len(replay.lines(self.server.folder))
         for _ in range(REFUSALS + 20):
-            self.successResultOf(self.identify(self.stranger(), "f" * 32))
+            self.successResultOf(self.identify(self.connect(), "f" * 32))
         self.assertEqual(len(replay.lines(self.server.folder)) - before, REFUSALS)
 
     def test_pairing_unwritable(self) -> None:
@@ -132,7 +132,7 @@ class RecordTests(PairCase):
         self.try_code(self.code)
         self.ask({"request": REQUEST, "device": "laptop"})
         (id,) = [device.id for device in Devices(self.invitations.state).all()]
-        device = self.stranger()
+        device = self.connect()
         with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
             self.successResultOf(self.identify(device, id))
         answer = device.ask("PUSH", {"rel_endpoint": "a"})

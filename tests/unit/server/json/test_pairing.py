@@ -31,7 +31,7 @@ class PairCase(SynchronousTestCase):
         self.addCleanup(self.server.close)
         self.invitations: Invitations = self.server.services.pairings.invitations
         self.code = self.invitations.make("ann", 600).code
-        self.connection = self.stranger()
+        self.connection = self.connect()
         self.said: list[str] = []
 
         @provider(ILogObserver)
@@ -41,7 +41,7 @@ class PairCase(SynchronousTestCase):
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
 
-    def stranger(self) -> Connection:
+    def connect(self) -> Connection:
         return Connection(self.server, login=False)
 
     def begin(self, code: Code, secret: bytes = SESSION_SECRET, connection: Connection | None = None) -> Proofs:
@@ -93,28 +93,28 @@ class PairTests(PairCase):
         self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
         self.assertEqual(self.try_code(self.code).status, Status.OK)
 
-    def test_burnt(self) -> None:
+    def test_cancelled(self) -> None:
         """The third wrong try burns the code, over however many connections; the owner's log says so."""
         for _ in range(3):
-            wrong = self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.stranger())
+            wrong = self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.connect())
         self.assertEqual(self.invitation_state(), InvitationState.CANCELLED)
-        answer = self.try_code(self.code, connection=self.stranger())
+        answer = self.try_code(self.code, connection=self.connect())
         self.assertEqual((answer.status, answer.message), (wrong.status, wrong.message))
         self.assertEqual(len([event for event in self.said if "was cancelled after three" in event]), 1)
         self.assertFalse(any(self.code.words in event for event in self.said))
 
-    def test_burnt_between(self) -> None:
-        """A code that is burnt while a device is being let in lets it in no more."""
+    def test_cancelled_between(self) -> None:
+        """A code that is cancelled between two steps of a pairing admits no device."""
         self.assertEqual(self.try_code(self.code).status, Status.OK)
         for _ in range(3):
-            self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.stranger())
+            self.try_code(Code(self.code.number, "acorn-acorn"), connection=self.connect())
         answer = self.ask({"request": REQUEST, "device": "laptop"})
         self.assertEqual((answer.status, self.devices()), (Status.LOGIN_FAILED, []))
 
     def test_unknown_number(self) -> None:
         """A number that there is not is answered as a wrong code is."""
         wrong = self.try_code(Code(self.code.number, "acorn-acorn"))
-        unknown = self.try_code(Code(self.code.number + 1, "acorn-acorn"), connection=self.stranger())
+        unknown = self.try_code(Code(self.code.number + 1, "acorn-acorn"), connection=self.connect())
         self.assertEqual((unknown.status, unknown.message, unknown.body), (wrong.status, wrong.message, wrong.body))
 
     def test_three_for_a_connection(self) -> None:
@@ -152,7 +152,7 @@ class PairTests(PairCase):
         self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.OK)
 
     def test_logged_in(self) -> None:
-        """Whoever has logged in with a password cannot pair over that connection."""
+        """A connection that is logged in cannot pair."""
         answer = self.ask({"proof": "00" * 32}, Connection(self.server))
         self.assertEqual(answer.status, Status.BAD_REQUEST)
 
@@ -190,7 +190,7 @@ class ThrottleTests(PairCase):
         self.assertEqual(answer.status, Status.BUSY)
         self.assertIn("try again in 10 minutes", answer.message)
         self.server.clock.advance(601)
-        self.assertEqual(self.try_code(self.code, connection=self.stranger()).status, Status.OK)
+        self.assertEqual(self.try_code(self.code, connection=self.connect()).status, Status.OK)
 
     def test_begun(self) -> None:
         """What is begun and not tried is no guess; but it costs the server something, and has a bound of its own."""

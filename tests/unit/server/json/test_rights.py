@@ -1,4 +1,4 @@
-"""What an account may not see is to it as what is not there, by every request; and it does what its rights say."""
+"""An account's home and rights, by every request: what it may not see does not exist for it."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class HomeTests(AccessCase):
         self.assertTrue(Status(self.ask(ann, "GET", rel_endpoint="link/notes/secret.txt").status).refused)
 
     def test_made(self) -> None:
-        """A home that is not there is made when its account comes in first."""
+        """A home that does not exist is created at the account's first login."""
         self.state.add_account("eve", None)
         self.accesses.set_home("eve", parse("people/new/eve"))
         eve = self.enter("eve")
