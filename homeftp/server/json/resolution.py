@@ -17,7 +17,7 @@ from homeftp.wire.codec import response_line
 from homeftp.wire.messages import Identifier
 
 
-class _Transport(Protocol):
+class _WritableTransport(Protocol):
     """The methods of a transport that are needed."""
 
     def write(self, data: bytes) -> None: ...
@@ -36,7 +36,7 @@ class OutputBuffer:
 
     def __init__(
         self,
-        transport: _Transport,
+        transport: _WritableTransport,
         *,
         paused: Callable[[], None],
         resumed: Callable[[], None],

@@ -52,7 +52,7 @@ def folder_of(location: str) -> str:
     if not location.lower().startswith("file:"):
         return location
     parts = urlsplit(location)
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or any(parts[3:]):
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise OperatorError(f"{location} is no folder of this machine: write file:///path/to/folder, or just the path")
     return unquote(parts.path)
 
