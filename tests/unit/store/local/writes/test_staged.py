@@ -1,0 +1,57 @@
+"""Staged files: a temp file whose reserved space follows its size."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.endpoint import parse
+from homeftp.model import SERVER, WriteRequest
+from homeftp.store.local.store import LocalStore
+from homeftp.store.local.writes.staged import StagedFile
+from tests.support.storecases import SpaceCase
+from tests.support.stores import sha
+
+
+class StagedTests(SpaceCase):
+    """One staged file, in a store with a quota."""
+
+    def staged(self, store: LocalStore) -> StagedFile:
+        """A new one."""
+        request = WriteRequest(endpoint=parse("d/file"))
+        editor = store._writable.editor
+        return editor.files.create(request, SERVER, editor.targets.find(request))
+
+    def test_committed(self) -> None:
+        """A committed file uses what it reserved; closing it again does nothing."""
+        store = self.counted(100 * 4096)
+        usage = store._writable.usage
+        before = usage.left() or 0
+        staged = self.staged(store)
+        staged.write(0, b"content")
+        self.assertEqual((usage.left(), staged.size), (before - 4096, 7))
+        entry = staged.commit()
+        staged.close()
+        self.assertEqual((usage.left(), entry.hash), (before - 4096, sha(b"content")))
+        self.assertEqual((self.content("d/file"), self.left()), (b"content", []))
+
+    def test_copied(self) -> None:
+        """It can be filled from an open file; a hash that is given is not computed again."""
+        store = self.counted(100 * 4096)
+        fd = os.open(self.lay("source", b"0123456789"), os.O_RDONLY)
+        self.addCleanup(os.close, fd)
+        staged = self.staged(store)
+        staged.copy_from(fd, 5)
+        self.assertEqual(staged.commit("sha256:given").hash, "sha256:given")
+        self.assertEqual(self.content("d/file"), b"01234")
+
+    def test_closed(self) -> None:
+        """A closed file gives its space back, and leaves no file and no descriptor."""
+        store = self.counted(100 * 4096)
+        usage = store._writable.usage
+        before, descriptors = usage.left(), len(os.listdir("/dev/fd"))
+        staged = self.staged(store)
+        staged.truncate(50 * 4096)
+        self.assertEqual(usage.left(), (before or 0) - 50 * 4096)
+        staged.close()
+        staged.close()
+        self.assertEqual((usage.left(), len(os.listdir("/dev/fd")), self.left()), (before, descriptors, []))
