@@ -8,11 +8,9 @@ answer and the handshake. Only two methods write to the transport:
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,10 +25,11 @@ from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.exchange import Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import Pipeline
-from homeftp.server.json.receiver import BufferedTransport, RequestReceiver
+from homeftp.server.json.receiver import RequestReceiver
 from homeftp.server.json.resolution import OutputBuffer, Resolution
 from homeftp.server.json.router import Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
+from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
 from homeftp.wire.codec import response_line
 from homeftp.wire.events import Violation
@@ -38,25 +37,11 @@ from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import Phase
 
 
-class _Transport(BufferedTransport, Protocol):
-    """The transport of a connection: TCP or a local socket, before or inside TLS."""
-
-    SEND_LIMIT: int
-
-    def write(self, data: bytes) -> None: ...
-    def startTLS(self, contextFactory: IOpenSSLServerConnectionCreator) -> None: ...
-    def getHandle(self) -> Any: ...
-    def registerProducer(self, producer: Any, streaming: bool) -> None: ...
-    def unregisterProducer(self) -> None: ...
-    def loseConnection(self) -> None: ...
-    def abortConnection(self) -> None: ...
-
-
 @implementer(IHandshakeListener, IConnectionControl)
 class ServerProtocol(RequestReceiver):
     """One connection of the server."""
 
-    transport: _Transport
+    transport: ConnectionTransport
     _log = Logger()
 
     def __init__(self, context: JsonContext, peer: str, *, immediate_tls: bool) -> None:
@@ -253,11 +238,8 @@ class ServerProtocol(RequestReceiver):
     def _output_failed(self, failure: Failure) -> None:
         """A payload could not be sent whole. Its length was promised, so the connection must end."""
         if failure.check(Refusal):
-            self._log.info(
-                "sending to {peer} failed: {reason}; connection aborted",
-                peer=self.peer,
-                reason=failure.getErrorMessage(),
-            )
+            reason = failure.getErrorMessage()
+            self._log.info("sending to {peer} failed: {reason}; connection aborted", peer=self.peer, reason=reason)
         else:
             self._log.failure("sending to {peer} failed; connection aborted", failure, peer=self.peer)
         self._abort()

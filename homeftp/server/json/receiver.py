@@ -9,25 +9,17 @@ decided elsewhere.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from twisted.protocols.basic import LineReceiver
 
 from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IPayload
 from homeftp.server.json.payload import StreamPayload, WholePayload
+from homeftp.server.json.transport import BufferedTransport
 from homeftp.wire.connection import ServerConnection
 from homeftp.wire.events import MessageReceived, PayloadReceived, TLSRequested, Violation
 from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import ConnectionState
-
-
-class BufferedTransport(Protocol):
-    """A transport whose reads have a size."""
-
-    bufferSize: int
-    """Bytes that it reads at once."""
 
 
 class RequestReceiver(LineReceiver):

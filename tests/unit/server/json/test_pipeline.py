@@ -31,11 +31,11 @@ def changes(endpoint: str) -> PathLock:
     return PathLock(parse(endpoint), changes=True)
 
 
-class ClaimsTests(SynchronousTestCase):
-    """Which claims touch."""
+class PathLocksTests(SynchronousTestCase):
+    """Which locks conflict."""
 
     def test_table(self) -> None:
-        """Two claims conflict when one changes and neither lies beside the other."""
+        """Two locks conflict when one changes and neither lies beside the other."""
         cases = [
             (reads("a"), reads("a"), False),
             (reads("a"), changes("a"), True),
@@ -52,25 +52,25 @@ class ClaimsTests(SynchronousTestCase):
             (changes("ab"), changes("a"), False),
         ]
         for held, wanted, conflict in cases:
-            claims = PathLocks()
-            claims.hold(held)
-            self.assertEqual(claims.conflict(wanted), conflict, (held, wanted))
-            claims.release(held)
-            self.assertFalse(claims.conflict(wanted), "a released claim holds nothing up")
+            locks = PathLocks()
+            locks.hold(held)
+            self.assertEqual(locks.conflict(wanted), conflict, (held, wanted))
+            locks.release(held)
+            self.assertFalse(locks.conflict(wanted), "a released lock blocks nothing")
 
     def test_counts(self) -> None:
-        """A claim that is held twice is free only after both are released."""
-        claims = PathLocks()
-        claims.hold(reads("a/b"))
-        claims.hold(reads("a/b"))
-        claims.release(reads("a/b"))
-        self.assertTrue(claims.conflict(changes("a")))
-        claims.release(reads("a/b"))
-        self.assertFalse(claims.conflict(changes("a")))
+        """A lock that is held twice is free only after both are released."""
+        locks = PathLocks()
+        locks.hold(reads("a/b"))
+        locks.hold(reads("a/b"))
+        locks.release(reads("a/b"))
+        self.assertTrue(locks.conflict(changes("a")))
+        locks.release(reads("a/b"))
+        self.assertFalse(locks.conflict(changes("a")))
 
 
 class Written:
-    """A way out that is never full by itself."""
+    """A transport that is never full by itself."""
 
     def __init__(self, written: list[bytes]) -> None:
         self._written = written
@@ -87,20 +87,20 @@ class PipelineTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.written: list[bytes] = []
-        self.broken: list[Failure] = []
-        self.outlet = OutputBuffer(
+        self.failures: list[Failure] = []
+        self.output = OutputBuffer(
             Written(self.written),
             paused=lambda: None,
             resumed=lambda: self.pipeline.flush(),
-            failed=self.broken.append,
+            failed=self.failures.append,
         )
-        self.pipeline = Pipeline(can_write=lambda: not self.outlet.paused, flushed=lambda: None)
-        self.overdue = StuckRequestLog(Clock(), 60, "somebody")
+        self.pipeline = Pipeline(can_write=lambda: not self.output.paused, flushed=lambda: None)
+        self.stuck = StuckRequestLog(Clock(), 60, "somebody")
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
 
-    def add(self, name: str, claim: PathLock) -> None:
-        resolution = Resolution(name, self.outlet, self.pipeline.flush)
+    def add(self, name: str, lock: PathLock) -> None:
+        resolution = Resolution(name, self.output, self.pipeline.flush)
         working: Deferred[None] = Deferred()
         self.work[name] = (working, resolution)
 
@@ -108,13 +108,13 @@ class PipelineTests(SynchronousTestCase):
             self.begun.append(name)
             return working
 
-        self.pipeline.add(self.exchange(claim, resolution, begin, 10))
+        self.pipeline.add(self.exchange(lock, resolution, begin, 10))
 
     def exchange(
-        self, claim: PathLock, resolution: Resolution, begin: Callable[[], Deferred[None]], weight: int = 0
+        self, lock: PathLock, resolution: Resolution, begin: Callable[[], Deferred[None]], weight: int = 0
     ) -> Exchange:
-        route = Route(claim, lambda payload, resolution: begin())
-        return Exchange("", route, WholePayload(), resolution, self.overdue, weight)
+        route = Route(lock, lambda payload, resolution: begin())
+        return Exchange("", route, WholePayload(), resolution, self.stuck, weight)
 
     def end(self, name: str) -> None:
         working, resolution = self.work[name]
@@ -148,7 +148,7 @@ class PipelineTests(SynchronousTestCase):
     def test_long_row(self) -> None:
         """A long row of requests that each hold up the next, and end as they begin, is no deep recursion."""
         self.add("first", changes(""))
-        resolutions = [Resolution(number, self.outlet, self.pipeline.flush) for number in range(3000)]
+        resolutions = [Resolution(number, self.output, self.pipeline.flush) for number in range(3000)]
 
         def begin(resolution: Resolution) -> Deferred[None]:
             resolution.resolve(0, "")
@@ -170,14 +170,14 @@ class PipelineTests(SynchronousTestCase):
 
     def test_slow_client(self) -> None:
         """While the client does not read, answers stay; then they go on in order."""
-        self.outlet.pauseProducing()
+        self.output.pauseProducing()
         self.add("a", reads("a"))
         self.add("b", reads("b"))
         self.end("a")
         self.end("b")
         self.assertEqual(self.answered(), [])
         self.assertEqual(len(self.pipeline), 2)
-        self.outlet.resumeProducing()
+        self.output.resumeProducing()
         self.assertEqual(self.answered(), ["a", "b"])
 
     def test_interim_answers_wait_for_their_turn(self) -> None:
@@ -197,7 +197,7 @@ class PipelineTests(SynchronousTestCase):
         self.add("b", reads("a"))
         self.add("c", reads("a"))
         sending = Deferred.fromCoroutine(self.work["b"][1].send({}))
-        self.outlet.stopProducing()
+        self.output.stopProducing()
         self.pipeline.disconnect()
         self.failureResultOf(sending, ConnectionLost)
         self.end("a")
@@ -225,21 +225,21 @@ class PipelineTests(SynchronousTestCase):
                 self.failureResultOf(sending, ConnectionLost)
             else:
                 resolution.resolve(0, "a", None, payload)
-            self.assertEqual(len(self.broken), 1, (size, interim))
-            self.assertTrue(self.outlet.lost)
+            self.assertEqual(len(self.failures), 1, (size, interim))
+            self.assertTrue(self.output.lost)
 
     def test_large_answer_streams(self) -> None:
         """A payload goes out in pieces at the client's pace, and the next answer only after it."""
         self.add("a", reads("a"))
         self.add("b", reads("b"))
         content = bytes(300_000)
-        self.outlet.pauseProducing()
+        self.output.pauseProducing()
         working, resolution = self.work["a"]
         resolution.resolve(0, "a", None, content)
         working.callback(None)
         self.end("b")
         self.assertEqual(self.written, [])
-        self.outlet.resumeProducing()
+        self.output.resumeProducing()
         sent = b"".join(self.written)
         head, _, rest = sent.partition(b"\n")
         self.assertEqual(decode_response(head).content_length, len(content))
