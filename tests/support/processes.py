@@ -47,8 +47,13 @@ def _fork_server() -> ForkServer:
 
 def run_homeftp(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     """`homeftp ...`, run to its end; in an interpreter of its own if `more` has variables of Python."""
-    if not any(name.startswith("PYTHON") for name in more):
-        return _fork_server().run(arguments, input=input, env=environment(**more), timeout=WITHIN * 4)
+    if any(name.startswith("PYTHON") for name in more):
+        return run_interpreter(*arguments, input=input, **more)
+    return _fork_server().run(arguments, input=input, env=environment(**more), timeout=WITHIN * 4)
+
+
+def run_interpreter(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    """The same in a new interpreter, whose arguments and environment the list of processes has."""
     return subprocess.run(
         [sys.executable, "-m", "homeftp", *arguments],
         input=input,

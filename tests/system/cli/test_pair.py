@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
 from tests.support.cutproxy import Slow
-from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp, run_interpreter
 from tests.support.waiting import wait_until
 
 
@@ -149,7 +149,7 @@ class PairTests(PairCase):
         looking = threading.Thread(target=look)
         looking.start()
         address = f"127.0.0.1:{self.server.ports[0]}"
-        done = run_homeftp("pair", address, "--name", "nas", input=code + "\n", HOMEFTP_HOME=self.home)
+        done = run_interpreter("pair", address, "--name", "nas", input=code + "\n", HOMEFTP_HOME=self.home)
         self.assertEqual(done.returncode, 0, done.stderr)
         stop.set()
         looking.join()

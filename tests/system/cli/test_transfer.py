@@ -61,7 +61,7 @@ class TransferTests(ServedCase):
             (3, "does not exist", ("get", f"nas:{self.there}/missing", self.here)),
             (3, "is a file", ("get", f"{place}/", self.here)),
             (2, "-r", ("get", f"nas:{self.there}", self.here)),
-            (2, "the share is a folder", ("get", "nas:", self.here)),
+            (2, "is a folder", ("get", "nas:", self.here)),
             (2, "Standard output takes a file", ("get", "-r", f"nas:{self.there}", "-")),
             (3, "is a directory, not a file", ("get", f"nas:{self.there}", "-")),
             (2, "neither a file nor a folder", ("push", fifo, place)),
