@@ -133,7 +133,7 @@ class Client:
         part = await anext(answer)
         if "entries" in part.body or not part.response.more:
             answer.discard()
-            raise WrongKind(f"{rel_endpoint or 'the top of the store'} is a directory, not a file: list it")
+            raise WrongKind(f"{rel_endpoint or 'the shared folder'} is a directory, not a file: list it")
         try:
             entry = head(part.body, part.payload.size, offset, length)
         except ProtocolViolation:

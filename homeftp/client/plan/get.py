@@ -69,7 +69,7 @@ class _Get:
             if listing.kind is None:
                 raise NotFound(f"{source.endpoint} does not exist on the server")
             if listing.kind == "directory":
-                require_recursive(self._options, str(source.endpoint) or "the top of the store")
+                require_recursive(self._options, str(source.endpoint) or "the shared folder")
             elif source.inside:
                 raise WrongKind(f"{source.endpoint} is a file, not a directory")
             found.append((source, listing))
