@@ -76,14 +76,12 @@ def by_store(
 
     Stores that are equal are one: those of the same account's connections.
     """
+    first = items[0][0]
+    if all(store is first for store, _ in items):  # a single connection, most of the time
+        return job(first, [item for _, item in items])
     positions: dict[IStore, list[int]] = {}
-    previous, current = None, []
     for position, (store, _) in enumerate(items):
-        if store is not previous:
-            previous, current = store, positions.setdefault(store, [])
-        current.append(position)
-    if len(positions) == 1:
-        return job(items[0][0], [item for _, item in items])
+        positions.setdefault(store, []).append(position)
     results: dict[int, R | Exception] = {}
     for store, its in positions.items():
         results.update(zip(its, job(store, [items[position][1] for position in its]), strict=True))
