@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from homeftp.status import Status
 
-INTERNAL_ERROR = "the server failed at this; its log says more"
+INTERNAL_ERROR = "internal error; see the server log"
 """What a client is told of a fault that is none of its own."""
 
 
@@ -110,7 +110,7 @@ class ContentMismatch(Refusal):
 
 
 class Internal(Refusal):
-    """The server failed; its log says more."""
+    """Internal error; see the server log."""
 
     status = Status.INTERNAL
 

@@ -52,7 +52,7 @@ class StandaloneService(MultiService):
         signal.signal(signal.SIGHUP, self._hangup)
         if os.geteuid() == 0:
             self._log.warn(
-                "the server runs as root: anyone who takes it over controls the whole machine. Start it as another "
+                "The server runs as root: anyone who takes it over controls the whole machine. Start it as another "
                 "user, or let twistd switch to one: twistd --uid NAME --gid NAME homeftp ..."
             )
 

@@ -39,7 +39,7 @@ def backup_state(folder: str, path: str) -> None:
     """
     folder = os.path.abspath(folder)
     if not os.path.exists(os.path.join(folder, FILE)):
-        raise OperatorError(f"there is no state in {folder}: name the server's state folder with --state")
+        raise OperatorError(f"{folder} holds no server state: name the server's state folder with --state")
     if os.path.lexists(path):
         raise OperatorError(f"{path} exists already: choose another name")
     AccountDatabase(folder).open()  # upgrades it to this version

@@ -191,9 +191,9 @@ class LoginService:
         try:
             account = await self._avatar(credentials)
         except UnauthorizedLogin:
-            self._log.info("login refused for a device that is not paired any more, from {address}", address=address)
+            self._log.info("login refused for a device that is no longer paired, from {address}", address=address)
             await self._audit.refused_login(f"device {credentials.id}", actor, certificate=credentials.id, **fields)
-            raise LoginFailed("this device is not paired any more: pair it again") from None
+            raise LoginFailed("this device is no longer paired: pair it again") from None
         device = credentials.device
         actor = attrs.evolve(actor, account=account.name, device=None if device is None else device.name)
         return await self._logged_in(account, device, actor, fields)

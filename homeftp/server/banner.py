@@ -86,7 +86,10 @@ def banner(
         return lines
     if methods.code is not None:
         minutes = FIRST_CODE_SECONDS / MINUTE
-        lines.append(f"To add a device within {minutes:.0f} minutes, once:   homeftp pair {address} {methods.code}")
+        lines.append(
+            f"Run this on the first device within {minutes:.0f} minutes (works once):   "
+            f"homeftp pair {address} {methods.code}"
+        )
     else:
         state = "" if settings.state == default_state_dir(os.environ) else f" --state {shlex.quote(settings.state)}"
         lines.append(f"To add a device, also while this runs:   homeftp invite{state}")

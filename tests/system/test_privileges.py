@@ -14,7 +14,7 @@ from tests.support import needs
 from tests.support.processes import PASSWORD, ServerProcess
 from tests.support.rawclient import RawClient
 
-WARNING = "the server runs as root"
+WARNING = "The server runs as root"
 
 
 class PrivilegesTests(TestCase):

@@ -167,8 +167,8 @@ def _sendable(name: str) -> str:
 
 def _wrong_proof() -> UntrustedServer:
     return UntrustedServer(
-        "the server does not know the code, or somebody intercepts the connection. Do not use this code again; make a "
-        "new one"
+        "the server does not know the code, or someone is intercepting the connection. Do not use this code "
+        "again; make a new one"
     )
 
 

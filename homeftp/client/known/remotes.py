@@ -112,7 +112,7 @@ class Remotes:
         if data is None:
             known = ", ".join(self.names())
             hint = (
-                f"known are {known}"
+                f"known remotes: {known}"
                 if known
                 else "make a code on the server with homeftp invite, then run: homeftp pair HOST CODE"
             )

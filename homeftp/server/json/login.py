@@ -51,7 +51,7 @@ class Authenticator:
     async def identify(self, id: str) -> None:
         """Log in the device with this id, whose certificate TLS has verified.
 
-        A device that is not paired any more stays unauthenticated: its user may
+        A device that is no longer paired stays unauthenticated: its user may
         log in with a password, or pair again.
         """
         try:

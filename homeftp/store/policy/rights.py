@@ -27,7 +27,7 @@ def parse_rights(text: str) -> frozenset[str]:
         return frozenset()
     rights = frozenset(word.strip().lower() for word in text.split(","))
     if not rights <= ALL:
-        raise OperatorError(f"rights are some of {', '.join(ORDER)}, with commas between, or none")
+        raise OperatorError(f"rights are some of {', '.join(ORDER)}, separated by commas; or none")
     return rights
 
 

@@ -60,7 +60,10 @@ class PairTests(PairCase):
 
     def test_first_start(self) -> None:
         """What the first start prints is all that is needed: pair, list, push; there is no password anywhere."""
-        match = re.search(r"To add a device within 10 minutes, once:   homeftp (pair \S+ \S+)", self.server.output())
+        match = re.search(
+            r"Run this on the first device within 10 minutes \(works once\):   homeftp (pair \S+ \S+)",
+            self.server.output(),
+        )
         assert match is not None, self.server.output()
         done = self.homeftp(*match[1].split(), "--name", "nas")
         self.assertEqual(done.returncode, 0, done.stderr)

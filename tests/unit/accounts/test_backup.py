@@ -97,7 +97,7 @@ class BackupTests(SynchronousTestCase):
         for wrong, words in (
             (lambda: backup_state(self.folder, self.path), "exists already"),
             (lambda: restore_state(self.path, self.folder), "is not empty"),
-            (lambda: backup_state(self.mktemp(), self.mktemp()), "there is no state"),
+            (lambda: backup_state(self.mktemp(), self.mktemp()), "holds no server state"),
             (lambda: restore_state(self.mktemp(), self.mktemp()), "cannot read"),
         ):
             with self.assertRaisesRegex(OperatorError, words):

@@ -59,7 +59,9 @@ class AnnouncementTests(SynchronousTestCase):
     def test_first(self) -> None:
         """At the very first start it shows what to type on the other machine, whole."""
         text = self.lines(IPv4Address("TCP", "192.0.2.7", 8421), accounts=["ann"], code="7-guitar-pine")
-        self.assertIn("To add a device within 10 minutes, once:   homeftp pair 192.0.2.7 7-guitar-pine", text)
+        self.assertIn(
+            "Run this on the first device within 10 minutes (works once):   homeftp pair 192.0.2.7 7-guitar-pine", text
+        )
         self.assertNotIn("homeftp invite", text)
 
     def test_others(self) -> None:

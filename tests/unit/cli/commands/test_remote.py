@@ -81,6 +81,7 @@ class IdentityTests(CommandCase):
 
     def test_no_terminal(self) -> None:
         """Without a terminal and without --fingerprint nobody can agree."""
+        self.patch(sys, "stdin", Output(terminal=False))
         error = self.assertRaises(UntrustedServer, confirm_identity, IDENTITY, None, "h:8421")
         self.assertIn("pass it with --fingerprint", str(error))
 

@@ -42,7 +42,7 @@ class RemotesTests(SynchronousTestCase):
         with self.assertRaises(OperatorError):
             self.remotes.remove("nas")
         self.remotes.save(self.remote)
-        with self.assertRaisesRegex(OperatorError, "known are nas"):
+        with self.assertRaisesRegex(OperatorError, "known remotes: nas"):
             self.remotes.load("other")
 
     def test_loose_modes(self) -> None:
