@@ -85,7 +85,7 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual(len(setups), 2)
         serves, tests = setups
         self.assertRegex(serves, r"homeftp serve ~/Shared$")
-        self.assertRegex(tests, r"/python -m twisted\.trial tests$")
+        self.assertRegex(tests, r"/python -m twisted\.trial -j\d tests$")
         self.assertEqual(len({re.findall(r"-m venv (\S+)", line)[0] for line in setups}), 2)
 
     def test_configuration_file(self) -> None:

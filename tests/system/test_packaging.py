@@ -7,6 +7,7 @@ the packages that these tests run with, except homeftp: nothing is downloaded.
 from __future__ import annotations
 
 import configparser
+import os
 import shutil
 import subprocess
 import sys
@@ -59,8 +60,9 @@ class InstallationTests(SynchronousTestCase):
             (plugins / "dropin.cache").write_bytes(b"left by whoever ran it from here")
 
     def call(self, *arguments: str | Path, cwd: Path | None = None) -> str:
-        """Run a program to its end; its output, which is shown if it fails."""
-        done = subprocess.run(arguments, cwd=cwd or self.folder, capture_output=True, text=True)
+        """Run a program to its end; its output, shown if it fails. It finds homeftp only where that is installed."""
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(arguments, cwd=cwd or self.folder, env=environment, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, f"{arguments}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
