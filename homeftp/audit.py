@@ -80,11 +80,11 @@ class Audit:
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Record changes of the store, in this order, all or none of them. Raises OSError."""
-        self._write([self._line("change", each.actor, Status.OK, _fields(each)) for each in changes])
+        self.append([self._line("change", each.actor, Status.OK, _fields(each)) for each in changes])
 
     def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> None:
         """Record one other event, such as a login. Raises OSError."""
-        self._write([self._line(event, actor, status, {name: _short(value) for name, value in fields.items()})])
+        self.append([self._line(event, actor, status, {name: _short(value) for name, value in fields.items()})])
 
     def _line(self, event: str, actor: Actor, status: int, fields: dict[str, Any]) -> bytes:
         line = {
@@ -99,7 +99,8 @@ class Audit:
         line.update((name, value) for name, value in fields.items() if value is not None)
         return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
 
-    def _write(self, lines: Sequence[bytes]) -> None:
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write lines at the end of the log, all or none of them: every record goes through here. Raises OSError."""
         data = b"".join(lines)
         with self._lock, self._locked() as fd:
             end = os.fstat(fd).st_size

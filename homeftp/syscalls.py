@@ -133,10 +133,13 @@ class System:
         By itself glibc gives each thread a heap, and keeps for ever in each
         of them what it once needed. A hint: elsewhere nothing happens.
         """
-        if self._mallopt is not None:
-            self._mallopt(_M_ARENA_MAX, 1)
-            self._mallopt(_M_TRIM_THRESHOLD, threshold)
-            self._mallopt(_M_MMAP_THRESHOLD, threshold)
+        self.mallopt(_M_ARENA_MAX, 1)
+        self.mallopt(_M_TRIM_THRESHOLD, threshold)
+        self.mallopt(_M_MMAP_THRESHOLD, threshold)
+
+    def mallopt(self, setting: int, value: int) -> bool:
+        """mallopt(3): whether the C library has it and took the value."""
+        return self._mallopt is not None and self._mallopt(setting, value) == 1
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""

@@ -97,7 +97,7 @@ class MdnsAnnouncer:
                     _close(announcing)
                     announcing, announced = None, []
                     if addresses:
-                        announcing, name = _announce(addresses, service, fingerprint)
+                        announcing, name = announce(addresses, service, fingerprint)
                         announced = addresses
                         line = f"announced  as {name} in this network (--no-announce turns this off)"
                     else:
@@ -119,7 +119,7 @@ class MdnsAnnouncer:
             self._ended.callback(None)
 
 
-def _announce(addresses: list[str], service: MdnsService, fingerprint: str) -> tuple[Any, str]:
+def announce(addresses: list[str], service: MdnsService, fingerprint: str) -> tuple[Any, str]:
     """Announce these addresses, each in its own network; gives the announcer, and the instance name."""
     from zeroconf import ServiceInfo, Zeroconf
 

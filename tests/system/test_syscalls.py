@@ -1,190 +1,17 @@
-"""The seam to the kernel: each call, and the stand-in for each."""
+"""System calls that depend on the type of a mounted file system."""
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
-import sys
-from typing import Any
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.syscalls import System
 from tests.support.mounts import ext4, memory
 
 
-class NoCallSystem(System):
-    """The kernel has no renameat2 for this file system."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._renameat2 = self._refuse
-
-    def _refuse(self, *arguments: Any) -> int:
-        ctypes.set_errno(errno.EINVAL)
-        return -1
-
-
-class PlainSystem(System):
-    """The C library has none of the calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._renameat2 = self._syncfs = self._sync_file_range = self._mallopt = None
-
-
-class NoLinkSystem(NoCallSystem):
-    """The file system has no hard links either."""
-
-    def link(self, *names: Any, **directories: Any) -> None:
-        raise OSError(errno.EPERM, "no hard links here")
-
-
-class SyscallCase(SynchronousTestCase):
-    """A folder with a file, open."""
-
-    def setUp(self) -> None:
-        self.folder = os.path.abspath(self.mktemp())
-        os.mkdir(self.folder)
-        self.fd = os.open(self.folder, os.O_RDONLY)
-        self.addCleanup(os.close, self.fd)
-        self.write("a", b"a")
-
-    def write(self, name: str, content: bytes) -> None:
-        """Make a file."""
-        with open(os.path.join(self.folder, name), "wb") as file:
-            file.write(content)
-
-    def read(self, name: str) -> bytes:
-        """A file's content."""
-        with open(os.path.join(self.folder, name), "rb") as file:
-            return file.read()
-
-
-class RenameTests(SyscallCase):
-    """Renames, with each way that a system may have for them."""
-
-    systems = (System, NoCallSystem, NoLinkSystem, PlainSystem)
-
-    def test_new(self) -> None:
-        """Where nothing is the file gets its new name and loses the old one."""
-        for kind in self.systems:
-            system = kind()
-            self.write("from", b"content")
-            system.rename_new(b"from", b"to", source_dir=self.fd, target_dir=self.fd)
-            self.assertEqual(sorted(os.listdir(self.folder)), ["a", "to"], kind)
-            self.assertEqual(self.read("to"), b"content")
-            os.unlink(os.path.join(self.folder, "to"))
-
-    def test_not_new(self) -> None:
-        """Where something is, be it a dangling link, nothing changes."""
-        os.symlink("nowhere", os.path.join(self.folder, "link"))
-        os.mkdir(os.path.join(self.folder, "directory"))
-        for kind in self.systems:
-            for there in (b"a", b"link", b"directory"):
-                self.write("from", b"content")
-                with self.assertRaises(FileExistsError):
-                    kind().rename_new(b"from", there, source_dir=self.fd, target_dir=self.fd)
-                self.assertEqual(self.read("from"), b"content")
-                self.assertEqual(self.read("a"), b"a")
-
-    def test_paths(self) -> None:
-        """Without directories the names are paths."""
-        for kind in self.systems:
-            self.write("from", b"content")
-            source, target = os.fsencode(f"{self.folder}/from"), os.fsencode(f"{self.folder}/to")
-            kind().rename_new(source, target)
-            self.assertEqual(self.read("to"), b"content")
-            kind().rename(target, os.fsencode(f"{self.folder}/a"))
-            self.assertEqual(self.read("a"), b"content")
-
-    def test_other_errors(self) -> None:
-        """What is wrong otherwise is said as it is."""
-        for kind in self.systems:
-            with self.assertRaises(FileNotFoundError):
-                kind().rename_new(b"missing", b"to", source_dir=self.fd, target_dir=self.fd)
-
-    def test_replace(self) -> None:
-        """A plain rename replaces what is there."""
-        self.write("from", b"content")
-        System().rename(b"from", b"a", source_dir=self.fd, target_dir=self.fd)
-        self.assertEqual(self.read("a"), b"content")
-
-
-class Openat2Tests(SyscallCase):
-    """Resolving beneath a directory."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.system = System()
-        if not self.system.has_openat2:
-            raise SkipTest("this kernel has no openat2")
-
-    def refusal(self, path: bytes, **options: bool) -> int | None:
-        """The errno for a path; None when it opens."""
-        try:
-            os.close(self.system.openat2(self.fd, path, os.O_RDONLY, **options))
-        except OSError as error:
-            return error.errno
-        return None
-
-    def test_beneath(self) -> None:
-        """What lies beneath opens; what does not is refused by the kernel itself."""
-        os.symlink("a", os.path.join(self.folder, "link"))
-        self.assertIsNone(self.refusal(b"a"))
-        self.assertEqual(self.refusal(b"missing"), errno.ENOENT)
-        self.assertEqual(self.refusal(b"link"), errno.ELOOP)
-        self.assertEqual(self.refusal(b"../x"), errno.EXDEV)
-        self.assertEqual(self.refusal(b"/etc/passwd"), errno.EXDEV)
-        self.assertEqual(self.refusal(b"a/x"), errno.ENOTDIR)
-
-    def test_closed_in_children(self) -> None:
-        """What it opens is not inherited by programs that are started."""
-        fd = self.system.openat2(self.fd, b"a", os.O_RDONLY)
-        self.addCleanup(os.close, fd)
-        self.assertFalse(os.get_inheritable(fd))
-
-    def test_one_mount(self) -> None:
-        """Crossing into another mount is refused where that is asked for."""
-        if not os.path.ismount("/proc"):
-            raise SkipTest("there is no /proc")
-        top = os.open("/", os.O_RDONLY)
-        self.addCleanup(os.close, top)
-        os.close(self.system.openat2(top, b"proc", os.O_RDONLY))
-        with self.assertRaises(OSError) as caught:
-            self.system.openat2(top, b"proc", os.O_RDONLY, one_mount=True)
-        self.assertEqual(caught.exception.errno, errno.EXDEV)
-
-
-class SyncTests(SyscallCase):
-    """Durability: that the calls are made; what the disk does with them no test here can see."""
-
-    def test_files_and_directories(self) -> None:
-        """Files and directories can be made durable; a closed one is an error."""
-        system = System()
-        system.fsync(self.fd)
-        system.fsync_directory(self.fd)
-        gone = os.dup(self.fd)
-        os.close(gone)
-        for sync in (system.fsync, system.fsync_directory):
-            with self.assertRaises(OSError):
-                sync(gone)
-
-    def test_whole(self) -> None:
-        """A whole file system is made durable where that is known to work, and only there."""
-        system = System()
-        if system.syncs_whole(self.fd):
-            system.syncfs(self.fd)
-            gone = os.dup(self.fd)
-            os.close(gone)
-            with self.assertRaises(OSError):
-                system.syncfs(gone)
-        self.assertFalse(PlainSystem().syncs_whole(self.fd))
-        if sys.platform == "linux":
-            proc = os.open("/proc", os.O_RDONLY)
-            self.addCleanup(os.close, proc)
-            self.assertFalse(system.syncs_whole(proc))
+class SyncTests(SynchronousTestCase):
+    """Durability."""
 
     def test_order(self) -> None:
         """A journal is found where there is one, and only there."""
@@ -198,24 +25,3 @@ class SyncTests(SyscallCase):
                 found = System().keeps_order(fd)
                 os.close(fd)
             self.assertEqual(found, expected)
-
-    def test_writeback(self) -> None:
-        """A hint to the disk is only a hint: it never fails."""
-        for system in (System(), PlainSystem()):
-            system.start_writeback(self.fd, 0, 4096)
-            system.start_writeback(-1, 0, 4096)
-
-
-class MemoryTests(SynchronousTestCase):
-    """The C library's heap."""
-
-    def test_given_back(self) -> None:
-        """glibc is told all three; where there is nobody to tell, nothing happens."""
-        PlainSystem().give_back_memory(2**21)
-        system = System()
-        if system._mallopt is None:
-            raise SkipTest("this C library has no mallopt")
-        told: list[tuple[int, int]] = []
-        self.patch(system, "_mallopt", lambda setting, value: told.append((setting, value)))
-        system.give_back_memory(2**21)
-        self.assertEqual(sorted(told), [(-8, 1), (-3, 2**21), (-1, 2**21)])

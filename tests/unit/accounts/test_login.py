@@ -143,7 +143,7 @@ class AuditTests(LoginCase):
 
     def test_unwritable(self) -> None:
         """A login that cannot be recorded is refused, right or wrong, and says why."""
-        with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
+        with mock.patch.object(Audit, "append", side_effect=OSError(28, "No space left on device")):
             for credentials in (self.password(), self.password("wrong"), DeviceCertificate(ID)):
                 failure = self.failureResultOf(self.attempt(credentials), Internal)
                 self.assertIn("No space left on device", failure.getErrorMessage())

@@ -74,21 +74,21 @@ class AdvertisingTests(TestCase):
     def setUp(self) -> None:
         self.lines: list[str] = []
         self.advertising = MdnsAnnouncer(reactor)
-        for name, value in (("own_addresses", lambda: ["10.0.0.7"]), ("_announce", self.announce)):
+        for name, value in (("own_addresses", lambda: ["10.0.0.7"]), ("announce", self.announce)):
             patch = mock.patch.object(advertising, name, value)
             patch.start()
             self.addCleanup(patch.stop)
         observer: Any = self.observe
         globalLogPublisher.addObserver(observer)
         self.addCleanup(lambda: globalLogPublisher.removeObserver(observer))
-        self.told: Deferred[None] = Deferred()
+        self.logged: Deferred[None] = Deferred()
 
     timeout = 20
 
     def observe(self, event: LogEvent) -> None:
         if event.get("line"):
             self.lines.append(event["line"])
-            self.told.callback(None)
+            self.logged.callback(None)
 
     def announce(self, addresses: list[str], what: MdnsService, fingerprint: str) -> tuple[mock.Mock, str]:
         self.announced = mock.Mock(), "nas"
@@ -97,7 +97,7 @@ class AdvertisingTests(TestCase):
     async def test_announced(self) -> None:
         """It is announced, the log tells, and at the end it is taken back."""
         self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
-        await self.told
+        await self.logged
         self.assertIn("announced  as nas", self.lines[0])
         self.announced[0].close.assert_not_called()
         await self.advertising.stop()
@@ -105,9 +105,9 @@ class AdvertisingTests(TestCase):
 
     async def test_fails(self) -> None:
         """What the network has against it is one line of the log, and nothing else."""
-        with mock.patch.object(advertising, "_announce", side_effect=OSError("address already in use")):
+        with mock.patch.object(advertising, "announce", side_effect=OSError("address already in use")):
             self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
-            await self.told
+            await self.logged
         self.assertEqual(self.lines, ["not announced in this network: address already in use"])
         await self.advertising.stop()
 
@@ -131,7 +131,7 @@ class AdvertisingTests(TestCase):
 
         clock.callFromThread = lambda call, *arguments, **more: None  # type: ignore[attr-defined]
         stuck = MdnsAnnouncer(clock)
-        with mock.patch.object(advertising, "_announce", hang):
+        with mock.patch.object(advertising, "announce", hang):
             stuck.start([listened("0.0.0.0")], FINGERPRINT)
             self.assertTrue(begun.wait(10))
         stopping = stuck.stop()

@@ -101,7 +101,7 @@ class StopTests(ServiceCase):
         server = self.make()
         server.start()
         store = server.service.store
-        full = mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device"))
+        full = mock.patch.object(Audit, "append", side_effect=OSError(28, "No space left on device"))
         with full, capturedLogs() as events:
             self.assertRaises(Internal, store.make_directory, WriteRequest(endpoint=parse("new")))
             await server.stop()

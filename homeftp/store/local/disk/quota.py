@@ -114,7 +114,7 @@ class QuotaUsage:
                     self._since = 0
                     self._counts += 1
                     self._directories_moved = False
-                found = self._count()
+                found = self.scan()
                 with self._lock:
                     self._used = found + self._since
                     self._counted = True
@@ -134,7 +134,7 @@ class QuotaUsage:
         if not self._counted or time.monotonic() >= self._counted_at + _DAY:
             self.count()
 
-    def _count(self) -> int:
+    def scan(self) -> int:
         """The cost of all regular files, of one with several names once; without temp files and partial uploads."""
         total = 0
         seen: set[tuple[int, int]] = set()

@@ -126,13 +126,13 @@ class ChangeTests(AccessCase):
         """When a line is written nothing has been said about it yet."""
         heard: list[bytes] = []
         ann = self.enter("ann", "read,add", extra="read")
-        writing = Audit._write
+        writing = Audit.append
 
         def write(audit: Audit, lines: list[bytes]) -> None:
             heard.append(ann.transport.value())
             writing(audit, lines)
 
-        with mock.patch.object(Audit, "_write", write):
+        with mock.patch.object(Audit, "append", write):
             ann.send("PUSH", {"rel_endpoint": "new"}, b"new")
             ann.send("PUSH", {"rel_endpoint": "b.txt"}, b"new")
             ann.send("PUSH", {"rel_endpoint": "large"}, LARGE)
@@ -144,7 +144,7 @@ class ChangeTests(AccessCase):
     def test_unwritable(self) -> None:
         """Where the log fails, a change fails, and so does a login; a refusal is a refusal."""
         ann = self.enter("ann")
-        failing = mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device"))
+        failing = mock.patch.object(Audit, "append", side_effect=OSError(28, "No space left on device"))
         with failing:
             answer = self.ask(ann, "PUSH", b"new", rel_endpoint="new")
             self.assertEqual(answer.status, Status.INTERNAL)

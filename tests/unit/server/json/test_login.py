@@ -133,7 +133,7 @@ class RecordTests(PairCase):
         self.ask({"request": REQUEST, "device": "laptop"})
         (id,) = [device.id for device in Devices(self.invitations.state).all()]
         device = self.connect()
-        with mock.patch.object(Audit, "_write", side_effect=OSError(28, "No space left on device")):
+        with mock.patch.object(Audit, "append", side_effect=OSError(28, "No space left on device")):
             self.successResultOf(self.identify(device, id))
         answer = device.ask("PUSH", {"rel_endpoint": "a"})
         self.assertEqual(answer.status, Status.INTERNAL)

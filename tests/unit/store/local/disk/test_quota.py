@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Callable
-from unittest.mock import patch
 
 from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -18,14 +17,14 @@ class CountTests(SpaceCase):
         """The blocks left of 100 after a count that found 10, with something happening at its end."""
         root = SafeRoot(self.root, System())
         self.addCleanup(root.close)
-        self.usage = usage = QuotaUsage(root, 100 * 4096)
 
-        def count(counter: QuotaUsage) -> int:
-            meanwhile(counter)
-            return 10 * 4096
+        class ScriptedUsage(QuotaUsage):
+            def scan(self) -> int:
+                meanwhile(self)
+                return 10 * 4096
 
-        with patch.object(QuotaUsage, "_count", count):
-            usage.count()
+        self.usage = usage = ScriptedUsage(root, 100 * 4096)
+        usage.count()
         return (usage.left() or 0) // 4096
 
     def test_removed(self) -> None:

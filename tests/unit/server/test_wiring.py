@@ -1,0 +1,120 @@
+"""Composition of a server: what the settings choose, and that nothing is opened by it."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.internet import reactor
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import Limits, Settings
+from homeftp.endpoint import parse
+from homeftp.errors import FiletypeNotAllowed, OperatorError, TooLarge
+from homeftp.interfaces import IFrontEnd, IStore
+from homeftp.model import WriteRequest
+from homeftp.server.wiring import Server, compose
+from tests.support.linefrontend import LineFrontEnd
+
+
+class WiringCase(SynchronousTestCase):
+    """A folder, and settings for a server of it."""
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        self.root, self.state = os.path.join(self.folder, "root"), os.path.join(self.folder, "state")
+        os.makedirs(self.root)
+
+    def compose(self, **settings: object) -> Server:
+        """A server of these settings."""
+        given: dict[str, object] = {"root": self.root, "state": self.state, **settings}
+        return compose(Settings(**given), reactor)  # type: ignore[arg-type]
+
+
+class ComposeTests(WiringCase):
+    """`compose`."""
+
+    def test_nothing_opened(self) -> None:
+        """Composing creates no file, neither in the shared folder nor for the state, and opens no store."""
+        server = self.compose()
+        self.assertEqual(os.listdir(self.root), [])
+        self.assertFalse(os.path.exists(self.state))
+        self.assertRaises(AssertionError, server.store.get)
+
+    def test_front_ends(self) -> None:
+        """JSON's front end comes first, and the others follow in their order."""
+        others: list[IFrontEnd] = [LineFrontEnd(), LineFrontEnd()]
+        server = compose(Settings(root=self.root, state=self.state), reactor, front_ends=others)
+        self.assertEqual(list(server.front_ends), [server.json, *others])
+
+    def test_own_accounts(self) -> None:
+        """Checkers of an application replace the server's own accounts."""
+        self.assertTrue(self.compose().own_accounts)
+        checker = InMemoryUsernamePasswordDatabaseDontUse()
+        self.assertFalse(compose(Settings(root=self.root, state=self.state), reactor, [checker]).own_accounts)
+
+    def test_pools(self) -> None:
+        """Files, logins and revocation have a pool each: none of them delays another."""
+        server = self.compose()
+        self.assertEqual(len({id(pool) for pool in server.pools}), 3)
+        self.assertIs(server.pools[0], server.context.workers)
+
+    def test_one_budget(self) -> None:
+        """Two servers of one process do not share their memory budget."""
+        self.assertIsNot(self.compose().context.budget, self.compose().context.budget)
+
+    def test_unknown_dispatcher(self) -> None:
+        """A dispatcher that no plugin provides keeps the server from starting."""
+        self.assertRaises(OperatorError, self.compose, dispatchers=("NOSUCH",))
+
+
+class StoreHandleTests(WiringCase):
+    """The store of the settings."""
+
+    def open(self, **settings: object) -> IStore:
+        """The store of a server of these settings, open."""
+        server = self.compose(**settings)
+        server.audit.open()
+        self.addCleanup(server.audit.close)
+        opened = server.store.open()
+        self.addCleanup(server.store.close)
+        self.assertIs(server.store.get(), opened)
+        return opened
+
+    def test_closed(self) -> None:
+        """After `close` there is no store; closing again does nothing."""
+        server = self.compose()
+        server.audit.open()
+        self.addCleanup(server.audit.close)
+        server.store.open()
+        server.store.close()
+        server.store.close()
+        self.assertRaises(AssertionError, server.store.get)
+
+    def test_options(self) -> None:
+        """The settings for file types and file sizes reach the store."""
+        store = self.open(filetypes=frozenset({".txt"}), limits=Limits(file_size=3))
+        store.write_many([(WriteRequest(endpoint=parse("a.txt"), size=3), b"abc")])
+        found = store.stat(parse("a.txt"))
+        assert found is not None
+        self.assertEqual(found.size, 3)
+        wrong_type, too_large = store.write_many(
+            [
+                (WriteRequest(endpoint=parse("a.exe"), size=3), b"abc"),
+                (WriteRequest(endpoint=parse("b.txt"), size=4), b"abcd"),
+            ]
+        )
+        self.assertIsInstance(wrong_type, FiletypeNotAllowed)
+        self.assertIsInstance(too_large, TooLarge)
+
+    def test_recorded(self) -> None:
+        """Changes of the store are written to the audit log."""
+        self.open().make_directory(WriteRequest(endpoint=parse("new")))
+        with open(os.path.join(self.state, "audit.jsonl"), encoding="ascii") as log:
+            self.assertIn('"endpoint":"new"', log.read())
+
+    def test_check(self) -> None:
+        """`check` refuses a folder that does not exist; it passes, and opens nothing, where one does."""
+        self.compose().store.check()
+        self.assertEqual(os.listdir(self.root), [])
+        self.assertRaises(OperatorError, self.compose(root=os.path.join(self.folder, "missing")).store.check)

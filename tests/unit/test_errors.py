@@ -1,0 +1,50 @@
+"""Refusals: one exception for each status that refuses, in both directions."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp import errors
+from homeftp.errors import BY_STATUS, Internal, NotEmpty, Refusal, WrongKind, refusal
+from homeftp.status import Status
+
+
+class RefusalTests(SynchronousTestCase):
+    """The table between statuses and exceptions."""
+
+    def test_complete(self) -> None:
+        """Every status that refuses has a class with that status, and no other status has one."""
+        self.assertEqual(set(BY_STATUS), {status for status in Status if status.refused})
+        for status, kind in BY_STATUS.items():
+            self.assertIs(kind.status, status)
+
+    def test_all_listed(self) -> None:
+        """Every refusal of the module is in the table, or is a special case of one that is."""
+        defined = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Refusal)}
+        listed = set(BY_STATUS.values())
+        for kind in defined - listed - {Refusal}:
+            self.assertIn(kind.__base__, listed)
+        self.assertEqual(defined - listed, {Refusal, NotEmpty})
+
+    def test_both_ways(self) -> None:
+        """The status of a refusal gives the same class again, with its message."""
+        for status, kind in BY_STATUS.items():
+            made = refusal(int(status), "why")
+            self.assertIs(type(made), kind)
+            self.assertEqual((made.status, made.message, str(made)), (status, "why", "why"))
+
+    def test_special_case(self) -> None:
+        """A directory that is not empty has the status of its base class: the client gets that class."""
+        self.assertIs(type(refusal(NotEmpty("x").status, "x")), WrongKind)
+
+    def test_unknown_status(self) -> None:
+        """The refusal of a newer peer, or a status that does not refuse, becomes `Internal` and names the number."""
+        for status in (99, -1, Status.OK, Status.SAME):
+            made = refusal(status, "why")
+            self.assertIs(type(made), Internal)
+            self.assertEqual(made.message, f"status {status}: why")
+
+    def test_not_refusals(self) -> None:
+        """What is only for the person at this end never becomes a response."""
+        for kind in (errors.OperatorError, errors.UntrustedServer):
+            self.assertNotIn(Refusal, kind.__mro__)
