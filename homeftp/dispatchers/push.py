@@ -93,12 +93,12 @@ class _Progress:
 
     def __init__(self, resolution: IResolution) -> None:
         self._resolution = resolution
-        self._told = 0
+        self._reported = 0
 
     async def report(self, verified: int) -> None:
         """So many bytes have been verified."""
-        if verified - self._told >= _PROGRESS_BYTES:
-            self._told = verified
+        if verified - self._reported >= _PROGRESS_BYTES:
+            self._reported = verified
             await self._resolution.send({"checked": verified})
 
 

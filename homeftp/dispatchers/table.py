@@ -18,7 +18,7 @@ from homeftp.interfaces import IDispatcher, IFiles, IPathLocking, IPayload, IReq
 from homeftp.model import PathLock
 from homeftp.status import Status
 from homeftp.wire.codec import decode_body
-from homeftp.wire.messages import Request as Envelope
+from homeftp.wire.messages import Request
 from homeftp.wire.states import RESERVED_TYPES
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
@@ -40,7 +40,7 @@ class Connection(Protocol):
 
 @implementer(IRequest)
 @attrs.frozen(eq=False)
-class Request:
+class DispatchedRequest:
     """A request as its dispatcher gets it."""
 
     request_type: str
@@ -93,7 +93,7 @@ class Table:
             known = ", ".join(self.request_types)
             raise UnknownRequestType(f"no dispatcher answers {shown}; this server answers {known}") from None
 
-    def decode(self, envelope: Envelope) -> tuple[IDispatcher, Any, PathLock]:
+    def decode(self, envelope: Request) -> tuple[IDispatcher, Any, PathLock]:
         """The dispatcher of a request, its body, and its lock. The endpoints in the body are parsed here, once.
 
         Raises `UnknownRequestType` (21), `BadRequest` (20) and `BadEndpoint` (41).

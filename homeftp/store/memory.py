@@ -252,7 +252,7 @@ class MemoryStore:
 
     def _move_directory(self, source: Endpoint, target: Endpoint, precondition: str | None, changed: Report) -> None:
         check_directory_move(source, target, self._tree.entry(target), precondition)
-        self._tree.check_name(target, leaving=source)
+        self._tree.check_name(target, moved_from=source)
         self._make_directories(target.parent, self._actor, changed)
         self._tree.rename(source, target)
         changed(Change("move", "directory", source, self._actor, target))
@@ -368,7 +368,7 @@ class MemoryStore:
         existing = self._tree.nodes.get(endpoint.parts)
         check_replaceable(endpoint, self._tree.entry(endpoint), precondition)
         if existing is None:
-            self._tree.check_name(endpoint, leaving=source)
+            self._tree.check_name(endpoint, moved_from=source)
         if reserve and source is None:
             self._tree.reserve(endpoint, len(node.content))
         self._make_directories(endpoint.parent, actor, changed)

@@ -117,13 +117,13 @@ class MemoryTree:
         self.nodes[endpoint.parts] = node
         return node
 
-    def check_name(self, endpoint: Endpoint, *, leaving: Endpoint | None = None) -> None:
-        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's, other than the one `leaving`."""
+    def check_name(self, endpoint: Endpoint, *, moved_from: Endpoint | None = None) -> None:
+        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's, other than `moved_from`."""
         if self._options.similar_names:
             return
-        siblings = (names for names in self.nodes if names and names[:-1] == endpoint.parts[:-1])
-        taken = None if leaving is None else leaving.parts
-        similarnames.check(endpoint.name, [names[-1] for names in siblings if names != taken])
+        neighbors = (names for names in self.nodes if names and names[:-1] == endpoint.parts[:-1])
+        taken = None if moved_from is None else moved_from.parts
+        similarnames.check(endpoint.name, [names[-1] for names in neighbors if names != taken])
 
     # -- versions ------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from homeftp.config import MAX_RESPONSE_LINE
-from homeftp.dispatchers.table import Request, Table
+from homeftp.dispatchers.table import DispatchedRequest, Table
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Refusal
 from homeftp.files.budget import MemoryBudget
@@ -71,7 +71,7 @@ def call(
     verifyObject(IDispatcher, dispatcher)
     table = Table([dispatcher])
     watched = _Watched(dispatcher)
-    written = _Written()
+    written = _CollectedOutput()
     store = MemoryStore(StoreOptions(similar_names=True)) if store is None else store
     _write_files(store, files or {})
     line = encode_request(dispatcher.request_type, dict(body), content_length=len(payload))
@@ -100,7 +100,7 @@ class _Watched:
         return failure
 
 
-class _Written:
+class _CollectedOutput:
     """Collects what would be sent to the client."""
 
     def __init__(self) -> None:
@@ -117,12 +117,12 @@ class _Written:
 
 
 def _answer(
-    table: Table, watched: _Watched, line: bytes, payload: bytes, account: str, store: IStore, written: _Written
+    table: Table, watched: _Watched, line: bytes, payload: bytes, account: str, store: IStore, written: _CollectedOutput
 ) -> None:
     broken: list[Failure] = []
     ended: list[object] = []
-    outlet = OutputBuffer(written, paused=lambda: None, resumed=lambda: None, failed=broken.append)
-    resolution = Resolution(None, outlet, lambda: None)
+    output = OutputBuffer(written, paused=lambda: None, resumed=lambda: None, failed=broken.append)
+    resolution = Resolution(None, output, lambda: None)
     resolution.reach_head()
     try:
         _, decoded, _ = table.decode(decode_request(line))
@@ -131,7 +131,7 @@ def _answer(
     else:
         workers = InlineWorkers()
         files = FilesFactory(workers, MemoryBudget()).files(store)
-        request = Request(watched.request_type, decoded, WholePayload(payload), account, files, workers)
+        request = DispatchedRequest(watched.request_type, decoded, WholePayload(payload), account, files, workers)
         table.dispatch(watched, request, resolution).addCallback(ended.append)
         assert ended, f"the dispatcher of {watched.request_type} still waits for something"
     streaming = None if broken else resolution.write_answer()

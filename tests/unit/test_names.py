@@ -11,9 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.imports import modules
 
-SHARED_CLASS_NAMES = frozenset({"Request", "_Transport", "_Written"})
-"""Class names that several modules still have. None is added; each goes when its second class is renamed."""
-
 OLD_WORDS = frozenset(
     (
         "arrival choices door dress entrance fragments glimpse heard house jail judge landing leaving outlet"
@@ -23,17 +20,8 @@ OLD_WORDS = frozenset(
 )
 """Words of the private language that the code once had."""
 
-STILL_USED: dict[str, str] = {
-    "choices": "cli",
-    "heard": "cli client.connection",
-    "leaving": "store",
-    "outlet": "testing",
-    "room": "store",
-    "siblings": "store",
-    "sweep": "store",
-    "told": "dispatchers store testing",
-}
-"""The packages that still use a word. None is added; the line goes with the last use."""
+ARGPARSE_CHOICES = "choices"
+"""The keyword of argparse for the values that an argument may have."""
 
 
 def class_names(source: str) -> Iterator[str]:
@@ -58,7 +46,7 @@ def identifiers(source: str) -> Iterator[str]:
                 yield name
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name
-            case ast.keyword(arg=str(name)):
+            case ast.keyword(arg=str(name)) if name != ARGPARSE_CHOICES:
                 yield name
 
 
@@ -72,19 +60,13 @@ class NamesTests(SynchronousTestCase):
     """The names of the whole package."""
 
     def test_class_names_are_unique(self) -> None:
-        """No two modules define classes of the same name, but for those that are known."""
-        found = shared(modules())
-        self.assertEqual({name: found[name] for name in found if name not in SHARED_CLASS_NAMES}, {})
+        """No two modules define classes of the same name."""
+        self.assertEqual(shared(modules()), {})
 
     def test_words(self) -> None:
-        """No identifier has a word of the private language, but in the packages that are known to."""
-        found = []
-        for module, source in modules():
-            for word in sorted(old_words(source)):
-                known = STILL_USED.get(word, "").split()
-                if not any(f"{module}.".startswith(f"{package}.") for package in known):
-                    found.append(f"homeftp.{module}: {word}")
-        self.assertEqual(found, [])
+        """No identifier has a word of the private language."""
+        found = {f"homeftp.{module}": sorted(old_words(source)) for module, source in modules()}
+        self.assertEqual({module: words for module, words in found.items() if words}, {})
 
 
 class ControlTests(SynchronousTestCase):
@@ -106,4 +88,5 @@ class ControlTests(SynchronousTestCase):
             "class LandingCase: pass",
         ):
             self.assertEqual(old_words(source), {"landing"}, source)
-        self.assertEqual(old_words("islanding = mushroom = outlets = 'landing'"), set())
+        self.assertEqual(old_words("choices = add(choices=1)"), {"choices"})
+        self.assertEqual(old_words("add(choices=1); islanding = mushroom = outlets = 'landing'"), set())

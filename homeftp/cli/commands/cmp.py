@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     async def work(reactor: Any, client: Client, context: TransferContext) -> int:
         from homeftp.client import cmp
 
-        async def compare(choices: TransferOptions, observer: TransferObserver) -> None:
+        async def compare(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             await cmp(client, context, local.path, remote.path, observer, local_first=local_first)
 
         return await run_transfer(reactor, options, compare, options.first, context.reconnector)

@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.client import get
         from homeftp.client.plan.stdio import get_stream
 
-        async def download(choices: TransferOptions, observer: TransferObserver) -> None:
+        async def download(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             if target == STANDARD:
                 await get_stream(client, context, sources[0].path, sys.stdout.buffer, observer)
             else:
-                await get(client, context, [source.path for source in sources], target, choices, observer)
+                await get(client, context, [source.path for source in sources], target, transfer_options, observer)
 
         if target == STANDARD:
             options.json, options.quiet = False, True

@@ -47,11 +47,11 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.client import push
         from homeftp.client.plan.stdio import push_stream
 
-        async def upload(choices: TransferOptions, observer: TransferObserver) -> None:
+        async def upload(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             if options.sources == [STANDARD]:
-                await push_stream(client, context, target, choices, observer)
+                await push_stream(client, context, target, transfer_options, observer)
             else:
-                await push(client, context, options.sources, target, choices, observer)
+                await push(client, context, options.sources, target, transfer_options, observer)
 
         return await run_transfer(reactor, options, upload, options.target, context.reconnector)
 

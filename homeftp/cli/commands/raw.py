@@ -224,7 +224,7 @@ class RawSession:
         self._input_ended = True
         self._end_if_done()
 
-    def heard(self, line: bytes, response: Response) -> None:
+    def response_received(self, line: bytes, response: Response) -> None:
         """Called for the line of a response."""
         from homeftp.client.connection.response import refusal_of
 

@@ -58,14 +58,14 @@ async def run_transfer(
     if reconnector is not None:
         reconnector.notify = notice
     prompter = Prompter(reactor, bar.hide, bar.show)
-    choices = TransferOptions(
+    transfer_options = TransferOptions(
         recursive=getattr(options, "recursive", False),
         force=getattr(options, "force", False),
         ignore_existing=getattr(options, "new_only", False),
         ask=prompter.confirm_replace if can_ask() and not options.json else None,
     )
     try:
-        running.append(Deferred.fromCoroutine(work(choices, observer)))
+        running.append(Deferred.fromCoroutine(work(transfer_options, observer)))
         await running[0]
     except CancelledError:
         if report.failure is None:

@@ -238,7 +238,7 @@ class ClientProtocol(LineReceiver):
         if event.payload is None:
             self.transport.bufferSize = max(READ_BUFFER, min(STREAM_PIECE, event.message.content_length))
         if self._listener is not None:
-            self._listener.heard(event.line, event.message)
+            self._listener.response_received(event.line, event.message)
         else:
             self._handlers[0].responded(event.message)
 

@@ -39,7 +39,7 @@ class IResponseHandler(Interface):
 class IListener(Interface):
     """Gets every line of the server, whatever request it answers."""
 
-    def heard(line: bytes, response: Response) -> None:
+    def response_received(line: bytes, response: Response) -> None:
         """A response's line was received, here without its ending; its payload follows in calls of `received`."""
 
     def received(data: bytes) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 import homeftp
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
-from homeftp.dispatchers.table import EVERYTHING, Request
+from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Refusal, ShuttingDown
 from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
 from homeftp.model import PathLock
@@ -25,8 +25,7 @@ from homeftp.status import Status
 from homeftp.store.policy.rights import ORDER
 from homeftp.wire import states as conversation
 from homeftp.wire.codec import decode_body
-from homeftp.wire.messages import LoginBody, NoBody, PairBody, RenewBody
-from homeftp.wire.messages import Request as Envelope
+from homeftp.wire.messages import LoginBody, NoBody, PairBody, RenewBody, Request
 from homeftp.wire.states import ConnectionState, Phase
 
 
@@ -78,7 +77,7 @@ class Router:
         self.gone = True
         self.authenticator.close()
 
-    def route(self, envelope: Envelope) -> Route:
+    def route(self, envelope: Request) -> Route:
         """How to answer a request; a request that cannot be answered is refused at its turn.
 
         Whether it is legal is checked when it begins, not now: a LOGIN before
@@ -89,7 +88,7 @@ class Router:
         except Refusal as refusal:
             return refuse(refusal, partial(self._refused, envelope))
 
-    def _route(self, envelope: Envelope) -> Route:
+    def _route(self, envelope: Request) -> Route:
         own = self._own.get(envelope.request_type)
         if own is not None:
             body_type, answer = own
@@ -105,7 +104,7 @@ class Router:
         return Route(claim, self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, claim)))
 
     def _guarded(
-        self, envelope: Envelope, begin: Callable[[IPayload, IResolution], Deferred[None] | None]
+        self, envelope: Request, begin: Callable[[IPayload, IResolution], Deferred[None] | None]
     ) -> Callable[[IPayload, IResolution], Deferred[None] | None]:
         """`begin`, where the phase of the connection allows it then; a refusal that it raises is the answer."""
 
@@ -132,7 +131,7 @@ class Router:
 
         return guarded
 
-    def _late(self, envelope: Envelope, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
+    def _late(self, envelope: Request, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
         """A request that was sent behind a LOGIN: its dispatcher is looked up after the login."""
         try:
             dispatcher, body, claim = self._context.table.decode(envelope)
@@ -143,7 +142,7 @@ class Router:
 
     def _dispatch(
         self,
-        envelope: Envelope,
+        envelope: Request,
         dispatcher: IDispatcher,
         body: Any,
         claim: PathLock,
@@ -155,10 +154,12 @@ class Router:
         assert self.login is not None
         login, request_type = self.login, dispatcher.request_type
         workers = self._context.server.workers
-        request = Request(request_type, body, payload, login.account, login.files(request_type), workers, self)
+        request = DispatchedRequest(
+            request_type, body, payload, login.account, login.files(request_type), workers, self
+        )
         return self._context.table.dispatch(dispatcher, request, resolution)
 
-    def _refused(self, envelope: Envelope, resolution: IResolution) -> IResolution:
+    def _refused(self, envelope: Request, resolution: IResolution) -> IResolution:
         """The resolution of a request of a client that is logged in, whose refusal is recorded."""
         if self.login is None:
             return resolution

@@ -16,10 +16,10 @@ from homeftp.endpoint import folded
 from homeftp.errors import BadEndpoint
 
 
-def similar(name: str, siblings: Iterable[str]) -> str | None:
+def similar(name: str, names: Iterable[str]) -> str | None:
     """A sibling that is too similar to `name`; None where there is none, or `name` is a sibling itself."""
     fold = folded(name)
-    alike = [each for each in siblings if folded(each) == fold]
+    alike = [each for each in names if folded(each) == fold]
     return None if name in alike or not alike else alike[0]
 
 
@@ -33,8 +33,8 @@ def too_similar(name: str, sibling: str) -> BadEndpoint:
     )
 
 
-def check(name: str, siblings: Iterable[str]) -> None:
+def check(name: str, names: Iterable[str]) -> None:
     """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's."""
-    sibling = similar(name, siblings)
+    sibling = similar(name, names)
     if sibling is not None:
         raise too_similar(name, sibling)

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from homeftp.dispatchers.builtin import BUILT_IN
-from homeftp.dispatchers.table import Request, Table
+from homeftp.dispatchers.table import DispatchedRequest, Table
 from homeftp.endpoint import parse
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
@@ -80,7 +80,7 @@ class BuiltInTests(SynchronousTestCase):
             answer = Answer()
             before = parse.cache_info()
             dispatcher, decoded, _ = table.decode(decode_request(line))
-            request = Request(request_type, decoded, WholePayload(b""), "ann", files, workers)
+            request = DispatchedRequest(request_type, decoded, WholePayload(b""), "ann", files, workers)
             self.successResultOf(table.dispatch(dispatcher, request, answer))
             after = parse.cache_info()
             self.assertIn(answer.status, (Status.OK, Status.SAME), request_type)

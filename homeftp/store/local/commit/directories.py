@@ -118,7 +118,7 @@ class Directories:
             try:
                 return self._make_chain(endpoint, actor)
             except NoSpace:
-                if not self.space.make_room(nearest, endpoint.first(depth), 1):
+                if not self.space.evict_for(nearest, endpoint.first(depth), 1):
                     raise
             return self._make_chain(endpoint, actor)
         except OSError as error:

@@ -63,7 +63,7 @@ class SpaceReservation:
         with self._lock:
             self._expected[device] += cost
 
-    def make_room(self, handle: DirHandle, directory: Endpoint, cost: int) -> bool:
+    def evict_for(self, handle: DirHandle, directory: Endpoint, cost: int) -> bool:
         """Remove old files because the disk is full; returns whether to try again. Raises OSError."""
         if cost > self._old(handle, directory):
             return False

@@ -121,7 +121,7 @@ class TempFiles:
         self._root = root
         self._system = system
         self._incoming = metadata_dir.incoming
-        self._sweep()
+        self._remove_leftovers()
 
     def create(self, token: str, handle: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
         """Create one for a target in or below `handle`, the open `directory`. Raises OSError.
@@ -149,16 +149,16 @@ class TempFiles:
             close_quietly(located)
         return TempFile(self._system, fd, os.dup(handle.fd), name, (self._incoming, locator))
 
-    def _sweep(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove what a crash left. Nobody uses it: the metadata directory is locked."""
         for name in os.listdir(self._incoming):
             left = os.fsencode(name)
-            if left.endswith(_LOCATOR) and self._sweep_elsewhere(left):
+            if left.endswith(_LOCATOR) and self._remove_elsewhere(left):
                 continue
             with contextlib.suppress(IsADirectoryError):
                 os.unlink(left, dir_fd=self._incoming)
 
-    def _sweep_elsewhere(self, locator: bytes) -> bool:
+    def _remove_elsewhere(self, locator: bytes) -> bool:
         """Remove the file that a locator points to; returns whether to keep the locator for an unmounted disk.
 
         After a power cut its content may be garbage.

@@ -178,7 +178,7 @@ class _Batch:
         try:
             temp_file = self._write_temp_file(handle, directory, request, content)
         except OSError as error:
-            if error.errno not in FULL or not space.make_room(handle, directory, cost):
+            if error.errno not in FULL or not space.evict_for(handle, directory, cost):
                 raise
             temp_file = self._write_temp_file(handle, directory, request, content)
         return _Written(request, content_hash, handle, temp_file, expected)

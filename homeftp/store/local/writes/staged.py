@@ -71,7 +71,7 @@ class StagedFile:
             self._write(offset, data)
         except OSError as error:
             target = self._target
-            if error.errno not in FULL or not self._files.space.make_room(target.nearest, target.directory, len(data)):
+            if error.errno not in FULL or not self._files.space.evict_for(target.nearest, target.directory, len(data)):
                 self._shrink_back()
                 raise
             try:

@@ -197,7 +197,7 @@ class LocalUpload:
         except OSError as error:
             needed = len(data) if self._request.size is None else self._request.size - self._size
             target = self._target
-            if error.errno not in FULL or not self._space.make_room(target.nearest, target.directory, needed):
+            if error.errno not in FULL or not self._space.evict_for(target.nearest, target.directory, needed):
                 raise
             self._file.truncate(self._size)
             self._file.write(data)

@@ -100,7 +100,7 @@ class SessionTests(SynchronousTestCase):
 
     def answer(self, status: Status = Status.OK, **fields: Any) -> None:
         response = Response(status=int(status), **fields)
-        self.protocol.listener.heard(b"answer", response)
+        self.protocol.listener.response_received(b"answer", response)
 
     def test_answered(self) -> None:
         """Lines are sent unchanged, blank ones left out; the session ends when input and answers have ended."""

@@ -114,7 +114,7 @@ class TreesControls(ControlCase):
     def test_names(self) -> None:
         """Names that are never too similar, and names that are so to themselves."""
 
-        def free(endpoint: Endpoint, *, leaving: Endpoint | None = None) -> None:
+        def free(endpoint: Endpoint, *, moved_from: Endpoint | None = None) -> None:
             return None
 
         class Never(MemoryStore):
@@ -127,7 +127,7 @@ class TreesControls(ControlCase):
                 super().__init__(options)
                 check = self._tree.check_name
 
-                def alone(endpoint: Endpoint, *, leaving: Endpoint | None = None) -> None:
+                def alone(endpoint: Endpoint, *, moved_from: Endpoint | None = None) -> None:
                     check(endpoint)
 
                 self._tree.check_name = alone  # type: ignore[method-assign]

@@ -33,7 +33,7 @@ class TempFileTests(StoreCase):
                 parse(name)
         self.assertEqual(str(parse(".homeftp2")), ".homeftp2", "the control")
 
-    def test_sweep(self) -> None:
+    def test_leftovers(self) -> None:
         """Everything that a crash left is removed at the start; nothing else is touched."""
         os.makedirs(self.path(".homeftp/incoming/planted"))
         self.lay(".homeftp/incoming/orphan", b"half a file")
@@ -128,7 +128,7 @@ class OtherDiskTests(StoreCase):
             self.store().close()
             self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
-    def test_sweep(self) -> None:
+    def test_leftovers(self) -> None:
         """A temp file there is removed at the next start; damaged locators do no harm."""
         self.abandon()
         locators = (b"", b"../../outside", b"/etc", b"missing/x", b"\xff", b"disk", b"x" * 70_000)
