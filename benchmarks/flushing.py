@@ -2,10 +2,9 @@
 
     python benchmarks/flushing.py --milliseconds 0.3 1 4 8
 
-A disk that has to write down what is in its cache takes 1 to 5 ms for that
-where it is a good SSD for the home, 8 ms and more where it turns, and next to
-nothing where a battery or a hypervisor stands behind it: what a flush costs
-decides the race, so it is set here. The disk is a FUSE file behind a loop
+To flush its cache, a good SSD for the home takes 1 to 5 ms, a hard disk 8 ms
+and more, and a disk with a battery or behind a hypervisor next to nothing. The
+cost of a flush decides the result, so it is set here. The disk is a FUSE file behind a loop
 device, with ext4; it takes root, and what the tests take (.ci/run installs it).
 """
 
@@ -32,7 +31,7 @@ from tests.system.powercut.filesystems import EXT4, FileSystem
 
 
 class SlowDisk(Disk):
-    """It writes nothing down, and takes `seconds` for a flush."""
+    """A disk that keeps nothing, and takes `seconds` for a flush."""
 
     def __init__(self, image: str, seconds: float) -> None:
         super().__init__(image, "/dev/null")
@@ -71,14 +70,14 @@ def slow_disk(folder: Path, size: int, seconds: float) -> Iterator[Path]:
 def measure(folder: Path, source: Path, size: int, seconds: float) -> None:
     """One push of each program, and the ratio of their times."""
     with contextlib.ExitStack() as stack:
-        share = stack.enter_context(slow_disk(folder, size, seconds))
+        root = stack.enter_context(slow_disk(folder, size, seconds))
         port = free_port()
         server = stack.enter_context(homeftp_server(folder, port))
         pair(folder, port)
         config, sshd = stack.enter_context(ssh_server(folder / "ssh"))
         times = []
-        for program in (homeftp(share, server), rsync(config, sshd, "--fsync")):
-            target = share / program.name.replace(" ", "")
+        for program in (homeftp(root, server), rsync(config, sshd, "--fsync")):
+            target = root / program.name.replace(" ", "")
             cost = run(program.command(True, source, target), program.server)
             if not same(source, target):
                 sys.exit(f"{program.name}: the copy is not the source")

@@ -57,14 +57,14 @@ class Program(NamedTuple):
     command: Callable[[bool, Path, Path], list[str]]
 
 
-def homeftp(share: Path, server: int) -> Program:
-    """`homeftp push` and `get`; `share` is the folder that the server shares."""
+def homeftp(root: Path, server: int) -> Program:
+    """`homeftp push` and `get`; `root` is the folder that the server shares."""
 
     def command(upwards: bool, source: Path, target: Path) -> list[str]:
         recursive = ["-r"] if source.is_dir() else []
         if upwards:
-            return [*HOMEFTP, "push", *recursive, str(source), f"nas:{target.relative_to(share)}"]
-        return [*HOMEFTP, "get", *recursive, f"nas:{source.relative_to(share)}", str(target)]
+            return [*HOMEFTP, "push", *recursive, str(source), f"nas:{target.relative_to(root)}"]
+        return [*HOMEFTP, "get", *recursive, f"nas:{source.relative_to(root)}", str(target)]
 
     return Program("homeftp", server, command)
 
@@ -92,7 +92,7 @@ def rsync(config: Path, server: int, *options: str) -> Program:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
@@ -151,7 +151,7 @@ def ssh_server(folder: Path) -> Iterator[tuple[Path, int]]:
 
 
 def pair(folder: Path, port: int) -> None:
-    """Make an account on the server and introduce the client to it; $HOMEFTP_HOME is in `folder` from here on."""
+    """Make an account on the server and pair the client with it; $HOMEFTP_HOME is in `folder` from here on."""
     os.environ["HOMEFTP_HOME"] = str(folder / "client")
     fingerprint = re.search(FINGERPRINT, (folder / "homeftp.log").read_text())
     assert fingerprint

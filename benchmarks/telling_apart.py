@@ -1,4 +1,4 @@
-"""Whether an account can tell by the time of an answer what there is that it may not see.
+"""Whether the time of an answer reveals to an account what it may not see.
 
     python benchmarks/telling_apart.py --samples 1000
 
@@ -7,7 +7,7 @@ nothing. It asks, by every request type, for names that exist in the other's
 home or in that folder, and for names that do not, at random. Printed is the
 median of both, and how often an answer about what exists takes longer than
 one about what does not: 50 % is no difference. The last line is the control,
-where there is something to be told: a large file of its own that is compared.
+where there is a difference: a large file of its own that is compared.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 One big file and many small ones, up and down, several times, the programs
 taking turns. For each: the time it took, and the processor time that both
 ends used. homeftp verifies what it carries and makes it durable before it
-answers; sftp and rsync, as they come, do neither, and rsync --fsync the
-second. Afterwards: the memory of
-homeftp's server, and what an idle connection costs it.
+answers; sftp and rsync do neither by default, and rsync --fsync does the
+second. Afterwards it prints the memory of homeftp's server, and the cost of an
+idle connection.
 
 The interpreter must be one that homeftp is installed for. sftp and rsync are
 measured where they and sshd are installed; sshd is one of our own, with its
@@ -96,7 +96,7 @@ def same(source: Path, target: Path) -> bool:
 
 
 def make_sources(folder: Path, size: int, files: int, file_size: int) -> dict[str, Path]:
-    """Random content, which nobody can compress: one big file, and a folder of small ones."""
+    """Random content, which cannot be compressed: one big file, and a folder of small ones."""
     (folder / "small").mkdir(parents=True)
     with (folder / "big").open("wb") as big:
         for start in range(0, size, 1 << 20):

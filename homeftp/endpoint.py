@@ -1,6 +1,6 @@
 """Endpoints and the rules for their names: the same for server and client, applied before any system call.
 
-An endpoint is a path relative to the share's root, written with `/`, in
+An endpoint is a path relative to the store's root, written with `/`, in
 UTF-8 and Unicode's composed form (NFC). A name that some system cannot store,
 or stores as another name, is refused everywhere: a file pushed from Linux must
 arrive on Windows and macOS unchanged. Sources: POSIX.1 (`/`, NUL, `.`,

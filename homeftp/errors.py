@@ -1,7 +1,7 @@
 """Every refusal as an exception, one class for each status.
 
 A refusal's message is written for the person at the other end: what was
-wrong and what would be right, and never a path outside the share. The server
+wrong and what would be right, and never a path outside the shared folder. The server
 turns a raised refusal into a response; the client turns a response that
 refuses into the same exception. Anything that is not a refusal is a bug and
 is answered `INTERNAL` without detail.
@@ -14,7 +14,7 @@ from typing import ClassVar
 from homeftp.status import Status
 
 INTERNAL_ERROR = "internal error; see the server log"
-"""What a client is told of a fault that is none of its own."""
+"""The message that a client gets for a fault of the server."""
 
 
 class Refusal(Exception):

@@ -157,7 +157,7 @@ class Capabilities:
     """What a storage backend can do. What it cannot do it refuses with `Forbidden` (33)."""
 
     resume: bool = False
-    """Uploads that were cut off can be continued (`resume_point`, `IUpload.suspend`)."""
+    """Interrupted uploads can be continued (`resume_point`, `IUpload.suspend`)."""
     versions: bool = False
     """Replaced and removed files are kept as versions (`versions`, `restore`)."""
     metadata: bool = False

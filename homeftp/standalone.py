@@ -65,7 +65,7 @@ class StandaloneService(MultiService):
         await super().stopService()
 
     def _hangup(self, number: int, frame: object) -> None:
-        """SIGHUP came in the middle of anything: renew when the reactor is free."""
+        """Handle SIGHUP, which interrupts anything: renew when the reactor is free."""
         self._reactor.callFromThread(self._renew)
 
 

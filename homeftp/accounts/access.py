@@ -68,7 +68,7 @@ def parse_folder(text: str) -> Endpoint:
     try:
         return parse(text.strip("/"))
     except BadEndpoint as refused:
-        raise OperatorError(f"{text!a} cannot be a folder of the share: {refused.message}") from None
+        raise OperatorError(f"{text!a} cannot be a folder in the shared folder: {refused.message}") from None
 
 
 def _absent(name: str) -> OperatorError:

@@ -38,7 +38,7 @@ _NAMED_ACCOUNTS = 5
 """Accounts that a message names, at most."""
 
 _KEPT_SECONDS = DAY
-"""How long an invitation is kept after its end, so that the owner can be told what became of it."""
+"""How long an invitation is kept after its end, so that the owner can see what became of it."""
 
 
 class InvitationState(enum.Enum):

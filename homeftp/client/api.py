@@ -2,7 +2,7 @@
 
 Every method raises the refusals of `homeftp.errors` by the server's status,
 and `ConnectionFailed` when the connection ends. Requests may be made at the
-same time; answers come in the order of the requests. Local files are not
+same time; answers have the order of the requests. Local files are not
 touched here: see the `transfer` package.
 """
 
@@ -145,7 +145,7 @@ class Client:
         """Compare what exists at an endpoint with `hash` and `meta_data`, or with the given one of them.
 
         Where the upload of a file with that hash, or with that size and time,
-        was cut off, `Comparison.arrived` says how much of it the server has.
+        was interrupted, `Comparison.arrived` says how much of it the server has.
         Raises `Forbidden` (33).
         """
         body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)

@@ -113,8 +113,8 @@ def client_options(
 ) -> IOpenSSLClientConnectionCreator:
     """The client's end: only a server of the home whose CA this is will do, whatever its address.
 
-    With `own` the client proves who it is as well; that is sent to nobody
-    who has not proven himself first.
+    With `own` the client proves its own identity too, but only after the
+    server has proven its identity.
 
     The name is not sent (no SNI): the server needs none, and it would let
     every network on the way recognise the home. Raises `UntrustedServer` when

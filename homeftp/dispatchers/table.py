@@ -52,7 +52,7 @@ class DispatchedRequest:
     _connection: Connection | None = None
 
     def cancelled(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Whether the client has disconnected: the answer is not needed any more."""
         return self._connection is not None and self._connection.gone
 
 

@@ -1,6 +1,6 @@
 """Small calls of many requests as one call of the store.
 
-What comes in while a job runs makes up the next one (`homeftp.workers.Batcher`), whatever connection it comes from: the
+Calls that arrive while a job runs make up the next one (`homeftp.workers.Batcher`), whatever their connection: the
 store is called once for all of it, and makes small files durable with one sync. Every item has an outcome of its own:
 an exception fails that item only.
 """

@@ -17,7 +17,7 @@ from homeftp.model import Entry
 
 
 def never() -> bool:
-    """The `cancelled` of work that nobody cancels."""
+    """The `cancelled` of work that is never cancelled."""
     return False
 
 
@@ -49,7 +49,7 @@ class FileStream:
         slices = self._file.hash_steps()
         while True:
             if cancelled():
-                raise ConnectionLost("nobody waits for the hash any more")
+                raise ConnectionLost("the client has disconnected")
             found: str | None = await self._workers.run(next, slices)
             if found is not None:
                 return found

@@ -19,6 +19,6 @@ class FilesFactory:
         self._batches = Batches(workers)
 
     def files(self, store: IStore, actor: Actor = SERVER, login: RevocableLogin | None = None) -> Files:
-        """The files of `store`, changed by `actor`, until `login` is revoked. Without a login nobody revokes it."""
+        """The files of `store`, changed by `actor`, until `login` is revoked; without one they never are."""
         jobs = RevocableJobs(self._workers, login or PermanentLogin())
         return Files(store, actor, jobs, self._batches, self._budget)

@@ -29,7 +29,7 @@ class RevocableLogin(Protocol):
 
 
 class PermanentLogin:
-    """A login that nobody revokes: for tests, and for programs that use a store of their own."""
+    """A login that is never revoked: for tests, and for programs that use a store of their own."""
 
     revoked = False
 

@@ -12,7 +12,7 @@ from homeftp.interfaces import IPayload, IStore, IUpload
 from homeftp.model import Entry, WriteRequest
 
 Progress = Callable[[int], Awaitable[None]]
-"""Told, while the part that arrived earlier is read again, how many bytes of it have been; waited for."""
+"""Called with the number of bytes verified while the part that arrived earlier is read again; awaited."""
 
 TrailingHash = Callable[[], "str | None"]
 """Gives, once all content has been read, the hash that came behind it."""

@@ -17,7 +17,7 @@ from homeftp.errors import Changed
 ALGORITHM = "sha256:"
 """The prefix of every hash."""
 
-SETTLED_NS = 2_000_000_000
+TRUSTWORTHY_NS = 2_000_000_000
 """Nanoseconds between a file's mtime and its hashing from which on a later change must show in the mtime.
 
 The coarsest clock of a file system in use ticks every 2 s (FAT); Git calls a
@@ -37,7 +37,7 @@ def hash_bytes(content: bytes) -> str:
 
 
 class Hasher:
-    """The hash of bytes that come in pieces."""
+    """The hash of bytes that arrive in pieces."""
 
     def __init__(self) -> None:
         self._state = hashlib.sha256()
@@ -87,9 +87,9 @@ def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
     raise Changed("the file is being written at this moment: try again")
 
 
-def settled(found: os.stat_result, hashed_ns: int) -> bool:
+def is_trustworthy(found: os.stat_result, hashed_ns: int) -> bool:
     """Whether every change after `hashed_ns` (nanoseconds since 1970) shows in the file's stat."""
-    return abs(hashed_ns - found.st_mtime_ns) >= SETTLED_NS
+    return abs(hashed_ns - found.st_mtime_ns) >= TRUSTWORTHY_NS
 
 
 def read_at(fd: int, offset: int, length: int) -> bytes:

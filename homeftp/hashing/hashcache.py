@@ -15,7 +15,7 @@ import sqlite3
 from threading import Lock
 from typing import Callable, Iterable, Mapping, NamedTuple
 
-from homeftp.hashing.filehash import settled, signature
+from homeftp.hashing.filehash import is_trustworthy, signature
 
 _VERSION = 1
 
@@ -79,7 +79,7 @@ class HashCache:
         values = [
             (os.fsencode(row.directory), os.fsencode(row.name), signature(row.found), row.hash)
             for row in rows
-            if settled(row.found, row.hashed_ns)
+            if is_trustworthy(row.found, row.hashed_ns)
         ]
 
         def insert(connection: sqlite3.Connection) -> None:

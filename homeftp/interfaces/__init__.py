@@ -40,7 +40,7 @@ class IRequest(Interface):
     workers: IWorkers = Attribute("The pool for blocking work of the dispatcher's own.")
 
     def cancelled() -> bool:
-        """Whether nobody waits for the answer any more: long work may end."""
+        """Whether the answer is not needed any more: long work may end."""
 
 
 class IResolution(Interface):

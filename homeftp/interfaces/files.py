@@ -144,7 +144,7 @@ class IFiles(Interface):
     ) -> Awaitable[Entry]:
         """Write a file of any size as it arrives, no faster than the store takes it.
 
-        `progress` is told, while what arrived earlier is verified
+        `progress` is called, while what arrived earlier is verified
         (`request.offset`), how many bytes of it have been. `trailing_hash`
         gives, once all was read, the hash that followed the content. An upload
         that ends early (`ConnectionLost`, `TimedOut`, `Busy`) can be resumed.

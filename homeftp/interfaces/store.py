@@ -53,7 +53,7 @@ class StoreOptions:
     similar_names: bool = False
     """Whether a new name may differ from a sibling's only in case or compatible form."""
     record_changes: RecordChanges = record_nothing
-    """Told of every change, in the order in which they were made."""
+    """Called with every change, in the order in which they were made."""
 
 
 class IStore(Interface):

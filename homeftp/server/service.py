@@ -147,7 +147,7 @@ class HomeFTPService(MultiService):
         context = self._server.context
         try:
             context.tls.renew(await context.workers.run(lambda: open_identity(self._settings.state, now=now)))
-        except Exception:  # noqa: BLE001 (the server goes on with what it has; the log says why)
+        except Exception:  # noqa: BLE001 (the server continues with what it has; the log says why)
             self._log.failure("the certificates could not be renewed: the old ones stay in use")
         else:
             self._log.info("certificates read again; accounts are read at each login")

@@ -50,7 +50,7 @@ _ANSWERS = frozenset(status for status in Status if not status.refused)
 
 
 class ServerConnection:
-    """The server's end of a connection. `state` is shared with whoever decides about logins."""
+    """The server's end of a connection. `state` is shared with the code that decides about logins."""
 
     def __init__(self, state: ConnectionState) -> None:
         self.state = state
@@ -134,7 +134,7 @@ class ServerConnection:
 
 
 class ClientConnection:
-    """The client's end of a connection. Requests are numbered from 1; responses must come in their order."""
+    """The client's end of a connection. Requests are numbered from 1; responses must keep their order."""
 
     def __init__(self, phase: Phase = Phase.PLAIN) -> None:
         self.state = ConnectionState(phase, Role.CLIENT)

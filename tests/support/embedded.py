@@ -23,7 +23,7 @@ class EmbeddedServer:
         from twisted.internet import reactor
 
         folder = tempfile.mkdtemp(dir=os.getcwd())
-        self.root = os.path.join(folder, "share")
+        self.root = os.path.join(folder, "root")
         self.state_dir = os.path.join(folder, "state")
         os.mkdir(self.root)
         self.state = AccountDatabase(self.state_dir)

@@ -73,11 +73,11 @@ class FakeTransport(StringTransport):
 
 @attrs.define
 class Server:
-    """One share with its dispatchers, for as many connections as a test makes."""
+    """One store with its dispatchers, for as many connections as a test makes."""
 
     folder: str
-    share: LocalStore
-    index: HashCache
+    store: LocalStore
+    cache: HashCache
     state: AccountDatabase
     audit: Audit
     portal: Portal
@@ -97,15 +97,15 @@ class Server:
     ) -> Server:
         """A server with one account, ann; `own_accounts`: whether removing it from the database ends its logins."""
         folder = tempfile.mkdtemp(dir=os.getcwd())
-        root = os.path.join(folder, "share")
+        root = os.path.join(folder, "root")
         os.mkdir(root)
         limits = limits or Limits()
-        index = HashCache(os.path.join(folder, "index.sqlite"))
+        cache = HashCache(os.path.join(folder, "index.sqlite"))
         audit = Audit(folder)
-        share = LocalStore(root, index, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
+        store = LocalStore(root, cache, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
         made = InMemoryServer.make(
-            lambda: share,
+            lambda: store,
             folder,
             [checker],
             [GetDispatcher(), CmpDispatcher(), PushDispatcher(), *extra],
@@ -114,7 +114,7 @@ class Server:
             workers=workers,
             own_accounts=own_accounts,
         )
-        return cls(folder, share, index, made.state, audit, made.portal, made.json.server, made.json, made.clock)
+        return cls(folder, store, cache, made.state, audit, made.portal, made.json.server, made.json, made.clock)
 
     def protocol(self, *, immediate_tls: bool = False, identity: Identity | None = None) -> ServerProtocol:
         """The server's end of a new connection; `identity` are the certificates it shows, if not the server's own."""
@@ -136,14 +136,14 @@ class Server:
     @property
     def root(self) -> str:
         """The folder that is shared."""
-        return os.path.join(self.folder, "share")
+        return os.path.join(self.folder, "root")
 
     def account(self, name: str) -> Account:
         """An account, as the portal gives it."""
-        return Account(name, self.share, Access())
+        return Account(name, self.store, Access())
 
     def put(self, endpoint: str, content: bytes) -> str:
-        """Lay a file in the share, behind the server's back; gives its path."""
+        """Write a file to the store, behind the server's back; gives its path."""
         path = os.path.join(self.root, *endpoint.split("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -157,8 +157,8 @@ class Server:
 
     def close(self) -> None:
         """Close what is open."""
-        self.share.close()
-        self.index.close()
+        self.store.close()
+        self.cache.close()
         self.audit.close()
 
 

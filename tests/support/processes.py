@@ -83,7 +83,7 @@ class ServerProcess:
         pass_fds: Sequence[int] = (),
     ) -> None:
         self.folder = folder or tempfile.mkdtemp(dir=os.getcwd())
-        self.root = os.path.join(self.folder, "share")
+        self.root = os.path.join(self.folder, "root")
         self.state = os.path.join(self.folder, "state")
         os.makedirs(self.root, exist_ok=True)
         if account and not os.path.exists(os.path.join(self.state, "state.sqlite")):

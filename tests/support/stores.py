@@ -195,12 +195,12 @@ class StoreCase(SynchronousTestCase):
         os.mkdir(self.outside)
         with open(os.path.join(self.outside, "secret.txt"), "wb") as file:
             file.write(b"nobody may touch this")
-        self.index = HashCache(os.path.join(base, "index.sqlite"))
-        self.addCleanup(self.index.close)
+        self.cache = HashCache(os.path.join(base, "index.sqlite"))
+        self.addCleanup(self.cache.close)
 
     def store(self, system: System | None = None, **options: Any) -> LocalStore:
         """Open a store; it is closed at the end of the test."""
-        store = LocalStore(self.root, self.index, system=system, **options)
+        store = LocalStore(self.root, self.cache, system=system, **options)
         self.addCleanup(store.close)
         if isinstance(system, Journaled):
             system.opened = True

@@ -26,8 +26,8 @@ class TutorialTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (self.folder / "share" / "notes").mkdir(parents=True)
-        (self.folder / "share" / "notes" / "a.txt").write_bytes(b"two words")
+        (self.folder / "root" / "notes").mkdir(parents=True)
+        (self.folder / "root" / "notes" / "a.txt").write_bytes(b"two words")
         state = self.folder / "state"
         added = run_homeftp("account", "add", "ann", "--state", str(state), "--password-stdin", input=PASSWORD + "\n")
         self.assertEqual(added.returncode, 0, added.stderr)
@@ -40,9 +40,7 @@ class TutorialTests(SynchronousTestCase):
         )
         tac.write_text(text)
         command = [os.path.join(os.path.dirname(sys.executable), "twistd"), "--pidfile=", "-ny", "homeftp.tac"]
-        env = environment(
-            HOMEFTP_ROOT=str(self.folder / "share"), HOMEFTP_STATE=str(state), PYTHONPATH=str(self.folder)
-        )
+        env = environment(HOMEFTP_ROOT=str(self.folder / "root"), HOMEFTP_STATE=str(state), PYTHONPATH=str(self.folder))
         self.output = self.folder / "output"
         with self.output.open("wb") as output:
             self.server = subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=subprocess.STDOUT)

@@ -40,7 +40,7 @@ class PrivilegesTests(TestCase):
         nobody = pwd.getpwnam("nobody")
         folder = tempfile.mkdtemp(dir="/tmp")  # whatever is above the checkout may be closed to nobody
         self.addCleanup(shutil.rmtree, folder)
-        for name in (".", "share", "state"):
+        for name in (".", "root", "state"):
             os.makedirs(os.path.join(folder, name), mode=0o700, exist_ok=True)
             os.chown(os.path.join(folder, name), nobody.pw_uid, nobody.pw_gid)
         twistd = os.path.join(os.path.dirname(sys.executable), "twistd")

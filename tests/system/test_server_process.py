@@ -62,7 +62,7 @@ class LaunchTests(TestCase):
     def test_daemon(self) -> None:
         """Daemonised it lets go of the terminal, serves, and ends by its pid file; files have the usual modes."""
         folder = tempfile.mkdtemp(dir=os.getcwd())
-        root, state = os.path.join(folder, "share"), os.path.join(folder, "state")
+        root, state = os.path.join(folder, "root"), os.path.join(folder, "state")
         pid_file, log_file = os.path.join(folder, "pid"), os.path.join(folder, "log")
         os.mkdir(root)
         added = run_homeftp("account", "add", "ann", "--state", state, "--password-stdin", input=PASSWORD + "\n")
@@ -148,7 +148,7 @@ class FaultTests(TestCase):
 
     def setUp(self) -> None:
         self.folder = tempfile.mkdtemp(dir=os.getcwd())
-        self.root = os.path.join(self.folder, "share")
+        self.root = os.path.join(self.folder, "root")
         os.mkdir(self.root)
         self.state = os.path.join(self.folder, "state")
 
@@ -195,7 +195,7 @@ class FaultTests(TestCase):
             endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
             self.assertIn(endpoint, self.fault(*self.usual(), "--listen", endpoint))
 
-    def test_state_inside_share(self) -> None:
+    def test_state_inside_root(self) -> None:
         """The keys are never shared: a state folder inside the shared one is refused, by its real path too."""
         link = os.path.join(self.folder, "link")
         os.symlink(self.root, link)
@@ -224,7 +224,7 @@ class FaultTests(TestCase):
             self.assertFalse(os.path.exists(pid_file))
 
     def test_read_only(self) -> None:
-        """A share on a disk that is mounted read-only is served to be read; it says so, and what to do."""
+        """A shared folder on a disk that is mounted read-only can be read; the server says so, and what to do."""
         mounting = 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"'
         namespace = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounting, "sh")
         try:

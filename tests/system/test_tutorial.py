@@ -183,7 +183,7 @@ class PackageTests(SynchronousTestCase):
 
     def start_fails(self, *options: str) -> str:
         """The one line that a server with these options ends with."""
-        root = self.folder / "share"
+        root = self.folder / "root"
         root.mkdir(exist_ok=True)
         done = subprocess.run(
             [self.python, "-m", "homeftp", "serve", root, "--state", self.folder / "state", *options],

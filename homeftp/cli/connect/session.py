@@ -51,12 +51,12 @@ def with_remote(name: str, work: Work) -> int:
         gc.set_threshold(_GARBAGE_AFTER)
         workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=CLIENT_QUEUE, name="homeftp")
         workers.start()
-        index = HashCache(hash_cache_path(os.environ))
+        cache = HashCache(hash_cache_path(os.environ))
         try:
-            return await work(reactor, client, TransferContext(workers, System(), index, reconnector))
+            return await work(reactor, client, TransferContext(workers, System(), cache, reconnector))
         finally:
             workers.stop()
-            index.close()
+            cache.close()
             await reconnector.close()
 
     return run_reactor(main)

@@ -2,7 +2,7 @@
 
 The rules are in homeftp/wire: TLS comes first, one plaintext line is read
 before it, and a single byte behind that line ends the connection. Responses
-come in the order of the requests. When a connection ends, every open request
+have the order of the requests. When a connection ends, every open request
 fails with the same reason. What requests mean is known to api.py.
 """
 

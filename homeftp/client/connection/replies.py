@@ -38,7 +38,7 @@ class ServerLimits:
 
 @attrs.frozen
 class Hello:
-    """The answer to HELLO: what the server is, and who is logged in."""
+    """The answer to HELLO: the server's version and abilities, and the account that is logged in."""
 
     protocol: int
     version: str = ""

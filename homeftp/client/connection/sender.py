@@ -71,7 +71,7 @@ class Sender:
         self._send_queued()
 
     def stopProducing(self) -> None:
-        """The transport is closed; the protocol is told separately."""
+        """The transport is closed; the protocol is notified separately."""
         self.paused = True
 
     def _send_queued(self) -> None:

@@ -1,8 +1,8 @@
 """One open folder and the operations on the names in it: the interface between kinds of operating systems.
 
 Where the system can, a folder is held by its descriptor, and each part of a
-path is opened from its parent without following a link, so that nobody who
-moves folders meanwhile can redirect a write. Windows has no such calls; there
+path is opened from its parent without following a link, so that a
+concurrent move of folders cannot redirect a write. Windows has no such calls; there
 each part is checked before it is used.
 """
 

@@ -25,7 +25,7 @@ def known_hashes(cache: HashCache | None, files: Sequence[FileStat]) -> dict[str
 
 
 def record_hashes(cache: HashCache | None, hashed: Sequence[tuple[FileStat, str]], started_ns: int) -> None:
-    """Record hashes whose computing started at `started_ns`, nanoseconds since 1970 (see `filehash.settled`)."""
+    """Record hashes whose computing started at `started_ns`, nanoseconds since 1970 (see `filehash.is_trustworthy`)."""
     if cache is None or not hashed:
         return
     rows = []

@@ -10,7 +10,7 @@ import unicodedata
 from homeftp.endpoint import RESERVED_PREFIX
 
 _KEY_LENGTH = 32
-"""Hexadecimal digits that name a partial download: 128 bits, so that nobody guesses the name of a new one."""
+"""Hexadecimal digits that name a partial download: 128 bits, so that the name of a new one cannot be guessed."""
 
 _PARTIAL = re.compile(re.escape(RESERVED_PREFIX) + f"[0-9a-f]{{{_KEY_LENGTH}}}")
 

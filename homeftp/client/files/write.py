@@ -91,7 +91,7 @@ class DownloadTarget:
         return results
 
     def remove_expired(self, partials: Iterable[str]) -> None:
-        """Remove the partial downloads of these names that nobody has resumed for a day."""
+        """Remove the partial downloads of these names that were not resumed for a day."""
         with self.open_folders() as folders:
             for name in partials:
                 with contextlib.suppress(OSError):

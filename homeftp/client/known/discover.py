@@ -29,7 +29,7 @@ _QUIET_SECONDS = 1.5
 """How long after the last new server another is expected; by then each was asked twice."""
 
 _POLLS_PER_QUIET = 4
-"""How often within the quiet time it is checked whether a new server was heard."""
+"""How often within the quiet time it is checked whether a new server has answered."""
 
 _MAX_SERVERS = 64
 """Announcements that are looked at, at most; more than any home has servers."""
@@ -83,7 +83,7 @@ def check_available() -> None:
 async def browse(
     reactor: Any, seconds: float = _BROWSE_SECONDS, *, quiet: float | None = _QUIET_SECONDS
 ) -> list[AnnouncedServer]:
-    """Listen for servers for `seconds`, or until no new one was heard for `quiet` seconds (None: never); by name.
+    """Listen for servers for `seconds`, or until no new one has answered for `quiet` seconds (None: never); by name.
 
     Raises `OperatorError` where the extra is not installed, and
     `ConnectionFailed` where the network does not allow it.
@@ -179,7 +179,7 @@ class _Browser:
         return sorted(servers, key=lambda each: (each.name, each.addresses[0].host))
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Wait until the time is over, no new server was heard for a while, or `stop` is set."""
+        """Wait until the time is over, no new server has answered for a while, or `stop` is set."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._seconds
         while not stop.is_set():

@@ -1,4 +1,4 @@
-"""Fetching one large file, resumed from where an earlier download was cut off."""
+"""Fetching one large file, resumed from where an earlier download was interrupted."""
 
 from __future__ import annotations
 

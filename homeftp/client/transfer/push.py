@@ -111,7 +111,7 @@ class PushTransfer:
             self._comparer.spawn(self._send_large(task, task.source, outcome))
 
     async def _send_large(self, task: FileTask, source: SourceFile, outcome: Outcome) -> None:
-        """Send a large file; resumes an earlier upload that was cut off."""
+        """Send a large file; resumes an earlier upload that was interrupted."""
         endpoint = self._endpoint_of(task.name)
         if self._observer.rejected_resumes[endpoint] < MAX_REJECTED_RESUMES:
             try:

@@ -1,4 +1,4 @@
-"""The connections of all front ends: counted against the server's limits, and told when the server stops."""
+"""The connections of all front ends: counted against the server's limits, and notified when the server stops."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A request's payload, from the protocol to the dispatcher: bounded in memory, and read once.
 
-The protocol delivers and the dispatcher reads. When a piece is held that
-nobody has read, the protocol stops reading from the client. The size of a
+The protocol delivers and the dispatcher reads. While a piece waits to
+be read, the protocol stops reading from the client. The size of a
 piece depends on how many payloads are under way.
 """
 
@@ -92,7 +92,7 @@ class StreamPayload:
         self._wake_reader()
 
     def discard(self) -> None:
-        """Nobody reads the rest: discard it as it arrives."""
+        """Discard the rest as it arrives: the dispatcher does not read it."""
         self.discarding = True
         self._budget.leave(self)
         self._pieces.clear()

@@ -14,7 +14,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 
-INDEX = "index.sqlite"
+HASH_CACHE = "index.sqlite"
 """The hash cache, in the state folder."""
 
 
@@ -39,11 +39,11 @@ class LocalStoreFactory:
     def open(self, url: str, options: StoreOptions) -> LocalStore:
         """The store in a folder, by its path or its `file:` URL; it owns its hash cache. Raises `OperatorError`."""
         root = folder_of(url)
-        index = HashCache(None if options.state_dir is None else os.path.join(options.state_dir, INDEX))
+        cache = HashCache(None if options.state_dir is None else os.path.join(options.state_dir, HASH_CACHE))
         try:
-            return _IndexedStore(root, index, options)
+            return _CachingStore(root, cache, options)
         except BaseException:
-            index.close()
+            cache.close()
             raise
 
 
@@ -57,13 +57,13 @@ def folder_of(location: str) -> str:
     return unquote(parts.path)
 
 
-class _IndexedStore(LocalStore):
+class _CachingStore(LocalStore):
     """A local store that closes its hash cache with itself."""
 
-    def __init__(self, root: str, index: HashCache, options: StoreOptions) -> None:
+    def __init__(self, root: str, cache: HashCache, options: StoreOptions) -> None:
         super().__init__(
             root,
-            index,
+            cache,
             filetypes=options.filetypes,
             file_size=options.file_size,
             retention=options.retention,
@@ -71,11 +71,11 @@ class _IndexedStore(LocalStore):
             similar_names=options.similar_names,
             record=options.record_changes,
         )
-        self._index = index
+        self._cache = cache
 
     def close(self) -> None:
         """Release the folder and the hash cache; raises `UnrecordedChanges`."""
         try:
             super().close()
         finally:
-            self._index.close()
+            self._cache.close()

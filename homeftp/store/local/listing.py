@@ -65,14 +65,14 @@ class DirectoryLister:
     def __init__(
         self,
         root: SafeRoot,
-        index: HashCache,
+        cache: HashCache,
         filetypes: Filetypes,
         *,
         names_read: int = NAMES_READ,
         names_kept: int = NAMES_KEPT,
     ) -> None:
         self._root = root
-        self._index = index
+        self._cache = cache
         self._filetypes = filetypes
         self._names_read = names_read
         self._names_kept = names_kept
@@ -187,7 +187,7 @@ class DirectoryLister:
             stats.append((name, found))
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
-        known = self._index.lookup(self._root.cache_path(level.endpoint), files)
+        known = self._cache.lookup(self._root.cache_path(level.endpoint), files)
         level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in stats]
 
 

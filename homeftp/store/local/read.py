@@ -35,10 +35,10 @@ class LocalFile:
     content: bytes | None = None
 
     def __init__(
-        self, index: HashCache, endpoint: Endpoint, directory: str, fd: int, found: os.stat_result, known: str | None
+        self, cache: HashCache, endpoint: Endpoint, directory: str, fd: int, found: os.stat_result, known: str | None
     ) -> None:
         self.entry: Entry = entry_of(found, known)
-        self._index = index
+        self._cache = cache
         self._endpoint = endpoint
         self._directory = directory
         self._fd = fd
@@ -141,7 +141,7 @@ class LocalFile:
         self.entry = entry_of(self._found, content_hash)
         row = self._row(found)
         if row is not None:
-            self._index.record([row])
+            self._cache.record([row])
 
     def _row(self, found: os.stat_result) -> CachedHash | None:
         """A row for the hash cache; None if another file may have its name by now."""
@@ -156,9 +156,9 @@ class LocalFile:
 class FileReader:
     """Stats and opens the files of one store. Thread-safe."""
 
-    def __init__(self, root: SafeRoot, index: HashCache, filetypes: Filetypes) -> None:
+    def __init__(self, root: SafeRoot, cache: HashCache, filetypes: Filetypes) -> None:
         self._root = root
-        self._index = index
+        self._cache = cache
         self._filetypes = filetypes
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
@@ -181,7 +181,7 @@ class FileReader:
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result) and stat.S_ISREG(found.st_mode):
                 files.setdefault(endpoint.parent, {})[endpoint.name] = found
-        known = {parent: self._index.lookup(self._root.cache_path(parent), found) for parent, found in files.items()}
+        known = {parent: self._cache.lookup(self._root.cache_path(parent), found) for parent, found in files.items()}
         results: list[Entry | Exception | None] = []
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result):
@@ -232,7 +232,7 @@ class FileReader:
                         results[number] = row
                     elif row is not None:
                         rows.append(row)
-            self._index.record(rows)
+            self._cache.record(rows)
         return results
 
     def _open_batch(self, endpoints: Sequence[Endpoint]) -> list[LocalFile | Exception]:
@@ -250,7 +250,7 @@ class FileReader:
             for fd in parents.values():
                 close_quietly(fd)
         directories = {parent: self._root.cache_path(parent) for parent in stats}
-        known = {parent: self._index.lookup(directories[parent], found) for parent, found in stats.items()}
+        known = {parent: self._cache.lookup(directories[parent], found) for parent, found in stats.items()}
         results: list[LocalFile | Exception] = []
         for endpoint, one in zip(endpoints, opened, strict=True):
             if isinstance(one, Exception):
@@ -258,7 +258,7 @@ class FileReader:
             else:
                 parent = endpoint.parent
                 content_hash = known[parent].get(endpoint.name)
-                results.append(LocalFile(self._index, endpoint, directories[parent], *one, content_hash))
+                results.append(LocalFile(self._cache, endpoint, directories[parent], *one, content_hash))
         return results
 
     def _open_one(self, endpoint: Endpoint, parents: dict[Endpoint, int]) -> tuple[int, os.stat_result]:

@@ -34,7 +34,7 @@ class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
     The keyword arguments are those of `StoreOptions`. The caller closes
-    `index`. Raises `OperatorError` for a root that is missing, is not a
+    `cache`. Raises `OperatorError` for a root that is missing, is not a
     directory, cannot be used, or is used by another server. A root that is not
     writable is `read_only`.
     """
@@ -42,7 +42,7 @@ class LocalStore:
     def __init__(
         self,
         root: str,
-        index: HashCache,
+        cache: HashCache,
         *,
         filetypes: tuple[str, ...] = (),
         file_size: int | None = None,
@@ -69,14 +69,14 @@ class LocalStore:
             self._root = SafeRoot(root, system)
             opened.callback(self._root.close)
             allowed = Filetypes(filetypes)
-            self._reader = FileReader(self._root, index, allowed)
-            self._lister = DirectoryLister(self._root, index, allowed)
+            self._reader = FileReader(self._root, cache, allowed)
+            self._lister = DirectoryLister(self._root, cache, allowed)
             try:
                 metadata_dir = MetadataDir(self._root, root)
                 opened.callback(metadata_dir.close)
                 if system.syncs_whole(self._root.fd):
                     system.syncfs(self._root.fd)  # a server that was killed may have left names that are not durable
-                self._operations = compose(self._root, system, metadata_dir, index, self._lister, options)
+                self._operations = compose(self._root, system, metadata_dir, cache, self._lister, options)
             except ReadOnlyRoot as reason:
                 self.read_only = str(reason)
             except OSError as error:
@@ -139,7 +139,7 @@ class LocalStore:
         """The versions of a file, or of all files below a directory, page by page."""
         if self._operations is None:
             raise Forbidden(
-                f"the share is read-only, and the versions in its folder {RESERVED}/versions are not listed: "
+                f"the shared folder is read-only, and the versions in its folder {RESERVED}/versions are not listed: "
                 f"{self.read_only}"
             )
         return self._operations.history.pages(endpoint)

@@ -66,7 +66,7 @@ def compose(
     root: SafeRoot,
     system: System,
     metadata_dir: MetadataDir,
-    index: HashCache,
+    cache: HashCache,
     lister: DirectoryLister,
     options: StoreOptions,
 ) -> Operations:
@@ -81,14 +81,14 @@ def compose(
     partials = PartialUploads(root, system, metadata_dir, usage)
     folders = VersionFolders(root, metadata_dir, usage)
     archive = VersionArchive(folders, options.retention, usage)
-    catalog = VersionCatalog(root, folders, archive, index)
+    catalog = VersionCatalog(root, folders, archive, cache)
 
-    preconditions = Preconditions(root, index)
+    preconditions = Preconditions(root, cache)
     space = SpaceReservation(usage, archive, partials)
     namespace = Namespace(
         root,
         Renamer(root, system, fsync, usage),
-        ArchiverFactory(root, system, folders, archive, index),
+        ArchiverFactory(root, system, folders, archive, cache),
         fsync,
         NameCollisions(allowed=options.similar_names),
         changelog,
@@ -96,7 +96,7 @@ def compose(
     staging = () if system.keeps_order(root.fd) else (metadata_dir.incoming, metadata_dir.partial)
     unordered = [DirHandle(fd, same_mount=True) for fd in staging]
     directories = Directories(root, fsync, namespace, space, changelog, unordered)
-    committer = Committer(root, fsync, namespace, directories, index)
+    committer = Committer(root, fsync, namespace, directories, cache)
     existing = ExistingEntries(root, filetypes, preconditions, fsync)
 
     targets = TargetFinder(root, limits, preconditions)
@@ -106,7 +106,7 @@ def compose(
         uploads=Uploads(targets, limits, partials, space, system, committer),
         editor=Editor(root, targets, staged),
         metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync, changelog),
-        copier=Copier(root, filetypes, preconditions, index, targets, staged),
+        copier=Copier(root, filetypes, preconditions, cache, targets, staged),
         mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer),
         remover=Remover(root, lister.tree, existing, namespace, changelog),
         restorer=Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer),

@@ -50,7 +50,7 @@ class AuthorizedStore:
     home: Endpoint
     rights: Rights
     actor: Actor = attrs.field(default=SERVER, eq=False)
-    """Who is recorded for what is changed."""
+    """The actor that changes are recorded for."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -271,7 +271,7 @@ class AuthorizedStore:
     def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
         if request.offset and not self._may(READ, request.endpoint):
-            return self._forbidden(request.endpoint, "go on with what has arrived")  # it may be another account's
+            return self._forbidden(request.endpoint, "resume a partial upload")  # it may be another account's
         condition = self._condition(request.endpoint, request.precondition)
         if isinstance(condition, Forbidden):
             return condition

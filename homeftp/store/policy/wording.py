@@ -47,14 +47,14 @@ def not_empty(endpoint: Endpoint) -> NotEmpty:
 def over_quota(endpoint: Endpoint, quota: int, size: int, free: int) -> NoSpace:
     """The refusal of `size` bytes where the quota leaves only `free`."""
     return NoSpace(
-        f"the share's quota of {format_size(quota)} has no room for {display_path(endpoint)}: it needs "
+        f"the quota of {format_size(quota)} has no space for {display_path(endpoint)}: it needs "
         f"{format_size(size)}, {format_size(max(0, free))} are free"
     )
 
 
 def read_only(reason: str) -> Forbidden:
     """The refusal of every change where the store is read-only."""
-    return Forbidden(f"the share is read-only: {reason}")
+    return Forbidden(f"the shared folder is read-only: {reason}")
 
 
 def unsupported(what: str) -> Forbidden:

@@ -67,7 +67,7 @@ class LimitsContract(ContractCase):
         self.assertEqual(self.tree(store), before)
 
     def test_quota(self) -> None:
-        """What the quota has no room for is refused, and the old content stands; versions make room before."""
+        """A write over the quota is refused and the old content stays; versions are removed before that."""
         quota = 1_000_000
         store = self.store(quota=quota)
         if not store.capabilities.quota:

@@ -133,7 +133,7 @@ class ReadingContract(ContractCase):
         self.assertEqual(self.names(store), ["d", *(f"d/{name}" for name in deep)])
 
     def test_pages(self) -> None:
-        """A large directory comes in pages of at most `LISTING_PAGE` entries, each entry once."""
+        """A large directory is listed in pages of at most `LISTING_PAGE` entries, each entry once."""
         store = self.store()
         names = [f"{number:04}.txt" for number in range(LISTING_PAGE + 20)]
         store.write_many([(request(name, size=1), b"x") for name in names])

@@ -136,7 +136,7 @@ class RecordingContract(ContractCase):
         self.assertEqual(self.recorded[-1].actor, ANN)
 
     def test_replay(self) -> None:
-        """Whoever changes what at the same time, replaying the records gives the tree."""
+        """After concurrent changes by several actors, replaying the records gives the tree."""
         store = self.store(record_changes=self.record)
         self.together([_Changer(self, store, seed).run for seed in range(4)])
         self.assertGreater(len(self.recorded), 100)

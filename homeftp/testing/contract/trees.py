@@ -89,7 +89,7 @@ class TreesContract(ContractCase):
             self.assertEqual(self.tree(store), before, (source, target))
 
     def test_directory_moves_at_once(self) -> None:
-        """With `atomic_directory_move` nobody ever sees part of a directory at either of its places."""
+        """With `atomic_directory_move` no reader ever sees part of a directory at either of its places."""
         store = self.store()
         if not store.capabilities.atomic_directory_move:
             return

@@ -14,7 +14,7 @@ from homeftp.model import ABSENT, Entry, ResumePoint
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 PART = RESUMABLE + 1000
-"""Bytes of an upload that are worth keeping when it is cut off."""
+"""Bytes of an upload that are worth keeping when it is interrupted."""
 
 
 class WritingContract(ContractCase):

@@ -1,6 +1,6 @@
 """The process that faults are put into: opens a store, carries out one scenario, and tells of each answer at once.
 
-By hand, with strace before it or not, on a root that is made if it is not there; the index lies beside it:
+By hand, with strace before it or not, on a root that is made if it is not there; the hash cache lies beside it:
 
     python -m tests.system.faults.driver SCENARIO ROOT
 
@@ -59,8 +59,8 @@ class Server:
     def start(self) -> LocalStore:
         """The store; it is opened when it is not open."""
         if self._store is None:
-            index = HashCache(os.path.join(os.path.dirname(self._root), "index.sqlite"))
-            self._store = LocalStore(self._root, index, system=SYSTEMS[self._system]())
+            cache = HashCache(os.path.join(os.path.dirname(self._root), "index.sqlite"))
+            self._store = LocalStore(self._root, cache, system=SYSTEMS[self._system]())
         return self._store
 
     def carry_out(self, scenario: Scenario, say: Say) -> None:

@@ -36,7 +36,7 @@ class Call:
     arguments: str
     result: str
     in_root: bool
-    """Whether it was made for what lies in the root; not for the index beside it, or for what all programs do."""
+    """Whether it was made for what lies in the root; not for the hash cache beside it, or for what all programs do."""
 
     @property
     def injected(self) -> bool:

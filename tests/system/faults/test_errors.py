@@ -110,7 +110,7 @@ class InjectionCase(FaultCase):
     def errors(self, scenario: str, system: str, wanted: str) -> Iterator[Point]:
         """The calls of one kind, each with EIO; the first and the last of a name with all that it can have.
 
-        The index's, which cost no answer, and those of the system that has
+        The hash cache's, which cost no answer, and those of the system that has
         only other names for the same, have EIO alone. LONG: all errors everywhere.
         """
         for call, number, last in self.calls(scenario, system):

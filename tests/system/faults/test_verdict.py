@@ -85,7 +85,7 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(synced_again([failed, call("fsync", 4), call("read")]), [])
 
     def test_doubt(self) -> None:
-        """There is doubt only after something was named; a failed sync is answered for; the index's is not."""
+        """There is doubt only after something was named; a failed sync is answered for; the hash cache's is not."""
         failed, renamed = call("fsync", result=FAILED), call("renameat")
         self.assertEqual(doubt(Outcome({0: DOUBT}, calls=[renamed, failed])), [])
         self.assertEqual(len(doubt(Outcome({0: DOUBT}, calls=[failed]))), 1)

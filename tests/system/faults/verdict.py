@@ -100,9 +100,9 @@ def litter(root: str) -> list[str]:
 def after_restart(root: str) -> list[str]:
     """What is wrong with a store that is opened again: it starts, clean, with the same files, and takes new ones."""
     before = tree(root)
-    index = HashCache(os.path.join(os.path.dirname(root), "index.sqlite"))
+    cache = HashCache(os.path.join(os.path.dirname(root), "index.sqlite"))
     try:
-        store = LocalStore(root, index)
+        store = LocalStore(root, cache)
         try:
             found = litter(root)
             after = tree(root)
@@ -118,7 +118,7 @@ def after_restart(root: str) -> list[str]:
         finally:
             store.close()
     finally:
-        index.close()
+        cache.close()
     return found
 
 

@@ -118,9 +118,9 @@ def _record(
     with contextlib.ExitStack() as opened:
         disk = opened.enter_context(recording(system, image, folder))
         history = History(disk.log.length)
-        index = opened.enter_context(contextlib.closing(HashCache(os.path.join(folder, "index.sqlite"))))
+        cache = opened.enter_context(contextlib.closing(HashCache(os.path.join(folder, "index.sqlite"))))
         root = os.path.join(disk.mounted, ROOT)
-        store = opened.enter_context(contextlib.closing(STORES[trial.store].open(root, index, chance)))
+        store = opened.enter_context(contextlib.closing(STORES[trial.store].open(root, cache, chance)))
         whole = os.open(disk.mounted, os.O_RDONLY)
         opened.callback(os.close, whole)
         workloads = [

@@ -13,18 +13,18 @@ from tests.system.powercut.filesystems import FileSystem, Unmountable
 from tests.system.powercut.history import History
 from tests.system.powercut.verdict import Crashed, Promise, resumed, swept
 
-ROOT = "share"
+ROOT = "root"
 """The store's folder in the file system."""
 
 
 class Recovery:
-    """Starts disks with this file system; `folder` is for the mount point and for the store's index."""
+    """Starts disks with this file system; `folder` is for the mount point and for the store's cache."""
 
     def __init__(self, system: FileSystem, folder: str, history: History, promises: Sequence[Promise]) -> None:
         self._system = system
         self._history = history
         self._promises = promises
-        self._index = os.path.join(folder, "restarted.sqlite")
+        self._cache = os.path.join(folder, "restarted.sqlite")
         self._point = os.path.join(folder, "restarted")
         os.mkdir(self._point)
 
@@ -46,8 +46,8 @@ class Recovery:
         yield from found
         try:
             with contextlib.ExitStack() as opened:
-                index = opened.enter_context(contextlib.closing(HashCache(self._index)))
-                store = opened.enter_context(contextlib.closing(LocalStore(crashed.root, index)))
+                cache = opened.enter_context(contextlib.closing(HashCache(self._cache)))
+                store = opened.enter_context(contextlib.closing(LocalStore(crashed.root, cache)))
                 for promise in (swept, *self._promises):
                     again = (fault for fault in promise(crashed) if fault not in found)
                     yield from (f"{fault}, after a start of the store" for fault in again)
@@ -55,4 +55,4 @@ class Recovery:
         except (OSError, Refusal, OperatorError) as error:
             yield f"the store does not start, or refuses new files: {error}"
         finally:
-            os.unlink(self._index)
+            os.unlink(self._cache)

@@ -99,8 +99,8 @@ class SharedName(TempFiles):
 class SharedNameStore(LocalStore):
     """A local store whose batches share one temp file."""
 
-    def __init__(self, root: str, index: HashCache, system: System) -> None:
-        super().__init__(root, index, system=system)
+    def __init__(self, root: str, cache: HashCache, system: System) -> None:
+        super().__init__(root, cache, system=system)
         right = self._writable
         batch = attrs.evolve(right.batch, temp_files=SharedName(right.batch.temp_files))
         self._operations = attrs.evolve(right, batch=batch)
@@ -118,7 +118,7 @@ class Kind:
 
 def _over(system: Callable[[random.Random], System]) -> Kind:
     """The local store, over these system calls."""
-    return Kind(lambda root, index, chance: LocalStore(root, index, system=system(chance)))
+    return Kind(lambda root, cache, chance: LocalStore(root, cache, system=system(chance)))
 
 
 STORES = {
@@ -127,7 +127,7 @@ STORES = {
     "no-directory-sync": _over(NoDirectorySync),
     "in-place": _over(InPlace),
     "forgetful": _over(RestlessForgetful),
-    "shared-name": Kind(lambda root, index, chance: SharedNameStore(root, index, Restless(chance))),
+    "shared-name": Kind(lambda root, cache, chance: SharedNameStore(root, cache, Restless(chance))),
 }
 """Each by its name."""
 

@@ -55,6 +55,6 @@ class KillTests(StoreCase):
         self.assertEqual((self.content("file.txt"), len(self.left())), (b"old", 1))
         store = self.store()
         self.assertEqual((self.content("file.txt"), self.left()), (b"old", []))
-        index = HashCache(state)
-        self.addCleanup(index.close)
+        cache = HashCache(state)
+        self.addCleanup(cache.close)
         self.assertEqual(self.put(store, "file.txt", b"new").size, 3)

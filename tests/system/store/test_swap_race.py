@@ -142,8 +142,8 @@ class SwapCase(SynchronousTestCase):
         memory = "/dev/shm"  # there are many more attempts than on a disk
         self.base = tempfile.mkdtemp(dir=memory) if os.access(memory, os.W_OK) else os.path.abspath(self.mktemp())
         self.addCleanup(shutil.rmtree, self.base)
-        self.index = HashCache(os.path.join(self.base, "index.sqlite"))
-        self.addCleanup(self.index.close)
+        self.cache = HashCache(os.path.join(self.base, "index.sqlite"))
+        self.addCleanup(self.cache.close)
         self.swaps = 0
         self.lay()
 
@@ -162,7 +162,7 @@ class SwapCase(SynchronousTestCase):
         enough: Callable[[Race], bool] = lambda _: False,
     ) -> Race:
         """Run the race; when this returns the swapper has ended and everything is in its place."""
-        store = LocalStore(self.root, self.index, system=system, retention=FEW_VERSIONS)
+        store = LocalStore(self.root, self.cache, system=system, retention=FEW_VERSIONS)
         race = Race(store, operations, positions)
         names = [position.swapped for position in positions.values()]
         spare = tempfile.mkdtemp(dir=self.base)

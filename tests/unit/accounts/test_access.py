@@ -46,7 +46,7 @@ class AccessTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """No folder, no account, and the top: each in one line."""
         for wrong in ("../x", "a//b", "a/.homeftp", "a\n"):
-            with self.assertRaisesRegex(OperatorError, "cannot be a folder of the share"):
+            with self.assertRaisesRegex(OperatorError, "cannot be a folder in the shared folder"):
                 parse_folder(wrong)
         with self.assertRaisesRegex(OperatorError, "no account bob"):
             self.accesses.set_home("bob", parse_folder("x"))

@@ -20,7 +20,7 @@ class CmpTests(VerbTestCase):
         self.assertEqual(comparison_status(["hash", "size"]), Status.CONTENT_AND_METADATA_DIFFER)
 
     def test_statuses(self) -> None:
-        """10 to 14, with the names of what differs and what is there, known to the index or not."""
+        """10 to 14, with the names of what differs and what is there, known to the hash cache or not."""
         for size in (3, 1_000_000):
             data = content(size)
             path = self.server.put("a", data)

@@ -47,8 +47,8 @@ class GetTests(VerbTestCase):
             stored = CachedHash(
                 os.path.realpath(self.server.root), "a", os.stat(path), digest(b"stored"), time.time_ns()
             )
-            with closing(HashCache(os.path.join(os.path.dirname(self.server.root), "index.sqlite"))) as index:
-                index.record([stored])
+            with closing(HashCache(os.path.join(os.path.dirname(self.server.root), "index.sqlite"))) as cache:
+                cache.record([stored])
             _, got, verdict = self.get({"rel_endpoint": "a"})
             self.assertEqual(got, content(size))
             self.assertEqual((verdict.status, verdict.body["hash"]), (0, digest(b"stored")))  # type: ignore[attr-defined]

@@ -17,9 +17,9 @@ from homeftp.hashing.filehash import (
     digest,
     digest_slices,
     hash_bytes,
+    is_trustworthy,
     read_at,
     same_content,
-    settled,
     signature,
 )
 
@@ -108,12 +108,12 @@ class StatTests(FileCase):
         os.utime(self.path + ".moved", ns=(0, before.st_mtime_ns + 1000))
         self.assertFalse(same_content(before, os.fstat(self.fd)))
 
-    def test_settled(self) -> None:
+    def test_trustworthy(self) -> None:
         """A hash counts only from 2 s after the file's mtime on, or before it by as much: clocks differ."""
         found = os.stat(self.path)
         second = 1_000_000_000
         for seconds, counts in ((0, False), (1.999, False), (2, True), (3600, True), (-1, False), (-2, True)):
-            self.assertEqual(settled(found, found.st_mtime_ns + int(seconds * second)), counts, seconds)
+            self.assertEqual(is_trustworthy(found, found.st_mtime_ns + int(seconds * second)), counts, seconds)
 
 
 class RestTests(FileCase):

@@ -21,7 +21,7 @@ LATER = 10_000_000_000
 
 
 class IndexCase(SynchronousTestCase):
-    """A file to be known, and an index."""
+    """A file, and a hash cache."""
 
     def setUp(self) -> None:
         self.folder = os.path.abspath(self.mktemp())
@@ -32,21 +32,21 @@ class IndexCase(SynchronousTestCase):
         os.utime(self.file, (1_700_000_000, 1_700_000_000))
         self.found = os.stat(self.file)
         self.path = os.path.join(self.folder, "state", "index.sqlite")
-        self.index = self.open()
+        self.cache = self.open()
 
     def open(self, busy_seconds: float = 2.0) -> HashCache:
-        """The index, closed at the end of the test."""
-        index = HashCache(self.path, busy_seconds=busy_seconds)
-        self.addCleanup(index.close)
-        return index
+        """The cache, closed at the end of the test."""
+        cache = HashCache(self.path, busy_seconds=busy_seconds)
+        self.addCleanup(cache.close)
+        return cache
 
     def row(self, name: str = "file.txt", *, directory: str = "/d", hash: str = HASH, age: int = LATER) -> CachedHash:
         """A row about the file, hashed `age` nanoseconds after its mtime."""
         return CachedHash(directory, name, self.found, hash, self.found.st_mtime_ns + age)
 
     def known(self, name: str = "file.txt", directory: str = "/d") -> str | None:
-        """What the index knows of the file."""
-        return self.index.lookup(directory, {name: os.stat(self.file)}).get(name)
+        """What the cache knows of the file."""
+        return self.cache.lookup(directory, {name: os.stat(self.file)}).get(name)
 
 
 class LookupTests(IndexCase):
@@ -54,26 +54,26 @@ class LookupTests(IndexCase):
 
     def test_known(self) -> None:
         """A hash that was recorded is known while the file looks the same, after a restart too."""
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
         self.assertEqual(self.known(), HASH)
-        self.index.close()
-        self.index = self.open()
+        self.cache.close()
+        self.cache = self.open()
         self.assertEqual(self.known(), HASH)
         self.assertIsNone(self.known("other.txt"))
         self.assertIsNone(self.known(directory="/d/e"))
 
     def test_any_change_of_the_stat(self) -> None:
         """Another size, mtime, ctime or inode: the hash is no longer known."""
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
         os.chmod(self.file, 0o600)
         self.assertIsNone(self.known(), "the ctime")
         self.found = os.stat(self.file)
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
         self.assertEqual(self.known(), HASH, "the control")
         os.utime(self.file, (1_700_000_000, 1_700_000_001))
         self.assertIsNone(self.known(), "the mtime")
         self.found = os.stat(self.file)
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
         os.rename(self.file, self.file + ".old")
         with open(self.file, "wb") as file:
             file.write(b"content")
@@ -83,35 +83,35 @@ class LookupTests(IndexCase):
     def test_racily_clean(self) -> None:
         """A file that was hashed within 2 s of its mtime is not kept: a later change might not show."""
         for age in (0, 1_999_999_999, -1_999_999_999):
-            self.index.record([self.row(age=age)])
+            self.cache.record([self.row(age=age)])
             self.assertIsNone(self.known(), age)
-        self.index.record([self.row(age=2_000_000_000)])
+        self.cache.record([self.row(age=2_000_000_000)])
         self.assertEqual(self.known(), HASH)
 
     def test_last_one_counts(self) -> None:
         """A file that is hashed again has its new hash."""
-        self.index.record([self.row()])
-        self.index.record([self.row(hash=OTHER)])
+        self.cache.record([self.row()])
+        self.cache.record([self.row(hash=OTHER)])
         self.assertEqual(self.known(), OTHER)
 
     def test_many(self) -> None:
         """A directory of thousands is looked up at once, whatever the names are."""
         names = [f"{number}-é'\"%" for number in range(2500)] + ["\udcff", "*", ""]
-        self.index.record([self.row(name) for name in names])
-        found = self.index.lookup("/d", dict.fromkeys([*names, "missing"], self.found))
+        self.cache.record([self.row(name) for name in names])
+        found = self.cache.lookup("/d", dict.fromkeys([*names, "missing"], self.found))
         self.assertEqual(found, dict.fromkeys(names, HASH))
-        self.assertEqual(self.index.lookup("/d", {}), {})
+        self.assertEqual(self.cache.lookup("/d", {}), {})
 
     def test_hostile_times(self) -> None:
         """A stat of any size is kept: some file systems have inodes of 64 bits and files from the year 9999."""
         times = {"st_mtime_ns": 253_402_300_799 * 10**9, "st_ctime_ns": -(2**63)}
         self.found = os.stat_result([0o100644, 2**64 - 1, 1, 1, 0, 0, 2**63 - 1, 0, 0, 0], times)
-        self.index.record([self.row()])
-        self.assertEqual(self.index.lookup("/d", {"file.txt": self.found}), {"file.txt": HASH})
+        self.cache.record([self.row()])
+        self.assertEqual(self.cache.lookup("/d", {"file.txt": self.found}), {"file.txt": HASH})
 
     def test_private(self) -> None:
         """Names of files are nobody else's business: the database is 0600, its folder 0700."""
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(self.path)).st_mode), 0o700)
         for name in os.listdir(os.path.dirname(self.path)):
             self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.folder, "state", name)).st_mode), 0o600, name)
@@ -123,8 +123,8 @@ class LookupTests(IndexCase):
         def work(thread: int) -> None:
             for number in range(50):
                 name = f"{thread}-{number}"
-                self.index.record([self.row(name)])
-                if self.index.lookup("/d", {name: self.found}) != {name: HASH}:
+                self.cache.record([self.row(name)])
+                if self.cache.lookup("/d", {name: self.found}) != {name: HASH}:
                     wrong.append(name)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
@@ -140,16 +140,16 @@ class DamageTests(IndexCase):
 
     def damaged(self, harm: Callable[[], None]) -> None:
         """Let `harm` come to the database while nobody has it open, and go on."""
-        self.index.record([self.row(str(number)) for number in range(2000)])
-        self.index.close()
+        self.cache.record([self.row(str(number)) for number in range(2000)])
+        self.cache.close()
         for suffix in ("-wal", "-shm"):
             if os.path.exists(self.path + suffix):
                 os.unlink(self.path + suffix)
         harm()
-        self.index = self.open()
+        self.cache = self.open()
         self.assertIn(self.known("7"), (None, HASH))
-        self.index.record([self.row()])
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
+        self.cache.record([self.row()])
         self.assertEqual(self.known(), HASH)
 
     def overwrite(self, start: int) -> None:
@@ -172,56 +172,56 @@ class DamageTests(IndexCase):
 
     def test_damaged_inside(self) -> None:
         """A damage that only shows later is noticed then, and the database is made anew."""
-        self.index.record([self.row(str(number)) for number in range(2000)])
-        self.index.close()
+        self.cache.record([self.row(str(number)) for number in range(2000)])
+        self.cache.close()
         self.overwrite(8192)
-        self.index = self.open()
-        self.index.lookup("/d", dict.fromkeys(map(str, range(2000)), self.found))
-        self.index.record([self.row()])
+        self.cache = self.open()
+        self.cache.lookup("/d", dict.fromkeys(map(str, range(2000)), self.found))
+        self.cache.record([self.row()])
         self.assertEqual(self.known(), HASH)
 
     def test_newer_version(self) -> None:
         """A database of another version is made anew, not misread."""
-        self.index.record([self.row()])
-        self.index.close()
+        self.cache.record([self.row()])
+        self.cache.close()
         connection = sqlite3.connect(self.path)
         connection.execute("PRAGMA user_version = 99")
         connection.close()
-        self.index = self.open()
+        self.cache = self.open()
         self.assertIsNone(self.known())
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
         self.assertEqual(self.known(), HASH)
 
     def test_locked(self) -> None:
         """A database that another program holds for too long is done without."""
-        self.index.close()
-        self.index = self.open(busy_seconds=0)
-        self.index.record([self.row()])
+        self.cache.close()
+        self.cache = self.open(busy_seconds=0)
+        self.cache.record([self.row()])
         other = sqlite3.connect(self.path, isolation_level=None)
         self.addCleanup(other.close)
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
-        self.index.record([self.row("more")])
+        self.cache.record([self.row("more")])
         self.assertLess(time.monotonic() - began, 1)
         self.assertEqual(self.known(), HASH, "what is known can be read all the same")
         self.assertIsNone(self.known("more"))
         other.execute("ROLLBACK")
-        self.index.record([self.row("more")])
+        self.cache.record([self.row("more")])
         self.assertEqual(self.known("more"), HASH)
 
     def test_no_place(self) -> None:
         """Where there can be no database there is none, and nothing else changes."""
-        index = HashCache(os.path.join(self.file, "index.sqlite"))
-        index.record([self.row()])
-        self.assertEqual(index.lookup("/d", {"file.txt": self.found}), {})
-        index.close()
+        cache = HashCache(os.path.join(self.file, "index.sqlite"))
+        cache.record([self.row()])
+        self.assertEqual(cache.lookup("/d", {"file.txt": self.found}), {})
+        cache.close()
 
     def test_closed(self) -> None:
         """A job that still runs when the server ends finds nothing, and raises nothing."""
-        self.index.record([self.row()])
-        self.index.close()
-        self.index.close()
-        self.index.record([self.row()])
+        self.cache.record([self.row()])
+        self.cache.close()
+        self.cache.close()
+        self.cache.record([self.row()])
         self.assertIsNone(self.known())
-        self.index = self.open()
+        self.cache = self.open()
         self.assertEqual(self.known(), HASH)

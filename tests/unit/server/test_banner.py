@@ -27,7 +27,7 @@ class AnnouncementTests(SynchronousTestCase):
         tls: bool = False,
         **settings: object,
     ) -> str:
-        values: dict[str, object] = {"root": "/srv/share", "state": "/var/state", **settings}
+        values: dict[str, object] = {"root": "/srv/files", "state": "/var/state", **settings}
         listened = [ListeningAddress(description="tcp:1", address=one, immediate_tls=tls) for one in addresses]
         made = Settings(**values)  # type: ignore[arg-type]
         known = LoginMethods(accounts=accounts, password=password, code=code)
@@ -70,7 +70,7 @@ class AnnouncementTests(SynchronousTestCase):
 
     def test_filetypes(self) -> None:
         """It says what is shared."""
-        self.assertIn("/srv/share (only .txt)", self.lines(filetypes=(".txt",)))
+        self.assertIn("/srv/files (only .txt)", self.lines(filetypes=(".txt",)))
 
     def test_tls_only(self) -> None:
         """An endpoint that is TLS from the first byte is named, and is none that our client can be told of."""

@@ -31,7 +31,7 @@ class Committer:
     fsync: Fsync
     namespace: Namespace
     directories: Directories
-    index: HashCache
+    cache: HashCache
 
     def commit(self, pendings: Sequence[PendingRename]) -> list[Entry | Exception]:
         """Give each file its final name, durably; a result for each, in order.
@@ -69,7 +69,7 @@ class Committer:
                 path = cache_paths[pending.handle]
                 rows.append(CachedHash(path, pending.endpoint.name, found, known, pending.hashed_ns))
             results.append(entry_of(found, known))
-        self.index.record(rows)
+        self.cache.record(rows)
         return results
 
     def commit_one(self, pending: PendingRename) -> Entry:

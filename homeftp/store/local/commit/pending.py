@@ -73,7 +73,7 @@ class PendingRename:
     unlink: PendingUnlink | None = None
     """The name that it loses, if it is a file of the store."""
     before: os.stat_result | None = None
-    """Its stat when its hash was known; the hash is dropped if it changed. None: nobody else can change it."""
+    """Its stat when its hash was known; the hash is dropped if it changed. None: no other program can change it."""
     counted: bool = False
     """Whether its bytes are part of the used quota already."""
 

@@ -30,7 +30,7 @@ class Preconditions:
     """Finds out whether existing files meet preconditions. Thread-safe."""
 
     root: SafeRoot
-    index: HashCache
+    cache: HashCache
 
     def expected(self, wanted: Sequence[Precondition]) -> list[str | Exception | None]:
         """For each precondition the signature of the file with the expected hash.
@@ -43,7 +43,7 @@ class Preconditions:
         for (_, endpoint, _), found in zip(wanted, stats, strict=True):
             if isinstance(found, os.stat_result):
                 asked.setdefault(endpoint.parent, {})[endpoint.name] = found
-        known = {parent: self.index.lookup(self.root.cache_path(parent), files) for parent, files in asked.items()}
+        known = {parent: self.cache.lookup(self.root.cache_path(parent), files) for parent, files in asked.items()}
         results: list[str | Exception | None] = []
         for each, found in zip(wanted, stats, strict=True):
             if isinstance(found, os.stat_result):
@@ -82,7 +82,7 @@ class Preconditions:
                 close_quietly(fd)
             if signature(before) != signature(found):
                 raise Changed(f"{display_path(endpoint)} is being changed right now: try again")
-            self.index.record(
+            self.cache.record(
                 [CachedHash(self.root.cache_path(endpoint.parent), endpoint.name, found, content_hash, began)]
             )
         if content_hash != precondition:

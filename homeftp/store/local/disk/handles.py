@@ -17,7 +17,7 @@ from homeftp.store.local.disk.errnos import close_quietly
 
 @attrs.frozen(eq=False)
 class DirHandle:
-    """An open directory. Whoever opened it closes `fd`. Compared by identity, which keeps it a cheap key."""
+    """An open directory. Its opener closes `fd`. Compared by identity, which keeps it a cheap key."""
 
     fd: int
     same_mount: bool

@@ -281,7 +281,7 @@ class SafeRoot:
 
 @contextlib.contextmanager
 def _close_on_error(fd: int) -> Iterator[None]:
-    """Close `fd` if the block raises: nobody else owns it yet."""
+    """Close `fd` if the block raises: it has no other owner yet."""
     try:
         yield
     except BaseException:

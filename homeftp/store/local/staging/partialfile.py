@@ -61,7 +61,7 @@ class PartialFile(TempFile):
         self.close()
 
     def seal(self) -> None:
-        """Let nobody resume it any more: it is complete. Raises `Changed` (44) if another upload took over."""
+        """Do not offer it for resuming any more: it is complete. Raises `Changed` (44) if another upload took over."""
         with self.partial.lock:
             self._check_holder()
             self._sealed = True

@@ -6,7 +6,7 @@ crash or a power cut the last line of the record says what had arrived. The
 content is read and hashed again before anything is appended, and the hash of
 the whole file decides at the end.
 
-Two uploads never write to the same file: whoever resumes a partial upload
+Two uploads never write to the same file: resuming a partial upload
 takes it over, and the upload that wrote to it before has lost it.
 """
 
@@ -154,7 +154,7 @@ class PartialUploads:
         return freed
 
     def expire(self) -> None:
-        """Remove those that nobody resumed for a day."""
+        """Remove those that were not resumed for a day."""
         idle = self._idle(None)
         for number, partial in enumerate(idle):
             if time.time() - partial.last_used >= PARTIAL_UPLOAD_SECONDS or number < len(idle) - MOST:

@@ -3,8 +3,8 @@
 A temp file is created in `.homeftp/incoming`, so that one rename gives it its
 final name. On another disk that is mounted inside the root it is created beside
 its target under a reserved name, and a locator file in `.homeftp/incoming`
-names that directory, so that the next start can remove it after a crash. Nobody
-else can name a temp file: `endpoint` refuses the reserved names, each has 128
+names that directory, so that the next start can remove it after a crash. No
+other write can name a temp file: `endpoint` refuses the reserved names, each has 128
 random bits, and none is opened twice (CVE-2026-53795, CVE-2026-70460:
 temporary files outside the shared folder).
 """
@@ -127,7 +127,7 @@ class TempFiles:
         """Create one for a target in or below `handle`, the open `directory`. Raises OSError.
 
         `token` holds 128 random bits. The file has its final mode from the
-        start, so that nobody reads it who may not read it later.
+        start, so that no user reads it who may not read it later.
         """
         mode = NEW_FILE_MODE if mode is None else mode
         name = token.encode()
@@ -150,7 +150,7 @@ class TempFiles:
         return TempFile(self._system, fd, os.dup(handle.fd), name, (self._incoming, locator))
 
     def _remove_leftovers(self) -> None:
-        """Remove what a crash left. Nobody uses it: the metadata directory is locked."""
+        """Remove what a crash left. It is not in use: the metadata directory is locked."""
         for name in os.listdir(self._incoming):
             left = os.fsencode(name)
             if left.endswith(_LOCATOR) and self._remove_elsewhere(left):

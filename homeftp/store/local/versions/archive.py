@@ -69,7 +69,7 @@ class ArchiverFactory:
     system: System
     folders: VersionFolders
     archive: VersionArchive
-    index: HashCache
+    cache: HashCache
 
     def __call__(self) -> Archiver:
         """A new archiver, to be used as a context manager."""
@@ -84,7 +84,7 @@ class Archiver:
         self._system = factory.system
         self._folders = factory.folders
         self._archive = factory.archive
-        self._index = factory.index
+        self._cache = factory.cache
         self._hashes: list[CachedHash] = []
         self._opened = contextlib.ExitStack()
         self._version_dirs: dict[Endpoint, VersionDir] = {}
@@ -97,7 +97,7 @@ class Archiver:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
-        self._index.record(self._hashes)
+        self._cache.record(self._hashes)
 
     def make_durable(self, fsync: Fsync) -> OSError | None:
         """Make the new names durable, before the old names disappear. Returns the error, if any."""

@@ -43,7 +43,7 @@ class VersionCatalog:
     root: SafeRoot
     folders: VersionFolders
     archive: VersionArchive
-    index: HashCache
+    cache: HashCache
 
     def find(self, endpoint: Endpoint, *, below: bool) -> Iterator[StoredVersion]:
         """The versions of a file, the newest first; with `below` also of all files below it, day by day."""
@@ -71,7 +71,7 @@ class VersionCatalog:
 
     def _stored(self, mount: Endpoint, version: VersionFile) -> StoredVersion:
         name = os.fsdecode(version.file)
-        known = self.index.lookup(self.folders.cache_path(mount, version.folder), {name: version.found})
+        known = self.cache.lookup(self.folders.cache_path(mount, version.folder), {name: version.found})
         endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
         return StoredVersion(version.at_us, endpoint, version.found, known.get(name), mount, version.file)
 

@@ -33,7 +33,7 @@ _VERSIONS = b"versions"
 class VersionFolders:
     """The version folders of one store. Thread-safe.
 
-    Whoever adds or removes versions holds `lock`, so that neither sees half of
+    Code that adds or removes versions holds `lock`, so that neither sees half of
     the other's work.
     """
 

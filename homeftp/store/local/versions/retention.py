@@ -45,7 +45,7 @@ class VersionArchive:
             return self._last_us
 
     def admit(self, mount: Endpoint, version_dir: VersionDir, size: int) -> bool:
-        """Make room for a version of `size` bytes; False if none is kept, or it exceeds the limit for all versions."""
+        """Free space for a version of `size` bytes; False if none is kept, or it exceeds the limit for all versions."""
         cost = self._usage.cost(size)
         disk = os.fstatvfs(version_dir.fd)
         most = self._retention.most(disk.f_blocks * disk.f_frsize)

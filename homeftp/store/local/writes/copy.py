@@ -29,7 +29,7 @@ class Copier:
     root: SafeRoot
     filetypes: Filetypes
     preconditions: Preconditions
-    index: HashCache
+    cache: HashCache
     targets: TargetFinder
     files: StagedFiles
 
@@ -74,7 +74,7 @@ class Copier:
                 if isinstance(expected, Exception):
                     raise expected
                 if expected is None:
-                    known = self.index.lookup(self.root.cache_path(source.parent), {source.name: found})
+                    known = self.cache.lookup(self.root.cache_path(source.parent), {source.name: found})
                     return fd, found, known.get(source.name)
                 if signature(found) != expected:
                     raise changed(source)

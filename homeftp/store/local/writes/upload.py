@@ -26,7 +26,7 @@ from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
 _WRITEBACK = 8 * MIB
-"""Bytes after which the disk is told to begin writing: the fsync of a gigabyte at the end would take as long again."""
+"""Bytes after which the disk is asked to begin writing: the fsync of a gigabyte at the end would take as long again."""
 
 _GROWTH = 8 * MIB
 """Bytes that are reserved at a time for an upload of unknown size."""

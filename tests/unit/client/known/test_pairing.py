@@ -130,7 +130,7 @@ class PairTests(PairingCase):
         wire.pump()
         for each in asked:
             self.assertNoResult(each)
-        looked.callback((IAccount, Account("ann", self.server.share), lambda: None))
+        looked.callback((IAccount, Account("ann", self.server.store), lambda: None))
         wire.pump()
         self.assertEqual([self.successResultOf(each).account for each in asked], ["ann", "ann"])
 

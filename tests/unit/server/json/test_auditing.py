@@ -175,7 +175,7 @@ class GroupTests(AccessCase):
             groups.append(len(changes))
             recording(changes)
 
-        server.share._operations.changelog._record = record  # type: ignore[union-attr]
+        server.store._operations.changelog._record = record  # type: ignore[union-attr]
         connections = []
         for number in range(4):
             connections.append(Connection(server, login=False))

@@ -201,7 +201,7 @@ class SizeTests(StoreCase):
         root = SafeRoot(self.root, System())
         self.addCleanup(root.close)
         for read, kept in ((1, 1), (2, 3), (5, 1), (5, 8), (100, 10)):
-            small = DirectoryLister(root, self.index, Filetypes(()), names_read=read, names_kept=kept)
+            small = DirectoryLister(root, self.cache, Filetypes(()), names_read=read, names_kept=kept)
             self.assertEqual(names_of(small.pages(ROOT, True)), everything, (read, kept))
 
     def test_no_descriptor_is_held(self) -> None:

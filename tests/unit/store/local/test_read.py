@@ -35,7 +35,7 @@ class ReadingCase(StoreCase):
 
     def known(self, name: str = "file.txt") -> str | None:
         """What the hash cache knows about a file in the root."""
-        return self.index.lookup(self.root, {name: os.stat(self.path(name))}).get(name)
+        return self.cache.lookup(self.root, {name: os.stat(self.path(name))}).get(name)
 
 
 class OpenTests(ReadingCase):

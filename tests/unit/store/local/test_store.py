@@ -29,11 +29,11 @@ class LocalStoreTests(StoreContract, SynchronousTestCase):
 
     def open(self, options: StoreOptions) -> LocalStore:
         """The folder."""
-        index = HashCache(self.mktemp())
-        self.addCleanup(index.close)
+        cache = HashCache(self.mktemp())
+        self.addCleanup(cache.close)
         store = LocalStore(
             self.root,
-            index,
+            cache,
             filetypes=options.filetypes,
             file_size=options.file_size,
             retention=options.retention,

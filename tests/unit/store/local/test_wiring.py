@@ -146,7 +146,7 @@ class StoreTests(StoreCase):
         before = len(os.listdir("/dev/fd"))
         for name in ("missing", "file"):
             with self.assertRaises(OperatorError) as caught:
-                LocalStore(self.path(name), self.index)
+                LocalStore(self.path(name), self.cache)
             self.assertIn(name, str(caught.exception))
         self.assertEqual(len(os.listdir("/dev/fd")), before)
 

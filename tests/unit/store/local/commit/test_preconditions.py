@@ -51,7 +51,7 @@ class PreconditionTests(StoreCase):
         self.lay("old.txt", b"old")
         self.both("old.txt", b"new", precondition=sha(b"other"))
         self.assertEqual(
-            self.index.lookup(self.root, {"old.txt": os.stat(self.path("old.txt"))}), {"old.txt": sha(b"old")}
+            self.cache.lookup(self.root, {"old.txt": os.stat(self.path("old.txt"))}), {"old.txt": sha(b"old")}
         )
 
     def test_changed_meanwhile(self) -> None:

@@ -30,7 +30,7 @@ class QuotaTests(SpaceCase):
                 number += 1
             left = quota - self.used()
             self.assertGreater(left, 0)
-            with self.assertRaisesRegex(NoSpace, r"quota of .* has no room for last: it needs .* are free"):
+            with self.assertRaisesRegex(NoSpace, r"quota of .* has no space for last: it needs .* are free"):
                 put(store, "last", bytes(left + 1))
             self.assertEqual(self.left(), [])
             put(store, "last", bytes(left))

@@ -158,7 +158,7 @@ class BatchTests(StoreCase):
     def test_known_at_once(self) -> None:
         """The hash cache knows what was just written."""
         self.together(self.store(System()), put_of("a/b", b"content"))
-        found = self.index.lookup(f"{self.root}/a", {"b": os.stat(self.path("a/b"))})
+        found = self.cache.lookup(f"{self.root}/a", {"b": os.stat(self.path("a/b"))})
         self.assertEqual(found, {"b": sha(b"content")})
 
     def test_no_descriptor_is_lost(self) -> None:

@@ -22,7 +22,7 @@ from homeftp.store.readonly import ReadOnlyStore
 
 
 class ZipStore(ReadOnlyStore):
-    """The files of an archive, which nobody changes while it is shared."""
+    """The files of an archive, which must not change while it is shared."""
 
     def __init__(self, path: str, options: StoreOptions) -> None:
         super().__init__("it is a ZIP archive")
