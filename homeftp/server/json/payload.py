@@ -53,6 +53,7 @@ class StreamPayload:
         self._changed = changed
         self._budget = budget
         budget.enter(self)
+        self._piece = budget.piece
         self._missing = size
         self._pieces: deque[bytes] = deque()
         self._held = 0
@@ -67,8 +68,13 @@ class StreamPayload:
 
     @property
     def full(self) -> bool:
-        """Whether the client has to wait until more is read."""
-        return self._held >= self._budget.piece
+        """Whether the client has to wait until more is read.
+
+        The threshold changes only when a piece is read. If it followed the
+        budget at once, the server could stop reading while the reader still
+        waits for the rest of a larger piece.
+        """
+        return self._held >= self._piece
 
     def deliver(self, data: bytes) -> None:
         """Take the next bytes from the client; never more than are missing."""
@@ -127,6 +133,7 @@ class StreamPayload:
             taken.append(piece)
             size += len(piece)
         self._held -= size
+        self._piece = self._budget.piece
         return b"".join(taken)
 
     async def read_all(self, limit: int) -> bytes:

@@ -60,6 +60,26 @@ class BudgetTests(SynchronousTestCase):
         self.assertEqual(budget.piece, STREAM_PIECE)
 
 
+class SharedBudgetTests(SynchronousTestCase):
+    """A payload whose share of the memory shrinks while its reader waits."""
+
+    def test_share_shrinks_while_a_reader_waits(self) -> None:
+        """A reader that waits for the rest of a piece never waits for bytes that the server has stopped reading."""
+        budget = MemoryBudget()
+        payload = StreamPayload(4 * STREAM_PIECE, lambda: None, budget)
+        payload.deliver(bytes(STREAM_PIECE - 1))
+        reading = Deferred.fromCoroutine(payload.read())
+        self.assertNoResult(reading)
+        others = [StreamPayload(4 * STREAM_PIECE, lambda: None, budget) for _ in range(100)]
+        self.assertEqual(budget.piece, PIECE, "the control: its share has shrunk")
+        self.assertFalse(payload.full and not reading.called, "the server would stop reading, and nobody would go on")
+        payload.deliver(b"x")
+        self.assertEqual(len(self.successResultOf(reading)), STREAM_PIECE)
+        payload.deliver(bytes(PIECE))
+        self.assertTrue(payload.full, "from the next piece on its share is the smaller one")
+        self.assertEqual(len(others), budget.streams - 1)
+
+
 class StreamPayloadTests(SynchronousTestCase):
     """A payload that is arriving."""
 
