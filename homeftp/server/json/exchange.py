@@ -30,7 +30,7 @@ class Exchange:
     @property
     def path_lock(self) -> PathLock:
         """The paths that it reads or changes."""
-        return self._route.claim
+        return self._route.path_lock
 
     def start(self) -> Deferred[None] | None:
         """Run the request. The Deferred fires, never with a failure, when its path lock can be released; None: now."""

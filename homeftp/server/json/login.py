@@ -29,11 +29,11 @@ class Authenticator:
     _log = Logger()
 
     def __init__(
-        self, context: ServerContext, connection: IConnectionControl, conversation: ConnectionState, address: str
+        self, context: ServerContext, connection: IConnectionControl, state: ConnectionState, address: str
     ) -> None:
         self._context = context
         self._connection = connection
-        self._conversation = conversation
+        self._state = state
         self._address = address
         self._pairing = PairingSession(context.pairings, connection.secret, address)
         self._failed_logins = 0
@@ -111,7 +111,7 @@ class Authenticator:
     async def _log_in(self, credentials: ICredentials) -> ILogin:
         """Log in, unless the connection has ended meanwhile. Raises a refusal."""
         login = await self._context.logins.login(credentials, self._address, FRONT_END)
-        if self._conversation.phase is Phase.UNAUTHENTICATED:
+        if self._state.phase is Phase.UNAUTHENTICATED:
             self.enter(login)
         else:
             login.close()
@@ -121,7 +121,7 @@ class Authenticator:
         """The client is logged in from now on."""
         self.login = login
         login.add_connection(self._connection)
-        self._conversation.advance(Phase.AUTHENTICATED)
+        self._state.advance(Phase.AUTHENTICATED)
         self._connection.logged_in()
 
     def _refuse(self, refusal: Refusal, resolution: IResolution) -> None:

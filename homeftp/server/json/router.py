@@ -23,7 +23,7 @@ from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.login import Authenticator
 from homeftp.status import Status
 from homeftp.store.policy.rights import ORDER
-from homeftp.wire import states as conversation
+from homeftp.wire import states
 from homeftp.wire.codec import decode_body
 from homeftp.wire.messages import LoginBody, NoBody, PairBody, RenewBody, Request
 from homeftp.wire.states import ConnectionState, Phase
@@ -33,7 +33,7 @@ from homeftp.wire.states import ConnectionState, Phase
 class Route:
     """How one request is answered: which paths it locks, and what to call when it may begin."""
 
-    claim: PathLock
+    path_lock: PathLock
     begin: Callable[[IPayload, IResolution], Deferred[None] | None]
 
 
@@ -54,17 +54,17 @@ class Router:
         self._connection = connection
         server = context.server
         self._auditing = RefusalAudit(server.audit.audit, server.workers, context.refusals)
-        self.conversation = ConnectionState(phase)
-        self.authenticator = Authenticator(server, connection, self.conversation, address)
+        self.state = ConnectionState(phase)
+        self.authenticator = Authenticator(server, connection, self.state, address)
         self.stopping = False
         self.gone = False
         """Whether the connection has ended."""
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
-            conversation.HELLO: (NoBody, self._hello),
-            conversation.LOGIN: (LoginBody, self.authenticator.log_in),
-            conversation.PAIR: (PairBody, self.authenticator.pair),
-            conversation.RENEW: (RenewBody, self.authenticator.renew),
-            conversation.QUIT: (NoBody, self._quit),
+            states.HELLO: (NoBody, self._hello),
+            states.LOGIN: (LoginBody, self.authenticator.log_in),
+            states.PAIR: (PairBody, self.authenticator.pair),
+            states.RENEW: (RenewBody, self.authenticator.renew),
+            states.QUIT: (NoBody, self._quit),
         }
 
     @property
@@ -98,10 +98,10 @@ class Router:
                 return answer(body, resolution)
 
             return Route(EVERYTHING, self._guarded(envelope, begin))
-        if self.login is None or envelope.request_type in conversation.RESERVED_TYPES:
+        if self.login is None or envelope.request_type in states.RESERVED_TYPES:
             return Route(EVERYTHING, self._guarded(envelope, partial(self._late, envelope)))
-        dispatcher, body, claim = self._context.table.decode(envelope)
-        return Route(claim, self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, claim)))
+        dispatcher, body, path_lock = self._context.table.decode(envelope)
+        return Route(path_lock, self._guarded(envelope, partial(self._dispatch, envelope, dispatcher, body, path_lock)))
 
     def _guarded(
         self, envelope: Request, begin: Callable[[IPayload, IResolution], Deferred[None] | None]
@@ -114,12 +114,12 @@ class Router:
                 refused = ShuttingDown("the server is stopping: connect again in a while")
             elif self.authenticator.refusal is not None:
                 refused = self.authenticator.refusal
-            elif self.conversation.phase is Phase.CLOSING and self.login is not None:
+            elif self.state.phase is Phase.CLOSING and self.login is not None:
                 refused = None  # it came before what closes the connection
             else:
-                refused = self.conversation.refusal(envelope.request_type)
+                refused = self.state.refusal(envelope.request_type)
             if refused is not None:
-                if self.login is None or envelope.request_type == conversation.STARTTLS:
+                if self.login is None or envelope.request_type == states.STARTTLS:
                     self._connection.finish()
                 resolution.resolve(refused.status, refused.message)
                 return None
@@ -134,22 +134,22 @@ class Router:
     def _late(self, envelope: Request, payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
         """A request that was sent behind a LOGIN: its dispatcher is looked up after the login."""
         try:
-            dispatcher, body, claim = self._context.table.decode(envelope)
+            dispatcher, body, path_lock = self._context.table.decode(envelope)
         except Refusal as refusal:
             self._refused(envelope, resolution).resolve(refusal.status, refusal.message)
             return None
-        return self._dispatch(envelope, dispatcher, body, claim, payload, resolution)
+        return self._dispatch(envelope, dispatcher, body, path_lock, payload, resolution)
 
     def _dispatch(
         self,
         envelope: Request,
         dispatcher: IDispatcher,
         body: Any,
-        claim: PathLock,
+        path_lock: PathLock,
         payload: IPayload,
         resolution: IResolution,
     ) -> Deferred[None]:
-        if claim.changes:
+        if path_lock.changes:
             resolution = self._refused(envelope, resolution)
         assert self.login is not None
         login, request_type = self.login, dispatcher.request_type
@@ -173,7 +173,7 @@ class Router:
             "protocol": PROTOCOL_VERSION,
             "version": homeftp.__version__,
             "server": self._context.server.tls.identity.server_name,
-            "request_types": sorted([conversation.STARTTLS, *self._own]),
+            "request_types": sorted([states.STARTTLS, *self._own]),
             "account": None,
         }
         if self.login is not None:
@@ -181,7 +181,7 @@ class Router:
             answer["request_types"] += self._context.table.request_types
             answer["filetypes"] = self._context.server.settings.filetypes
             answer["rights"] = [right for right in ORDER if right in self.login.rights]
-            answer["read_only"] = self.login.files(conversation.HELLO).read_only is not None
+            answer["read_only"] = self.login.files(states.HELLO).read_only is not None
             answer["limits"] = {
                 "request_line": MAX_REQUEST_LINE,
                 "response_line": MAX_RESPONSE_LINE,

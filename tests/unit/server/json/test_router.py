@@ -99,5 +99,5 @@ class RouterTests(SynchronousTestCase):
         """The router knows the login and the phase; its front end has a name."""
         connection = Connection(self.server)
         router = connection.protocol.session
-        self.assertIs(router.conversation.phase, Phase.AUTHENTICATED)
+        self.assertIs(router.state.phase, Phase.AUTHENTICATED)
         self.assertEqual((router.login and router.login.account, FRONT_END), ("ann", "json"))
