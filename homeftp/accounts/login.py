@@ -52,6 +52,7 @@ class Login:
         self.avatar = account
         self.paired_device = device
         self.revoked = False
+        self.closed = False
 
     @property
     def account(self) -> str:
@@ -102,7 +103,8 @@ class Login:
             connection.disconnect()
 
     def close(self) -> None:
-        """Log out. May be called twice."""
+        """Log out. May be called twice. Changes that are still queued look up whether access is granted."""
+        self.closed = True
         self._connections.clear()
         self._service.closed(self)
 

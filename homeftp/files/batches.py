@@ -116,7 +116,8 @@ def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFil
 def write_many(store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
     """Write the items whose access was not revoked, durable together."""
     first = items[0].actor
-    refusals = [item.jobs.refusal() for item in items]
+    by_jobs = {jobs: jobs.refusal() for jobs in {item.jobs for item in items}}
+    refusals = [by_jobs[item.jobs] for item in items]
     writes = [
         (item.request if item.actor is first else attrs.evolve(item.request, actor=item.actor), item.content)
         for item, refusal in zip(items, refusals, strict=True)

@@ -1,7 +1,7 @@
 """The jobs of one login in the pool, and the one check that access was not revoked before a job changes something.
 
 The check runs in the job itself, right before it calls the store: a job may have waited in the queue for longer than
-it takes to revoke a device.
+it takes to revoke a device. A login that is closed is no longer watched for revocation: its jobs look it up.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Callable, Protocol, TypeVar
 import attrs
 from twisted.internet.defer import Deferred
 
-from homeftp.errors import Forbidden
+from homeftp.errors import Forbidden, Internal, Refusal
 from homeftp.interfaces import IWorkers
 
 T = TypeVar("T")
@@ -24,6 +24,10 @@ class RevocableLogin(Protocol):
     def revoked(self) -> bool:
         """Whether access is known to be revoked. Cheap."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether the login has ended: nobody sets `revoked` any more. Cheap."""
+
     def check(self) -> bool:
         """Whether access is still granted, looked up now. Blocks."""
 
@@ -32,6 +36,7 @@ class PermanentLogin:
     """A login that is never revoked: for tests, and for programs that use a store of their own."""
 
     revoked = False
+    closed = False
 
     def check(self) -> bool:
         """Access is always granted."""
@@ -62,14 +67,21 @@ class RevocableJobs:
         return job(*args)
 
     def require_access(self) -> None:
-        """Raise `Forbidden` (33) where access was revoked."""
+        """Raise `Forbidden` (33) where access was revoked. May block: for jobs."""
         refusal = self.refusal()
         if refusal is not None:
             raise refusal
 
-    def refusal(self) -> Forbidden | None:
-        """Why a change must not be made now; None where it may be."""
-        return _revoked() if self._login.revoked else None
+    def refusal(self) -> Refusal | None:
+        """Why a change must not be made now; None where it may be. May block: for jobs."""
+        if self._login.revoked:
+            return _revoked()
+        if not self._login.closed:
+            return None
+        try:
+            return None if self._login.check() else _revoked()
+        except Exception as error:  # noqa: BLE001 (the disk may fail: then nobody knows, and nothing is changed)
+            return Internal(f"the change was not made: whether access is still granted could not be checked: {error}")
 
     def confirm_access(self) -> None:
         """Look up whether access is still granted; raise `Forbidden` (33) where it is not. Blocks."""

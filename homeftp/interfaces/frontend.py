@@ -65,6 +65,7 @@ class ILogin(Interface):
     rights: frozenset[str] = Attribute("What the account may do outside the folders with narrower rights.")
     home: Endpoint = Attribute("The endpoint in the store at which the account's endpoints begin, for audit records.")
     revoked: bool = Attribute("Whether access was found to be revoked. Costs nothing to read.")
+    closed: bool = Attribute("Whether it was closed: `revoked` is not set any more, and `check` must be asked.")
 
     def actor(request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""

@@ -45,6 +45,7 @@ class RevocableAccess:
 
     def __init__(self) -> None:
         self.revoked = False
+        self.closed = False
         self.in_database = True
 
     def check(self) -> bool:

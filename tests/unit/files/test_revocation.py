@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts.devices import Devices, add_device
 from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.errors import Forbidden
+from homeftp.errors import Forbidden, Internal
 from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from tests.support.inmemory import Connection, Server
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
@@ -27,6 +29,16 @@ CHANGES: dict[str, tuple[str, dict[str, Any], bytes]] = {
     "a removed directory": ("DELETE", {"rel_endpoint": "d", "recursive": True}, b""),
     "a version put back": ("RESTORE", {"rel_endpoint": "a"}, b""),
 }
+
+
+ID = "1" * 32
+
+REVOKED = (
+    ("is disconnected", "hangs up"),
+    ("is revoked", "hangs up"),
+    ("hangs up", "is revoked"),
+)
+"""What may happen while a job waits in the queue."""
 
 
 class RevocableJobsTests(SynchronousTestCase):
@@ -56,6 +68,29 @@ class RevocableJobsTests(SynchronousTestCase):
         self.successResultOf(cleanup)
         self.assertEqual(done, ["read", "cleaned up"])
 
+    def test_closed_while_queued(self) -> None:
+        """A change of a login that was closed looks access up, which nobody does for it any more."""
+        for in_database in (True, False):
+            done: list[str] = []
+            change = self.jobs.run_change(done.append, "changed")
+            self.login.closed, self.login.in_database = True, in_database
+            self.workers.work()
+            if in_database:
+                self.successResultOf(change)
+            else:
+                self.failureResultOf(change, Forbidden)
+            self.assertEqual(done, ["changed"] if in_database else [])
+
+    def test_closed_unknown(self) -> None:
+        """Where a closed login cannot be looked up nothing is changed."""
+        self.login.closed = True
+        done: list[str] = []
+        change = self.jobs.run_change(done.append, "changed")
+        with mock.patch.object(self.login, "check", side_effect=OSError(5, "the disk fails")):
+            self.workers.work()
+        self.assertIn("the disk fails", self.failureResultOf(change, Internal).value.message)
+        self.assertEqual(done, [])
+
     def test_confirm(self) -> None:
         """Confirming access looks it up, besides the flag."""
         self.jobs.confirm_access()
@@ -74,16 +109,23 @@ class RevocableJobsTests(SynchronousTestCase):
 class QueuedJobsTests(SynchronousTestCase):
     """Each request that changes something, with its first job in the queue of the pool."""
 
-    def changed(self, request_type: str, body: dict[str, Any], payload: bytes, *, revoked: bool) -> bool:
-        """Whether the request changed the shared folder."""
+    def changed(self, request_type: str, body: dict[str, Any], payload: bytes, *, order: tuple[str, ...] = ()) -> bool:
+        """Whether the request changed the shared folder, when these things happen while its first job waits."""
         workers = QueuedWorkers()
         server = Server.make(
             workers=workers,
+            own_accounts=True,
             extra=[DeleteDispatcher(), MoveDispatcher(), RestoreDispatcher()],
         )
         self.addCleanup(server.close)
+        server.state.add_account("ann", None)
+        with server.state.transaction() as transaction:
+            add_device(transaction, ID, "ann", "laptop", 0.0)
+        devices = Devices(server.state)
         connection = Connection(server, login=False)
-        connection.enter(server.account("ann"))
+        connection.enter(server.account("ann"), devices.find(ID))
+        login = connection.protocol.session.login
+        assert login is not None
         for content in (b"first", b"second"):  # so that there is a version
             connection.send("PUSH", {"rel_endpoint": "a"}, content)
             workers.work_all()
@@ -91,11 +133,13 @@ class QueuedJobsTests(SynchronousTestCase):
         before = visible(server.root)
         connection.send(request_type, body, payload)
         self.assertEqual(len(workers.jobs), 1)
-        if revoked:
-            login = connection.protocol.session.login
-            assert login is not None
-            login.disconnect()
-            connection.protocol.connectionLost()
+        happen = {
+            "is disconnected": login.disconnect,
+            "hangs up": connection.protocol.connectionLost,
+            "is revoked": lambda: devices.revoke("ann-laptop"),
+        }
+        for event in order:
+            happen[event]()
         workers.work_all()
         return visible(server.root) != before
 
@@ -109,8 +153,15 @@ def visible(root: str) -> dict[str, tuple[Any, ...]]:
 for name, change in CHANGES.items():
 
     def test(self: QueuedJobsTests, change: tuple[str, dict[str, Any], bytes] = change) -> None:
-        """It is not carried out when access was revoked meanwhile; the control: otherwise it is."""
-        self.assertTrue(self.changed(*change, revoked=False), "the control")
-        self.assertFalse(self.changed(*change, revoked=True))
+        """It is not carried out when access was revoked meanwhile, whenever the client hung up; otherwise it is."""
+        self.assertTrue(self.changed(*change), "the control")
+        for order in REVOKED:
+            self.assertFalse(self.changed(*change, order=order), order)
+
+    def test_hung_up(self: QueuedJobsTests, change: tuple[str, dict[str, Any], bytes] = change) -> None:
+        """The control: of a client that hung up and has access, it is carried out."""
+        self.assertTrue(self.changed(*change, order=("hangs up",)))
 
     setattr(QueuedJobsTests, f"test_{name.replace(' ', '_')}", test)
+    if name != "a large file":
+        setattr(QueuedJobsTests, f"test_{name.replace(' ', '_')}_hung_up", test_hung_up)
