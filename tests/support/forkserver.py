@@ -1,6 +1,6 @@
-"""Commands in processes of their own that start quickly: forked from a process that has imported homeftp already.
+"""Commands and servers in processes of their own that start quickly: forked from one that has imported homeftp already.
 
-A new interpreter needs a second of work to import what a command uses, and the system tests run hundreds of commands.
+A new interpreter needs a second of work to import what they use, and the system tests start hundreds.
 The child is a real process with its own descriptors, environment, folder and exit code. It differs from a new
 interpreter in what is read when Python starts (the PYTHON variables), so tests of those start an interpreter.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import array
 import atexit
+import contextlib
+import importlib
 import json
 import os
 import signal
@@ -24,6 +26,63 @@ _MAX_REQUEST = 1 << 20
 
 _STANDARD = 3
 """Descriptors that come with a request: standard input, output and error."""
+
+_IMPORTED = (
+    "homeftp.cli.commands.get",
+    "homeftp.cli.commands.ls",
+    "homeftp.cli.commands.push",
+    "homeftp.cli.commands.versions",
+    "homeftp.client.known.pairing",
+    "homeftp.client.transfer.retry",
+    "homeftp.hashing.hashcache",
+    "homeftp.tap",
+    "homeftp.workers",
+    "twisted.internet.epollreactor",
+    "twisted.scripts.twistd",
+    "zeroconf.asyncio",
+)
+"""What commands and servers use, and takes a while to import."""
+
+_START_SECONDS = 60.0
+"""Within which the fork server has imported everything, and forked."""
+
+
+class ForkedProcess:
+    """A process that a fork server has started: what subprocess.Popen has, as far as tests need it."""
+
+    def __init__(self, arguments: Sequence[str], reports: socket.socket) -> None:
+        self.args = list(arguments)
+        self.returncode: int | None = None
+        self._reports = reports
+        reports.settimeout(_START_SECONDS)
+        self.pid = int(reports.recv(100))
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, as soon as it has ended; raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            self._reports.settimeout(timeout)
+            try:
+                self.returncode = int(self._reports.recv(100) or b"-9")
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0) from None
+            self._reports.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal if it still runs."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it if it still runs."""
+        self.send_signal(signal.SIGKILL)
 
 
 class ForkServer:
@@ -54,23 +113,30 @@ class ForkServer:
         with tempfile.TemporaryFile() as typed, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             typed.write(input.encode())
             typed.seek(0)
-            done, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with done:
-                request = {"arguments": list(arguments), "env": dict(env), "cwd": os.getcwd()}
-                descriptors = [typed.fileno(), out.fileno(), err.fileno(), theirs.fileno()]
-                with theirs:
-                    data = [json.dumps(request).encode("utf-8", "surrogatepass")]
-                    self._ours.sendmsg(data, [_rights(descriptors)])
-                done.settimeout(timeout)
-                try:
-                    returncode = int(done.recv(100) or b"-9")
-                except TimeoutError:
-                    raise subprocess.TimeoutExpired(["homeftp", *arguments], timeout) from None
+            standard = (typed.fileno(), out.fileno(), err.fileno())
+            process = self.start(["homeftp", *arguments], standard=standard, env=env, cwd=os.getcwd())
+            try:
+                returncode = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
             out.seek(0)
             err.seek(0)
             return subprocess.CompletedProcess(
                 ["homeftp", *arguments], returncode, out.read().decode(), err.read().decode()
             )
+
+    def start(
+        self, arguments: Sequence[str], *, standard: Sequence[int], env: Mapping[str, str], cwd: str
+    ) -> ForkedProcess:
+        """Start `homeftp ...` or `twistd ...` with these descriptors as standard input, output and error."""
+        reports, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            request = {"arguments": list(arguments), "env": dict(env), "cwd": cwd}
+            data = [json.dumps(request).encode("utf-8", "surrogatepass")]
+            self._ours.sendmsg(data, [_rights([*standard, theirs.fileno()])])
+        return ForkedProcess(arguments, reports)
 
 
 def _rights(descriptors: Sequence[int]) -> tuple[int, int, bytes]:
@@ -79,16 +145,8 @@ def _rights(descriptors: Sequence[int]) -> tuple[int, int, bytes]:
 
 def _serve(control: socket.socket) -> None:
     """Fork for each request until the other end is closed. Only a child returns, to run its command."""
-    import homeftp.cli.commands.get
-    import homeftp.cli.commands.ls
-    import homeftp.cli.commands.push
-    import homeftp.cli.commands.versions
-    import homeftp.client.known.pairing
-    import homeftp.client.transfer.retry
-    import homeftp.hashing.hashcache
-    import homeftp.tap
-    import homeftp.workers  # noqa: F401
-
+    for module in _IMPORTED:
+        importlib.import_module(module)
     assert "twisted.internet.reactor" not in sys.modules, "children would share it"
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -106,10 +164,11 @@ def _serve(control: socket.socket) -> None:
 
 
 def _start(request: Any, descriptors: Sequence[int]) -> None:
-    """In a child: fork the command itself, which returns; this process reports how that ends."""
+    """In a child: fork the command itself, which returns; this process reports its number, and how it ends."""
     *standard, done = descriptors
     command = os.fork()
     if command:
+        os.write(done, str(command).encode())
         _, status = os.waitpid(command, 0)
         os.write(done, str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
@@ -121,12 +180,16 @@ def _start(request: Any, descriptors: Sequence[int]) -> None:
     os.environ.update(request["env"])
     time.tzset()
     os.chdir(request["cwd"])
-    sys.argv = ["homeftp", *request["arguments"]]
+    sys.argv = request["arguments"]
 
 
 if __name__ == "__main__":
     _serve(socket.socket(fileno=int(sys.argv[1])))
 
+    if sys.argv[0] == "twistd":
+        from twisted.scripts.twistd import run
+
+        sys.exit(run())
     from homeftp.cli.main import main
 
     sys.exit(main())

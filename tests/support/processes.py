@@ -16,7 +16,7 @@ import tempfile
 import time
 from typing import Mapping, Sequence
 
-from tests.support.forkserver import ForkServer
+from tests.support.forkserver import ForkedProcess, ForkServer
 from tests.support.waiting import WITHIN as WITHIN
 from tests.support.waiting import wait_until
 
@@ -41,7 +41,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1)
-def _fork_server() -> ForkServer:
+def fork_server() -> ForkServer:
+    """What starts the commands and the servers of this process's tests."""
     return ForkServer(environment())
 
 
@@ -49,7 +50,7 @@ def run_homeftp(*arguments: str, input: str = "", **more: str) -> subprocess.Com
     """`homeftp ...`, run to its end; in an interpreter of its own if `more` has variables of Python."""
     if any(name.startswith("PYTHON") for name in more):
         return run_interpreter(*arguments, input=input, **more)
-    return _fork_server().run(arguments, input=input, env=environment(**more), timeout=WITHIN * 4)
+    return fork_server().run(arguments, input=input, env=environment(**more), timeout=WITHIN * 4)
 
 
 def run_interpreter(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
@@ -65,11 +66,31 @@ def run_interpreter(*arguments: str, input: str = "", **more: str) -> subprocess
     )
 
 
+TWISTD = ("twistd", "-n", "--pidfile=", "homeftp")
+SERVE = ("homeftp", "serve")
+"""The programs that start a server."""
+
+INTERPRETED = (os.path.join(os.path.dirname(sys.executable), "twistd"), *TWISTD[1:])
+"""The command for twistd in an interpreter of its own, as a user starts it."""
+
+
+@functools.lru_cache(maxsize=1)
+def _state_with_account() -> str:
+    """A state folder with nothing but the account ann; to be copied, because hashing a password takes a while."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    state = os.path.join(folder, "state")
+    added = run_homeftp("account", "add", "ann", "--state", state, "--password-stdin", input=PASSWORD + "\n")
+    assert added.returncode == 0, added.stderr
+    return state
+
+
 class ServerProcess:
     """A server in a process of its own, serving a new folder to the account ann.
 
-    `command` is how it is launched; the options come behind. It is up when
-    the constructor returns; `end` ends it and gives its exit status.
+    It is forked as `program` by the fork server `forks`, or is the `command`
+    in a new interpreter; the options come behind. It is up when the
+    constructor returns; `end` ends it and gives its exit status.
     """
 
     def __init__(
@@ -77,8 +98,9 @@ class ServerProcess:
         *options: str,
         folder: str | None = None,
         listen: Sequence[str] = ("--listen", "tcp:0:interface=127.0.0.1"),
+        program: Sequence[str] = TWISTD,
+        forks: ForkServer | None = None,
         command: Sequence[str] | None = None,
-        env: Mapping[str, str] | None = None,
         account: bool = True,
         pass_fds: Sequence[int] = (),
     ) -> None:
@@ -87,22 +109,28 @@ class ServerProcess:
         self.state = os.path.join(self.folder, "state")
         os.makedirs(self.root, exist_ok=True)
         if account and not os.path.exists(os.path.join(self.state, "state.sqlite")):
-            added = run_homeftp(
-                "account", "add", "ann", "--state", self.state, "--password-stdin", input=PASSWORD + "\n"
-            )
-            assert added.returncode == 0, added.stderr
-        command = command or (os.path.join(os.path.dirname(sys.executable), "twistd"), "-n", "--pidfile=", "homeftp")
+            shutil.copytree(_state_with_account(), self.state, dirs_exist_ok=True)
         self.output_path = os.path.join(self.folder, f"output-{time.monotonic_ns()}")
-        with open(self.output_path, "wb") as output:
-            self.process = subprocess.Popen(
-                [*command, "--root", self.root, "--state", self.state, *listen, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment(**(env or {})),
-                pass_fds=pass_fds,
-                cwd=self.folder,
-            )
+        arguments = ("--root", self.root, "--state", self.state, *listen, *options)
+        self.process: ForkedProcess | subprocess.Popen[bytes]
+        with open(self.output_path, "wb") as output, open(os.devnull, "rb") as nothing:
+            if command is None and not pass_fds:
+                self.process = (forks or fork_server()).start(
+                    [*program, *arguments],
+                    standard=(nothing.fileno(), output.fileno(), output.fileno()),
+                    env=environment(),
+                    cwd=self.folder,
+                )
+            else:
+                self.process = subprocess.Popen(
+                    [*(command or INTERPRETED), *arguments],
+                    stdin=nothing,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment(),
+                    pass_fds=pass_fds,
+                    cwd=self.folder,
+                )
         self._await_start()
 
     def _await_start(self) -> None:

@@ -11,7 +11,7 @@ import tempfile
 from twisted.trial.unittest import TestCase
 
 from tests.support import needs
-from tests.support.processes import PASSWORD, ServerProcess
+from tests.support.processes import INTERPRETED, PASSWORD, ServerProcess
 from tests.support.rawclient import RawClient
 
 WARNING = "The server runs as root"
@@ -28,7 +28,7 @@ class PrivilegesTests(TestCase):
     def test_root(self) -> None:
         """As root it serves, and warns of it, with what to do."""
         needs.root()
-        server = ServerProcess()
+        server = ServerProcess(command=INTERPRETED)
         self.addCleanup(server.end)
         self.assertIn(WARNING, server.output())
         self.assertIn("twistd --uid NAME", server.output())

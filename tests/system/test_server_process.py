@@ -16,7 +16,7 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import TestCase
 
-from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.processes import INTERPRETED, PASSWORD, WITHIN, ServerProcess, environment, run_homeftp
 from tests.support.rawclient import RawClient
 from tests.support.waiting import wait_until
 
@@ -37,7 +37,7 @@ class LaunchTests(TestCase):
 
     def test_twistd(self) -> None:
         """twistd -n homeftp serves, and ends by SIGTERM within 10 s."""
-        server = ServerProcess()
+        server = ServerProcess(command=INTERPRETED)
         self.addCleanup(server.end)
         self.check(server)
         before = time.monotonic()
@@ -376,7 +376,7 @@ class SecretTests(TestCase):
 
     def test_command_line_and_environment(self) -> None:
         """Neither the password nor a key stands in cmdline, environ or the log while a client logs in."""
-        server = ServerProcess()
+        server = ServerProcess(command=INTERPRETED)
         self.addCleanup(server.end)
         seen = b""
         with RawClient(server.ports[0], server.ca_file) as client:

@@ -19,10 +19,8 @@ from homeftp.config import ClientTimeouts
 from homeftp.discovery import short
 from tests.support.forkserver import ForkServer
 from tests.support.networks import ADDRESS, OTHER_ADDRESS, Network
-from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.processes import SERVE, WITHIN, ServerProcess, environment, run_homeftp
 from tests.support.waiting import pause, wait_until
-
-SERVE = (sys.executable, "-m", "homeftp", "serve")
 
 
 @functools.lru_cache(maxsize=1)
@@ -45,7 +43,8 @@ class NetworkCase(TestCase):
         server = ServerProcess(
             *options,
             account=False,
-            command=(*self.network.inside, *SERVE),
+            program=SERVE,
+            forks=self.commands,
             listen=("--listen", listen),
             folder=folder,
         )

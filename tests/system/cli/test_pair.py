@@ -17,17 +17,17 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.config import MIB
 from tests.support.cutproxy import Slow
-from tests.support.processes import WITHIN, ServerProcess, environment, run_homeftp, run_interpreter
+from tests.support.processes import SERVE, TWISTD, WITHIN, ServerProcess, environment, run_homeftp, run_interpreter
 from tests.support.waiting import wait_until
 
 
 class PairCase(TestCase):
     """A server that nobody knows yet."""
 
-    command = (sys.executable, "-m", "homeftp", "serve")
+    program: tuple[str, ...] = SERVE
 
     def setUp(self) -> None:
-        self.server = ServerProcess(account=False, command=self.command)
+        self.server = ServerProcess(account=False, program=self.program)
         self.addCleanup(lambda: self.server.end())
         self.home = os.path.abspath(self.mktemp())
 
@@ -108,7 +108,7 @@ class PairTests(PairCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             names += re.findall(r"\APaired with (\S+) ", done.stdout)
             self.server.end()
-            self.server = ServerProcess(account=False, command=self.command)
+            self.server = ServerProcess(account=False, program=self.program)
         self.assertEqual(names[1], f"{names[0]}-2")
 
     def test_again(self) -> None:
@@ -165,7 +165,7 @@ class PairTests(PairCase):
 class DaemonTests(PairCase):
     """A server whose words go to a log."""
 
-    command = (os.path.join(os.path.dirname(sys.executable), "twistd"), "-n", "--pidfile=", "homeftp")
+    program = TWISTD
 
     def test_no_code(self) -> None:
         """It makes no code at its start: others may read a log."""
@@ -177,7 +177,7 @@ class DaemonTests(PairCase):
         self.server.end()
         for name in ("ann", "bob"):
             self.invite("--account", name)
-        self.server = ServerProcess(account=False, folder=self.server.folder, command=PairCase.command)
+        self.server = ServerProcess(account=False, folder=self.server.folder, program=SERVE)
         self.assertIn("homeftp invite --state", self.server.output())
 
 
