@@ -72,4 +72,4 @@ def parse_folder(text: str) -> Endpoint:
 
 
 def _absent(name: str) -> OperatorError:
-    return OperatorError(f"there is no account {name}: `homeftp account list` shows all")
+    return OperatorError(f"there is no account named {name}: `homeftp account list` shows all")

@@ -106,5 +106,5 @@ def add_device(connection: sqlite3.Connection, id: str, account: str, suggestion
 def _find_named(connection: sqlite3.Connection, name: str) -> Device:
     row = connection.execute("SELECT id, name, account, paired FROM devices WHERE name = ?", (name,)).fetchone()
     if row is None:
-        raise OperatorError(f"there is no device called {name!a}: `homeftp device list` shows all")
+        raise OperatorError(f"there is no device named {name!a}: `homeftp device list` shows all")
     return Device(*row)

@@ -173,6 +173,4 @@ def _read_password_hash(options: argparse.Namespace) -> str:
 
 
 def _absent(options: argparse.Namespace, folder: str) -> OperatorError:
-    return OperatorError(
-        f"There is no account named {options.name} in {folder}. `homeftp account list` prints the accounts."
-    )
+    return OperatorError(f"there is no account named {options.name} in {folder}: `homeftp account list` shows all")

@@ -116,7 +116,7 @@ class Remotes:
                 if known
                 else "make a code on the server with homeftp invite, then run: homeftp pair HOST CODE"
             )
-            raise OperatorError(f"there is no remote called {name}: {hint}")
+            raise OperatorError(f"there is no remote named {name}: {hint}")
         try:
             fields = json.loads(data)
             return Remote(
@@ -196,7 +196,7 @@ class Remotes:
                 os.unlink(path)
             sync_folder(self._folder)
         except FileNotFoundError:
-            raise OperatorError(f"there is no remote called {name}") from None
+            raise OperatorError(f"there is no remote named {name}") from None
         except OSError as error:
             raise OperatorError(f"cannot remove {path}: {error.strerror}") from None
 

@@ -29,7 +29,7 @@ def too_similar(name: str, sibling: str) -> BadEndpoint:
     looks = sibling if unicodedata.is_normalized("NFC", sibling) else ascii(sibling)[1:-1]
     return BadEndpoint(
         f"'{name}' differs from '{looks}' beside it only in case or in the form of its letters, "
-        "and some systems cannot hold both: use that name, or quite another one"
+        "and some systems cannot hold both: use that name or a different one"
     )
 
 

@@ -53,7 +53,7 @@ class TransferTests(ServedCase):
             (2, "does not exist", ("push", f"{self.here}/missing", place)),
             (2, "-r", ("push", self.here, place)),
             (2, "NAME:PATH", ("push", path, path)),
-            (2, "no remote called other", ("push", path, "other:x")),
+            (2, "no remote named other", ("push", path, "other:x")),
             (2, "leaves the share", ("push", path, "nas:../x")),
             (2, "one server", ("get", "nas:a", "other:a", self.here)),
             (2, "NAME:PATH", ("get", path, self.here)),

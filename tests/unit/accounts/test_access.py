@@ -48,9 +48,9 @@ class AccessTests(SynchronousTestCase):
         for wrong in ("../x", "a//b", "a/.homeftp", "a\n"):
             with self.assertRaisesRegex(OperatorError, "cannot be a folder in the shared folder"):
                 parse_folder(wrong)
-        with self.assertRaisesRegex(OperatorError, "no account bob"):
+        with self.assertRaisesRegex(OperatorError, "no account named bob"):
             self.accesses.set_home("bob", parse_folder("x"))
-        with self.assertRaisesRegex(OperatorError, "no account bob"):
+        with self.assertRaisesRegex(OperatorError, "no account named bob"):
             self.accesses.grant("bob", parse_folder("x"), ALL)
         with self.assertRaisesRegex(OperatorError, "name a folder"):
             self.accesses.grant("ann", parse_folder(""), ALL)

@@ -70,7 +70,7 @@ class TableTests(SynchronousTestCase):
         assert found is not None
         self.assertEqual(found.name, "ann-old-laptop")
         for old, new, fault in (
-            ("ann-laptop", "x", "there is no device called 'ann-laptop'"),
+            ("ann-laptop", "x", "there is no device named 'ann-laptop'"),
             ("ann-old-laptop", "ann-phone", "a device called ann-phone exists already"),
             ("ann-old-laptop", "A B", "cannot be a device's name"),
         ):
@@ -82,7 +82,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(self.devices.revoke("ann-laptop"), self.laptop)
         again = Devices(AccountDatabase(self.state._path.rpartition("/")[0]))
         self.assertEqual((again.find(self.laptop.id), again.all()), (None, [self.phone]))
-        with self.assertRaisesRegex(OperatorError, "no device called"):
+        with self.assertRaisesRegex(OperatorError, "no device named"):
             self.devices.revoke("ann-laptop")
 
     def test_account_removed(self) -> None:
