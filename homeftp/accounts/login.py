@@ -44,6 +44,8 @@ _AUDITED_NAME = 64
 class Login:
     """One account, logged in from one address; it ends with `close`."""
 
+    _log = Logger()
+
     def __init__(self, service: LoginService, account: Account, device: Device | None, address: str) -> None:
         self._service = service
         self._connections: set[IConnection] = set()
@@ -89,8 +91,11 @@ class Login:
         return not self.revoked and self not in self._service.find_revoked([self])
 
     def add_connection(self, connection: IConnection) -> None:
-        """Let `disconnect` reach this connection, from now until `remove_connection`."""
-        self._connections.add(connection)
+        """Let `disconnect` reach this connection, from now until `remove_connection`, or at once if that was before."""
+        if self.revoked or self.closed:
+            connection.disconnect()
+        else:
+            self._connections.add(connection)
 
     def remove_connection(self, connection: IConnection) -> None:
         """The connection has ended."""
@@ -100,7 +105,10 @@ class Login:
         """Access was revoked: mark the login as revoked and end its connections at once."""
         self.revoked = True
         for connection in list(self._connections):
-            connection.disconnect()
+            try:
+                connection.disconnect()
+            except Exception:  # noqa: BLE001, PERF203 (a fault of one front end must not keep the others connected)
+                self._log.failure("a connection of {account} could not be disconnected", account=self.account)
 
     def close(self) -> None:
         """Log out. May be called twice. Changes that are still queued look up whether access is granted."""

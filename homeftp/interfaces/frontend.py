@@ -77,7 +77,10 @@ class ILogin(Interface):
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
 
     def add_connection(connection: IConnection) -> None:
-        """Let `disconnect` reach this connection, from now until `remove_connection`."""
+        """Let `disconnect` reach this connection, from now until `remove_connection`.
+
+        It is disconnected at once where the login was revoked or closed meanwhile.
+        """
 
     def remove_connection(connection: IConnection) -> None:
         """The connection has ended."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Callable
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from homeftp.config import Limits
@@ -14,6 +16,8 @@ from homeftp.interfaces import IConnection, IConnections
 @implementer(IConnections)
 class Connections:
     """Counts the connections of all listeners together, against the caps of `Limits`."""
+
+    _log = Logger()
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -68,10 +72,18 @@ class Connections:
             return succeed(None)
         empty = self._empty = Deferred()
         for connection in list(self._all):
-            connection.stop()
+            self._tell(connection, connection.stop)
         return empty
 
     def abort(self) -> None:
         """End all connections at once."""
         for connection in list(self._all):
-            connection.abort()
+            self._tell(connection, connection.abort)
+
+    def _tell(self, connection: IConnection, what: Callable[[], None]) -> None:
+        """A fault of one front end must not keep the others' connections."""
+        try:
+            what()
+        except Exception:  # noqa: BLE001
+            address = self._all.get(connection)
+            self._log.failure("a connection from {address} could not be closed", address=address)

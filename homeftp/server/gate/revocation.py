@@ -44,8 +44,10 @@ class RevocationMonitor:
             self._call.stop()
 
     def check(self) -> Deferred[None]:
-        """Disconnect the logins that were revoked."""
-        return Deferred.fromCoroutine(self._check())
+        """Disconnect the logins that were revoked. Never fails: a failure would end the checks for good."""
+        return Deferred.fromCoroutine(self._check()).addErrback(
+            lambda failure: self._log.failure("a check for revocation failed", failure)
+        )
 
     async def _check(self) -> None:
         logins = [login for login in self._logins.logins() if not login.revoked]
@@ -58,25 +60,31 @@ class RevocationMonitor:
             self._log.failure("logins could not be checked for revocation")
             if self._failures >= FAILURES:
                 self._log.error("logins could not be checked for too long: all are disconnected")
-                self._disconnect(logins)
+                await self._disconnect(logins, Status.INTERNAL)
         else:
             self._failures = 0
-            self._disconnect(revoked)
-            await self._workers.run_unbounded(self._note, revoked)
+            await self._disconnect(revoked, Status.FORBIDDEN)
 
-    def _disconnect(self, logins: Collection[Login]) -> None:
+    async def _disconnect(self, logins: Collection[Login], status: Status) -> None:
+        """Refuse changes of all of them first, then end their connections, then record that."""
+        for login in logins:
+            login.revoked = True
         for login in logins:
             self._log.warn(
                 "{account} is disconnected: its account or device was removed, its rights were changed, or the login "
                 "cannot be checked",
                 account=login.account if login.device is None else f"{login.account} ({login.device})",
             )
-            login.disconnect()
+            try:
+                login.disconnect()
+            except Exception:  # noqa: BLE001 (a fault of one login's end must not spare the others)
+                self._log.failure("a revoked login could not be disconnected")
+        await self._workers.run_unbounded(self._note, logins, status)
 
-    def _note(self, revoked: Collection[Login]) -> None:
+    def _note(self, logins: Collection[Login], status: Status) -> None:
         """In a worker: record them in the audit log, which must not delay their end."""
-        try:
-            for login in revoked:
-                self._audit.note("cut", login.actor(), Status.FORBIDDEN)
-        except OSError:
-            self._log.failure("a revoked login could not be recorded in the audit log")
+        for login in logins:
+            try:
+                self._audit.note("cut", login.actor(), status)
+            except Exception:  # noqa: BLE001, PERF203 (the disk may fail)
+                self._log.failure("a revoked login could not be recorded in the audit log")

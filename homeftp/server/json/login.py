@@ -120,9 +120,9 @@ class Authenticator:
     def enter(self, login: ILogin) -> None:
         """The client is logged in from now on."""
         self.login = login
-        login.add_connection(self._connection)
         self._state.advance(Phase.AUTHENTICATED)
         self._connection.logged_in()
+        login.add_connection(self._connection)  # last: where access was revoked meanwhile it ends the connection
 
     def _refuse(self, refusal: Refusal, resolution: IResolution) -> None:
         if isinstance(refusal, LoginFailed):

@@ -177,6 +177,29 @@ class RevocationTests(LoginCase):
         self.assertTrue(login.revoked)
         self.assertFalse(login.check())
 
+    def test_disconnect_fails(self) -> None:
+        """A connection that cannot be disconnected leaves no other one connected."""
+        login = self.login()
+        made = [FakeConnection(), FakeConnection(), FakeConnection()]
+        for each in made:
+            login.add_connection(each)
+            each.error = ValueError("a fault of the front end")
+        login.disconnect()
+        self.assertEqual([each.told for each in made], 3 * [["disconnect"]])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
+
+    def test_connects_late(self) -> None:
+        """A connection that is added once the login was revoked or closed is disconnected at once; others are not."""
+        revoked, closed, valid = self.login(), self.login(), self.login()
+        revoked.disconnect()
+        closed.close()
+        told = []
+        for login in (revoked, closed, valid):
+            connection = FakeConnection()
+            login.add_connection(connection)
+            told.append(connection.told)
+        self.assertEqual(told, [["disconnect"], ["disconnect"], []])
+
     def test_close(self) -> None:
         """A login that is closed is forgotten, and may be closed again."""
         login = self.login()

@@ -13,19 +13,25 @@ from homeftp.server.gate.connections import Connections
 
 @implementer(IConnection)
 class FakeConnection:
-    """Notes what it is told."""
+    """Notes what it is told, and raises `error` then."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.error: Exception | None = None
 
     def stop(self) -> None:
-        self.told.append("stop")
+        self._tell("stop")
 
     def abort(self) -> None:
-        self.told.append("abort")
+        self._tell("abort")
 
     def disconnect(self) -> None:
-        self.told.append("disconnect")
+        self._tell("disconnect")
+
+    def _tell(self, what: str) -> None:
+        self.told.append(what)
+        if self.error is not None:
+            raise self.error
 
 
 class ConnectionsTests(SynchronousTestCase):
@@ -85,6 +91,19 @@ class ConnectionsTests(SynchronousTestCase):
         self.connections.remove(made[1])
         self.successResultOf(stopped)
         self.assertNotIn(made[1], self.connections)
+
+    def test_stop_fails(self) -> None:
+        """A connection that raises does not keep the others from being told."""
+        made = [self.add("192.0.2.1"), self.add(None), self.add(None)]
+        for each in made:
+            each.error = ValueError("a fault of the front end")
+        stopped = self.connections.stop()
+        self.connections.abort()
+        self.assertEqual([each.told for each in made], 3 * [["stop", "abort"]])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 6)
+        for each in made:
+            self.connections.remove(each)
+        self.successResultOf(stopped)
 
     def test_stop_empty(self) -> None:
         """Without connections stopping is done at once."""

@@ -14,6 +14,7 @@ from homeftp.config import MIB
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.interfaces import ILogin
 from homeftp.server.gate.revocation import RevocationMonitor
+from homeftp.status import Status
 from homeftp.workers import InlineWorkers
 from tests.support import replay
 from tests.support.inmemory import Connection, Server
@@ -179,12 +180,46 @@ class RevocationTests(SynchronousTestCase):
             self.assertEqual(self.aborted(), [True, False])
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
+    def test_disconnect_fails(self) -> None:
+        """A fault of one login's end leaves the others revoked, and later ones are found."""
+        password = Connection(self.server)
+        with mock.patch.object(login(self.laptop), "disconnect", side_effect=ValueError("a fault")):
+            self.devices.revoke("ann-laptop")
+            self.devices.revoke("ann-phone")
+            self.assertEqual(self.aborted(), [False, True])
+        self.assertTrue(login(self.laptop).revoked)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertFalse(password.transport.aborted)
+        self.state.remove_account("ann")
+        self.aborted()
+        self.assertTrue(password.transport.aborted)
+
+    def test_all_first(self) -> None:
+        """Changes of all of them are refused before the first is disconnected."""
+        seen: list[bool] = []
+        both = [login(self.laptop), login(self.phone)]
+        for each in (self.laptop, self.phone):
+            self.patch(each.protocol, "disconnect", lambda: seen.extend(made.revoked for made in both))
+        self.state.remove_account("ann")
+        self.successResultOf(self.revocation.check())
+        self.assertEqual(seen, [True] * 4)
+
+    def test_check_fails(self) -> None:
+        """No fault ends the checks for good."""
+        with mock.patch.object(self.server.services.logins, "logins", side_effect=ValueError("a fault")):
+            self.assertEqual(self.aborted(), [False, False])
+        self.assertGreater(len(self.flushLoggedErrors(ValueError)), 1)
+        self.devices.revoke("ann-laptop")
+        self.assertEqual(self.aborted(), [True, False])
+
     def test_disk_for_long(self) -> None:
         """Where nobody can be looked up for ten seconds nobody stays: who is there may have been revoked."""
         os.rename(self.state._path, self.state._path + ".away")
         self.assertEqual(self.aborted(), [False, False])
         self.assertEqual(self.aborted(), [True, True])
         self.flushLoggedErrors()
+        told = {(line["event"], line["device"], line["status"]) for line in replay.lines(self.server.folder)}
+        self.assertEqual(told, {("cut", name, Status.INTERNAL) for name in ("ann-laptop", "ann-phone")})
 
     def test_disk(self) -> None:
         """A disk that fails for a moment cuts nobody off; it is told, and looked again."""
