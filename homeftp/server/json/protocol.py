@@ -61,7 +61,7 @@ class ServerProtocol(RequestReceiver):
     def connectionMade(self) -> None:
         """Start the deadlines. The client speaks first."""
         self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
-        if self._connection.phase is Phase.HANDSHAKE:
+        if self._state.phase is Phase.HANDSHAKE:
             self.setRawMode()
         self._output = OutputBuffer(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, failed=self._output_failed
@@ -118,7 +118,7 @@ class ServerProtocol(RequestReceiver):
 
     def handshakeCompleted(self) -> None:
         """TLS is established."""
-        if self._connection.phase is not Phase.HANDSHAKE:
+        if self._state.phase is not Phase.HANDSHAKE:
             return
         if not negotiated_ok(self.transport):
             self._log.warn("{peer} negotiated another protocol than homeftp: connection aborted", peer=self.peer)
@@ -150,11 +150,11 @@ class ServerProtocol(RequestReceiver):
         if self._aborted:
             return  # TLS still delivers what it had read
         self._received += len(data)
-        if self._connection.phase is Phase.HANDSHAKE:
+        if self._state.phase is Phase.HANDSHAKE:
             # Behind a wrapper (haproxy:) handshakeCompleted is not called; bytes that arrive prove the handshake too.
             self.handshakeCompleted()
         super().dataReceived(data)
-        if self._connection.phase is not Phase.CLOSING:
+        if self._state.phase is not Phase.CLOSING:
             self._watch_input()
         elif self._deadlines.lingering and self._received - self._received_at_close > GOODBYE_BYTES:
             self._expire("the client goes on sending after the last answer")
@@ -188,7 +188,7 @@ class ServerProtocol(RequestReceiver):
 
     def _refuse_and_close(self, refused: Refusal, id: Identifier = None) -> None:
         """Answer with a refusal behind all earlier answers, read nothing more, and close."""
-        plain = self._connection.phase is Phase.PLAIN
+        plain = self._state.phase is Phase.PLAIN
         self._connection.close()
         if plain:
             self._write_plain(refused.status, refused.message)
@@ -259,7 +259,7 @@ class ServerProtocol(RequestReceiver):
     def _watch_input(self) -> None:
         """Watch for a stall while the client owes the rest of a line or a payload."""
         # Before TLS the bytes of a line that is not complete are in the line buffer.
-        incomplete = self._connection.incomplete or self._connection.phase is Phase.PLAIN
+        incomplete = self._connection.incomplete or self._state.phase is Phase.PLAIN
         if incomplete and not self.paused:
             self._deadlines.input.begin()
         else:
@@ -269,7 +269,7 @@ class ServerProtocol(RequestReceiver):
         """Pause or resume reading, or close when all is done: whatever the present state asks for."""
         if self.session.gone:
             return
-        ending = self.session.stopping or self._connection.phase is Phase.CLOSING
+        ending = self.session.stopping or self._state.phase is Phase.CLOSING
         if ending and not len(self._pipeline) and self._stream is None:
             self._close()
             return
@@ -277,7 +277,7 @@ class ServerProtocol(RequestReceiver):
         factor = 2 if self.paused else 1
         full = (
             self._identifying
-            or self._connection.phase is Phase.CLOSING  # nothing more is read before the last answer
+            or self._state.phase is Phase.CLOSING  # nothing more is read before the last answer
             or len(self._pipeline) * factor >= self._limits.in_flight
             or self._pipeline.weight * factor >= self._limits.buffered
             or (self._stream is not None and self._stream.full)

@@ -30,6 +30,7 @@ class RequestReceiver(LineReceiver):
     MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may precede the LF
 
     def __init__(self, state: ConnectionState, budget: MemoryBudget) -> None:
+        self._state = state
         self._connection = ServerConnection(state)
         self._budget = budget
         self._stream: StreamPayload | None = None
