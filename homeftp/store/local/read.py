@@ -21,6 +21,9 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import display_path
 
+Parts = tuple[str, ...]
+"""A directory by the parts of its endpoint: quicker to look up in a dict than the endpoint."""
+
 BATCH = 64
 """Files that are opened together: as many as one connection has in flight. Each holds a descriptor meanwhile."""
 
@@ -170,33 +173,36 @@ class FileReader:
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> list[Entry | Exception | None]:
         """`stat` for several; each directory is opened, and looked up in the hash cache, once."""
-        parents: dict[Endpoint, int | None] = {}
+        parents: dict[Parts, int | None] = {}
         try:
             stats = [catch(self._stat_one, endpoint, parents) for endpoint in endpoints]
         finally:
             for fd in parents.values():
                 if fd is not None:
                     close_quietly(fd)
-        files: dict[Endpoint, dict[str, os.stat_result]] = {}
+        files: dict[Parts, dict[str, os.stat_result]] = {}
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result) and stat.S_ISREG(found.st_mode):
-                files.setdefault(endpoint.parent, {})[endpoint.name] = found
-        known = {parent: self._cache.lookup(self._root.cache_path(parent), found) for parent, found in files.items()}
+                files.setdefault(endpoint.parts[:-1], {})[endpoint.parts[-1]] = found
+        known = {parts: self._cache.lookup(self._cache_path(parts), found) for parts, found in files.items()}
         results: list[Entry | Exception | None] = []
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result):
-                results.append(entry_of(found, known.get(endpoint.parent, {}).get(endpoint.name)))
+                results.append(entry_of(found, known.get(endpoint.parts[:-1], {}).get(endpoint.name)))
             else:
                 results.append(found)
         return results
 
-    def _stat_one(self, endpoint: Endpoint, parents: dict[Endpoint, int | None]) -> os.stat_result | None:
+    def _cache_path(self, directory: Parts) -> str:
+        return self._root.cache_path(Endpoint(directory))
+
+    def _stat_one(self, endpoint: Endpoint, parents: dict[Parts, int | None]) -> os.stat_result | None:
         if not endpoint.parts:
             return self._root.stat(endpoint)
-        parent = endpoint.parent
+        parent = endpoint.parts[:-1]
         if parent not in parents:
             try:
-                parents[parent] = self._root.open_for_lookup(parent)
+                parents[parent] = self._root.open_for_lookup(endpoint.parent)
             except NotFound:
                 parents[parent] = None
         fd = parents[parent]
@@ -238,34 +244,34 @@ class FileReader:
     def _open_batch(self, endpoints: Sequence[Endpoint]) -> list[LocalFile | Exception]:
         """Open files; each directory is opened, and looked up in the hash cache, once."""
         opened: list[tuple[int, os.stat_result] | Exception] = []
-        stats: dict[Endpoint, dict[str, os.stat_result]] = {}
-        parents: dict[Endpoint, int] = {}
+        stats: dict[Parts, dict[str, os.stat_result]] = {}
+        parents: dict[Parts, int] = {}
         try:
             for endpoint in endpoints:
                 one = catch(self._open_one, endpoint, parents)
                 opened.append(one)
                 if not isinstance(one, Exception):
-                    stats.setdefault(endpoint.parent, {})[endpoint.name] = one[1]
+                    stats.setdefault(endpoint.parts[:-1], {})[endpoint.parts[-1]] = one[1]
         finally:
             for fd in parents.values():
                 close_quietly(fd)
-        directories = {parent: self._root.cache_path(parent) for parent in stats}
+        directories = {parent: self._cache_path(parent) for parent in stats}
         known = {parent: self._cache.lookup(directories[parent], found) for parent, found in stats.items()}
         results: list[LocalFile | Exception] = []
         for endpoint, one in zip(endpoints, opened, strict=True):
             if isinstance(one, Exception):
                 results.append(one)
             else:
-                parent = endpoint.parent
-                content_hash = known[parent].get(endpoint.name)
+                parent = endpoint.parts[:-1]
+                content_hash = known[parent].get(endpoint.parts[-1])
                 results.append(LocalFile(self._cache, endpoint, directories[parent], *one, content_hash))
         return results
 
-    def _open_one(self, endpoint: Endpoint, parents: dict[Endpoint, int]) -> tuple[int, os.stat_result]:
+    def _open_one(self, endpoint: Endpoint, parents: dict[Parts, int]) -> tuple[int, os.stat_result]:
         self._check_type(endpoint)
-        parent = endpoint.parent
+        parent = endpoint.parts[:-1]
         if parent not in parents:
-            parents[parent] = self._root.open_for_lookup(parent)
+            parents[parent] = self._root.open_for_lookup(endpoint.parent)
         return self._root.open_file_in(parents[parent], endpoint)
 
     def _check_type(self, endpoint: Endpoint) -> None:
