@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Callable, Sequence
 
 from homeftp.endpoint import parse
@@ -139,6 +140,15 @@ class ConditionsContract(ContractCase):
                     for number in range(WRITERS)
                 ]
                 self._one_wins(store, path, writes, Changed)
+
+    def test_one_makes(self) -> None:
+        """Of many who make one directory at the same time, on the condition that it is absent, one does."""
+        store = self.store()
+        for round_ in range(20):
+            made = request(f"d/{round_}/new", precondition=ABSENT)
+            results = self.together([partial(store.make_directory, made)] * WRITERS)
+            self.assertEqual(len([result for result in results if isinstance(result, Entry)]), 1, results)
+            self.assertEqual({type(result) for result in results if not isinstance(result, Entry)}, {Changed})
 
     def test_one_replaces(self) -> None:
         """Of many who replace one content at the same time, one does; the others learn that it changed."""

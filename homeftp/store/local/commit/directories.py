@@ -18,7 +18,7 @@ from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, close_all, free_bytes
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
-from homeftp.store.policy.preconditions import gone
+from homeftp.store.policy.preconditions import gone, occupied
 
 
 @attrs.frozen
@@ -44,7 +44,20 @@ class Directories:
 
         Raises the refusals of `open_many`, and `NoSpace` (52) in terms of the target.
         """
-        handle = self.open_many({endpoint: actor})[endpoint]
+        return self._opened(self.open_many({endpoint: actor})[endpoint], target, size)
+
+    def open_existing(self, endpoint: Endpoint) -> DirHandle:
+        """Open one directory that must exist. Raises `Changed` (44) where nothing does. The caller closes it."""
+        return self._opened(self.open_many({endpoint: None})[endpoint], endpoint, 0)
+
+    def make(self, endpoint: Endpoint, actor: Actor) -> DirHandle:
+        """Make one directory for `actor`, and its parents. Raises `Changed` (44) if it exists. The caller closes it."""
+        if self.root.stat(endpoint) is not None:
+            raise occupied(endpoint)
+        with self._making:
+            return self._opened(self._make_all({endpoint: actor}, exclusive=True)[endpoint], endpoint, 0)
+
+    def _opened(self, handle: DirHandle | Exception, target: Endpoint, size: int) -> DirHandle:
         if isinstance(handle, Exception):
             raise self.explain(handle, target, size)
         return handle
@@ -69,8 +82,7 @@ class Directories:
                 if actor is not None:
                     to_make[endpoint] = actor
         with self._making:
-            failure = next(filter(None, self.fsync.directories(self.unordered)), None) if to_make else None
-            opened.update(self._make(to_make) if failure is None else _refuse_all(to_make, failure))
+            opened.update(self._make_all(to_make))
         return opened
 
     def explain(self, error: Exception, target: Endpoint, size: int) -> Exception:
@@ -79,14 +91,21 @@ class Directories:
             return no_space(target, size, free_bytes(self.root.fd))
         return error
 
-    def _make(self, to_make: Mapping[Endpoint, Actor]) -> dict[Endpoint, DirHandle | Exception]:
+    def _make_all(
+        self, to_make: Mapping[Endpoint, Actor], *, exclusive: bool = False
+    ) -> dict[Endpoint, DirHandle | Exception]:
+        """Make these directories, by one thread at a time; if `exclusive`, those that exist are `Changed` (44)."""
+        failure = next(filter(None, self.fsync.directories(self.unordered)), None) if to_make else None
+        return self._make(to_make, exclusive) if failure is None else _refuse_all(to_make, failure)
+
+    def _make(self, to_make: Mapping[Endpoint, Actor], exclusive: bool) -> dict[Endpoint, DirHandle | Exception]:
         """Make these directories; if one of them cannot be made durable, all are removed again."""
         results: dict[Endpoint, DirHandle | Exception] = {}
         parents: dict[tuple[str, ...], DirHandle] = {}
         leaves: list[DirHandle] = []
         made: list[tuple[DirHandle, Endpoint, Actor]] = []
         for endpoint, actor in to_make.items():
-            chain = catch(self._make_one, endpoint, actor)
+            chain = catch(self._make_one, endpoint, actor, exclusive)
             if isinstance(chain, Exception):
                 results[endpoint] = chain
                 continue
@@ -108,7 +127,7 @@ class Directories:
         close_all(parents.values())
         return results
 
-    def _make_one(self, endpoint: Endpoint, actor: Actor) -> list[DirHandle]:
+    def _make_one(self, endpoint: Endpoint, actor: Actor, exclusive: bool) -> list[DirHandle]:
         """`SafeRoot.make_directories`, unless the first new name is too similar to an existing one."""
         self.changelog.ensure_recorded()
         nearest, depth = self.root.open_nearest(endpoint)
@@ -116,22 +135,24 @@ class Directories:
             if depth < len(endpoint.parts):
                 self.namespace.check_name(nearest, endpoint.first(depth + 1))
             try:
-                return self._make_chain(endpoint, actor)
+                return self._make_chain(endpoint, actor, exclusive)
             except NoSpace:
                 if not self.space.evict_for(nearest, endpoint.first(depth), 1):
                     raise
-            return self._make_chain(endpoint, actor)
+            return self._make_chain(endpoint, actor, exclusive)
+        except FileExistsError:
+            raise occupied(endpoint) from None
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:
             close_quietly(nearest.fd)
 
-    def _make_chain(self, endpoint: Endpoint, actor: Actor) -> list[DirHandle]:
+    def _make_chain(self, endpoint: Endpoint, actor: Actor, exclusive: bool) -> list[DirHandle]:
         handles: list[DirHandle] = []
         try:
             with self.changelog.changing() as record:
                 handles = self.root.make_directories(
-                    endpoint, lambda made: record(Change("add", "directory", made, actor))
+                    endpoint, lambda made: record(Change("add", "directory", made, actor)), exclusive=exclusive
                 )
         except BaseException:
             close_all(handles)  # the change could not be recorded

@@ -98,31 +98,42 @@ class SafeRoot:
             depth -= 1
 
     def make_directories(
-        self, endpoint: Endpoint, made: Callable[[Endpoint], None] = lambda _: None
+        self, endpoint: Endpoint, made: Callable[[Endpoint], None] = lambda _: None, *, exclusive: bool = False
     ) -> list[DirHandle]:
         """Make the directory at `endpoint` and its parents with mode 0755; call `made` for each.
 
         Returns the deepest directory that existed and all below it; the caller
         makes them durable and closes them. A directory that somebody else makes
-        at the same time is used as it is.
+        at the same time is used as it is. If `exclusive`, what exists at
+        `endpoint` itself raises FileExistsError.
         """
         nearest, depth = self.open_nearest(endpoint)
         handles = [nearest]
         try:
+            if exclusive and depth == len(endpoint.parts):
+                raise FileExistsError
             for length in range(depth + 1, len(endpoint.parts) + 1):
-                handles.append(self._make_in(handles[-1], endpoint.first(length), made))
+                new = exclusive and length == len(endpoint.parts)
+                handles.append(self._make_in(handles[-1], endpoint.first(length), made, exclusive=new))
+        except FileExistsError:
+            close_all(handles)
+            raise
         except OSError as error:
             close_all(handles)
             raise refusal(error, endpoint) from error
         return handles
 
-    def _make_in(self, parent: DirHandle, endpoint: Endpoint, made: Callable[[Endpoint], None]) -> DirHandle:
+    def _make_in(
+        self, parent: DirHandle, endpoint: Endpoint, made: Callable[[Endpoint], None], *, exclusive: bool
+    ) -> DirHandle:
         name = raw(endpoint.name)
         try:
             os.mkdir(name, 0o755, dir_fd=parent.fd)
             is_new = True
             made(endpoint)
         except FileExistsError:
+            if exclusive:
+                raise
             is_new = False
         fd = os.open(name, DIRECTORY, dir_fd=parent.fd)
         with _close_on_error(fd):

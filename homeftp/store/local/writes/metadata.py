@@ -21,7 +21,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_mtime
-from homeftp.store.policy.preconditions import gone, names_content, no_hash, occupied
+from homeftp.store.policy.preconditions import names_content, no_hash, occupied
 from homeftp.store.policy.wording import not_found
 
 
@@ -47,11 +47,12 @@ class MetadataWriter:
         endpoint, actor = request.endpoint, acting(request, actor)
         if names_content(request.precondition):
             raise no_hash(endpoint)
-        if request.precondition == ABSENT and self.root.stat(endpoint) is not None:
-            raise occupied(endpoint)
-        if request.precondition == PRESENT and self.root.stat(endpoint) is None:
-            raise gone(endpoint)
-        handle = self.directories.open(endpoint, actor, target=endpoint, size=0)
+        if request.precondition == ABSENT:
+            handle = self.directories.make(endpoint, actor)
+        elif request.precondition == PRESENT:
+            handle = self.directories.open_existing(endpoint)
+        else:
+            handle = self.directories.open(endpoint, actor, target=endpoint, size=0)
         try:
             return self._set_on_directory(handle, endpoint, request.mtime_us, request.mode, actor)
         finally:

@@ -10,7 +10,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IOpenFile, StoreOptions
 from homeftp.model import ABSENT, PRESENT, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
-from homeftp.store.policy.preconditions import check_replaceable
+from homeftp.store.policy.preconditions import check_directory, check_replaceable
 from homeftp.testing.contract.conditions import WRITERS, ConditionsContract
 from tests.support.contracts import ControlCase
 
@@ -78,6 +78,21 @@ class ConditionsControls(ControlCase):
 
         self.assert_caught("test_one_creates", TwoSteps)
         self.assert_caught("test_one_replaces", TwoSteps)
+
+    def test_two_steps_directory(self) -> None:
+        """A directory that is looked for, and then, in another step, made where it may exist by now."""
+
+        class TwoSteps(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self.all_checked = threading.Barrier(WRITERS)
+
+            def make_directory(self, request: WriteRequest) -> Entry:
+                check_directory(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
+                self.all_checked.wait(60)
+                return super().make_directory(attrs.evolve(request, precondition=None))
+
+        self.assert_caught("test_one_makes", TwoSteps)
 
     def test_torn(self) -> None:
         """A content that is put in place piece by piece, or after the old one went."""
