@@ -74,18 +74,40 @@ def by_store(
 ) -> Sequence[R | Exception]:
     """In a worker: the results of `job`, called once for each store with all items for it; in the order of the items.
 
-    Stores that are equal are one: those of the same account's connections.
+    Stores that are equal are one: those of the same account's connections. A store that raises fails its own items.
     """
     first = items[0][0]
     if all(store is first for store, _ in items):  # a single connection, most of the time
-        return job(first, [item for _, item in items])
-    positions: dict[IStore, list[int]] = {}
+        return _attempt(job, first, [item for _, item in items])
+    groups: list[tuple[IStore, list[int]]] = []  # of equal stores; a backend need not be hashable
+    known: dict[int, list[int]] = {}
     for position, (store, _) in enumerate(items):
-        positions.setdefault(store, []).append(position)
+        if id(store) not in known:
+            equal = next((positions for other, positions in groups if other == store), None)
+            if equal is None:
+                equal = []
+                groups.append((store, equal))
+            known[id(store)] = equal
+        known[id(store)].append(position)
     results: dict[int, R | Exception] = {}
-    for store, its in positions.items():
-        results.update(zip(its, job(store, [items[position][1] for position in its]), strict=True))
+    for store, positions in groups:
+        results.update(
+            zip(positions, _attempt(job, store, [items[position][1] for position in positions]), strict=True)
+        )
     return [results[position] for position in range(len(items))]
+
+
+def _attempt(
+    job: Callable[[IStore, Sequence[T]], Sequence[R | Exception]], store: IStore, items: Sequence[T]
+) -> Sequence[R | Exception]:
+    """The results of `job`; what it raises fails each of these items, and no other store's."""
+    try:
+        results = job(store, items)
+        if len(results) != len(items):
+            raise RuntimeError(f"the store gave {len(results)} results for {len(items)} items")
+        return results
+    except Exception as error:  # noqa: BLE001 (the items of other stores have their own outcome)
+        return [error] * len(items)
 
 
 def stat_many(store: IStore, items: Sequence[StatItem]) -> Sequence[StatResult | Exception]:

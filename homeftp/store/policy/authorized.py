@@ -46,7 +46,7 @@ class AuthorizedStore:
     their writes can be grouped, with the actor in each `WriteRequest`.
     """
 
-    store: IStore
+    store: IStore = attrs.field(eq=id)
     home: Endpoint
     rights: Rights
     actor: Actor = attrs.field(default=SERVER, eq=False)
@@ -113,6 +113,7 @@ class AuthorizedStore:
         pages = self.store.list(self._visible(endpoint), recursive)
         if self.rights == Rights():
             yield from pages  # nothing to filter, and there may be a million entries
+            return  # a backend may give a list, which could be iterated over again
         for page in pages:
             entries = tuple(entry for entry in page.entries if self._sees(endpoint, entry.name))
             skipped = tuple(each for each in page.skipped if self._sees(endpoint, each[0]))

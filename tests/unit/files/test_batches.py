@@ -42,6 +42,37 @@ class ByStoreTests(SynchronousTestCase):
         self.assertEqual(calls, [[1, 3, 5], [2, 4]])
         self.assertEqual(by_store(job, [(other, 6), (other, 7)]), ["b 6", "b 7"])
 
+    def test_failing_store(self) -> None:
+        """A store that raises, or gives too few results, fails its own items; the others have theirs."""
+        good, bad, short = (MemoryStore() for _ in range(3))
+
+        def job(store: IStore, items: Sequence[int]) -> list[int | Exception]:
+            if store is bad:
+                raise OSError("the disk is gone")
+            return [] if store is short else [*items]
+
+        results = by_store(job, [(good, 1), (bad, 2), (short, 3), (good, 4), (bad, 5)])
+        self.assertEqual([results[0], results[3]], [1, 4])
+        self.assertEqual([type(results[number]) for number in (1, 2, 4)], [OSError, RuntimeError, OSError])
+
+    def test_not_hashable(self) -> None:
+        """A backend need not be hashable: what accounts see of it is grouped by equality."""
+
+        class NotHashable(MemoryStore):
+            __hash__ = None  # type: ignore[assignment]
+
+        backend = NotHashable()
+        ann, same, bob = (AuthorizedStore(backend, parse(home), Rights()) for home in ("a", "a", "b"))
+        calls: list[Sequence[int]] = []
+
+        def job(store: IStore, items: Sequence[int]) -> Sequence[int]:
+            calls.append(items)
+            return items
+
+        results = by_store(job, [(ann, 1), (bob, 2), (same, 3)])
+        self.assertEqual(results, [1, 2, 3])
+        self.assertEqual(calls, [[1, 3], [2]])
+
 
 class StoreTestCase(SynchronousTestCase):
     """A store that takes text files only, with one file."""

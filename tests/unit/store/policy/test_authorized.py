@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, Refusal
 from homeftp.interfaces.store import IStore, StoreOptions, UnrecordedChanges
-from homeftp.model import ABSENT, Actor, Change, Entry, WriteRequest
+from homeftp.model import ABSENT, Actor, Change, Entry, ListingPage, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ALL, Rights, parse_rights
@@ -93,6 +93,18 @@ class ReadingTests(AuthorizedCase):
         self.assertEqual(store.capabilities, self.whole.capabilities)
         self.assertIsNone(store.read_only)
         self.assertIsNone(store.free_space())
+
+    def test_list_once(self) -> None:
+        """Where nothing is filtered a backend that gives a list is listed once, too."""
+
+        class Lists(MemoryStore):
+            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+                return [*super().list(endpoint, recursive)]  # type: ignore[return-value]
+
+        store = Lists()
+        self.write(store, "home/a.txt")
+        everything = AuthorizedStore(store, parse("home"), Rights(), ANN)
+        self.assertEqual(self.names(everything), ["a.txt"])
 
     def test_home(self) -> None:
         """The home is the root; there is nothing beside it."""
