@@ -48,7 +48,7 @@ class IConnections(Interface):
         """Why no connection from `address` can be accepted; None when one can. A local socket has no address."""
 
     def add(connection: IConnection, address: str | None) -> None:
-        """A connection was accepted; it counts as unauthenticated."""
+        """A connection was accepted; it counts as unauthenticated, and is aborted after `login_seconds`."""
 
     def authenticated(connection: IConnection) -> None:
         """Its client has logged in. May be called for each login."""

@@ -142,7 +142,7 @@ def compose(
         reactor=reactor,
         settings=settings,
         tls=RenewableOptions(settings.tls_minimum),
-        connections=Connections(settings.limits),
+        connections=Connections(settings.limits, reactor),
         logins=login_service,
         pairings=PairingService(
             invitations=Invitations(state),

@@ -98,7 +98,7 @@ class InMemoryServer:
             reactor=clock,
             settings=settings,
             tls=options,
-            connections=Connections(limits),
+            connections=Connections(limits, clock),
             logins=LoginService(
                 login_portal,
                 throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),

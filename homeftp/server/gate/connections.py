@@ -6,24 +6,27 @@ from collections import Counter
 from typing import Callable
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from homeftp.config import Limits
 from homeftp.interfaces import IConnection, IConnections
+from homeftp.server.gate.timeouts import Deadline
 
 
 @implementer(IConnections)
 class Connections:
-    """Counts the connections of all listeners together, against the caps of `Limits`."""
+    """Counts the connections of all listeners against the caps of `Limits`, and aborts those that do not log in."""
 
     _log = Logger()
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
         self._limits = limits
+        self._clock = clock
         self._all: dict[IConnection, str | None] = {}
         self._by_address: Counter[str] = Counter()
-        self._unauthenticated: set[IConnection] = set()
+        self._unauthenticated: dict[IConnection, Deadline] = {}
         self._empty: Deferred[None] | None = None
 
     def __len__(self) -> int:
@@ -44,20 +47,24 @@ class Connections:
         return None
 
     def add(self, connection: IConnection, address: str | None) -> None:
-        """A connection was accepted; it counts as unauthenticated."""
+        """A connection was accepted; it counts as unauthenticated, and is aborted after `login_seconds`."""
         self._all[connection] = address
-        self._unauthenticated.add(connection)
+        self._unauthenticated[connection] = Deadline(
+            self._clock, self._limits.login_seconds, lambda: self._expire(connection)
+        )
         if address is not None:
             self._by_address[address] += 1
 
     def authenticated(self, connection: IConnection) -> None:
         """Its client has logged in."""
-        self._unauthenticated.discard(connection)
+        deadline = self._unauthenticated.pop(connection, None)
+        if deadline is not None:
+            deadline.cancel()
 
     def remove(self, connection: IConnection) -> None:
         """The connection has ended."""
         address = self._all.pop(connection)
-        self._unauthenticated.discard(connection)
+        self.authenticated(connection)  # it does not count any more
         if address is not None:
             self._by_address[address] -= 1
             if not self._by_address[address]:
@@ -79,6 +86,10 @@ class Connections:
         """End all connections at once."""
         for connection in list(self._all):
             self._tell(connection, connection.abort)
+
+    def _expire(self, connection: IConnection) -> None:
+        self._log.info("closing a connection from {address}: no login in time", address=self._all[connection])
+        self._tell(connection, connection.abort)
 
     def _tell(self, connection: IConnection, what: Callable[[], None]) -> None:
         """A fault of one front end must not keep the others' connections."""

@@ -92,7 +92,7 @@ LINGER_SECONDS = 10.0
 
 
 class Deadlines:
-    """Every time limit of one connection.
+    """Every time limit of one connection, but for that of its login, which `Connections` keeps.
 
     `expired` is called with the reason when the connection must be aborted;
     `stalled` when a line or a payload that the client has begun does not arrive.
@@ -113,7 +113,6 @@ class Deadlines:
         self._expired = expired
         self._linger: Deadline | None = None
         self.tls = Deadline(clock, limits.tls_seconds, lambda: expired("the TLS handshake took too long"))
-        self.login = Deadline(clock, limits.login_seconds, lambda: expired("no login in time"))
         self.input = StallTimer(clock, limits.stall_seconds, received, stalled)
         self.output = StallTimer(clock, limits.stall_seconds, written, lambda: expired("it does not read its answers"))
 
@@ -128,7 +127,7 @@ class Deadlines:
 
     def stop(self) -> None:
         """The connection has ended."""
-        for deadline in (self.tls, self.login, self._linger):
+        for deadline in (self.tls, self._linger):
             if deadline is not None:
                 deadline.cancel()
         self.input.stop()

@@ -210,7 +210,6 @@ class ServerProtocol(RequestReceiver):
 
     def logged_in(self) -> None:
         """The client is authenticated."""
-        self._deadlines.login.cancel()
         self._server.connections.authenticated(self)
 
     def disconnect(self) -> None:

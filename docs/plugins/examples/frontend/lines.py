@@ -8,11 +8,12 @@ from typing import Any
 from twisted.cred.credentials import UsernamePassword
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from zope.interface import implementer
 
 from homeftp.endpoint import parse
-from homeftp.errors import BadRequest, LoginRequired, Refusal
+from homeftp.errors import INTERNAL_ERROR, BadRequest, LoginRequired, Refusal
 from homeftp.interfaces import IConnection, IFrontEnd, ILogin, IServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 
@@ -27,23 +28,27 @@ class LineProtocol(LineReceiver):
     transport: Any
     delimiter = b"\n"
     login: ILogin | None = None
+    ended = False
+    log = Logger()
 
     def __init__(self, context: IServerContext, address: str) -> None:
         self.context = context
         self.address = address
 
     def connectionMade(self) -> None:
-        """Count the connection."""
+        """Count the connection: it is aborted unless it logs in in time."""
         self.context.connections.add(self, self.address)
 
     def connectionLost(self, reason: object = None) -> None:
         """Stop counting it, and log out."""
+        self.ended = True
         self.context.connections.remove(self)
         if self.login is not None:
             self.login.close()
 
     def lineReceived(self, line: bytes) -> None:
-        """Answer one command."""
+        """Answer one command, and read the next one when that is done."""
+        self.pauseProducing()
         command, _, argument = line.strip().partition(b" ")
         Deferred.fromCoroutine(self.answer(command, argument))
 
@@ -53,25 +58,42 @@ class LineProtocol(LineReceiver):
             self.sendLine(await self.result(command, argument))
         except Refusal as refusal:
             self.sendLine(f"{refusal.status:d} {refusal.message}".encode())
+        except Exception:  # noqa: BLE001 (a fault must have an answer too)
+            self.log.failure("a command failed")
+            self.sendLine(b"50 " + INTERNAL_ERROR.encode())
+        if not self.ended:
+            self.resumeProducing()
 
     async def result(self, command: bytes, argument: bytes) -> bytes:
         """The result of a command. Raises a refusal."""
         if command == b"LOGIN":
-            name, _, password = argument.partition(b" ")
-            credentials = UsernamePassword(name, password)
-            self.login = await self.context.logins.login(credentials, self.address, LineFrontEnd.name)
-            self.login.add_connection(self)
-            self.context.connections.authenticated(self)
-            return b"hello " + self.login.account.encode()
+            return await self.log_in(*argument.partition(b" ")[::2])
         if self.login is None:
             raise LoginRequired("log in first: LOGIN name password")
-        endpoint = parse(argument.decode())
+        try:
+            endpoint = parse(argument.decode())
+        except UnicodeDecodeError:
+            raise BadRequest("endpoints are UTF-8") from None
         if command == b"LIST":
             pages = [page async for page in self.login.files("LIST").list(endpoint)]
             return " ".join(entry.name for page in pages for entry in page.entries).encode()
         if command == b"GET":
             return await self.login.files("GET").read(endpoint, LARGEST)
         raise BadRequest("the commands are LOGIN, LIST and GET")
+
+    async def log_in(self, name: bytes, password: bytes) -> bytes:
+        """Log in, once. A connection that has ended meanwhile needs no login."""
+        if self.login is not None:
+            raise BadRequest("logged in already")
+        credentials = UsernamePassword(name, password)
+        login = await self.context.logins.login(credentials, self.address, LineFrontEnd.name)
+        if self.ended:
+            login.close()
+            raise BadRequest("the connection has ended")
+        self.login = login
+        self.context.connections.authenticated(self)
+        login.add_connection(self)
+        return b"hello " + login.account.encode()
 
     def stop(self) -> None:
         """The server stops."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -38,7 +39,9 @@ class ConnectionsTests(SynchronousTestCase):
     """Caps of 4 in all, 3 from one address and 2 that are not logged in."""
 
     def setUp(self) -> None:
-        self.connections = Connections(Limits(connections=4, connections_per_address=3, unauthenticated=2))
+        self.clock = Clock()
+        limits = Limits(connections=4, connections_per_address=3, unauthenticated=2, login_seconds=30)
+        self.connections = Connections(limits, self.clock)
 
     def add(self, address: str | None, *, authenticated: bool = True) -> FakeConnection:
         made = FakeConnection()
@@ -62,6 +65,18 @@ class ConnectionsTests(SynchronousTestCase):
         self.assertIsNotNone(self.connections.full("192.0.2.2"))
         self.connections.remove(second)
         self.assertIsNone(self.connections.full("192.0.2.2"))
+
+    def test_login_deadline(self) -> None:
+        """A connection that has not logged in within 30 seconds is aborted; others are not, and no timer stays."""
+        late, ended = (self.add("192.0.2.1", authenticated=False) for _ in range(2))
+        member = self.add("192.0.2.1")
+        self.connections.remove(ended)
+        self.clock.advance(29.9)
+        self.assertEqual(late.told, [])
+        self.clock.advance(0.1)
+        self.assertEqual([each.told for each in (late, ended, member)], [["abort"], [], []])
+        self.connections.remove(late)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_address(self) -> None:
         """Connections from one address are capped; others and local sockets are not affected."""
