@@ -120,6 +120,8 @@ class FilePayload:
         self._budget = budget
         self._hasher = Hasher() if hashed else None
         self._ahead: Deferred[bytes] | None = None
+        self._reading: Deferred[None] | None = None
+        self._stopped = False
 
     @property
     def hash(self) -> str | None:
@@ -142,20 +144,38 @@ class FilePayload:
         return data
 
     async def read(self) -> bytes:
-        """The next piece; b"" after the last. Raises `Changed` (44) when the file got shorter."""
+        """The next piece; b"" after the last.
+
+        Raises `Changed` (44) when the file got shorter, and ConnectionLost after `stop`.
+        """
+        self._expect_running()
         self._budget.enter(self)
         ahead, self._ahead = self._ahead or self._read_ahead(), None
-        data = await ahead
+        reading: Deferred[None] = Deferred()
+        self._reading = reading
+        try:
+            data = await ahead
+        finally:
+            self._reading = None
+            reading.callback(None)
+        self._expect_running()
         if data:
             self._ahead = self._read_ahead()
         return data
 
     async def stop(self) -> None:
         """Read nothing more; returns when nothing is being read any more, whatever came of it."""
+        self._stopped = True
         self._budget.leave(self)
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             await ahead.addErrback(lambda failure: None)
+        if self._reading is not None:
+            await self._reading
+
+    def _expect_running(self) -> None:
+        if self._stopped:
+            raise ConnectionLost("the payload was stopped: nothing more is read")
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""

@@ -162,6 +162,25 @@ class LargeFileTests(FilesTestCase):
         self.successResultOf(closing)
         self.assertEqual(self.file.closed, 1)
 
+    def test_read_after_stop(self) -> None:
+        """A payload that was stopped is not read again: it would never leave the budget."""
+        payload = self.payload()
+        self.result_of(payload.read())
+        self.result_of(payload.stop())
+        self.error_of(ConnectionLost, payload.read())
+        self.assertEqual((self.budget.streams, self.workers.jobs), (0, []))
+
+    def test_stopped_while_reading(self) -> None:
+        """A piece that arrives after the payload was stopped is the last: nothing is read ahead of it."""
+        payload = self.payload()
+        reading = self.start(payload.read())
+        stopping = self.start(payload.stop())
+        self.assertNoResult(stopping)
+        self.workers.work()
+        self.failureResultOf(reading, ConnectionLost)
+        self.successResultOf(stopping)
+        self.assertEqual((self.budget.streams, self.workers.jobs), (0, []))
+
     def test_budget(self) -> None:
         """Where many streams share the memory, pieces are small."""
         for number in range(100):
