@@ -303,7 +303,9 @@ class IUpload(Interface):
 class IDraft(Interface):
     """A file's content that can be read and written at any offset before it is committed. For one thread at a time.
 
-    It ends with `commit` or `abort`. Nothing is visible before `commit`.
+    It ends with `commit` or `abort`. Nothing is visible before `commit`. An
+    offset, a length or a size that is negative, or is not below 2**63, raises
+    `BadRequest` (20), and the draft is unchanged.
     """
 
     size: int = Attribute("Bytes of the draft now.")

@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from homeftp.interfaces.store import IDraft, IOpenFile, IUpload
 from homeftp.model import Entry, WriteRequest
-from homeftp.store.policy.limits import wrong_size
+from homeftp.store.policy.limits import check_range, wrong_size
 
 CheckSize = Callable[[int], None]
 """Raises what refuses a content of so many bytes."""
@@ -130,15 +130,18 @@ class BytesDraft:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`."""
+        check_range(offset, length)
         return bytes(self._content[offset : offset + length])
 
     def write(self, offset: int, data: bytes) -> None:
         """Replace or append bytes; a gap reads as zeros."""
+        check_range(offset, offset + len(data))
         self._grow(offset + len(data) if data else 0)
         self._content[offset : offset + len(data)] = data
 
     def truncate(self, size: int) -> None:
         """Cut or extend it."""
+        check_range(size)
         self._grow(size)
         del self._content[size:]
 

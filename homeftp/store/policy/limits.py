@@ -13,6 +13,9 @@ from homeftp.store.policy.wording import display_path, format_size
 MAX_MTIME_US = 2**63 // 1000
 """Nanoseconds since 1970 in 64 bits, as most systems keep them: up to the year 2262."""
 
+MAX_OFFSET = 2**63 - 1
+"""The last byte that a file can have, where offsets are signed and have 64 bits, as on most systems."""
+
 
 @attrs.frozen
 class WriteLimits:
@@ -52,6 +55,12 @@ def check_mtime(mtime_us: int | None) -> None:
     """Raise `BadRequest` (20) for a time that no store can keep."""
     if mtime_us is not None and not -MAX_MTIME_US < mtime_us < MAX_MTIME_US:
         raise BadRequest("the modification time is out of range: it is given in microseconds since 1970")
+
+
+def check_range(*numbers: int) -> None:
+    """Raise `BadRequest` (20) for an offset, a length or a size that no file has."""
+    if not all(0 <= number <= MAX_OFFSET for number in numbers):
+        raise BadRequest("the offset, the length or the size is out of range: none may be negative")
 
 
 def check_content(request: WriteRequest, size: int, hash: str, declared: str | None) -> None:

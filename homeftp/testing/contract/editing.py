@@ -71,6 +71,21 @@ class EditingContract(ContractCase):
         self.assert_refused(Changed, draft.commit)
         self.assertEqual(self.tree(store), {"a.txt": b"other"})
 
+    def test_draft_ranges(self) -> None:
+        """Offsets, lengths and sizes that no file has are refused, and the draft is unchanged."""
+        store = self.store()
+        if not store.capabilities.edit:
+            return
+        draft = store.edit(request("a.txt"))
+        draft.write(0, b"content")
+        for number in (-5, 2**63):
+            self.assert_refused(BadRequest, draft.read, number, 1)
+            self.assert_refused(BadRequest, draft.write, number, b"x")
+            self.assert_refused(BadRequest, draft.truncate, number)
+        self.assert_refused(BadRequest, draft.read, 0, -1)
+        self.assertEqual((draft.size, draft.read(0, 9)), (7, b"content"))
+        draft.abort()
+
     def test_metadata(self) -> None:
         """Time and mode are changed alone or together; content, hash and versions stay, and the tag changes."""
         store = self.store()

@@ -18,6 +18,7 @@ from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.writes.staged import StagedFile, StagedFiles
 from homeftp.store.local.writes.target import Target, TargetFinder
+from homeftp.store.policy.limits import check_range
 from homeftp.store.policy.preconditions import changed
 
 
@@ -75,16 +76,19 @@ class LocalDraft:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`, fewer only at the end."""
+        check_range(offset, length)
         with self._refusals():
             return read_at(self._staged.fd, offset, max(0, min(length, self.size - offset)))
 
     def write(self, offset: int, data: bytes) -> None:
         """Replace or append bytes at `offset`; a gap behind the end reads as zeros."""
+        check_range(offset, offset + len(data))
         with self._refusals(len(data)):
             self._staged.write(offset, data)
 
     def truncate(self, size: int) -> None:
         """Cut the draft to `size` bytes, or extend it with zeros."""
+        check_range(size)
         with self._refusals():
             self._staged.truncate(size)
 

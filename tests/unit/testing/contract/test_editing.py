@@ -7,6 +7,7 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IDraft
 from homeftp.model import Capabilities, Entry, WriteRequest
+from homeftp.store.buffers import BytesDraft
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.contract.editing import EditingContract
 from tests.support.contracts import ControlCase
@@ -39,6 +40,21 @@ class EditingControls(ControlCase):
         self.assert_caught("test_draft", Empty)
         self.assert_caught("test_new_draft", Early)
         self.assert_caught("test_draft_conditions", Unconditional)
+
+    def test_ranges(self) -> None:
+        """Offsets that count from the end."""
+
+        class FromTheEnd(BytesDraft):
+            def write(self, offset: int, data: bytes) -> None:
+                super().write(offset if offset >= 0 else self.size + offset, data)
+
+        class Edits(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                draft = super().edit(request)
+                draft.__class__ = FromTheEnd
+                return draft
+
+        self.assert_caught("test_draft_ranges", Edits)
 
     def test_metadata(self) -> None:
         """Metadata whose missing half is set to now, and that is changed whatever is there."""
