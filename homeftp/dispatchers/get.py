@@ -63,9 +63,13 @@ async def _list(request: IRequest, resolution: IResolution) -> None:
     if body.offset or body.length is not None or body.if_hash is not None:
         raise WrongKind("this is a directory: offset, length and if_hash are for files")
     total = 0
-    async for page in request.files.list(body.rel_endpoint, body.recursive):
-        total += len(page.entries)
-        await resolution.send(_page_body(page))
+    pages = request.files.list(body.rel_endpoint, body.recursive)
+    try:
+        async for page in pages:
+            total += len(page.entries)
+            await resolution.send(_page_body(page))
+    finally:
+        await pages.aclose()
     resolution.resolve(Status.OK, f"listed {str(body.rel_endpoint) or 'the root'}", {"entries_total": total})
 
 

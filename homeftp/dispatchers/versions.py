@@ -25,8 +25,12 @@ class VersionsDispatcher:
         """List, in `more` lines."""
         body: VersionsBody = request.body
         total = 0
-        async for page in request.files.versions(body.rel_endpoint):
-            total += len(page)
-            await resolution.send({"versions": [version_body(version) for version in page]})
+        pages = request.files.versions(body.rel_endpoint)
+        try:
+            async for page in pages:
+                total += len(page)
+                await resolution.send({"versions": [version_body(version) for version in page]})
+        finally:
+            await pages.aclose()
         message = f"listed the versions of {str(body.rel_endpoint) or 'the root'}"
         resolution.resolve(Status.OK, message, {"versions_total": total})

@@ -6,7 +6,7 @@ of `homeftp.errors`; where a docstring names none, they are those of the `IStore
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Awaitable, Callable, Sequence
+from typing import AsyncIterator, Awaitable, Callable, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
@@ -90,6 +90,22 @@ class IFileDraft(Interface):
         """Discard the draft. May be called twice, and does nothing after `commit`."""
 
 
+T_co = TypeVar("T_co", covariant=True)
+
+
+class AsyncPages(Protocol[T_co]):
+    """Pages, for `async for`. Who may not read them to the end calls `aclose` in a `finally`."""
+
+    def __aiter__(self) -> AsyncIterator[T_co]:
+        """Itself."""
+
+    def __anext__(self) -> Awaitable[T_co]:
+        """The next page."""
+
+    async def aclose(self) -> None:
+        """Release what the store holds for the pages that were not read. May be called twice, and after the last."""
+
+
 class IFiles(Interface):
     """The files of one account, as one login sees and changes them.
 
@@ -124,10 +140,10 @@ class IFiles(Interface):
         the file was changed meanwhile.
         """
 
-    def list(endpoint: Endpoint, recursive: bool = False) -> AsyncIterator[ListingPage]:
+    def list(endpoint: Endpoint, recursive: bool = False) -> AsyncPages[ListingPage]:
         """The entries of a directory, page by page."""
 
-    def versions(endpoint: Endpoint) -> AsyncIterator[Sequence[Version]]:
+    def versions(endpoint: Endpoint) -> AsyncPages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""
 
     def free_space() -> Awaitable[int | None]:

@@ -37,7 +37,9 @@ class StepsTests(SynchronousTestCase):
         """Closing ends what was begun, and nothing where nothing was, or where it cannot be closed."""
         steps = Steps(self.steps)
         steps.close()
+        self.assertIsNone(steps.next())
         self.assertEqual(self.done, [])
+        steps = Steps(self.steps)
         steps.next()
         steps.close()
         self.assertEqual(self.done, ["begun", "closed"])
@@ -61,3 +63,28 @@ class PagesTests(SynchronousTestCase):
             self.assertNoResult(collecting)
             self.assertEqual(workers.work(), 1)
         self.assertEqual(self.successResultOf(collecting), [1, 2])
+
+    def test_closed(self) -> None:
+        """Pages that are not read to the end are closed in the pool; those that were, or never began, need no job."""
+        workers = QueuedWorkers()
+        done: list[str] = []
+
+        def begin() -> Iterator[int]:
+            try:
+                yield 1
+                yield 2
+            finally:
+                done.append("closed")
+
+        pages = Pages(workers, begin)
+        self.successResultOf(Deferred.fromCoroutine(pages.aclose()))
+        reading = Deferred.fromCoroutine(pages.__anext__())
+        workers.work()
+        self.assertEqual((self.successResultOf(reading), done), (1, []))
+        closing = Deferred.fromCoroutine(pages.aclose())
+        self.assertNoResult(closing)
+        workers.work()
+        self.successResultOf(closing)
+        self.assertEqual(done, ["closed"])
+        self.successResultOf(Deferred.fromCoroutine(pages.aclose()))
+        self.assertEqual(workers.jobs, [])
