@@ -154,7 +154,11 @@ class ResumePoint:
 
 @attrs.frozen(kw_only=True)
 class Capabilities:
-    """What a storage backend can do. What it cannot do it refuses with `Forbidden` (33)."""
+    """What a storage backend can do.
+
+    It refuses `set_metadata`, `edit` and `copy` with `Forbidden` (33) where it cannot do them. Without `versions`
+    there are none: `versions` is empty, and `restore` raises `NotFound` (40), or `Forbidden` in a read-only store.
+    """
 
     resume: bool = False
     """Interrupted uploads can be continued (`resume_point`, `IUpload.suspend`)."""

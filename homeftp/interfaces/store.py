@@ -116,7 +116,8 @@ class IStore(Interface):
 
         Those of one file follow each other, the newest first. Names are
         relative to `endpoint`. Empty where there are none, whether something exists
-        there or not. Raises `Forbidden` (33) where the store cannot list them.
+        there or not, and without `capabilities.versions`. Raises `Forbidden` (33)
+        where the store has some and cannot list them.
         """
 
     def resume_point(
@@ -210,7 +211,8 @@ class IStore(Interface):
         """Put back the version of that time (`Version.at_us`), or the newest; the current file becomes a version.
 
         The version itself is none any more. Raises `NotFound` (40) where there
-        is no such version, `Changed` (44), `WrongKind` (43).
+        is no such version, and so without `capabilities.versions`; `Changed`
+        (44), `WrongKind` (43), and `Forbidden` (33) where the store is read-only.
         """
 
     def maintain() -> None:

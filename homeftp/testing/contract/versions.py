@@ -10,7 +10,7 @@ from homeftp.testing.contract.case import ContractCase, sha
 
 
 class VersionsContract(ContractCase):
-    """Versions. Where the capabilities deny them there are none."""
+    """Versions. Where the capabilities deny them there are none: listed empty, and none is found to restore."""
 
     def test_kept(self) -> None:
         """What is replaced and what is removed becomes a version, the newest first."""
