@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock, MagicMock, Mock
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.model import PathLock
@@ -36,6 +41,17 @@ class VersionsTests(VerbTestCase):
         for name in ("a", "b", ""):
             answer = self.ask("VERSIONS", {"rel_endpoint": name})
             self.assertEqual((answer.status, answer.body), (0, {"versions_total": 0}))
+
+    def test_client_gone(self) -> None:
+        """Where a page cannot be sent the pages are closed."""
+        pages = MagicMock(aclose=AsyncMock())
+        pages.__aiter__.return_value = [[]]
+        request = Mock(body=VersionsBody(parse("a")))
+        request.files.versions.return_value = pages
+        resolution = Mock(send=AsyncMock(side_effect=ConnectionLost()))
+        sending = Deferred.fromCoroutine(VersionsDispatcher().dispatch(request, resolution))
+        self.failureResultOf(sending, ConnectionLost)
+        pages.aclose.assert_awaited_once_with()
 
     def test_path_lock(self) -> None:
         """It reads its endpoint."""
