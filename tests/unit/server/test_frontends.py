@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import time
+from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from twisted.internet import reactor as _reactor
@@ -19,9 +21,10 @@ from zope.interface.verify import verifyClass, verifyObject
 from homeftp.config import Limits
 from homeftp.interfaces import IConnection, IFrontEnd, ILogin
 from homeftp.status import Status
-from tests.support import replay
+from tests.support import replay, smallfrontend
 from tests.support.embedded import PASSWORD, EmbeddedServer
 from tests.support.linefrontend import PATH, LineProtocol, line_front_end
+from tests.support.smallfrontend import SmallFrontEnd, SmallProtocol
 
 
 class LineClient(LineReceiver):
@@ -51,8 +54,8 @@ class FrontEndTests(TestCase):
 
     timeout = 60
 
-    def make(self, limits: Limits | None = None) -> None:
-        self.front_end = line_front_end()
+    def make(self, limits: Limits | None = None, front_end: Any = None) -> None:
+        self.front_end = front_end or line_front_end()
         self.served = self.front_end.service = mock.Mock(wraps=self.front_end.service)
         self.server = EmbeddedServer([self.front_end], limits=limits)
         self.server.lay("notes/a.txt", b"hello")
@@ -81,13 +84,28 @@ class FrontEndTests(TestCase):
         return found
 
     def test_interfaces(self) -> None:
-        """It is what the interfaces say, and has fewer than a hundred lines of code."""
-        verifyObject(IFrontEnd, line_front_end())
-        verifyClass(IConnection, LineProtocol)
-        module = ast.parse(PATH.read_text(encoding="utf-8"))
-        classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
-        lines = [line for node in classes for line in ast.unparse(node).splitlines() if line.strip(' "')]
-        self.assertLess(len(lines), 100)
+        """Both are what the interfaces say: the smallest in under sixty lines, the tutorial's in under a hundred."""
+        for front_end, protocol, path, most in (
+            (SmallFrontEnd(), SmallProtocol, Path(smallfrontend.__file__), 60),
+            (line_front_end(), LineProtocol, PATH, 100),
+        ):
+            verifyObject(IFrontEnd, front_end)
+            verifyClass(IConnection, protocol)
+            module = ast.parse(path.read_text(encoding="utf-8"))
+            classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+            lines = [line for node in classes for line in ast.unparse(node).splitlines() if line.strip(' "')]
+            self.assertLess(len(lines), most, path)
+
+    async def test_smallest(self) -> None:
+        """The smallest front end logs in, lists and gets, and its connection ends when its account is removed."""
+        self.make(front_end=SmallFrontEnd())
+        client, other = await self.member(), await self.connect()
+        self.assertEqual(await client.ask("LIST notes"), b"a.txt")
+        self.assertEqual(await client.ask("GET notes/a.txt"), b"hello")
+        self.assertEqual(await other.ask("GET notes/a.txt"), b"31 log in first")
+        self.server.state.remove_account("ann")
+        await client.ended
+        self.assertFalse(other.ended.called, "the control")
 
     async def test_serves(self) -> None:
         """Login, list, get; wrong passwords and early commands are refused; the audit log names the front end."""
