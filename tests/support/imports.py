@@ -126,7 +126,7 @@ IN_DIRECTORY_CALLS = frozenset({"rmdir", "stat", "unlink"})
 """Those that follow no link at the end of a name in `dir_fd`; stat only with `follow_symlinks=False`."""
 
 PATH_MODULES = frozenset({"glob", "pathlib", "shutil", "subprocess", "tempfile", "twisted.python.filepath"})
-"""Modules that open paths for whoever imports them."""
+"""Modules that open paths for their importers."""
 
 
 def package(module: str) -> str:

@@ -36,7 +36,7 @@ def image(path: str, size: int) -> str:
 
 @contextlib.contextmanager
 def mounted(path: str, *arguments: str) -> Iterator[str]:
-    """A file system at `path`, a folder that is made; unmounted afterwards, whoever still uses it."""
+    """A file system at `path`, a folder that is made; unmounted afterwards, even if it is still in use."""
     needs.root()
     os.makedirs(path, exist_ok=True)
     run("mount", *arguments, path)

@@ -24,7 +24,7 @@ def lines(folder: str) -> list[dict[str, Any]]:
 
 
 def replay(lines: Iterable[dict[str, Any]]) -> Tree:
-    """What stands in a share that was empty at first."""
+    """The content of a store that was empty at first."""
     tree: Tree = {}
     for line in lines:
         if line["event"] != "change":
@@ -46,7 +46,7 @@ def replay(lines: Iterable[dict[str, Any]]) -> Tree:
 
 
 def tree_of(root: str) -> Tree:
-    """What stands in a share, by the disk."""
+    """The content of a store, read from the disk."""
     tree: Tree = {}
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name != ".homeftp"]

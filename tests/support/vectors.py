@@ -90,7 +90,7 @@ def fits(got: Any, expected: Any) -> bool:
 
 
 def lay_share(server: ServerProcess) -> None:
-    """Make the share what it is before each session."""
+    """Create the files that the store has before each session."""
     for name in os.listdir(server.root):
         if name != ".homeftp":
             path = server.path(name)

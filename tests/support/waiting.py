@@ -9,7 +9,7 @@ import time
 from typing import Callable
 
 WITHIN = 30.0
-"""Seconds after which waiting fails: long, for a loaded machine; nobody waits for it when all is well."""
+"""Seconds after which waiting fails: long, for a loaded machine; a test that passes never waits so long."""
 
 
 def wait_until(

@@ -1,4 +1,4 @@
-"""What strangers and men in the middle do to a server: real sockets, real TLS, every split of the bytes.
+"""Attacks by unauthenticated clients and men in the middle: real sockets, real TLS, every split of the bytes.
 
 The clients' side of the same attacks is in tests/system/test_attacks_on_client.py.
 """
@@ -109,7 +109,7 @@ class InjectionTests(TestCase):
         return False
 
     async def test_every_split(self) -> None:
-        """However the segments are cut, nothing that came in plaintext is executed."""
+        """However the segments are cut, no plaintext request is executed."""
         attacks = 0
         for ending in (b"\n", b"\r\n"):
             data = STARTTLS + ending + self.injected(ending)
@@ -286,7 +286,7 @@ class BrokenOffTests(TestCase):
 
 
 class FloodTests(TestCase):
-    """More connections than there is room for."""
+    """More connections than the limits allow."""
 
     def test_caps(self) -> None:
         """The connection over the cap is told so and closed; when one goes, the next is served."""
@@ -302,7 +302,7 @@ class FloodTests(TestCase):
         finally:
             for one in held:
                 one.close()
-        wait_until(lambda: self.served(server), lambda: "nobody was served after the flood")
+        wait_until(lambda: self.served(server), lambda: "no client was served after the flood")
 
     def served(self, server: ServerProcess) -> bool:
         with contextlib.suppress(AssertionError, ConnectionError), RawClient(server.ports[0], server.ca_file) as client:

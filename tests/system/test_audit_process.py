@@ -1,4 +1,4 @@
-"""The audit log of a real server under load: replayed, it gives the tree; and nobody was told what is not in it."""
+"""The audit log of a real server under load: replayed, it gives the tree; and has every answered change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed, however it is installed.
+"""The installed files, for each way to install.
 
 Each kind of installation gets a virtual environment of its own, which sees
 the packages that these tests run with, except homeftp: nothing is downloaded.
@@ -57,7 +57,7 @@ class InstallationTests(SynchronousTestCase):
             skip = shutil.ignore_patterns("__pycache__", "_build")
             shutil.copytree(CHECKOUT / name, self.checkout / name, ignore=skip)
         for plugins in (self.checkout / "twisted" / "plugins", self.checkout / "homeftp" / "plugins"):
-            (plugins / "dropin.cache").write_bytes(b"left by whoever ran it from here")
+            (plugins / "dropin.cache").write_bytes(b"left by an earlier run from here")
 
     def call(self, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run a program to its end; its output, shown if it fails. It finds homeftp only where that is installed."""
@@ -112,7 +112,7 @@ class InstallationTests(SynchronousTestCase):
         self.assertInstalls(self.build("sdist"))
 
     def test_wheel_holds(self) -> None:
-        """A wheel has the code, the plugin and the mark of types; no tests, and no plugin cache of whoever built it."""
+        """A wheel has the code, the plugin and the mark of types; no tests, and no plugin cache of the build."""
         names = zipfile.ZipFile(self.build("wheel")).namelist()
         for name in ("homeftp/py.typed", "homeftp/wire/codec.py", "twisted/plugins/homeftp_plugin.py"):
             self.assertIn(name, names)

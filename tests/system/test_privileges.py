@@ -35,10 +35,10 @@ class PrivilegesTests(TestCase):
         self.assertNotEqual(self.status(server)["CapEff"], ["0" * 16], "the control")
 
     def test_dropped(self) -> None:
-        """Whom twistd is told to become has no capability and no group of root, and closes what is its own."""
+        """The user that twistd changes to has no capability and no group of root; its files are private."""
         needs.root()
         nobody = pwd.getpwnam("nobody")
-        folder = tempfile.mkdtemp(dir="/tmp")  # whatever is above the checkout may be closed to nobody
+        folder = tempfile.mkdtemp(dir="/tmp")  # the user nobody may not be able to open the checkout's parents
         self.addCleanup(shutil.rmtree, folder)
         for name in (".", "root", "state"):
             os.makedirs(os.path.join(folder, name), mode=0o700, exist_ok=True)

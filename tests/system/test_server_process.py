@@ -60,7 +60,7 @@ class LaunchTests(TestCase):
         self.check(server)
 
     def test_daemon(self) -> None:
-        """Daemonised it lets go of the terminal, serves, and ends by its pid file; files have the usual modes."""
+        """A daemon detaches from the terminal, serves, and ends by its pid file; files have the usual modes."""
         folder = tempfile.mkdtemp(dir=os.getcwd())
         root, state = os.path.join(folder, "root"), os.path.join(folder, "state")
         pid_file, log_file = os.path.join(folder, "pid"), os.path.join(folder, "log")
@@ -277,7 +277,7 @@ class SignalTests(TestCase):
         return client.start_tls().login("ann", PASSWORD)
 
     def test_hangup(self) -> None:
-        """SIGHUP takes new certificates into use and drops nobody."""
+        """SIGHUP takes new certificates into use and closes no connection."""
         client = self.client()
         before = client.socket.getpeercert(True)  # type: ignore[attr-defined]
         os.remove(os.path.join(self.server.state, "identity", "server.crt"))
@@ -330,7 +330,7 @@ class SignalTests(TestCase):
             return file.read()
 
     def test_terminate_finishes(self) -> None:
-        """What is in flight at SIGTERM is finished when it comes soon enough; then the process ends."""
+        """A request in flight at SIGTERM is finished if it arrives in time; then the process ends."""
         client = self.begin_push()
         self.server.send(signal.SIGTERM)
         client.socket.sendall(bytes(4_000_000))
@@ -341,7 +341,7 @@ class SignalTests(TestCase):
         self.assertEqual(self.read(), bytes(8_000_000))
 
     def test_terminate_aborts(self) -> None:
-        """What does not come in time is aborted: within 10 s it is over, the old content stands, what came is kept."""
+        """A request that does not arrive in time is aborted within 10 s; old content and partial upload stay."""
         self.begin_push()
         before = time.monotonic()
         self.server.end()

@@ -192,7 +192,7 @@ class SlowClientTests(TestCase):
             pause(0.1)
 
     def test_one_machine(self) -> None:
-        """From one machine, coming again and again, they keep nobody on another machine waiting."""
+        """From one machine, connecting again and again, they do not delay another machine."""
         server = self.serve()
         slow = self.attack(server, ["127.0.1.1"], stubborn=True)
         self.assertTrue(all(self.tries(server, SECONDS + 1)))
@@ -200,17 +200,17 @@ class SlowClientTests(TestCase):
         self.assertNotIn("Traceback", server.output())
 
     def test_one_machine_without_caps(self) -> None:
-        """The control: a server that takes them all has no room for anybody else."""
+        """The control: a server without the limit serves no other client."""
         caps = ("--max-connections", "--max-connections-per-address", "--max-unauthenticated")
         server = self.serve(*(word for cap in caps for word in (cap, "100000")), seconds=3600)
         self.attack(server, ["127.0.1.1"], stubborn=True)
         self.assertFalse(all(self.tries(server, SECONDS + 1)))
 
     def test_many_machines(self) -> None:
-        """From many machines they take all the room there is for strangers, and lose it at the deadline."""
+        """From many machines they use up the limit for unauthenticated clients, until the deadline."""
         server = self.serve()
         self.attack(server, self.many, stubborn=False)
-        self.assertFalse(all(self.tries(server, SECONDS)), "the control: there is no room")
+        self.assertFalse(all(self.tries(server, SECONDS)), "the control: the limit is reached")
         self.assertTrue(any(self.tries(server, WITHIN)))
 
     def test_many_machines_without_deadlines(self) -> None:

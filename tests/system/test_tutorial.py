@@ -271,7 +271,7 @@ class StopTests(SynchronousTestCase):
 
 
 class BuggyDispatcherTests(SynchronousTestCase):
-    """A dispatcher's bug harms nobody else: neither the connection nor the framing."""
+    """A dispatcher's bug harms no other request: neither the connection nor the framing."""
 
     def connection(self, **changed: object) -> Connection:
         """A connection to a server with UPPER, changed for the worse."""

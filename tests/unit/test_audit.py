@@ -1,4 +1,4 @@
-"""The audit log: whole lines, nothing in them that could be more than text, and no more than there is room for."""
+"""The audit log: whole lines, escaped text only, and never more than the size limit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AuditTests(SynchronousTestCase):
             return file.read()
 
     def test_change(self) -> None:
-        """Who did what, from where, when, and to what; what is not known is left out."""
+        """A record has actor, address, time, change and endpoint; unknown fields are left out."""
         change = Change("replace", "file", Endpoint(("a", "b")), ANN, None, 5, "sha256:new", 3, "sha256:old")
         self.audit().changed([change])
         self.assertEqual(
@@ -86,7 +86,7 @@ class AuditTests(SynchronousTestCase):
         self.assertEqual([line["account"] for line in replay.lines(self.folder)], [HOSTILE] * 2)
 
     def test_bounded(self) -> None:
-        """What a stranger sent takes up some kilobytes and not all that it had."""
+        """The input of an unauthenticated client is shortened to some kilobytes."""
         self.audit().note("login", Actor(), user="x" * 100_000)
         self.assertLess(len(self.content()), 5000)
 
@@ -98,7 +98,7 @@ class AuditTests(SynchronousTestCase):
         self.assertIn(f"chmod 600 {self.path}", str(self.assertRaises(OperatorError, self.audit)))
 
     def test_no_file(self) -> None:
-        """What is no file is refused, and nobody waits at a FIFO for its other end."""
+        """A path that is not a regular file is refused, and a FIFO does not block."""
         os.makedirs(self.folder, mode=0o700)
         for make in (os.mkfifo, os.mkdir):
             make(self.path, 0o600)
@@ -109,7 +109,7 @@ class AuditTests(SynchronousTestCase):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "elsewhere")))
 
     def test_lock(self) -> None:
-        """Who holds on to the log's lock holds up nobody without end."""
+        """A program that keeps the log's lock does not block the server for ever."""
         audit = self.audit()
         audit.note("login", Actor("first"))
         self.patch(homeftp.audit, "LOCK_SECONDS", 0.05)
@@ -166,7 +166,7 @@ class AuditTests(SynchronousTestCase):
         self.assertEqual((len(lines), json.loads(lines[2])["account"]), (3, "second"))
 
     def test_full(self) -> None:
-        """Where the disk is full in the middle of it nothing is left of it, and it is written when there is room."""
+        """A record that fails on a full disk leaves no part of it; it is written when there is space."""
         audit = self.audit()
         audit.note("login", Actor("first"))
         before = self.content()

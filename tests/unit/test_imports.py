@@ -153,7 +153,7 @@ class ControlTests(SynchronousTestCase):
                 self.assertEqual(len(opened_path(f"{name}.x", source)), 1, source)
             self.assertEqual(opened_path("store.local.disk.saferoot", source), [])
             self.assertEqual(opened_path("client.transfer", source), [])
-        for source in ("os.fsync(fd)", "os.fstat(fd)", "share.open(endpoint)", "def open(self): pass", "import os"):
+        for source in ("os.fsync(fd)", "os.fstat(fd)", "store.open(endpoint)", "def open(self): pass", "import os"):
             for name in NO_PATHS:
                 self.assertEqual(opened_path(f"{name}.x", source), [], source)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections import defaultdict
 from typing import Iterable, Iterator
 
@@ -19,6 +21,20 @@ OLD_WORDS = frozenset(
     ).split()
 )
 """Words of the private language that the code once had."""
+
+OLD_PROSE = re.compile(
+    r"\b(jail\w*|shel(f|ves|ved)|entrance|(?<!news )fragments?|whoever|nobody|burnt|lets? go|landings?|dress|glimpses?"
+    r"|trails?|strangers?|keepers?|sparing|meddl\w+|gone on with|goes? on with|that which|cuts? off|rooms?|houses?"
+    r"|(come|came|comes|coming) in|settle[sd]?|the share(?!'s root\b))\b",
+    re.IGNORECASE,
+)
+"""The same in docstrings, comments and messages. The protocol's vectors pin the messages with "the share's root"."""
+
+PROSE_TOKENS = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+"""Python 3.12 has a token of its own for the text of an f-string."""
+
+CODE_WORDS = "crypto.codewords"
+"""Pairing codes consist of ordinary words of every kind."""
 
 ARGPARSE_CHOICES = "choices"
 """The keyword of argparse for the values that an argument may have."""
@@ -56,6 +72,17 @@ def old_words(source: str) -> set[str]:
     return {word.lower() for word in words} & OLD_WORDS
 
 
+def old_prose(source: str) -> set[str]:
+    """The words of the private language in a module's docstrings, messages and comments."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {
+        found[0].lower()
+        for token in tokens
+        if token.type in PROSE_TOKENS
+        for found in OLD_PROSE.finditer(" ".join(token.string.split()))
+    }
+
+
 class NamesTests(SynchronousTestCase):
     """The names of the whole package."""
 
@@ -66,6 +93,11 @@ class NamesTests(SynchronousTestCase):
     def test_words(self) -> None:
         """No identifier has a word of the private language."""
         found = {f"homeftp.{module}": sorted(old_words(source)) for module, source in modules()}
+        self.assertEqual({module: words for module, words in found.items() if words}, {})
+
+    def test_prose(self) -> None:
+        """No docstring, message or comment has one, except the list of words for pairing codes."""
+        found = {f"homeftp.{module}": old_prose(source) for module, source in modules() if module != CODE_WORDS}
         self.assertEqual({module: words for module, words in found.items() if words}, {})
 
 
@@ -90,3 +122,15 @@ class ControlTests(SynchronousTestCase):
             self.assertEqual(old_words(source), {"landing"}, source)
         self.assertEqual(old_words("choices = add(choices=1)"), {"choices"})
         self.assertEqual(old_words("add(choices=1); islanding = mushroom = outlets = 'landing'"), set())
+
+    def test_prose(self) -> None:
+        """A word in a docstring, a comment, a message or an f-string, also across lines; not in a name or a word."""
+        for source in (
+            '"""Whoever\nis there."""',
+            "x = 1  # for whoever",
+            "raise E('whoever asks')",
+            "raise E(f'{x}: whoever')",
+        ):
+            self.assertEqual(old_prose(source), {"whoever"}, source)
+        self.assertEqual(old_prose('"""A part that is cut\n    off."""'), {"cut off"})
+        self.assertEqual(old_prose('nobody = NoBody("mushrooms", "the share\'s root")'), set())

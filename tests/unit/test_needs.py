@@ -11,7 +11,7 @@ from tests.support import needs
 
 
 class NeedsTests(SynchronousTestCase):
-    """What is missing is said."""
+    """Missing requirements are named."""
 
     def under(self, **environment: str) -> None:
         """Have this environment alone decide."""
@@ -22,12 +22,12 @@ class NeedsTests(SynchronousTestCase):
             os.environ.pop("HOMEFTP_TESTS_SKIP_NOTHING", None)
 
     def test_there(self) -> None:
-        """What is there lets the test run."""
+        """A requirement that is met lets the test run."""
         needs.require("nothing", lambda: True)
         self.assertTrue(os.path.isfile(needs.program("sh")))
 
     def test_skipped(self) -> None:
-        """What is missing skips the test, with the reason."""
+        """A missing requirement skips the test, with the reason."""
         self.under()
         with self.assertRaisesRegex(SkipTest, "needs the program no-such-program"):
             needs.program("no-such-program")

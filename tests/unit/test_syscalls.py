@@ -67,7 +67,7 @@ class RenameTests(SyscallCase):
     systems = (System, NoCallSystem, NoLinkSystem, PlainSystem)
 
     def test_new(self) -> None:
-        """Where nothing is the file gets its new name and loses the old one."""
+        """A file is renamed to a free name."""
         for kind in self.systems:
             system = kind()
             self.write("from", b"content")
@@ -77,7 +77,7 @@ class RenameTests(SyscallCase):
             os.unlink(os.path.join(self.folder, "to"))
 
     def test_not_new(self) -> None:
-        """Where something is, be it a dangling link, nothing changes."""
+        """A name that is taken, even by a dangling link, is refused, and nothing changes."""
         os.symlink("nowhere", os.path.join(self.folder, "link"))
         os.mkdir(os.path.join(self.folder, "directory"))
         for kind in self.systems:
@@ -99,7 +99,7 @@ class RenameTests(SyscallCase):
             self.assertEqual(self.read("a"), b"content")
 
     def test_other_errors(self) -> None:
-        """What is wrong otherwise is said as it is."""
+        """Other errors are raised unchanged."""
         for kind in self.systems:
             with self.assertRaises(FileNotFoundError):
                 kind().rename_new(b"missing", b"to", source_dir=self.fd, target_dir=self.fd)
@@ -129,7 +129,7 @@ class Openat2Tests(SyscallCase):
         return None
 
     def test_beneath(self) -> None:
-        """What lies beneath opens; what does not is refused by the kernel itself."""
+        """A path beneath the directory opens; the kernel refuses any other."""
         os.symlink("a", os.path.join(self.folder, "link"))
         self.assertIsNone(self.refusal(b"a"))
         self.assertEqual(self.refusal(b"missing"), errno.ENOENT)
@@ -139,7 +139,7 @@ class Openat2Tests(SyscallCase):
         self.assertEqual(self.refusal(b"a/x"), errno.ENOTDIR)
 
     def test_closed_in_children(self) -> None:
-        """What it opens is not inherited by programs that are started."""
+        """Child processes do not inherit what it opens."""
         fd = self.system.openat2(self.fd, b"a", os.O_RDONLY)
         self.addCleanup(os.close, fd)
         self.assertFalse(os.get_inheritable(fd))

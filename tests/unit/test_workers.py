@@ -77,7 +77,7 @@ class ThreadWorkersTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(running), 0)
 
     def test_bound(self) -> None:
-        """Past the bound a job is refused as busy at once; `run_unbounded` is not; a job that ended makes room."""
+        """Past the bound a job is refused as busy at once; `run_unbounded` is not; an ended job frees its place."""
         running = [self.workers.run(self.gate.wait, WITHIN) for _ in range(3)]
         self.failureResultOf(self.workers.run(int), Busy)
         unbounded = self.workers.run_unbounded(int)
@@ -124,7 +124,7 @@ class BatcherTests(SynchronousTestCase):
         return [ValueError(item) if item == 13 else 2 * item for item in items]
 
     def test_batches(self) -> None:
-        """The first item starts a job alone; those that come meanwhile share the next ones, up to the limit."""
+        """The first item starts a job alone; those that arrive meanwhile share the next ones, up to the limit."""
         running = [self.batcher.run(number) for number in range(1, 6)]
         for _ in range(3):
             self.assertEqual(len(self.workers.jobs), 1)

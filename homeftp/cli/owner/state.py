@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         log = CommandAudit(folder, "state backup")
         backup_state(folder, options.file)
         log.note("backup", None)
-        line = f"Wrote the state in {folder} to {options.file}. Keep this file where nobody else can read it."
+        line = f"Wrote the state in {folder} to {options.file}. Keep this file where no other user can read it."
         fields = {"backup": options.file, "state": folder}
     else:
         restore_state(options.file, folder)

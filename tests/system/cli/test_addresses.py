@@ -98,7 +98,7 @@ class FoundTests(AddressesCase):
         return f"127.0.0.1:{listening.getsockname()[1]}"
 
     def test_found(self) -> None:
-        """Behind nobody, silence and strangers the server is found, quickly, and it is there first next time."""
+        """The server is found quickly after dead, silent and foreign addresses, and is tried first next time."""
         other = self.serve()
         self.moved_to(NOWHERE, self.silent(), f"127.0.0.1:{other.ports[0]}", "no.such.host.invalid", self.address)
         began = time.monotonic()

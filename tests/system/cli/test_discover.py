@@ -32,7 +32,7 @@ def network() -> tuple[Network, ForkServer]:
 
 
 class NetworkCase(TestCase):
-    """A network, and a client in it that knows nobody."""
+    """A network, and a client in it that knows no server."""
 
     def setUp(self) -> None:
         self.network, self.commands = network()
@@ -120,7 +120,7 @@ class DiscoverTests(NetworkCase):
         wait_until(lambda: OTHER_ADDRESS in str(self.discover()))
 
     def test_nobody(self) -> None:
-        """Where nobody announces himself nothing is printed; and Ctrl-C ends the waiting at once."""
+        """If no server is announced, nothing is printed; Ctrl-C ends the search at once."""
         self.assertEqual(self.discover(), [])
         waiting = subprocess.Popen(
             [*self.network.inside, sys.executable, "-m", "homeftp", "discover", "--seconds", "60"],
@@ -167,7 +167,7 @@ class PairTests(NetworkCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_nobody(self) -> None:
-        """Where nobody announces himself an address is asked for."""
+        """If no server is announced, the command asks for an address."""
         done = self.homeftp("pair", "7-guitar-pine")
         self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (4, "", 1))
         self.assertIn("homeftp pair HOST CODE", done.stderr)
@@ -225,7 +225,7 @@ class MovedTests(NetworkCase):
         self.assertLess(time.monotonic() - began, ClientTimeouts().tls_seconds, "it has waited for the other")
 
     def test_impostor(self) -> None:
-        """Whoever announces the fingerprint of another is told nothing, and keeps nobody from the right one."""
+        """A server that announces another's fingerprint learns nothing, and does not hide the right one."""
         server = self.serve()
         done = self.homeftp("pair", f"{ADDRESS}:{server.ports[0]}", self.invite(server), "--name", "nas")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 
 
 class PairCase(TestCase):
-    """A server that nobody knows yet."""
+    """A server without paired devices."""
 
     program: tuple[str, ...] = SERVE
 
@@ -173,7 +173,7 @@ class DaemonTests(PairCase):
         self.assertIn("homeftp invite --state", self.server.output())
 
     def test_whose(self) -> None:
-        """Where nobody knows whose the first device will be it starts all the same."""
+        """It starts even if the first device's account is unknown."""
         self.server.end()
         for name in ("ann", "bob"):
             self.invite("--account", name)
@@ -185,7 +185,7 @@ class InviteTests(PairCase):
     """At the server."""
 
     def test_invite(self) -> None:
-        """It prints the line to type, and ends at once where nobody looks on."""
+        """It prints the line to type, and ends at once without a terminal."""
         made = self.at_server("invite", "--account", "ann")
         self.assertEqual(made.returncode, 0, made.stderr)
         address = re.escape(f"127.0.0.1:{self.server.ports[0]}")

@@ -44,12 +44,12 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(done.stdout, "[]\n")
 
     def test_broken_pipe(self) -> None:
-        """Output that nobody reads any more is no error to talk about."""
+        """A closed output pipe prints no error."""
         reading, writing = os.pipe()
         os.close(reading)
-        with open(writing, "wb") as nobody:
+        with open(writing, "wb") as closed:
             command = process(program=printing("a line"))
-            done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, check=False)
+            done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, check=False)
         self.assertEqual((done.returncode, done.stderr), (Exit.BROKEN_PIPE, b""))
 
     def test_strange_name(self) -> None:

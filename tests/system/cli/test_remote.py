@@ -57,7 +57,7 @@ class AddTests(RemoteCase):
         self.assertEqual(self.add("--fingerprint", "abc")[0], 2)
 
     def test_nobody_to_ask(self) -> None:
-        """Without a terminal and without a fingerprint nobody agrees."""
+        """Without a terminal and without a fingerprint the command refuses."""
         status, said = self.add()
         self.assertEqual(status, 4)
         self.assertIn("--fingerprint", said)

@@ -1,4 +1,4 @@
-"""A device's certificate is renewed by whatever command is used when it is half over; nobody notices."""
+"""A device's certificate is renewed by any command after half of its lifetime, without a message."""
 
 from __future__ import annotations
 

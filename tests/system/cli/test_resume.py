@@ -31,14 +31,14 @@ def lay(path: str) -> str:
 
 
 class Cut(NamedTuple):
-    """What came of a command that was cut off five times."""
+    """The result of a command that was interrupted five times."""
 
     said: subprocess.CompletedProcess[str]
     sent: int
     same: bool
     """Whether both files are."""
     left: list[str]
-    """What is where a file is that has come in part."""
+    """The content at the target of a partial transfer."""
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Standard input, output and error that are closed, full, or have nobody at the other end."""
+"""Standard input, output and error that are closed, full, or have no reader."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StandardTests(ServedCase):
             )
 
     def test_error(self) -> None:
-        """Where nobody can be told, the status is the same."""
+        """If no message can be printed, the status is the same."""
         for redirected in ("", "2>&-", "2>/dev/full"):
             said = self.shell(f"ls nas:{self.there}/missing", redirected)
             self.assertEqual(said.returncode, Exit.REFUSED, redirected)

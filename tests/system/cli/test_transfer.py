@@ -19,7 +19,7 @@ OLD, NEW = 1_600_000_000, 1_700_000_000
 
 
 class TransferTests(ServedCase):
-    """With nobody at a terminal."""
+    """Without a terminal."""
 
     def test_round_trip(self) -> None:
         """A tree goes up, is the same, comes down, is the same; a change on either side is found."""
@@ -221,7 +221,7 @@ class InterruptedTests(ServedCase):
     """In the middle."""
 
     def slowly(self) -> None:
-        """Let the way to the server be so slow that nobody is done before he is interrupted."""
+        """Make the network so slow that no command ends before it is interrupted."""
         slow = Slow(self.server.ports[0], [])
         self.addCleanup(slow.close)
         home = os.path.abspath(self.mktemp())

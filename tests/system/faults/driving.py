@@ -163,7 +163,7 @@ class Driver:
 
         `inject` is what strace is told; None: it is not traced. `condition`
         holds, and so do the `limits` (RLIMIT_NOFILE, ...), from when the
-        share is open until the last answer.
+        store is open until the last answer.
         """
         outcome = Outcome()
         self._control.send(

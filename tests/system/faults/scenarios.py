@@ -140,7 +140,7 @@ def version(name: str) -> str:
 
 
 def partial(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
-    """What an upload left that was cut off: the content, and the note of it."""
+    """The files of an interrupted upload: the content and the resume record."""
     put = put_of(name, content)[0]
     note = ResumeRecord.of(put, None).encode() + encode_point(ResumePoint(size, sha(content[:size])))
     return {f"{PARTIAL}/{'0' * 32}": content[:size], f"{PARTIAL}/{'0' * 32}.note": note}

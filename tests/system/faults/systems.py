@@ -77,7 +77,7 @@ class Littering(_Renaming):
 
 
 class Forgetful(System):
-    """Wrong: lets go of the version again before what it is a version of."""
+    """Defective: removes each version again before the rename that replaces the file."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -89,7 +89,7 @@ class Forgetful(System):
         self._kept.append((target, os.dup(directories["target_dir"])))
 
     def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """Nobody looks any more."""
+        """Remove the versions, then rename."""
         for name, folder in self._kept:
             os.unlink(name, dir_fd=folder)
             os.close(folder)

@@ -61,7 +61,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(self.wrong(OLD, NO, NO, NO, a=DIRECTORY), [])
 
     def test_others(self) -> None:
-        """What nobody asked for stays as it is, and nothing comes to it."""
+        """Paths without a request stay as they are, and none appear."""
         self.assertEqual(len(self.wrong(OLD, kept=ABSENT)), 1)
         self.assertEqual(len(self.wrong(OLD, **{"it.tmp": NEW})), 1)
 

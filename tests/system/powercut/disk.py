@@ -43,7 +43,7 @@ class Disk:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def open(self, path: str, flags: int) -> int:
-        """Whoever got here is root."""
+        """The caller is root."""
         return 0
 
     def read(self, path: str, size: int, offset: int, handle: int) -> bytes:

@@ -127,7 +127,7 @@ def _is_attached(image: str) -> bool:
 
 
 def _check(image: str) -> None:
-    """What is done to ext4 before it is mounted; and what the person does who is asked for when that is not enough."""
+    """The check of ext4 before it is mounted, and the repair by hand where that is not enough."""
     for how in ("-p", "-y"):
         done = subprocess.run(
             ["e2fsck", how, image], capture_output=True, text=True, errors="replace", env=_environment(), check=False

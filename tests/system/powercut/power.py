@@ -66,7 +66,7 @@ class Report:
 def attempt(trial: Trial, folder: str) -> Report:
     """Run a workload, cut the power and judge. Mounts, so it wants root, and a mount namespace that ends with it.
 
-    `folder` gets a file system in memory, since nobody wants to wait for a
+    `folder` gets a file system in memory, so as not to wait for a
     real disk, and beside it the first bad disks.
     """
     memory = os.path.join(folder, "memory")

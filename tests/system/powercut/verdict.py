@@ -91,7 +91,7 @@ def directories(crashed: Crashed) -> Iterator[str]:
 
 
 def nothing_else(crashed: Crashed) -> Iterator[str]:
-    """What nobody asked for is not there, outside of the store's own folder."""
+    """No path exists without a request, outside of the metadata directory."""
     files, folders = crashed.history.issued_by(crashed.position)
     for folder, there, names in os.walk(crashed.root):
         if folder == crashed.root and RESERVED in there:
@@ -99,11 +99,11 @@ def nothing_else(crashed: Crashed) -> Iterator[str]:
         for name in (*there, *names):
             path = os.path.relpath(os.path.join(folder, name), crashed.root)
             if path not in (folders if name in there else files) and not crashed.excuses(path):
-                yield f"{path}: nobody {'made this directory' if name in there else 'put this file'}"
+                yield f"{path}: {'directory' if name in there else 'file'} without a request"
 
 
 def resumed(crashed: Crashed, store: LocalStore) -> Iterator[str]:
-    """What the store has of an upload that was cut off is the beginning of it, and can be resumed to all of it.
+    """The partial upload in the store is the beginning of the content, and can be resumed.
 
     To be asked last: it puts files.
     """

@@ -20,7 +20,7 @@ _PATHS = ("a", "b", "c", "near/a", "near/b", "far/away/a", "far/away/b", "far/of
 
 _SMALL = (0, 8, 300, 4096, 5000, 20000)
 _LARGE = (150_000, 150_000, 300_000, MIB + 150_000)
-"""The last one can be resumed where it was cut off."""
+"""The last one can be resumed where it was interrupted."""
 _PIECE = 40_000
 
 

@@ -221,16 +221,16 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.faults(15), [says + "something else"])
 
     def test_strangers(self) -> None:
-        """What nobody put there is noticed, and what was left of an upload."""
+        """Paths without a request are noticed, and leftovers of an upload."""
         self.lay("in/a", b"second")
         self.lay("in/b", b"")
         self.lay("out/c", b"")
         self.lay(".homeftp/incoming/draft", b"")
         self.lay(".homeftp/other", b"first")
         found = [
-            "in/b: nobody put this file",
-            "out/c: nobody put this file",
-            "out: nobody made this directory",
+            "in/b: file without a request",
+            "out/c: file without a request",
+            "out: directory without a request",
             ".homeftp/incoming/draft: was left",
         ]
         self.assertEqual(sorted(self.faults(15)), sorted(found))

@@ -27,7 +27,7 @@ class StateTests(SynchronousTestCase):
         self.state = AccountDatabase(self.folder).open()
 
     def test_accounts(self) -> None:
-        """An account is added, read, changed and forgotten; each is seen by whoever opens the folder next."""
+        """An account is added, read, changed and forgotten; the next program that opens the folder sees it."""
         self.state.add_account("zoe", "first")
         self.state.add_account("anna", "hers")
         other = AccountDatabase(self.folder)
@@ -125,7 +125,7 @@ def root() -> str:
 
 
 class DefaultStateTests(SynchronousTestCase):
-    """Where the state is when nobody says."""
+    """The default of the state folder."""
 
     def test_systemd(self) -> None:
         """Under systemd it is the first folder that the unit was given."""

@@ -53,7 +53,7 @@ class TableTests(SynchronousTestCase):
             return add_device(connection, id, "ann", said, 5.0)
 
     def test_found(self) -> None:
-        """Each by its id; nobody else."""
+        """Each device is found by its id; no other is."""
         self.assertEqual(self.devices.find(self.laptop.id), Device("1" * 32, "ann-laptop", "ann", 5.0))
         self.assertIsNone(self.devices.find("3" * 32))
         self.assertEqual(self.devices.all(), [self.laptop, self.phone])
@@ -78,7 +78,7 @@ class TableTests(SynchronousTestCase):
                 self.devices.rename(old, new)
 
     def test_revoked(self) -> None:
-        """It is nobody any more, also for a server that starts anew; the others stay."""
+        """A removed device is unknown, also to a server that starts anew; the others stay."""
         self.assertEqual(self.devices.revoke("ann-laptop"), self.laptop)
         again = Devices(AccountDatabase(self.state._path.rpartition("/")[0]))
         self.assertEqual((again.find(self.laptop.id), again.all()), (None, [self.phone]))

@@ -46,7 +46,7 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(self.state.password("ann"), "kept")
 
     def test_used(self) -> None:
-        """It lets one device in, once."""
+        """It admits one device, once."""
         device = self.invitations.use(self.code, "1" * 32, "laptop")
         self.assertEqual(device, Device("1" * 32, "ann-laptop", "ann", self.now))
         self.assertEqual(Devices(self.state).all(), [device])
@@ -90,7 +90,7 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(self.invitation_state(), InvitationState.OPEN)
 
     def test_at_once(self) -> None:
-        """Of many who come at the same moment one is let in."""
+        """Of many devices that try at the same moment one is admitted."""
         devices: list[Device | None] = []
         threads = [
             threading.Thread(target=lambda id=f"{n:032}": devices.append(self.invitations.use(self.code, id, "x")))
@@ -105,7 +105,7 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(len(Devices(self.state).all()), 1)
 
     def test_many(self) -> None:
-        """Each has a number of its own, as long as there are any; those that came to nothing make room."""
+        """Each has a number of its own, as long as there are any; those of used invitations are given again."""
         self.patch(invitations, "MOST", 20)
         numbers = {self.invitations.make("ann", 600).code.number for _ in range(19)} | {self.code.number}
         self.assertEqual(numbers, set(range(1, 21)))

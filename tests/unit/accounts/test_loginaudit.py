@@ -14,7 +14,7 @@ from homeftp.model import Actor
 from homeftp.workers import InlineWorkers
 from tests.support import replay
 
-STRANGER = Actor(None, None, "192.0.2.1")
+UNKNOWN = Actor(None, None, "192.0.2.1")
 
 
 class RateLimitTests(SynchronousTestCase):
@@ -52,12 +52,12 @@ class LoginAuditTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """Refused logins are recorded within the limit, and then that more are left out."""
         for _ in range(5):
-            self.successResultOf(self.audit.refused_login("device x", STRANGER, certificate="x"))
+            self.successResultOf(self.audit.refused_login("device x", UNKNOWN, certificate="x"))
         self.assertEqual([each["event"] for each in self.records()], ["login", "login", "unrecorded"])
 
     def test_unwritable(self) -> None:
         """A record that cannot be written is a refusal which says why."""
-        self.successResultOf(self.audit.note("login", STRANGER))
+        self.successResultOf(self.audit.note("login", UNKNOWN))
         self.log.close()
-        failure = self.failureResultOf(self.audit.note("login", STRANGER), Internal)
+        failure = self.failureResultOf(self.audit.note("login", UNKNOWN), Internal)
         self.assertIn("logins are refused until", failure.getErrorMessage())

@@ -184,6 +184,6 @@ class CheckerTests(SynchronousTestCase):
         self.assertNotIn(b"correct horse", found)
 
     def test_damaged(self) -> None:
-        """A damaged entry lets nobody in; the server logs it."""
+        """A damaged entry refuses every password; the server logs it."""
         self.state.set_password("anna", "garbage")
         self.failureResultOf(self.check(b"anna", b"correct horse"), ValueError)

@@ -21,7 +21,7 @@ REALM = Realm(lambda: SHARE, None, InlineWorkers())
 
 
 class RealmTests(SynchronousTestCase):
-    """The realm knows accounts with a name, and one share for all."""
+    """The realm knows accounts with a name, and one store for all."""
 
     def test_interfaces(self) -> None:
         """Realm and account are what the interfaces say."""
@@ -29,13 +29,13 @@ class RealmTests(SynchronousTestCase):
         verifyObject(IAccount, Account("anna", SHARE))
 
     def test_account(self) -> None:
-        """A name gives the account of that name, with the share."""
+        """A name gives the account of that name, with the store."""
         interface, account, logout = self.successResultOf(REALM.requestAvatar(b"anna", None, Interface, IAccount))
         self.assertEqual((interface, account), (IAccount, Account("anna", SHARE)))
         logout()
 
     def test_others(self) -> None:
-        """Nobody's avatar and other interfaces are not given."""
+        """Anonymous avatars and other interfaces are refused."""
         self.assertRaises(NotImplementedError, REALM.requestAvatar, (), None, IAccount)
         self.assertRaises(NotImplementedError, REALM.requestAvatar, b"", None, IAccount)
         self.assertRaises(NotImplementedError, REALM.requestAvatar, b"anna", None, Interface)

@@ -67,7 +67,7 @@ class SessionTests(TransferCase):
         self.assertIsInstance(self.successResultOf(self.client.when_ended()), ConnectionFailed)
 
     def test_close_in_the_middle(self) -> None:
-        """With an open request the connection is aborted, because nobody reads the rest. Otherwise it ends in order."""
+        """With an open request the connection is aborted, because the rest is not read. Otherwise it ends in order."""
         self.make_remote_file("big", bytes(30 * STREAM_PIECE))
         self.begin(self.client.get("big"))
         self.wire.client.close()

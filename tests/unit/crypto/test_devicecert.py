@@ -43,7 +43,7 @@ class DeviceCertificateTests(SynchronousTestCase):
         verifier.build_client_verifier().verify(made, [])
 
     def test_never_a_server(self) -> None:
-        """Nobody takes it for the server's; the server's passes, which shows that this would notice."""
+        """A client does not accept it as a server's; the server's passes (the control)."""
         store = verification.Store([self.identity.ca])
         name = x509.DNSName(server_name(self.identity.ca))
         verifier = verification.PolicyBuilder().store(store).time(NOW).build_server_verifier(name)
@@ -54,7 +54,7 @@ class DeviceCertificateTests(SynchronousTestCase):
         self.assertIsNone(device_id(self.identity.ca, self.identity.ca))
 
     def test_other_home(self) -> None:
-        """Another home's device is nobody here."""
+        """Another home's device has no identity here."""
         other = open_identity(self.mktemp(), now=lambda: NOW)
         self.assertIsNone(device_id(self.make(), other.ca))
         self.assertFalse(belongs(self.make(), self.key, other.ca))
@@ -77,7 +77,7 @@ class DeviceCertificateTests(SynchronousTestCase):
         self.assertFalse(made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
 
     def test_refused(self) -> None:
-        """What is no request, or for another kind of key, or not signed by it, is refused; nothing else is raised."""
+        """A request that is invalid, for another kind of key, or not signed by its key raises `Refusal` alone."""
         builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
         other = [
             builder.sign(rsa.generate_private_key(65537, 2048), hashes.SHA256()),

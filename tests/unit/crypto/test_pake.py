@@ -104,12 +104,12 @@ class HalfTests(SynchronousTestCase):
         self.assertEqual(self.proofs(), [True, True])
 
     def test_other_code(self) -> None:
-        """Another number, or other words, convince nobody."""
+        """Another number, or other words, are refused by both ends."""
         for code in (Code(8, "guitar-pine"), Code(7, "pine-guitar"), Code(7, "guitar-oven")):
             self.assertEqual(self.proofs(code), [False, False])
 
     def test_other_session(self) -> None:
-        """The right code in another TLS session convinces nobody: that is the man in the middle."""
+        """The right code in another TLS session is refused: that is the man in the middle."""
         self.assertEqual(self.proofs(bindings=(BINDING, os.urandom(BINDING_BYTES))), [False, False])
 
     def test_fresh(self) -> None:

@@ -75,8 +75,8 @@ class ServerNameTests(SynchronousTestCase):
 
     def test_unknown_ca(self) -> None:
         """The right name from a CA that only calls itself as the home's does, does not pass."""
-        stranger = Authority(name=self.home.name)
-        reason = self.assert_refused(stranger.server(names=dns(server_name(self.home.certificate))))
+        other_home = Authority(name=self.home.name)
+        reason = self.assert_refused(other_home.server(names=dns(server_name(self.home.certificate))))
         reason.trap(SSL.Error)
 
     def test_expired(self) -> None:
@@ -122,7 +122,7 @@ class ServerNameTests(SynchronousTestCase):
 
 
 class IdentityTests(SynchronousTestCase):
-    """What open_identity makes and what this room asks for fit each other."""
+    """The client's TLS options accept the certificates that `open_identity` makes."""
 
     def test_heard(self) -> None:
         """A client that pinned a home's CA talks to the home's server."""
@@ -214,7 +214,7 @@ class ApplicationProtocolTests(SynchronousTestCase):
             self.assertEqual(server.received, received)
 
     def test_none(self) -> None:
-        """A client without ALPN, such as `openssl s_client`, is let in, but can be told apart."""
+        """A client without ALPN, such as `openssl s_client`, is accepted, but can be distinguished."""
         server, _ = self.offering()
         self.assertEqual(server.received, SECRET)
         self.assertTrue(tls.negotiated_ok(server.transport))  # type: ignore[arg-type]

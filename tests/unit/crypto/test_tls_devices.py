@@ -42,15 +42,15 @@ class DeviceTests(SynchronousTestCase):
         return tls.presented_device(cast(Any, server.transport), self.home.certificate)
 
     def test_device(self) -> None:
-        """A device is known by its id; a client without a certificate is let in as nobody."""
+        """A device is known by its id; a client without a certificate is accepted without an identity."""
         self.assertEqual(self.seen(self.own()), self.device)
         self.assertIsNone(self.seen(None))
 
     def test_refused(self) -> None:
         """Another home's device, one whose time is over, and a certificate for servers are not heard at all."""
-        stranger = Authority(name=self.home.name)
+        other_home = Authority(name=self.home.name)
         for own in (
-            self.own(stranger),
+            self.own(other_home),
             self.own(start=timedelta(days=-3), end=timedelta(days=-1)),
             self.own(start=timedelta(days=1)),
             self.own(usage=ExtendedKeyUsageOID.SERVER_AUTH),
@@ -61,7 +61,7 @@ class DeviceTests(SynchronousTestCase):
             self.assertIsNotNone(client.reason)
 
     def test_nobody(self) -> None:
-        """A certificate of the home's that is no device's is let in as nobody."""
+        """A certificate of the home's that is no device's is accepted without an identity."""
         for changes in ({"usage": None}, {"names": None}, {"names": dns("x.device.homeftp.internal")}):
             self.assertIsNone(self.seen(self.own(**changes)))
 

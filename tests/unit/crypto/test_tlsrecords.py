@@ -76,7 +76,7 @@ class RecordsTests(SynchronousTestCase):
         self.assertEqual(sent_at_once(wire), 8 * [RECORD])
 
     def test_one_delivery(self) -> None:
-        """The records of one read come in one piece. Twisted's own way is the control: one by one."""
+        """The records of one read are delivered in one piece. Twisted's own way is the control: one by one."""
         for together, deliveries in ((False, 8), (True, 1)):
             if together:
                 group_records(self.wire.far)

@@ -55,7 +55,7 @@ class EnabledTests(SynchronousTestCase):
         self.assertEqual(echo.request_type, "ECHO")
 
     def test_found_is_not_enabled(self) -> None:
-        """What is not named is never run."""
+        """A plugin that is not named is never run."""
         self.lay("raise SystemExit('run!')", "other.py")
         self.lay(GOOD)
         self.assertEqual(len(enabled(["ECHO"], [self.folder], [])), 1)

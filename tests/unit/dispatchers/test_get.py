@@ -74,7 +74,7 @@ class GetTests(VerbTestCase):
             self.assertEqual(got, content(size))
 
     def test_listing(self) -> None:
-        """A directory's entries come sorted, with what is known of them, and without our own folder."""
+        """A directory's entries are sorted, have their metadata, and omit the metadata directory."""
         for name in ("b", "a/x", "ä", "a!"):
             self.server.put(name, b"12")
         page, end = self.ask_pages({"rel_endpoint": ""})
@@ -95,7 +95,7 @@ class GetTests(VerbTestCase):
         return entries, end
 
     def test_many_entries(self) -> None:
-        """A large directory comes in several lines."""
+        """A large directory is sent in several lines."""
         for number in range(LISTING_PAGE + 100):
             self.server.put(f"d/{number:05}", b"")
         entries, _ = self.ask_pages({"rel_endpoint": "d"})
@@ -115,7 +115,7 @@ class GetTests(VerbTestCase):
         self.assertEqual(entry["hash"], digest(b"x"))
 
     def test_kinds(self) -> None:
-        """What is only for files is refused for directories, and the other way round."""
+        """Parameters for files are refused for directories, and the other way round."""
         self.server.put("d/f", b"x")
         self.assertEqual(self.ask("GET", {"rel_endpoint": "d", "offset": 1}).status, Status.WRONG_KIND)
         self.assertEqual(self.ask("GET", {"rel_endpoint": "d/f", "recursive": True}).status, Status.WRONG_KIND)

@@ -19,7 +19,7 @@ class ParseTests(SynchronousTestCase):
             self.assertEqual(parse_meta_data(given), dict(given))
 
     def test_refused(self) -> None:
-        """What is no metadata is refused by the name of the value."""
+        """Invalid metadata is refused with the name of the value."""
         for pairs, name in (
             ([("mode", 1), ("mode", 1)], "mode twice"),
             ([("mode", 0o1000)], "mode"),

@@ -62,7 +62,7 @@ class PushTests(VerbTestCase):
         self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "incoming")), [])
 
     def test_no_trailer(self) -> None:
-        """A payload that has no room for it, and a hash both before and behind, are bad requests."""
+        """A payload too short for the hash trailer, and a hash both in the body and behind, are bad requests."""
         for more, payload in (({}, b"x" * (HASH_BYTES - 1)), ({"hash": digest(b"")}, digest(b"").encode())):
             answer = self.ask("PUSH", {"rel_endpoint": "a", "hash_trailer": True, **more}, payload)
             self.assertEqual(answer.status, Status.BAD_REQUEST, answer)
@@ -75,7 +75,7 @@ class PushTests(VerbTestCase):
         self.assertEqual(answer.status, Status.CONTENT_MISMATCH)
 
     def test_preconditions(self) -> None:
-        """What is there must be what the client believes, for small files and large ones."""
+        """The precondition must hold, for small files and large ones."""
         for size in (10, SMALL_FILE + 10):
             data = content(size)
             cases = [
@@ -131,7 +131,7 @@ class PushTests(VerbTestCase):
             self.assertEqual(answer.status, Status.BAD_REQUEST, meta)
 
     def test_offset(self) -> None:
-        """There is nothing to go on from; without a hash nobody could tell what comes of it."""
+        """An offset without a partial upload is refused, and so is an offset without a hash."""
         body = {"rel_endpoint": "a", "offset": 5}
         self.assertEqual(self.ask("PUSH", body, b"x").status, Status.BAD_REQUEST)
         self.assertEqual(self.ask("PUSH", {**body, "hash": digest(b"123456")}, b"x").status, Status.CHANGED)

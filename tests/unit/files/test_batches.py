@@ -28,7 +28,7 @@ class ByStoreTests(SynchronousTestCase):
     """`by_store`."""
 
     def test_groups(self) -> None:
-        """Each store is called once, equal stores are one, and results come in the order of the items."""
+        """Each store is called once, equal stores are one, and results have the order of the items."""
         shared = MemoryStore()
         first, same, other = (AuthorizedStore(shared, parse(home), Rights()) for home in ("a", "a", "b"))
         calls: list[Sequence[int]] = []

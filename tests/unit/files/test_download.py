@@ -142,7 +142,7 @@ class LargeFileTests(FilesTestCase):
         self.assertEqual(self.successResultOf(self.start(self.stream.hash())), "known")
 
     def test_cancelled(self) -> None:
-        """Hashing ends between two steps once nobody waits for it."""
+        """Hashing ends between two steps once it is cancelled."""
         cancelled = False
         hashing = self.start(self.stream.hash(lambda: cancelled))
         cancelled = True

@@ -1,4 +1,4 @@
-"""What the files of all logins of a server share."""
+"""The parts that the files of all logins of a server have in common."""
 
 from __future__ import annotations
 

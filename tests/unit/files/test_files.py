@@ -58,7 +58,7 @@ class ReadingTests(FilesTestCase):
         self.assertEqual((entry, resume.size, resume.hash), (None, 60, hash_bytes(b"x" * 60)))
 
     def test_together(self) -> None:
-        """What is asked for while a job runs is one job, however many ask."""
+        """All calls made while a job runs make up one job."""
         running = [self.start(self.files.stat(A)) for _ in range(20)]
         self.assertEqual([self.workers.work() for _ in range(3)], [1, 1, 0])
         for each in running:
@@ -183,7 +183,7 @@ class ChangingTests(FilesTestCase):
 
 
 class CancelledTests(FilesTestCase):
-    """Work that nobody waits for any more."""
+    """Cancelled work."""
 
     def test_hash(self) -> None:
         """`hash` ends where `cancelled` says so, and closes the file."""

@@ -102,7 +102,7 @@ class RevocableJobsTests(SynchronousTestCase):
         self.assertRaises(Forbidden, self.jobs.require_access)
 
     def test_permanent(self) -> None:
-        """Nobody revokes a permanent login."""
+        """A permanent login is never revoked."""
         RevocableJobs(self.workers, PermanentLogin()).confirm_access()
 
 

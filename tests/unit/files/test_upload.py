@@ -177,7 +177,7 @@ class UploadTests(FilesTestCase):
                 self.failureResultOf(uploading, kind)
 
     def test_unknown_size(self) -> None:
-        """A file whose size nobody knows before its end is streamed too, however small it turns out to be."""
+        """A file of unknown size is streamed too, however small it turns out to be."""
         uploading = self.start(self.files.upload(request_for("a", b"", size=None, hash=None), self.payload))
         self.workers.work_all()
         self.give(b"small", b"")

@@ -62,7 +62,7 @@ class DigestTests(FileCase):
         self.assertEqual(digest(self.fd, 0), hash_bytes(b""))
 
     def test_only_so_far(self) -> None:
-        """What is appended meanwhile is left out: an endless file has an end."""
+        """Content appended meanwhile is left out: hashing of a growing file ends."""
         with open(self.path, "ab") as file:
             file.write(b"more")
         self.assertEqual(digest(self.fd, 10_000), self.hash)
@@ -130,7 +130,7 @@ class RestTests(FileCase):
         self.assertGreaterEqual(time.time_ns() - found.st_mtime_ns, TICK_NS)
 
     def test_does_not_wait(self) -> None:
-        """What is older, or has a time that is still to come, is taken at once."""
+        """A file that is older, or has a time in the future, is hashed at once."""
         with mock.patch("time.sleep") as sleep:
             for ns in (time.time_ns() - TICK_NS, time.time_ns() + 10**9):
                 found = self.touch(ns)
@@ -138,7 +138,7 @@ class RestTests(FileCase):
             sleep.assert_not_called()
 
     def test_never_at_rest(self) -> None:
-        """What is written all the time is refused."""
+        """A file that is written all the time is refused."""
         writing = mock.patch("time.sleep", side_effect=lambda seconds: self.touch(time.time_ns()))
         with writing, self.assertRaisesRegex(Changed, "being written"):
             at_rest(self.fd, self.touch(time.time_ns()))

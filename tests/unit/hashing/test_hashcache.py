@@ -50,7 +50,7 @@ class IndexCase(SynchronousTestCase):
 
 
 class LookupTests(IndexCase):
-    """What is known, and when."""
+    """Which hashes are known, and when."""
 
     def test_known(self) -> None:
         """A hash that was recorded is known while the file looks the same, after a restart too."""
@@ -110,7 +110,7 @@ class LookupTests(IndexCase):
         self.assertEqual(self.cache.lookup("/d", {"file.txt": self.found}), {"file.txt": HASH})
 
     def test_private(self) -> None:
-        """Names of files are nobody else's business: the database is 0600, its folder 0700."""
+        """Names of files are private: the database is 0600, its folder 0700."""
         self.cache.record([self.row()])
         self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(self.path)).st_mode), 0o700)
         for name in os.listdir(os.path.dirname(self.path)):
@@ -139,7 +139,7 @@ class DamageTests(IndexCase):
     """What may happen to a database: it costs time, and no more."""
 
     def damaged(self, harm: Callable[[], None]) -> None:
-        """Let `harm` come to the database while nobody has it open, and go on."""
+        """Apply `harm` to the closed database, and open it again."""
         self.cache.record([self.row(str(number)) for number in range(2000)])
         self.cache.close()
         for suffix in ("-wal", "-shm"):
@@ -203,7 +203,7 @@ class DamageTests(IndexCase):
         began = time.monotonic()
         self.cache.record([self.row("more")])
         self.assertLess(time.monotonic() - began, 1)
-        self.assertEqual(self.known(), HASH, "what is known can be read all the same")
+        self.assertEqual(self.known(), HASH, "known hashes can still be read")
         self.assertIsNone(self.known("more"))
         other.execute("ROLLBACK")
         self.cache.record([self.row("more")])

@@ -48,7 +48,7 @@ class AnnouncementTests(SynchronousTestCase):
             self.assertIn(f" {typed}--user ann --fingerprint {FINGERPRINT}", text)
 
     def test_accounts(self) -> None:
-        """It says who may come in, and how to let the next one in; --state only where it is not the usual one."""
+        """It names the accounts and the command that invites the next; --state only if it is not the default."""
         address = IPv4Address("TCP", "192.0.2.7", 8421)
         text = self.lines(address, accounts=["ann", "bob"])
         self.assertIn("accounts   ann, bob", text)
@@ -69,7 +69,7 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertIn("--auth", self.lines(accounts=None))
 
     def test_filetypes(self) -> None:
-        """It says what is shared."""
+        """It names the shared folder."""
         self.assertIn("/srv/files (only .txt)", self.lines(filetypes=(".txt",)))
 
     def test_tls_only(self) -> None:

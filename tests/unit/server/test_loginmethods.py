@@ -42,7 +42,7 @@ class LoginMethodsTests(SynchronousTestCase):
         self.assertEqual((record["event"], record["invitation"]), ("invitation", number))
 
     def test_not_shown(self) -> None:
-        """Where nobody reads the output no code is made."""
+        """If the code would not be shown, none is made."""
         self.assertIsNone(self.methods(invite=False).code)
         self.assertEqual(self.state.account_names(), [])
 

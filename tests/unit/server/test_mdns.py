@@ -1,4 +1,4 @@
-"""What is announced of a server in its network, and what becomes of the server when that fails."""
+"""The announcement of a server in its network, and the server when that fails."""
 
 from __future__ import annotations
 

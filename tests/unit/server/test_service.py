@@ -48,7 +48,7 @@ class EmbeddingTests(ServiceCase):
             return umask(), reactor.seconds, signal.getsignal(signal.SIGHUP)
 
         def handler(number: int, frame: object) -> None:
-            raise AssertionError("nobody sends it")
+            raise AssertionError("no signal is sent")
 
         self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, handler))
         self.addCleanup(os.umask, os.umask(0o027))
@@ -62,7 +62,7 @@ class EmbeddingTests(ServiceCase):
         memory.assert_not_called()
 
     async def test_private(self) -> None:
-        """Without a umask of its own its state is nobody else's to read all the same."""
+        """Without a umask of its own its state can still be read by its owner only."""
         self.addCleanup(os.umask, os.umask(0))
         server = self.make()
         server.start()

@@ -73,7 +73,7 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(kept, [(1, 4), (0, 4), (0, 4), (0, 0)])
 
     def test_room(self) -> None:
-        """The oldest version makes room first, then partial uploads; never more than is needed, nor in vain."""
+        """The oldest version is removed first, then partial uploads; never more than is needed, nor in vain."""
         tree = self.tree(quota=100)
         for number in range(3):
             self.put(tree, f"{number}", bytes(20))

@@ -56,7 +56,7 @@ class ReadOnlyTests(SynchronousTestCase):
         self.store.close()
 
     def test_changing(self) -> None:
-        """Every change is refused, with the reason, whoever asks."""
+        """Every change is refused, with the reason, for every actor."""
         store, a, request = self.store.bind(Actor("ann")), parse("a.txt"), WriteRequest(endpoint=parse("b.txt"))
         acts = [
             lambda: store.upload(request),

@@ -146,7 +146,7 @@ class StartTLSTests(SynchronousTestCase):
             self.assertEqual(event.status, Status.TLS_REQUIRED)
 
     def test_refused(self) -> None:
-        """A server may refuse; whoever says so has proven nothing."""
+        """A server may refuse before TLS; the client treats that refusal as unproven."""
         [event] = ConnectionPair().to_client(response_line(51, "too many connections"))
         self.assertIsInstance(event, Refused)
         self.assertEqual(event.refusal.status, Status.BUSY)
@@ -281,7 +281,7 @@ class RequestTests(SynchronousTestCase):
 
 
 class LoginTests(SynchronousTestCase):
-    """Both ends agree on who is logged in."""
+    """Both ends agree on the login."""
 
     def test_password(self) -> None:
         """After LOGIN is accepted, both are authenticated; requests behind it need not wait."""

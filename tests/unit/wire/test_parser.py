@@ -68,7 +68,7 @@ class MessageTests(SynchronousTestCase):
         self.assertFalse(parsing.incomplete)
 
     def test_large_payload(self) -> None:
-        """A larger one comes in pieces behind its message, the last of which is marked."""
+        """A larger one follows its message in pieces, the last of which is marked."""
         content = bytes(WHOLE + 1)
         parsing = parser()
         message, first = events(parsing, request(content)[:-1])

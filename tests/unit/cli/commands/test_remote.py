@@ -80,7 +80,7 @@ class IdentityTests(CommandCase):
         self.assertIn("has the fingerprint SHA256:aa, not SHA256:bb. Nothing was sent", str(error))
 
     def test_no_terminal(self) -> None:
-        """Without a terminal and without --fingerprint nobody can agree."""
+        """Without a terminal and without --fingerprint the command refuses."""
         self.patch(sys, "stdin", Output(terminal=False))
         error = self.assertRaises(UntrustedServer, confirm_identity, IDENTITY, None, "h:8421")
         self.assertIn("pass it with --fingerprint", str(error))

@@ -62,7 +62,7 @@ class AccountTests(SynchronousTestCase):
         self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
 
     def test_without_password(self) -> None:
-        """An account whose people come in by their devices alone gets a password as any other changes its own."""
+        """An account without a password gets one with the command that changes it."""
         Invitations(AccountDatabase(self.folder)).make("anna", 600)
         self.assertEqual(self.add("anna"), Exit.USAGE)
         self.assertIn("homeftp account password anna", self.err.getvalue())

@@ -48,7 +48,7 @@ class AuditedTests(SynchronousTestCase):
         return line
 
     def test_commands(self) -> None:
-        """Each that changes who may come in, and what they may do."""
+        """Each command that changes accounts, devices or rights."""
         for command, event, device, more in (
             ("account add ann --password-stdin --home a/b", "account", None, {"endpoint": "a/b", "rights": EVERYTHING}),
             ("account change ann --rights read,add", "account", None, {"endpoint": "a/b", "rights": "read,add"}),
@@ -82,14 +82,14 @@ class AuditedTests(SynchronousTestCase):
         self.assertEqual((line["event"], line["account"], len(line)), ("password", "ann", 4))
 
     def test_nothing_done(self) -> None:
-        """What only shows something, and what is refused, leaves no line."""
+        """Commands that only show something, or are refused, leave no line."""
         self.assertEqual(self.run_it("device", "list"), Exit.DONE)
         self.assertEqual(self.run_it("account", "list"), Exit.DONE)
         self.assertEqual(self.run_it("device", "revoke", "nobody"), Exit.USAGE)
         self.assertEqual(replay.lines(self.folder), [])
 
     def test_unusable(self) -> None:
-        """Where the log cannot be opened nothing is done, and that is what is said."""
+        """If the log cannot be opened, the command changes nothing and says so."""
         self.pair()
         self.assertEqual(self.run_it("account", "add", "ann", "--no-password"), Exit.DONE)
         os.chmod(os.path.join(self.folder, "audit.jsonl"), 0o644)

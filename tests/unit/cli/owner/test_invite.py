@@ -80,7 +80,7 @@ class InviteTests(SynchronousTestCase):
         self.assertTrue(self.out.getvalue().endswith("Paired with ann-laptop, a device of ann.\n"))
 
     def test_burnt(self) -> None:
-        """A code that is burnt says so to the owner, and what that means."""
+        """The owner is told that a code was cancelled, and what that means."""
         done = self.invite(
             meanwhile=lambda code: [Invitations(AccountDatabase(self.folder)).reserve(code) for _ in range(3)]
         )
@@ -88,7 +88,7 @@ class InviteTests(SynchronousTestCase):
         self.assertIn("someone may be guessing", self.err.getvalue())
 
     def test_over(self) -> None:
-        """A code that nobody used ends."""
+        """An unused code expires."""
 
         def later(code: Code) -> None:
             with AccountDatabase(self.folder).transaction() as connection:

@@ -23,7 +23,7 @@ class StateTests(CommandCase):
         self.assertEqual(self.homeftp("state", "backup", file, "--state", folder), Exit.DONE, self.err.getvalue())
         self.assertEqual(
             self.out.getvalue(),
-            f"Wrote the state in {folder} to {file}. Keep this file where nobody else can read it.\n",
+            f"Wrote the state in {folder} to {file}. Keep this file where no other user can read it.\n",
         )
         self.assertEqual(self.homeftp("state", "restore", file, "--state", new, "--json"), Exit.DONE)
         self.assertEqual(json.loads(self.out.getvalue()), {"restored": file, "state": new})

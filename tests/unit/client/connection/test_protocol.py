@@ -104,7 +104,7 @@ class BeforeTLSTests(SynchronousTestCase):
             self.assertIn("before TLS", str(self.refused(wire)))
 
     def test_injected_later(self) -> None:
-        """Plaintext that comes in a segment of its own, where the handshake should be, is never delivered."""
+        """Plaintext that arrives in a segment of its own, where the handshake should be, is never delivered."""
         injected = json.dumps({"status": 0, "message": "you are in", "id": 1}).encode() + b"\n"
         for length in range(1, len(injected) + 1):
             wire = Wire()
@@ -452,7 +452,7 @@ class SendingTests(SynchronousTestCase):
         self.assertIn("Input/output error", said(told))
 
     def test_connection_lost_while_choked(self) -> None:
-        """A payload that waits for room is let go when the connection breaks."""
+        """A payload that waits to be sent is closed when the connection breaks."""
         told, payload = Told(), Pieces(50 * STREAM_PIECE)
         self.client.request(told, "PUSH", {}, payload)
         self.wire.far.reading = False
@@ -520,7 +520,7 @@ class TimeoutTests(SynchronousTestCase):
         self.assertFalse(self.wire.near.lost)
 
     def test_paused(self) -> None:
-        """While the client itself does not read, nobody has stalled."""
+        """While the client itself does not read, the server has not stalled."""
         told = Told()
         self.client.request(told, "GET")
         self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 2}, b"x")

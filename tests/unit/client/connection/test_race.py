@@ -97,7 +97,7 @@ class RaceTests(SynchronousTestCase):
         self.assertEqual(self.cancelled, [1])
 
     def test_cancelled(self) -> None:
-        """A race that nobody waits for any more ends all that are under way, and begins none."""
+        """A cancelled race ends all running attempts, and begins none."""
         self.clock.advance(0.25)
         self.racing.cancel()
         self.failureResultOf(self.racing, CancelledError)
@@ -106,7 +106,7 @@ class RaceTests(SynchronousTestCase):
         self.assertEqual(len(self.begun), 2)
 
     def test_deaf(self) -> None:
-        """What succeeds all the same after it was ended is handed to whoever clears it away."""
+        """An attempt that succeeds after it was cancelled is passed to the function that closes it."""
         deaf: Deferred[str] = Deferred(lambda each: each.callback("late"))
         racing = first_of(
             self.clock,

@@ -19,7 +19,7 @@ class Unbroken:
     broken = None
 
     def taken(self, size: int) -> None:
-        """Nothing waits for room here."""
+        """Nothing waits here."""
 
 
 class ResponseBodyTests(SynchronousTestCase):

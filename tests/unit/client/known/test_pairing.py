@@ -44,7 +44,7 @@ class PairingCase(SynchronousTestCase):
         self.code = self.invitations.make("ann", 600).code
 
     def connect(self, options: Any = None) -> Wire:
-        """A connection to the server, with TLS; by default of a client that knows nobody."""
+        """A connection to the server, with TLS; by default of a client that knows no server."""
         wire = Wire(
             clock=self.server.clock, server=self.server.protocol(), options=options or tls.first_contact_options()
         )
@@ -73,10 +73,10 @@ class PairingCase(SynchronousTestCase):
 
 
 class PairTests(PairingCase):
-    """Nobody in between."""
+    """Pairing without a man in the middle."""
 
     def test_paired(self) -> None:
-        """The device gets a certificate of the home, and comes in by it: no LOGIN."""
+        """The device gets a certificate of the home and is logged in by it, without LOGIN."""
         paired = self.pair()
         self.assertEqual((paired.host, paired.account, paired.device), ("nas", "ann", "ann-laptop"))
         self.assertEqual((paired.fingerprint, paired.ca), (self.identity.fingerprint, self.identity.ca_pem))
@@ -158,7 +158,7 @@ class PairTests(PairingCase):
         self.assertIn("wrong, or not valid any more", str(self.failureResultOf(begun, LoginFailed).value))
 
     def test_revoked(self) -> None:
-        """A device that is revoked is a stranger when it comes again; it may pair anew."""
+        """A revoked device is not logged in when it connects again; it may pair anew."""
         paired = self.pair()
         Devices(self.invitations.state).revoke("ann-laptop")
         wire, client = self.member(paired)

@@ -96,7 +96,7 @@ class UnreadTests(TransferCase):
     """Directories that one side cannot read."""
 
     def make_unreadable(self, path: str) -> None:
-        """From now on nobody may read this folder."""
+        """Make this folder unreadable."""
         scandir, closed = os.scandir, os.stat(path)
 
         def refuse(place: Any = ".") -> Any:

@@ -24,7 +24,7 @@ class ResumeTests(ReconnectCase):
     """Downloads that are resumed."""
 
     def test_large(self) -> None:
-        """A get is resumed as often as it is cut off; the file appears whole, and nothing else is left."""
+        """A get is resumed as often as it is interrupted; the file appears whole, and nothing else is left."""
         self.make_remote_file("big", BIG_RANDOM)
         self.cuts = [{"downwards": size} for size in (MIB + 300_000, 900_000, 800_000)]
         self.break_after()

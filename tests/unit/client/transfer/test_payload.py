@@ -27,7 +27,7 @@ class ResumeTests(ReconnectCase):
     """Pushes that are resumed."""
 
     def test_large(self) -> None:
-        """A push is resumed as often as it is cut off; hardly more than the file goes over the wire."""
+        """A push is resumed as often as it is interrupted; hardly more than the file goes over the wire."""
         path = self.make_file("big", BIG_RANDOM)
         self.cuts = [{"upwards": MIB + 200_000}, {"upwards": 900_000}, {"upwards": 800_000}]
         self.break_after()

@@ -66,7 +66,7 @@ class ReplacingTests(TransferCase):
             self.assertEqual((asked, self.outcomes()), (["a", "a"], {"a": outcome}))
 
     def test_newer(self) -> None:
-        """A newer target is not replaced where nobody can be asked."""
+        """A newer target is not replaced if there is no terminal to ask at."""
         path = self.make_file("a", b"old", mtime=OLD)
         self.make_remote_file("a", b"newer", mtime=NEW)
         self.push(path, "a")

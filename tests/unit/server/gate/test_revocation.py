@@ -55,7 +55,7 @@ class RevocationTests(SynchronousTestCase):
         return made
 
     def aborted(self) -> list[bool]:
-        """Who is cut off after five seconds."""
+        """Connections that are closed within five seconds of a revocation."""
         for _ in range(5):
             self.server.clock.advance(1)
         for each in (self.laptop, self.phone):
@@ -74,7 +74,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(told, [("cut", "ann", "ann-laptop")])
 
     def test_large_push(self) -> None:
-        """Nothing stays of what it was storing, though it would have been kept to be gone on with."""
+        """The partial upload of a revoked device is removed, though it was large enough to be resumed."""
         content = os.urandom(8 * MIB)
         for connection, name in ((self.laptop, "a"), (self.phone, "b")):
             connection.send("PUSH", {"rel_endpoint": name}, content)
@@ -102,10 +102,10 @@ class RevocationTests(SynchronousTestCase):
         for connection, left in ((self.laptop, 1), (self.phone, 1)):
             connection.protocol.connectionLost()
             self.assertEqual(len([name for name in os.listdir(partial) if not name.endswith(".note")]), left)
-        self.assertFalse(login(self.laptop).revoked, "the control: nobody has looked")
+        self.assertFalse(login(self.laptop).revoked, "the control: not checked yet")
 
     def test_small(self) -> None:
-        """Small files that wait to be stored are not, when the device was cut off; others' are."""
+        """Small files that wait for their batch are not stored if their device was revoked; others' are."""
         workers = LaterWorkers()
         server = Server.make(workers=workers)  # type: ignore[arg-type]
         self.addCleanup(server.close)
@@ -123,7 +123,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(stored, [["f0"], [f"f{name}" for name in range(9)]])
 
     def test_delete(self) -> None:
-        """A directory of which something is being removed keeps what is left when the device is cut off."""
+        """A directory of which something is being removed keeps the rest when the device is revoked."""
         workers = LaterWorkers()
         server = Server.make(workers=workers, extra=[DeleteDispatcher()])  # type: ignore[arg-type]
         self.addCleanup(server.close)
@@ -144,7 +144,7 @@ class RevocationTests(SynchronousTestCase):
                 self.assertNotEqual(os.listdir(os.path.join(server.root, "d")), [])
 
     def test_account_removed(self) -> None:
-        """With the account all of its devices are out, and who came in with its password."""
+        """Removing an account ends the logins of all of its devices, and of its password."""
         password = Connection(self.server)
         self.assertEqual(self.aborted(), [False, False])
         self.assertFalse(password.transport.aborted)
@@ -174,7 +174,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertTrue(laptop.transport.aborted)
 
     def test_log(self) -> None:
-        """Where the audit log cannot be written a device is cut off all the same."""
+        """A device is revoked even if the audit log cannot be written."""
         self.devices.revoke("ann-laptop")
         with mock.patch.object(Audit, "note", side_effect=OSError(28, "full")):
             self.assertEqual(self.aborted(), [True, False])
@@ -213,7 +213,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(self.aborted(), [True, False])
 
     def test_disk_for_long(self) -> None:
-        """Where nobody can be looked up for ten seconds nobody stays: who is there may have been revoked."""
+        """If logins cannot be checked for ten seconds, all are ended: any of them may have been revoked."""
         os.rename(self.state._path, self.state._path + ".away")
         self.assertEqual(self.aborted(), [False, False])
         self.assertEqual(self.aborted(), [True, True])
@@ -222,7 +222,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(told, {("cut", name, Status.INTERNAL) for name in ("ann-laptop", "ann-phone")})
 
     def test_disk(self) -> None:
-        """A disk that fails for a moment cuts nobody off; it is told, and looked again."""
+        """A disk that fails for a moment ends no login; the failure is logged, and the check is repeated."""
         path = self.state._path
         os.rename(path, path + ".away")
         self.assertEqual(self.aborted(), [False, False])

@@ -1,4 +1,4 @@
-"""What the audit log hears of those who are connected, and when: before they hear anything themselves."""
+"""The audit records of connections: each is written before the client gets its answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChangeTests(AccessCase):
         return [line for line in log(self.server) if line["event"] in ("change", "refused")]
 
     def test_change(self) -> None:
-        """A change has who, from where, by what, and where in the whole share, whatever the account sees of it."""
+        """A change has actor, address, request and the path from the store's root, whatever the account sees of it."""
         ann = self.enter("ann")
         self.ask(ann, "PUSH", b"new", rel_endpoint="notes/new.txt")
         (line,) = self.lines()
@@ -107,7 +107,7 @@ class ChangeTests(AccessCase):
         )
 
     def test_too_many(self) -> None:
-        """Refusals without end are left out after a while, which is said once; what is changed never is."""
+        """Endless refusals are left out after a while, which is recorded once; changes never are."""
         ann = self.enter("ann")
         for number in range(REFUSALS + 20):
             self.ask(ann, "PUSH", b"x", rel_endpoint=f"../{number}" + "\N{PILE OF POO}" * 4000)
@@ -123,7 +123,7 @@ class ChangeTests(AccessCase):
             self.assertLess(max(map(len, file)), 8000)
 
     def test_written_first(self) -> None:
-        """When a line is written nothing has been said about it yet."""
+        """A record is written before the answer is sent."""
         heard: list[bytes] = []
         ann = self.enter("ann", "read,add", extra="read")
         writing = Audit.append

@@ -23,7 +23,7 @@ ADDRESS = IPv4Address("TCP", "192.0.2.1", 5)
 
 
 class FactoryTests(SynchronousTestCase):
-    """One listener, and room for one connection from an address."""
+    """One listener, and a limit of one connection for each address."""
 
     def setUp(self) -> None:
         self.server = Server.make(limits=Limits(connections_per_address=1))

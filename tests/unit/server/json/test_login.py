@@ -1,4 +1,4 @@
-"""LOGIN, RENEW and device certificates over a connection: what is answered, and what is recorded before it is."""
+"""LOGIN, RENEW and device certificates over a connection: the answers, and the audit records written before them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EndedTests(PairCase):
     """A connection that ends while its login is checked."""
 
     def test_login(self) -> None:
-        """The login is closed again: nobody is left to use it."""
+        """The login is closed again, because its connection has ended."""
         checked: Deferred[Any] = Deferred()
         real = self.server.services.logins
         with mock.patch.object(type(real), "login", return_value=checked):
@@ -70,7 +70,7 @@ class ThrottleTests(PairCase):
 
 
 class RecordTests(PairCase):
-    """What is recorded of logins, pairings and renewals."""
+    """The audit records of logins, pairings and renewals."""
 
     def last(self) -> dict[str, Any]:
         """The newest line, without its time."""

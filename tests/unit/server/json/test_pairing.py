@@ -1,4 +1,4 @@
-"""PAIR and RENEW at the server: who is let in by a code, and who is not."""
+"""PAIR and RENEW at the server: which codes admit a device, and which do not."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class PairTests(PairCase):
         self.assertEqual(self.ask({"request": REQUEST, "device": "laptop"}).status, Status.BAD_REQUEST)
 
     def test_wrong(self) -> None:
-        """Wrong words, and the right ones in another TLS session, are wrong alike; nobody gets in."""
+        """Wrong words, and the right ones in another TLS session, are refused alike."""
         for number, (code, secret) in enumerate(
             ((Code(self.code.number, "acorn-acorn"), SESSION_SECRET), (self.code, bytes(32)))
         ):
@@ -145,7 +145,7 @@ class PairTests(PairCase):
         self.assertEqual(self.ask({"proof": "00" * 32}).status, Status.BAD_REQUEST)
 
     def test_no_request(self) -> None:
-        """What is no signing request is refused; the next one, over the same connection, is not."""
+        """An invalid signing request is refused; a valid one after it, over the same connection, is not."""
         self.try_code(self.code)
         self.assertEqual(self.ask({"request": "x", "device": "laptop"}).status, Status.BAD_REQUEST)
         self.assertEqual((self.devices(), self.invitation_state()), ([], InvitationState.OPEN))
@@ -157,7 +157,7 @@ class PairTests(PairCase):
         self.assertEqual(answer.status, Status.BAD_REQUEST)
 
     def test_not_counted(self) -> None:
-        """Where a try cannot be counted nobody learns whether it was right: neither a right one nor a wrong one."""
+        """If a try cannot be counted, the answer does not reveal whether the code was right."""
         for code in (self.code, Code(self.code.number, "acorn-acorn")):
             proofs = self.begin(code)
             with mock.patch.object(Invitations, "reserve", side_effect=OSError(5, "the disk")):
@@ -193,7 +193,7 @@ class ThrottleTests(PairCase):
         self.assertEqual(self.try_code(self.code, connection=self.connect()).status, Status.OK)
 
     def test_begun(self) -> None:
-        """What is begun and not tried is no guess; but it costs the server something, and has a bound of its own."""
+        """A pairing that is begun and not tried is no guess, but costs computation and has a limit of its own."""
         half = PakeExchange(self.code, is_server=False)
         first = {"invitation": self.code.number, "message": half.message.hex()}
         statuses = [self.ask(first).status for _ in range(101)]

@@ -21,7 +21,7 @@ class WholePayloadTests(SynchronousTestCase):
         verifyObject(IPayload, WholePayload(b""))
 
     def test_pieces(self) -> None:
-        """It comes in bounded pieces, then in nothing."""
+        """It is read in bounded pieces, then as empty."""
         content = bytes(range(256)) * (PIECE // 100)
         payload = WholePayload(content)
         pieces = []
@@ -41,7 +41,7 @@ class BudgetTests(SynchronousTestCase):
     """The memory of all large payloads."""
 
     def test_pieces(self) -> None:
-        """One payload gets large pieces, many get small ones, and a payload that has ended makes room again."""
+        """One payload gets large pieces, many get small ones, and a payload that has ended frees its memory."""
         budget = MemoryBudget()
         self.assertEqual(budget.piece, STREAM_PIECE)
         payloads = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(16)]
@@ -157,7 +157,7 @@ class StreamPayloadTests(SynchronousTestCase):
         self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
 
     def test_discard(self) -> None:
-        """What nobody wants is counted and not kept."""
+        """A discarded payload is counted and not kept."""
         payload = self.stream(10 * PIECE)
         payload.deliver(bytes(PIECE))
         payload.discard()

@@ -192,7 +192,7 @@ class PipelineTests(SynchronousTestCase):
         self.assertTrue(decode_response(self.written[1]).more)
 
     def test_lost_client(self) -> None:
-        """When the client goes, nothing more begins and whoever waits for its turn learns it."""
+        """When the client disconnects, no request begins any more and waiting ones are cancelled."""
         self.add("a", changes("a"))
         self.add("b", reads("a"))
         self.add("c", reads("a"))

@@ -42,7 +42,7 @@ class ServerTestCase(SynchronousTestCase):
 
 
 class PhaseTests(ServerTestCase):
-    """What is answered before TLS, and before login."""
+    """Answers before TLS, and before login."""
 
     def test_nothing_before_tls(self) -> None:
         """Any line but STARTTLS gets 30, and the connection is closed."""
@@ -86,7 +86,7 @@ class PhaseTests(ServerTestCase):
             self.assertTrue(connection.transport.disconnecting)
 
     def test_nothing_before_login(self) -> None:
-        """A stranger gets 31 for all but HELLO, LOGIN, PAIR and QUIT, known or not, and the connection is closed."""
+        """Before login all but HELLO, LOGIN, PAIR and QUIT get 31, known or not, and the connection is closed."""
         for request_type in ("GET", "PUSH", "NONSENSE", "RENEW"):
             connection = Connection(self.server, login=False)
             connection.send(request_type, {"rel_endpoint": "a"})
@@ -95,14 +95,14 @@ class PhaseTests(ServerTestCase):
             self.assertTrue(connection.transport.disconnecting)
 
     def test_stranger_with_payload(self) -> None:
-        """A stranger's large payload is not waited for."""
+        """The server does not wait for a large payload before login."""
         connection = Connection(self.server, login=False)
         connection.send_raw(b'{"request_type": "PUSH", "content_length": 100000000}\n' + bytes(1000))
         self.assertEqual([r.status for r in connection.responses()], [Status.LOGIN_REQUIRED])
         self.assertTrue(connection.transport.disconnecting)
 
     def test_hello(self) -> None:
-        """A stranger learns how to log in; a member what there is."""
+        """HELLO names the login methods before login, and the request types after it."""
         hello = Connection(self.server, login=False).ask("HELLO")
         self.assertEqual(hello.body["account"], None)
         self.assertNotIn("GET", hello.body["request_types"])
@@ -264,7 +264,7 @@ class BadInputTests(ServerTestCase):
                 self.assertEqual(connection.transport.disconnecting, bool(excess))
 
     def test_endless_line(self) -> None:
-        """A line without an end is cut off at the limit, byte by byte as well."""
+        """A line without an end is refused at the limit, byte by byte as well."""
         for step in (1, 1000, 65_536):
             connection = Connection(self.server)
             sent = 0
@@ -372,7 +372,7 @@ class FramingTests(ServerTestCase):
         self.assertEqual([r.status for r in responses], statuses)
 
     def test_cut_when_resumed(self) -> None:
-        """A connection that breaks right after it was resumed leaves what it had brought, to go on from."""
+        """A connection that breaks right after resuming keeps its partial upload, which can be resumed again."""
         content = os.urandom(3 * MIB)
         head = f'{{"request_type": "PUSH", "body": {{"rel_endpoint": "a"}}, "content_length": {len(content) + 1}}}\n'
         for resumed in (False, True):
@@ -690,7 +690,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertFalse(connection.transport.disconnecting)
 
     def test_unread_answers(self) -> None:
-        """A client that reads nothing for 60 seconds is cut off."""
+        """The connection of a client that reads nothing for 60 seconds is aborted."""
         connection = Connection(self.server)
         connection.protocol._output.pauseProducing()
         self.clock.advance(59)
@@ -699,7 +699,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(connection.transport.aborted)
 
     def test_sending_after_goodbye(self) -> None:
-        """A peer that goes on sending after the goodbye is cut off at about a mebibyte, whatever it sends."""
+        """The connection of a peer that continues to send after the close is aborted after about a mebibyte."""
         cut: list[str] = []
 
         @provider(ILogObserver)
@@ -730,7 +730,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertFalse(connection.transport.aborted)
 
     def test_goodbye_unheard(self) -> None:
-        """A peer that does not close its end is cut off after a while."""
+        """The connection of a peer that does not close its end is aborted after a while."""
         connection = Connection(self.server)
         connection.send("QUIT")
         self.assertFalse(connection.transport.aborted)

@@ -26,7 +26,7 @@ LARGE = os.urandom(3 * SMALL_FILE)
 
 
 class AccessCase(SynchronousTestCase):
-    """A share with the homes of two accounts."""
+    """A store with the homes of two accounts."""
 
     def setUp(self) -> None:
         extra = [DeleteDispatcher(), MoveDispatcher(), VersionsDispatcher(), RestoreDispatcher()]
@@ -92,7 +92,7 @@ class HomeTests(AccessCase):
         ]
 
     def test_not_the_others(self) -> None:
-        """By no request does one tell what the other has: each answer is the one for what is not there."""
+        """No request reveals the other's files: each answer is that for a missing path."""
         ann = self.enter("ann")
         for there, nowhere in (
             ("people/bob", "people/xxx"),
@@ -118,7 +118,7 @@ class HomeTests(AccessCase):
                 )
 
     def test_nothing_leaks_out(self) -> None:
-        """What is stored under the other's name lies in one's own home; messages do not say where that is."""
+        """A file stored under the other's name is in one's own home; messages do not show its full path."""
         ann = self.enter("ann")
         answers = [
             self.ask(ann, "PUSH", b"mine", rel_endpoint="people/bob/notes/secret.txt"),
@@ -149,7 +149,7 @@ class HomeTests(AccessCase):
         self.assertTrue(os.path.isdir(os.path.join(self.server.root, "people/new/eve")))
 
     def test_cut_off(self) -> None:
-        """What was cut off in one home is not offered in another."""
+        """A partial upload of one home is not offered for resuming in another."""
         ann, bob = self.enter("ann"), self.enter("bob")
         content = os.urandom(3 * 1024 * 1024)
         body = {"rel_endpoint": "f", "meta_data": [["mtime_us", 5]]}
@@ -186,7 +186,7 @@ class RightsTests(AccessCase):
         self.assertEqual(sorted(os.listdir(os.path.join(self.server.root, "people/ann"))), ["b.txt", "notes"])
 
     def test_drop_box(self) -> None:
-        """Who may add and nothing else stores what is new, changes nothing, and sees nothing, its own neither."""
+        """With only `add` an account stores new files, changes nothing, and sees nothing, not even its own."""
         ann = self.enter("ann", "add")
         for payload in (b"small", LARGE):
             name = f"new{len(payload)}"
@@ -217,7 +217,7 @@ class RightsTests(AccessCase):
         self.assertEqual(self.server.read("people/ann/b.txt"), b"ann's too")
 
     def test_replace(self) -> None:
-        """Who may replace and not add changes what is there, and nothing else."""
+        """With `replace` and without `add` an account changes existing files only."""
         ann = self.enter("ann", "read,replace")
         statuses = self.statuses(
             ann,
@@ -253,7 +253,7 @@ class RightsTests(AccessCase):
         self.assertEqual(self.server.read("people/bob/notes/secret.txt"), b"bob's")
 
     def test_grants(self) -> None:
-        """In a folder with narrower rights no more is allowed, and what is hidden there is in no list."""
+        """In a folder with narrower rights only these count, and lists do not have hidden entries."""
         self.server.put("people/ann/hidden/x/y.txt", b"h")
         self.server.put("people/ann/frozen/z.txt", b"z")
         ann = self.enter("ann", hidden="none", frozen="read")
@@ -293,7 +293,7 @@ class RightsTests(AccessCase):
         self.assertEqual(self.ask(ann, "PUSH", b"x", rel_endpoint="taxi").status, Status.OK, "the control")
 
     def test_inside(self) -> None:
-        """A folder that holds nothing but what is hidden is as one that holds nothing, by each request."""
+        """A folder with hidden entries only looks empty to each request."""
         for folder in ("full", "empty"):
             self.server.put(f"people/ann/{folder}/secret/x.txt", b"h")
         self.server.put("people/ann/full/secret/y.txt", b"h")
@@ -316,7 +316,7 @@ class RightsTests(AccessCase):
             self.assertEqual(answers[0], answers[1], kind)
 
     def test_hidden_or_absent(self) -> None:
-        """What is hidden is answered as what is not there, whether it is or not."""
+        """A hidden path gets the answer of a missing one, whether it exists or not."""
         self.server.put("people/ann/hidden/there", b"h")
         self.server.put("people/ann/visible/there", b"v")
         ann = self.enter("ann", hidden="none")
@@ -337,7 +337,7 @@ class RightsTests(AccessCase):
             self.assertEqual(answers, [answers[0]] * 3, kind)
 
     def test_into_a_drop_box(self) -> None:
-        """What is moved into a folder that may not be seen is refused alike, whatever is in its way."""
+        """A move into a hidden folder is refused alike, whatever exists there."""
         self.server.put("people/ann/drop/Taken Name.txt", b"h")
         self.server.put("people/ann/drop/dir/x", b"h")
         ann = self.enter("ann", drop="add")

@@ -1,4 +1,4 @@
-"""What is worked on for too long, and what a stopping server cuts off, is named in the log."""
+"""The log names requests that take too long, and those that a stopping server aborts."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class OverdueTests(SynchronousTestCase):
         self.assertEqual(self.warnings, [])
 
     def test_answer_moves(self) -> None:
-        """An answer's payload that comes in pieces is not late; one that stops coming is."""
+        """An answer's payload that makes progress is not late; one that stops is."""
         drip = Drip(1000)
         self.connection.send("SLOW", {"rel_endpoint": "a"})
         self.slow.resolution.resolve(0, "here it comes", payload=drip)

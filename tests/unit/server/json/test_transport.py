@@ -1,4 +1,4 @@
-"""The transports that the JSON front end needs: Twisted's have what is asked of them."""
+"""The transports that the JSON front end needs: Twisted's provide their members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from homeftp.server.json.transport import BufferedTransport, ConnectionTransport
 
 
 class TransportTests(SynchronousTestCase):
-    """What is used beyond Twisted's interfaces is there, in the version that is installed."""
+    """The installed Twisted has the members that are used beyond its interfaces."""
 
     def test_twisted(self) -> None:
         """TCP's and UNIX sockets' transports have each method and attribute, and TLS's each method but startTLS."""

@@ -85,7 +85,7 @@ class ReadingTests(AuthorizedCase):
     """What is seen."""
 
     def test_interface(self) -> None:
-        """It is a store itself; equal where part and rights are the same, whoever acts."""
+        """It is a store itself; equal where part and rights are the same, whatever the actor."""
         store = self.seen("read")
         verifyObject(IStore, store)
         self.assertEqual(store, store.bind(Actor("bob")))

@@ -28,7 +28,7 @@ class CaseTests(ContractCase, SynchronousTestCase):
             self.assertRaises(self.failureException, self.assert_refused, NotFound, refuse, wrong)
 
     def test_together(self) -> None:
-        """Results come in order, and what is raised is one of them."""
+        """Results are in order, and exceptions are among them."""
         first, second = self.together([lambda: 1, lambda: 1 // 0])
         self.assertEqual((first, type(second)), (1, ZeroDivisionError))
 
@@ -48,7 +48,7 @@ class CaseTests(ContractCase, SynchronousTestCase):
         self.assertEqual(request("a", size=1).known_size, 1)
 
     def test_to_be_written(self) -> None:
-        """Whoever forgets make_store is told."""
+        """A suite without `make_store` fails with a message that says so."""
         self.assertIn("write make_store", str(self.assertRaises(NotImplementedError, super().make_store, self.options)))
         self.assertIsNone(self.reopen_store(self.store(), self.options))
         self.assertIsNone(self.make_read_only_store())

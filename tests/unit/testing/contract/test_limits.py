@@ -25,7 +25,7 @@ class LimitsControls(ControlCase):
         self.assert_caught("test_file_size", lambda options: MemoryStore(attrs.evolve(options, file_size=None)))
 
     def test_quota(self) -> None:
-        """A quota that is promised and not kept, or one for which no version ever makes room."""
+        """A quota that is promised and not kept, or one for which no version is ever removed."""
 
         class Boundless(MemoryStore):
             def __init__(self, options: StoreOptions) -> None:

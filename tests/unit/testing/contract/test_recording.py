@@ -55,7 +55,7 @@ class RecordingControls(ControlCase):
     def test_actors(self) -> None:
         """Everything done by the server; the bound actor before the one of the request; binding for everyone."""
 
-        class Nobody(MemoryStore):
+        class NoActor(MemoryStore):
             def bind(self, actor: Actor) -> MemoryStore:
                 return self
 
@@ -68,11 +68,11 @@ class RecordingControls(ControlCase):
                 self._actor = actor
                 return self
 
-        for wrong in (Nobody, BoundCounts, BindsAll):
+        for wrong in (NoActor, BoundCounts, BindsAll):
             self.assert_caught("test_actors", wrong)
 
     def test_dropped(self) -> None:
-        """Failures of the log that nobody hears of, at once or at the end."""
+        """Failures of the log that are never reported, at once or at the end."""
 
         class Silent(MemoryStore):
             def __init__(self, options: StoreOptions) -> None:

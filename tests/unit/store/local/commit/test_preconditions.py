@@ -59,7 +59,7 @@ class PreconditionTests(StoreCase):
         self.lay("old.txt", b"old")
         put, content = put_of("old.txt", b"new", precondition=sha(b"old"))
 
-        class Meddling(Recording):
+        class ChangingSystem(Recording):
             """Another program edits the file while the new one is made durable."""
 
             def fsync(inner, fd: int) -> None:
@@ -67,7 +67,7 @@ class PreconditionTests(StoreCase):
 
         for putting in (self.together, self.streamed):
             self.lay("old.txt", b"old")
-            store = self.store(Meddling())
+            store = self.store(ChangingSystem())
             (result,) = putting(store, (put, content))
             self.assertIsInstance(result, Changed)
             self.assertEqual(self.content("old.txt"), b"OLD")

@@ -44,7 +44,7 @@ class QuotaTests(SpaceCase):
                     os.unlink(self.path(name))
 
     def test_existing_files(self) -> None:
-        """Existing files count, whoever wrote them; files that were removed behind the server's back no longer do."""
+        """Existing files count, whatever wrote them; files that were removed behind the server's back no longer do."""
         self.lay("a/b/theirs", bytes(50_000))
         store = self.counted(100_000)
         self.put(store, "file", bytes(30_000))

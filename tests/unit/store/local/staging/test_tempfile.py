@@ -1,4 +1,4 @@
-"""Temp files: names that nobody else can use, and their removal at the start."""
+"""Temp files: names that no other write can use, and their removal at the start."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ class ArchiveTests(VersionsCase):
     def test_target_appears(self) -> None:
         """A file that another program creates right before the rename becomes a version too."""
 
-        class Meddling(System):
+        class ChangingSystem(System):
             """Another program is quicker, once."""
 
             done = False
@@ -230,7 +230,7 @@ class ArchiveTests(VersionsCase):
                     self.lay("file.txt", b"theirs")
                 super().rename_new(source, target, **directories)
 
-        store = self.store(Meddling())
+        store = self.store(ChangingSystem())
         self.put(store, "file.txt", b"ours")
         self.assertEqual((self.content("file.txt"), self.contents()), (b"ours", [b"theirs"]))
 
