@@ -26,7 +26,7 @@ class RevocableLogin(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether the login has ended: nobody sets `revoked` any more. Cheap."""
+        """Whether the login has ended: `revoked` is no longer updated. Cheap."""
 
     def check(self) -> bool:
         """Whether access is still granted, looked up now. Blocks."""
@@ -80,7 +80,7 @@ class RevocableJobs:
             return None
         try:
             return None if self._login.check() else _revoked()
-        except Exception as error:  # noqa: BLE001 (the disk may fail: then nobody knows, and nothing is changed)
+        except Exception as error:  # noqa: BLE001 (the disk may fail: then nothing is changed)
             return Internal(f"the change was not made: whether access is still granted could not be checked: {error}")
 
     def confirm_access(self) -> None:
