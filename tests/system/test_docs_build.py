@@ -74,7 +74,19 @@ class BuildTests(SynchronousTestCase):
         (source / "index.rst").write_text("Index\n=====\n\n.. toctree::\n   :glob:\n\n   reference/*\n")
         for name, text in pages.items():
             (source / "reference" / f"{name}.rst").write_text(f"{name}\n{'=' * len(name)}\n\n{text}\n")
-        command = (sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", source, source / "html")
+        command = (
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-q",
+            "--no-color",
+            "-W",
+            "--keep-going",
+            "-b",
+            "html",
+            source,
+            source / "html",
+        )
         done = subprocess.run(command, capture_output=True, text=True)
         warnings = [line.partition("WARNING: ")[2] for line in done.stderr.splitlines() if "WARNING: " in line]
         self.assertEqual(done.returncode, 1 if warnings else 0, done.stderr)
