@@ -51,11 +51,9 @@ STREAM_MEMORY = 8 * MIB
 READ_BUFFER = 256 * KIB
 """Bytes taken from a socket at once; Twisted's 64 KiB measured a fifth slower for large payloads."""
 
-HEAP_SLACK = 4 * MIB
-"""Free bytes that the server's heap may keep: four times `STREAM_PIECE`, which covers what one upload holds at once.
-
-With half of it most pieces of an upload are paged in again.
-"""
+HEAP_SLACK = 2 * MIB
+"""Free bytes that the server's heap may keep: twice `STREAM_PIECE`. With half of it each piece is paged in again; with
+twice as much the server's peak is 5 % higher and large uploads are no faster."""
 
 RESUMABLE = 1 * MIB
 """Bytes of an interrupted upload that must have arrived for it to be kept: fewer are sent again quickly."""
