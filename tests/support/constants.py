@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 
+from tests.support.imports import parse
+
 OBVIOUS = (0, 1, 2)
 """None, one, and the next; ends of slices and of ranges; pairs."""
 
@@ -24,7 +26,7 @@ TESTS = "testing"
 
 def bare_numbers(source: str) -> list[tuple[int, str]]:
     """The line and the text of each number that should have a name."""
-    tree = ast.parse(source)
+    tree = parse(source)
     fine: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef):

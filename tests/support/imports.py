@@ -7,6 +7,7 @@ so that test_imports.py can both enforce the rule and show that it notices.
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping
@@ -14,6 +15,9 @@ from typing import Iterable, Iterator, Mapping
 import homeftp
 
 PACKAGE = Path(homeftp.__file__).parent
+
+parse = functools.cache(ast.parse)
+"""The tree of a source, parsed once for all rules. Nothing changes a tree."""
 
 VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
@@ -139,7 +143,7 @@ def package(module: str) -> str:
 def imports(module: str, source: str) -> Iterator[str]:
     """The dotted name of everything that is imported anywhere in the source, in functions too."""
     package = ["homeftp", *module.split(".")]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -171,7 +175,7 @@ def impure(module: str, source: str) -> list[str]:
 
 def global_reactor(module: str, source: str) -> list[str]:
     """The global reactor anywhere but inside a function of tap or cli."""
-    tree = ast.parse(source)
+    tree = parse(source)
     inside = {
         id(node)
         for function in ast.walk(tree)
@@ -215,7 +219,7 @@ def opened_path(module: str, source: str) -> list[str]:
         if any(f"{name}.".startswith(f"{forbidden}.") for forbidden in PATH_MODULES)
         or (name.startswith("os.") and name[3:] in PATH_CALLS)
     ]
-    tree = ast.parse(source)
+    tree = parse(source)
     allowed = {
         id(node.func)
         for node in ast.walk(tree)
