@@ -34,7 +34,7 @@ class Connection(Protocol):
     """What a request asks of its connection."""
 
     @property
-    def gone(self) -> bool:
+    def disconnected(self) -> bool:
         """Whether the client has disconnected."""
 
 
@@ -53,7 +53,7 @@ class DispatchedRequest:
 
     def cancelled(self) -> bool:
         """Whether the client has disconnected: the answer is not needed any more."""
-        return self._connection is not None and self._connection.gone
+        return self._connection is not None and self._connection.disconnected
 
 
 class Table:

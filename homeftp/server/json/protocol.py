@@ -266,7 +266,7 @@ class ServerProtocol(RequestReceiver):
 
     def _update_reading(self) -> None:
         """Pause or resume reading, or close when all is done: whatever the present state asks for."""
-        if self.session.gone:
+        if self.session.disconnected:
             return
         ending = self.session.stopping or self._state.phase is Phase.CLOSING
         if ending and not len(self._pipeline) and self._stream is None:

@@ -57,7 +57,7 @@ class Router:
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
         self.stopping = False
-        self.gone = False
+        self.disconnected = False
         """Whether the connection has ended."""
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
             states.HELLO: (NoBody, self._hello),
@@ -74,7 +74,7 @@ class Router:
 
     def close(self) -> None:
         """The connection has ended."""
-        self.gone = True
+        self.disconnected = True
         self.authenticator.close()
 
     def route(self, envelope: Request) -> Route:
