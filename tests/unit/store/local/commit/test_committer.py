@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import stat
-from typing import Any, Callable, Sequence
+from typing import Callable, Sequence
 
 import attrs
 
@@ -13,6 +13,7 @@ from homeftp.endpoint import parse
 from homeftp.errors import Internal
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.syscalls import System
+from tests.support.outsidereplacement import OTHER, OWN, OutsideReplacement
 from tests.support.stores import LONG_AGO, Failing, Lying, Recording, StoreCase, put_of, sha
 
 Putting = Callable[..., "list[Entry | Exception]"]
@@ -40,37 +41,6 @@ class NoDirectorySync(Recording):
         """Do nothing for directories."""
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             super().syncfs(fd)
-
-
-OWN, OTHER = b"mine", b"not!"
-
-
-class OutsideReplacement(System):
-    """Whatever is renamed to `file` is replaced by another program right after, with the same size and mtime."""
-
-    armed = False
-    times = 0
-
-    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """See above."""
-        super().rename(source, target, **directories)
-        self._replace(target, directories)
-
-    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """See above."""
-        super().rename_new(source, target, **directories)
-        self._replace(target, directories)
-
-    def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
-        if target != b"file" or not self.armed:
-            return
-        self.times += 1
-        there = directories["target_dir"]
-        fd = os.open("other", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
-        os.write(fd, OTHER)
-        os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
-        os.close(fd)
-        os.rename("other", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class OrderTests(StoreCase):

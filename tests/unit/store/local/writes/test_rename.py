@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from homeftp.config import Retention
 from homeftp.endpoint import parse
@@ -17,40 +16,10 @@ from homeftp.errors import (
     WrongKind,
 )
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
+from tests.support.outsidereplacement import OTHER, OWN, OutsideReplacement
 from tests.support.storecases import MoveCase
 from tests.support.stores import LONG_AGO, Failing, StoreCase, put_of, sha, snapshot
-
-OWN, OTHER = b"mine", b"not!"
-
-
-class OutsideReplacement(System):
-    """Whatever is renamed to `file` is replaced by another program right after, with the same size and mtime."""
-
-    armed = False
-    times = 0
-
-    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """See above."""
-        super().rename(source, target, **directories)
-        self._replace(target, directories)
-
-    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """See above."""
-        super().rename_new(source, target, **directories)
-        self._replace(target, directories)
-
-    def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
-        if target != b"file" or not self.armed:
-            return
-        self.times += 1
-        there = directories["target_dir"]
-        fd = os.open("other", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
-        os.write(fd, OTHER)
-        os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
-        os.close(fd)
-        os.rename("other", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class MoveTests(MoveCase):

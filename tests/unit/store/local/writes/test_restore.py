@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from typing import Any
 from unittest import mock
 
 from homeftp.config import Retention
@@ -13,40 +12,10 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, NotFound, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
+from tests.support.outsidereplacement import OTHER, OWN, OutsideReplacement
 from tests.support.storecases import VersionsCase
 from tests.support.stores import LONG_AGO, StoreCase, put_of, sha, snapshot
-
-OWN, OTHER = b"mine", b"not!"
-
-
-class OutsideReplacement(System):
-    """Whatever is renamed to `file` is replaced by another program right after, with the same size and mtime."""
-
-    armed = False
-    times = 0
-
-    def rename(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """See above."""
-        super().rename(source, target, **directories)
-        self._replace(target, directories)
-
-    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
-        """See above."""
-        super().rename_new(source, target, **directories)
-        self._replace(target, directories)
-
-    def _replace(self, target: bytes, directories: dict[str, Any]) -> None:
-        if target != b"file" or not self.armed:
-            return
-        self.times += 1
-        there = directories["target_dir"]
-        fd = os.open("other", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=there)
-        os.write(fd, OTHER)
-        os.utime(fd, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
-        os.close(fd)
-        os.rename("other", "file", src_dir_fd=there, dst_dir_fd=there)
 
 
 class RestoreTests(VersionsCase):
