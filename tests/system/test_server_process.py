@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.processes import INTERPRETED, PASSWORD, WITHIN, ServerProcess, environment, run_homeftp
 from tests.support.rawclient import RawClient
+from tests.support.socketpaths import socket_path
 from tests.support.waiting import wait_until
 
 TWISTD = os.path.join(os.path.dirname(sys.executable), "twistd")
@@ -103,9 +103,7 @@ class LaunchTests(TestCase):
 
     def test_ipv6_and_unix(self) -> None:
         """It listens on tcp6 and on a local socket, together."""
-        short = tempfile.mkdtemp()  # a local socket's path has at most 107 bytes
-        self.addCleanup(shutil.rmtree, short)
-        path = os.path.join(short, "socket")
+        path = socket_path(self)
         server = ServerProcess(listen=("--listen", r"tcp6:0:interface=\:\:1", "--listen", f"unix:{path}"))
         self.addCleanup(server.end)
         self.check(server, host="::1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IStreamClientEndpoint
 
 _UNIX = "unix:"
+_MAX_SOCKET_PATH = 107  # unix(7): sun_path has 108 bytes, the last of them zero
 _BRACKETED = re.compile(r"\[(?P<host>[^\]]+)\](?::(?P<port>[^:]*))?\Z")
 
 
@@ -49,7 +51,10 @@ def parse_address(text: str) -> Address:
     if text.startswith(_UNIX):
         if not text[len(_UNIX) :].startswith("/"):
             raise OperatorError("a UNIX socket is written unix:/path, with the whole path")
-        return Address(path=text[len(_UNIX) :])
+        path = text[len(_UNIX) :]
+        if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
+            raise OperatorError(f"the path of a UNIX socket has at most {_MAX_SOCKET_PATH} bytes: choose a shorter one")
+        return Address(path=path)
     bracketed = _BRACKETED.match(text)
     if bracketed is not None:
         host, port = bracketed["host"], bracketed["port"]

@@ -20,6 +20,7 @@ from homeftp.discovery import short
 from tests.support.forkserver import ForkServer
 from tests.support.networks import ADDRESS, OTHER_ADDRESS, Network
 from tests.support.processes import SERVE, WITHIN, ServerProcess, environment, run_homeftp
+from tests.support.socketpaths import socket_path
 from tests.support.waiting import pause, wait_until
 
 
@@ -91,10 +92,9 @@ class DiscoverTests(NetworkCase):
 
     def test_not_announced(self) -> None:
         """One that is not to be announced is not; nor is one on loopback, on a socket file, or TLS from its start."""
-        path = os.path.join(os.path.abspath(self.mktemp()) + ".sock")
         self.serve("--no-announce", known="silent")
         self.serve(listen="tcp:0:interface=127.0.0.1", known="silent")
-        self.serve("--listen-tls", "tcp:0", listen=f"unix:{path}", known="silent")
+        self.serve("--listen-tls", "tcp:0", listen=f"unix:{socket_path(self)}", known="silent")
         control = self.serve(listen=f"tcp:0:interface={OTHER_ADDRESS}")
         found = self.discover()
         self.assertEqual([each["addresses"] for each in found], [[f"{OTHER_ADDRESS}:{control.ports[0]}"]])

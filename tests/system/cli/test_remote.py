@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 
 from tests.support.processes import PASSWORD, ServerProcess, add_remote
 from tests.support.serving import ServedCase
+from tests.support.socketpaths import socket_path
 
 
 class RemoteCase(ServedCase):
@@ -90,7 +90,10 @@ class AddTests(RemoteCase):
         self.assertIn("nothing listens at 127.0.0.1:1", said)
         self.address = "no.such.host.invalid"
         self.assertEqual(self.add("--fingerprint", self.server.fingerprint)[0], 4)
-        for path in (f"{self.here}/missing.sock", self.lay("no.sock")):
+        missing, file = socket_path(self), socket_path(self)
+        with open(file, "w"):
+            pass
+        for path in (missing, file):
             self.address = f"unix:{path}"
             status, said = self.add("--fingerprint", self.server.fingerprint)
             self.assertEqual(
@@ -133,7 +136,7 @@ class OtherServerTests(RemoteCase):
 
     def test_other_addresses(self) -> None:
         """IPv6 and UNIX sockets are addresses too."""
-        socket = os.path.join(tempfile.mkdtemp(), "homeftp.sock")
+        socket = socket_path(self)
         server = ServerProcess(listen=("--listen", "tcp6:0:interface=\\:\\:1", "--listen", f"unix:{socket}"))
         self.addCleanup(server.end)
         for name, address in (("six", f"[::1]:{server.ports[0]}"), ("local", f"unix:{socket}")):

@@ -33,3 +33,10 @@ class AddressTests(SynchronousTestCase):
         for text in ("", ":8421", "nas:", "nas:x", "nas:0", "nas:65536", "nas:-1", "[::1]x", "unix:run", "a b", "x/y"):
             with self.assertRaises(OperatorError, msg=text):
                 parse_address(text)
+
+    def test_longest_socket_path(self) -> None:
+        """The path of a UNIX socket may have as many bytes as the kernel allows, and no more: the message says so."""
+        longest = "/" + "x" * 104 + "é"
+        self.assertEqual(parse_address(f"unix:{longest}"), Address(path=longest))
+        with self.assertRaisesRegex(OperatorError, "at most 107 bytes"):
+            parse_address(f"unix:{longest}x")
