@@ -117,6 +117,8 @@ class Batcher(Generic[T, R]):
 
     def _distribute(self, results: Sequence[R | Exception] | Failure, batch: list[tuple[T, Deferred[R]]]) -> None:
         self._next()
+        if not isinstance(results, Failure) and len(results) != len(batch):
+            results = Failure(RuntimeError(f"a job gave {len(results)} results for {len(batch)} items"))
         if isinstance(results, Failure):
             for _, answer in batch:
                 answer.errback(results)

@@ -17,6 +17,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.files.revocation import RevocableJobs
 from homeftp.interfaces import IOpenFile, IStore, IWorkers
 from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
+from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.workers import Batcher
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ def by_store(
     """
     first = items[0][0]
     if all(store is first for store, _ in items):  # a single connection, most of the time
-        return _attempt(job, first, [item for _, item in items])
+        return _each(job, first, [item for _, item in items])
     groups: list[tuple[IStore, list[int]]] = []  # of equal stores; a backend need not be hashable
     known: dict[int, list[int]] = {}
     for position, (store, _) in enumerate(items):
@@ -91,29 +92,22 @@ def by_store(
         known[id(store)].append(position)
     results: dict[int, R | Exception] = {}
     for store, positions in groups:
-        results.update(
-            zip(positions, _attempt(job, store, [items[position][1] for position in positions]), strict=True)
-        )
+        results.update(zip(positions, _each(job, store, [items[position][1] for position in positions]), strict=True))
     return [results[position] for position in range(len(items))]
 
 
-def _attempt(
+def _each(
     job: Callable[[IStore, Sequence[T]], Sequence[R | Exception]], store: IStore, items: Sequence[T]
 ) -> Sequence[R | Exception]:
     """The results of `job`; what it raises fails each of these items, and no other store's."""
-    try:
-        results = job(store, items)
-        if len(results) != len(items):
-            raise RuntimeError(f"the store gave {len(results)} results for {len(items)} items")
-        return results
-    except Exception as error:  # noqa: BLE001 (the items of other stores have their own outcome)
-        return [error] * len(items)
+    results = catch(job, store, items)
+    return [results] * len(items) if isinstance(results, Exception) else results
 
 
 def stat_many(store: IStore, items: Sequence[StatItem]) -> Sequence[StatResult | Exception]:
     """Look up each item. What has arrived is looked up first: an upload that ends meanwhile is then found as a file."""
     resume_points = [_resume_point(store, item) for item in items]
-    found = store.stat_many([item.endpoint for item in items])
+    found = results_of(store.stat_many, [item.endpoint for item in items])
     return [
         entry if isinstance(entry, Exception) else resume if isinstance(resume, Exception) else (entry, resume)
         for entry, resume in zip(found, resume_points, strict=True)
@@ -124,15 +118,12 @@ def _resume_point(store: IStore, item: StatItem) -> ResumePoint | Exception | No
     endpoint, hash, size, mtime_us = item
     if hash is None and size is None:
         return None
-    try:
-        return store.resume_point(endpoint, hash, size, mtime_us)
-    except Exception as error:  # noqa: BLE001 (each item has its own outcome)
-        return error
+    return catch(store.resume_point, endpoint, hash, size, mtime_us)
 
 
 def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFile | Exception]:
     """Open each file; those of at most `SMALL_FILE` bytes are read already."""
-    return store.open_many(endpoints, SMALL_FILE)
+    return results_of(lambda some: store.open_many(some, SMALL_FILE), endpoints)
 
 
 def write_many(store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
@@ -145,5 +136,5 @@ def write_many(store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Ex
         for item, refusal in zip(items, refusals, strict=True)
         if refusal is None
     ]
-    written = iter(store.bind(first).write_many(writes) if writes else ())
+    written = iter(results_of(store.bind(first).write_many, writes))
     return [next(written) if refusal is None else refusal for refusal in refusals]

@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.local.writes": STORE
     | {"store.local.commit", "store.local.disk", "store.local.staging", "store.local.versions"},
     "store.local": STORE | {f"store.local.{name}" for name in ("commit", "disk", "staging", "versions", "writes")},
-    "files": CONTRACTS | {"hashing", "workers"},
+    "files": CONTRACTS | {"hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,

@@ -133,6 +133,15 @@ class BatcherTests(SynchronousTestCase):
         self.assertEqual([self.successResultOf(each) for each in running], [2, 4, 6, 8, 10])
         self.assertEqual(self.workers.jobs, [])
 
+    def test_miscount(self) -> None:
+        """A job with too many results or too few fails all of its items, and the next job runs."""
+        for results in ([], [1, 2]):
+            batcher: Batcher[int, int] = Batcher(self.workers, lambda items, given=results: given, limit=1)  # type: ignore[misc]
+            running = [batcher.run(number) for number in range(2)]
+            self.workers.work_all()
+            for each in running:
+                self.failureResultOf(each, RuntimeError)
+
     def test_failures(self) -> None:
         """An item's exception fails that item; the job's own fails all of its items, and the next job runs."""
         running = [self.batcher.run(number) for number in (1, 12, 13, 14, 0, 7, 8, 9)]

@@ -28,6 +28,7 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.policy.limits import check_not_root
+from homeftp.store.policy.outcomes import results_of
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import display_path, no_version, not_found, stays
 
@@ -92,7 +93,7 @@ class AuthorizedStore:
         """`stat` for several at once."""
         visible = [self._may(READ, endpoint) for endpoint in endpoints]
         asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
-        found = iter(self.store.stat_many(asked) if asked else ())
+        found = iter(results_of(self.store.stat_many, asked))
         return [next(found) if seen else None for seen in visible]
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
@@ -103,7 +104,7 @@ class AuthorizedStore:
         """`open` for several at once."""
         visible = [self._may(READ, endpoint) for endpoint in endpoints]
         asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
-        opened = iter(self.store.open_many(asked, inline) if asked else ())
+        opened = iter(results_of(lambda some: self.store.open_many(some, inline), asked))
         return [
             next(opened) if seen else not_found(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)
         ]
@@ -154,7 +155,7 @@ class AuthorizedStore:
             for ours, (_, content) in zip(allowed, requests, strict=True)
             if isinstance(ours, WriteRequest)
         ]
-        done = iter(self._bound.write_many(asked) if asked else ())
+        done = iter(results_of(self._bound.write_many, asked))
         results: list[Entry | Exception] = []
         for ours, (request, _) in zip(allowed, requests, strict=True):
             result = next(done) if isinstance(ours, WriteRequest) else ours

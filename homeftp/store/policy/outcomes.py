@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Callable, ParamSpec, TypeVar
+from contextlib import ExitStack
+from typing import Callable, ParamSpec, Sequence, TypeVar
+
+from homeftp.interfaces import IOpenFile
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
@@ -14,3 +18,19 @@ def catch(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Except
         return step(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 (whatever it is, it is this one item's result)
         return error
+
+
+def results_of(many: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> Sequence[R]:
+    """The results of a store's `many` for `items`, one for each; it is not called where there are none.
+
+    A store that gives more or fewer is defective, and no result can be trusted: what it opened is closed, and
+    RuntimeError is raised.
+    """
+    results = many(items) if items else ()
+    if len(results) == len(items):
+        return results
+    with ExitStack() as opened:
+        for result in results:
+            if IOpenFile.providedBy(result):
+                opened.callback(result.close)
+    raise RuntimeError(f"the store gave {len(results)} results for {len(items)} items")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, Forbidden, NotFound
-from homeftp.files.batches import StatItem, WriteItem, by_store, open_many, stat_many, write_many
+from homeftp.files.batches import Batches, StatItem, WriteItem, by_store, open_many, stat_many, write_many
 from homeftp.files.revocation import RevocableJobs
 from homeftp.interfaces import IStore
 from homeftp.interfaces.store import StoreOptions
@@ -19,7 +20,8 @@ from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import Rights
 from homeftp.workers import InlineWorkers
 from tests.support.filestores import request_for
-from tests.support.queuedworkers import RevocableAccess
+from tests.support.miscountingstore import MiscountingStore
+from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
 
 ANN, BOB = Actor("ann"), Actor("bob")
 
@@ -43,17 +45,17 @@ class ByStoreTests(SynchronousTestCase):
         self.assertEqual(by_store(job, [(other, 6), (other, 7)]), ["b 6", "b 7"])
 
     def test_failing_store(self) -> None:
-        """A store that raises, or gives too few results, fails its own items; the others have theirs."""
-        good, bad, short = (MemoryStore() for _ in range(3))
+        """A store that raises fails its own items; the others have theirs."""
+        good, bad = MemoryStore(), MemoryStore()
 
         def job(store: IStore, items: Sequence[int]) -> list[int | Exception]:
             if store is bad:
                 raise OSError("the disk is gone")
-            return [] if store is short else [*items]
+            return [*items]
 
-        results = by_store(job, [(good, 1), (bad, 2), (short, 3), (good, 4), (bad, 5)])
-        self.assertEqual([results[0], results[3]], [1, 4])
-        self.assertEqual([type(results[number]) for number in (1, 2, 4)], [OSError, RuntimeError, OSError])
+        results = by_store(job, [(good, 1), (bad, 2), (good, 3), (bad, 4)])
+        self.assertEqual([results[0], results[2]], [1, 3])
+        self.assertEqual([type(results[number]) for number in (1, 3)], [OSError, OSError])
 
     def test_not_hashable(self) -> None:
         """A backend need not be hashable: what accounts see of it is grouped by equality."""
@@ -158,3 +160,37 @@ class WriteTests(StoreTestCase):
         (result,) = write_many(self.store, [self.item("x.txt", revoked=True)])
         self.assertIsInstance(result, Forbidden)
         self.assertEqual(self.changes, [])
+
+
+class MiscountTests(SynchronousTestCase):
+    """A store that gives more or fewer results than it was asked for."""
+
+    def outcomes(self, error: int) -> tuple[MiscountingStore, list[Deferred[Any]]]:
+        """What several callers get of each batch: the first alone, the others together."""
+        store = MiscountingStore(error)
+        workers = QueuedWorkers()
+        batches = Batches(workers)
+        jobs = RevocableJobs(workers, RevocableAccess())
+        running: list[Deferred[Any]] = []
+        for name in ("a.txt", "b.txt", "c.txt"):
+            request = request_for(name, b"new")
+            running.append(batches.stats.run((store, StatItem(request.endpoint))))
+            running.append(batches.opens.run((store, request.endpoint)))
+            running.append(batches.writes.run((store, WriteItem(request, b"new", ANN, jobs))))
+        workers.work_all()
+        return store, running
+
+    def test_miscount(self) -> None:
+        """Every caller gets an error, and what was opened is closed."""
+        for error in (-1, 1):
+            store, running = self.outcomes(error)
+            for each in running:
+                self.failureResultOf(each, RuntimeError)
+            self.assertEqual(store.still_open, [])
+
+    def test_miscount_control(self) -> None:
+        """The control: the right number of results reaches the callers, and the files stay open for them."""
+        store, running = self.outcomes(0)
+        for each in running:
+            self.successResultOf(each)
+        self.assertEqual(len(store.still_open), 3)

@@ -18,6 +18,7 @@ from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ALL, Rights, parse_rights
 from homeftp.testing.contract import StoreContract
 from homeftp.testing.contract.case import request, sha
+from tests.support.miscountingstore import MiscountingStore
 
 ANN = Actor("ann", address="192.0.2.1")
 
@@ -135,6 +136,20 @@ class ReadingTests(AuthorizedCase):
         self.write(self.whole, "home/secret/c.txt", b"later")
         self.assertEqual([version for page in store.versions(ROOT) for version in page], [])
         self.assertRaises(NotFound, store.restore, hidden, None, None)
+
+    def test_miscount(self) -> None:
+        """A store that gives too many results or too few has failed, and what it opened is closed."""
+        there, hidden = parse("a.txt"), parse("secret/c.txt")
+        for error in (-1, 1):
+            whole = MiscountingStore(error)
+            store = self.seen("read,add,replace", whole, secret="none")
+            self.assertRaises(RuntimeError, store.stat_many, [there, hidden, there])
+            self.assertRaises(RuntimeError, store.open_many, [there, hidden, there], 0)
+            self.assertRaises(RuntimeError, store.write_many, [(request(name), b"") for name in ("a.txt", "b.txt")])
+            self.assertEqual(whole.still_open, [])
+        whole = MiscountingStore(0)  # the control
+        self.assertEqual(len(self.seen("read", whole).open_many([there, there], 0)), 2)
+        self.assertEqual(len(whole.still_open), 2)
 
     def test_resume(self) -> None:
         """What arrived of an upload is told to those who may read and write there."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.store.policy.outcomes import catch
+from homeftp.endpoint import parse
+from homeftp.errors import NotFound
+from homeftp.model import Entry
+from homeftp.store.buffers import BytesFile
+from homeftp.store.policy.outcomes import catch, results_of
+from tests.support.miscountingstore import MiscountingStore
 
 
 class CatchTests(SynchronousTestCase):
@@ -16,3 +21,27 @@ class CatchTests(SynchronousTestCase):
         self.assertEqual(catch(int, "11", base=2), 3)
         self.assertIsInstance(catch(int, "x"), ValueError)
         self.assertRaises(SystemExit, catch, exit)
+
+
+class ResultsOfTests(SynchronousTestCase):
+    """Results of one call for many items."""
+
+    def test_results(self) -> None:
+        """One for each item, in order; without items nothing is called."""
+        self.assertEqual(results_of(lambda items: [item + 1 for item in items], [1, 2]), [2, 3])
+        self.assertEqual(len(results_of(self.fail, [])), 0)
+
+    def test_miscount(self) -> None:
+        """All that a defective store opened is closed, also where closing one file fails."""
+        store = MiscountingStore(1)
+        error = self.assertRaises(RuntimeError, results_of, lambda items: store.open_many(items, 0), [parse("a")])
+        self.assertEqual(str(error), "the store gave 2 results for 1 items")
+        self.assertEqual(store.still_open, [])
+
+        class Unclosable(BytesFile):
+            def close(self) -> None:
+                raise OSError("the disk is gone")
+
+        opened = [*store.open_many([parse("a")], 0), Unclosable(Entry("", "file"), b""), NotFound("nothing")]
+        self.assertRaises(OSError, results_of, lambda items: opened, [1])
+        self.assertEqual(store.still_open, [])
