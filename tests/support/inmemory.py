@@ -27,7 +27,7 @@ from homeftp.dispatchers.cmp import CmpDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces import IDispatcher, IWorkers
+from homeftp.interfaces import IDispatcher, IWorkers, StoreOptions
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.json.context import JsonContext
@@ -102,7 +102,8 @@ class Server:
         limits = limits or Limits()
         cache = HashCache(os.path.join(folder, "index.sqlite"))
         audit = Audit(folder)
-        store = LocalStore(root, cache, filetypes=filetypes, file_size=limits.file_size, record=audit.changed)
+        options = StoreOptions(filetypes=filetypes, file_size=limits.file_size, record_changes=audit.changed)
+        store = LocalStore(root, cache, options)
         checker = InMemoryUsernamePasswordDatabaseDontUse(ann=PASSWORD.encode())
         made = InMemoryServer.make(
             lambda: store,

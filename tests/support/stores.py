@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import Endpoint, parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import StoreOptions
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.disk.metadir import MetadataDir
@@ -199,8 +200,8 @@ class StoreCase(SynchronousTestCase):
         self.addCleanup(self.cache.close)
 
     def store(self, system: System | None = None, **options: Any) -> LocalStore:
-        """Open a store; it is closed at the end of the test."""
-        store = LocalStore(self.root, self.cache, system=system, **options)
+        """Open a store with these `StoreOptions`; it is closed at the end of the test."""
+        store = LocalStore(self.root, self.cache, StoreOptions(**options), system=system)
         self.addCleanup(store.close)
         if isinstance(system, Journaled):
             system.opened = True

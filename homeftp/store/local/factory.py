@@ -61,16 +61,7 @@ class _CachingStore(LocalStore):
     """A local store that closes its hash cache with itself."""
 
     def __init__(self, root: str, cache: HashCache, options: StoreOptions) -> None:
-        super().__init__(
-            root,
-            cache,
-            filetypes=options.filetypes,
-            file_size=options.file_size,
-            retention=options.retention,
-            quota=options.quota,
-            similar_names=options.similar_names,
-            record=options.record_changes,
-        )
+        super().__init__(root, cache, options)
         self._cache = cache
 
     def close(self) -> None:

@@ -8,12 +8,10 @@ from typing import Generator, Iterator, Sequence
 
 from zope.interface import implementer
 
-from homeftp.config import Retention
 from homeftp.endpoint import RESERVED, Endpoint
 from homeftp.errors import Forbidden, OperatorError
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, StoreOptions
-from homeftp.interfaces.store import RecordChanges, record_nothing
 from homeftp.model import SERVER, Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
 from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
@@ -33,34 +31,20 @@ from homeftp.syscalls import System
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
-    The keyword arguments are those of `StoreOptions`. The caller closes
-    `cache`. Raises `OperatorError` for a root that is missing, is not a
-    directory, cannot be used, or is used by another server. A root that is not
-    writable is `read_only`.
+    The caller closes `cache`, which takes the place of `options.state_dir`. Raises `OperatorError` for a root that is
+    missing, is not a directory, cannot be used, or is used by another server. A root that is not writable is
+    `read_only`.
     """
 
     def __init__(
         self,
         root: str,
         cache: HashCache,
+        options: StoreOptions = StoreOptions(),  # noqa: B008 (frozen)
         *,
-        filetypes: tuple[str, ...] = (),
-        file_size: int | None = None,
-        retention: Retention = Retention(),  # noqa: B008 (frozen)
-        quota: int | None = None,
-        similar_names: bool = False,
         system: System | None = None,
-        record: RecordChanges = record_nothing,
     ) -> None:
         system = System() if system is None else system
-        options = StoreOptions(
-            filetypes=filetypes,
-            file_size=file_size,
-            retention=retention,
-            quota=quota,
-            similar_names=similar_names,
-            record_changes=record,
-        )
         self.read_only: str | None = None
         """Why nothing can be changed; None if it can."""
         self._actor = SERVER
@@ -68,7 +52,7 @@ class LocalStore:
         with contextlib.ExitStack() as opened:
             self._root = SafeRoot(root, system)
             opened.callback(self._root.close)
-            allowed = Filetypes(filetypes)
+            allowed = Filetypes(options.filetypes)
             self._reader = FileReader(self._root, cache, allowed)
             self._lister = DirectoryLister(self._root, cache, allowed)
             try:
@@ -84,13 +68,13 @@ class LocalStore:
             self._opened = opened.pop_all()
         self.capabilities = Capabilities(
             resume=True,
-            versions=retention.seconds > 0,
+            versions=options.retention.seconds > 0,
             metadata=True,
             atomic_directory_move=True,
-            similar_names=not similar_names,
+            similar_names=not options.similar_names,
             edit=True,
             copy=True,
-            quota=quota is not None,
+            quota=options.quota is not None,
         )
 
     def close(self) -> None:

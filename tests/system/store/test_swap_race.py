@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import Retention
 from homeftp.errors import Refusal, WrongKind
 from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import StoreOptions
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
@@ -162,7 +163,7 @@ class SwapCase(SynchronousTestCase):
         enough: Callable[[Race], bool] = lambda _: False,
     ) -> Race:
         """Run the race; when this returns the swapper has ended and everything is in its place."""
-        store = LocalStore(self.root, self.cache, system=system, retention=FEW_VERSIONS)
+        store = LocalStore(self.root, self.cache, StoreOptions(retention=FEW_VERSIONS), system=system)
         race = Race(store, operations, positions)
         names = [position.swapped for position in positions.values()]
         spare = tempfile.mkdtemp(dir=self.base)

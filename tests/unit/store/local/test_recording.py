@@ -91,7 +91,7 @@ class ReplayTests(StoreCase):
         state = os.path.abspath(self.mktemp())
         audit = Audit(state, size=20_000, kept=100)
         self.addCleanup(audit.close)
-        store = self.store(record=audit.changed)
+        store = self.store(record_changes=audit.changed)
         changing = [Changer(store, seed) for seed in range(4)]
         threads = [threading.Thread(target=each.change, args=(150,)) for each in changing]
         for thread in threads:
@@ -143,7 +143,7 @@ class WrittenTests(StoreCase):
 
     def test_facts(self) -> None:
         """Sizes and hashes of what is there now, and of what was, where that is known; and by whom."""
-        store = self.store(record=self.record)
+        store = self.store(record_changes=self.record)
         put, content = put_of("n/ew", b"four", actor=ANN)
         store.write_many([(put, content)])
         store.write_many([put_of("n/ew", b"sevenly", precondition=sha(b"four"), actor=ANN)])
@@ -158,7 +158,7 @@ class WrittenTests(StoreCase):
 
     def test_each(self) -> None:
         """Each file and each directory that is made, removed or moved has its own line; what is refused has none."""
-        store = self.store(record=self.record)
+        store = self.store(record_changes=self.record)
         store.make_directory(put_of("m/n", b"", hash=None, mtime_us=None)[0])
         self.assertEqual(self.summary(), [("add", "directory", "m"), ("add", "directory", "m/n")])
         store.make_directory(put_of("m/n", b"", hash=None)[0])
@@ -181,7 +181,7 @@ class WrittenTests(StoreCase):
 
     def test_owed_at_the_end(self) -> None:
         """What could not be recorded is when the store is closed, if it can be; no descriptor leaks meanwhile."""
-        store = self.store(record=self.record)
+        store = self.store(record_changes=self.record)
         store.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
         self.summary()
         before = len(os.listdir("/proc/self/fd"))
@@ -194,7 +194,7 @@ class WrittenTests(StoreCase):
 
     def test_lost_at_the_end(self) -> None:
         """What cannot be recorded when the store is closed is reported, every change by itself; the folder is free."""
-        store = self.store(record=self.record)
+        store = self.store(record_changes=self.record)
         self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.assertRaises(Internal, store.bind(ANN).make_directory, put_of("a/b", b"", hash=None)[0])
         lost = self.assertRaises(UnrecordedChanges, store.close)
@@ -222,7 +222,7 @@ class WrittenTests(StoreCase):
                 self.exchanged = True
 
         system = NoLinks()
-        store = self.store(system, record=self.record)
+        store = self.store(system, record_changes=self.record)
         self.put(store, "file", b"old")
         self.put(store, "file", b"newer")
         self.summary()
@@ -238,7 +238,7 @@ class WrittenTests(StoreCase):
 
     def test_unwritable(self) -> None:
         """A log that fails fails the change, and lets nothing more be changed until what is owed is written."""
-        store = self.store(record=self.record)
+        store = self.store(record_changes=self.record)
         self.lay("file.txt")
         self.lay("a/file.txt")
         for number in (errno.ENOSPC, errno.EIO):

@@ -31,17 +31,7 @@ class LocalStoreTests(StoreContract, SynchronousTestCase):
         """The folder."""
         cache = HashCache(self.mktemp())
         self.addCleanup(cache.close)
-        store = LocalStore(
-            self.root,
-            cache,
-            filetypes=options.filetypes,
-            file_size=options.file_size,
-            retention=options.retention,
-            quota=options.quota,
-            similar_names=options.similar_names,
-            record=options.record_changes,
-            system=self.system(),
-        )
+        store = LocalStore(self.root, cache, options, system=self.system())
         store.maintain()
         return store
 

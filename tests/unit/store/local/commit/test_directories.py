@@ -28,7 +28,7 @@ class DirectoriesTests(StoreCase):
         """Existing ones are opened; a missing one is made if there is an actor for it, and is refused otherwise."""
         changes: list[Change] = []
         os.makedirs(self.path("a"))
-        opened = self.open(self.store(record=changes.extend), a=None, b__c=ANN, d__e=None)
+        opened = self.open(self.store(record_changes=changes.extend), a=None, b__c=ANN, d__e=None)
         self.assertEqual(
             {name: type(handle) for name, handle in opened.items()}, {"a": DirHandle, "b/c": DirHandle, "d/e": Changed}
         )
@@ -54,7 +54,7 @@ class DirectoriesTests(StoreCase):
         """If one of them cannot be made durable, none exists afterwards, and that is recorded too."""
         for at in range(1, 4):
             changes: list[Change] = []
-            store = self.store(Failing(at, syncfs=False), record=changes.extend)
+            store = self.store(Failing(at, syncfs=False), record_changes=changes.extend)
             opened = self.open(store, a__b=ANN, a__c=ANN)
             self.assertEqual({type(handle) for handle in opened.values()}, {Internal})
             self.assertEqual(os.listdir(self.root), [".homeftp"])

@@ -117,7 +117,7 @@ class NamespaceTests(StoreCase):
             if full:
                 raise OSError(28, "full")
 
-        store = self.store(record=record)
+        store = self.store(record_changes=record)
         self.assertIsInstance(self.together(store, put_of("a", b"a"))[0], Internal)
         self.assertEqual(self.content("a"), b"a", "it was made, and the answer says that it is not recorded")
         for refuse in (

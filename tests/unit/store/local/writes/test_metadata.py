@@ -112,7 +112,7 @@ class SetMetadataTests(StoreCase):
 
     def set(self, name: str, mtime_us: int | None, mode: int | None, precondition: str | None = None) -> Entry:
         """Set it in a new store."""
-        store = self.store(record=self.changes.extend)
+        store = self.store(record_changes=self.changes.extend)
         try:
             return store.set_metadata(parse(name), mtime_us=mtime_us, mode=mode, precondition=precondition)
         finally:
