@@ -38,6 +38,12 @@ def size(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def size_shown(size: int) -> str:
+    """Bytes, as `size` reads them: with the largest unit that gives a whole number."""
+    unit = next((unit for unit in reversed(_UNITS) if size % _UNITS[unit] == 0), "")
+    return f"{size // _UNITS[unit]}{unit}"
+
+
 def quota(text: str) -> int:
     """Bytes, more than 0."""
     if not (found := size(text)):

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import attrs
 
-from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.database import AccountDatabase, add_account
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, OperatorError
 from homeftp.store.policy.rights import Rights, parse_rights, rights_shown
+
+NO_QUOTA = 0
+"""In an `AccessChange`: no limit from now on."""
+
+MOST_QUOTA = 2**63 - 1
+"""Bytes: the largest number that SQLite holds."""
 
 
 @attrs.frozen
@@ -17,6 +25,30 @@ class Access:
     home: Endpoint = ROOT
     """The folder of the store that is the root for it; all of the store by default."""
     rights: Rights = Rights()
+    quota: int | None = None
+    """Bytes that may be beneath its home, at most: files, versions and uploads under way. None: no limit."""
+
+
+@attrs.frozen
+class AccessChange:
+    """What to change of an account: each field that is not None."""
+
+    home: Endpoint | None = None
+    rights: frozenset[str] | None = None
+    quota: int | None = None
+    """Bytes; `NO_QUOTA` removes the limit."""
+
+    def applied(self, name: str, before: Access) -> Access:
+        """The access of the account `name` after the change. Raises `OperatorError` for a quota without a home."""
+        home = before.home if self.home is None else self.home
+        everywhere = before.rights.everywhere if self.rights is None else self.rights
+        quota = before.quota if self.quota is None else self.quota or None
+        if quota is not None and not home.parts:
+            raise OperatorError(
+                f"a quota counts what is in an account's home, and {name} has none: give it a home with --home FOLDER, "
+                "or no quota with --quota none"
+            )
+        return Access(home, Rights(everywhere, before.rights.grants), quota)
 
 
 @attrs.frozen
@@ -29,38 +61,71 @@ class AccessTable:
         """The access of an account; None where it does not exist."""
         with self.state.connection() as connection:
             connection.execute("BEGIN")
-            row = connection.execute("SELECT home, rights FROM accounts WHERE name = ?", (name,)).fetchone()
-            if row is None:
-                return None
-            grants = connection.execute(
-                "SELECT path, rights FROM grants WHERE account = ? ORDER BY path", (name,)
-            ).fetchall()
-        narrower = tuple((parse_folder(path).parts, parse_rights(rights)) for path, rights in grants)
-        return Access(parse_folder(row[0]), Rights(parse_rights(row[1]), narrower))
+            return _read(connection, name)
+
+    def add(self, name: str, password: str | None, change: AccessChange) -> Access:
+        """Add an account with this stored password, or with none, and with this access, in one transaction.
+
+        What `change` leaves out is as in `Access()`. Raises `OperatorError` where the name is taken.
+        """
+        with self.state.transaction() as connection:
+            add_account(connection, name, password)
+            return _change(connection, name, change)
+
+    def change(self, name: str, change: AccessChange) -> Access:
+        """Change an account, in one transaction; gives its new access. Its grants stay, relative to its home."""
+        with self.state.transaction() as connection:
+            return _change(connection, name, change)
 
     def set_home(self, name: str, home: Endpoint) -> None:
-        """Make that folder the root of an account. Its grants stay, relative to the new home."""
-        self._change(name, "UPDATE accounts SET home = ? WHERE name = ?", home.whole)
+        """Make that folder the root of an account."""
+        self.change(name, AccessChange(home=home))
 
     def set_rights(self, name: str, rights: frozenset[str]) -> None:
         """Set what an account may do outside the folders with narrower rights."""
-        self._change(name, "UPDATE accounts SET rights = ? WHERE name = ?", rights_shown(rights))
+        self.change(name, AccessChange(rights=rights))
 
-    def grant(self, name: str, path: Endpoint, rights: frozenset[str] | None) -> None:
-        """Set what an account may do at most in a folder, relative to its home; None: as much as elsewhere."""
+    def grant(self, name: str, path: Endpoint, rights: frozenset[str] | None) -> Access:
+        """Set what an account may do at most in a folder, relative to its home; None: as much as elsewhere.
+
+        Gives the account's new access.
+        """
         if not path.parts:
             raise OperatorError("name a folder; `homeftp account change --rights` sets the rights everywhere else")
         with self.state.transaction() as connection:
-            if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (name,)).fetchone() is None:
-                raise _absent(name)
+            _existing(connection, name)
             connection.execute("DELETE FROM grants WHERE account = ? AND path = ?", (name, path.whole))
             if rights is not None:
                 connection.execute("INSERT INTO grants VALUES (?, ?, ?)", (name, path.whole, rights_shown(rights)))
+            return _existing(connection, name)
 
-    def _change(self, name: str, statement: str, value: str) -> None:
-        with self.state.transaction() as connection:
-            if not connection.execute(statement, (value, name)).rowcount:
-                raise _absent(name)
+
+def _read(connection: sqlite3.Connection, name: str) -> Access | None:
+    """Within a transaction: the access of an account; None where it does not exist."""
+    row = connection.execute("SELECT home, rights, quota FROM accounts WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        return None
+    grants = connection.execute("SELECT path, rights FROM grants WHERE account = ? ORDER BY path", (name,)).fetchall()
+    home, rights, quota = row
+    narrower = tuple((parse_folder(path).parts, parse_rights(rights)) for path, rights in grants)
+    return Access(parse_folder(home), Rights(parse_rights(rights), narrower), quota)
+
+
+def _existing(connection: sqlite3.Connection, name: str) -> Access:
+    found = _read(connection, name)
+    if found is None:
+        raise OperatorError(f"there is no account named {name}: `homeftp account list` shows all")
+    return found
+
+
+def _change(connection: sqlite3.Connection, name: str, change: AccessChange) -> Access:
+    """Within a transaction: change an account."""
+    after = change.applied(name, _existing(connection, name))
+    connection.execute(
+        "UPDATE accounts SET home = ?, rights = ?, quota = ? WHERE name = ?",
+        (after.home.whole, rights_shown(after.rights.everywhere), after.quota, name),
+    )
+    return after
 
 
 def parse_folder(text: str) -> Endpoint:
@@ -69,7 +134,3 @@ def parse_folder(text: str) -> Endpoint:
         return parse(text.strip("/"))
     except BadEndpoint as refused:
         raise OperatorError(f"{text!a} cannot be a folder in the shared folder: {refused.message}") from None
-
-
-def _absent(name: str) -> OperatorError:
-    return OperatorError(f"there is no account named {name}: `homeftp account list` shows all")

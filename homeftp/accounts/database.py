@@ -33,7 +33,7 @@ _LOW_SPACE = 256 * KIB
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
 
-_SCHEMA = (
+SCHEMA = (
     "CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",
     # An account that is used from paired devices only has no password.
     "CREATE TABLE new_accounts (name TEXT PRIMARY KEY, password TEXT)",
@@ -50,12 +50,14 @@ _SCHEMA = (
     "ALTER TABLE accounts ADD COLUMN rights TEXT NOT NULL DEFAULT 'read,add,replace,delete'",
     "CREATE TABLE grants (account TEXT NOT NULL, path TEXT NOT NULL, rights TEXT NOT NULL,"
     " PRIMARY KEY (account, path))",
+    "ALTER TABLE accounts ADD COLUMN quota INTEGER",
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
 _TEXT, _TEXT_OR_NULL, _NUMBER = "'text'", "'text', 'null'", "'integer', 'real'"
+_COUNT_OR_NULL = "'integer', 'null'"
 _COLUMN_TYPES = {
-    "accounts": {"name": _TEXT, "password": _TEXT_OR_NULL, "home": _TEXT, "rights": _TEXT},
+    "accounts": {"name": _TEXT, "password": _TEXT_OR_NULL, "home": _TEXT, "rights": _TEXT, "quota": _COUNT_OR_NULL},
     "devices": {"id": _TEXT, "name": _TEXT, "account": _TEXT, "paired": _NUMBER},
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
@@ -92,19 +94,19 @@ class AccountDatabase:
         private_file(os.path.join(private_folder(self._folder), FILE))
         with self._connect() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            if self._version(connection) < len(_SCHEMA):
+            if self._version(connection) < len(SCHEMA):
                 connection.execute("BEGIN IMMEDIATE")
                 version = self._version(connection)  # another process may have been first
-                for statement in _SCHEMA[version:]:
+                for statement in SCHEMA[version:]:
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {len(_SCHEMA)}")
+                connection.execute(f"PRAGMA user_version = {len(SCHEMA)}")
                 connection.execute("COMMIT")
         self._is_open = True
         return self
 
     def _version(self, connection: sqlite3.Connection) -> int:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(_SCHEMA):
+        if version > len(SCHEMA):
             raise OperatorError(f"{self._path} was made by a newer version of homeftp: upgrade homeftp")
         return version
 
@@ -127,14 +129,8 @@ class AccountDatabase:
 
     def add_account(self, name: str, password: str | None) -> None:
         """Add an account with this stored password, or with none. Raises `OperatorError` when the name is taken."""
-        with self.connection() as connection:
-            added = connection.execute(
-                "INSERT OR IGNORE INTO accounts (name, password) VALUES (?, ?)", (name, password)
-            ).rowcount
-        if not added:
-            raise OperatorError(
-                f"the account {name} exists already: `homeftp account password {name}` changes its password"
-            )
+        with self.transaction() as connection:
+            add_account(connection, name, password)
 
     def set_password(self, name: str, password: str, *, instead_of: str | None = None) -> bool:
         """Change an account's stored password; with `instead_of`, only while that is its password.
@@ -194,6 +190,15 @@ class AccountDatabase:
                 yield connection
         except sqlite3.Error as error:
             raise OperatorError(f"cannot use the accounts in {self._path}: {error}{_if_full(self._path)}") from error
+
+
+def add_account(connection: sqlite3.Connection, name: str, password: str | None) -> None:
+    """Within a transaction: add an account. Raises `OperatorError` where the name is taken."""
+    insert = "INSERT OR IGNORE INTO accounts (name, password) VALUES (?, ?)"
+    if not connection.execute(insert, (name, password)).rowcount:
+        raise OperatorError(
+            f"the account {name} exists already: `homeftp account password {name}` changes its password"
+        )
 
 
 def _if_full(path: str) -> str:

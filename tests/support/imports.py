@@ -89,7 +89,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.commands": CONTRACTS
     | {"cli.connect", "cli.terminal", "cli.transfer", "crypto", "discovery", "wire"}
     | {"client", "client.connection", "client.known", "client.plan"},
-    "cli.owner": SHARED | {"accounts", "cli.terminal", "store.policy", "tap"},
+    "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store.policy", "tap"},
     "cli": frozenset({"", "cli.commands", "cli.owner", "cli.terminal"}),
     "__main__": frozenset({"cli"}),
     "testing": SHARED

@@ -34,6 +34,11 @@ class OptionValueTests(SynchronousTestCase):
                 found = convert(text)
                 self.assertEqual((found, type(found)), (value, type(value)), (convert.__name__, text))
 
+    def test_size_shown(self) -> None:
+        """A size is shown as it can be typed."""
+        for shown in ("1", "1023", "1K", "1500M", "50G", "2T", "1025G", "1000001K"):
+            self.assertEqual(optionvalues.size_shown(optionvalues.size(shown)), shown)
+
     def test_refused(self) -> None:
         """Other texts are refused, in words that say what to give."""
         for convert, _, refused in CASES:

@@ -6,7 +6,7 @@ It works on the state folder, so the server need not run. A running server appli
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
@@ -15,8 +15,8 @@ from homeftp.cli.terminal.text import print_json, print_result
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
+    from homeftp.accounts.access import Access, AccessChange
     from homeftp.accounts.database import AccountDatabase
-    from homeftp.endpoint import Endpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("list", "List the accounts."),
         ("remove", "Remove an account, its devices and its invitations. Its files stay."),
         ("password", "Change an account's password."),
-        ("change", "Change an account's home or rights. The server closes its connections; they connect again."),
+        ("change", "Change an account's home, rights or quota. The server closes its connections; they connect again."),
     ):
         action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name != "list":
@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--rights", metavar="RIGHTS", help="some of read,add,replace,delete; or none (default: all)"
             )
+            action.add_argument(
+                "--quota",
+                metavar="SIZE",
+                help="how much may be in its home, with versions and unfinished uploads, such as 50G; or none "
+                "(default: none)",
+            )
         if name == "add":
             action.add_argument(
                 "--no-password", action="store_true", help="only paired devices can log in; see `homeftp invite`"
@@ -53,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action on the state folder; returns the exit code."""
+    from homeftp.accounts.access import AccessChange, AccessTable
     from homeftp.accounts.database import AccountDatabase
 
     folder = state_dir(options)
@@ -62,14 +69,12 @@ def run(options: argparse.Namespace) -> int:
         return Exit.DONE
     log = CommandAudit(folder, f"account {options.action}")
     if options.action == "change":
-        home, rights = _home_and_rights(options)
-        if home is None and rights is None:
-            raise OperatorError("Give what to change: --home FOLDER, --rights RIGHTS, or both.")
-        _change(state, options.name, home, rights)
-        _note(state, log, options)
-        line = (
-            f"{describe_account(state, options.name)}. The server closes the account's connections; they connect again."
-        )
+        change = _change(options)
+        if change == AccessChange():
+            raise OperatorError("Give what to change: --home FOLDER, --rights RIGHTS or --quota SIZE.")
+        access = AccessTable(state).change(options.name, change)
+        _note(log, options.name, access)
+        line = f"{describe(options.name, access)}. The server closes the account's connections; they connect again."
         print_result(options, line, {"changed": options.name})
     elif options.action == "remove":
         if not state.remove_account(options.name):
@@ -84,75 +89,99 @@ def run(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _home_and_rights(options: argparse.Namespace) -> tuple[Endpoint | None, frozenset[str] | None]:
-    """Home and rights; None for each that was not given."""
-    from homeftp.accounts.access import parse_folder
+def _change(options: argparse.Namespace) -> AccessChange:
+    """The home, the rights and the quota that were given."""
+    from homeftp.accounts.access import AccessChange, parse_folder
     from homeftp.store.policy.rights import parse_rights
 
     home = None if options.home is None else parse_folder(options.home)
-    return home, None if options.rights is None else parse_rights(options.rights)
+    rights = None if options.rights is None else parse_rights(options.rights)
+    return AccessChange(home, rights, None if options.quota is None else _parse_quota(options.quota))
 
 
-def _change(state: AccountDatabase, name: str, home: Endpoint | None, rights: frozenset[str] | None) -> None:
-    from homeftp.accounts.access import AccessTable
+def _parse_quota(text: str) -> int:
+    from homeftp import optionvalues
+    from homeftp.accounts.access import MOST_QUOTA, NO_QUOTA
 
-    if home is not None:
-        AccessTable(state).set_home(name, home)
-    if rights is not None:
-        AccessTable(state).set_rights(name, rights)
+    if text.strip().lower() == "none":
+        return NO_QUOTA
+    try:
+        quota = optionvalues.size(text.strip())
+    except ValueError:
+        quota = 0
+    if not 0 < quota <= MOST_QUOTA:
+        raise OperatorError(f"--quota {text}: give a size such as 500M or 50G, or none.")
+    return quota
 
 
-def _note(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace) -> None:
-    """Record the account's home and rights in the audit log."""
-    from homeftp.accounts.access import Access, AccessTable
+def _note(log: CommandAudit, name: str, access: Access) -> None:
+    """Record an account's home, rights and quota in the audit log."""
     from homeftp.store.policy.rights import rights_shown
 
-    access = AccessTable(state).find(options.name) or Access()
+    fields: dict[str, Any] = {} if access.quota is None else {"quota": access.quota}
     rights = rights_shown(access.rights.everywhere)
-    log.note("account", options.name, endpoint=access.home.whole, rights=rights)
+    log.note("account", name, endpoint=access.home.whole, rights=rights, **fields)
 
 
-def describe_account(state: AccountDatabase, name: str) -> str:
-    """An account's home, rights and grants, in one line."""
-    from homeftp.accounts.access import Access, AccessTable
+def describe(name: str, access: Access) -> str:
+    """An account's home, rights, quota and grants, in one line."""
+    from homeftp.optionvalues import size_shown
     from homeftp.store.policy.rights import rights_shown
 
-    access = AccessTable(state).find(name) or Access()
     line = f"{name}: home {access.home.whole or '/'}, rights {rights_shown(access.rights.everywhere)}"
+    if access.quota is not None:
+        line += f", quota {size_shown(access.quota)}"
     for parts, rights in access.rights.grants:
         line += f"; in {'/'.join(parts)} at most {rights_shown(rights)}"
     return line
 
 
 def _list(state: AccountDatabase, options: argparse.Namespace, folder: str) -> None:
-    names = state.account_names()
+    from homeftp.accounts.access import AccessTable
+
+    accesses = {name: access for name in state.account_names() if (access := AccessTable(state).find(name)) is not None}
     if options.json:
-        print_json({"accounts": names})
-    elif names:
-        print("\n".join(describe_account(state, name) for name in names))
+        print_json({"accounts": list(accesses), "access": {name: _fields(each) for name, each in accesses.items()}})
+    elif accesses:
+        print("\n".join(describe(name, access) for name, access in accesses.items()))
     else:
         print(f"There is no account in {folder} yet. Add one: homeftp account add NAME")
 
 
+def _fields(access: Access) -> dict[str, Any]:
+    """An account's access, for scripts."""
+    from homeftp.store.policy.rights import rights_shown
+
+    return {
+        "home": access.home.whole,
+        "rights": rights_shown(access.rights.everywhere),
+        "quota": access.quota,
+        "grants": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.grants},
+    }
+
+
 def _add(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str) -> None:
     """Add an account. Everything that can be refused is refused before the password is asked for."""
+    from homeftp.accounts.access import Access, AccessTable
     from homeftp.accounts.passwords import account_name
 
     name = account_name(options.name)
-    home, rights = _home_and_rights(options)
+    change = _change(options)
+    change.applied(name, Access())  # a quota without a home is refused
     if state.has_account(name):
         raise OperatorError(
             f"There is already an account named {name}. To change its password: homeftp account password {name}"
         )
-    state.add_account(name, None if options.no_password else _read_password_hash(options))
-    _change(state, name, home, rights)
-    _note(state, log, options)
+    password = None if options.no_password else _read_password_hash(options)
+    access = AccessTable(state).add(name, password, change)
+    _note(log, name, access)
     if options.no_password:
         next_step = f"For each of its devices, run: homeftp invite --account {name}"
     else:
         next_step = f"On another machine, run: homeftp remote add NAME HOST --user {name}"
-    line = f"Added the account {name} in {folder} ({describe_account(state, name)}). {next_step}"
-    print_result(options, line, {"added": name})
+    print_result(
+        options, f"Added the account {name} in {folder} ({describe(name, access)}). {next_step}", {"added": name}
+    )
 
 
 def _set_password(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str) -> None:

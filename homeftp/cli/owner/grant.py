@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Change the grant in the state folder; returns the exit code."""
-    from homeftp.accounts.access import Access, AccessTable, parse_folder
+    from homeftp.accounts.access import AccessTable, parse_folder
     from homeftp.accounts.database import AccountDatabase
     from homeftp.store.policy.rights import parse_rights, rights_shown
 
@@ -43,9 +43,8 @@ def run(options: argparse.Namespace) -> int:
     state = state_dir(options)
     accesses = AccessTable(AccountDatabase(state))
     log = CommandAudit(state, "grant")
-    accesses.grant(options.name, path, rights)
+    access = accesses.grant(options.name, path, rights)
     granted = None if rights is None else rights_shown(rights)
-    access = accesses.find(options.name) or Access()
     whole = "/".join((*access.home.parts, *path.parts))
     log.note("account", options.name, endpoint=whole, rights=granted or "as elsewhere")
     if granted is None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.access import Access, AccessTable, parse_folder
+from homeftp.accounts.access import NO_QUOTA, Access, AccessChange, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
+from homeftp.config import MIB
 from homeftp.endpoint import parse
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, Rights, parse_rights
@@ -42,6 +43,31 @@ class AccessTests(SynchronousTestCase):
         self.accesses.set_home("ann", parse_folder(""))
         self.accesses.set_rights("ann", ALL)
         self.assertEqual(self.accesses.find("ann"), Access())
+
+    def test_one_change(self) -> None:
+        """Home, rights and quota change together or not at all, and keep what was not named."""
+        home, most = parse_folder("people/ann"), 5 * MIB
+        self.accesses.grant("ann", parse_folder("tax"), frozenset())
+        grants = ((("tax",), frozenset[str]()),)
+        changed = self.accesses.change("ann", AccessChange(home, parse_rights("read"), most))
+        self.assertEqual(changed, Access(home, Rights(frozenset({"read"}), grants), most))
+        self.assertEqual(self.accesses.find("ann"), changed)
+        self.assertEqual(self.accesses.change("ann", AccessChange(quota=NO_QUOTA)).quota, None)
+        self.accesses.change("ann", AccessChange(quota=most))
+        with self.assertRaisesRegex(OperatorError, "a quota counts what is in an account's home"):
+            self.accesses.change("ann", AccessChange(parse_folder(""), ALL))
+        self.assertEqual(self.accesses.find("ann"), changed)
+
+    def test_add(self) -> None:
+        """An account is added with its access, or not at all."""
+        added = self.accesses.add("bob", "hers", AccessChange(parse_folder("b"), parse_rights("add"), 5))
+        self.assertEqual(added, Access(parse("b"), Rights(frozenset({"add"})), 5))
+        self.assertEqual((self.accesses.find("bob"), self.state.password("bob")), (added, "hers"))
+        with self.assertRaisesRegex(OperatorError, "exists already"):
+            self.accesses.add("bob", "other", AccessChange())
+        with self.assertRaisesRegex(OperatorError, "a quota counts"):
+            self.accesses.add("eve", None, AccessChange(quota=5))
+        self.assertEqual(self.state.account_names(), ["ann", "bob"])
 
     def test_refused(self) -> None:
         """No folder, no account, and the top: each in one line."""

@@ -8,9 +8,12 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.accounts import database
+from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.database import AccountDatabase, default_state_dir
 from homeftp.errors import OperatorError
 
@@ -76,6 +79,24 @@ class StateTests(SynchronousTestCase):
         self.assertIn(f"chmod 600 {self.file}", str(error))
         os.chmod(self.file, 0o600)
         AccountDatabase(self.folder).open()
+
+    def test_older(self) -> None:
+        """A database of each older version is upgraded as a whole, and keeps its accounts."""
+        for version in range(1, len(database.SCHEMA)):
+            folder = os.path.abspath(self.mktemp())
+            os.mkdir(folder, 0o700)
+            path = os.path.join(folder, database.FILE)
+            os.close(os.open(path, os.O_CREAT, 0o600))
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                for position, statement in enumerate(database.SCHEMA[:version]):
+                    connection.execute(statement)
+                    if position == 0:
+                        connection.execute("INSERT INTO accounts VALUES ('ann', 'hers')")
+                connection.execute(f"PRAGMA user_version = {version}")
+            state = AccountDatabase(folder).open()
+            state.check()
+            self.assertEqual((state.account_names(), state.password("ann")), (["ann"], "hers"), version)
+            self.assertEqual(AccessTable(state).find("ann"), Access(), version)
 
     def test_newer(self) -> None:
         """A database of a later version is left alone."""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,12 +16,15 @@ from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.passwords import verify_password
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.config import KIB, MIB
 from homeftp.endpoint import parse
 from homeftp.store.policy.rights import Rights
 from tests.support.commandline import Input
 
 SECRET = "correct horse"
 READ_ADD = frozenset({"read", "add"})
+EVERYTHING: dict[str, Any] = {"home": "", "rights": "read,add,replace,delete", "quota": None, "grants": {}}
+"""What `account list --json` says of an account without restrictions."""
 
 
 class AccountTests(SynchronousTestCase):
@@ -82,6 +86,38 @@ class AccountTests(SynchronousTestCase):
             AccessTable(AccountDatabase(self.folder)).find("anna"), Access(parse("people/anna"), Rights(READ_ADD))
         )
 
+    def test_quota(self) -> None:
+        """A quota: said when the account is added, changed and removed later, shown in the list as it is typed."""
+        self.assertEqual(
+            self.run_with(b"", "add", "anna", "--no-password", "--home", "anna", "--quota", "50g"), Exit.DONE
+        )
+        self.assertIn("quota 50G", self.out.getvalue())
+        for typed, shown, quota in (("1500M", ", quota 1500M", 1500 * MIB), ("none", "", None)):
+            self.assertEqual(self.run_with(b"", "change", "anna", "--quota", typed), Exit.DONE)
+            self.run_with(b"", "list")
+            self.assertEqual(self.out.getvalue(), f"anna: home anna, rights read,add,replace,delete{shown}\n")
+            self.run_with(b"", "list", "--json")
+            self.assertEqual(json.loads(self.out.getvalue())["access"]["anna"]["quota"], quota)
+
+    def test_quota_refused(self) -> None:
+        """A quota without a home, and what is no size, are refused before a password is asked for; nothing changes."""
+        self.assertEqual(self.run_with(b"", "add", "anna", "--no-password", "--home", "anna"), Exit.DONE)
+        for arguments, why in (
+            (("add", "bob", "--password-stdin", "--quota", "5G"), "--home FOLDER"),
+            (("add", "bob", "--no-password", "--home", "b", "--quota", "0"), "such as 500M"),
+            (("add", "bob", "--no-password", "--home", "b", "--quota", "much"), "such as 500M"),
+            (("add", "bob", "--no-password", "--home", "b", "--quota", "99999999T"), "such as 500M"),
+            (("change", "anna", "--home", "/", "--quota", "5G"), "--home FOLDER"),
+        ):
+            self.assertEqual(self.run_with(b"", *arguments), Exit.USAGE, arguments)
+            self.assertIn(why, self.err.getvalue())
+        self.assertEqual(AccountDatabase(self.folder).account_names(), ["anna"])
+        self.assertEqual(self.run_with(b"", "change", "anna", "--quota", "5G"), Exit.DONE)
+        self.assertEqual(self.run_with(b"", "change", "anna", "--home", "/"), Exit.USAGE)
+        self.assertIn("--quota none", self.err.getvalue())
+        access = AccessTable(AccountDatabase(self.folder)).find("anna")
+        self.assertEqual(access, Access(parse("anna"), quota=5 * KIB * MIB))
+
     def test_access_refused(self) -> None:
         """What cannot be meant changes nothing, and no account is made by it."""
         for arguments in (
@@ -124,10 +160,10 @@ class AccountTests(SynchronousTestCase):
     def test_json(self) -> None:
         """With --json each says in JSON what it did."""
         for arguments, typed, said in (
-            (["list"], b"", {"accounts": []}),
+            (["list"], b"", {"accounts": [], "access": {}}),
             (["add", "anna", "--password-stdin"], SECRET.encode(), {"added": "anna"}),
             (["password", "anna", "--password-stdin"], SECRET.encode(), {"changed": "anna"}),
-            (["list"], b"", {"accounts": ["anna"]}),
+            (["list"], b"", {"accounts": ["anna"], "access": {"anna": EVERYTHING}}),
             (["remove", "anna"], b"", {"removed": "anna"}),
         ):
             self.assertEqual(self.run_with(typed, *arguments, "--json"), Exit.DONE)

@@ -52,6 +52,12 @@ class AuditedTests(SynchronousTestCase):
         for command, event, device, more in (
             ("account add ann --password-stdin --home a/b", "account", None, {"endpoint": "a/b", "rights": EVERYTHING}),
             ("account change ann --rights read,add", "account", None, {"endpoint": "a/b", "rights": "read,add"}),
+            (
+                "account change ann --quota 5K",
+                "account",
+                None,
+                {"endpoint": "a/b", "rights": "read,add", "quota": 5120},
+            ),
             ("grant ann c read", "account", None, {"endpoint": "a/b/c", "rights": "read"}),
             ("grant ann c --remove", "account", None, {"endpoint": "a/b/c", "rights": "as elsewhere"}),
             ("device rename ann-laptop ann-old", "rename", "ann-old", {"old_device": "ann-laptop"}),
@@ -64,7 +70,7 @@ class AuditedTests(SynchronousTestCase):
             self.assertEqual(line, {"event": event, "account": "ann", "device": device, **more})
             if command.startswith("grant ann c --remove"):
                 self.pair()
-        self.assertEqual(len(replay.lines(self.folder)), 7)
+        self.assertEqual(len(replay.lines(self.folder)), 8)
 
     def test_invite(self) -> None:
         """A code is told by its number, and not by its words."""

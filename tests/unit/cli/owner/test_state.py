@@ -28,7 +28,7 @@ class StateTests(CommandCase):
         self.assertEqual(self.homeftp("state", "restore", file, "--state", new, "--json"), Exit.DONE)
         self.assertEqual(json.loads(self.out.getvalue()), {"restored": file, "state": new})
         self.homeftp("account", "list", "--json", "--state", new)
-        self.assertEqual(json.loads(self.out.getvalue()), {"accounts": ["ann"]})
+        self.assertEqual(json.loads(self.out.getvalue())["accounts"], ["ann"])
         self.assertEqual([line["event"] for line in lines(new)], ["restore"])
         self.assertEqual(self.homeftp("state", "restore", file, "--state", new), Exit.USAGE)
         self.assertIn(new, self.err.getvalue())
