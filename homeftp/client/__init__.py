@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from homeftp.client.api import Client, Download
     from homeftp.client.connection.address import Address, parse_address
     from homeftp.client.connection.replies import Comparison, Hello, ServerLimits, Verdict
-    from homeftp.client.connection.response import Part, ResponseStream
+    from homeftp.client.connection.response import IListener, Part, ResponseStream
     from homeftp.client.dial import ServerIdentity, connect, fetch_server_identity
     from homeftp.client.errors import (
         AllAddressesFailed,
@@ -30,11 +30,16 @@ if TYPE_CHECKING:
         NoTrustedServer,
         ProtocolViolation,
     )
+    from homeftp.client.known.dialing import connect_remote
+    from homeftp.client.known.discover import AnnouncedServer, browse, check_discovery
     from homeftp.client.known.pairing import PairingResult, pair
+    from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
     from homeftp.client.plan.cmp import cmp
     from homeftp.client.plan.get import get
+    from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
-    from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
+    from homeftp.client.plan.stdio import get_stream, push_stream
+    from homeftp.client.transfer.model import FileResult, IReconnector, Outcome, TransferContext, TransferOptions
     from homeftp.client.transfer.observer import TransferObserver
     from homeftp.client.transfer.retry import Reconnector
 
@@ -42,14 +47,19 @@ _MODULES = {
     "api": ("Client", "Download"),
     "connection.address": ("Address", "parse_address"),
     "connection.replies": ("Comparison", "Hello", "ServerLimits", "Verdict"),
-    "connection.response": ("Part", "ResponseStream"),
+    "connection.response": ("IListener", "Part", "ResponseStream"),
     "dial": ("ServerIdentity", "connect", "fetch_server_identity"),
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
+    "known.dialing": ("connect_remote",),
+    "known.discover": ("AnnouncedServer", "browse", "check_discovery"),
     "known.pairing": ("PairingResult", "pair"),
+    "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
     "plan.cmp": ("cmp",),
     "plan.get": ("get",),
+    "plan.paths": ("RemotePath", "parse_remote_path"),
     "plan.push": ("push",),
-    "transfer.model": ("FileResult", "Outcome", "TransferContext", "TransferOptions"),
+    "plan.stdio": ("get_stream", "push_stream"),
+    "transfer.model": ("FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
     "transfer.observer": ("TransferObserver",),
     "transfer.retry": ("Reconnector",),
 }
@@ -58,6 +68,7 @@ _MODULES = {
 __all__ = [
     "Address",
     "AllAddressesFailed",
+    "AnnouncedServer",
     "Client",
     "Comparison",
     "ConnectionFailed",
@@ -65,12 +76,17 @@ __all__ = [
     "Download",
     "FileResult",
     "Hello",
+    "IListener",
+    "IReconnector",
     "NoTrustedServer",
     "Outcome",
     "PairingResult",
     "Part",
     "ProtocolViolation",
     "Reconnector",
+    "Remote",
+    "RemotePath",
+    "Remotes",
     "ResponseStream",
     "ServerIdentity",
     "ServerLimits",
@@ -78,13 +94,21 @@ __all__ = [
     "TransferObserver",
     "TransferOptions",
     "Verdict",
+    "browse",
+    "check_discovery",
+    "client_folder",
     "cmp",
     "connect",
+    "connect_remote",
     "fetch_server_identity",
     "get",
+    "get_stream",
+    "hash_cache_path",
     "pair",
     "parse_address",
+    "parse_remote_path",
     "push",
+    "push_stream",
 ]
 
 

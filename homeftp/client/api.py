@@ -25,7 +25,7 @@ from homeftp.client.connection.replies import (
     understood,
     versions,
 )
-from homeftp.client.connection.response import ResponseStream
+from homeftp.client.connection.response import IListener, ResponseStream
 from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.errors import Forbidden, WrongKind
 from homeftp.hashing import filehash
@@ -81,6 +81,17 @@ class Client:
         """The one of the addresses given to `connect` at which the server was reached."""
         self.server_info = Hello(protocol=0)
         """What the server said of itself and of the account at the login."""
+
+    def set_listener(self, listener: IListener) -> None:
+        """From now on every line of the server goes to `listener`, and `send_line` sends any line.
+
+        For a person who types requests; all earlier requests must have been answered.
+        """
+        self.protocol.set_listener(listener)
+
+    def send_line(self, line: bytes, payload: IPayload | None) -> None:
+        """After `set_listener`: send a line as it is, and its payload. Raises `ConnectionFailed`."""
+        self.protocol.send_line(line, payload)
 
     async def login(self, username: str, password: str) -> Hello:
         """Log in; `connect` has done it. Raises `LoginFailed` (32) and `Busy` (51)."""

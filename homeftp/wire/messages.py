@@ -15,7 +15,9 @@ import msgspec
 from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal, refusal
 from homeftp.model import Entry, Kind, Version
+from homeftp.status import Status
 
 MAX_SIZE = 2**63 - 1
 
@@ -100,6 +102,11 @@ class Response:
     body: dict[str, Any] = attrs.field(factory=dict)
     content_length: Size = 0
     more: bool = False
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The refusal that it carries; None for an answer."""
+        return refusal(self.status, self.message) if self.status >= Status.BAD_REQUEST else None
 
 
 @attrs.frozen

@@ -75,20 +75,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.plan": CONTRACTS | {"hashing", "client.api", "client.errors", "client.files", "client.transfer", "wire"},
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "client"}),
-    "cli.connect": SHARED
-    | {
-        "cli.terminal",
-        "client",
-        "client.connection",
-        "client.errors",
-        "client.known",
-        "client.plan",
-        "client.transfer",
-    },
-    "cli.transfer": frozenset({"errors", "cli.terminal", "client", "client.transfer"}),
+    "cli.connect": SHARED | {"cli.terminal", "client"},
+    "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
     "cli.commands": CONTRACTS
-    | {"cli.connect", "cli.terminal", "cli.transfer", "crypto", "discovery", "wire"}
-    | {"client", "client.connection", "client.known", "client.plan"},
+    | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "wire"},
     "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store.policy", "tap"},
     "cli": frozenset({"", "cli.commands", "cli.owner", "cli.terminal"}),
     "__main__": frozenset({"cli"}),

@@ -14,8 +14,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, printable
 
 if TYPE_CHECKING:
-    from homeftp.client.known.discover import AnnouncedServer
-    from homeftp.client.known.remotes import Remote
+    from homeftp.client import AnnouncedServer, Remote
 
 _SECONDS = 3.0
 """Most servers answer within one."""
@@ -38,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """List the servers; returns the exit code."""
     from homeftp.cli.connect.reactor import run_reactor
-    from homeftp.client.known.discover import browse
-    from homeftp.client.known.remotes import Remotes, client_folder
+    from homeftp.client import Remotes, browse, client_folder
 
     known = names_by_fingerprint(Remotes(client_folder(os.environ)).all())
 

@@ -50,8 +50,7 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
 
     async def work(reactor: Any, client: Client, context: TransferContext) -> int:
-        from homeftp.client import get
-        from homeftp.client.plan.stdio import get_stream
+        from homeftp.client import get, get_stream
 
         async def download(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             if target == STANDARD:

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def list_path(client: Client, path: str, options: argparse.Namespace) -> None:
     """Print the entries of a folder, or the one entry of a file."""
-    from homeftp.client.plan.paths import parse_remote_path
+    from homeftp.client import parse_remote_path
     from homeftp.errors import NotFound
 
     client.require_rights("listing", "read")

@@ -17,9 +17,7 @@ from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Address, PairingResult
-    from homeftp.client.known.discover import AnnouncedServer
-    from homeftp.client.known.remotes import Remotes
+    from homeftp.client import Address, AnnouncedServer, PairingResult, Remotes
 
 _MAX_LISTED = 4
 """The most servers that an error message lists."""
@@ -53,23 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Pair; returns the exit code."""
     from homeftp.cli.connect.reactor import run_reactor
-    from homeftp.client import pair, parse_address
-    from homeftp.client.known.discover import check_available
-    from homeftp.client.known.remotes import Remotes, check_name, client_folder
+    from homeftp.client import Remotes, check_discovery, client_folder, pair, parse_address
     from homeftp.crypto.pake import parse_code
 
     remotes = Remotes(client_folder(os.environ))
     host, words = split_address_and_code([*filter(None, [options.address]), *options.code])
     address = None if host is None else parse_address(host)
     if options.name is not None:
-        check_name(options.name)
+        remotes.check_name(options.name)
         if options.name in remotes.names():
             raise OperatorError(
                 f"There is already a remote named {options.name}. If it is the same server, leave out --name: it keeps "
                 f"its name. Otherwise run `homeftp remote remove {options.name}` first."
             )
     if address is None:
-        check_available()
+        check_discovery()
     code = parse_code(words or _ask_code())
     remotes.check_writable()
 
@@ -104,7 +100,7 @@ def split_address_and_code(words: Sequence[str]) -> tuple[str | None, str]:
 
 async def _find_announced(reactor: Any) -> tuple[Sequence[Address], str]:
     """The addresses of the only server that announces itself, and the beginning of its fingerprint."""
-    from homeftp.client.known.discover import browse
+    from homeftp.client import browse
 
     if sys.stderr.isatty():
         print("Looking for a server on this network...", file=sys.stderr, flush=True)
@@ -149,7 +145,7 @@ def store_pairing(remotes: Remotes, paired: PairingResult, reached: Sequence[Add
     """
     import attrs
 
-    from homeftp.client.known.remotes import Remote
+    from homeftp.client import Remote
 
     known = remotes.all() if wanted is None else []
     same = [remote for remote in known if (remote.ca, remote.user) == (paired.ca, paired.account)]

@@ -44,8 +44,7 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("Standard input must be the only source.")
 
     async def work(reactor: Any, client: Client, context: TransferContext) -> int:
-        from homeftp.client import push
-        from homeftp.client.plan.stdio import push_stream
+        from homeftp.client import push, push_stream
 
         async def upload(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             if options.sources == [STANDARD]:

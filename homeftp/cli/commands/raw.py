@@ -160,10 +160,10 @@ class RawSession:
     def __init__(self, client: Client, output: RawOutput, end: Callable[[int | Exception], None]) -> None:
         from zope.interface import directlyProvides
 
-        from homeftp.client.connection.response import IListener
+        from homeftp.client import IListener
 
         directlyProvides(self, IListener)
-        self._protocol = client.protocol
+        self._client = client
         self._output = output
         self._end = end
         self._open = 0
@@ -171,7 +171,7 @@ class RawSession:
         self._input_ended = False
         self._status = Exit.DONE
         self._ended = False
-        client.protocol.set_listener(self)  # type: ignore[arg-type]
+        client.set_listener(self)  # type: ignore[arg-type]
 
     def read(self, source: Any, call: Callable[..., None]) -> None:
         """In a thread: read requests and payloads from `source`, and hand them to the reactor through `call`."""
@@ -204,7 +204,7 @@ class RawSession:
         if self._ended:
             return
         self._open += 1
-        self._protocol.send_line(line, payload)  # type: ignore[arg-type]
+        self._client.send_line(line, payload)  # type: ignore[arg-type]
 
     def _fail(self, failure: Exception) -> None:
         """End with an exception of this side."""
@@ -226,10 +226,8 @@ class RawSession:
 
     def response_received(self, line: bytes, response: Response) -> None:
         """Called for the line of a response."""
-        from homeftp.client.connection.response import refusal_of
-
         self._write(self._output.line, line)
-        if refusal_of(response) is not None:
+        if response.refusal is not None:
             self._status = Exit.REFUSED
         if not response.more:
             self._open -= 1

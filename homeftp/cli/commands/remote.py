@@ -17,8 +17,7 @@ from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError, UntrustedServer
 
 if TYPE_CHECKING:
-    from homeftp.client import Address, ServerIdentity
-    from homeftp.client.known.remotes import Remote, Remotes
+    from homeftp.client import Address, Remote, Remotes, ServerIdentity
 
 _ADD_DESCRIPTION = """\
 Add a server that you log in to with a password. homeftp prints the server's fingerprint for you to compare with the one
@@ -55,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action; returns the exit code."""
-    from homeftp.client.known.remotes import Remotes, client_folder
+    from homeftp.client import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
     if options.action == "add":
@@ -128,11 +127,10 @@ def without_address(remote: Remote, address: Address) -> tuple[Address, ...]:
 def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     from homeftp.cli.connect.reactor import run_reactor
     from homeftp.cli.terminal.prompt import read_password
-    from homeftp.client import connect, fetch_server_identity, parse_address
-    from homeftp.client.known.remotes import Remote, check_name
+    from homeftp.client import Remote, connect, fetch_server_identity, parse_address
     from homeftp.crypto.ca import normalise_fingerprint
 
-    check_name(options.name)
+    remotes.check_name(options.name)
     if options.name in remotes.names():
         raise OperatorError(
             f"There is already a remote named {options.name}. To add an address to it, run `homeftp remote add-address "

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def restore_version(client: Client, path: str, options: argparse.Namespace) -> None:
     """Restore the version that the options choose, and print the result."""
-    from homeftp.client.plan.paths import parse_remote_path
+    from homeftp.client import parse_remote_path
 
     endpoint = str(parse_remote_path(path).endpoint)
     if not endpoint:

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def list_versions(client: Client, path: str, as_json: bool) -> None:
     """Print all versions at or below a path, newest first."""
-    from homeftp.client.plan.paths import parse_remote_path
+    from homeftp.client import parse_remote_path
 
     client.require_rights("listing versions", "read")
     endpoint = str(parse_remote_path(path).endpoint)

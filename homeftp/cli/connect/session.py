@@ -6,12 +6,10 @@ import gc
 import os
 from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
-from homeftp.cli.connect.dialing import connect_remote
 from homeftp.cli.connect.reactor import run_reactor
 
 if TYPE_CHECKING:
-    from homeftp.client import Client
-    from homeftp.client.transfer.model import TransferContext
+    from homeftp.client import Client, TransferContext
 
 _GARBAGE_AFTER = 20_000
 """Allocations between two garbage collections: a transfer allocates a lot, and creates no reference cycles."""
@@ -25,7 +23,7 @@ Work = Callable[[Any, "Client", "TransferContext"], Awaitable[int]]
 
 def with_remote(name: str, work: Work) -> int:
     """Connect to the server called `name`, do `work`, and close the connection; returns the exit code."""
-    from homeftp.client.known.remotes import Remotes, client_folder
+    from homeftp.client import Remotes, client_folder
 
     remotes = Remotes(client_folder(os.environ))
     remotes.load(name)  # raises for a bad record before anything else starts
@@ -33,15 +31,14 @@ def with_remote(name: str, work: Work) -> int:
     async def main(reactor: Any) -> int:
         from twisted.internet.defer import Deferred
 
-        from homeftp.client.transfer.retry import Reconnector
+        from homeftp.client import Reconnector, connect_remote
 
         reconnector = Reconnector(reactor, lambda: connect_remote(reactor, remotes, name))
         connecting = Deferred.fromCoroutine(reconnector.connect())
         reactor.callLater(_IMPORT_DELAY, _import_transfers)
         client = await connecting
 
-        from homeftp.client.known.remotes import hash_cache_path
-        from homeftp.client.transfer.model import TransferContext
+        from homeftp.client import TransferContext, hash_cache_path
         from homeftp.config import CLIENT_QUEUE, CLIENT_THREADS
         from homeftp.hashing.hashcache import HashCache
         from homeftp.syscalls import System
@@ -64,6 +61,4 @@ def with_remote(name: str, work: Work) -> int:
 
 def _import_transfers() -> None:
     """Import what a transfer needs next."""
-    import homeftp.client.plan.cmp
-    import homeftp.client.plan.get
-    import homeftp.client.plan.push  # noqa: F401
+    from homeftp.client import cmp, get, push  # noqa: F401

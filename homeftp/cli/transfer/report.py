@@ -75,7 +75,7 @@ class TransferReport:
                 self._stop()
 
     def _print_result(self, item: FileResult) -> None:
-        from homeftp.client.transfer.model import Outcome
+        from homeftp.client import Outcome
 
         if self._json:
             self._print_json(item)
@@ -153,12 +153,12 @@ def _summary(observer: TransferObserver) -> list[str]:
 
 def exit_code(observer: TransferObserver) -> Exit:
     """The exit code of a transfer: the worst outcome of any file decides."""
-    from homeftp.client.transfer.model import DONE, Outcome
+    from homeftp.client import Outcome
 
     if observer.counts[Outcome.CORRUPT]:
         return Exit.UNREACHABLE
     if observer.counts[Outcome.REFUSED]:
         return Exit.REFUSED
-    if any(number for outcome, number in observer.counts.items() if outcome not in DONE):
+    if any(number for outcome, number in observer.counts.items() if not outcome.done):
         return Exit.DIFFERS
     return Exit.DONE

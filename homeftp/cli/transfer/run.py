@@ -10,8 +10,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message
 
 if TYPE_CHECKING:
-    from homeftp.client import TransferObserver, TransferOptions
-    from homeftp.client.transfer.model import IReconnector
+    from homeftp.client import IReconnector, TransferObserver, TransferOptions
 
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,8 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
 from homeftp.config import PIECE, STREAM_PIECE
-from homeftp.errors import Refusal, TooLarge, refusal
+from homeftp.errors import TooLarge
 from homeftp.interfaces import IPayload
-from homeftp.status import Status
 from homeftp.wire.messages import Response
 
 
@@ -164,7 +163,7 @@ class ResponseStream:
             await self.wait_for_data()
         part = self._parts.popleft()
         self.taken(_LINE_COST)
-        refused = refusal_of(part.response)
+        refused = part.response.refusal
         if refused is not None:
             raise refused
         self._read = part.payload
@@ -244,10 +243,3 @@ class ResponseStream:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
-
-
-def refusal_of(response: Response) -> Refusal | None:
-    """The refusal that a response carries; None for an answer."""
-    if response.status >= Status.BAD_REQUEST:
-        return refusal(response.status, response.message)
-    return None

@@ -71,7 +71,7 @@ def parse_announcement(
     return AnnouncedServer(machine_name(instance, fingerprint), unique, fingerprint)
 
 
-def check_available() -> None:
+def check_discovery() -> None:
     """Check that the extra for discovery is installed; raises `OperatorError`."""
     if not available():
         raise OperatorError(
@@ -88,7 +88,7 @@ async def browse(
     Raises `OperatorError` where the extra is not installed, and
     `ConnectionFailed` where the network does not allow it.
     """
-    check_available()
+    check_discovery()
     return await _Browser(reactor, seconds, seconds if quiet is None else quiet).found
 
 

@@ -70,16 +70,6 @@ class Remote:
         return attrs.evolve(self, addresses=tuple(dict.fromkeys((*addresses, *self.addresses)))[:MAX_ADDRESSES])
 
 
-def check_name(name: str) -> str:
-    """The name, where a remote can have it; raises `OperatorError`."""
-    if not _NAME.match(name):
-        raise OperatorError(
-            f"{name!r} cannot be a remote's name: use 2 to 64 letters, digits, dots, _ and -, beginning with a letter "
-            "or digit"
-        )
-    return name
-
-
 class Remotes:
     """The remotes stored in `remotes/` of the folder `folder`. Raises `OperatorError` for what the user must fix."""
 
@@ -104,6 +94,14 @@ class Remotes:
             with contextlib.suppress(OperatorError):
                 found.append(self.load(name))
         return found
+
+    def check_name(self, name: str) -> None:
+        """Check that a remote can be called `name`."""
+        if not _NAME.match(name):
+            raise OperatorError(
+                f"{name!r} cannot be a remote's name: use 2 to 64 letters, digits, dots, _ and -, beginning with a "
+                "letter or digit"
+            )
 
     def load(self, name: str) -> Remote:
         """The remote called `name`."""
@@ -201,7 +199,8 @@ class Remotes:
             raise OperatorError(f"cannot remove {path}: {error.strerror}") from None
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._folder, f"{check_name(name)}.json")
+        self.check_name(name)
+        return os.path.join(self._folder, f"{name}.json")
 
 
 def _addresses(fields: Mapping[str, Any]) -> Sequence[Address]:

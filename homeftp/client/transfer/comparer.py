@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from homeftp.client.api import Client
 from homeftp.client.connection.replies import compared
-from homeftp.client.connection.response import IResponseHandler, refusal_of
+from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.files.source import SourceFile
@@ -231,7 +231,7 @@ class Comparer:
 
     def on_compared(self, task: FileTask, response: Response) -> None:
         """The server answered a CMP."""
-        refused = refusal_of(response)
+        refused = response.refusal
         if refused is not None:
             task.failure = refused
             self._decide(task)

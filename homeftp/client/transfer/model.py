@@ -50,9 +50,10 @@ class Outcome(enum.Enum):
     CORRUPT = "corrupt"
     """The bytes do not have the hash that the server gave for them; a download was discarded."""
 
-
-DONE = frozenset({Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED})
-"""Outcomes after which both copies are the same, or never could be."""
+    @property
+    def done(self) -> bool:
+        """Whether both copies are the same now, or never could be."""
+        return self in (Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED)
 
 
 class FileResult(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zope.interface import Interface, implementer
 
 from homeftp.client.connection.replies import Verdict, head, understood
-from homeftp.client.connection.response import IResponseHandler, refusal_of
+from homeftp.client.connection.response import IResponseHandler
 from homeftp.client.errors import ProtocolViolation
 from homeftp.client.transfer.model import FileTask, Outcome
 from homeftp.config import STREAM_PIECE
@@ -44,7 +44,7 @@ class SmallGetHandler:
 
     def responded(self, response: Response) -> None:
         """The first response has the entry, the last one the verdict."""
-        refused = refusal_of(response)
+        refused = response.refusal
         if refused is not None:
             self._failure = refused
             return

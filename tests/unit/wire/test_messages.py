@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.errors import BadRequest
+from homeftp.errors import BadRequest, NotFound
 from homeftp.model import Entry, Version
+from homeftp.status import Status
 from homeftp.wire import messages
 from homeftp.wire.codec import convert, decode_body
 
@@ -74,3 +75,10 @@ class ValueTests(SynchronousTestCase):
         """Of a metadata name that is given twice, the last counts."""
         body = messages.EntryBody("a", "file", meta_data=[("mode", 1), ("mode", 2)])
         self.assertEqual(body.entry().mode, 2)
+
+    def test_refusal(self) -> None:
+        """A response whose status is a refusal's carries that refusal; an answer carries none."""
+        refused = messages.Response(Status.NOT_FOUND, "nothing is there").refusal
+        self.assertIsInstance(refused, NotFound)
+        self.assertEqual(str(refused), "nothing is there")
+        self.assertIsNone(messages.Response(Status.OK).refusal)

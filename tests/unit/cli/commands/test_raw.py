@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-import types
-from typing import Any
+from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.commands.raw import FormattedOutput, RawOutput, RawSession, TypedPayload
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.client import ConnectionFailed
+from homeftp.client import Client, ConnectionFailed
 from homeftp.status import Status
 from homeftp.wire.messages import Response
 from tests.support.commandline import CommandCase
@@ -71,7 +70,7 @@ class RawTests(CommandCase):
         self.assertEqual(self.err.getvalue(), "homeftp: raw takes a server's name without a path: homeftp raw nas\n")
 
 
-class FakeProtocol:
+class FakeClient:
     """Takes requests and never answers by itself."""
 
     def __init__(self) -> None:
@@ -86,26 +85,25 @@ class FakeProtocol:
 
 
 class SessionTests(SynchronousTestCase):
-    """RawSession over a protocol that a test drives."""
+    """RawSession over a connection that a test drives."""
 
     def setUp(self) -> None:
-        self.protocol = FakeProtocol()
+        self.client = FakeClient()
         self.output = io.BytesIO()
         self.ends: list[Any] = []
-        client: Any = types.SimpleNamespace(protocol=self.protocol)
-        self.session = RawSession(client, RawOutput(self.output), self.ends.append)
+        self.session = RawSession(cast(Client, self.client), RawOutput(self.output), self.ends.append)
 
     def type(self, data: bytes) -> None:
         self.session.read(io.BytesIO(data), lambda function, *arguments: function(*arguments))
 
     def answer(self, status: Status = Status.OK, **fields: Any) -> None:
         response = Response(status=int(status), **fields)
-        self.protocol.listener.response_received(b"answer", response)
+        self.client.listener.response_received(b"answer", response)
 
     def test_answered(self) -> None:
         """Lines are sent unchanged, blank ones left out; the session ends when input and answers have ended."""
         self.type(b'{"request_type":  "HELLO"}\r\n\nnot json\n')
-        self.assertEqual([line for line, _ in self.protocol.sent], [b'{"request_type":  "HELLO"}', b"not json"])
+        self.assertEqual([line for line, _ in self.client.sent], [b'{"request_type":  "HELLO"}', b"not json"])
         self.answer()
         self.assertEqual(self.ends, [])
         self.answer()
@@ -118,21 +116,21 @@ class SessionTests(SynchronousTestCase):
         self.answer(Status.NOT_FOUND)
         self.answer(content_length=2)
         self.assertEqual(self.ends, [])
-        self.protocol.listener.received(b"xy")
+        self.client.listener.received(b"xy")
         self.assertEqual(self.ends, [Exit.REFUSED])
 
     def test_payload(self) -> None:
         """After a line with content_length, that many bytes of input are the payload."""
         self.type(b'{"content_length": 3}\nabc{}\n')
-        self.assertEqual([line for line, _ in self.protocol.sent], [b'{"content_length": 3}', b"{}"])
-        payload = self.protocol.sent[0][1]
+        self.assertEqual([line for line, _ in self.client.sent], [b'{"content_length": 3}', b"{}"])
+        payload = self.client.sent[0][1]
         self.assertEqual(payload.size, 3)
 
     def test_hung_up(self) -> None:
         """A server that closes the connection is an error only while a request is open."""
         self.patch(sys, "stderr", io.StringIO())
         self.type(b"a\n")
-        self.protocol.listener.failed(ConnectionFailed("gone"))
+        self.client.listener.failed(ConnectionFailed("gone"))
         self.assertEqual(self.ends, [Exit.UNREACHABLE])
 
     def test_output_full(self) -> None:

@@ -10,7 +10,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.connection.address import Address
-from homeftp.client.known.remotes import Remote, Remotes, check_name, client_folder, hash_cache_path
+from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
 from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import OperatorError
 
@@ -120,8 +120,8 @@ class RemotesTests(SynchronousTestCase):
         """A name cannot be a path, a drive, or look like an option."""
         for name in ("", "a", "../x", "a/b", "-x", ".x", "x" * 65, "a b", "a:b"):
             with self.assertRaises(OperatorError, msg=name):
-                check_name(name)
-        self.assertEqual(check_name("my-nas.2"), "my-nas.2")
+                self.remotes.check_name(name)
+        self.remotes.check_name("my-nas.2")
 
     def test_folders(self) -> None:
         """$HOMEFTP_HOME holds everything, if it is set."""

@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from homeftp.client.files.model import FileStat
 from homeftp.client.transfer.get import GetTransfer
-from homeftp.client.transfer.model import FileTask, IReconnector, endpoints_below
+from homeftp.client.transfer.model import FileTask, IReconnector, Outcome, endpoints_below
 from homeftp.client.transfer.retry import Reconnector
 from homeftp.client.transfer.smallget import ISmallGetReceiver
 from homeftp.model import Entry
@@ -32,6 +32,11 @@ class ValuesTests(SynchronousTestCase):
         local, remote = FileStat("a", path, os.stat(path)), Entry("a", "file", 9)
         for given, expected in (((local, remote), 7), ((local, None), 7), ((None, remote), 9), ((None, None), 0)):
             self.assertEqual(FileTask("a", *given).size, expected)
+
+    def test_done(self) -> None:
+        """After these outcomes there is nothing left to do; a refusal and a difference leave something."""
+        self.assertTrue(Outcome.SKIPPED.done and Outcome.SAME.done and Outcome.NEW.done)
+        self.assertFalse(Outcome.REFUSED.done or Outcome.DIFFERS.done or Outcome.EXISTS.done)
 
 
 class InterfaceTests(TransferCase):

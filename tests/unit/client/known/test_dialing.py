@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.connect.dialing import connect_remote, find_server
 from homeftp.client import Client, ConnectionFailed, parse_address
+from homeftp.client.known.dialing import connect_remote, find_server
 from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.errors import OperatorError
 

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, cast
 
-if TYPE_CHECKING:
-    from homeftp.client import Address, Client
-    from homeftp.client.known.remotes import Remote, Remotes
-    from homeftp.crypto.tls import DeviceIdentity
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from homeftp.client.api import Client
+from homeftp.client.connection.address import Address
+from homeftp.client.connection.race import AllFailed, first_of
+from homeftp.client.dial import connect, fetch_server_identity
+from homeftp.client.errors import ConnectionFailed, NoTrustedServer, describe
+from homeftp.client.known.discover import announced_addresses
+from homeftp.client.known.remotes import Remote, Remotes
+from homeftp.crypto.devicecert import is_renewal_due
+from homeftp.crypto.tls import DeviceIdentity, device_identity
+from homeftp.errors import LoginFailed, OperatorError, Refusal, UntrustedServer
+from homeftp.host import now
 
 _DISCOVERY_DELAY = 2.0
 """Seconds for which only the remembered addresses are tried; then discovery starts too."""
 
+_Update = Callable[[Callable[[Remote], Remote]], Awaitable[object]]
+"""Changes the record of a server; may raise OperatorError and OSError."""
+
 
 async def connect_remote(reactor: Any, remotes: Remotes, name: str) -> Client:
-    """A connection to the server, whose record is read anew: another command may have changed it meanwhile."""
-    from homeftp.client import connect
-    from homeftp.crypto.tls import device_identity
-    from homeftp.errors import LoginFailed
+    """Connect to the server that `remotes` knows as `name`, and log in.
 
+    Its record is read anew each time: another program may have changed it meanwhile. The addresses in it are tried
+    together; where none answers within two seconds, so are those that the server announces on the network. The record
+    gets the address that worked, and a new certificate of the device long before the old one expires.
+
+    Raises `OperatorError` where no server has this name, and what `connect` raises.
+    """
     remote = remotes.load(name)
     own = device_identity(remote.certificate, remote.key) if remote.key else None
     if own is not None and _has_expired(own):
@@ -32,18 +49,18 @@ async def connect_remote(reactor: Any, remotes: Remotes, name: str) -> Client:
         connect, reactor, ca=remote.ca, username=remote.user, password=remote.password, device_identity=own
     )
     client = await find_server(reactor, remote, dial)
-    await remember_address(client, remotes, remote)
+
+    def update(change: Callable[[Remote], Remote]) -> Awaitable[object]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), remotes.update, remote, change)
+
+    await remember_address(client, remote, update)
     if own is not None:
-        await renew_certificate(client, remotes, remote, own)
+        await renew_certificate(client, remote, own, update)
     return client
 
 
 async def find_server(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Client]]) -> Client:
     """A connection at one of the remembered addresses or, after a delay, at one that the server announces."""
-    from homeftp.client import ConnectionFailed
-    from homeftp.client.connection.race import AllFailed, first_of
-    from homeftp.client.known.discover import announced_addresses
-    from homeftp.errors import UntrustedServer
 
     async def announced() -> Client:
         hints = await announced_addresses(reactor, remote.fingerprint)
@@ -67,56 +84,36 @@ async def find_server(reactor: Any, remote: Remote, dial: Callable[..., Awaitabl
 
 
 def _close(client: Client) -> None:
-    from twisted.internet.defer import Deferred
 
     Deferred.fromCoroutine(client.close())
 
 
-async def remember_address(client: Client, remotes: Remotes, remote: Remote) -> None:
-    """Store the address that worked, for the next time. A failure to write it does not fail the command."""
-    from typing import cast
-
-    from twisted.internet.threads import deferToThread
-
-    from homeftp.errors import OperatorError
-
-    where = cast("Address", client.address)
+async def remember_address(client: Client, remote: Remote, update: _Update) -> None:
+    """Store the address that worked, for the next time. A failure to write it does not fail the connection."""
+    where = cast(Address, client.address)
     if where != remote.addresses[0]:
         with contextlib.suppress(OperatorError, OSError):
-            await deferToThread(remotes.update, remote, lambda found: found.reached_at(where))
+            await update(lambda found: found.reached_at(where))
 
 
 def _has_expired(own: DeviceIdentity) -> bool:
-    from homeftp.host import now
 
     return now() > own.certificate.not_valid_after_utc
 
 
-async def renew_certificate(client: Client, remotes: Remotes, remote: Remote, own: DeviceIdentity) -> None:
-    """Renew the device's certificate long before it expires. A failure is ignored: the next command tries again."""
-    from homeftp.crypto.devicecert import is_renewal_due
-    from homeftp.host import now
-
+async def renew_certificate(client: Client, remote: Remote, own: DeviceIdentity, update: _Update) -> None:
+    """Renew the device's certificate long before it expires. A failure is ignored: the next connection tries again."""
     if not is_renewal_due(own.certificate, now()):
         return
-    import attrs
-    from twisted.internet.threads import deferToThread
-
-    from homeftp.client.known.pairing import renew
-    from homeftp.errors import OperatorError, Refusal, UntrustedServer
+    from homeftp.client.known.pairing import renew  # needs seldom what takes a while to import
 
     with contextlib.suppress(Refusal, UntrustedServer, OperatorError):
         certificate, key = await renew(client, remote.ca)
-        change = functools.partial(attrs.evolve, certificate=certificate, key=key)
-        await deferToThread(remotes.update, remote, change)
+        await update(functools.partial(attrs.evolve, certificate=certificate, key=key))
 
 
 async def explain_distrust(reactor: Any, remote: Remote, reason: Exception) -> Exception:
     """The error for a server that is not trusted, with the fingerprint it presents and the pinned one."""
-    from homeftp.client import Address, ConnectionFailed, NoTrustedServer, fetch_server_identity
-    from homeftp.client.errors import describe
-    from homeftp.errors import UntrustedServer
-
     failures = reason.failures if isinstance(reason, NoTrustedServer) else [(remote.addresses[0], reason)]
     where, *others = failures  # untrusted servers come first
     try:
