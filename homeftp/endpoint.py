@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from typing import Sequence
 
 import attrs
 
@@ -107,6 +108,41 @@ def folded(name: str) -> str:
         return name.lower()
     once = unicodedata.normalize("NFD", _IGNORED.sub("", name)).casefold()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", once).casefold())
+
+
+@attrs.frozen(slots=False)
+class FolderSet:
+    """Folders, each with everything beneath it, in every spelling that some disk takes for the same folder."""
+
+    folders: frozenset[tuple[str, ...]] = frozenset()
+    """The parts of their endpoints."""
+
+    @functools.cached_property
+    def _folded(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(tuple(map(folded, parts)) for parts in self.folders)
+
+    def __bool__(self) -> bool:
+        return bool(self.folders)
+
+    def __or__(self, other: FolderSet) -> FolderSet:
+        return FolderSet(self.folders | other.folders)
+
+    def covers(self, parts: Sequence[str]) -> bool:
+        """Whether an endpoint of these parts is one of the folders or beneath one."""
+        alike = tuple(map(folded, parts)) if self.folders else ()
+        return any(alike[: len(folder)] == folder for folder in self._folded)
+
+    def names_in(self, parts: Sequence[str]) -> frozenset[str]:
+        """The names of those folders that are directly in a directory; compare the `folded` form of a name."""
+        alike = tuple(map(folded, parts)) if self.folders else ()
+        return frozenset(folder[-1] for folder in self._folded if folder and folder[:-1] == alike)
+
+    def beneath(self, top: Endpoint) -> FolderSet:
+        """The same folders, of endpoints beneath `top`."""
+        return FolderSet(frozenset((*top.parts, *parts) for parts in self.folders))
+
+
+NO_FOLDERS = FolderSet()
 
 
 def _is_reserved(name: str) -> bool:

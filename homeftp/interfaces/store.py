@@ -15,7 +15,7 @@ import attrs
 from zope.interface import Attribute, Interface
 
 from homeftp.config import Retention
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Internal
 from homeftp.model import Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
 
@@ -102,22 +102,25 @@ class IStore(Interface):
         Such a file also has its hash, and need not be closed.
         """
 
-    def list(endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, sorted by the bytes of their names, page by page; each step blocks.
 
         Names are relative to `endpoint`. With `recursive` each directory is
         followed by what it holds. A page has at most `config.LISTING_PAGE`
         entries. What exists from the first step to the last is listed exactly
         once. The first step raises `NotFound` (40) and `WrongKind` (43).
+
+        What is in `hidden` is left out before pages are made, and is neither
+        opened nor read: it changes nothing about the pages and the time they take.
         """
 
-    def versions(endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+    def versions(endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all files beneath a directory, page by page; each step blocks.
 
         Those of one file follow each other, the newest first. Names are
         relative to `endpoint`. Empty where there are none, whether something exists
         there or not, and without `capabilities.versions`. Raises `Forbidden` (33)
-        where the store has some and cannot list them.
+        where the store has some and cannot list them. `hidden` counts as for `list`.
         """
 
     def resume_point(

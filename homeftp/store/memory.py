@@ -16,7 +16,7 @@ from typing import Callable, Generator, Iterator, Sequence
 import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload, StoreOptions
@@ -94,13 +94,14 @@ class MemoryStore:
         node = self._file(endpoint)
         return BytesFile(node.entry(), node.content, inline)
 
-    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries as they were at the first step, page by page."""
         with self._tree.lock:
             if self._existing(endpoint).kind == "file":
                 raise wording.not_a_directory(endpoint)
             depth = len(endpoint.parts)
-            found = [(names[depth:], self._tree.nodes[names]) for names in self._tree.beneath(endpoint.parts)]
+            beneath = [names for names in self._tree.beneath(endpoint.parts) if not hidden.covers(names)]
+            found = [(names[depth:], self._tree.nodes[names]) for names in beneath]
         yield from listing_pages(
             self._item("/".join(below), node) for below, node in found if recursive or not below[1:]
         )
@@ -109,7 +110,7 @@ class MemoryStore:
         problem = self._limits.filetypes.problem(name) if node.kind == "file" else None
         return node.entry(name) if problem is None else (name, problem)
 
-    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all beneath a directory, page by page."""
         with self._tree.lock:
             depth = len(endpoint.parts)
@@ -117,7 +118,7 @@ class MemoryStore:
                 node.version("/".join(names[depth:]), at_us)
                 for names in sort(each for each in self._tree.versions if each[:depth] == endpoint.parts)
                 for at_us, node in sorted(self._tree.versions[names].items(), reverse=True)
-                if self._limits.filetypes.problem(names[-1]) is None
+                if self._limits.filetypes.problem(names[-1]) is None and not hidden.covers(names)
             ]
         yield from paged(found, lambda version: entry_cost(version.name))
 

@@ -7,7 +7,7 @@ from typing import Generator, Iterator, Sequence
 
 from zope.interface import implementer
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Forbidden
 from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
 from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
@@ -40,7 +40,7 @@ class ReadOnlyStore(abc.ABC):
         """Open a file for reading."""
 
     @abc.abstractmethod
-    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
@@ -51,7 +51,7 @@ class ReadOnlyStore(abc.ABC):
         """`open` for several, one after the other; none is read already."""
         return [catch(self.open, endpoint) for endpoint in endpoints]
 
-    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """There are none."""
         return iter(())
 

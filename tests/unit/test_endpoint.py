@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import NO_FOLDERS, FolderSet, parse
 from homeftp.errors import BadEndpoint
 from tests.support.hostilenames import hostile
 from tests.support.nameoracle import broken
@@ -45,3 +45,36 @@ class IgnoredLetterTests(SynchronousTestCase):
         for number in (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF):
             with self.assertRaises(BadEndpoint):
                 parse(f"a/.home{chr(number)}ftp/lock")
+
+
+class FolderSetTests(SynchronousTestCase):
+    """Folders with everything beneath them."""
+
+    def test_covers(self) -> None:
+        """A folder, all beneath it, in every spelling; not what only begins like it, nor what is above."""
+        folders = FolderSet(frozenset({("a", "B"), ("ß",)}))
+        for parts, covered in (
+            ((), False),
+            (("a",), False),
+            (("A", "b"), True),
+            (("a", "b", "c"), True),
+            (("a", "bc"), False),
+            (("SS", "x"), True),
+            (("x", "a", "b"), False),
+        ):
+            self.assertEqual(folders.covers(parts), covered, parts)
+        self.assertFalse(NO_FOLDERS.covers(()))
+        self.assertTrue(FolderSet(frozenset({()})).covers(("x",)))
+
+    def test_names(self) -> None:
+        """The names of those directly in a directory, folded."""
+        folders = FolderSet(frozenset({("a", "B"), ("a", "c", "d"), ("E",)}))
+        for parts, names in (((), {"e"}), (("A",), {"b"}), (("a", "c"), {"d"}), (("a", "b"), set())):
+            self.assertEqual(folders.names_in(parts), names, parts)
+        self.assertEqual(FolderSet(frozenset({()})).names_in(()), set())
+
+    def test_together(self) -> None:
+        """Two sets are one, and all can be seen from above."""
+        both = FolderSet(frozenset({("a",)})) | FolderSet(frozenset({("b",)}))
+        self.assertEqual(both.beneath(parse("home/ann")).folders, {("home", "ann", "a"), ("home", "ann", "b")})
+        self.assertEqual((bool(both), bool(NO_FOLDERS)), (True, False))

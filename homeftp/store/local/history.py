@@ -6,7 +6,7 @@ from typing import Iterator
 
 import attrs
 
-from homeftp.endpoint import Endpoint, name_problem
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, name_problem
 from homeftp.model import Version
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import refusal
@@ -22,16 +22,16 @@ class VersionHistory:
     catalog: VersionCatalog
     filetypes: Filetypes
 
-    def pages(self, endpoint: Endpoint) -> Iterator[list[Version]]:
-        """The versions, page by page; those of one file newest first."""
+    def pages(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[list[Version]]:
+        """The versions, page by page; those of one file newest first. What is in `hidden` is not even looked for."""
         try:
-            yield from paged(self._versions(endpoint), lambda version: entry_cost(version.name))
+            yield from paged(self._versions(endpoint, hidden), lambda version: entry_cost(version.name))
         except OSError as error:
             raise refusal(error, endpoint) from error
 
-    def _versions(self, endpoint: Endpoint) -> Iterator[Version]:
+    def _versions(self, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Version]:
         """The versions whose names are legal and whose file types are allowed."""
-        for stored in self.catalog.find(endpoint, below=True):
+        for stored in self.catalog.find(endpoint, below=True, hidden=hidden):
             if any(map(name_problem, stored.endpoint.parts)) or self.filetypes.problem(stored.endpoint.name):
                 continue
             entry = entry_of(stored.found, stored.hash)

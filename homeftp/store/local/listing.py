@@ -15,7 +15,7 @@ from typing import Iterator
 import attrs
 
 from homeftp.config import LISTING_PAGE
-from homeftp.endpoint import MAX_PATH_BYTES, Endpoint, name_problem
+from homeftp.endpoint import MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry, ListingPage
@@ -39,6 +39,8 @@ class _Level:
     endpoint: Endpoint
     prefix: str
     """The prefix of names in it, relative to the requested directory."""
+    hidden: frozenset[str]
+    """The folded forms of names in it that are left out."""
     names: list[bytes] = attrs.field(factory=list)
     ready: list[tuple[bytes, os.stat_result | OSError, str | None]] = attrs.field(factory=list)
     """The names before `names`, with their stats, and their hashes if known."""
@@ -77,21 +79,21 @@ class DirectoryLister:
         self._names_read = names_read
         self._names_kept = names_kept
 
-    def pages(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-        """The entries, page by page.
+    def pages(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """The entries, page by page. What is in `hidden` is not looked at.
 
         The first step raises `NotFound` (40) and `WrongKind` (43), and so does
         a later one if the directory is removed meanwhile.
         """
-        return listing_pages(self._items(endpoint, recursive))
+        return listing_pages(self._items(endpoint, recursive, hidden))
 
     def tree(self, endpoint: Endpoint) -> Iterator[ListingPage]:
         """Everything below a directory."""
         return self.pages(endpoint, recursive=True)
 
-    def _items(self, endpoint: Endpoint, recursive: bool) -> Iterator[Entry | tuple[str, str]]:
+    def _items(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
         """Entries, and names that cannot be offered, each with the reason."""
-        levels = [_Level(endpoint, "")]
+        levels = [_Level(endpoint, "", hidden.names_in(endpoint.parts))]
         while levels:
             level = levels[-1]
             try:
@@ -111,7 +113,7 @@ class DirectoryLister:
                 yield item
             if recursive and isinstance(item, Entry) and item.kind == "directory":
                 below = level.endpoint.beneath(name.decode())
-                levels.append(_Level(below, f"{item.name}/"))
+                levels.append(_Level(below, f"{item.name}/", hidden.names_in(below.parts)))
                 self._forget_some(levels)
 
     def _forget_some(self, levels: list[_Level]) -> None:
@@ -167,7 +169,8 @@ class DirectoryLister:
 
     def _read_names(self, level: _Level, directory: int) -> None:
         with os.scandir(directory) as found:
-            names = (name for name in (os.fsencode(one.name) for one in found) if name > level.after)
+            shown = (one.name for one in found if not level.hidden or folded(one.name) not in level.hidden)
+            names = (name for name in map(os.fsencode, shown) if name > level.after)
             level.names = heapq.nsmallest(self._names_read, names)
         level.complete = len(level.names) < self._names_read
         level.names.reverse()

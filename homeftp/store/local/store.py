@@ -8,7 +8,7 @@ from typing import Generator, Iterator, Sequence
 
 from zope.interface import implementer
 
-from homeftp.endpoint import RESERVED, Endpoint
+from homeftp.endpoint import NO_FOLDERS, RESERVED, Endpoint, FolderSet
 from homeftp.errors import Forbidden, OperatorError
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, StoreOptions
@@ -115,18 +115,18 @@ class LocalStore:
         """`open` for several at once; files of at most `inline` bytes have their content and hash, and are closed."""
         return self._reader.open_many(endpoints, inline)
 
-    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""
-        return self._lister.pages(endpoint, recursive)
+        return self._lister.pages(endpoint, recursive, hidden)
 
-    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all files below a directory, page by page."""
         if self._operations is None:
             raise Forbidden(
                 f"the shared folder is read-only, and the versions in its folder {RESERVED}/versions are not listed: "
                 f"{self.read_only}"
             )
-        return self._operations.history.pages(endpoint)
+        return self._operations.history.pages(endpoint, hidden)
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None

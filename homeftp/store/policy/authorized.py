@@ -12,7 +12,7 @@ from typing import Callable, Generator, Iterator, Sequence, TypeVar
 import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.interfaces import IDraft, IOpenFile, IStore, IUpload
 from homeftp.model import (
@@ -80,8 +80,9 @@ class AuthorizedStore:
             raise not_found(endpoint)
         return self._whole(endpoint)
 
-    def _sees(self, endpoint: Endpoint, name: str) -> bool:
-        return READ in self.rights.at((*endpoint.parts, *name.split("/")) if name else endpoint.parts)
+    def _hidden(self, more: FolderSet) -> FolderSet:
+        """The folders that the account may not see, and `more`, as the store has them."""
+        return (self.rights.without(READ) | more).beneath(self.home)
 
     # -- reading -------------------------------------------------------------------
 
@@ -109,24 +110,14 @@ class AuthorizedStore:
             next(opened) if seen else not_found(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)
         ]
 
-    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, without those that the account may not see."""
-        pages = self.store.list(self._visible(endpoint), recursive)
-        if self.rights == Rights():
-            yield from pages  # nothing to filter, and there may be a million entries
-            return  # a backend may give a list, which could be iterated over again
-        for page in pages:
-            entries = tuple(entry for entry in page.entries if self._sees(endpoint, entry.name))
-            skipped = tuple(each for each in page.skipped if self._sees(endpoint, each[0]))
-            if entries or skipped:
-                yield ListingPage(entries, skipped)
+        yield from self.store.list(self._visible(endpoint), recursive, self._hidden(hidden))
 
-    def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of what the account may see."""
-        for page in self.store.versions(self._whole(endpoint)) if self._may(READ, endpoint) else ():
-            seen = [version for version in page if self._sees(endpoint, version.name)]
-            if seen:
-                yield seen
+        if self._may(READ, endpoint):
+            yield from self.store.versions(self._whole(endpoint), self._hidden(hidden))
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None

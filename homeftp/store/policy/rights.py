@@ -12,7 +12,7 @@ from typing import Iterable, Sequence
 
 import attrs
 
-from homeftp.endpoint import folded
+from homeftp.endpoint import FolderSet, folded
 from homeftp.errors import OperatorError
 
 READ, ADD, REPLACE, DELETE = ORDER = ("read", "add", "replace", "delete")
@@ -57,6 +57,10 @@ class Rights:
                 if alike[: len(folder)] == folder:
                     rights &= most
         return rights
+
+    def without(self, right: str) -> FolderSet:
+        """The folders in which a grant leaves out a right."""
+        return FolderSet(frozenset(folder for folder, most in self.grants if right not in most))
 
     def in_all_of(self, parts: tuple[str, ...]) -> frozenset[str]:
         """The rights that hold at an endpoint and at everything that may be beneath it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from zope.interface.verify import verifyObject
 
 from homeftp.config import LISTING_PAGE
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import ROOT, FolderSet, parse
 from homeftp.errors import NotFound, WrongKind
 from homeftp.interfaces.store import IOpenFile, IStore
-from homeftp.model import Entry
+from homeftp.model import Entry, ListingPage
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 
@@ -164,3 +166,22 @@ class ReadingContract(ContractCase):
         for name, kind in (("none", NotFound), ("a.txt", WrongKind)):
             pages = store.list(parse(name), False)
             self.assert_refused(kind, next, pages)
+
+    def test_hidden(self) -> None:
+        """Hidden folders are left out with all beneath them, in any case; pages are as if they did not exist."""
+        store = self.store()
+        visible = [f"d/{number:04}.txt" for number in range(LISTING_PAGE + 20)]
+        store.write_many([(request(name, size=1), b"x") for name in [*visible, "c/e/a.txt"]])
+        folders = FolderSet(frozenset({("a",), ("c", "Hidden"), ("d", "0500x")}))
+        asked = [(ROOT, True), (ROOT, False), (parse("c"), True), (parse("d"), False)]
+        before = [_shape(store.list(endpoint, recursive, folders)) for endpoint, recursive in asked]
+        names = [f"{folder}/{number:04}.txt" for folder in ("a/b", "c/hidden", "d/0500x") for number in range(300)]
+        store.write_many([(request(name, size=1), b"x") for name in names])
+        after = [_shape(store.list(endpoint, recursive, folders)) for endpoint, recursive in asked]
+        self.assertEqual(after, before)
+        self.assertTrue(set(names) <= set(self.names(store)), "the control: they exist")
+
+
+def _shape(pages: Iterable[ListingPage]) -> list[list[str]]:
+    """The names on each page."""
+    return [[entry.name for entry in page.entries] for page in pages]

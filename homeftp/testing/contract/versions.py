@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from homeftp.config import Retention
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import ROOT, FolderSet, parse
 from homeftp.errors import Changed, NotFound, WrongKind
+from homeftp.interfaces.store import IStore
 from homeftp.model import ABSENT
-from homeftp.testing.contract.case import ContractCase, sha
+from homeftp.testing.contract.case import ContractCase, request, sha
 
 
 class VersionsContract(ContractCase):
@@ -46,6 +49,26 @@ class VersionsContract(ContractCase):
             self.assertEqual(sorted(everything), ["d/a.txt", "d/a/c.txt", "d/b.txt", "e.txt", "e.txt"])
             self.assertEqual(everything.index("e.txt") + 1, len(everything) - everything[::-1].index("e.txt") - 1)
         self.assertEqual(self.kept(store, "none"), [])
+
+    def test_hidden(self) -> None:
+        """Versions in hidden folders are left out, in any case; pages are as if there were none."""
+        store = self.store()
+        if not store.capabilities.versions:
+            return
+        folders = FolderSet(frozenset({("b",), ("d", "Secret"), ("e.txt",)}))
+        visible = [f"d/{number:04}.txt" for number in range(20)]
+        self.replaced(store, visible)
+        before = [list(store.versions(parse(path), folders)) for path in ("", "d")]
+        hidden = [f"{folder}/{number:03}.txt" for folder in ("b/c", "d/secret") for number in range(300)] + ["e.txt"]
+        self.replaced(store, hidden)
+        after = [list(store.versions(parse(path), folders)) for path in ("", "d")]
+        self.assertEqual(after, before)
+        self.assertEqual({each.name for each in self.kept(store)}, {*visible, *hidden}, "the control: they exist")
+
+    def replaced(self, store: IStore, paths: Sequence[str]) -> None:
+        """Each of these files has a version."""
+        for content in (b"1", b"2"):
+            store.write_many([(request(path, size=1), content) for path in paths])
 
     def test_restore(self) -> None:
         """The newest version is put back, or the one of a time; what is there becomes one, and the restored is none."""

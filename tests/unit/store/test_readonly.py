@@ -7,7 +7,7 @@ from typing import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from homeftp.endpoint import Endpoint, parse
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Forbidden, NotFound
 from homeftp.interfaces.store import IOpenFile, IStore
 from homeftp.model import Actor, Entry, ListingPage, WriteRequest
@@ -29,7 +29,7 @@ class OneFile(ReadOnlyStore):
             raise not_found(endpoint)
         return BytesFile(ENTRY, b"a")
 
-    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         yield ListingPage((ENTRY,))
 
 

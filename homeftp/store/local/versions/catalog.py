@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from typing import Iterator
 
 import attrs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.hashcache import HashCache
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -45,16 +46,21 @@ class VersionCatalog:
     archive: VersionArchive
     cache: HashCache
 
-    def find(self, endpoint: Endpoint, *, below: bool) -> Iterator[StoredVersion]:
-        """The versions of a file, the newest first; with `below` also of all files below it, day by day."""
+    def find(self, endpoint: Endpoint, *, below: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[StoredVersion]:
+        """The versions of a file, the newest first; with `below` also of all files below it, day by day.
+
+        What is in `hidden` is not looked for.
+        """
         here = self.folders.mount_at(endpoint)
         mounts = [here]
         if below:
             mounts += [each for each in self.folders.mounts()[1:] if _is_below(each, endpoint) and each != here]
+            mounts = [each for each in mounts if not hidden.covers(each.parts)]
         for mount in mounts:
             with self.folders.open_if_exists(mount) as version_dir:
                 if version_dir is not None:
-                    for version in version_dir.find(_names(endpoint, mount), below=below):
+                    skip = partial(_covers, hidden, mount) if hidden else None
+                    for version in version_dir.find(_names(endpoint, mount), below=below, skip=skip):
                         yield self._stored(mount, version)
 
     @contextlib.contextmanager
@@ -72,13 +78,22 @@ class VersionCatalog:
     def _stored(self, mount: Endpoint, version: VersionFile) -> StoredVersion:
         name = os.fsdecode(version.file)
         known = self.cache.lookup(self.folders.cache_path(mount, version.folder), {name: version.found})
-        endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
+        endpoint = Endpoint(_parts(mount, version.names))
         return StoredVersion(version.at_us, endpoint, version.found, known.get(name), mount, version.file)
 
 
 def _names(endpoint: Endpoint, mount: Endpoint) -> Names:
     """An endpoint's parts, relative to the top of its file system."""
     return tuple(map(raw, endpoint.parts[len(mount.parts) :]))
+
+
+def _parts(mount: Endpoint, names: Names) -> tuple[str, ...]:
+    """The parts of an endpoint, by names relative to the top of its file system."""
+    return (*mount.parts, *(name.decode("utf-8", "replace") for name in names))
+
+
+def _covers(folders: FolderSet, mount: Endpoint, names: Names) -> bool:
+    return folders.covers(_parts(mount, names))
 
 
 def _is_below(endpoint: Endpoint, above: Endpoint) -> bool:

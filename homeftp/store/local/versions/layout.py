@@ -29,11 +29,14 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 Names = tuple[bytes, ...]
 """The parts of a path, as system calls take them."""
 
+Skip = Callable[[Names], bool]
+"""Whether to leave out the file or the folder of that path."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _PREFIX = RESERVED_PREFIX.encode()
 _DAY = re.compile(rb"(\d{4})-(\d\d)-(\d\d)\Z")
-_FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(.+))?\Z", re.DOTALL)
+_FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(?P<original>.+))?\Z", re.DOTALL)
 
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -104,13 +107,17 @@ class VersionDir:
         self._cost = cost
         self.fd = fd
 
-    def find(self, names: Names, *, below: bool) -> Iterator[VersionFile]:
-        """The versions of a file, the newest first; with `below` also those of all files below it, by folder."""
+    def find(self, names: Names, *, below: bool, skip: Skip | None = None) -> Iterator[VersionFile]:
+        """The versions of a file, the newest first; with `below` also those of all files below it, by folder.
+
+        Where `skip` is true for a path, nothing is looked up there and beneath it.
+        """
         for day in reversed(self._days()):
-            found = [each for folder in {names[:-1], names} for each in self._read((day, *folder))]
+            found = [each for folder in {names[:-1], names} for each in self._read((day, *folder), skip=skip)]
             yield from _newest_first(each for each in found if each.names == names)
             if below:
-                yield from (each for each in self._walk((day, *names), _newest_first) if each.names != names)
+                walked = self._walk((day, *names), _newest_first, skip)
+                yield from (each for each in walked if each.names != names)
 
     def total(self) -> int:
         """The bytes that all versions take up."""
@@ -160,15 +167,20 @@ class VersionDir:
             return sorted(name for name in map(os.fsencode, os.listdir(directory)) if _start(name) is not None)
 
     def _walk(
-        self, top: Names, order: Callable[[Iterator[VersionFile]], Iterable[VersionFile]] = iter
+        self,
+        top: Names,
+        order: Callable[[Iterator[VersionFile]], Iterable[VersionFile]] = iter,
+        skip: Skip | None = None,
     ) -> Iterator[VersionFile]:
         todo = [top]
         while todo:
             folders: list[Names] = []
-            yield from order(self._read(todo.pop(), folders))
+            yield from order(self._read(todo.pop(), folders, skip))
             todo += folders
 
-    def _read(self, folder: Names, folders: list[Names] | None = None) -> Iterator[VersionFile]:
+    def _read(
+        self, folder: Names, folders: list[Names] | None = None, skip: Skip | None = None
+    ) -> Iterator[VersionFile]:
         """The versions in one folder; its subfolders are added to `folders`. Those removed meanwhile are skipped."""
         start = _start(folder[0])
         opened = self._root.open_below(self.fd, folder)
@@ -176,6 +188,10 @@ class VersionDir:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 parsed = _FILE.match(name)
+                original = name if parsed is None else parsed["original"]
+                last = () if original is None else (original,)
+                if skip is not None and skip((*folder[1:], *last)):
+                    continue
                 if parsed is None:
                     if folders is not None and entry.is_dir(follow_symlinks=False):
                         folders.append((*folder, name))
@@ -183,10 +199,9 @@ class VersionDir:
                 with _skip_missing():
                     found = entry.stat(follow_symlinks=False)
                     if start is not None and stat.S_ISREG(found.st_mode):
-                        *moment, original = parsed.groups()
+                        *moment, _ = parsed.groups()
                         hour, minute, second, us = map(int, moment)
                         at_us = start + ((hour * 60 + minute) * 60 + second) * 1_000_000 + us
-                        last = () if original is None else (original,)
                         yield VersionFile(at_us, (*folder[1:], *last), folder, name, found)
 
     def _remove(self, version: VersionFile) -> bool | None:

@@ -10,9 +10,10 @@ from typing import Iterator
 import msgspec
 
 from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import NotFound, WrongKind
 from homeftp.model import ListingPage
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.policy.filetypes import Filetypes
@@ -213,6 +214,29 @@ class SizeTests(StoreCase):
         pages = store.list(ROOT, True)
         next(pages)
         self.assertEqual(len(os.listdir("/dev/fd")), before)
+
+
+class HiddenTests(StoreCase):
+    """What is hidden costs nothing."""
+
+    def test_not_opened(self) -> None:
+        """A hidden folder is not opened, and a hidden file among others is not looked at."""
+        for name in ("a/b/c", "a/b/d/e", "a/f", "g"):
+            self.lay(name)
+        opened: list[str] = []
+
+        class Watched(SafeRoot):
+            def open_directory(self, endpoint: Endpoint) -> DirHandle:
+                opened.append(str(endpoint))
+                return super().open_directory(endpoint)
+
+        root = Watched(self.root, System())
+        self.addCleanup(root.close)
+        lister = DirectoryLister(root, self.cache, Filetypes(()))
+        self.assertEqual(names_of(lister.pages(ROOT, True, FolderSet(frozenset({("A", "B"), ("g",)})))), ["a", "a/f"])
+        self.assertEqual(opened, ["", "a"])
+        self.assertEqual(len(names_of(lister.pages(ROOT, True))), 7)
+        self.assertEqual(opened[2:], ["", "a", "a/b", "a/b/d"], "the control")
 
 
 class ChangeTests(StoreCase):

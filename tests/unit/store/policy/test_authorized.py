@@ -9,16 +9,19 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.config import LISTING_PAGE
+from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, Refusal
 from homeftp.interfaces.store import IStore, StoreOptions, UnrecordedChanges
 from homeftp.model import ABSENT, Actor, Change, Entry, ListingPage, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
-from homeftp.store.policy.rights import ALL, Rights, parse_rights
+from homeftp.store.policy.rights import ADD, ALL, READ, Rights, parse_rights
 from homeftp.testing.contract import StoreContract
 from homeftp.testing.contract.case import request, sha
 from tests.support.miscountingstore import MiscountingStore
+
+NOTHING: frozenset[str] = frozenset()
 
 ANN = Actor("ann", address="192.0.2.1")
 
@@ -99,8 +102,10 @@ class ReadingTests(AuthorizedCase):
         """Where nothing is filtered a backend that gives a list is listed once, too."""
 
         class Lists(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-                return [*super().list(endpoint, recursive)]  # type: ignore[return-value]
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                return [*super().list(endpoint, recursive, hidden)]  # type: ignore[return-value]
 
         store = Lists()
         self.write(store, "home/a.txt")
@@ -136,6 +141,30 @@ class ReadingTests(AuthorizedCase):
         self.write(self.whole, "home/secret/c.txt", b"later")
         self.assertEqual([version for page in store.versions(ROOT) for version in page], [])
         self.assertRaises(NotFound, store.restore, hidden, None, None)
+
+    def test_pages(self) -> None:
+        """Pages are full of what is seen: they tell nothing of what is hidden before, between and after it."""
+        visible = [f"home/v/{number:04}.txt" for number in range(LISTING_PAGE)]
+        for hidden in ("home/d", "home/secret", "home/z"):
+            names = [f"{hidden}/{number:04}.txt" for number in range(300)]
+            for content in (b"1", b"2"):
+                self.whole.write_many([(request(name, size=1), content) for name in [*visible, *names]])
+        grants = ((("d",), frozenset({ADD})), (("Secret",), NOTHING), (("z",), NOTHING))
+        store = AuthorizedStore(self.whole, parse("home"), Rights(frozenset({READ}), grants), ANN)
+        pages = [[entry.name for entry in page.entries] for page in store.list(ROOT, True)]
+        self.assertEqual([len(page) for page in pages], [LISTING_PAGE, 2])
+        self.assertEqual(pages[0][:3], ["a.txt", "v", "v/0000.txt"])
+        versions = [len(page) for page in store.versions(ROOT)]
+        self.assertEqual(versions[0], LISTING_PAGE)
+        self.assertEqual({version.name.partition("/")[0] for page in store.versions(ROOT) for version in page}, {"v"})
+        everything = AuthorizedStore(self.whole, parse("home"), Rights(), ANN)
+        self.assertGreater(sum(len(page.entries) for page in everything.list(ROOT, True)), 1400, "the control")
+
+    def test_hidden_by_two(self) -> None:
+        """What its own user hides is hidden with what the rights hide."""
+        store = self.seen("read", secret="none")
+        (page,) = store.list(ROOT, True, FolderSet(frozenset({("d",)})))
+        self.assertEqual([entry.name for entry in page.entries], ["a.txt"])
 
     def test_miscount(self) -> None:
         """A store that gives too many results or too few has failed, and what it opened is closed."""

@@ -46,3 +46,9 @@ class RightsTests(SynchronousTestCase):
             self.assertEqual(rights_shown(rights.at(parse(path).parts)), expected, path)
         for path, expected in (("c", "none"), ("", "none"), ("x", "read,add,delete"), ("a", "none"), ("a/x", "read")):
             self.assertEqual(rights_shown(rights.in_all_of(parse(path).parts)), expected, path)
+
+    def test_without(self) -> None:
+        """The folders whose grant leaves out a right."""
+        rights = Rights(ALL, ((("a",), parse_rights("read")), (("b", "c"), parse_rights("add")), (("d",), frozenset())))
+        self.assertEqual(rights.without("read").folders, {("b", "c"), ("d",)})
+        self.assertFalse(Rights(parse_rights("add")).without("read"))

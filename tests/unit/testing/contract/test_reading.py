@@ -6,7 +6,7 @@ from typing import Iterator, Sequence
 
 import attrs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry, ListingPage
 from homeftp.store.buffers import BytesFile
@@ -34,13 +34,17 @@ class ReadingControls(ControlCase):
         """Listings that are sorted as whole paths, or not at all."""
 
         class AsPaths(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-                entries = [entry for page in super().list(endpoint, recursive) for entry in page.entries]
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                entries = [entry for page in super().list(endpoint, recursive, hidden) for entry in page.entries]
                 yield ListingPage(tuple(sorted(entries, key=lambda entry: entry.name.encode())))
 
         class Backwards(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-                for page in super().list(endpoint, recursive):
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                for page in super().list(endpoint, recursive, hidden):
                     yield ListingPage(page.entries[::-1])
 
         self.assert_caught("test_order", AsPaths)
@@ -50,14 +54,20 @@ class ReadingControls(ControlCase):
         """A page for everything, and pages that are counted from the start while entries go."""
 
         class OnePage(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-                yield ListingPage(tuple(entry for page in super().list(endpoint, recursive) for entry in page.entries))
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                yield ListingPage(
+                    tuple(entry for page in super().list(endpoint, recursive, hidden) for entry in page.entries)
+                )
 
         class ByNumber(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
                 start = 0
                 while True:
-                    entries = [entry for page in super().list(endpoint, recursive) for entry in page.entries]
+                    entries = [entry for page in super().list(endpoint, recursive, hidden) for entry in page.entries]
                     if start >= len(entries):
                         return
                     yield ListingPage(tuple(entries[start : start + 500]))
@@ -66,17 +76,43 @@ class ReadingControls(ControlCase):
         self.assert_caught("test_pages", OnePage)
         self.assert_caught("test_list_while_changing", ByNumber)
 
+    def test_hidden(self) -> None:
+        """A listing that leaves nothing out, and one that leaves it out of pages that were made before."""
+
+        class Careless(MemoryStore):
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                return super().list(endpoint, recursive)
+
+        class Late(MemoryStore):
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                for page in super().list(endpoint, recursive):
+                    shown = [
+                        each for each in page.entries if not hidden.covers((*endpoint.parts, *each.name.split("/")))
+                    ]
+                    yield ListingPage(tuple(shown))
+
+        self.assert_caught("test_hidden", Careless)
+        self.assert_caught("test_hidden", Late)
+
     def test_eager(self) -> None:
         """A listing that refuses before its first step, and one of a file that is empty."""
 
         class Eager(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-                return iter(list(super().list(endpoint, recursive)))
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                return iter(list(super().list(endpoint, recursive, hidden)))
 
         class Lenient(MemoryStore):
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
                 found = self.stat(endpoint)
-                return iter(()) if found is None or found.kind == "file" else super().list(endpoint, recursive)
+                return iter(()) if found is None or found.kind == "file" else super().list(endpoint, recursive, hidden)
 
         self.assert_caught("test_list_refused", Eager)
         self.assert_caught("test_list_refused", Lenient)

@@ -7,7 +7,7 @@ from typing import Generator, Iterator
 
 import attrs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Refusal
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Entry, ListingPage, WriteRequest
@@ -31,9 +31,11 @@ class TreesControls(ControlCase):
                 self.listed = threading.Event()
                 self.watched = True
 
-            def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
                 self.listed.set()
-                return super().list(endpoint, recursive)
+                return super().list(endpoint, recursive, hidden)
 
             def move(
                 self,

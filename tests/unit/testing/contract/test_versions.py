@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.model import Entry, Version
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.contract.versions import VersionsContract
@@ -33,17 +33,32 @@ class VersionsControls(ControlCase):
         """The oldest first; names from the root."""
 
         class OldestFirst(MemoryStore):
-            def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
-                for page in super().versions(endpoint):
+            def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+                for page in super().versions(endpoint, hidden):
                     yield page[::-1]
 
         class WholeNames(MemoryStore):
-            def versions(self, endpoint: Endpoint) -> Iterator[Sequence[Version]]:
-                for page in super().versions(Endpoint(())):
+            def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+                for page in super().versions(Endpoint(()), hidden):
                     yield [each for each in page if each.name.startswith(str(endpoint))]
 
         self.assert_caught("test_kept", OldestFirst)
         self.assert_caught("test_beneath", WholeNames)
+
+    def test_hidden(self) -> None:
+        """Versions that are left out of pages that were made before, and none that are."""
+
+        class Careless(MemoryStore):
+            def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+                return super().versions(endpoint)
+
+        class Late(MemoryStore):
+            def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+                for page in super().versions(endpoint):
+                    yield [each for each in page if not hidden.covers((*endpoint.parts, *each.name.split("/")))]
+
+        self.assert_caught("test_hidden", Careless)
+        self.assert_caught("test_hidden", Late)
 
     def test_restoring(self) -> None:
         """The restored version that stays one; the condition that is forgotten; any version for a time that is none."""

@@ -54,6 +54,20 @@ class LayoutTests(StoreCase):
         self.assertEqual(len(self.found(b"d", below=True)), 9)
         self.assertEqual(self.found(b"d"), [])
 
+    def test_skip(self) -> None:
+        """What is skipped is not found, and folders that are skipped are not opened."""
+        for name in ("d/a", "d/b", "d/e/f", "d/e/g/h"):
+            self.add(name, NOON)
+        asked: list[Names] = []
+
+        def skip(names: Names) -> bool:
+            asked.append(names)
+            return names in ((b"d", b"b"), (b"d", b"e"))
+
+        self.assertEqual([each.names for each in self.versions.find((b"d",), below=True, skip=skip)], [(b"d", b"a")])
+        self.assertFalse([names for names in asked if names[:2] == (b"d", b"e") and len(names) > 2])
+        self.assertEqual(len(self.found(b"d", below=True)), 4, "the control")
+
     def test_others(self) -> None:
         """Files with other names, and folders that are no days, are ignored and not removed."""
         self.add("a", NOON)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from zope.interface import implementer
 
-from homeftp.endpoint import Endpoint, parse
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import BadEndpoint, OperatorError
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IOpenFile, IStoreFactory, StoreOptions
@@ -55,20 +55,21 @@ class ZipStore(ReadOnlyStore):
         content = self._archive.read(self._files[endpoint.parts])
         return BytesFile(self._file_entry(endpoint.parts, "", hash_bytes(content)), content)
 
-    def list(self, endpoint: Endpoint, recursive: bool) -> Iterator[ListingPage]:
-        """A directory's entries, page by page."""
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """A directory's entries, page by page, without what is in `hidden`."""
         if endpoint.parts in self._files:
             raise wording.not_a_directory(endpoint)
         if endpoint.parts not in self._directories:
             raise wording.not_found(endpoint)
-        yield from listing_pages(self._items(endpoint.parts, recursive))
+        yield from listing_pages(self._items(endpoint.parts, recursive, hidden))
 
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
 
-    def _items(self, above: tuple[str, ...], recursive: bool) -> Iterator[Entry | tuple[str, str]]:
+    def _items(self, above: tuple[str, ...], recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
         beneath = [each for each in (*self._files, *self._directories) if each[: len(above)] == above and each != above]
+        beneath = [each for each in beneath if not hidden.covers(each)]
         for parts in sorted(beneath, key=lambda parts: [part.encode() for part in parts]):
             name = "/".join(parts[len(above) :])
             problem = self._filetypes.problem(name) if parts in self._files else None
