@@ -17,8 +17,11 @@ Graph = dict[str, set[str]]
 PACKAGE = Path(__file__).parents[2] / "homeftp"
 
 
+@functools.cache
 def module_imports(package: Path = PACKAGE) -> Graph:
     """The modules of the package that each of its modules imports, without the package's own name.
+
+    Read once for all diagrams; nothing changes the graph.
 
     `from a.b import c` is an import of `a.b.c` where that is a module, and of
     `a.b` where `c` is defined in it. Imports in functions and for type checkers
@@ -37,7 +40,7 @@ def module_imports(package: Path = PACKAGE) -> Graph:
     return graph
 
 
-@functools.lru_cache
+@functools.cache
 def _trees(package: Path) -> dict[str, ast.Module]:
     """Every module of the package, parsed."""
     found = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.support.imports import parse
+from tests.support.imports import nodes
 
 OBVIOUS = (0, 1, 2)
 """None, one, and the next; ends of slices and of ranges; pairs."""
@@ -26,9 +26,8 @@ TESTS = "testing"
 
 def bare_numbers(source: str) -> list[tuple[int, str]]:
     """The line and the text of each number that should have a name."""
-    tree = parse(source)
     fine: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Module | ast.ClassDef):
             fine |= _inside(each for each in node.body if isinstance(each, ast.Assign | ast.AnnAssign))
         elif isinstance(node, ast.FormattedValue) and node.format_spec is not None:
@@ -38,10 +37,10 @@ def bare_numbers(source: str) -> list[tuple[int, str]]:
         elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             fine.add(id(node.slice))  # an item of a tuple
     found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and id(node) not in fine:
-            text = ast.get_source_segment(source, node) or ""
-            if node.value not in OBVIOUS and not text.startswith("0o"):  # permission bits say what they are
+    for node in nodes(source):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value not in OBVIOUS:
+            text = "" if id(node) in fine else ast.get_source_segment(source, node) or ""
+            if text and not text.startswith("0o"):  # permission bits say what they are
                 found.append((node.lineno, text))
     return sorted(found)
 

@@ -19,6 +19,22 @@ PACKAGE = Path(homeftp.__file__).parent
 parse = functools.cache(ast.parse)
 """The tree of a source, parsed once for all rules. Nothing changes a tree."""
 
+
+@functools.cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """Every node of a source's tree, found once for all rules."""
+    return tuple(ast.walk(parse(source)))
+
+
+def dotted(node: ast.AST) -> str:
+    """The dotted name that an expression is; empty where it is anything else."""
+    words = []
+    while isinstance(node, ast.Attribute):
+        words.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(words)]) if isinstance(node, ast.Name) else ""
+
+
 VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
 TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "workers"})
@@ -133,7 +149,7 @@ def package(module: str) -> str:
 def imports(module: str, source: str) -> Iterator[str]:
     """The dotted name of everything that is imported anywhere in the source, in functions too."""
     package = ["homeftp", *module.split(".")]
-    for node in ast.walk(parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -165,21 +181,20 @@ def impure(module: str, source: str) -> list[str]:
 
 def global_reactor(module: str, source: str) -> list[str]:
     """The global reactor anywhere but inside a function of tap or cli."""
-    tree = parse(source)
     inside = {
         id(node)
-        for function in ast.walk(tree)
+        for function in nodes(source)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
     }
     found = []
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.Attribute):
-            names = [ast.unparse(node)]
+            names = [dotted(node)]
         else:
             continue
         installs = any(name.endswith("twisted.internet.reactor") for name in names)
@@ -190,7 +205,7 @@ def global_reactor(module: str, source: str) -> list[str]:
 
 def beneath_root(call: ast.Call) -> bool:
     """Whether a call in the store stays in a directory that the safe root has opened."""
-    function = ast.unparse(call.func).removeprefix("os.")
+    function = dotted(call.func).removeprefix("os.")
     if function in DESCRIPTOR_CALLS:
         return bool(call.args) and ast.unparse(call.args[0]).split(".")[-1] in DESCRIPTORS
     if function in IN_DIRECTORY_CALLS:
@@ -209,15 +224,14 @@ def opened_path(module: str, source: str) -> list[str]:
         if any(f"{name}.".startswith(f"{forbidden}.") for forbidden in PATH_MODULES)
         or (name.startswith("os.") and name[3:] in PATH_CALLS)
     ]
-    tree = parse(source)
     allowed = {
         id(node.func)
-        for node in ast.walk(tree)
+        for node in nodes(source)
         if isinstance(node, ast.Call) and module.split(".")[0] == "store" and beneath_root(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in allowed:
-            spelled = ast.unparse(node)
+            spelled = dotted(node)
             if spelled in ("open", "io.open") or (spelled.startswith("os.") and spelled[3:] in PATH_CALLS):
                 found.append(f"homeftp.{module}, line {node.lineno}, uses {spelled}")
     return found

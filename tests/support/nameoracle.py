@@ -15,6 +15,9 @@ from typing import Callable
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 """Microsoft: the reserved characters, and 0 to 31. The slash separates parts."""
 
+_LEFT_OUT = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+"""Apple, TN1150: joiners, marks and the byte order mark, which HFS+ leaves out."""
+
 _WINDOWS_DEVICES = re.compile(
     r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$|clock\$) *(\..*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
@@ -69,7 +72,7 @@ def windows_ending(text: str) -> bool:
 
 def control(text: str) -> bool:
     """A character that moves a cursor or ends a line: Unicode's Cc, and the separators of lines and paragraphs."""
-    return any(unicodedata.category(letter) == "Cc" or letter in "\u2028\u2029" for letter in text)
+    return any(unicodedata.category(letter) == "Cc" for letter in set(text)) or not set("\u2028\u2029").isdisjoint(text)
 
 
 def reserved(text: str) -> bool:
@@ -78,18 +81,12 @@ def reserved(text: str) -> bool:
     Unicode: toNFKC_Casefold; Apple, TN1150: HFS+ leaves out joiners, marks and the byte order mark.
     """
     for part in parts(text):
-        folded = "".join(letter for letter in part if not _is_left_out(letter))
+        folded = _LEFT_OUT.sub("", part)
         for _ in range(3):
             folded = unicodedata.normalize("NFKC", folded).casefold()
         if re.match(r"\.homeftp(-|\Z)", folded) or re.fullmatch(r"ho(meft|[0-9a-f]{4})~\d+", folded, re.ASCII):
             return True
     return False
-
-
-def _is_left_out(letter: str) -> bool:
-    number = ord(letter)
-    ranges = (range(0x200C, 0x2010), range(0x202A, 0x202F), range(0x206A, 0x2070), (0xFEFF,))
-    return any(number in each for each in ranges)
 
 
 RULES: dict[str, Callable[[str], bool]] = {

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import modules
+from tests.support.imports import modules, nodes
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -53,7 +53,7 @@ def classes() -> dict[str, set[str]]:
     """The classes of homeftp and the names of their members."""
     found: dict[str, set[str]] = {}
     for _, source in modules():
-        for node in ast.walk(ast.parse(source)):
+        for node in nodes(source):
             if isinstance(node, ast.ClassDef):
                 members = found.setdefault(node.name, set())
                 for each in node.body:

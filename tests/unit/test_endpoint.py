@@ -19,7 +19,7 @@ class PropertyTests(SynchronousTestCase):
 
     def test_any_text(self) -> None:
         """It is BadEndpoint, or stays beneath the root, is composed, fits every disk, and comes back as it was sent."""
-        search(parse, biased, any_text, misspelled, examples=600)
+        search(parse, biased, any_text, misspelled, examples=300)
 
 
 class CorpusTests(SynchronousTestCase):

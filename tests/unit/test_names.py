@@ -11,7 +11,7 @@ from typing import Iterable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import modules, parse
+from tests.support.imports import modules, nodes
 
 OLD_WORDS = frozenset(
     (
@@ -42,7 +42,7 @@ ARGPARSE_CHOICES = "choices"
 
 def class_names(source: str) -> Iterator[str]:
     """The names of all classes in a module, nested ones too."""
-    return (node.name for node in ast.walk(parse(source)) if isinstance(node, ast.ClassDef))
+    return (node.name for node in nodes(source) if isinstance(node, ast.ClassDef))
 
 
 def shared(sources: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -56,7 +56,7 @@ def shared(sources: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def identifiers(source: str) -> Iterator[str]:
     """All names that a module defines or uses."""
-    for node in ast.walk(parse(source)):
+    for node in nodes(source):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
                 yield name

@@ -9,7 +9,7 @@ from typing import Iterator, TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.imports import modules
+from tests.support.imports import modules, nodes, parse
 
 FACES = ("homeftp.client", "homeftp.interfaces", "homeftp.testing")
 """The modules that programs of other people import from."""
@@ -19,7 +19,7 @@ Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 def undocumented(module: str, source: str) -> Iterator[str]:
     """The public names of a module without a docstring, and the module itself if it has none."""
-    tree = ast.parse(source)
+    tree = parse(source)
     if ast.get_docstring(tree) is None:
         yield module or "homeftp"
     todo: list[tuple[str, ast.AST]] = [(module, tree)]
@@ -38,7 +38,7 @@ def undocumented(module: str, source: str) -> Iterator[str]:
 
 def promiseless(source: str) -> Iterator[str]:
     """The tests in a test module that do not say what they promise."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, Documented) and node.name.startswith("test_") and ast.get_docstring(node) is None:
             yield node.name
 
