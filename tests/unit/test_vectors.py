@@ -1,28 +1,20 @@
-"""The protocol page, held against codec and server: its sessions, its tables, its client, and openssl by hand."""
+"""The protocol page, held against codec and limits. tests/system/test_vectors.py runs its sessions and its programs."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
-from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import config, endpoint
 from homeftp.config import Limits
-from homeftp.crypto.ca import server_name
 from homeftp.errors import BadRequest
 from homeftp.status import Status
 from homeftp.wire import codec
 from homeftp.wire.states import ConnectionState, Phase
 from tests.support.inmemory import Connection, Server
-from tests.support.processes import PASSWORD, ServerProcess
-from tests.support.vectors import PAGES, SENDS, Player, fits, lay_share, sent, sessions
+from tests.support.vectors import PAGES, SENDS, fits, sent, sessions
 
 
 def tables() -> list[list[list[str]]]:
@@ -141,66 +133,6 @@ class CodecTests(SynchronousTestCase):
                     self.assertEqual(json.loads(encoded), json.loads(text))
 
 
-class SessionTests(SynchronousTestCase):
-    """Every example of the protocol page, run."""
-
-    maxDiff = None
-
-    def test_server(self) -> None:
-        """A real server, over real TLS, answers each session as the page has it, its messages included."""
-        server = ServerProcess()
-        self.addCleanup(server.end)
-        player = Player(server)
-        self.addCleanup(player.leave)
-        members_first = sorted(sessions(), key=lambda session: session.phase)
-        wrong = [outcome for outcome in map(player.outcome, members_first) if outcome]
-        self.assertEqual("\n".join(wrong), "")
-
-
-class ExampleTests(SynchronousTestCase):
-    """The programs of the page, run."""
-
-    def run_program(self, *command: object, input: str = "") -> str:
-        """A program's output; it ends well."""
-        done = subprocess.run([str(word) for word in command], input=input, capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
-
-    def test_programs(self) -> None:
-        """The client of ssl and socket does all it says; openssl shows who the server is, and talks to it by hand."""
-        loopback = "tcp:0:interface=127.0.0.1"
-        server = ServerProcess(listen=("--listen", loopback, "--listen-tls", loopback))
-        self.addCleanup(server.end)
-        plain, tls = server.ports
-        examples = PAGES / "examples"
-        self.assertEqual(
-            self.run_program(
-                *(sys.executable, "-I", examples / "client.py", "127.0.0.1", plain, server.ca_file, "ann"),
-                input=PASSWORD + "\n",
-            ).splitlines(),
-            ["stored hello.txt", "hello.txt: the same", "Hello, home!", "1000 times the same", "goodbye"],
-        )
-
-        fingerprint, name = self.run_program("sh", examples / "identity.sh", server.ca_file).splitlines()
-        self.assertEqual(fingerprint, server.fingerprint)
-        ca = x509.load_pem_x509_certificate(Path(server.ca_file).read_bytes())
-        self.assertEqual(name, server_name(ca))
-
-        lay_share(server)
-        (session,) = (session for session in sessions() if session.name == "by-hand")
-        typed = b"".join(sent(kind, text) for kind, text in session.steps if kind in SENDS)
-        shown = self.run_program(
-            *("sh", examples / "by-hand.sh", f"127.0.0.1:{tls}", server.ca_file, name), input=typed.decode()
-        )
-        expected = [text for kind, text in session.steps if kind in ("<-", "<<")]
-        self.assertEqual(len(shown.splitlines()), len(expected), shown)
-        for line, text in zip(shown.splitlines(), expected, strict=True):
-            fitting = (
-                fits(json.loads(line), json.loads(text)) if text.startswith("{") else line == text.removesuffix("\\n")
-            )
-            self.assertTrue(fitting, f"{line}\ninstead of\n{text}")
-
-
 class PaceTests(SynchronousTestCase):
     """What the page promises about a server that has much to do."""
 
@@ -219,19 +151,3 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(connection.responses(), [], "the control: none was read")
         connection.send("GET", {"rel_endpoint": "large"})
         self.assertEqual(connection.transport.producerState, "paused", "the control: one more has to wait")
-
-    def test_full(self) -> None:
-        """Where there are too many connections, one more is told so in a line and closed; TLS-first, just closed."""
-        loopback = "tcp:0:interface=127.0.0.1"
-        listen = ("--listen", loopback, "--listen-tls", loopback)
-        server = ServerProcess("--max-connections-per-address", "1", listen=listen)
-        self.addCleanup(server.end)
-        plain, tls = server.ports
-        with contextlib.closing(socket.create_connection(("127.0.0.1", plain), 10)):
-            for port, status in ((plain, 51), (tls, None)):
-                with contextlib.closing(socket.create_connection(("127.0.0.1", port), 10)) as more:
-                    received = b""
-                    with contextlib.suppress(ConnectionResetError):
-                        while data := more.recv(4096):
-                            received += data
-                    self.assertEqual(json.loads(received)["status"] if received else None, status)
