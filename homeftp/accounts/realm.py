@@ -34,7 +34,7 @@ class Account:
     @store.default
     def _authorize(self) -> AuthorizedStore:
         access = self.access or Access()
-        return AuthorizedStore(self._whole, access.home, access.rights)
+        return AuthorizedStore(self._whole, access.home, access.rights, Actor(self.name))
 
     @property
     def rights(self) -> frozenset[str]:

@@ -129,7 +129,9 @@ class IStore(Interface):
         """How much of a content for that endpoint arrived in an upload that was suspended; None where nothing did.
 
         The upload is found by `hash` where it declared one, and otherwise by
-        `size` in bytes and `mtime_us` in microseconds.
+        `size` in bytes and `mtime_us` in microseconds, and only among those
+        that the account of the bound actor began: no other account learns of
+        it, continues it, or ends it.
         """
 
     def free_space() -> int | None:
@@ -139,8 +141,9 @@ class IStore(Interface):
         """Begin to write a file, on from `request.offset`. Nothing is visible before `IUpload.commit`.
 
         What can be refused early is. Raises `Changed` (44), also where less
-        than `request.offset` bytes arrived earlier, `WrongKind` (43), `NoSpace`
-        (52), `TooLarge` (22). With a `size` of None there can be no `offset`.
+        than `request.offset` bytes arrived earlier from the same account,
+        `WrongKind` (43), `NoSpace` (52), `TooLarge` (22). With a `size` of None
+        there can be no `offset`.
         """
 
     def write_many(requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:

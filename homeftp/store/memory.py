@@ -125,9 +125,9 @@ class MemoryStore:
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
-        """How much of a content arrived earlier."""
+        """How much of a content arrived earlier from the bound actor's account."""
         with self._tree.lock:
-            content = self._tree.arrived(endpoint, hash, size, mtime_us)
+            content = self._tree.arrived(endpoint, hash, size, mtime_us, self._actor.account)
         return ResumePoint(len(content), hash_bytes(content)) if content else None
 
     def free_space(self) -> int | None:
@@ -140,8 +140,9 @@ class MemoryStore:
     def upload(self, request: WriteRequest) -> IUpload:
         """Begin to write a file."""
         self._begin(request)
+        account = self._actor_of(request).account
         with self._tree.lock:
-            arrived = self._tree.arrived(request.endpoint, request.hash, request.size, request.mtime_us)
+            arrived = self._tree.arrived(request.endpoint, request.hash, request.size, request.mtime_us, account)
         if len(arrived) < request.offset:
             raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
         return BytesUpload(
@@ -149,7 +150,7 @@ class MemoryStore:
             arrived[: request.offset],
             check_size=partial(self._check_size, request.endpoint),
             commit=partial(self._put, request),
-            suspend=partial(self._suspend, request),
+            suspend=partial(self._suspend, request, account),
         )
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
@@ -188,12 +189,12 @@ class MemoryStore:
         with self._changing() as changed:
             node = self._tree.new("file", request, content, hash)
             self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
-            self._tree.drop_partials(request)
+            self._tree.drop_partials(request, self._actor_of(request).account)
         return node.entry()
 
-    def _suspend(self, request: WriteRequest, content: bytes) -> None:
+    def _suspend(self, request: WriteRequest, account: str | None, content: bytes) -> None:
         with self._tree.lock:
-            self._tree.keep_partial(request, content)
+            self._tree.keep_partial(request, account, content)
 
     # -- changing the tree ---------------------------------------------------------
 

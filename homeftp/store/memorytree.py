@@ -49,6 +49,8 @@ class PartialContent:
     """What arrived in an upload that was suspended."""
 
     request: WriteRequest
+    account: str | None
+    """The account that sent it: no other learns of it."""
     content: bytes
     at_us: int
 
@@ -147,20 +149,23 @@ class MemoryTree:
 
     # -- partial uploads -----------------------------------------------------------
 
-    def arrived(self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None) -> bytes:
-        """The most that arrived of that content earlier."""
-        fitting = [each.content for each in self._partials if each.fits(endpoint, hash, size, mtime_us)]
+    def arrived(
+        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None, account: str | None
+    ) -> bytes:
+        """The most that arrived of that content earlier, from that account."""
+        own = [each for each in self._partials if each.account == account]
+        fitting = [each.content for each in own if each.fits(endpoint, hash, size, mtime_us)]
         return max(fitting, key=len, default=b"")
 
-    def keep_partial(self, request: WriteRequest, content: bytes) -> None:
-        """Keep what arrived of an upload, so that it can be continued."""
-        self.drop_partials(request)
-        self._partials.append(PartialContent(request, content, self._clock()))
+    def keep_partial(self, request: WriteRequest, account: str | None, content: bytes) -> None:
+        """Keep what arrived of an account's upload, so that it can be continued."""
+        self.drop_partials(request, account)
+        self._partials.append(PartialContent(request, account, content, self._clock()))
 
-    def drop_partials(self, request: WriteRequest) -> None:
-        """Forget what arrived of the same content."""
+    def drop_partials(self, request: WriteRequest, account: str | None) -> None:
+        """Forget what arrived of the same content from that account."""
         content = (request.endpoint, request.hash, request.size, request.mtime_us)
-        self._partials[:] = [each for each in self._partials if not each.fits(*content)]
+        self._partials[:] = [each for each in self._partials if each.account != account or not each.fits(*content)]
 
     # -- space ---------------------------------------------------------------------
 

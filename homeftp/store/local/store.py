@@ -131,10 +131,10 @@ class LocalStore:
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
-        """How much of a content for that endpoint arrived in an earlier upload; None if nothing can be resumed."""
+        """How much of a content for that endpoint arrived in an upload of the account; None if nothing."""
         if self._operations is None:
             return None
-        partial = self._operations.partials.find(endpoint, hash, size, mtime_us)
+        partial = self._operations.partials.find(endpoint, hash, size, mtime_us, self._actor.account)
         return None if partial is None else partial.points[-1]
 
     def free_space(self) -> int | None:

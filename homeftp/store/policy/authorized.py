@@ -43,7 +43,7 @@ _REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
 class AuthorizedStore:
     """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
 
-    Two that show the same part with the same rights are equal, whatever their actor:
+    Two that show the same part with the same rights to the same account are equal, whatever its device:
     their writes can be grouped, with the actor in each `WriteRequest`.
     """
 
@@ -52,6 +52,12 @@ class AuthorizedStore:
     rights: Rights
     actor: Actor = attrs.field(default=SERVER, eq=False)
     """The actor that changes are recorded for."""
+    _account: str | None = attrs.field(init=False)
+    """The actor's account: no other continues its partial uploads."""
+
+    @_account.default
+    def _account_of_actor(self) -> str | None:
+        return self.actor.account
 
     @property
     def capabilities(self) -> Capabilities:
@@ -126,7 +132,7 @@ class AuthorizedStore:
         rights = self.rights.at(endpoint.parts)
         if READ not in rights or not rights & {ADD, REPLACE}:
             return None
-        return self.store.resume_point(self._whole(endpoint), hash, size, mtime_us)
+        return self._bound.resume_point(self._whole(endpoint), hash, size, mtime_us)
 
     def free_space(self) -> int | None:
         """Bytes that can still be stored."""
@@ -264,7 +270,7 @@ class AuthorizedStore:
     def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
         if request.offset and not self._may(READ, request.endpoint):
-            return self._forbidden(request.endpoint, "resume a partial upload")  # it may be another account's
+            return self._forbidden(request.endpoint, "resume a partial upload")
         condition = self._condition(request.endpoint, request.precondition)
         if isinstance(condition, Forbidden):
             return condition

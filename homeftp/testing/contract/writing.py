@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from zope.interface.verify import verifyObject
 
 from homeftp.config import MIB, RESUMABLE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadRequest, Changed, ContentMismatch, WrongKind
 from homeftp.interfaces.store import IStore, IUpload
-from homeftp.model import ABSENT, Entry, ResumePoint
+from homeftp.model import ABSENT, Actor, Entry, ResumePoint
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 PART = RESUMABLE + 1000
@@ -225,3 +226,24 @@ class WritingContract(ContractCase):
         self.assertIsNone(store.resume_point(parse("d/c.txt"), sha(content), size, None))
         nothing = request("d/c.txt", size=size, offset=PART, hash=sha(content))
         self.assert_refused(Changed, store.upload, nothing)
+
+    def test_resume_another_account(self) -> None:
+        """Only the account that began an upload learns how far it came, and continues it, from any of its devices."""
+        store = self.store()
+        if not store.capabilities.resume:
+            return
+        began, same, other = (store.bind(Actor(*names)) for names in (("ann", "laptop"), ("ann", "phone"), ("bob",)))
+        content = bytes(range(256)) * (2 * PART // 256)
+        self.cut(began, content, PART, hash=sha(content), mtime_us=5)
+        rest = request("d/a.txt", size=len(content), offset=PART, hash=sha(content), mtime_us=5)
+        for known in ((sha(content), len(content), None), (None, len(content), 5)):
+            self.assertIsNone(other.resume_point(parse("d/a.txt"), *known))
+            self.assertIsNotNone(same.resume_point(parse("d/a.txt"), *known), "the control")
+        self.assert_refused(Changed, other.upload, rest)
+        self.assert_refused(Changed, other.upload, attrs.evolve(rest, hash=None))
+        self.upload(other, "d/a.txt", content, hash=sha(content), mtime_us=5)
+        self.remove(other, "d/a.txt")
+        upload = same.upload(rest)
+        self.assertEqual(list(upload.verify_resumed())[-1], PART)
+        upload.write(content[PART:])
+        self.assertEqual(upload.commit().hash, sha(content))

@@ -142,7 +142,7 @@ def version(name: str) -> str:
 def partial(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
     """The files of an interrupted upload: the content and the resume record."""
     put = put_of(name, content)[0]
-    note = ResumeRecord.of(put, None).encode() + encode_point(ResumePoint(size, sha(content[:size])))
+    note = ResumeRecord.of(put, None, None).encode() + encode_point(ResumePoint(size, sha(content[:size])))
     return {f"{PARTIAL}/{'0' * 32}": content[:size], f"{PARTIAL}/{'0' * 32}.note": note}
 
 

@@ -63,13 +63,13 @@ class TreeTests(SynchronousTestCase):
         self.put(tree, "a")
         tree.keep_version(parse("a"), tree.nodes[("a",)])
         request = WriteRequest(endpoint=parse("b"), size=9, hash="x")
-        tree.keep_partial(request, b"part")
+        tree.keep_partial(request, None, b"part")
         kept = []
         day = int(PARTIAL_UPLOAD_SECONDS)
         for seconds in (60, 61, day, day + 1):
             self.now = 1_000_000_000 + seconds * 1_000_000
             tree.expire()
-            kept.append((len(tree.versions[("a",)]), len(tree.arrived(parse("b"), "x", 9, None))))
+            kept.append((len(tree.versions[("a",)]), len(tree.arrived(parse("b"), "x", 9, None, None))))
         self.assertEqual(kept, [(1, 4), (0, 4), (0, 4), (0, 0)])
 
     def test_room(self) -> None:
@@ -79,7 +79,7 @@ class TreeTests(SynchronousTestCase):
             self.put(tree, f"{number}", bytes(20))
             tree.keep_version(parse(f"{number}"), tree.nodes.pop((f"{number}",)))
             self.now += 1
-        tree.keep_partial(WriteRequest(endpoint=parse("p"), size=99, hash="x"), bytes(20))
+        tree.keep_partial(WriteRequest(endpoint=parse("p"), size=99, hash="x"), None, bytes(20))
         self.assertEqual(tree.free(), 20)
         self.assertRaises(NoSpace, tree.reserve, parse("n"), 101)
         self.assertEqual(tree.free(), 20)

@@ -6,6 +6,11 @@ crash or a power cut the last line of the record says what had arrived. The
 content is read and hashed again before anything is appended, and the hash of
 the whole file decides at the end.
 
+Only the account that began an upload learns of it and continues it: a
+client that knows the hash of a beginning can compute the hash of a
+continuation without knowing a byte of it (SHA-256 can be extended), and would
+then read all of it.
+
 Two uploads never write to the same file: resuming a partial upload
 takes it over, and the upload that wrote to it before has lost it.
 """
@@ -57,10 +62,12 @@ class PartialUploads:
 
     # -- uploads -----------------------------------------------------------------
 
-    def begin(self, request: WriteRequest, handle: DirHandle, directory: Endpoint, reserved: int) -> PartialFile:
-        """Create one for a target in or below the directory `handle`, with that space reserved. Raises OSError."""
+    def begin(
+        self, request: WriteRequest, handle: DirHandle, directory: Endpoint, reserved: int, account: str | None
+    ) -> PartialFile:
+        """Create an account's for a target in or below the directory `handle`, with space reserved. Raises OSError."""
         token = os.urandom(TOKEN_BYTES).hex().encode()
-        record = ResumeRecord.of(request, None if handle.same_mount else directory)
+        record = ResumeRecord.of(request, None if handle.same_mount else directory, account)
         partial = PartialUpload(token, record, self._records, reserved=reserved)
         folder = self._folder if handle.same_mount else os.dup(handle.fd)
         try:
@@ -79,13 +86,16 @@ class PartialUploads:
         return file
 
     def find(
-        self, endpoint: Endpoint, content_hash: str | None, size: int | None, mtime_us: int | None
+        self, endpoint: Endpoint, content_hash: str | None, size: int | None, mtime_us: int | None, account: str | None
     ) -> PartialUpload | None:
-        """The one with the most bytes of that content for that endpoint, even while it is still arriving."""
+        """The account's with the most bytes of that content for that endpoint, even while it is still arriving."""
         matching = [
             each
             for each in self._registry.all()
-            if each.points and each.record.endpoint == endpoint and each.record.matches(content_hash, size, mtime_us)
+            if each.points
+            and each.record.account == account
+            and each.record.endpoint == endpoint
+            and each.record.matches(content_hash, size, mtime_us)
         ]
         return max(matching, key=lambda each: each.points[-1].size, default=None)
 

@@ -1,7 +1,7 @@
 """The resume record beside a partial upload: the file that it will become, and how much of it had arrived.
 
-The first line holds the former, each further line the latter: one JSON object
-a line. A record that a power cut damaged is used as far as it is readable, and
+The first line holds the former and whose it is, each further line the latter:
+one JSON object a line. A record that a power cut damaged is used as far as it is readable, and
 is useless without its first line. Its claims count only as far as the partial
 upload's content has the recorded hash.
 """
@@ -39,6 +39,8 @@ class _FirstLine:
     hash: _Hash | None = None
     mtime_us: int | None = None
     directory: str | None = None
+    account: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Not set in a record from before accounts were recorded: no account may continue its upload."""
 
 
 @attrs.frozen
@@ -61,11 +63,13 @@ class ResumeRecord:
     mtime_us: int | None
     directory: Endpoint | None
     """The directory that holds the partial upload; None: the metadata directory."""
+    account: str | None
+    """The account that began the upload; None: the server itself. No other may continue it."""
 
     @classmethod
-    def of(cls, request: WriteRequest, directory: Endpoint | None) -> ResumeRecord:
-        """The record for a request."""
-        return cls(request.endpoint, request.size, request.hash, request.mtime_us, directory)
+    def of(cls, request: WriteRequest, directory: Endpoint | None, account: str | None) -> ResumeRecord:
+        """The record for a request of an account."""
+        return cls(request.endpoint, request.size, request.hash, request.mtime_us, directory, account)
 
     def matches(self, content_hash: str | None, size: int | None, mtime_us: int | None) -> bool:
         """Whether it may be that content: by hash if both are known, otherwise by size and mtime."""
@@ -76,7 +80,7 @@ class ResumeRecord:
     def encode(self) -> bytes:
         """The first line."""
         directory = None if self.directory is None else self.directory.whole
-        first = _FirstLine(self.endpoint.whole, self.size, self.hash, self.mtime_us, directory)
+        first = _FirstLine(self.endpoint.whole, self.size, self.hash, self.mtime_us, directory, self.account)
         return msgspec.json.encode(first) + b"\n"
 
 
@@ -93,11 +97,12 @@ def read_record(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
     try:
         line = msgspec.json.decode(first, type=_FirstLine)
         directory = None if line.directory is None else parse(line.directory)
-        record = ResumeRecord(parse(line.rel_endpoint), line.size, line.hash, line.mtime_us, directory)
+        endpoint = parse(line.rel_endpoint)
     except (msgspec.MsgspecError, UnicodeError, BadEndpoint, RecursionError):
         return None
-    if record.size is None:
+    if line.size is None or isinstance(line.account, msgspec.UnsetType):
         return None
+    record = ResumeRecord(endpoint, line.size, line.hash, line.mtime_us, directory, line.account)
     points: list[ResumePoint] = []
     for each in (lines if rest <= 0 else os.pread(fd, _READ, len(data) + rest - _READ)).split(b"\n"):
         try:
@@ -106,7 +111,7 @@ def read_record(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
             continue
         while points and points[-1].size >= point.size:
             points.pop()  # the upload was resumed from an earlier point
-        if point.size <= record.size:
+        if point.size <= line.size:
             points.append(ResumePoint(point.size, point.hash))
     return record, points
 

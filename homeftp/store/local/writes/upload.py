@@ -14,6 +14,7 @@ from homeftp.hashing.filehash import Hasher, hash_slices
 from homeftp.interfaces import IUpload
 from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.commit.committer import Committer
+from homeftp.store.local.commit.pending import acting
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
 from homeftp.store.local.disk.handles import free_bytes
@@ -48,9 +49,10 @@ class Uploads:
 
         Raises the refusals of `TargetFinder.find`, and `NoSpace` (52).
         """
+        actor = acting(request, actor)
         target = self.targets.find(request)
         try:
-            file = self._open(request, target)
+            file = self._open(request, actor, target)
         except OSError as error:
             free = free_bytes(target.nearest.fd)
             close_quietly(target.nearest.fd)
@@ -60,17 +62,17 @@ class Uploads:
             raise
         return LocalUpload(self, request, actor, file, target)
 
-    def _open(self, request: WriteRequest, target: Target) -> PartialFile:
-        """A new partial upload, or the one to continue, with space reserved for the rest."""
+    def _open(self, request: WriteRequest, actor: Actor, target: Target) -> PartialFile:
+        """A new partial upload, or the account's own to continue, with space reserved for the rest."""
         cost = self.space.usage.cost(_GROWTH if request.size is None else request.size)
         if not request.offset:
             self.space.reserve(target.nearest, target.directory, request.endpoint, cost)
             try:
-                return self.partials.begin(request, target.nearest, target.directory, cost)
+                return self.partials.begin(request, target.nearest, target.directory, cost, actor.account)
             except BaseException:
                 self.space.release(cost)
                 raise
-        partial = self.partials.find(request.endpoint, request.hash, request.size, request.mtime_us)
+        partial = self.partials.find(request.endpoint, request.hash, request.size, request.mtime_us, actor.account)
         if partial is None or partial.points[-1].size < request.offset:
             raise not_resumable(request.endpoint)
         file = self.partials.resume(partial, request.offset)

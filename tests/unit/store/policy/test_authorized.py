@@ -89,10 +89,10 @@ class ReadingTests(AuthorizedCase):
     """What is seen."""
 
     def test_interface(self) -> None:
-        """It is a store itself; equal where part and rights are the same, whatever the actor."""
+        """It is a store itself; equal where part, rights and account are the same, whatever the device."""
         store = self.seen("read")
         verifyObject(IStore, store)
-        self.assertEqual(store, store.bind(Actor("bob")))
+        self.assertEqual(store, store.bind(Actor("ann", "phone")))
         self.assertNotEqual(store, self.seen("read,add"))
         self.assertEqual(store.capabilities, self.whole.capabilities)
         self.assertIsNone(store.read_only)
@@ -182,12 +182,22 @@ class ReadingTests(AuthorizedCase):
 
     def test_resume(self) -> None:
         """What arrived of an upload is told to those who may read and write there."""
-        upload = self.whole.upload(request("home/new.txt", size=9, hash=sha(b"x")))
+        upload = self.whole.bind(ANN).upload(request("home/new.txt", size=9, hash=sha(b"x")))
         upload.write(b"part")
         upload.suspend()
         for rights, told in (("read,add", True), ("add", False), ("read", False), ("read,replace", True)):
             point = self.seen(rights).resume_point(parse("new.txt"), sha(b"x"), 9, None)
             self.assertEqual(point is not None, told, rights)
+        bob = AuthorizedStore(self.whole, parse("home"), Rights(), Actor("bob"))
+        self.assertIsNone(bob.resume_point(parse("new.txt"), sha(b"x"), 9, None), "another account's")
+
+    def test_grouped(self) -> None:
+        """Those of one account's devices are equal; those of two accounts are not, whatever they may see."""
+        ann, phone, bob = (
+            AuthorizedStore(self.whole, ROOT, Rights(), actor) for actor in (ANN, Actor("ann", "phone"), Actor("bob"))
+        )
+        self.assertEqual(ann, phone)
+        self.assertNotEqual(ann, bob)
 
 
 class WritingTests(AuthorizedCase):

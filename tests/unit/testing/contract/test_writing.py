@@ -6,7 +6,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IUpload
-from homeftp.model import Entry, ResumePoint, WriteRequest
+from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import MemoryTree
 from homeftp.testing.contract.writing import WritingContract
@@ -69,6 +69,11 @@ class WritingControls(ControlCase):
                 finally:
                     self._tree._partials[:] = kept
 
+        class Anybody(MemoryStore):
+            def bind(self, actor: Actor) -> MemoryStore:
+                return self
+
+        self.assert_caught("test_resume_another_account", Anybody)
         self.assert_caught("test_resume_something_else", AnyContent)
         self.assert_caught("test_resume_from_less", Anywhere)
         self.assert_caught("test_resume", Forever)

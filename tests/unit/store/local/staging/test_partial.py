@@ -30,7 +30,7 @@ class PartialTests(StoreCase):
         self.usage.count()
         self.before = self.usage.left() or 0
         self.registry = PartialRegistry(self.records, self.usage)
-        record = ResumeRecord(parse("a"), 10 * CHECKPOINT, None, None, None)
+        record = ResumeRecord(parse("a"), 10 * CHECKPOINT, None, None, None, None)
         self.partial = PartialUpload(b"token", record, self.records, reserved=8 * 4096)
         self.usage.reserve(8 * 4096)
         self.registry.add(self.partial)

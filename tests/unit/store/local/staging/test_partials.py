@@ -13,8 +13,9 @@ import attrs
 from homeftp.config import CHECKPOINT, MIB, PARTIAL_UPLOAD_SECONDS, RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
-from homeftp.model import ResumePoint
+from homeftp.model import Actor, ResumePoint, WriteRequest
 from homeftp.store.local.staging.partials import MOST
+from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
 from tests.support.storecases import CONTENT, HALF, PartialCase
@@ -129,6 +130,72 @@ class ResumeTests(PartialCase):
             with self.assertRaises(Changed):
                 self.resume(store, HALF, precondition=condition)
         self.assertEqual(self.resume(store, HALF, precondition=sha(b"something else")).commit().hash, sha(CONTENT))
+
+
+class OwnerTests(PartialCase):
+    """Only the account that began an upload has anything of it."""
+
+    def owned(self, store: LocalStore, account: str = "ann") -> LocalStore:
+        """The store as an account has it."""
+        return store.bind(Actor(account))
+
+    def forged(self, offset: int = HALF) -> WriteRequest:
+        """The rest of the content, with a hash that was computed from the hash of its beginning."""
+        put, _ = put_of("a/file", CONTENT, offset=offset, hash=None)
+        return put
+
+    def test_after_a_restart(self) -> None:
+        """The resume record keeps the account."""
+        store = self.store()
+        put = self.cut(self.owned(store))
+        store.close()
+        store = self.store()
+        self.assertIsNone(self.arrived(self.owned(store, "bob"), put))
+        self.assertIsNone(self.arrived(store, put))
+        with self.assertRaisesRegex(Changed, "from offset 0"):
+            self.owned(store, "bob").upload(self.forged())
+        self.assertEqual(self.resume(self.owned(store), HALF).commit().hash, sha(CONTENT), "the control")
+
+    def test_under_way(self) -> None:
+        """Another account cannot take over an upload that is under way; another device of the account can."""
+        store = self.store()
+        put, _ = put_of("a/file", CONTENT)
+        upload = self.owned(store).upload(put)
+        upload.write(CONTENT[:HALF])
+        self.assertIsNone(self.arrived(self.owned(store, "bob"), put))
+        with self.assertRaisesRegex(Changed, "from offset 0"):
+            self.owned(store, "bob").upload(self.forged())
+        upload.write(CONTENT[HALF:-1])
+        again = self.owned(store).upload(self.forged())
+        with self.assertRaisesRegex(Changed, "took over"):
+            upload.write(CONTENT[-1:])
+        upload.abort()
+        again.abort()
+
+    def test_request_names_the_account(self) -> None:
+        """Where a request names its actor, that is who began, and who may continue."""
+        store = self.store()
+        put = self.cut(store, actor=Actor("ann"))
+        self.assertIsNone(self.arrived(store, put))
+        self.assertIsNotNone(self.arrived(self.owned(store), put))
+        self.assertEqual(self.resume(store, HALF, actor=Actor("ann", "phone")).commit().hash, sha(CONTENT))
+
+    def test_without_an_account(self) -> None:
+        """Records from before accounts were recorded are for no account: they are removed at the start."""
+        for account in (b'"account":"ann",', b'"account":null,'):
+            store = self.store()
+            put = self.cut(self.owned(store) if b"ann" in account else store)
+            store.close()
+            path = self.file() + ".note"
+            with open(path, "rb") as file:
+                note = file.read()
+            self.assertIn(account, note)
+            self.lay(os.path.relpath(path, self.root), note.replace(account, b""))
+            store = self.store()
+            for each in (store, self.owned(store)):
+                self.assertIsNone(self.arrived(each, put))
+            self.assertEqual(self.left(), [])
+            store.close()
 
 
 class DamageTests(PartialCase):
@@ -269,7 +336,7 @@ class ExpiryTests(PartialCase):
         """There are never more than the limit; the oldest are removed."""
         store = self.store()
         put = self.cut(store)
-        partial = store._writable.partials.find(put.endpoint, put.hash, None, None)
+        partial = store._writable.partials.find(put.endpoint, put.hash, None, None, None)
         assert partial is not None
         partials = store._writable.partials
         first, second = (attrs.evolve(partial, token=b"%d" % n, last_used=n, lock=Lock()) for n in range(2))
@@ -318,7 +385,7 @@ class ExpiryTests(PartialCase):
             os.rename(self.outside + "/disk", disk)
             store = self.store(System())
             store._root.device += 1
-            self.assertIsNotNone(store._writable.partials.find(parse("disk/a/file"), sha(CONTENT), None, None))
+            self.assertIsNotNone(store._writable.partials.find(parse("disk/a/file"), sha(CONTENT), None, None, None))
             store.close()
             (note,) = self.left()
             os.utime(self.path(f".homeftp/partial/{note}"), (1, 1))

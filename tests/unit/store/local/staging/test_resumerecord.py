@@ -9,8 +9,13 @@ from homeftp.model import ResumePoint, WriteRequest
 from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords, encode_point, read_record
 from tests.support.stores import LONG_AGO, StoreCase, sha
 
-RECORD = ResumeRecord(parse("a/file"), 1000, sha(b"all"), LONG_AGO, parse("disk"))
+RECORD = ResumeRecord(parse("a/file"), 1000, sha(b"all"), LONG_AGO, parse("disk"), "ann")
 POINTS = [ResumePoint(size, sha(b"%d" % size)) for size in (10, 20, 30)]
+
+
+def _without_account(first: bytes) -> bytes:
+    """The first line of a record from before accounts were recorded."""
+    return first.replace(b'"account":"ann",', b"")
 
 
 class RecordTests(StoreCase):
@@ -26,7 +31,7 @@ class RecordTests(StoreCase):
 
     def test_round_trip(self) -> None:
         """A record and its points are read as they were written."""
-        for record in (RECORD, ResumeRecord(parse("a"), 1000, None, None, None)):
+        for record in (RECORD, ResumeRecord(parse("a"), 1000, None, None, None, None)):
             content = record.encode() + b"".join(map(encode_point, POINTS))
             self.assertEqual(self.read(content), (record, POINTS))
 
@@ -35,7 +40,14 @@ class RecordTests(StoreCase):
         first, lines = RECORD.encode(), [encode_point(point) for point in POINTS]
         self.assertEqual(self.read(first + lines[0] + b"\0" * 40 + b"\n" + lines[2]), (RECORD, [POINTS[0], POINTS[2]]))
         self.assertEqual(self.read(first + lines[0] + lines[1][:-9]), (RECORD, [POINTS[0]]))
-        for useless in (b"", b"\xff\n", b"[" * 10_000, first[3:], first.replace(b"a/file", b"../file")):
+        for useless in (
+            b"",
+            b"\xff\n",
+            b"[" * 10_000,
+            first[3:],
+            first.replace(b"a/file", b"../file"),
+            _without_account(first),
+        ):
             self.assertIsNone(self.read(useless + b"".join(lines)))
 
     def test_resumed_earlier(self) -> None:
@@ -50,7 +62,7 @@ class RecordTests(StoreCase):
 
     def test_unknown_size(self) -> None:
         """A record without a size is useless: nothing tells when the upload is complete."""
-        record = ResumeRecord.of(WriteRequest(endpoint=parse("a"), size=None), None)
+        record = ResumeRecord.of(WriteRequest(endpoint=parse("a"), size=None), None, None)
         self.assertIsNone(self.read(record.encode() + encode_point(POINTS[0])))
 
     def test_matches(self) -> None:
