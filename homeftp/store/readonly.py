@@ -5,12 +5,15 @@ from __future__ import annotations
 import abc
 from typing import Generator, Iterator, Sequence
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Forbidden
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
 from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.store.buffers import BytesFile
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.wording import read_only
 
@@ -48,8 +51,19 @@ class ReadOnlyStore(abc.ABC):
         return [catch(self.stat, endpoint) for endpoint in endpoints]
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
-        """`open` for several, one after the other; none is read already."""
-        return [catch(self.open, endpoint) for endpoint in endpoints]
+        """`open` for several, one after the other."""
+        return [catch(self._open, endpoint, inline) for endpoint in endpoints]
+
+    def _open(self, endpoint: Endpoint, inline: int) -> IOpenFile:
+        file = self.open(endpoint)
+        if file.content is not None or file.entry.size > inline:
+            return file
+        try:
+            content = file.read(0, file.entry.size)
+            hash = hash_bytes(content)
+            return BytesFile(attrs.evolve(file.verify(hash), hash=hash), content, inline)
+        finally:
+            file.close()
 
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """There are none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,9 +33,11 @@ class ControlCase(SynchronousTestCase):
                 again._tree = getattr(store, "lasting", store._tree)
                 return again
 
-            def make_read_only_store(self) -> MemoryStore:
-                store = make_store(StoreOptions())
-                store.write_many([(WriteRequest(endpoint=parse("a.txt"), size=1), b"a")])
+            def make_read_only_store(self, files: Mapping[str, bytes], options: StoreOptions) -> MemoryStore:
+                store = make_store(options)
+                store.write_many(
+                    [(WriteRequest(endpoint=parse(path), size=len(data)), data) for path, data in files.items()]
+                )
                 store.read_only = "it is a test"
                 return store
 

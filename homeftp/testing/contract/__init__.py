@@ -4,6 +4,9 @@
         def make_store(self, options):
             return MyStore(self.mktemp(), options)
 
+`ReadOnlyStoreContract` is the part of it for a backend that is always read-only:
+write `make_read_only_store`.
+
 Each test makes its own store. What `IStore.capabilities` denies is tested to
 be refused. The suite says what a backend must do; whether it survives a power
 cut only a test of its own can tell.
@@ -13,7 +16,9 @@ from homeftp.testing.contract.conditions import ConditionsContract
 from homeftp.testing.contract.editing import EditingContract
 from homeftp.testing.contract.limits import LimitsContract
 from homeftp.testing.contract.reading import ReadingContract
+from homeftp.testing.contract.readonly import ReadOnlyContract, ReadOnlyStoreContract
 from homeftp.testing.contract.recording import RecordingContract
+from homeftp.testing.contract.snapshots import SnapshotsContract
 from homeftp.testing.contract.trees import TreesContract
 from homeftp.testing.contract.versions import VersionsContract
 from homeftp.testing.contract.writing import WritingContract
@@ -21,15 +26,17 @@ from homeftp.testing.contract.writing import WritingContract
 
 class StoreContract(
     ReadingContract,
+    SnapshotsContract,
     WritingContract,
     EditingContract,
     TreesContract,
     ConditionsContract,
     VersionsContract,
     LimitsContract,
+    ReadOnlyContract,
     RecordingContract,
 ):
     """Every promise of `IStore`: mix it into a TestCase, and write `make_store`."""
 
 
-__all__ = ["StoreContract"]
+__all__ = ["ReadOnlyStoreContract", "StoreContract"]

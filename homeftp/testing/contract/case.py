@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence, TypeVar
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, Endpoint, parse
-from homeftp.errors import Refusal
+from homeftp.errors import FiletypeNotAllowed, Refusal
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import Entry, Version, WriteRequest
 
@@ -53,8 +53,8 @@ class ContractCase(Mixin):
         """The same store after a restart, with other options; None where nothing survives one. `store` is closed."""
         return None
 
-    def make_read_only_store(self) -> IStore | None:
-        """A store that cannot be changed, with "a.txt" in it; None where there is no such thing."""
+    def make_read_only_store(self, files: Mapping[str, bytes], options: StoreOptions) -> IStore | None:
+        """A store that cannot be changed, with the contents of these paths; None where there is no such thing."""
         return None
 
     def with_options(self, **options: Any) -> StoreOptions:
@@ -65,6 +65,13 @@ class ContractCase(Mixin):
         """An empty store that is closed after the test."""
         store = self.make_store(self.with_options(**options))
         self.addCleanup(store.close)
+        return store
+
+    def filled(self, files: Mapping[str, bytes], **options: Any) -> IStore:
+        """A store with the contents of these paths, for tests that only read; it is closed after the test."""
+        store = self.store(**options)
+        requests = [(request(path, size=len(content)), content) for path, content in files.items()]
+        self.assertEqual([each for each in store.write_many(requests) if isinstance(each, Exception)], [])
         return store
 
     def write(self, store: IStore, path: str, content: bytes, **fields: Any) -> Entry:
@@ -133,6 +140,14 @@ class ContractCase(Mixin):
         """A refusal is one line, and has no word of a front end's parameters or of the backend's insides."""
         self.assertEqual([word for word in NOT_FOR_PEOPLE if word in refused.message], [], refused.message)
         self.assertTrue(refused.message and "\n" not in refused.message, refused.message)
+
+    def assert_skipped(self, store: IStore) -> None:
+        """Of "a.exe" and "b.txt" in the store, whose owner allows ".txt", only the second is offered."""
+        (page,) = store.list(ROOT, False)
+        self.assertEqual([entry.name for entry in page.entries], ["b.txt"])
+        self.assertEqual([name for name, _ in page.skipped], ["a.exe"])
+        self.assert_refused(FiletypeNotAllowed, store.open, parse("a.exe"))
+        self.assert_refused(FiletypeNotAllowed, store.stat, parse("a.exe"))
 
     def together(self, acts: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Call all at the same moment, each in a thread; what each returned or raised."""

@@ -29,6 +29,8 @@ class WritingContract(ContractCase):
         found = store.stat(parse("a/b/c.txt"))
         assert found is not None
         self.assertEqual((found.size, found.mtime_us, found.mode), (7, entry.mtime_us, entry.mode))
+        if store.capabilities.metadata:
+            self.assertEqual((found.mtime_us, found.mode), (1_700_000_000_000_001, 0o600))
         self.assertEqual(self.tree(store), {"a": None, "a/b": None, "a/b/c.txt": b"content"})
 
     def test_replace(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Mapping
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
@@ -18,10 +20,10 @@ class MemoryStoreTests(StoreContract, SynchronousTestCase):
         """In memory."""
         return MemoryStore(options)
 
-    def make_read_only_store(self) -> IStore:
+    def make_read_only_store(self, files: Mapping[str, bytes], options: StoreOptions) -> IStore:
         """One that was changed for the last time."""
-        store = MemoryStore()
-        store.write_many([(WriteRequest(endpoint=parse("a.txt"), size=1), b"a")])
+        store = MemoryStore(options)
+        store.write_many([(WriteRequest(endpoint=parse(path), size=len(data)), data) for path, data in files.items()])
         store.read_only = "it is only looked at"
         return store
 

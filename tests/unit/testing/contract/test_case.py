@@ -51,4 +51,4 @@ class CaseTests(ContractCase, SynchronousTestCase):
         """A suite without `make_store` fails with a message that says so."""
         self.assertIn("write make_store", str(self.assertRaises(NotImplementedError, super().make_store, self.options)))
         self.assertIsNone(self.reopen_store(self.store(), self.options))
-        self.assertIsNone(self.make_read_only_store())
+        self.assertIsNone(self.make_read_only_store({}, self.options))

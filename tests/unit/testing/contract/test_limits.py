@@ -75,7 +75,7 @@ class LimitsControls(ControlCase):
             self.assert_caught("test_file_size", Rough)
 
     def test_other(self) -> None:
-        """Space below zero; files of other types that are shown; a read-only store that is changed."""
+        """Space below zero; files of other types that are shown."""
 
         class Negative(MemoryStore):
             def free_space(self) -> int | None:
@@ -85,10 +85,5 @@ class LimitsControls(ControlCase):
             def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
                 return node.entry(name)
 
-        class Writable(MemoryStore):
-            def _check_writable(self) -> None:
-                pass
-
         self.assert_caught("test_free_space", Negative)
         self.assert_caught("test_other_types_exist", ShowsAll)
-        self.assert_caught("test_read_only", Writable)

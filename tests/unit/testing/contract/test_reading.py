@@ -15,16 +15,6 @@ from homeftp.testing.contract.reading import ReadingContract
 from tests.support.contracts import ControlCase
 
 
-class _Live(BytesFile):
-    """Reads what is there now, not what was."""
-
-    store: MemoryStore
-    endpoint: Endpoint
-
-    def read(self, offset: int, length: int) -> bytes:
-        return MemoryStore.open(self.store, self.endpoint).read(offset, length)
-
-
 class ReadingControls(ControlCase):
     """Each wrong store is caught."""
 
@@ -51,7 +41,7 @@ class ReadingControls(ControlCase):
         self.assert_caught("test_order", Backwards)
 
     def test_pages(self) -> None:
-        """A page for everything, and pages that are counted from the start while entries go."""
+        """A page for everything."""
 
         class OnePage(MemoryStore):
             def list(
@@ -61,20 +51,7 @@ class ReadingControls(ControlCase):
                     tuple(entry for page in super().list(endpoint, recursive, hidden) for entry in page.entries)
                 )
 
-        class ByNumber(MemoryStore):
-            def list(
-                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
-            ) -> Iterator[ListingPage]:
-                start = 0
-                while True:
-                    entries = [entry for page in super().list(endpoint, recursive, hidden) for entry in page.entries]
-                    if start >= len(entries):
-                        return
-                    yield ListingPage(tuple(entries[start : start + 500]))
-                    start += 500
-
         self.assert_caught("test_pages", OnePage)
-        self.assert_caught("test_list_while_changing", ByNumber)
 
     def test_hidden(self) -> None:
         """A listing that leaves nothing out, and one that leaves it out of pages that were made before."""
@@ -117,18 +94,6 @@ class ReadingControls(ControlCase):
         self.assert_caught("test_list_refused", Eager)
         self.assert_caught("test_list_refused", Lenient)
 
-    def test_live(self) -> None:
-        """An open file that follows its name."""
-
-        class Live(MemoryStore):
-            def open(self, endpoint: Endpoint) -> IOpenFile:
-                file = super().open(endpoint)
-                live = _Live(file.entry, b"")
-                live.store, live.endpoint = self, endpoint
-                return live
-
-        self.assert_caught("test_snapshot", Live)
-
     def test_all_or_nothing(self) -> None:
         """Many that are opened, or looked up, only if all of them can be; results in another order."""
 
@@ -156,16 +121,16 @@ class ReadingControls(ControlCase):
         self.assert_caught("test_interfaces", Other)
 
     def test_wrong_answers(self) -> None:
-        """A root that does not exist; times that are lost; offsets and hashes that are wrong; directories that open."""
+        """A root that does not exist; sizes that are lost; offsets and hashes that are wrong; directories that open."""
 
         class NoRoot(MemoryStore):
             def stat(self, endpoint: Endpoint) -> Entry | None:
                 return super().stat(endpoint) if endpoint.parts else None
 
-        class NoTime(MemoryStore):
+        class NoSize(MemoryStore):
             def stat(self, endpoint: Endpoint) -> Entry | None:
                 found = super().stat(endpoint)
-                return found and attrs.evolve(found, mtime_us=0)
+                return found and attrs.evolve(found, size=0)
 
         class FromTheStart(MemoryStore):
             def open(self, endpoint: Endpoint) -> IOpenFile:
@@ -184,7 +149,7 @@ class ReadingControls(ControlCase):
                 return BytesFile(found, b"") if found and found.kind == "directory" else super().open(endpoint)
 
         self.assert_caught("test_empty", NoRoot)
-        self.assert_caught("test_stat", NoTime)
+        self.assert_caught("test_stat", NoSize)
         self.assert_caught("test_read", FromTheStart)
         self.assert_caught("test_hash", WrongHash)
         self.assert_caught("test_open_refused", OpensAll)

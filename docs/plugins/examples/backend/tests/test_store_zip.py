@@ -3,48 +3,33 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from zope.interface.verify import verifyObject
+from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Forbidden, NotFound, OperatorError
-from homeftp.interfaces import IStore, StoreOptions
+from homeftp.errors import OperatorError
 from homeftp.store.factory import open_store
+from homeftp.testing import ReadOnlyStoreContract
 
 
-class ZipStoreTests(unittest.TestCase):
+class ZipStoreTests(ReadOnlyStoreContract, SynchronousTestCase):
     """What is in an archive is what is shared."""
 
-    def setUp(self):
+    def make_read_only_store(self, files, options):
+        """An archive with these files."""
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.path = Path(folder.name, "a.zip")
-        with zipfile.ZipFile(self.path, "w") as archive:
-            for name in ("notes/b.txt", "notes/a.txt", "c.jpg", "../evil.txt"):
-                archive.writestr(name, f"this is {name}")
+        path = Path(folder.name, "a.zip")
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return open_store(f"zip://{path}", options)
 
-    def open(self, **options):
-        store = open_store(f"zip://{self.path}", StoreOptions(**options))
-        self.addCleanup(store.close)
-        return store
+    def test_leading_out(self):
+        """A name that leads out of the archive is not there."""
+        self.assertEqual(self.names(self.filled({"../evil.txt": b"", "a.txt": b""})), ["a.txt"])
 
-    def test_read(self):
-        """Files are listed and read; a name that leads out of the archive is not there."""
-        store = self.open()
-        verifyObject(IStore, store)
-        names = [entry.name for page in store.list(ROOT, True) for entry in page.entries]
-        self.assertEqual(names, ["c.jpg", "notes", "notes/a.txt", "notes/b.txt"])
-        self.assertEqual(store.open(parse("notes/a.txt")).read(8, 99), b"notes/a.txt")
-        self.assertRaises(NotFound, store.open, parse("notes/none.txt"))
-
-    def test_options(self):
-        """The owner's file types count; an option that cannot count is refused."""
-        (page,) = self.open(filetypes=(".txt",)).list(ROOT, False)
-        self.assertEqual([name for name, _ in page.skipped], ["c.jpg"])
-        self.assertRaises(OperatorError, self.open, quota=1)
-
-    def test_changes(self):
-        """Nothing can be changed."""
-        self.assertRaises(Forbidden, self.open().move, parse("c.jpg"), parse("d.jpg"), None, None)
+    def test_refused_option(self):
+        """An option that cannot count is refused."""
+        self.assertRaises(OperatorError, self.filled, {}, quota=1)
 
 
 if __name__ == "__main__":
