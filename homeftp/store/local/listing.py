@@ -52,7 +52,7 @@ class _Level:
     @property
     def path_bytes(self) -> int:
         """The bytes before a name in its endpoint."""
-        return sum(len(part.encode()) + 1 for part in self.endpoint.parts)
+        return len("/".join((*self.endpoint.parts, "")).encode())
 
     def forget(self) -> None:
         """Drop all names; they are read again from `after` on."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Iterable
+from typing import Iterable, Sequence
 
 import attrs
 
@@ -31,16 +31,26 @@ def close_all(handles: Iterable[DirHandle | Exception]) -> None:
             close_quietly(handle.fd)
 
 
+_NO_NAMES = frozenset({"", ".", ".."})
+
+
 def raw(name: str) -> bytes:
-    """One name of a path as system calls take it. Raises `BadEndpoint` (41) for what is more than a name.
+    """One name of a path as system calls take it. Raises `BadEndpoint` (41) for what is more than a name."""
+    return raw_path((name,))
+
+
+def raw_path(names: Sequence[str]) -> bytes:
+    """A path of these names as system calls take it; empty for none. Raises `BadEndpoint` (41) like `raw`.
 
     `endpoint.parse` refuses such names already; this check holds for endpoints
-    that were constructed without it.
+    that were constructed without it. It looks at the path as a whole, because
+    a path may have thousands of names.
     """
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
+    path = "/".join(names)
+    if "\0" in path or path.count("/") != max(len(names) - 1, 0) or not _NO_NAMES.isdisjoint(names):
         raise BadEndpoint("the endpoint leaves the shared folder")
     try:
-        return name.encode()
+        return path.encode()
     except UnicodeEncodeError:
         raise BadEndpoint("the endpoint is not UTF-8") from None
 

@@ -10,7 +10,7 @@ from typing import Sequence
 import attrs
 
 from homeftp.store.local.disk.errnos import close_quietly
-from homeftp.store.local.disk.handles import raw
+from homeftp.store.local.disk.handles import raw, raw_path
 from homeftp.syscalls import System
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -33,12 +33,11 @@ class Resolver:
 
     def open(self, root: int, parts: Sequence[str], flags: int, *, one_mount: bool = False) -> int:
         """Open a directory beneath `root`; with `one_mount` the kernel reports another mount as EXDEV."""
-        names = [raw(part) for part in parts]
-        path = b"/".join(names) or b"."
+        path = raw_path(parts)
         if self.walks or len(path) >= _KERNEL_PATH_MAX:
-            return self.walk(root, names, flags)
+            return self.walk(root, path.split(b"/") if path else [], flags)
         # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
-        return self.system.openat2(root, path, flags & ~os.O_NOFOLLOW, one_mount=one_mount)
+        return self.system.openat2(root, path or b".", flags & ~os.O_NOFOLLOW, one_mount=one_mount)
 
     def walk(self, root: int, names: Sequence[bytes], flags: int) -> int:
         """Open a directory part by part. There is no `one_mount` here: callers compare device numbers."""

@@ -7,7 +7,25 @@ import stat
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.store.local.disk.handles import set_mode
+from homeftp.errors import BadEndpoint
+from homeftp.store.local.disk.handles import raw, raw_path, set_mode
+
+
+class RawTests(SynchronousTestCase):
+    """Names and paths for system calls."""
+
+    def test_paths(self) -> None:
+        """Names become a path of as many names."""
+        self.assertEqual(raw("ä"), "ä".encode())
+        for names, path in (((), b""), (("a",), b"a"), (("a", "...", "b c"), b"a/.../b c")):
+            self.assertEqual(raw_path(names), path)
+
+    def test_more_than_names(self) -> None:
+        """What would lead elsewhere is refused, at every place in a path."""
+        for bad in ("", ".", "..", "/", "a/b", "../x", "a\0", "\ud800"):
+            self.assertRaises(BadEndpoint, raw, bad)
+            for names in ((bad, "a"), ("a", bad), ("a", bad, "b")):
+                self.assertRaises(BadEndpoint, raw_path, names)
 
 
 class ModeTests(SynchronousTestCase):
