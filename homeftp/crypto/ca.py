@@ -67,16 +67,17 @@ class Identity:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = attrs.field(repr=False)
     """The private key of `certificate`."""
+    server_name: str = attrs.field(init=False)
+    """The name in `certificate`, which clients verify; each HELLO asks for it."""
+
+    @server_name.default
+    def _name_of_ca(self) -> str:
+        return server_name(self.ca)
 
     @property
     def fingerprint(self) -> str:
         """The CA's fingerprint, for people to compare."""
         return fingerprint(self.ca)
-
-    @property
-    def server_name(self) -> str:
-        """The name in `certificate`, which clients verify."""
-        return server_name(self.ca)
 
     @property
     def ca_pem(self) -> bytes:
