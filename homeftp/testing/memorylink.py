@@ -27,8 +27,7 @@ class MemoryTransport:
         self.client = client
         self.outgoing = b""
         """Bytes that have not been delivered yet."""
-        self.sent = b""
-        """Everything that was ever sent, as it went over the wire."""
+        self._sent: list[bytes] = []
         self.reading = True
         self.closing = False
         self.aborted = False
@@ -36,6 +35,11 @@ class MemoryTransport:
         self.disconnecting = False
         self.producer: Any = None
         self.tls: Any = None
+
+    @property
+    def sent(self) -> bytes:
+        """Everything that was ever sent, as it went over the wire."""
+        return b"".join(self._sent)
 
     def write(self, data: bytes) -> None:
         """Send bytes, inside TLS where it has begun."""
@@ -53,7 +57,7 @@ class MemoryTransport:
         if self.closing or self.lost:
             return
         self.outgoing += data
-        self.sent += data
+        self._sent.append(data)
         if self.producer is not None and len(self.outgoing) > BUFFER_SIZE:
             self.producer.pauseProducing()
 

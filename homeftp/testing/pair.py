@@ -50,14 +50,12 @@ from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
+from homeftp.server.wiring import BEGUN_PER_TRIED
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.memorylink import MemoryLink
 from homeftp.workers import InlineWorkers
 
 T = TypeVar("T")
-
-_BEGUN_PAIRINGS = 100
-"""Pairings that may be begun within `Limits.guess_seconds`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +106,7 @@ class InMemoryServer:
             ),
             pairings=PairingService(
                 invitations=Invitations(state),
-                begun=Throttle(clock, most=_BEGUN_PAIRINGS, seconds=limits.guess_seconds),
+                begun=Throttle(clock, most=BEGUN_PER_TRIED * limits.guesses, seconds=limits.guess_seconds),
                 tried=tried,
                 workers=workers,
                 certify=lambda request, id: certify_device(state_dir, request, id, now=now),

@@ -14,6 +14,7 @@ from homeftp.accounts.invitations import Invitations, InvitationState
 from homeftp.config import Limits
 from homeftp.crypto.devicecert import new_request
 from homeftp.crypto.pake import Code, PakeExchange, Proofs
+from homeftp.server.wiring import BEGUN_PER_TRIED
 from homeftp.status import Status
 from homeftp.wire.messages import Response
 from tests.support.inmemory import SESSION_SECRET, Connection, Server
@@ -179,11 +180,11 @@ class PairTests(PairCase):
 class ThrottleTests(PairCase):
     """Guessing from one address."""
 
-    limits = Limits(login_attempts=1000)
+    limits = Limits(login_attempts=1000, guesses=4)
 
     def test_pair(self) -> None:
-        """After twenty wrong codes there is a pause, though each was for another invitation; then it goes on."""
-        for number in range(20):
+        """After too many wrong codes there is a pause, though each was for another invitation; then it goes on."""
+        for number in range(self.limits.guesses):
             answer = self.try_code(Code(1000 + number, "acorn-acorn"))
             self.assertEqual(answer.status, Status.LOGIN_FAILED)
         answer = self.try_code(self.code)
@@ -196,5 +197,6 @@ class ThrottleTests(PairCase):
         """A pairing that is begun and not tried is no guess, but costs computation and has a limit of its own."""
         half = PakeExchange(self.code, is_server=False)
         first = {"invitation": self.code.number, "message": half.message.hex()}
-        statuses = [self.ask(first).status for _ in range(101)]
-        self.assertEqual(statuses, [Status.OK] * 100 + [Status.BUSY])
+        most = BEGUN_PER_TRIED * self.limits.guesses
+        statuses = [self.ask(first).status for _ in range(most + 1)]
+        self.assertEqual(statuses, [Status.OK] * most + [Status.BUSY])
