@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.main import main
+from homeftp.accounts.passwords import Cost
+from homeftp.cli.main import COMMANDS, Command, main
+from homeftp.cli.owner import account
 from homeftp.client import TransferContext
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.transfers import TransferCase
+
+
+class _CheapAccount(Command):
+    """`homeftp account` whose passwords cost next to nothing to check."""
+
+    def load(self) -> Any:
+        run: partial[int] = partial(account.run, cost=Cost(n=2, r=1, p=1))
+        return SimpleNamespace(add_arguments=account.add_arguments, run=run)
+
+
+CHEAP_PASSWORDS = {**COMMANDS, "account": _CheapAccount(*COMMANDS["account"])}
+"""The commands, for tests that are not about the cost of a password."""
 
 
 class Input(io.TextIOWrapper):

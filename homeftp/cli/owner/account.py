@@ -17,6 +17,7 @@ from homeftp.errors import OperatorError
 if TYPE_CHECKING:
     from homeftp.accounts.access import Access, AccessChange
     from homeftp.accounts.database import AccountDatabase
+    from homeftp.accounts.passwords import Cost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Carry out the action on the state folder; returns the exit code."""
+def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
+    """Carry out the action on the state folder; returns the exit code.
+
+    A new password has that cost, by default `passwords.COST`.
+    """
     from homeftp.accounts.access import AccessChange, AccessTable
     from homeftp.accounts.database import AccountDatabase
 
@@ -83,9 +87,9 @@ def run(options: argparse.Namespace) -> int:
         line = f"Removed the account {options.name} from {folder}. Its files stay."
         print_result(options, line, {"removed": options.name})
     elif options.action == "add":
-        _add(state, log, options, folder)
+        _add(state, log, options, folder, cost)
     else:
-        _set_password(state, log, options, folder)
+        _set_password(state, log, options, folder, cost)
     return Exit.DONE
 
 
@@ -160,7 +164,9 @@ def _fields(access: Access) -> dict[str, Any]:
     }
 
 
-def _add(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str) -> None:
+def _add(
+    state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str, cost: Cost | None
+) -> None:
     """Add an account. Everything that can be refused is refused before the password is asked for."""
     from homeftp.accounts.access import Access, AccessTable
     from homeftp.accounts.passwords import account_name
@@ -172,7 +178,7 @@ def _add(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace,
         raise OperatorError(
             f"There is already an account named {name}. To change its password: homeftp account password {name}"
         )
-    password = None if options.no_password else _read_password_hash(options)
+    password = None if options.no_password else _read_password_hash(options, cost)
     access = AccessTable(state).add(name, password, change)
     _note(log, name, access)
     if options.no_password:
@@ -184,21 +190,23 @@ def _add(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace,
     )
 
 
-def _set_password(state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str) -> None:
+def _set_password(
+    state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str, cost: Cost | None
+) -> None:
     """Set an account's password; the account may have had none."""
-    if not state.has_account(options.name) or not state.set_password(options.name, _read_password_hash(options)):
+    if not state.has_account(options.name) or not state.set_password(options.name, _read_password_hash(options, cost)):
         raise _absent(options, folder)
     log.note("password", options.name)
     print_result(options, f"Changed the password of {options.name} in {folder}.", {"changed": options.name})
 
 
-def _read_password_hash(options: argparse.Namespace) -> str:
+def _read_password_hash(options: argparse.Namespace, cost: Cost | None) -> str:
     """The hash of a new password that is asked for."""
-    from homeftp.accounts.passwords import hash_password, new_password
+    from homeftp.accounts.passwords import COST, hash_password, new_password
     from homeftp.cli.terminal.prompt import read_password
 
     prompt = f"New password for {options.name}: "
-    return hash_password(read_password(options.password_stdin, prompt, check=new_password))
+    return hash_password(read_password(options.password_stdin, prompt, check=new_password), cost or COST)
 
 
 def _absent(options: argparse.Namespace, folder: str) -> OperatorError:

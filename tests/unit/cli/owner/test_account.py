@@ -13,13 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.invitations import Invitations
-from homeftp.accounts.passwords import verify_password
+from homeftp.accounts.passwords import is_outdated, verify_password
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.config import KIB, MIB
 from homeftp.endpoint import parse
 from homeftp.store.policy.rights import Rights
-from tests.support.commandline import Input
+from tests.support.commandline import CHEAP_PASSWORDS, Input
 
 SECRET = "correct horse"
 READ_ADD = frozenset({"read", "add"})
@@ -43,7 +43,7 @@ class AccountTests(SynchronousTestCase):
             output.truncate(0)
             output.seek(0)
         self.patch(sys, "stdin", Input(typed))
-        return main(["account", *arguments, "--state", self.folder])
+        return main(["account", *arguments, "--state", self.folder], CHEAP_PASSWORDS)
 
     def add(self, name: str, password: str = SECRET) -> int:
         """Add an account as a script does."""
@@ -57,6 +57,15 @@ class AccountTests(SynchronousTestCase):
         self.assertIn("homeftp remote add NAME HOST --user anna", self.out.getvalue())
         self.assertIn(self.folder, self.out.getvalue())
         self.assertNotIn(SECRET, self.out.getvalue() + self.err.getvalue())
+
+    def test_cost(self) -> None:
+        """A new password has the full cost. The control: a cheap one is noticed."""
+        self.patch(sys, "stdin", Input(f"{SECRET}\n".encode()))
+        self.assertEqual(main(["account", "add", "anna", "--password-stdin", "--state", self.folder]), Exit.DONE)
+        self.add("ben")
+        state = AccountDatabase(self.folder)
+        self.assertFalse(is_outdated(state.password("anna") or ""))
+        self.assertTrue(is_outdated(state.password("ben") or ""))
 
     def test_add_again(self) -> None:
         """A name that is taken is refused before a password is read, and the account keeps its own."""

@@ -18,7 +18,7 @@ from homeftp.audit import Audit
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support import replay
-from tests.support.commandline import Input
+from tests.support.commandline import CHEAP_PASSWORDS, Input
 
 SECRET = "correct horse"
 EVERYTHING = "read,add,replace,delete"
@@ -35,7 +35,7 @@ class AuditedTests(SynchronousTestCase):
         self.patch(sys, "stdin", Input(f"{SECRET}\n".encode()))
 
     def run_it(self, *arguments: str) -> int:
-        return main([*arguments, "--state", self.folder])
+        return main([*arguments, "--state", self.folder], CHEAP_PASSWORDS)
 
     def pair(self) -> None:
         with AccountDatabase(self.folder).transaction() as connection:
