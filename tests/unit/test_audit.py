@@ -6,8 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
-import sys
 from datetime import datetime, timezone
 from unittest import mock
 
@@ -132,20 +130,6 @@ class AuditTests(SynchronousTestCase):
         for name in os.listdir(self.folder):
             status = os.stat(os.path.join(self.folder, name))
             self.assertEqual((status.st_mode & 0o777, status.st_size < 1300), (0o600, True))
-
-    def test_processes(self) -> None:
-        """Several processes write at once, and each begins new files: all lines are there, and whole."""
-        program = (
-            "import sys; from homeftp.audit import Audit; from homeftp.model import Actor\n"
-            "audit = Audit(sys.argv[1], size=2000, kept=1000)\n"
-            "for number in range(300): audit.note('login', Actor(f'{sys.argv[2]}-{number}'))\n"
-        )
-        running = [subprocess.Popen([sys.executable, "-c", program, self.folder, name]) for name in "abc"]
-        self.assertEqual([process.wait(60) for process in running], [0, 0, 0])
-        names = [line["account"] for line in replay.lines(self.folder)]
-        for name in "abc":
-            self.assertEqual([each for each in names if each[0] == name], [f"{name}-{number}" for number in range(300)])
-        self.assertGreater(len(os.listdir(self.folder)), 20)
 
     def test_taken_away(self) -> None:
         """A log that somebody moved or removed is begun anew."""

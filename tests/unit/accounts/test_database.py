@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -120,29 +118,6 @@ class StateTests(SynchronousTestCase):
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: self.state.add_account(f"u{number:02}", "x"), range(40)))
         self.assertEqual(self.state.account_names(), [f"u{number:02}" for number in range(40)])
-
-    def test_processes(self) -> None:
-        """Several processes that open a fresh folder at once make one database and lose nothing."""
-        folder = os.path.abspath(self.mktemp())
-        program = (
-            "import sys; from homeftp.accounts.database import AccountDatabase; "
-            "AccountDatabase(sys.argv[1]).add_account(sys.argv[2], 'x')"
-        )
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, folder, f"u{number}"], env={**os.environ, "PYTHONPATH": root()}
-            )
-            for number in range(6)
-        ]
-        self.assertEqual([process.wait() for process in running], [0] * 6)
-        self.assertEqual(AccountDatabase(folder).account_names(), [f"u{number}" for number in range(6)])
-
-
-def root() -> str:
-    """Where homeftp was imported from."""
-    import homeftp
-
-    return os.path.dirname(os.path.dirname(os.path.abspath(homeftp.__file__)))
 
 
 class DefaultStateTests(SynchronousTestCase):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import stat
-from typing import Callable, Sequence
+from typing import Callable, Iterable, Sequence
 
 import attrs
 
 from homeftp.endpoint import parse
 from homeftp.errors import Internal
 from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from tests.support.outsidereplacement import OTHER, OWN, OutsideReplacement
 from tests.support.stores import LONG_AGO, Failing, Lying, Recording, StoreCase, put_of, sha
@@ -66,11 +67,19 @@ class OrderTests(StoreCase):
                 above = os.path.dirname(above)
         return found
 
-    def run_one(self, seed: int, putting: Putting, kind: type[Recording] = Recording) -> list[str]:
-        """Write random files, and return what was out of order."""
-        chance = random.Random(seed)
+    def run_all(self, seeds: Iterable[int], putting: Putting, kind: type[Recording] = Recording) -> list[str]:
+        """Write random files for each seed, and return what was out of order."""
         system = kind()
         store = self.store(system)
+        found = [fault for seed in seeds for fault in self.run_one(seed, putting, store, system)]
+        store.close()
+        return found
+
+    def run_one(self, seed: int, putting: Putting, store: LocalStore, system: Recording) -> list[str]:
+        """The same for one seed, whose files have a folder of their own."""
+        chance = random.Random(seed)
+        system.calls.clear()
+        system.written.clear()
         puts = []
         for number in range(chance.randrange(1, 10)):
             folders = [f"d{seed}", *(f"{chance.randrange(3)}" for _ in range(chance.randrange(3)))]
@@ -79,23 +88,21 @@ class OrderTests(StoreCase):
         for result in putting(store, *puts):
             if isinstance(result, Exception):
                 raise result
-        found = self.faults(system, [str(put.endpoint) for put, _ in puts])
-        store.close()
-        return found
+        return self.faults(system, [str(put.endpoint) for put, _ in puts])
 
     def test_together(self) -> None:
         """Nothing in a batch is reported as done before it is durable."""
-        self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.together)], [])
+        self.assertEqual(self.run_all(range(200), self.together), [])
 
     def test_streamed(self) -> None:
         """The same holds for uploads."""
-        self.assertEqual([fault for seed in range(200) for fault in self.run_one(seed, self.streamed)], [])
+        self.assertEqual(self.run_all(range(200), self.streamed), [])
 
     def test_control(self) -> None:
         """A variant that leaves one of the syncs out is caught."""
         for kind in (NoFileSync, NoDirectorySync):
-            self.assertTrue(self.run_one(1, self.together, kind), kind)
-            self.assertTrue(self.run_one(2, self.streamed, kind), kind)
+            self.assertTrue(self.run_all([1], self.together, kind), kind)
+            self.assertTrue(self.run_all([2], self.streamed, kind), kind)
 
 
 class FailureTests(StoreCase):
