@@ -98,6 +98,8 @@ class Limits:
     """Connections at once from one address."""
     unauthenticated: int = 30
     """Connections at once that have not logged in; OpenSSH starts to drop at 10, drops all at 100."""
+    unauthenticated_per_address: int = 8
+    """The same from one address, or one IPv6 network of 64 bits: a client has one or two, a household a few."""
     in_flight: int = MAX_IN_FLIGHT
     """Requests of one connection that are in progress at once."""
     buffered: int = 1 * MIB

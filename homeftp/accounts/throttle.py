@@ -13,11 +13,9 @@ from homeftp.errors import Busy
 MOST_ADDRESSES = 10_000
 """Addresses that are remembered, at most; the one whose last guess is oldest is forgotten first."""
 
-_HOUSEHOLD_BITS = 64
-"""The IPv6 network that one household or hosting customer has to itself (RFC 6177)."""
-
-_PRIVATE = ipaddress.ip_network("fc00::/7")
-"""Unique local addresses, valid inside one home (RFC 4193)."""
+_NETWORK_BITS = 64
+"""The IPv6 network in which one machine can take any address (RFC 4291): that of a household or a hosting customer
+(RFC 6177), and likewise that of the unique local and the link-local addresses of a home."""
 
 
 class Throttle:
@@ -39,7 +37,7 @@ class Throttle:
     def take(self, address: str) -> None:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
         now = self._clock.seconds()
-        group = _group(address)
+        group = address_group(address)
         times = self._by_group.pop(group, None) or deque()
         self._expire(times, now)
         if times:
@@ -58,7 +56,7 @@ class Throttle:
 
     def give_back(self, address: str) -> None:
         """The last guess was right: do not count it."""
-        for times in (self._by_group.get(_group(address)), self._all):
+        for times in (self._by_group.get(address_group(address)), self._all):
             if times:
                 times.pop()
 
@@ -71,8 +69,11 @@ class Throttle:
         return Busy(f"too many wrong tries {where}: try again in {minutes:.0f} minutes")
 
 
-def _group(address: str) -> str:
-    """The addresses that count as one: the IPv6 network of one household, or else the address itself."""
+def address_group(address: str) -> str:
+    """The addresses that count as one: an IPv6 network in which each machine can take any address, or else the address.
+
+    What is not an address is a group of its own.
+    """
     try:
         parsed = ipaddress.ip_address(address.strip("[]").partition("%")[0])
     except ValueError:
@@ -80,7 +81,5 @@ def _group(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
-        if parsed.is_link_local or parsed in _PRIVATE:
-            return str(parsed)  # a machine in this home
-        return str(ipaddress.ip_network((parsed, _HOUSEHOLD_BITS), strict=False))
+        return str(ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False))
     return str(parsed)

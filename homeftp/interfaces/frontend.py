@@ -29,7 +29,7 @@ class IAccount(Interface):
 
 
 class IConnection(Interface):
-    """One connection of a client, of any front end."""
+    """One connection of a client, of any front end. Hashable; each is equal to itself only."""
 
     def stop() -> None:
         """The server stops: answer what is in progress, then close."""
@@ -45,16 +45,22 @@ class IConnections(Interface):
     """The connections of all front ends together, counted against the limits of `config.Limits`."""
 
     def full(address: str | None) -> str | None:
-        """Why no connection from `address` can be accepted; None when one can. A local socket has no address."""
+        """Why no connection from `address` can be accepted; None when one can. A local socket has no address.
+
+        Where too many have not logged in, one can be accepted in the place of another of them.
+        """
 
     def add(connection: IConnection, address: str | None) -> None:
-        """A connection was accepted; it counts as unauthenticated, and is aborted after `login_seconds`."""
+        """A connection was accepted; it counts as unauthenticated, and is aborted after `login_seconds`.
+
+        Where too many have not logged in, another of them is aborted. May be called twice.
+        """
 
     def authenticated(connection: IConnection) -> None:
         """Its client has logged in. May be called for each login."""
 
     def remove(connection: IConnection) -> None:
-        """The connection has ended."""
+        """The connection has ended. May be called twice."""
 
 
 class ILogin(Interface):

@@ -41,6 +41,11 @@ def requests(*pairs: tuple[str, dict[str, object]], ending: bytes = b"\n") -> by
     return b"".join(json.dumps({"request_type": kind, "body": body}).encode() + ending for kind, body in pairs)
 
 
+MANY = 1000
+LIMITS = Limits(connections=MANY, connections_per_address=MANY, unauthenticated=MANY, unauthenticated_per_address=MANY)
+"""What is attacked here is not the number of connections."""
+
+
 class LeakyProtocol(ServerProtocol):
     """The control: a server that leaves its line buffer alone at STARTTLS, as many have, and takes it for TLS's."""
 
@@ -58,7 +63,7 @@ class InjectionTests(TestCase):
     timeout = 300
 
     def setUp(self) -> None:
-        self.server = Server.make(limits=Limits(unauthenticated=1000, connections=1000, connections_per_address=1000))
+        self.server = Server.make(limits=LIMITS)
         state = tempfile.mkdtemp(dir=os.getcwd())
         options = RenewableOptions("1.3")
         options.renew(open_identity(state, now=now))
@@ -289,19 +294,19 @@ class FloodTests(TestCase):
     """More connections than the limits allow."""
 
     def test_caps(self) -> None:
-        """The connection over the cap is told so and closed; when one goes, the next is served."""
-        server = ServerProcess("--max-unauthenticated", "3")
+        """The connection over the cap is told so and closed; when those that are logged in go, the next is served."""
+        server = ServerProcess("--max-connections", "3")
         self.addCleanup(server.end)
-        held = [socket.create_connection(("127.0.0.1", server.ports[0]), WITHIN) for _ in range(3)]
+        held = [RawClient(server.ports[0], server.ca_file) for _ in range(3)]
         try:
             for one in held:
-                one.sendall(STARTTLS[:5])
+                one.start_tls().login("ann", PROCESS_PASSWORD)
             with socket.create_connection(("127.0.0.1", server.ports[0]), WITHIN) as late:
                 answer = late.recv(1000)
                 self.assertEqual(json.loads(answer)["status"], 51)
         finally:
             for one in held:
-                one.close()
+                one.socket.close()
         wait_until(lambda: self.served(server), lambda: "no client was served after the flood")
 
     def served(self, server: ServerProcess) -> bool:

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.ca import server_name
 from tests.support.processes import PASSWORD, ServerProcess
+from tests.support.rawclient import RawClient
 from tests.support.vectors import PAGES, SENDS, Player, fits, lay_share, sent, sessions
 
 
@@ -87,7 +88,8 @@ class FullTests(SynchronousTestCase):
         server = ServerProcess("--max-connections-per-address", "1", listen=listen)
         self.addCleanup(server.end)
         plain, tls = server.ports
-        with contextlib.closing(socket.create_connection(("127.0.0.1", plain), 10)):
+        with RawClient(plain, server.ca_file) as member:
+            member.start_tls().login("ann", PASSWORD)
             for port, status in ((plain, 51), (tls, None)):
                 with contextlib.closing(socket.create_connection(("127.0.0.1", port), 10)) as more:
                     received = b""

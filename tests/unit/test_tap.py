@@ -66,6 +66,7 @@ class OptionsTests(SynchronousTestCase):
             *"--pool-size 7 --tls-minimum 1.2".split(),
             *"--filetypes .txt,MD --dispatcher A --dispatcher B --plugin-dir p --max-connections 5".split(),
             *"--max-connections-per-address 4 --max-unauthenticated 3 --max-in-flight 2 --max-file-size 2G".split(),
+            *"--max-unauthenticated-per-address 2".split(),
             *"--max-login-attempts 1 --tls-timeout 1.5 --login-timeout 2 --stall-timeout 3".split(),
         )
         self.assertEqual(
@@ -84,6 +85,7 @@ class OptionsTests(SynchronousTestCase):
                     connections=5,
                     connections_per_address=4,
                     unauthenticated=3,
+                    unauthenticated_per_address=2,
                     in_flight=2,
                     file_size=2 * 1024**3,
                     login_attempts=1,

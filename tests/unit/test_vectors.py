@@ -80,7 +80,12 @@ class PageTests(SynchronousTestCase):
                 [config.SMALL_FILE],
                 [limits.buffered],
                 [limits.login_attempts],
-                [limits.connections, limits.connections_per_address, limits.unauthenticated],
+                [
+                    limits.connections,
+                    limits.connections_per_address,
+                    limits.unauthenticated,
+                    limits.unauthenticated_per_address,
+                ],
             ],
         )
         self.assertEqual(

@@ -1,18 +1,46 @@
-"""The connections of all front ends: counted against the server's limits, and notified when the server stops."""
+"""The connections of all front ends: counted against the server's limits, and notified when the server stops.
+
+Clients that connect and do not log in must not keep others out. So a newcomer takes the place of a connection that has
+not logged in, of the address that has most of them: the one that has waited longest. docs/decisions/unauthenticated has
+the alternatives.
+"""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from typing import Callable
+from typing import Callable, Sequence
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from homeftp.accounts.throttle import address_group
 from homeftp.config import Limits
 from homeftp.interfaces import IConnection, IConnections
 from homeftp.server.gate.timeouts import Deadline
+
+LOGIN_GRACE = 5.0
+"""Seconds that a connection may take to log in before it counts as idle: an honest login takes about half a second, and
+a few seconds where others log in too."""
+
+
+@attrs.define(eq=False)
+class _Counted:
+    """One connection."""
+
+    connection: IConnection
+    address: str | None
+    group: str | None
+    """The addresses that count as one before the login."""
+    since: float
+    """Seconds by the clock."""
+    deadline: Deadline | None = None
+    """That of its login; None once it has logged in."""
+    displaced: bool = False
+    """Whether it had to give way to another: it does not count any more."""
 
 
 @implementer(IConnections)
@@ -21,12 +49,14 @@ class Connections:
 
     _log = Logger()
 
-    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(
+        self, limits: Limits, clock: IReactorTime, choose: Callable[[int], int] = random.SystemRandom().randrange
+    ) -> None:
+        """`choose` gives a random number below its argument."""
         self._limits = limits
         self._clock = clock
-        self._all: dict[IConnection, str | None] = {}
-        self._by_address: Counter[str] = Counter()
-        self._unauthenticated: dict[IConnection, Deadline] = {}
+        self._choose = choose
+        self._all: dict[IConnection, _Counted] = {}
         self._empty: Deferred[None] | None = None
 
     def __len__(self) -> int:
@@ -36,39 +66,40 @@ class Connections:
         return connection in self._all
 
     def full(self, address: str | None) -> str | None:
-        """Why no further connection from `address` can be accepted; None when one can."""
-        limits = self._limits
-        if len(self._all) >= limits.connections:
-            return f"the server has {limits.connections} connections already"
-        if address is not None and self._by_address[address] >= limits.connections_per_address:
-            return f"there are {limits.connections_per_address} connections from your address already"
-        if len(self._unauthenticated) >= limits.unauthenticated:
-            return f"{limits.unauthenticated} connections are logging in already"
-        return None
+        """Why no further connection from `address` can be accepted; None when one can, in the place of another or not.
+
+        Where all that could give way came only now, one of them or the newcomer is chosen by chance.
+        """
+        reason, candidates = self._crowd(address)
+        if reason is None or self._idle(candidates):
+            return None
+        return reason if not candidates or self._choose(len(candidates) + 1) == 0 else None
 
     def add(self, connection: IConnection, address: str | None) -> None:
-        """A connection was accepted; it counts as unauthenticated, and is aborted after `login_seconds`."""
-        self._all[connection] = address
-        self._unauthenticated[connection] = Deadline(
-            self._clock, self._limits.login_seconds, lambda: self._expire(connection)
-        )
-        if address is not None:
-            self._by_address[address] += 1
+        """A connection was accepted; it counts as unauthenticated, and is aborted after `login_seconds`.
+
+        Where there are too many, another one that has not logged in is aborted.
+        """
+        if connection in self._all:
+            return
+        reason, candidates = self._crowd(address)
+        counted = _Counted(connection, address, _group(address), self._clock.seconds())
+        counted.deadline = Deadline(self._clock, self._limits.login_seconds, lambda: self._expire(counted))
+        self._all[connection] = counted
+        if reason is not None and candidates:
+            self._displace(self._idle(candidates) or candidates[self._choose(len(candidates))], reason)
 
     def authenticated(self, connection: IConnection) -> None:
         """Its client has logged in."""
-        deadline = self._unauthenticated.pop(connection, None)
-        if deadline is not None:
-            deadline.cancel()
+        counted = self._all.get(connection)
+        if counted is not None and counted.deadline is not None:
+            counted.deadline.cancel()
+            counted.deadline = None
 
     def remove(self, connection: IConnection) -> None:
         """The connection has ended."""
-        address = self._all.pop(connection)
-        self.authenticated(connection)  # it does not count any more
-        if address is not None:
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
+        self.authenticated(connection)  # its deadline does not count any more
+        self._all.pop(connection, None)
         if self._empty is not None and not self._all:
             empty, self._empty = self._empty, None
             empty.callback(None)
@@ -87,14 +118,60 @@ class Connections:
         for connection in list(self._all):
             self._tell(connection, connection.abort)
 
-    def _expire(self, connection: IConnection) -> None:
-        self._log.info("closing a connection from {address}: no login in time", address=self._all[connection])
-        self._tell(connection, connection.abort)
+    def _crowd(self, address: str | None) -> tuple[str | None, Sequence[_Counted]]:
+        """Which cap a newcomer would exceed, and those of which one can give way to it, the oldest first."""
+        limits, group = self._limits, _group(address)
+        counted = [each for each in self._all.values() if not each.displaced]
+        waiting = [each for each in counted if each.deadline is not None]
+        if address is not None:
+            there = [each for each in counted if each.address == address]
+            if len(there) >= limits.connections_per_address:
+                reason = f"there are {limits.connections_per_address} connections from your address already"
+                return reason, [each for each in there if each.deadline is not None]
+            beside = [each for each in waiting if each.group == group]
+            if len(beside) >= limits.unauthenticated_per_address:
+                return f"{len(beside)} connections from your address are logging in already", beside
+        if len(counted) >= limits.connections:
+            return f"the server has {limits.connections} connections already", _most(waiting)
+        if len(waiting) >= limits.unauthenticated:
+            return f"{limits.unauthenticated} connections are logging in already", _most(waiting)
+        return None, ()
+
+    def _idle(self, candidates: Sequence[_Counted]) -> _Counted | None:
+        """The one that has waited longest, where it has waited for too long."""
+        oldest = next(iter(candidates), None)
+        return oldest if oldest is not None and self._clock.seconds() - oldest.since >= LOGIN_GRACE else None
+
+    def _displace(self, counted: _Counted, reason: str) -> None:
+        self._log.info(
+            "closing a connection from {address} that has not logged in, to accept another: {reason}",
+            address=counted.address,
+            reason=reason,
+        )
+        counted.displaced = True
+        self._tell(counted.connection, counted.connection.abort)
+
+    def _expire(self, counted: _Counted) -> None:
+        counted.displaced = True
+        self._log.info("closing a connection from {address}: no login in time", address=counted.address)
+        self._tell(counted.connection, counted.connection.abort)
 
     def _tell(self, connection: IConnection, what: Callable[[], None]) -> None:
         """A fault of one front end must not keep the others' connections."""
         try:
             what()
         except Exception:  # noqa: BLE001
-            address = self._all.get(connection)
+            counted = self._all.get(connection)
+            address = None if counted is None else counted.address
             self._log.failure("a connection from {address} could not be closed", address=address)
+
+
+def _group(address: str | None) -> str | None:
+    return None if address is None else address_group(address)
+
+
+def _most(waiting: Sequence[_Counted]) -> Sequence[_Counted]:
+    """Those of the group that has most, or of all groups that have as many."""
+    count = Counter(each.group for each in waiting)
+    most = max(count.values(), default=0)
+    return [each for each in waiting if count[each.group] == most]

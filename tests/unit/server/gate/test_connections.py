@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -9,7 +11,7 @@ from zope.interface.verify import verifyObject
 
 from homeftp.config import Limits
 from homeftp.interfaces import IConnection, IConnections
-from homeftp.server.gate.connections import Connections
+from homeftp.server.gate.connections import LOGIN_GRACE, Connections
 
 
 @implementer(IConnection)
@@ -36,12 +38,24 @@ class FakeConnection:
 
 
 class ConnectionsTests(SynchronousTestCase):
-    """Caps of 4 in all, 3 from one address and 2 that are not logged in."""
+    """Caps of 4 in all, 3 from one address, 3 that are not logged in and 2 of those from one address."""
+
+    chosen: int | None = None
+    """What chance says; None: the last of all that can be chosen."""
 
     def setUp(self) -> None:
         self.clock = Clock()
-        limits = Limits(connections=4, connections_per_address=3, unauthenticated=2, login_seconds=30)
-        self.connections = Connections(limits, self.clock)
+        limits = Limits(
+            connections=4,
+            connections_per_address=3,
+            unauthenticated=3,
+            unauthenticated_per_address=2,
+            login_seconds=30,
+        )
+        self.connections = Connections(limits, self.clock, self.choose)
+
+    def choose(self, number: int) -> int:
+        return number - 1 if self.chosen is None else self.chosen
 
     def add(self, address: str | None, *, authenticated: bool = True) -> FakeConnection:
         made = FakeConnection()
@@ -50,26 +64,102 @@ class ConnectionsTests(SynchronousTestCase):
             self.connections.authenticated(made)
         return made
 
+    def idle(self, *addresses: str | None, seconds: float = 0) -> list[FakeConnection]:
+        """Connections that do not log in, so many seconds apart."""
+        made = []
+        for address in addresses:
+            made.append(self.add(address, authenticated=False))
+            self.clock.advance(seconds)
+        return made
+
+    def told(self, connections: Iterable[FakeConnection]) -> list[list[str]]:
+        return [each.told for each in connections]
+
     def test_interface(self) -> None:
         """It is what front ends are promised."""
         verifyObject(IConnections, self.connections)
 
-    def test_unauthenticated(self) -> None:
-        """Connections that have not logged in are capped, until one logs in or ends."""
-        first, second = (self.add("192.0.2.1", authenticated=False) for _ in range(2))
-        self.assertIn("2 connections are logging in", self.connections.full("192.0.2.2") or "")
-        self.connections.authenticated(first)
-        self.connections.authenticated(first)
-        self.assertIsNone(self.connections.full("192.0.2.2"))
-        self.add("192.0.2.1", authenticated=False)
-        self.assertIsNotNone(self.connections.full("192.0.2.2"))
-        self.connections.remove(second)
-        self.assertIsNone(self.connections.full("192.0.2.2"))
+    def test_idle_give_way(self) -> None:
+        """Where too many have not logged in, a newcomer takes the place of the one that has waited longest."""
+        made = self.idle("192.0.2.1", "192.0.2.2", "192.0.2.3", seconds=2)
+        self.assertIsNone(self.connections.full("192.0.2.4"))
+        newcomer = self.add("192.0.2.4", authenticated=False)
+        self.assertEqual(self.told([*made, newcomer]), [["abort"], [], [], []])
+        self.connections.remove(made[0])
+        self.clock.advance(1)
+        self.add("192.0.2.5", authenticated=False)
+        self.assertEqual(self.told([*made[1:], newcomer]), [["abort"], [], []])
+
+    def test_largest_group_gives_way(self) -> None:
+        """One of the address that has most of them gives way, though another has waited longer."""
+        made = self.idle("192.0.2.1", "192.0.2.2", "192.0.2.2", seconds=3)
+        self.add("192.0.2.3", authenticated=False)
+        self.assertEqual(self.told(made), [[], ["abort"], []])
+
+    def test_logged_in_stay(self) -> None:
+        """Connections that have logged in never give way."""
+        members = [self.add("192.0.2.1"), self.add("192.0.2.2"), self.add("192.0.2.2")]
+        (idle,) = self.idle("192.0.2.3", seconds=20)
+        self.assertIsNone(self.connections.full("192.0.2.4"))
+        member = self.add("192.0.2.4")
+        self.assertEqual(self.told([*members, idle]), [[], [], [], ["abort"]])
+        self.connections.remove(idle)
+        self.assertIn("4 connections already", self.connections.full("192.0.2.5") or "")
+        self.assertEqual(self.told([*members, member]), 4 * [[]])
+
+    def test_own_address(self) -> None:
+        """Where too many of one address have not logged in, one of them gives way; others are not affected."""
+        other, *made = self.idle("192.0.2.2", "192.0.2.1", "192.0.2.1", seconds=3)
+        newcomer = self.add("192.0.2.1", authenticated=False)
+        self.assertEqual(self.told([other, *made, newcomer]), [[], ["abort"], [], []])
+
+    def test_network(self) -> None:
+        """The addresses that one machine can take count as one before the login."""
+        made = self.idle("2001:db8::1", "2001:db8::2", seconds=3)
+        self.add("2001:db8::3", authenticated=False)
+        self.assertEqual(self.told(made), [["abort"], []])
+        members = [self.add(f"2001:db8:0:1::{number}") for number in range(2)]
+        self.assertEqual(self.told(members), [[], []], "the control: not those of a household that log in")
+
+    def test_chance(self) -> None:
+        """While none has waited for long, chance decides between the newcomer and those that could give way."""
+        made = self.idle("192.0.2.1", "192.0.2.2", "192.0.2.3")
+        self.chosen = 0
+        self.assertIn("3 connections are logging in already", self.connections.full("192.0.2.4") or "")
+        self.chosen = 1
+        self.assertIsNone(self.connections.full("192.0.2.4"))
+        self.add("192.0.2.4", authenticated=False)
+        self.assertEqual(self.told(made), [[], ["abort"], []])
+        self.chosen = 0
+        self.clock.advance(LOGIN_GRACE)
+        self.assertIsNone(self.connections.full("192.0.2.5"), "now some have waited for long")
+
+    def test_flood(self) -> None:
+        """However many come and stay, one from another address gets in, and its login is not ended."""
+        for number in range(1000):
+            address = f"192.0.2.{number % 2}"
+            if self.connections.full(address) is None:
+                self.add(address, authenticated=False)
+        self.clock.advance(LOGIN_GRACE)
+        honest = self.add("192.0.2.9", authenticated=False)
+        for number in range(1000):
+            self.add(f"192.0.2.{number % 2}", authenticated=False)
+        self.connections.authenticated(honest)
+        self.assertEqual(honest.told, [])
+
+    def test_twice(self) -> None:
+        """A connection that is added or removed twice counts once."""
+        made = self.add("192.0.2.1", authenticated=False)
+        self.connections.add(made, "192.0.2.1")
+        self.assertEqual((len(self.connections), len(self.clock.getDelayedCalls())), (1, 1))
+        self.connections.remove(made)
+        self.connections.remove(made)
+        self.assertEqual((len(self.connections), self.clock.getDelayedCalls()), (0, []))
 
     def test_login_deadline(self) -> None:
         """A connection that has not logged in within 30 seconds is aborted; others are not, and no timer stays."""
-        late, ended = (self.add("192.0.2.1", authenticated=False) for _ in range(2))
-        member = self.add("192.0.2.1")
+        late, ended = self.idle("192.0.2.1", "192.0.2.1")
+        member = self.add("192.0.2.2")
         self.connections.remove(ended)
         self.clock.advance(29.9)
         self.assertEqual(late.told, [])
