@@ -110,8 +110,6 @@ class Limits:
     """Wrong passwords, and wrong codes of pairings, from one address within `guess_seconds`, over all connections."""
     guess_seconds: float = 600.0
     """The period in which wrong passwords and codes are counted."""
-    pairings: int = 100
-    """Wrong codes of pairings within `guess_seconds`, from all addresses together."""
     login_attempts: int = 3
     """Failed logins on one connection before it is closed."""
     tls_seconds: float = 10.0

@@ -29,10 +29,10 @@ TRIES = 3
 """Wrong tries after which a code is cancelled."""
 
 MOST = 999
-"""Codes that are open at the same time, at most: people read the number of a code aloud."""
+"""Codes that are open at the same time, at most: a number that is guessed is then nearly always that of no code."""
 
-_SHORT_NUMBERS = 9
-"""A new code gets one of so many of the lowest free numbers, which are quick to type and yet not predictable."""
+NUMBERS = range(1000, 10_000)
+"""The numbers of codes. They are chosen by chance: who knows a number can cancel its code by three wrong tries."""
 
 _NAMED_ACCOUNTS = 5
 """Accounts that a message names, at most."""
@@ -97,15 +97,14 @@ class Invitations:
         now = self.clock()
         with self.state.transaction() as connection:
             connection.execute("DELETE FROM invitations WHERE ends < ?", (now - _KEPT_SECONDS,))
-            free = _free(connection)
-            if not free:  # then give up those that have ended before their day is over
+            if _full(connection):  # then give up those that have ended before their day is over
                 connection.execute(
                     "DELETE FROM invitations WHERE ends < ? OR misses >= ? OR device IS NOT NULL", (now, TRIES)
                 )
-                free = _free(connection)
-            if not free:
+            if _full(connection):
                 raise OperatorError(f"{MOST} codes are open already: wait until some of them have expired")
-            number = random.SystemRandom().choice(free[:_SHORT_NUMBERS])
+            taken = _numbers(connection)
+            number = random.SystemRandom().choice([each for each in NUMBERS if each not in taken])
             invitation = Invitation(Code(number, new_words()), account, now + seconds)
             wanted = account, rights_shown(ALL if rights is None else rights)
             connection.execute("INSERT OR IGNORE INTO accounts (name, rights) VALUES (?, ?)", wanted)
@@ -184,7 +183,10 @@ class Invitations:
         return Invitation(Code(number, words), account, ends, state, device or "")
 
 
-def _free(connection: sqlite3.Connection) -> list[int]:
-    """The numbers that no invitation has, in order."""
-    taken = {number for (number,) in connection.execute("SELECT number FROM invitations")}
-    return [number for number in range(1, MOST + 1) if number not in taken]
+def _numbers(connection: sqlite3.Connection) -> set[int]:
+    """The numbers of all invitations."""
+    return {number for (number,) in connection.execute("SELECT number FROM invitations")}
+
+
+def _full(connection: sqlite3.Connection) -> bool:
+    return len(_numbers(connection)) >= MOST

@@ -1,4 +1,4 @@
-"""Limits wrong guesses: a number in a period from one address, over all of its connections, and from all together."""
+"""Limits wrong guesses: a number in a period from one address, over all of its connections."""
 
 from __future__ import annotations
 
@@ -21,18 +21,15 @@ _NETWORK_BITS = 64
 class Throttle:
     """Counts guesses: each is taken before it is checked, and given back when it was right.
 
-    It allows `most` from one address within `seconds`, and `total` from all
-    together, by the clock that is passed in. Until the total is reached,
-    guesses from one address do not affect logins from others.
+    It allows `most` from one address within `seconds`, by the clock that is
+    passed in. Guesses from one address do not affect logins from others.
     """
 
-    def __init__(self, clock: IReactorTime, *, most: int, seconds: float, total: int | None = None) -> None:
+    def __init__(self, clock: IReactorTime, *, most: int, seconds: float) -> None:
         self._clock = clock
         self._most = most
         self._seconds = seconds
-        self._total = total
         self._by_group: dict[str, deque[float]] = {}
-        self._all: deque[float] = deque()
 
     def take(self, address: str) -> None:
         """Count one guess. Raises `Busy` (51), with the time to wait, when there were too many."""
@@ -42,31 +39,26 @@ class Throttle:
         self._expire(times, now)
         if times:
             self._by_group[group] = times  # the newest last
-        self._expire(self._all, now)
         if len(times) >= self._most:
-            raise self._busy("from your address", times[0], now)
-        if self._total is not None and len(self._all) >= self._total:
-            raise self._busy("in all", self._all[0], now)
+            raise self._busy(times[0], now)
         times.append(now)
         self._by_group[group] = times
-        if self._total is not None:
-            self._all.append(now)
         while len(self._by_group) > MOST_ADDRESSES:
             del self._by_group[next(iter(self._by_group))]
 
     def give_back(self, address: str) -> None:
         """The last guess was right: do not count it."""
-        for times in (self._by_group.get(address_group(address)), self._all):
-            if times:
-                times.pop()
+        times = self._by_group.get(address_group(address))
+        if times:
+            times.pop()
 
     def _expire(self, times: deque[float], now: float) -> None:
         while times and times[0] <= now - self._seconds:
             times.popleft()
 
-    def _busy(self, where: str, oldest: float, now: float) -> Busy:
+    def _busy(self, oldest: float, now: float) -> Busy:
         minutes = -(-(oldest + self._seconds - now) // MINUTE)
-        return Busy(f"too many wrong tries {where}: try again in {minutes:.0f} minutes")
+        return Busy(f"too many wrong tries from your address: try again in {minutes:.0f} minutes")
 
 
 def address_group(address: str) -> str:

@@ -86,7 +86,7 @@ def parse_code(text: str) -> Code:
     """
     parts = re.findall(r"[0-9]+|[^\W\d_]+", text.lower())
     if len(parts) != _CODE_PARTS or not re.fullmatch(r"[0-9]{1,4}", parts[0]):
-        raise OperatorError("a code is a number and two words, such as 7-guitar-pine: type it as the server shows it")
+        raise OperatorError("a code is a number and two words, such as 4821-guitar-pine: type it as it is shown")
     for place, word in zip(("first", "second"), parts[1:], strict=True):
         if word not in WORDS:
             near = difflib.get_close_matches(word, WORDS, n=1, cutoff=_SIMILARITY)

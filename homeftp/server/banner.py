@@ -86,10 +86,8 @@ def banner(
         return lines
     if methods.code is not None:
         minutes = FIRST_CODE_SECONDS / MINUTE
-        lines.append(
-            f"Run this on the first device within {minutes:.0f} minutes (works once):   "
-            f"homeftp pair {address} {methods.code}"
-        )
+        lines.append(f"Run this on the first device within {minutes:.0f} minutes:   homeftp pair {address}")
+        lines.append(f"It asks for this code, which works once:   {methods.code}")
     else:
         state = "" if settings.state == default_state_dir(os.environ) else f" --state {shlex.quote(settings.state)}"
         lines.append(f"To add a device, also while this runs:   homeftp invite{state}")

@@ -147,7 +147,7 @@ def compose(
         pairings=PairingService(
             invitations=Invitations(state),
             begun=_throttle(settings, reactor, times=BEGUN_PER_TRIED),
-            tried=_throttle(settings, reactor, total=settings.limits.pairings),
+            tried=_throttle(settings, reactor),
             workers=logins,
             certify=lambda request, id: certify_device(settings.state, request, id, now=now),
             host=own_name(),
@@ -178,6 +178,6 @@ def compose(
     )
 
 
-def _throttle(settings: Settings, clock: IReactorTime, total: int | None = None, times: int = 1) -> Throttle:
+def _throttle(settings: Settings, clock: IReactorTime, times: int = 1) -> Throttle:
     limits = settings.limits
-    return Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds, total=total)
+    return Throttle(clock, most=times * limits.guesses, seconds=limits.guess_seconds)

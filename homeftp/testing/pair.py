@@ -91,7 +91,7 @@ class InMemoryServer:
         options.renew(open_identity(state_dir, now=now))
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()
-        tried = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds, total=limits.pairings)
+        tried = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds)
         context = ServerContext(
             reactor=clock,
             settings=settings,

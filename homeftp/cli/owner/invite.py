@@ -66,12 +66,13 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"code": str(made.code), "account": account, "seconds": seconds})
         return Exit.DONE
-    command = f"homeftp pair {_server_address(folder)} {made.code}"
+    command = f"homeftp pair {_server_address(folder)}"
     within = f"{number} {_UNITS[unit][1]}{'' if number == 1 else 's'}"
-    print(f"Run this on the other machine within {within} (works once):   {command}", flush=True)
+    print(f"Run this on the other machine within {within}:   {command}")
+    print(f"It asks for this code, which works once:   {made.code}", flush=True)
     if not sys.stdout.isatty():
         return Exit.DONE
-    print_qr_code(command)
+    print_qr_code(f"{command} {made.code}")
     return Exit.DONE if options.no_wait else wait_until_used(invitations, made)
 
 

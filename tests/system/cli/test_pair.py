@@ -31,9 +31,9 @@ class PairCase(TestCase):
         self.addCleanup(lambda: self.server.end())
         self.home = os.path.abspath(self.mktemp())
 
-    def homeftp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def homeftp(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """A command at the device."""
-        return run_homeftp(*arguments, HOMEFTP_HOME=self.home)
+        return run_homeftp(*arguments, input=input, HOMEFTP_HOME=self.home)
 
     def at_server(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command at the server."""
@@ -61,11 +61,12 @@ class PairTests(PairCase):
     def test_first_start(self) -> None:
         """What the first start prints is all that is needed: pair, list, push; there is no password anywhere."""
         match = re.search(
-            r"Run this on the first device within 10 minutes \(works once\):   homeftp (pair \S+ \S+)",
+            r"Run this on the first device within 10 minutes:   homeftp (pair \S+)\n"
+            r"It asks for this code, which works once:   (\S+)\n",
             self.server.output(),
         )
         assert match is not None, self.server.output()
-        done = self.homeftp(*match[1].split(), "--name", "nas")
+        done = self.homeftp(*match[1].split(), "--name", "nas", input=match[2] + "\n")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(
             done.stdout, r"\APaired with nas \(SHA256:[0-9a-f]{8}\.\.\.\) as \S+\. Next, try: homeftp ls nas:\n"
@@ -75,7 +76,7 @@ class PairTests(PairCase):
             file.write("content")
         self.assertEqual(self.homeftp("push", path, "nas:").returncode, 0)
         self.assertEqual(self.homeftp("ls", "nas:").stdout, "file\n")
-        again = self.homeftp(*match[1].split(), "--name", "other")
+        again = self.homeftp(*match[1].split(), match[2], "--name", "other")
         self.assertEqual((again.returncode, again.stdout), (3, ""))
         self.assertIn("ask for a new one", again.stderr)
 
@@ -185,12 +186,13 @@ class InviteTests(PairCase):
     """At the server."""
 
     def test_invite(self) -> None:
-        """It prints the line to type, and ends at once without a terminal."""
+        """It prints the line to type and the code, and ends at once without a terminal."""
         made = self.at_server("invite", "--account", "ann")
         self.assertEqual(made.returncode, 0, made.stderr)
         address = re.escape(f"127.0.0.1:{self.server.ports[0]}")
-        notice = r"Run this on the other machine within 10 minutes \(works once\):"
-        self.assertRegex(made.stdout, rf"\A{notice}   homeftp pair {address} [0-9]+-[a-z]+-[a-z]+\n\Z")
+        notice = rf"Run this on the other machine within 10 minutes:   homeftp pair {address}\n"
+        notice += "It asks for this code, which works once:   [0-9]{4}-[a-z]+-[a-z]+\n"
+        self.assertRegex(made.stdout, rf"\A{notice}\Z")
 
 
 class DeviceTests(PairCase):

@@ -37,7 +37,7 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(self.invitations.open_code(self.code.number), self.code)
         self.assertIsNone(self.invitations.open_code(self.code.number + 1))
         self.assertEqual((self.state.account_names(), self.state.password("ann")), (["ann"], None))
-        self.assertIn(self.code.number, range(1, 10))
+        self.assertIn(self.code.number, range(1000, 10_000))
 
     def test_account_that_is_there(self) -> None:
         """An account that is there keeps its password."""
@@ -104,11 +104,18 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual([device for device in devices if device is not None], Devices(self.state).all())
         self.assertEqual(len(Devices(self.state).all()), 1)
 
+    def test_unpredictable(self) -> None:
+        """Nobody can tell a new code's number, and so nobody can cancel the code by wrong tries for its number."""
+        numbers = [self.invitations.make("ann", 600).code.number for _ in range(30)]
+        self.assertEqual(len(set(numbers)), 30)
+        self.assertGreater(len({number // 1000 for number in numbers}), 3, "they are spread; by chance once in 10^13")
+
     def test_many(self) -> None:
         """Each has a number of its own, as long as there are any; those of used invitations are given again."""
         self.patch(invitations, "MOST", 20)
+        self.patch(invitations, "NUMBERS", range(self.code.number, self.code.number + 20))
         numbers = {self.invitations.make("ann", 600).code.number for _ in range(19)} | {self.code.number}
-        self.assertEqual(numbers, set(range(1, 21)))
+        self.assertEqual(numbers, set(invitations.NUMBERS))
         with self.assertRaisesRegex(OperatorError, "wait until some of them have expired"):
             self.invitations.make("ann", 600)
         self.invitations.use(self.code, "1" * 32, "laptop")

@@ -60,7 +60,9 @@ class AnnouncementTests(SynchronousTestCase):
         """At the very first start it shows what to type on the other machine, whole."""
         text = self.lines(IPv4Address("TCP", "192.0.2.7", 8421), accounts=["ann"], code="7-guitar-pine")
         self.assertIn(
-            "Run this on the first device within 10 minutes (works once):   homeftp pair 192.0.2.7 7-guitar-pine", text
+            "Run this on the first device within 10 minutes:   homeftp pair 192.0.2.7\n"
+            "It asks for this code, which works once:   7-guitar-pine",
+            text,
         )
         self.assertNotIn("homeftp invite", text)
 
