@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from typing import Any, Iterator
 
 from docutils import nodes
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 
 CALLED = ("function", "method", "classmethod", "staticmethod")
 UNTYPED = ("self", "cls", "*", "/")
+INTERFACE = re.compile(r"I[A-Z]\w*")
 
 
 def check(app: Sphinx, env: BuildEnvironment) -> None:
@@ -63,7 +65,8 @@ def _desc_faults(desc: addnodes.desc) -> Iterator[str]:
             continue
         name = signature["ids"][0] if signature["ids"] else signature.astext()
         content = next(iter(desc.findall(addnodes.desc_content)))
-        if kind == "class" and not list(content.findall(addnodes.desc)) and not _is_alias(content):
+        empty = not list(content.findall(addnodes.desc))
+        if kind == "class" and empty and not _is_alias(content) and not _joins(signature):
             yield f"{name} documents no member"
         if kind not in ("attribute", "property") and not content.astext().strip():
             yield f"{name} has no description"
@@ -77,6 +80,12 @@ def _desc_faults(desc: addnodes.desc) -> Iterator[str]:
 
 def _is_alias(content: nodes.Element) -> bool:
     return content.astext().strip().startswith("alias of")
+
+
+def _joins(signature: nodes.Element) -> bool:
+    """Whether it is an interface that only joins others, so that it has no member of its own."""
+    bases = [base.astext() for base in signature.findall(addnodes.desc_parameter)]
+    return bool(bases) and all(INTERFACE.fullmatch(base) for base in bases)
 
 
 def public_names(module: str) -> set[str]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 from pathlib import Path
 from typing import Any, Callable, ClassVar, Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+_INTERFACE = re.compile(r"Interface|I[A-Z]\w*")
 
 
 def described(interface: ast.ClassDef) -> Iterator[str]:
@@ -44,12 +47,12 @@ def _entry(head: str, doc: str | None, indent: str, of_type: str = "") -> Iterat
 
 
 def interfaces(source: str) -> dict[str, ast.ClassDef]:
-    """The interfaces that a module defines, by name: classes whose base is `Interface`, or another one of them."""
-    found: dict[str, ast.ClassDef] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and {ast.unparse(base) for base in node.bases} & {"Interface", *found}:
-            found[node.name] = node
-    return found
+    """The interfaces that a module defines, by name: classes whose base is an interface, by its name."""
+    return {
+        node.name: node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and any(_INTERFACE.fullmatch(ast.unparse(base)) for base in node.bases)
+    }
 
 
 class Interfaces(SphinxDirective):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         NoTrustedServer,
         ProtocolViolation,
     )
-    from homeftp.client.known.dialing import connect_remote
+    from homeftp.client.known.dialing import IClientReactor, connect_remote
     from homeftp.client.known.discover import AnnouncedServer, browse, check_discovery
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
@@ -50,7 +50,7 @@ _MODULES = {
     "connection.response": ("IListener", "Part", "ResponseStream"),
     "dial": ("ServerIdentity", "connect", "fetch_server_identity"),
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
-    "known.dialing": ("connect_remote",),
+    "known.dialing": ("IClientReactor", "connect_remote"),
     "known.discover": ("AnnouncedServer", "browse", "check_discovery"),
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
@@ -76,6 +76,7 @@ __all__ = [
     "Download",
     "FileResult",
     "Hello",
+    "IClientReactor",
     "IListener",
     "IReconnector",
     "NoTrustedServer",

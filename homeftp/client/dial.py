@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import defer, error
 from twisted.internet.endpoints import clientFromString
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
 from homeftp.client.api import Client
@@ -44,7 +44,7 @@ class ServerIdentity:
 
 
 async def connect(
-    reactor: Any,
+    reactor: IReactorTime,
     endpoint: ServerAddress | Sequence[ServerAddress],
     *,
     ca: bytes,
@@ -83,7 +83,7 @@ async def connect(
 
 
 async def fetch_server_identity(
-    reactor: Any, endpoint: ServerAddress, *, timeouts: ClientTimeouts | None = None
+    reactor: IReactorTime, endpoint: ServerAddress, *, timeouts: ClientTimeouts | None = None
 ) -> ServerIdentity:
     """Get the identity that a server presents, without sending it anything, and disconnect.
 
@@ -99,7 +99,7 @@ async def fetch_server_identity(
 
 
 async def connect_first(
-    reactor: Any,
+    reactor: IReactorTime,
     addresses: Sequence[ServerAddress],
     options: Any,
     timeouts: ClientTimeouts,
@@ -145,7 +145,9 @@ def _display(address: ServerAddress) -> str:
     return str(address) if isinstance(address, Address | str) else "the server"
 
 
-async def connect_tls(reactor: Any, address: ServerAddress, options: Any, timeouts: ClientTimeouts) -> ClientProtocol:
+async def connect_tls(
+    reactor: IReactorTime, address: ServerAddress, options: Any, timeouts: ClientTimeouts
+) -> ClientProtocol:
     """Connect to one address and complete the TLS handshake. Raises `ConnectionFailed` and `UntrustedServer`."""
     shown = _display(address)
     if isinstance(address, Address):

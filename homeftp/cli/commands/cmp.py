@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import common_remote, parse_operand
 from homeftp.cli.connect.session import with_remote
@@ -14,7 +14,7 @@ from homeftp.cli.transfer.run import run_transfer
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext, TransferObserver, TransferOptions
+    from homeftp.client import Client, IClientReactor, TransferContext, TransferObserver, TransferOptions
 
 _EPILOG = """\
 Compares content, size, time and mode of files, and the mode of folders. The second path works as the target of push
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     local_first = first.remote is None
     local, remote = (first, second) if local_first else (second, first)
 
-    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import cmp
 
         async def compare(transfer_options: TransferOptions, observer: TransferObserver) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Iterable, Mapping
+from typing import TYPE_CHECKING, Iterable, Mapping
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, printable
 
 if TYPE_CHECKING:
-    from homeftp.client import AnnouncedServer, Remote
+    from homeftp.client import AnnouncedServer, IClientReactor, Remote
 
 _SECONDS = 3.0
 """Most servers answer within one."""
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
     known = names_by_fingerprint(Remotes(client_folder(os.environ)).all())
 
-    async def main(reactor: Any) -> int:
+    async def main(reactor: IClientReactor) -> int:
         found = await browse(reactor, options.seconds, quiet=None)
         for server in found:
             print_server(server, known.get(server.fingerprint, []), options.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import STANDARD, Operand, common_remote, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
@@ -14,7 +14,7 @@ from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext, TransferObserver, TransferOptions
+    from homeftp.client import Client, IClientReactor, TransferContext, TransferObserver, TransferOptions
 
 _EPILOG = """\
 A file is written to TARGET, or into it when TARGET is a folder or ends in "/". With -r, a folder maps exactly onto
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if target == STANDARD and options.recursive:
         raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
 
-    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import get, get_stream
 
         async def download(transfer_options: TransferOptions, observer: TransferObserver) -> None:

@@ -17,7 +17,7 @@ from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Address, AnnouncedServer, PairingResult, Remotes
+    from homeftp.client import Address, AnnouncedServer, IClientReactor, PairingResult, Remotes
 
 _MAX_LISTED = 4
 """The most servers that an error message lists."""
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     code = parse_code(words or _ask_code())
     remotes.check_writable()
 
-    async def main(reactor: Any) -> int:
+    async def main(reactor: IClientReactor) -> int:
         from twisted.internet.threads import deferToThread
 
         addresses, announced = ([address], "") if address is not None else await _find_announced(reactor)
@@ -98,7 +98,7 @@ def split_address_and_code(words: Sequence[str]) -> tuple[str | None, str]:
     return words[0], " ".join(words[1:])
 
 
-async def _find_announced(reactor: Any) -> tuple[Sequence[Address], str]:
+async def _find_announced(reactor: IClientReactor) -> tuple[Sequence[Address], str]:
     """The addresses of the only server that announces itself, and the beginning of its fingerprint."""
     from homeftp.client import browse
 

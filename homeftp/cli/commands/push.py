@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import STANDARD, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
@@ -13,7 +13,7 @@ from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext, TransferObserver, TransferOptions
+    from homeftp.client import Client, IClientReactor, TransferContext, TransferObserver, TransferOptions
 
 _EPILOG = """\
 A file is written to NAME:PATH, or into it when PATH is a folder, ends in "/" or is empty. With -r, a folder maps
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if STANDARD in options.sources and len(options.sources) > 1:
         raise OperatorError("Standard input must be the only source.")
 
-    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import push, push_stream
 
         async def upload(transfer_options: TransferOptions, observer: TransferObserver) -> None:

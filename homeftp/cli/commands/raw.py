@@ -21,7 +21,7 @@ from homeftp.cli.terminal.text import printable
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext
+    from homeftp.client import Client, IClientReactor, TransferContext
     from homeftp.wire.messages import Response
 
 _MAX_DISPLAYED = 4096
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if operand.remote is not None and operand.path:
         raise OperatorError(f"raw takes a server's name without a path: homeftp raw {name}")
 
-    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from twisted.internet.defer import Deferred
 
         ended: Deferred[int | Exception] = Deferred()

@@ -17,7 +17,7 @@ from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError, UntrustedServer
 
 if TYPE_CHECKING:
-    from homeftp.client import Address, Remote, Remotes, ServerIdentity
+    from homeftp.client import Address, IClientReactor, Remote, Remotes, ServerIdentity
 
 _ADD_DESCRIPTION = """\
 Add a server that you log in to with a password. homeftp prints the server's fingerprint for you to compare with the one
@@ -139,7 +139,7 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     address = parse_address(options.address)
     expected = None if options.fingerprint is None else normalise_fingerprint(options.fingerprint)
 
-    async def main(reactor: Any) -> int:
+    async def main(reactor: IClientReactor) -> int:
         from twisted.internet.threads import deferToThread
 
         presented = await fetch_server_identity(reactor, address)

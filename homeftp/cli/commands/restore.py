@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homeftp.cli.connect.operands import parse_remote_operand
 from homeftp.cli.connect.session import with_remote
@@ -16,7 +16,7 @@ from homeftp.errors import NotFound, OperatorError
 from homeftp.wire.messages import entry_body
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext
+    from homeftp.client import Client, IClientReactor, TransferContext
     from homeftp.model import Version
 
 _EPILOG = """\
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Restore; returns the exit code."""
     name, path = parse_remote_operand(options.path)
 
-    async def work(reactor: Any, client: Client, context: TransferContext) -> int:
+    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         await restore_version(client, path, options)
         return Exit.DONE
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Any, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
 from homeftp.cli.terminal.failures import tracebacks_wanted
+
+if TYPE_CHECKING:
+    from homeftp.client import IClientReactor
 
 _CLEAN_UP_SECONDS = 10.0
 """The time that a cancelled command has to remove its temp files."""
 
 
-def run_reactor(main: Callable[[Any], Awaitable[int]], reactor: Any = None) -> int:
+def run_reactor(main: Callable[[IClientReactor], Awaitable[int]], reactor: Any = None) -> int:
     """Run `main(reactor)` until it ends, by default in Twisted's own; returns its exit code, or raises what it raised.
 
     Ctrl-C, SIGTERM and a closed terminal (SIGHUP) cancel it, give it time to clean up, and raise KeyboardInterrupt.

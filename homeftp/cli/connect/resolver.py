@@ -13,7 +13,13 @@ import threading
 from typing import Any, Sequence
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IReactorFromThreads,
+    IResolutionReceiver,
+)
 from zope.interface import implementer
 
 _FAMILIES: dict[int, Any] = {socket.AF_INET: IPv4Address, socket.AF_INET6: IPv6Address}
@@ -36,7 +42,7 @@ class NameLookup:
 class NameResolver:
     """Resolves each name in a daemon thread, which the process does not wait for at its end."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: IReactorFromThreads) -> None:
         self._reactor = reactor
 
     def resolveHostName(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import TYPE_CHECKING, Any, Awaitable, Callable
+from typing import TYPE_CHECKING, Awaitable, Callable
 
 from homeftp.cli.connect.reactor import run_reactor
 
 if TYPE_CHECKING:
-    from homeftp.client import Client, TransferContext
+    from homeftp.client import Client, IClientReactor, TransferContext
 
 _GARBAGE_AFTER = 20_000
 """Allocations between two garbage collections: a transfer allocates a lot, and creates no reference cycles."""
@@ -17,7 +17,7 @@ _GARBAGE_AFTER = 20_000
 _IMPORT_DELAY = 0.03
 """Seconds after which the transfer commands are imported, while the server checks the login."""
 
-Work = Callable[[Any, "Client", "TransferContext"], Awaitable[int]]
+Work = Callable[["IClientReactor", "Client", "TransferContext"], Awaitable[int]]
 """What a command does with the reactor, the connection and the transfer context; returns the exit code."""
 
 
@@ -28,7 +28,7 @@ def with_remote(name: str, work: Work) -> int:
     remotes = Remotes(client_folder(os.environ))
     remotes.load(name)  # raises for a bad record before anything else starts
 
-    async def main(reactor: Any) -> int:
+    async def main(reactor: IClientReactor) -> int:
         from twisted.internet.defer import Deferred
 
         from homeftp.client import Reconnector, connect_remote

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
 
 _DELAY = 0.5
 """Seconds before the bar appears; most commands end earlier."""
@@ -15,7 +18,7 @@ _INTERVAL = 0.1
 class ProgressBar:
     """Displays the progress of a transfer when standard error is a terminal."""
 
-    def __init__(self, reactor: Any, *, silent: bool) -> None:
+    def __init__(self, reactor: IReactorTime, *, silent: bool) -> None:
         self._reactor = reactor
         self._total = 0
         self._done = 0

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from homeftp.cli.terminal.text import printable
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorFromThreads
+
     from homeftp.client import FileResult
 
 _CONCERNS = {
@@ -24,7 +26,7 @@ class TransferDeclined(Exception):
 class Prompter:
     """Asks one question at a time. `hide` removes the progress bar for the question, `show` brings it back."""
 
-    def __init__(self, reactor: Any, hide: Callable[[], None], show: Callable[[], None]) -> None:
+    def __init__(self, reactor: IReactorFromThreads, hide: Callable[[], None], show: Callable[[], None]) -> None:
         from twisted.internet.defer import DeferredLock
 
         self._reactor = reactor

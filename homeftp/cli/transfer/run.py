@@ -10,7 +10,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message
 
 if TYPE_CHECKING:
-    from homeftp.client import IReconnector, TransferObserver, TransferOptions
+    from homeftp.client import IClientReactor, IReconnector, TransferObserver, TransferOptions
 
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run_transfer(
-    reactor: Any,
+    reactor: IClientReactor,
     options: argparse.Namespace,
     work: Callable[[TransferOptions, TransferObserver], Coroutine[Any, Any, None]],
     top: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,7 +12,7 @@ from homeftp.config import DEFAULT_PORT, MAX_PORT
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IStreamClientEndpoint
+    from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 _UNIX = "unix:"
 _MAX_SOCKET_PATH = 107  # unix(7): sun_path has 108 bytes, the last of them zero
@@ -37,7 +37,7 @@ class Address:
         """Whether it is on this very machine, wherever that is."""
         return bool(self.path) or self.host in ("localhost", "::1") or self.host.startswith("127.")
 
-    def endpoint(self, reactor: Any, timeout: float) -> IStreamClientEndpoint:
+    def endpoint(self, reactor: IReactorTime, timeout: float) -> IStreamClientEndpoint:
         """What to connect to; `timeout` in seconds."""
         from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 

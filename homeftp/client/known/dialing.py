@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import Any, Awaitable, Callable, cast
+from typing import Awaitable, Callable, cast
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 
 from homeftp.client.api import Client
@@ -22,6 +23,14 @@ from homeftp.crypto.tls import DeviceIdentity, device_identity
 from homeftp.errors import LoginFailed, OperatorError, Refusal, UntrustedServer
 from homeftp.host import now
 
+
+class IClientReactor(IReactorTime, IReactorThreads):
+    """The reactor, as a connection to a known server uses it: to measure time, and to run threads.
+
+    Twisted's own reactors are such; they also open the TCP and UNIX connections.
+    """
+
+
 _DISCOVERY_DELAY = 2.0
 """Seconds for which only the remembered addresses are tried; then discovery starts too."""
 
@@ -29,7 +38,7 @@ _Update = Callable[[Callable[[Remote], Remote]], Awaitable[object]]
 """Changes the record of a server; may raise OperatorError and OSError."""
 
 
-async def connect_remote(reactor: Any, remotes: Remotes, name: str) -> Client:
+async def connect_remote(reactor: IClientReactor, remotes: Remotes, name: str) -> Client:
     """Connect to the server that `remotes` knows as `name`, and log in.
 
     Its record is read anew each time: another program may have changed it meanwhile. The addresses in it are tried
@@ -59,7 +68,7 @@ async def connect_remote(reactor: Any, remotes: Remotes, name: str) -> Client:
     return client
 
 
-async def find_server(reactor: Any, remote: Remote, dial: Callable[..., Awaitable[Client]]) -> Client:
+async def find_server(reactor: IClientReactor, remote: Remote, dial: Callable[..., Awaitable[Client]]) -> Client:
     """A connection at one of the remembered addresses or, after a delay, at one that the server announces."""
 
     async def announced() -> Client:
@@ -112,7 +121,7 @@ async def renew_certificate(client: Client, remote: Remote, own: DeviceIdentity,
         await update(functools.partial(attrs.evolve, certificate=certificate, key=key))
 
 
-async def explain_distrust(reactor: Any, remote: Remote, reason: Exception) -> Exception:
+async def explain_distrust(reactor: IReactorTime, remote: Remote, reason: Exception) -> Exception:
     """The error for a server that is not trusted, with the fingerprint it presents and the pinned one."""
     failures = reason.failures if isinstance(reason, NoTrustedServer) else [(remote.addresses[0], reason)]
     where, *others = failures  # untrusted servers come first

@@ -14,6 +14,7 @@ from typing import Any, Mapping, Sequence
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from homeftp.client.connection.address import Address
@@ -81,7 +82,7 @@ def check_discovery() -> None:
 
 
 async def browse(
-    reactor: Any, seconds: float = _BROWSE_SECONDS, *, quiet: float | None = _QUIET_SECONDS
+    reactor: IReactorFromThreads, seconds: float = _BROWSE_SECONDS, *, quiet: float | None = _QUIET_SECONDS
 ) -> list[AnnouncedServer]:
     """Listen for servers for `seconds`, or until no new one has answered for `quiet` seconds (None: never); by name.
 
@@ -92,7 +93,7 @@ async def browse(
     return await _Browser(reactor, seconds, seconds if quiet is None else quiet).found
 
 
-async def announced_addresses(reactor: Any, fingerprint: str) -> list[Address]:
+async def announced_addresses(reactor: IReactorFromThreads, fingerprint: str) -> list[Address]:
     """Where a server with this fingerprint of its CA might be reached, as announced; empty where that is not known.
 
     TLS has to prove which server answers there.
@@ -110,7 +111,7 @@ async def announced_addresses(reactor: Any, fingerprint: str) -> list[Address]:
 class _Browser:
     """Runs zeroconf, which needs asyncio, in a loop and a daemon thread of its own."""
 
-    def __init__(self, reactor: Any, seconds: float, quiet: float) -> None:
+    def __init__(self, reactor: IReactorFromThreads, seconds: float, quiet: float) -> None:
         self.found: Deferred[list[AnnouncedServer]] = Deferred(self._cancel)
         self._reactor = reactor
         self._seconds = seconds

@@ -13,6 +13,7 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta
+from twisted.internet.interfaces import IReactorTime
 
 from homeftp.client.api import Client
 from homeftp.client.connection.protocol import ClientProtocol
@@ -86,7 +87,7 @@ class _RenewReply:
 
 
 async def pair(
-    reactor: Any,
+    reactor: IReactorTime,
     endpoint: ServerAddress | Sequence[ServerAddress],
     code: Code,
     *,

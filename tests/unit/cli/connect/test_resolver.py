@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IReactorFromThreads,
+    IResolutionReceiver,
+)
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -45,7 +51,7 @@ class LookupTests(TestCase):
     """One name."""
 
     def setUp(self) -> None:
-        self.lookups = NameResolver(reactor)
+        self.lookups = NameResolver(cast(IReactorFromThreads, reactor))
         self.receiver = Receiver()
 
     async def look(self, *kinds: Any, **how: Any) -> list[IAddress]:

@@ -7,7 +7,9 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from homeftp.cli.transfer.questions import Prompter, TransferDeclined, can_ask
 from homeftp.client import FileResult, Outcome
@@ -15,14 +17,15 @@ from tests.support.commandline import Input, Output
 from tests.support.waiting import wait_until
 
 
+@implementer(IReactorFromThreads)
 class Calls:
     """The one method of the reactor that is used: what a thread asks to be called is kept, and called by `run`."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
 
-    def callFromThread(self, function: Any, *arguments: Any) -> None:
-        self.calls.append((function, arguments))
+    def callFromThread(self, callable: Any, *args: object, **kwargs: object) -> None:
+        self.calls.append((callable, args))
 
     def run(self) -> None:
         wait_until(lambda: bool(self.calls), within=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.questions import TransferDeclined
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
-from homeftp.client import FileResult, Outcome, TransferObserver, TransferOptions
+from homeftp.client import FileResult, IClientReactor, Outcome, TransferObserver, TransferOptions
 from homeftp.errors import OperatorError
 from tests.support.commandline import Input, Output
 
@@ -47,7 +47,9 @@ class RunTests(SynchronousTestCase):
         add_transfer_arguments(parser)
         options = parser.parse_args(words)
         options.command = "push"
-        return Deferred.fromCoroutine(run_transfer(self.clock, options, work, "nas:lib", self.reconnector))
+        return Deferred.fromCoroutine(
+            run_transfer(cast(IClientReactor, self.clock), options, work, "nas:lib", self.reconnector)
+        )
 
     def test_options(self) -> None:
         """The options of the command line reach the transfer; without a terminal nothing is asked."""

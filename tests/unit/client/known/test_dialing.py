@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Client, ConnectionFailed, parse_address
-from homeftp.client.known.dialing import connect_remote, find_server
+from homeftp.client.known.dialing import IClientReactor, connect_remote, find_server
 from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.errors import OperatorError
 
@@ -29,7 +29,7 @@ class FindTests(SynchronousTestCase):
                 raise outcome
             return outcome
 
-        return Deferred.fromCoroutine(find_server(Clock(), LOCAL, dial)), dialled
+        return Deferred.fromCoroutine(find_server(cast(IClientReactor, Clock()), LOCAL, dial)), dialled
 
     def test_found(self) -> None:
         """The remembered addresses are dialled together, at once."""
@@ -52,4 +52,6 @@ class ConnectTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """A name that is not known is refused."""
         remotes = Remotes(os.path.abspath(self.mktemp()))
-        self.failureResultOf(Deferred.fromCoroutine(connect_remote(Clock(), remotes, "nas")), OperatorError)
+        self.failureResultOf(
+            Deferred.fromCoroutine(connect_remote(cast(IClientReactor, Clock()), remotes, "nas")), OperatorError
+        )
