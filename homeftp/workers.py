@@ -59,7 +59,10 @@ class ThreadWorkers:
     def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, however many jobs wait there."""
         self._pending += 1
-        return deferToThreadPool(self._reactor, self._pool, job, *args).addBoth(self._ended)
+        answer: Deferred[T] = Deferred()  # who cancels it does not wait: the job keeps its place until it has ended
+        running = deferToThreadPool(self._reactor, self._pool, job, *args)
+        running.addBoth(self._ended).addCallbacks(answer.callback, answer.errback)
+        return answer
 
     def _ended(self, result: T) -> T:
         self._pending -= 1

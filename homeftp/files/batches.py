@@ -10,13 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Callable, NamedTuple, Sequence, TypeVar
 
-import attrs
-
 from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint
 from homeftp.files.revocation import RevocableJobs
 from homeftp.interfaces import IOpenFile, IStore, IWorkers
-from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
+from homeftp.model import Entry, ResumePoint, WriteRequest
 from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.workers import Batcher
 
@@ -47,11 +45,10 @@ StatResult = tuple["Entry | None", "ResumePoint | None"]
 
 
 class WriteItem(NamedTuple):
-    """A small file to write, and whose it is."""
+    """A small file to write: its request names who asks."""
 
     request: WriteRequest
     content: bytes
-    actor: Actor
     jobs: RevocableJobs
 
 
@@ -128,13 +125,8 @@ def open_many(store: IStore, endpoints: Sequence[Endpoint]) -> Sequence[IOpenFil
 
 def write_many(store: IStore, items: Sequence[WriteItem]) -> Sequence[Entry | Exception]:
     """Write the items whose access was not revoked, durable together."""
-    first = items[0].actor
     by_jobs = {jobs: jobs.refusal() for jobs in {item.jobs for item in items}}
     refusals = [by_jobs[item.jobs] for item in items]
-    writes = [
-        (item.request if item.actor is first else attrs.evolve(item.request, actor=item.actor), item.content)
-        for item, refusal in zip(items, refusals, strict=True)
-        if refusal is None
-    ]
-    written = iter(results_of(store.bind(first).write_many, writes))
+    writes = [(item.request, item.content) for item, refusal in zip(items, refusals, strict=True) if refusal is None]
+    written = iter(results_of(store.bind(items[0].request.actor).write_many, writes))
     return [next(written) if refusal is None else refusal for refusal in refusals]

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
-from homeftp.config import PIECE
+from homeftp.config import PIECE, STREAM_PIECE
 from homeftp.errors import Changed, TooLarge
 from homeftp.files.budget import MemoryBudget
 from homeftp.hashing.filehash import Hasher
@@ -23,7 +23,7 @@ def never() -> bool:
 
 @implementer(IFileStream)
 class FileStream:
-    """An open file of a store. Owns `file`.
+    """An open file of a store. Owns `file`, which one thread at a time may use: `workers` runs one job at a time.
 
     A small file has been read already (`IOpenFile.content`): then nothing here needs the pool.
     """
@@ -33,6 +33,7 @@ class FileStream:
         self._workers = workers
         self._budget = budget
         self._payload: FilePayload | None = None
+        self._closing = False
 
     @property
     def entry(self) -> Entry:
@@ -48,14 +49,16 @@ class FileStream:
         """Each slice queues for the pool anew, so that a huge file does not shut out others."""
         slices = self._file.hash_steps()
         while True:
-            if cancelled():
+            if cancelled() or self._closing:
                 raise ConnectionLost("the client has disconnected")
             found: str | None = await self._workers.run(next, slices)
             if found is not None:
                 return found
 
     async def read(self, offset: int, length: int) -> bytes:
-        """Up to `length` bytes at `offset`; fewer only at the end."""
+        """Up to `length` bytes at `offset`; fewer only at the end. Raises `TooLarge` (22) over `STREAM_PIECE`."""
+        if length > STREAM_PIECE:
+            raise TooLarge(f"{length} bytes at once: at most {STREAM_PIECE} can be read in one call")
         content = self._file.content
         if content is not None:
             return content[offset : offset + length]
@@ -96,8 +99,9 @@ class FileStream:
         return payload.hash
 
     async def close(self) -> None:
-        """Close the file, as soon as nothing reads it."""
+        """Close the file, after all that was asked for before."""
         if self._file.content is None:
+            self._closing = True
             await self._end_payload()
             await self._workers.run_unbounded(self._file.close)
 
@@ -146,7 +150,7 @@ class FilePayload:
     async def read(self) -> bytes:
         """The next piece; b"" after the last.
 
-        Raises `Changed` (44) when the file got shorter, and ConnectionLost after `stop`.
+        Raises `Changed` (44) when the file got shorter, and ConnectionLost after `stop` and after a read that failed.
         """
         self._expect_running()
         self._budget.enter(self)
@@ -155,6 +159,9 @@ class FilePayload:
         self._reading = reading
         try:
             data = await ahead
+        except BaseException:
+            self._stopped = True  # the piece may have been read, and is lost
+            raise
         finally:
             self._reading = None
             reading.callback(None)

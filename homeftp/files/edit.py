@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, DeferredLock
+from typing import Any, Callable
+
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.config import STREAM_PIECE
+from homeftp.errors import TooLarge
 from homeftp.files.revocation import RevocableJobs
+from homeftp.files.turns import Turns
 from homeftp.interfaces import IDraft, IFileDraft
 from homeftp.model import Entry
 
 
 @implementer(IFileDraft)
 class FileDraft:
-    """A draft of a store. Its calls run one after another, in the order in which they are made."""
+    """A draft of a store. Its calls run one after another, in the order in which they are made.
+
+    Callers need not wait for a call before they make the next one. So a change that fails fails all changes after it,
+    and the commit: content that lacks one of its changes must not replace a file.
+    """
 
     def __init__(self, draft: IDraft, jobs: RevocableJobs) -> None:
         self._draft = draft
         self._jobs = jobs
-        self._turn = DeferredLock()
+        self._turns = Turns(jobs)
+        self._failure: Failure | None = None
 
     @property
     def size(self) -> int:
@@ -26,20 +37,46 @@ class FileDraft:
 
     def read(self, offset: int, length: int) -> Deferred[bytes]:
         """Up to `length` bytes at `offset`."""
-        return self._turn.run(self._jobs.run, self._draft.read, offset, length)
+        if length > STREAM_PIECE:
+            return fail(_too_much(length))
+        return self._turns.take(self._jobs.run, self._draft.read, offset, length)
 
     def write(self, offset: int, data: bytes) -> Deferred[None]:
         """Replace or append bytes at `offset`."""
-        return self._turn.run(self._jobs.run_change, self._draft.write, offset, data)
+        if len(data) > STREAM_PIECE:
+            return self._turns.take(self._fail, Failure(_too_much(len(data))))
+        return self._turns.take(self._change, self._draft.write, offset, data)
 
     def truncate(self, size: int) -> Deferred[None]:
         """Cut or extend the draft."""
-        return self._turn.run(self._jobs.run_change, self._draft.truncate, size)
+        return self._turns.take(self._change, self._draft.truncate, size)
 
     def commit(self) -> Deferred[Entry]:
-        """Put the draft in place."""
-        return self._turn.run(self._jobs.run_change, self._draft.commit)
+        """Put the draft in place; after any failure it is aborted."""
+        return self._turns.take(self._commit)
 
     def abort(self) -> Deferred[None]:
         """Discard the draft."""
-        return self._turn.run(self._jobs.run_cleanup, self._draft.abort)
+        return self._turns.take(self._jobs.run_cleanup, self._draft.abort)
+
+    def _change(self, change: Callable[..., None], *args: Any) -> Deferred[None]:
+        if self._failure is not None:
+            return fail(self._failure)
+        return self._jobs.run_change(change, *args).addErrback(self._fail)
+
+    def _fail(self, failure: Failure) -> Deferred[None]:
+        """A change was not made: none is made after it."""
+        self._failure = self._failure or failure
+        return fail(failure)
+
+    def _commit(self) -> Deferred[Entry]:
+        committing: Deferred[Entry]
+        committing = self._jobs.run_change(self._draft.commit) if self._failure is None else fail(self._failure)
+        return committing.addErrback(self._abort_failed)
+
+    def _abort_failed(self, failure: Failure) -> Deferred[Entry]:
+        return self._jobs.run_cleanup(self._draft.abort).addCallback(lambda _: fail(failure))
+
+
+def _too_much(size: int) -> TooLarge:
+    return TooLarge(f"{size} bytes at once: at most {STREAM_PIECE} can be read or written in one call")

@@ -10,10 +10,10 @@ from functools import partial
 from typing import Callable, Sequence
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 
-from homeftp.config import SMALL_FILE
+from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import TooLarge
 from homeftp.files.batches import Batches, StatItem, WriteItem
@@ -22,8 +22,9 @@ from homeftp.files.download import FileStream, never
 from homeftp.files.edit import FileDraft
 from homeftp.files.pages import Pages, Steps
 from homeftp.files.revocation import RevocableJobs
+from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
-from homeftp.interfaces import IFiles, IPayload, IStore
+from homeftp.interfaces import IFiles, IOpenFile, IPayload, IStore
 from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
 
 
@@ -55,18 +56,24 @@ class Files:
         """Why nothing can be changed; None where it can be."""
         return self._store.read_only
 
+    def _own(self, request: WriteRequest) -> WriteRequest:
+        """The request as one of this login's: no caller speaks for another actor."""
+        return attrs.evolve(request, actor=self._actor)
+
     # -- reading -------------------------------------------------------------------
 
     async def stat(self, endpoint: Endpoint) -> Entry | None:
         """What is at an endpoint."""
+        self._jobs.require_unrevoked()
         entry, _ = await self._batches.stats.run((self._shared, StatItem(endpoint)))
         return entry
 
-    def stat_with_resume(
+    async def stat_with_resume(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
-    ) -> Deferred[tuple[Entry | None, ResumePoint | None]]:
+    ) -> tuple[Entry | None, ResumePoint | None]:
         """What is at an endpoint, and how much of a content has arrived for it."""
-        return self._batches.stats.run((self._shared, StatItem(endpoint, hash, size, mtime_us)))
+        self._jobs.require_unrevoked()
+        return await self._batches.stats.run((self._shared, StatItem(endpoint, hash, size, mtime_us)))
 
     async def hash(self, endpoint: Endpoint, cancelled: Callable[[], bool] = never) -> Entry:
         """The entry of a file, with its hash."""
@@ -79,11 +86,18 @@ class Files:
 
     async def open(self, endpoint: Endpoint) -> FileStream:
         """Open a file for reading; a small one is read at once."""
-        file = await self._batches.opens.run((self._shared, endpoint))
-        return FileStream(file, self._jobs.workers, self._budget)
+        self._jobs.require_unrevoked()
+        file = await detached(self._batches.opens.run((self._shared, endpoint)), self._close_unwanted)
+        return FileStream(file, Turns(self._jobs), self._budget)
+
+    def _close_unwanted(self, file: IOpenFile) -> None:
+        """Who asked for it does not wait any more."""
+        if file.content is None:
+            self._jobs.run_cleanup(file.close)
 
     async def read(self, endpoint: Endpoint, limit: int) -> bytes:
         """All of a file of at most `limit` bytes."""
+        limit = min(limit, STREAM_PIECE)
         stream = await self.open(endpoint)
         try:
             size = stream.entry.size
@@ -97,11 +111,11 @@ class Files:
 
     def list(self, endpoint: Endpoint, recursive: bool = False) -> Pages[ListingPage]:
         """The entries of a directory, page by page."""
-        return Pages(self._jobs.workers, partial(self._store.list, endpoint, recursive))
+        return Pages(Turns(self._jobs), partial(self._store.list, endpoint, recursive))
 
     def versions(self, endpoint: Endpoint) -> Pages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""
-        return Pages(self._jobs.workers, partial(self._store.versions, endpoint))
+        return Pages(Turns(self._jobs), partial(self._store.versions, endpoint))
 
     def free_space(self) -> Deferred[int | None]:
         """Bytes that can still be stored."""
@@ -111,7 +125,9 @@ class Files:
 
     def write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a small file, durable together with others."""
-        return self._batches.writes.run((self._shared, WriteItem(request, content, self._actor, self._jobs)))
+        if len(content) > SMALL_FILE:
+            return fail(TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded"))
+        return self._batches.writes.run((self._shared, WriteItem(self._own(request), content, self._jobs)))
 
     async def upload(
         self,
@@ -122,7 +138,7 @@ class Files:
     ) -> Entry:
         """Write a file of any size as it arrives."""
         if request.offset or request.size is None or request.size > SMALL_FILE:
-            return await upload(self._jobs, self._store, request, payload, progress, trailing_hash)
+            return await upload(self._jobs, self._store, self._own(request), payload, progress, trailing_hash)
         content = await payload.read_all(SMALL_FILE)
         if trailing_hash is not None:
             request = attrs.evolve(request, hash=trailing_hash())
@@ -130,11 +146,12 @@ class Files:
 
     def make_directory(self, request: WriteRequest) -> Deferred[Entry]:
         """Make a directory and its parents."""
-        return self._jobs.run_change(self._store.make_directory, request)
+        return self._jobs.run_change(self._store.make_directory, self._own(request))
 
     async def edit(self, request: WriteRequest) -> FileDraft:
         """Begin to change a file's content at any offset."""
-        return FileDraft(await self._jobs.run_change(self._store.edit, request), self._jobs)
+        begun = self._jobs.run_change(self._store.edit, self._own(request))
+        return FileDraft(await detached(begun, lambda late: self._jobs.run_cleanup(late.abort)), self._jobs)
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None = None

@@ -1,7 +1,7 @@
-"""The jobs of one login in the pool, and the one check that access was not revoked before a job changes something.
+"""The jobs of one login in the pool, and the one check that access was not revoked before a job calls the store.
 
-The check runs in the job itself, right before it calls the store: a job may have waited in the queue for longer than
-it takes to revoke a device. A login that is closed is no longer watched for revocation: its jobs look it up.
+The check runs in the job itself, right before that: a job may have waited in the queue for longer than it takes to
+revoke a device. A login that is closed is no longer watched for revocation: a job that changes something looks it up.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ class RevocableJobs:
     _login: RevocableLogin
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run a job that changes nothing; fails with `Busy` (51) when the queue is full."""
-        return self.workers.run(job, *args)
+        """Run a job that changes nothing; fails with `Busy` (51) when the queue is full.
+
+        Fails with `Forbidden` (33) where access is known to be revoked before it begins.
+        """
+        return self.workers.run(self._read, job, args)
 
     def run_change(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a job that changes something: fails with `Forbidden` (33) where access was revoked before it begins."""
@@ -61,6 +64,15 @@ class RevocableJobs:
     def run_cleanup(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a job that ends something, such as closing a file: never refused."""
         return self.workers.run_unbounded(job, *args)
+
+    def require_unrevoked(self) -> None:
+        """Raise `Forbidden` (33) where access is known to be revoked. Cheap."""
+        if self._login.revoked:
+            raise Forbidden("access was revoked")
+
+    def _read(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
+        self.require_unrevoked()
+        return job(*args)
 
     def _change(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
         self.require_access()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Awaitable, Callable
 
+import attrs
 from twisted.internet.error import ConnectionLost
 
+from homeftp.config import STREAM_PIECE
 from homeftp.errors import Busy, TimedOut
 from homeftp.files.revocation import RevocableJobs
+from homeftp.files.turns import Turns, detached
 from homeftp.interfaces import IPayload, IStore, IUpload
 from homeftp.model import Entry, WriteRequest
 
@@ -29,14 +32,18 @@ async def upload(
     """Write `payload` and commit it; the next piece is read only when the one before it is written.
 
     Where the client disconnects or stalls, or the pool is full, what has arrived is kept to be resumed, provided that
-    access is still granted. After any other failure nothing is kept.
+    access is still granted. After any other failure, and where the caller cancels, nothing is kept.
     """
-    incoming: IUpload = await jobs.run_change(store.upload, request)
+    incoming: IUpload = await detached(
+        jobs.run_change(store.upload, request), lambda late: jobs.run_cleanup(late.abort)
+    )
+    jobs = attrs.evolve(jobs, workers=Turns(jobs))
     try:
         if request.offset:
             await _verify_resumed(jobs, incoming, progress)
         while piece := await payload.read():
-            await jobs.run_change(incoming.write, piece)
+            for start in range(0, len(piece), STREAM_PIECE):
+                await jobs.run_change(incoming.write, piece[start : start + STREAM_PIECE])
         return await jobs.run_change(incoming.commit, None if trailing_hash is None else trailing_hash())
     except (ConnectionLost, TimedOut, Busy):
         await jobs.run_cleanup(_suspend, jobs, incoming)

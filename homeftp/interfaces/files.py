@@ -2,6 +2,9 @@
 
 Nothing here blocks and nothing here knows a protocol. Methods are called on the reactor's thread and raise the refusals
 of `homeftp.errors`; where a docstring names none, they are those of the `IStore` method of the same name.
+
+Who cancels a call, or the coroutine that waits for one, does not wait any more. What a worker has been given is done
+all the same; a file, a draft or an upload that it opens then is closed. A change may have been made.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ class IPayload(Interface):
     size: int = Attribute("How many bytes there are in all.")
 
     def read() -> Awaitable[bytes]:
-        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last.
+        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last. Called again when it is there.
 
         Raises what ended the stream early: `TimedOut` (53) when the peer
         stalled, `twisted.internet.error.ConnectionLost` when it disconnected.
@@ -38,7 +41,14 @@ class IWholePayload(IPayload):
 
 
 class IFileStream(Interface):
-    """A file that is open for reading. Close it in a `finally`."""
+    """A file that is open for reading. Close it in a `finally`.
+
+    Its calls may be made without waiting for earlier ones: they are carried out
+    one after another. `verify` and `close` end it, behind what was asked for
+    before; after them only `close` may be called. A hash that is being read
+    step by step is ended by `close`. Reading raises `Forbidden` (33) once
+    access is known to be revoked.
+    """
 
     entry: Entry = Attribute("The file when it was opened; with its hash once that is known.")
 
@@ -50,7 +60,11 @@ class IFileStream(Interface):
         """
 
     def read(offset: int, length: int) -> Awaitable[bytes]:
-        """Up to `length` bytes at `offset`, fewer only at the end. Raises `Changed` (44) when the file got shorter."""
+        """Up to `length` bytes at `offset`, fewer only at the end.
+
+        Raises `Changed` (44) when the file got shorter, and `TooLarge` (22)
+        where `length` is over `config.STREAM_PIECE`.
+        """
 
     def payload(offset: int, length: int) -> IPayload | bytes:
         """The `length` bytes at `offset`, to be sent; they must not pass the end. One payload at a time."""
@@ -68,8 +82,12 @@ class IFileStream(Interface):
 class IFileDraft(Interface):
     """A file's content that can be read and written at any offset before it is committed; as `IDraft`.
 
-    Calls are carried out in the order in which they are made. End it with
-    `commit` or `abort`.
+    Calls are carried out in the order in which they are made, one after
+    another; a caller need not wait for one before it makes the next. Where a
+    change fails, whatever the reason, all later changes and `commit` fail with
+    the same exception: a draft that lacks a change is never committed. End it
+    with `commit` or `abort`. No call takes or gives more than
+    `config.STREAM_PIECE` bytes: more raises `TooLarge` (22).
     """
 
     size: int = Attribute("Bytes of the draft now.")
@@ -84,7 +102,7 @@ class IFileDraft(Interface):
         """Cut the draft to `size` bytes, or extend it with zeros."""
 
     def commit() -> Awaitable[Entry]:
-        """Put the draft in place, durably."""
+        """Put the draft in place, durably. Where it fails the draft is aborted."""
 
     def abort() -> Awaitable[None]:
         """Discard the draft. May be called twice, and does nothing after `commit`."""
@@ -111,7 +129,8 @@ class IFiles(Interface):
 
     - Small calls of many requests, from any connection, reach the store together.
     - Every change is refused with `Forbidden` (33) once access was revoked, also one that was asked for before.
-    - Every change is recorded as made by the login's `Actor`.
+    - So is reading, once the server has noticed that (`ILogin.revoked`).
+    - Every change is recorded as made by the login's `Actor`, whatever `WriteRequest.actor` says.
     - `Busy` (51) is raised when the pool's queue is full.
     """
 
@@ -136,8 +155,9 @@ class IFiles(Interface):
         """All of a file that is small enough to be held in memory.
 
         Raises `NotFound` (40), `WrongKind` (43), `FiletypeNotAllowed` (42),
-        `TooLarge` (22) for more than `limit` bytes, and `Changed` (44) when
-        the file was changed meanwhile.
+        `TooLarge` (22) for more than `limit` bytes, which is at most
+        `config.STREAM_PIECE`, and `Changed` (44) when the file was changed
+        meanwhile.
         """
 
     def list(endpoint: Endpoint, recursive: bool = False) -> AsyncPages[ListingPage]:
@@ -150,7 +170,10 @@ class IFiles(Interface):
         """Bytes that can still be stored; None where that is not known."""
 
     def write(request: WriteRequest, content: bytes) -> Deferred[Entry]:
-        """Write a file of at most `config.SMALL_FILE` bytes; durable together with others (`IStore.write_many`)."""
+        """Write a file of at most `config.SMALL_FILE` bytes; durable together with others (`IStore.write_many`).
+
+        Raises `TooLarge` (22) for more.
+        """
 
     def upload(
         request: WriteRequest,
@@ -163,7 +186,8 @@ class IFiles(Interface):
         `progress` is called, while what arrived earlier is verified
         (`request.offset`), how many bytes of it have been. `trailing_hash`
         gives, once all was read, the hash that followed the content. An upload
-        that ends early (`ConnectionLost`, `TimedOut`, `Busy`) can be resumed.
+        that ends early (`ConnectionLost`, `TimedOut`, `Busy`) can be resumed;
+        of one that is cancelled nothing is kept.
         """
 
     def edit(request: WriteRequest) -> Awaitable[IFileDraft]:

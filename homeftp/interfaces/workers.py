@@ -19,8 +19,8 @@ class IWorkers(Interface):
         """Call `job(*args)` in the pool.
 
         The Deferred fires with its result or its exception; it fails with
-        `Busy` (51) at once when the queue is full. A job that was begun is
-        never cancelled.
+        `Busy` (51) at once when the queue is full. Who cancels it does not
+        wait any more; the job is carried out, and keeps its place until then.
         """
 
     def run_unbounded(job: Callable[..., T], *args: Any) -> Deferred[T]:

@@ -6,7 +6,7 @@ import threading
 from queue import Queue
 from typing import Any, Callable, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -89,6 +89,22 @@ class ThreadWorkersTests(SynchronousTestCase):
         again = self.workers.run(int)
         self.reactor.run_one()
         self.assertEqual(self.successResultOf(again), 0)
+
+    def test_cancelled(self) -> None:
+        """A job that nobody waits for any more keeps its place in the queue until it has ended."""
+        running = [self.workers.run(self.gate.wait, WITHIN) for _ in range(3)]
+        for each in running:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        self.failureResultOf(self.workers.run(int), Busy)
+        idle = self.workers.idle()
+        self.gate.set()
+        for _ in range(3):
+            self.assertNoResult(idle)
+            self.reactor.run_one()
+        for _ in range(3):
+            self.reactor.run_one()
+        self.successResultOf(idle)
 
     def test_idle(self) -> None:
         """`idle` fires when nothing runs or waits: not while what waits for a result starts another job."""

@@ -132,7 +132,7 @@ class WriteTests(StoreTestCase):
         login = RevocableAccess()
         login.revoked = revoked
         jobs = RevocableJobs(InlineWorkers(), login)
-        return WriteItem(request_for(name, b"new", precondition=precondition), b"new", actor, jobs)
+        return WriteItem(request_for(name, b"new", precondition=precondition, actor=actor), b"new", jobs)
 
     def test_actors(self) -> None:
         """Each change is recorded as made by its own actor, though all are written together."""
@@ -176,7 +176,7 @@ class MiscountTests(SynchronousTestCase):
             request = request_for(name, b"new")
             running.append(batches.stats.run((store, StatItem(request.endpoint))))
             running.append(batches.opens.run((store, request.endpoint)))
-            running.append(batches.writes.run((store, WriteItem(request, b"new", ANN, jobs))))
+            running.append(batches.writes.run((store, WriteItem(request, b"new", jobs))))
         workers.work_all()
         return store, running
 

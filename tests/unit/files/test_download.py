@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Iterator
 
 import attrs
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from homeftp.config import PIECE, SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
-from homeftp.errors import Changed, TooLarge
+from homeftp.errors import Changed, Forbidden, TooLarge
 from homeftp.files.download import FilePayload, FileStream
+from homeftp.files.revocation import RevocableJobs
+from homeftp.files.turns import Turns
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IFileStream, IOpenFile, IPayload
 from homeftp.model import Entry
@@ -35,6 +38,7 @@ class FakeFile:
     closed: int = 0
 
     def read(self, offset: int, length: int) -> bytes:
+        assert not self.closed, "another file may have its descriptor by now"
         return self.data[offset : offset + length]
 
     def hash_steps(self) -> Iterator[str | None]:
@@ -74,7 +78,7 @@ class LargeFileTests(FilesTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.file = FakeFile()
-        self.stream = FileStream(self.file, self.workers, self.budget)
+        self.stream = FileStream(self.file, Turns(RevocableJobs(self.workers, self.login)), self.budget)
 
     def payload(self, offset: int = 0, length: int = len(LARGE)) -> FilePayload:
         """A part of the file."""
@@ -161,6 +165,58 @@ class LargeFileTests(FilesTestCase):
         self.workers.work()
         self.successResultOf(closing)
         self.assertEqual(self.file.closed, 1)
+
+    def test_one_at_a_time(self) -> None:
+        """Calls that are made without waiting run one after another; the file is closed behind all of them."""
+        reads = [self.start(self.stream.read(offset, 4)) for offset in (0, 4)]
+        hashing = self.start(self.stream.hash())
+        closing = self.start(self.stream.close())
+        for _ in range(4):
+            self.assertNoResult(closing)
+            self.assertEqual((self.workers.work(), len(self.workers.jobs)), (1, self.file.closed == 0))
+        self.assertEqual([self.successResultOf(each) for each in reads], [LARGE[:4], LARGE[4:8]])
+        self.assertEqual(self.file.closed, 1)
+        self.successResultOf(closing)
+        self.failureResultOf(hashing, ConnectionLost)
+
+    def test_cancelled_read(self) -> None:
+        """A caller that does not wait for its read is answered at once; the file is closed when the read has ended."""
+        payload = self.payload()
+        for reading in (self.start(self.stream.read(0, 4)), self.start(payload.read())):
+            reading.cancel()
+            self.failureResultOf(reading, CancelledError)
+        closing = self.start(self.stream.close())
+        for _ in range(2):
+            self.assertEqual((len(self.workers.jobs), self.file.closed), (1, 0))
+            self.workers.work()
+        self.workers.work()
+        self.successResultOf(closing)
+        self.assertEqual(self.file.closed, 1)
+
+    def test_lost_piece(self) -> None:
+        """After a read that was cancelled a payload gives nothing more: a piece would be missing."""
+        payload = self.payload()
+        self.start(payload.read()).addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+        self.workers.work_all()
+        self.error_of(ConnectionLost, payload.read())
+
+    def test_most(self) -> None:
+        """More than `STREAM_PIECE` bytes are not held at once."""
+        self.assertEqual(len(self.result_of(self.stream.read(0, STREAM_PIECE))), STREAM_PIECE)
+        self.assertIn(str(STREAM_PIECE), self.error_of(TooLarge, self.stream.read(0, STREAM_PIECE + 1)).message)
+        self.assertEqual(self.workers.jobs, [])
+
+    def test_revoked(self) -> None:
+        """Once access is revoked nothing is read; the file can be closed."""
+        reads = (lambda: self.stream.read(0, 4), lambda: self.payload(0, 4).read(), self.stream.hash)
+        for read in reads:
+            self.result_of(read())
+            self.result_of(self.stream.verify())
+        self.login.revoked = True
+        for read in reads:
+            self.error_of(Forbidden, read())
+            self.stream._payload = None
+        self.result_of(self.stream.close())
 
     def test_read_after_stop(self) -> None:
         """A payload that was stopped is not read again: it would never leave the budget."""

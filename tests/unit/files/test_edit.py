@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface.verify import verifyObject
 
-from homeftp.errors import Forbidden
+from homeftp.config import STREAM_PIECE
+from homeftp.errors import Forbidden, TooLarge
 from homeftp.files.edit import FileDraft
+from homeftp.files.factory import FilesFactory
 from homeftp.interfaces import IFileDraft
+from homeftp.workers import InlineWorkers
 from tests.support.filestores import FilesTestCase, request_for
 
 
@@ -46,6 +49,53 @@ class FileDraftTests(FilesTestCase):
             self.assertEqual(self.workers.work(), 1)
         self.assertEqual(self.successResultOf(calls[1]), b"x1")
         self.assertEqual(self.content("a"), b"x")
+
+    def test_lost_write(self) -> None:
+        """After a change that failed neither another one nor the commit succeeds: the file keeps its content."""
+        for workers in (self.workers, InlineWorkers()):
+            self.files = FilesFactory(workers, self.budget).files(self.store, login=self.login)
+            for change in (FileDraft.write, FileDraft.truncate):
+                draft = self.edit()
+                self.login.revoked = True
+                lost = self.error_of(Forbidden, change(draft, *((0, b"x") if change is FileDraft.write else (0,))))
+                self.login.revoked = False
+                self.assertIs(self.error_of(Forbidden, draft.write(1, b"y")), lost)
+                self.assertEqual(self.result_of(draft.read(0, 3)), b"012")
+                self.assertIs(self.error_of(Forbidden, draft.commit()), lost)
+                self.result_of(draft.abort())
+        self.assertEqual(self.content("a"), b"0123456789")
+
+    def test_lost_among_others(self) -> None:
+        """The same where nobody waited for the change before the draft was committed."""
+        draft = self.edit()
+        self.login.revoked = True
+        calls: list[Deferred[Any]] = [draft.truncate(0), draft.write(0, b"x"), draft.commit()]
+        self.workers.work()
+        self.login.revoked = False
+        self.workers.work_all()
+        for call in calls:
+            self.failureResultOf(call, Forbidden)
+        self.assertEqual(self.content("a"), b"0123456789")
+
+    def test_too_large(self) -> None:
+        """More than `STREAM_PIECE` bytes in one call are refused, and are a change that failed."""
+        draft = self.edit()
+        self.result_of(draft.write(0, bytes(STREAM_PIECE)))
+        self.assertEqual(len(self.result_of(draft.read(0, STREAM_PIECE))), STREAM_PIECE)
+        self.error_of(TooLarge, draft.read(0, STREAM_PIECE + 1))
+        self.error_of(TooLarge, draft.write(0, bytes(STREAM_PIECE + 1)))
+        self.error_of(TooLarge, draft.commit())
+
+    def test_cancelled(self) -> None:
+        """A call whose caller does not wait keeps its turn: those behind it wait for its end."""
+        draft = self.edit()
+        writing = draft.write(0, b"x")
+        reading = draft.read(0, 2)
+        writing.cancel()
+        self.failureResultOf(writing, CancelledError)
+        self.assertEqual(len(self.workers.jobs), 1)
+        self.workers.work_all()
+        self.assertEqual(self.successResultOf(reading), b"x1")
 
     def test_abort(self) -> None:
         """A draft that is aborted leaves the file be."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any, AsyncIterator, Callable, Sequence
 
-from twisted.internet.defer import Deferred
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface.verify import verifyObject
 
-from homeftp.config import SMALL_FILE
+from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, Forbidden, NotFound, TooLarge, WrongKind
 from homeftp.files.files import Files
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IFiles
-from homeftp.model import ABSENT, Actor
+from homeftp.model import ABSENT, Actor, WriteRequest
+from homeftp.server.json.payload import WholePayload
 from homeftp.store.memory import MemoryStore
+from tests.support.countingstore import CountingStore
 from tests.support.filestores import FilesTestCase, request_for
 
 A, B, D = parse("a"), parse("b"), parse("d")
@@ -79,6 +82,31 @@ class ReadingTests(FilesTestCase):
         self.error_of(TooLarge, self.files.read(parse("d/large"), SMALL_FILE))
         self.error_of(NotFound, self.files.read(B, 6))
 
+    def test_read_most(self) -> None:
+        """What is held in memory has at most `STREAM_PIECE` bytes, whatever limit the caller gives."""
+        self.lay({"piece": b"x" * STREAM_PIECE, "more": b"x" * (STREAM_PIECE + 1)})
+        self.assertEqual(len(self.result_of(self.files.read(parse("piece"), 2 * STREAM_PIECE))), STREAM_PIECE)
+        error = self.error_of(TooLarge, self.files.read(parse("more"), 2 * STREAM_PIECE))
+        self.assertIn(f"at most {STREAM_PIECE}", error.message)
+
+    def test_revoked(self) -> None:
+        """Once access is known to be revoked nothing is read."""
+        reads: list[Callable[[], Any]] = [
+            lambda: self.files.stat(A),
+            lambda: self.files.stat_with_resume(A, None, None, None),
+            lambda: self.files.hash(A),
+            lambda: self.files.open(A),
+            lambda: self.files.read(A, 10),
+            lambda: collect(self.files.list(ROOT)),
+            lambda: collect(self.files.versions(A)),
+            self.files.free_space,
+        ]
+        for read in reads:
+            self.result_of(read())
+        self.login.revoked = True
+        for read in reads:
+            self.error_of(Forbidden, read())
+
     def test_list(self) -> None:
         """The entries of a directory, or of all beneath it."""
         for recursive, names in ((False, ["a", "d"]), (True, ["a", "d", "d/large"])):
@@ -125,6 +153,33 @@ class ChangingTests(FilesTestCase):
             self.assertEqual({(each.what, each.actor) for each in self.changes}, {(what, actor)})
             self.changes.clear()
         self.assertEqual((self.content("b"), self.content("c"), self.content("w")), (b"old", b"content", b"x"))
+
+    def test_actor(self) -> None:
+        """A request that names another actor is recorded as made by the login's all the same."""
+        ann = Actor("ann", None, "192.0.2.1", "PUT")
+        files = self.factory.files(self.store, ann, self.login)
+        large = b"x" * (SMALL_FILE + 1)
+
+        async def edit(request: WriteRequest) -> None:
+            await (await files.edit(request)).commit()
+
+        changes: list[tuple[Callable[[WriteRequest], Any], WriteRequest]] = [
+            (lambda request: files.write(request, b"x"), request_for("w", b"x")),
+            (files.make_directory, request_for("m", b"", hash=None)),
+            (lambda request: files.upload(request, WholePayload(large)), request_for("u", large)),
+            (edit, request_for("e", b"", size=None, hash=None)),
+        ]
+        for change, request in changes:
+            self.result_of(change(attrs.evolve(request, actor=Actor("bob"))))
+            self.assertEqual([each.actor for each in self.changes], [ann] * len(self.changes))
+            self.assertTrue(self.changes, "the control")
+            self.changes.clear()
+
+    def test_most(self) -> None:
+        """`write` is for small files: a larger one is refused, and not held."""
+        self.result_of(self.files.write(request_for("w", bytes(SMALL_FILE)), bytes(SMALL_FILE)))
+        large = bytes(SMALL_FILE + 1)
+        self.assertIn("uploaded", self.error_of(TooLarge, self.files.write(request_for("w", large), large)).message)
 
     def test_revoked(self) -> None:
         """Each is refused where access was revoked while its job waited: nothing changes."""
@@ -202,3 +257,42 @@ class CancelledTests(FilesTestCase):
         self.workers.work_all()
         self.failureResultOf(hashing, ConnectionLost)
         self.assertEqual(closed, [True])
+
+
+class CancelTests(FilesTestCase):
+    """A caller that does not wait any more for what it asked for: that is released when it comes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.counting = CountingStore()
+        self.files = self.factory.files(self.counting, login=self.login)
+        self.payload = WholePayload(bytes(SMALL_FILE + 1))
+
+    def calls(self) -> list[Callable[[], Any]]:
+        """Each call that holds something of the store."""
+        return [
+            lambda: self.files.open(A),
+            lambda: self.files.read(A, 10),
+            lambda: self.files.hash(A),
+            lambda: self.files.edit(request_for("a", b"", size=None, hash=None)),
+            lambda: self.files.upload(request_for("a", bytes(SMALL_FILE + 1)), self.payload),
+        ]
+
+    def test_cancelled(self) -> None:
+        """Cancelled while the store is at work, whatever that gives is closed or aborted."""
+        for call in self.calls():
+            running = self.start(call())
+            running.cancel()
+            self.failureResultOf(running, CancelledError)
+            self.assertEqual(len(self.workers.jobs), 1)
+            self.workers.work_all()
+            self.assertEqual(self.counting.still_open, [])
+
+    def test_control(self) -> None:
+        """Not cancelled, each holds one thing for its caller after its first job."""
+        for call in self.calls():
+            self.start(call())
+            self.workers.work()
+            self.assertEqual(len(self.counting.still_open), 1)
+            self.counting.still_open.clear()
+            self.workers.work_all()

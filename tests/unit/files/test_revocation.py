@@ -56,7 +56,7 @@ class RevocableJobsTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(running), 2)
 
     def test_revoked_while_queued(self) -> None:
-        """A change that waits when access is revoked is refused; reading and cleaning up are not."""
+        """A change or a read that waits when access is revoked is refused; cleaning up is not."""
         done: list[str] = []
         change = self.jobs.run_change(done.append, "changed")
         reading = self.jobs.run(done.append, "read")
@@ -64,9 +64,17 @@ class RevocableJobsTests(SynchronousTestCase):
         self.login.revoked = True
         self.workers.work()
         self.assertIn("access was revoked", self.failureResultOf(change, Forbidden).value.message)
-        self.successResultOf(reading)
+        self.assertIn("access was revoked", self.failureResultOf(reading, Forbidden).value.message)
         self.successResultOf(cleanup)
-        self.assertEqual(done, ["read", "cleaned up"])
+        self.assertEqual(done, ["cleaned up"])
+
+    def test_not_revoked(self) -> None:
+        """The control: while access lasts all three are carried out."""
+        done: list[str] = []
+        for run in (self.jobs.run_change, self.jobs.run, self.jobs.run_cleanup):
+            run(done.append, run.__name__)
+        self.workers.work()
+        self.assertEqual(done, ["run_change", "run", "run_cleanup"])
 
     def test_closed_while_queued(self) -> None:
         """A change of a login that was closed looks access up, which nobody does for it any more."""

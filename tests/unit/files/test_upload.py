@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
-from homeftp.config import MIB, SMALL_FILE
+from homeftp.config import MIB, SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Changed, ContentMismatch, Forbidden, TimedOut
 from homeftp.hashing.filehash import hash_bytes
@@ -69,6 +69,27 @@ class UploadTests(FilesTestCase):
         """How much of CONTENT is kept to be resumed."""
         point = self.store.resume_point(parse("a"), hash_bytes(CONTENT), len(CONTENT), None)
         return 0 if point is None else point.size
+
+    def test_large_piece(self) -> None:
+        """A payload that gives more at once than it may is written in pieces of `STREAM_PIECE`, each a job."""
+        uploading = self.upload()
+        self.payload.give(CONTENT)
+        self.assertEqual([self.workers.work() for _ in range(5)], [1] * (len(CONTENT) // STREAM_PIECE) + [0])
+        self.give(b"")
+        self.successResultOf(uploading)
+        self.assertEqual(self.content("a"), CONTENT)
+
+    def test_cancelled(self) -> None:
+        """Cancelled, nothing is kept; what is being written is aborted behind that, and not beside it."""
+        uploading = self.upload()
+        self.payload.give(CONTENT[: 2 * MIB])
+        uploading.cancel()
+        self.assertNoResult(uploading)
+        for _ in range(2):
+            self.assertEqual(len(self.workers.jobs), 1)
+            self.workers.work()
+        self.failureResultOf(uploading, CancelledError)
+        self.assertEqual((self.workers.jobs, self.arrived(), self.content("a")), ([], 0, None))
 
     def test_whole(self) -> None:
         """The content is put in place after its last piece, and not before."""
