@@ -67,6 +67,11 @@ class Endpoint:
         return "/".join(self.parts)
 
     @property
+    def is_top(self) -> bool:
+        """Whether it is the root, or the home as which an account sees the root."""
+        return len(self.parts) <= self.home
+
+    @property
     def name(self) -> str:
         """The last part; "" for the root."""
         return self.parts[-1] if self.parts else ""

@@ -1,6 +1,6 @@
 """The domain values that every layer shares: frozen, without behaviour, and without a trace of wire or disk.
 
-What belongs here: what a store holds, what is asked of it, and by whom. What
+What belongs here: what a store holds (with the rule of modes), what is asked of it, and by whom. What
 does not: how a value is encoded (`homeftp.wire`) or kept (`homeftp.store`).
 """
 
@@ -19,6 +19,31 @@ PRESENT = "present"
 """The precondition that something exists at an endpoint, whatever it is. It never comes from the wire."""
 
 Kind = Literal["file", "directory"]
+
+
+MODE_BITS = 0o777
+"""The permission bits that are transferred; set-user-ID, set-group-ID and sticky never are."""
+
+_OWNER_BITS: dict[Kind, int] = {"file": 0o400, "directory": 0o700}
+"""The bits that the server needs. To replace a file it needs rights on the directory only."""
+
+
+def kept_mode(kind: Kind, mode: int) -> int:
+    """The mode that a store keeps where a client gives `mode`.
+
+    A server without root rights could not read a file that lacks `u+r`, nor
+    use a directory that lacks `u+rwx`: one request would end the service for
+    everybody. rsyncd.conf(5) has `incoming chmod = Du+rwx,Fu+r` for that.
+    """
+    return mode & MODE_BITS | _OWNER_BITS[kind]
+
+
+def same_mode(kind: Kind, wanted: int, existing: int | None) -> bool:
+    """Whether `existing` is what a client asked for with `wanted`, or what a store keeps for it.
+
+    Without modes in the store (None) nothing is the same.
+    """
+    return existing in (wanted, kept_mode(kind, wanted))
 
 
 @attrs.frozen

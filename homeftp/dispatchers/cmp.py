@@ -7,9 +7,9 @@ from typing import Any, Sequence
 from zope.interface import implementer
 
 from homeftp.dispatchers.metadata import parse_meta_data
-from homeftp.errors import WrongKind
+from homeftp.errors import NotFound, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
-from homeftp.model import Entry, PathLock, ResumePoint
+from homeftp.model import Entry, PathLock, ResumePoint, same_mode
 from homeftp.status import Status
 from homeftp.wire.messages import CmpBody, entry_body, meta_data
 
@@ -39,24 +39,36 @@ class CmpDispatcher:
         wanted = parse_meta_data(body.meta_data)
         size, mtime_us = wanted.get("size"), wanted.get("mtime_us")
         entry, resume = await request.files.stat_with_resume(endpoint, body.hash, size, mtime_us)
+        if entry is not None and body.hash is not None:
+            entry = await _hashed(request, entry)
         if entry is None:
             absent = {"differs": [], **_resume_body(resume)}
             resolution.resolve(Status.ABSENT, f"nothing is at {endpoint}", absent)
             return
         differs = []
-        if body.hash is not None:
-            if entry.kind != "file":
-                raise WrongKind(f"{endpoint} is a directory; GET lists it")
-            if entry.hash is None:
-                entry = await request.files.hash(endpoint, request.cancelled)
-            if entry.hash != body.hash:
-                differs.append("hash")
+        if body.hash not in (None, entry.hash):
+            differs.append("hash")
+        if not endpoint.parts:
+            wanted = {name: value for name, value in wanted.items() if name == "size"}  # the rest is the owner's
         differs += _differing(wanted, entry)
         status = comparison_status(differs)
         answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
         if differs:
             answer |= _resume_body(resume)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
+
+
+async def _hashed(request: IRequest, entry: Entry) -> Entry | None:
+    """The entry of a file with its hash; None where the file was moved or removed before it could be opened."""
+    endpoint = request.body.rel_endpoint
+    if entry.kind != "file":
+        raise WrongKind(f"{endpoint} is a directory; GET lists it")
+    if entry.hash is not None:
+        return entry
+    try:
+        return await request.files.hash(endpoint, request.cancelled)
+    except NotFound:
+        return None
 
 
 def comparison_status(differs: Sequence[str]) -> Status:
@@ -74,6 +86,9 @@ def _resume_body(resume: ResumePoint | None) -> dict[str, Any]:
 
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
-    """The names whose values are not the entry's; a directory's size is 0."""
+    """The names whose values are neither the entry's nor what a PUSH of them would leave there."""
     present: dict[str, int] = {**dict(meta_data(entry)), "size": entry.size}
-    return [name for name, value in wanted.items() if present.get(name) != value]
+    differs = [name for name, value in wanted.items() if present.get(name) != value]
+    if "mode" in differs and same_mode(entry.kind, wanted["mode"], entry.mode):
+        differs.remove("mode")
+    return differs

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from homeftp.errors import BadRequest
+from homeftp.model import MODE_BITS
 from homeftp.wire.messages import MAX_SIZE, MetaData
-
-MODE_BITS = 0o777
-"""The permission bits that are transferred; set-user-ID, set-group-ID and sticky never are."""
 
 _MAX_MTIME_US = MAX_SIZE // 1000
 """Beyond it, the nanoseconds that the system calls take do not fit 64 bits."""

@@ -70,6 +70,8 @@ class IStore(Interface):
     - **Recorded.** Changes are handed to `StoreOptions.record_changes` in the order in which they were made, before
       the method returns: replaying them gives the tree. Where they cannot be recorded the method raises `Internal`
       (50) although they were made, and nothing more is changed until they are.
+    - **Usable.** The mode that anything gets is `kept_mode` of the one that was asked for: a server without root
+      rights can still read every file, and use every directory.
     - **Nothing lost.** Where `capabilities.versions` is set, a file that is replaced or removed becomes a version.
 
     Methods that name a file raise `FiletypeNotAllowed` (42) where the owner does not allow its type. Methods that
@@ -167,6 +169,7 @@ class IStore(Interface):
     def make_directory(request: WriteRequest) -> Entry:
         """Make a directory and its missing parents; where it exists, give it the request's mtime and mode.
 
+        At a top (`Endpoint.is_top`) mtime and mode are ignored: they are the owner's.
         Raises `Changed` (44) where it exists and the precondition is `ABSENT`,
         and `WrongKind` (43) where a file exists there, or the precondition is
         a hash.
@@ -177,7 +180,8 @@ class IStore(Interface):
 
         The content stays and no version is made. Raises `NotFound` (40),
         `Changed` (44), `WrongKind` (43) for a directory with a hash as its
-        precondition, and `Forbidden` (33) without `capabilities.metadata`.
+        precondition, and `Forbidden` (33) at a top (`Endpoint.is_top`) and
+        without `capabilities.metadata`.
         """
 
     def copy(

@@ -26,7 +26,14 @@ from homeftp.store.memorytree import MemoryTree, Node, sort
 from homeftp.store.policy import wording
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import WriteLimits, check_content, check_mtime, check_not_root
+from homeftp.store.policy.limits import (
+    WriteLimits,
+    check_content,
+    check_mtime,
+    check_not_root,
+    check_not_top,
+    directory_request,
+)
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.pages import entry_cost, listing_pages, paged
 from homeftp.store.policy.preconditions import check, check_directory, check_directory_move, check_replaceable
@@ -200,8 +207,8 @@ class MemoryStore:
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory and its missing parents; one that exists gets the metadata."""
+        request = directory_request(request)
         endpoint, actor = request.endpoint, self._actor_of(request)
-        check_mtime(request.mtime_us)
         with self._changing() as changed:
             check_directory(endpoint, self._tree.entry(endpoint), request.precondition)
             self._make_directories(endpoint, actor, changed)
@@ -214,6 +221,7 @@ class MemoryStore:
     ) -> Entry:
         """Change mtime and mode; None leaves the value."""
         check_mtime(mtime_us)
+        check_not_top(endpoint)
         with self._changing() as changed:
             check(endpoint, self._existing(endpoint).entry(), precondition)
             return self._set_metadata(endpoint, mtime_us, mode, self._actor, changed)

@@ -16,7 +16,7 @@ import attrs
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Entry, Kind, Version, WriteRequest
+from homeftp.model import Entry, Kind, Version, WriteRequest, kept_mode
 from homeftp.store.policy import similarnames, wording
 
 Names = tuple[str, ...]
@@ -79,8 +79,8 @@ class MemoryTree:
     def new(self, kind: Kind, request: WriteRequest, content: bytes = b"", hash: str | None = None) -> Node:
         """A node with a request's metadata, or with that of new ones."""
         mtime_us = self._clock() if request.mtime_us is None else request.mtime_us
-        mode = (0o644 if kind == "file" else 0o755) if request.mode is None else request.mode & 0o777
-        return Node(kind, mtime_us, mode, self.tag(), content, hash)
+        mode = (0o644 if kind == "file" else 0o755) if request.mode is None else request.mode
+        return Node(kind, mtime_us, kept_mode(kind, mode), self.tag(), content, hash)
 
     def tag(self) -> str:
         """A tag that nothing had before."""
@@ -115,7 +115,7 @@ class MemoryTree:
         if mtime_us is not None:
             node = attrs.evolve(node, mtime_us=mtime_us)
         if mode is not None:
-            node = attrs.evolve(node, mode=mode & 0o777)
+            node = attrs.evolve(node, mode=kept_mode(node.kind, mode))
         self.nodes[endpoint.parts] = node
         return node
 

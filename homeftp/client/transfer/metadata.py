@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat
-from homeftp.model import Entry
+from homeftp.client.files.model import HAS_MODES, FileStat
+from homeftp.model import MODE_BITS, Entry, same_mode
 from homeftp.wire.messages import MetaData
 
 
@@ -13,7 +13,7 @@ def wire_metadata(stat: os.stat_result) -> MetaData:
     """`mtime_us`, and `mode` on systems with permission bits."""
     if not HAS_MODES:
         return [("mtime_us", stat.st_mtime_ns // 1000)]
-    return [("mtime_us", stat.st_mtime_ns // 1000), ("mode", stat.st_mode & PERMISSIONS)]
+    return [("mtime_us", stat.st_mtime_ns // 1000), ("mode", stat.st_mode & MODE_BITS)]
 
 
 def differing(local: FileStat, remote: Entry) -> tuple[str, ...]:
@@ -22,7 +22,7 @@ def differing(local: FileStat, remote: Entry) -> tuple[str, ...]:
     differs = [] if stat.st_size == remote.size else ["size"]
     if remote.mtime_us != stat.st_mtime_ns // 1000:
         differs.append("mtime_us")
-    if HAS_MODES and remote.mode != stat.st_mode & PERMISSIONS:
+    if HAS_MODES and not same_mode(remote.kind, stat.st_mode & MODE_BITS, remote.mode):
         differs.append("mode")
     return tuple(differs)
 

@@ -75,7 +75,7 @@ class AuthorizedStore:
 
     def _whole(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as the store has it."""
-        return Endpoint((*self.home.parts, *endpoint.parts), len(self.home.parts))
+        return Endpoint((*self.home.parts, *endpoint.parts), len(self.home.parts) + endpoint.home)
 
     def _may(self, right: str, endpoint: Endpoint) -> bool:
         return right in self.rights.at(endpoint.parts)

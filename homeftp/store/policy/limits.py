@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadRequest, ContentMismatch, TooLarge, WrongKind
+from homeftp.errors import BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import display_path, format_size
@@ -49,6 +49,21 @@ def check_not_root(endpoint: Endpoint) -> None:
     """Raise `WrongKind` (43) for the root, where a file is meant."""
     if not endpoint.parts:
         raise WrongKind(f"{display_path(endpoint)} is a directory")
+
+
+def check_not_top(endpoint: Endpoint) -> None:
+    """Raise `Forbidden` (33) for a change of the metadata of the root, or of an account's home: it is the owner's."""
+    if endpoint.is_top:
+        raise Forbidden(f"the time and mode of {display_path(endpoint)} are set on the server, by its owner")
+
+
+def directory_request(request: WriteRequest) -> WriteRequest:
+    """A request to make a directory, without metadata where that is the owner's: a client pushes folders to the root.
+
+    Raises `BadRequest` (20) for a time that no store can keep.
+    """
+    check_mtime(request.mtime_us)
+    return attrs.evolve(request, mtime_us=None, mode=None) if request.endpoint.is_top else request
 
 
 def check_mtime(mtime_us: int | None) -> None:

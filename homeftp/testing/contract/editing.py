@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zope.interface.verify import verifyObject
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, WrongKind
 from homeftp.interfaces.store import IDraft
-from homeftp.model import ABSENT, PRESENT
+from homeftp.model import ABSENT, PRESENT, WriteRequest
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 
@@ -126,6 +126,42 @@ class EditingContract(ContractCase):
         found = store.stat(where)
         assert found is not None
         self.assertEqual((found.mtime_us, found.mode), (before.mtime_us, before.mode))
+
+    def test_modes(self) -> None:
+        """Whatever mode is asked for, by whatever call, the server can still read the file and use the directory."""
+        store = self.store()
+        if not store.capabilities.metadata:
+            return
+        made = [
+            self.write(store, "d/a.txt", b"a", mode=0),
+            self.write(store, "d/a.txt", b"b", mode=0o077),
+            self.upload(store, "d/b.txt", b"b", mode=0o200),
+            store.set_metadata(parse("d/b.txt"), mtime_us=None, mode=0o011, precondition=None),
+        ]
+        self.assertEqual([entry.mode for entry in made], [0o400, 0o477, 0o600, 0o411])
+        if store.capabilities.edit:
+            draft = store.edit(request("d/a.txt", mode=0o100))
+            self.assertEqual(draft.commit().mode, 0o500)
+        if store.capabilities.copy:
+            self.assertEqual(self.copy(store, "d/b.txt", "c.txt").mode, 0o411)
+        if store.capabilities.versions:
+            self.assertEqual(store.restore(parse("d/a.txt"), None, None).mode, 0o477)
+        folders = [store.make_directory(request(path, mode=mode)) for path, mode in (("d", 0), ("e/f", 0o055))]
+        folders.append(store.set_metadata(parse("e"), mtime_us=None, mode=0o123, precondition=None))
+        self.assertEqual([entry.mode for entry in folders], [0o700, 0o755, 0o723])
+
+    def test_top(self) -> None:
+        """The time and mode of the root, and of the home that an account sees as its root, are not changed."""
+        store = self.store()
+        store.make_directory(request("home"))
+        for top in (ROOT, Endpoint(("home",), home=1)):
+            before = store.stat(top)
+            asked = WriteRequest(endpoint=top, mtime_us=1_600_000_000_000_000, mode=0)
+            self.assertEqual(store.make_directory(asked), before)
+            if store.capabilities.metadata:
+                change = {"mtime_us": 1_600_000_000_000_000, "mode": 0, "precondition": None}
+                self.assert_refused(Forbidden, lambda t=top, c=change: store.set_metadata(t, **c))
+            self.assertEqual(store.stat(top), before)
 
     def test_copy(self) -> None:
         """A copy has content, time and mode; what it replaces becomes a version, and the source stays."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from homeftp.dispatchers.cmp import comparison_status
 from homeftp.status import Status
+from homeftp.store.local.store import LocalStore
 from tests.support.verbs import VerbTestCase, content, digest
 
 
@@ -43,6 +45,40 @@ class CmpTests(VerbTestCase):
                 self.assertEqual((answer.status, answer.body["differs"]), (status, differs))
                 self.assertEqual(answer.body["remote"]["size"], size)
         answer = self.ask("CMP", {"rel_endpoint": "b", "hash": same})
+        self.assertEqual((answer.status, answer.body), (Status.ABSENT, {"differs": []}))
+
+    def test_modes(self) -> None:
+        """A mode is the same where a PUSH of it would change nothing: a second push of any mode finds no difference."""
+        for mode in (0, 0o077, 0o200, 0o600):
+            for kind, name in (("file", "a"), ("directory", "d")):
+                meta_data = [["mode", mode]]
+                self.ask("PUSH", {"rel_endpoint": name, "kind": kind, "meta_data": meta_data})
+                answer = self.ask("CMP", {"rel_endpoint": name, "meta_data": meta_data})
+                self.assertEqual((answer.status, answer.body["differs"]), (Status.SAME, []), (oct(mode), kind))
+        other = self.ask("CMP", {"rel_endpoint": "a", "meta_data": [["mode", 0o400]]})
+        self.assertEqual((other.status, other.body["differs"]), (Status.METADATA_DIFFERS, ["mode"]), "the control")
+
+    def test_root(self) -> None:
+        """The root's time and mode are the owner's, and do not differ; a PUSH leaves them."""
+        meta_data = [["mode", 0], ["mtime_us", 7000]]
+        self.assertEqual(
+            self.ask("PUSH", {"rel_endpoint": "", "kind": "directory", "meta_data": meta_data}).status, Status.OK
+        )
+        answer = self.ask("CMP", {"rel_endpoint": "", "meta_data": meta_data})
+        self.assertEqual((answer.status, answer.body["differs"]), (Status.SAME, []))
+        self.assertNotEqual(dict(answer.body["remote"]["meta_data"])["mode"], 0)
+
+    def test_moved_meanwhile(self) -> None:
+        """A file that is gone when its hash is needed is absent, as if the request had come a moment later."""
+        path = self.server.put("d/a", content(1_000_000))
+        real = LocalStore.open_many
+
+        def moved(store: LocalStore, *args: Any) -> Any:
+            os.rename(os.path.dirname(path), os.path.dirname(path) + "2")
+            return real(store, *args)
+
+        self.patch(LocalStore, "open_many", moved)
+        answer = self.ask("CMP", {"rel_endpoint": "d/a", "hash": digest(b"x")})
         self.assertEqual((answer.status, answer.body), (Status.ABSENT, {"differs": []}))
 
     def test_file_that_was_edited(self) -> None:

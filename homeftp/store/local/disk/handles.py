@@ -12,6 +12,7 @@ from typing import Iterable, Sequence
 import attrs
 
 from homeftp.errors import BadEndpoint
+from homeftp.model import MODE_BITS, kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 
 
@@ -56,12 +57,13 @@ def raw_path(names: Sequence[str]) -> bytes:
 
 
 def set_mode(fd: int, mode: int) -> None:
-    """Set the nine permission bits of an open file or directory, independent of the umask.
+    """Set the nine permission bits of an open file or directory to `kept_mode`, independent of the umask.
 
     Other bits stay, such as the set-group-ID bit of a shared folder.
     """
-    current = stat.S_IMODE(os.fstat(fd).st_mode)
-    wanted = current & 0o7000 | mode & 0o777
+    found = os.fstat(fd).st_mode
+    current = stat.S_IMODE(found)
+    wanted = current & ~MODE_BITS | kept_mode("directory" if stat.S_ISDIR(found) else "file", mode)
     if wanted != current:
         os.fchmod(fd, wanted)
 

@@ -19,10 +19,15 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 
 FOLDER = RESERVED.encode()
 
+_DENIED = (
+    f"the server's user may not write to it, or to its folder {RESERVED}: give it both with chown, "
+    "or the rights with chmod u+rwx, and restart the server"
+)
+
 _READ_ONLY = {
     errno.EROFS: "its disk is mounted read-only: mount it writable and restart the server",
-    errno.EACCES: "the server's user may not write to it: give it the folder with chown and restart the server",
-    errno.EPERM: "the server's user may not write to it: give it the folder with chown and restart the server",
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
 }
 """Why a root is read-only, and what its owner can do about it."""
 

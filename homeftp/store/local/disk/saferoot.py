@@ -25,6 +25,7 @@ from typing import Callable, Iterator, Sequence
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, OperatorError, WrongKind
 from homeftp.hashing.filehash import at_rest
+from homeftp.model import kept_mode
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, raw, set_mode
@@ -40,6 +41,14 @@ _PIN = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_N
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
+_NOT_OPENED = {
+    errno.ENOENT: "there is no such folder",
+    errno.ENOTDIR: "it is not a folder",
+    errno.EACCES: "the server's user may not use it: give it the folder with chown, or the rights with chmod u+rwx",
+}
+"""Why a root cannot be opened, and what its owner can do about it."""
+
+
 class SafeRoot:
     """The root directory of a store. Thread-safe.
 
@@ -53,16 +62,14 @@ class SafeRoot:
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            reasons = {errno.ENOENT: "there is no such folder", errno.ENOTDIR: "it is not a folder"}
-            reason = reasons.get(error.errno or 0, error.strerror)
-            raise OperatorError(f"cannot share {path}: {reason}") from None
+            raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
         except ValueError as error:
             raise OperatorError(f"cannot share {path!a}: {error}") from None
         try:
             self.device = os.stat(b".", dir_fd=self.fd).st_dev
         except OSError as error:
             close_quietly(self.fd)
-            raise OperatorError(f"cannot share {path}: {error.strerror}") from None
+            raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
 
     def close(self) -> None:
         """Close the root. May be called twice."""
@@ -262,6 +269,15 @@ class SafeRoot:
         """
         flags = os.O_RDWR if writable else os.O_RDONLY
         return os.open(name, flags | (make and os.O_CREAT) | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
+
+    def complete_mode(self, directory: int, name: bytes, found: os.stat_result) -> None:
+        """Give a file in a folder of the server's own the bits of `kept_mode`, unless it is another user's. OSError.
+
+        It may date from before every mode had them, or another program took them away.
+        """
+        mode = stat.S_IMODE(found.st_mode) | kept_mode("file", found.st_mode)
+        if mode != stat.S_IMODE(found.st_mode) and found.st_uid == os.geteuid():
+            os.chmod(name, mode, dir_fd=directory)
 
     @contextlib.contextmanager
     def open_below(self, directory: int, names: Sequence[bytes]) -> Iterator[int]:

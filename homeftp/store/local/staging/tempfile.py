@@ -21,7 +21,7 @@ from homeftp.config import KIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
 from homeftp.hashing.filehash import read_at
-from homeftp.model import WriteRequest
+from homeftp.model import WriteRequest, kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
@@ -89,7 +89,7 @@ class TempFile:
         if request.mtime_us is not None:
             os.utime(self.fd, ns=(request.mtime_us * 1000, request.mtime_us * 1000))
         found = os.fstat(self.fd)
-        mode = NEW_FILE_MODE if request.mode is None else request.mode & 0o777
+        mode = NEW_FILE_MODE if request.mode is None else kept_mode("file", request.mode)
         if stat.S_IMODE(found.st_mode) != mode:
             set_mode(self.fd, mode)
         if found.st_size != size:

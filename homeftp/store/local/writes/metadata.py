@@ -20,7 +20,7 @@ from homeftp.store.local.disk.handles import DirHandle, free_bytes, set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import check_mtime
+from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
 from homeftp.store.policy.preconditions import names_content, no_hash, occupied
 from homeftp.store.policy.wording import not_found
 
@@ -43,7 +43,7 @@ class MetadataWriter:
         Raises `Changed` (44) if the precondition does not hold, and `WrongKind`
         (43) for a hash as the precondition, or if a file exists there.
         """
-        check_mtime(request.mtime_us)
+        request = directory_request(request)
         endpoint, actor = request.endpoint, acting(request, actor)
         if names_content(request.precondition):
             raise no_hash(endpoint)
@@ -61,14 +61,18 @@ class MetadataWriter:
     def set_metadata(
         self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
     ) -> Entry:
-        """Change mtime and mode, durably; None leaves the value. Raises `NotFound` (40), `Changed` (44)."""
+        """Change mtime and mode, durably; None leaves the value.
+
+        Raises `NotFound` (40), `Changed` (44), and `Forbidden` (33) for the root, or the home of an account.
+        """
         check_mtime(mtime_us)
+        check_not_top(endpoint)
         found = self.root.stat(endpoint)
         if found is None:
             raise not_found(endpoint)
         if precondition == ABSENT:
             raise occupied(endpoint)
-        if endpoint.parts and not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(found.st_mode):
             self.filetypes.check(endpoint)
             return self._set_on_file(endpoint, mtime_us, mode, precondition, actor)
         if names_content(precondition):

@@ -62,6 +62,7 @@ class Restorer:
         pinned = self.root.open_pinned(version.folder, version.file)
         try:
             found = os.fstat(pinned)
+            self.root.complete_mode(version.folder, version.file, found)
             known = version.hash if same_content(version.found, found) else None
             known = known or self._hash(version, found)
             self.fsync.existing_file(self.root, version.folder, version.file, handle)

@@ -7,6 +7,7 @@ import os
 from homeftp.client import (
     Outcome,
 )
+from tests.support import needs
 from tests.support.transfers import BIG, NEW, OLD, TransferCase, folders, stamp, tree
 
 
@@ -55,15 +56,34 @@ class KeepingTests(TransferCase):
         self.assertEqual(stamp(there), stamp(path))
 
     def test_folder_that_cannot_be_written(self) -> None:
-        """A read-only folder is the same after a push and a get, with its content."""
+        """A read-only folder arrives with its content; the server keeps it writable, and a push converges."""
         self.make_file("lib/x/a")
         os.chmod(f"{self.here}/lib/x", 0o555)
         self.addCleanup(os.chmod, f"{self.here}/lib/x", 0o755)
         self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(stamp(f"{self.server.root}/lib/x")[1], 0o755)
+        self.assertEqual(self.push(f"{self.here}/lib", "lib", recursive=True).counts, {Outcome.SAME: 1})
         self.get("lib", f"{self.here}/out", recursive=True)
-        self.addCleanup(os.chmod, f"{self.here}/out/x", 0o755)
-        self.assertEqual(stamp(f"{self.here}/out/x")[1], 0o555)
         self.assertEqual(tree(f"{self.here}/out"), {"x/a": b"content"})
+
+    def test_folder_that_is_closed_here(self) -> None:
+        """A read-only folder here that is the same as the server's stays read-only."""
+        self.make_file("lib/x/a")
+        os.chmod(f"{self.here}/lib/x", 0o555)
+        self.addCleanup(os.chmod, f"{self.here}/lib/x", 0o755)
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(stamp(f"{self.here}/lib/x")[1], 0o555)
+
+    def test_file_without_rights(self) -> None:
+        """A file that nobody may read here is stored readable for the server, and a second push changes nothing."""
+        path = self.make_file("a", mode=0o200)
+        os.chmod(path, 0o200)
+        needs.root()
+        for outcome in (Outcome.NEW, Outcome.SAME):
+            self.push(path, "a")
+            self.assertEqual(self.outcomes(), {"a": outcome})
+        self.assertEqual(stamp(f"{self.server.root}/a")[1], 0o600)
 
 
 class NamesTests(TransferCase):

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import ROOT, parse
-from homeftp.errors import BadRequest, ContentMismatch, FiletypeNotAllowed, TooLarge, WrongKind
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import BadRequest, ContentMismatch, FiletypeNotAllowed, Forbidden, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import MAX_MTIME_US, WriteLimits, check_content, check_mtime, check_not_root
+from homeftp.store.policy.limits import (
+    MAX_MTIME_US,
+    WriteLimits,
+    check_content,
+    check_mtime,
+    check_not_root,
+    check_not_top,
+    directory_request,
+)
 
 A = parse("a.txt")
 
@@ -31,6 +39,18 @@ class LimitsTests(SynchronousTestCase):
             self.assertRaises(refusal, limits.check, request)
         self.assertIn("10 bytes", str(self.assertRaises(TooLarge, limits.check_size, A, 11)))
         WriteLimits(Filetypes(()), None).check_size(A, 2**60)
+
+    def test_top(self) -> None:
+        """The metadata of the root, and of an account's home, is left out or refused; what is in them has its own."""
+        for top in (ROOT, Endpoint(("home",), home=1)):
+            self.assertRaises(Forbidden, check_not_top, top)
+            request = directory_request(WriteRequest(endpoint=top, mtime_us=1, mode=0))
+            self.assertEqual((request.endpoint, request.mtime_us, request.mode), (top, None, None))
+        for below in (Endpoint(("home",)), Endpoint(("home", "d"), home=1)):
+            check_not_top(below)
+            request = WriteRequest(endpoint=below, mtime_us=1, mode=0)
+            self.assertIs(directory_request(request), request)
+        self.assertRaises(BadRequest, directory_request, WriteRequest(endpoint=A, mtime_us=2**62))
 
     def test_mtime(self) -> None:
         """Times are those that 64 bits of nanoseconds hold, before 1970 too."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import attrs
 
 from homeftp.endpoint import Endpoint
@@ -75,6 +77,34 @@ class EditingControls(ControlCase):
 
         self.assert_caught("test_metadata", Both)
         self.assert_caught("test_metadata_refused", Unconditional)
+
+    def test_modes(self) -> None:
+        """Modes that are kept as they come, and changes of the root that are not refused."""
+
+        class Whole(MemoryStore):
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+                modes = [request.mode for request, _ in requests]
+                results = super().write_many(requests)
+                return [
+                    attrs.evolve(entry, mode=mode) if isinstance(entry, Entry) and mode is not None else entry
+                    for entry, mode in zip(results, modes, strict=True)
+                ]
+
+        class Owners(MemoryStore):
+            def make_directory(self, request: WriteRequest) -> Entry:
+                return super().make_directory(attrs.evolve(request, endpoint=Endpoint(request.endpoint.parts)))
+
+        class Open(MemoryStore):
+            def set_metadata(
+                self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+            ) -> Entry:
+                entry = self.stat(endpoint)
+                assert entry is not None
+                return entry
+
+        self.assert_caught("test_modes", Whole)
+        self.assert_caught("test_top", Owners)
+        self.assert_caught("test_top", Open)
 
     def test_copies(self) -> None:
         """Copies that are new files, or that take the source away."""

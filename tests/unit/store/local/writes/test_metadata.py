@@ -43,9 +43,12 @@ class DirectoryTests(StoreCase):
         self.assertEqual((self.mode("a"), self.content("a/file")), (0o2700, b"old"))
 
     def test_root(self) -> None:
-        """The root is a directory like others."""
-        entry = self.store().make_directory(WriteRequest(endpoint=ROOT, mtime_us=LONG_AGO))
-        self.assertEqual(entry.mtime_us, LONG_AGO)
+        """The root exists, and keeps its time and mode."""
+        store = self.store()
+        os.chmod(self.root, 0o2711)
+        entry = store.make_directory(WriteRequest(endpoint=ROOT, mtime_us=LONG_AGO, mode=0))
+        self.assertNotEqual(entry.mtime_us, LONG_AGO)
+        self.assertEqual((entry.mode, self.mode("")), (0o711, 0o2711))
 
     def test_refused(self) -> None:
         """A file, a link or a FIFO is never replaced by a directory, and preconditions are checked."""
@@ -129,10 +132,9 @@ class SetMetadataTests(StoreCase):
         self.assertEqual([(change.what, change.kind) for change in self.changes], [("metadata", "file")] * 2)
 
     def test_directory(self) -> None:
-        """Directories have metadata too, the root among them."""
-        for name in ("d", ""):
-            entry = self.set(name, LONG_AGO + 1, 0o750)
-            self.assertEqual((entry.kind, entry.mtime_us, entry.mode), ("directory", LONG_AGO + 1, 0o750))
+        """Directories have metadata too."""
+        entry = self.set("d", LONG_AGO + 1, 0o750)
+        self.assertEqual((entry.kind, entry.mtime_us, entry.mode), ("directory", LONG_AGO + 1, 0o750))
 
     def test_durable(self) -> None:
         """The file is made durable before the answer."""
