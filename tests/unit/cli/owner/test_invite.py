@@ -49,7 +49,7 @@ class InviteTests(SynchronousTestCase):
             return main(["invite", *arguments, "--state", self.folder])
 
     def code(self) -> Code:
-        return parse_code(self.out.getvalue().splitlines()[0].split()[-1])
+        return parse_code(self.out.getvalue().splitlines()[1].split()[-1])
 
     def test_rights(self) -> None:
         """An account that is made for it may do what is said, none perhaps; one that is there must fit."""
