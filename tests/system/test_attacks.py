@@ -208,7 +208,7 @@ class StrangerTests(TestCase):
             self.assertEqual(shaken, accepted, maximum)
 
     def test_no_file_is_touched_before_tls(self) -> None:
-        """Whatever is asked before TLS, the server makes no system call on a file; a GET after login does."""
+        """No request before TLS makes the server touch a file; a GET after login does."""
         trace = os.path.join(self.server.folder, "trace")
         command = ["strace", "-f", "-e", "trace=%file", "-o", trace, "-p", str(self.server.process.pid)]
         tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

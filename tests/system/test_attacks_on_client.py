@@ -160,7 +160,7 @@ class CommandTests(SynchronousTestCase):
         return run_homeftp("ls", "nas:", HOMEFTP_HOME=self.home)
 
     def test_injected(self) -> None:
-        """Whatever is put behind the answer to STARTTLS, and however it is cut, is not believed: one line, status 4."""
+        """Nothing behind the answer to STARTTLS is believed, however it is cut: one line, exit code 4."""
         end = len(GO_AHEAD)
         self.middle.injected = EVIL
         for split in (0, 1, end // 2, end - 1, end, end + 1, end + len(answers("evil.txt")[0]), end + len(EVIL)):

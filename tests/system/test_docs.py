@@ -176,7 +176,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(documented, written)
 
     def test_hangup(self) -> None:
-        """What SIGHUP does is said in the same words wherever it is said."""
+        """Help and documentation describe SIGHUP with the same words."""
         (sentence,) = re.findall(r"SIGHUP [^.]*", Options.longdesc)
         for page in ("index.rst", "systemd.rst"):
             text = " ".join((DOCS / "owner" / page).read_text(encoding="utf-8").split())

@@ -360,7 +360,7 @@ class SignalTests(TestCase):
         self.assertEqual(sorted(self.under_way()), sorted(kept))
 
     def test_acknowledged(self) -> None:
-        """What was acknowledged before kill -9 is there, whole."""
+        """A file that was acknowledged before kill -9 exists, whole."""
         client = self.client()
         content = os.urandom(3_000_000)
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -82,7 +82,7 @@ class FullTests(SynchronousTestCase):
     """A server with as many connections as it allows."""
 
     def test_full(self) -> None:
-        """Where there are too many connections, one more is told so in a line and closed; TLS-first, just closed."""
+        """One connection too many gets a line that says so and is closed; with TLS first it is only closed."""
         loopback = "tcp:0:interface=127.0.0.1"
         listen = ("--listen", loopback, "--listen-tls", loopback)
         server = ServerProcess("--max-connections-per-address", "1", listen=listen)

@@ -75,7 +75,7 @@ class AuditTests(SynchronousTestCase):
         )
 
     def test_escaped(self) -> None:
-        """Whatever a name holds, the file has printable ASCII, one line for each thing, and the same text again."""
+        """The log is printable ASCII, one line for each record, and gives back every name unchanged."""
         audit = self.audit()
         audit.changed([Change("add", "file", Endpoint((HOSTILE,)), Actor(HOSTILE, HOSTILE, HOSTILE, HOSTILE))])
         audit.note("login", Actor(HOSTILE), user=HOSTILE)
@@ -140,7 +140,7 @@ class AuditTests(SynchronousTestCase):
         self.assertEqual([line["account"] for line in replay.lines(self.folder)], ["second"])
 
     def test_torn(self) -> None:
-        """What a power cut has left of a line spoils none of those after it."""
+        """A line that a power cut has torn spoils no later line."""
         audit = self.audit()
         audit.note("login", Actor("first"))
         with open(self.path, "ab") as file:

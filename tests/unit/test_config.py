@@ -20,7 +20,7 @@ class SettingsTests(SynchronousTestCase):
             self.assertRaises(FrozenInstanceError, setattr, made, name, None)
 
     def test_retention(self) -> None:
-        """What versions may occupy is a part of the disk, or a size."""
+        """The space for versions is a part of the disk, or a size."""
         for retention, expected in (
             (Retention(), 200),
             (Retention(percent=12.5), 125),

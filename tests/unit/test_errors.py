@@ -45,6 +45,6 @@ class RefusalTests(SynchronousTestCase):
             self.assertEqual(made.message, f"status {status}: why")
 
     def test_not_refusals(self) -> None:
-        """What is only for the person at this end never becomes a response."""
+        """Errors for the person at this end never become a response."""
         for kind in (errors.OperatorError, errors.UntrustedServer):
             self.assertNotIn(Refusal, kind.__mro__)

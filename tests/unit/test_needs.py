@@ -35,7 +35,7 @@ class NeedsTests(SynchronousTestCase):
             needs.device("/dev/no-such-device")
 
     def test_failed(self) -> None:
-        """Where nothing may be skipped, it fails."""
+        """A missing requirement is a failure where nothing may be skipped."""
         self.under(HOMEFTP_TESTS_SKIP_NOTHING="1")
         with self.assertRaisesRegex(FailTest, "nothing may be skipped"):
             needs.require("the moon", lambda: False)

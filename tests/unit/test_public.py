@@ -70,7 +70,7 @@ class ExportTests(SynchronousTestCase):
     """What the public modules offer."""
 
     def test_all_exists(self) -> None:
-        """Whatever a module lists in `__all__` is there, once."""
+        """Every name in a module's `__all__` exists, and is listed once."""
         for name, source in modules():
             if "__all__" in source:
                 module = importlib.import_module(f"homeftp.{name}" if name else "homeftp")

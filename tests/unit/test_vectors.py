@@ -53,7 +53,7 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(stated, [[str(status.value), status.name] for status in Status])
 
     def test_phases(self) -> None:
-        """What is legal in a phase, and with what status the rest is refused, is what the page says."""
+        """The page says which requests are legal in a phase, and the status of the others."""
         for name, legal, otherwise in self.table("plain"):
             asked = ("STARTTLS", "HELLO", "LOGIN", "QUIT", "GET", "OTHER")
             named = set(re.findall(r"[A-Z]{4,}", legal))

@@ -63,7 +63,7 @@ class ThreadWorkersTests(SynchronousTestCase):
         self.assertNotEqual(thread, threading.get_ident())
 
     def test_exception(self) -> None:
-        """What a job raises, even SystemExit, is its result, and the thread goes on."""
+        """The exception of a job, even SystemExit, is its result, and the thread goes on."""
         for error in (ZeroDivisionError, SystemExit):
 
             def job(error: type[BaseException] = error) -> None:

@@ -109,7 +109,7 @@ class FoundTests(AddressesCase):
         self.assertEqual(len(self.addresses()), 5)
 
     def test_kept(self) -> None:
-        """Where the first address is right, and where what was learned cannot be kept, all is as ever."""
+        """A remote's file is not written again while its first address works."""
         path = os.path.join(self.home, "remotes", "nas.json")
         before = os.stat(path)
         self.assertEqual(self.homeftp("ls", "nas:").returncode, 0)
@@ -131,7 +131,7 @@ class FoundTests(AddressesCase):
         self.assertEqual(os.listdir(os.path.join(self.home, "remotes")), [])
 
     def test_nowhere(self) -> None:
-        """Where it is at no address each is named, in one line."""
+        """A server that answers at no address: one line names each address."""
         self.moved_to(NOWHERE, "localhost:1")
         done = self.homeftp("ls", "nas:")
         self.assertEqual(
@@ -144,7 +144,7 @@ class FoundTests(AddressesCase):
         )
 
     def test_stranger(self) -> None:
-        """Where all fail, and somebody else answers at one, that is what is told of first, with both fingerprints."""
+        """An impostor at one of the addresses is reported first, with both fingerprints, when all fail."""
         other = self.serve()
         where = f"127.0.0.1:{other.ports[0]}"
         self.moved_to(NOWHERE, where)

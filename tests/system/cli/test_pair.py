@@ -59,7 +59,7 @@ class PairTests(PairCase):
     """From the first start to the last file."""
 
     def test_first_start(self) -> None:
-        """What the first start prints is all that is needed: pair, list, push; there is no password anywhere."""
+        """The output of the first start is enough to pair, list and push, without any password."""
         match = re.search(
             r"Run this on the first device within 10 minutes:   homeftp (pair \S+)\n"
             r"It asks for this code, which works once:   (\S+)\n",
@@ -81,7 +81,7 @@ class PairTests(PairCase):
         self.assertIn("ask for a new one", again.stderr)
 
     def test_kept(self) -> None:
-        """What the device keeps is for its owner's eyes alone."""
+        """A device's files can be read by their owner only."""
         self.paired()
         path = os.path.join(self.home, "remotes", "nas.json")
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
@@ -91,7 +91,7 @@ class PairTests(PairCase):
         self.assertIn("as ann, device ann-laptop", self.homeftp("remote", "list").stdout)
 
     def test_cannot_keep(self) -> None:
-        """Where this machine could not keep what it gets, the code is not used up."""
+        """A machine that cannot store the pairing does not use up the code."""
         os.makedirs(os.path.join(self.home, "remotes"))
         os.chmod(os.path.join(self.home, "remotes"), 0o755)
         code = self.invite("--account", "ann")

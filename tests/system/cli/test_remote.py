@@ -83,7 +83,7 @@ class AddTests(RemoteCase):
         self.assertEqual(self.kept(), ["nas.json"])
 
     def test_nobody_there(self) -> None:
-        """What is not there is told from what is not trusted."""
+        """A server that is not reachable is told from one that is not trusted."""
         self.address = "127.0.0.1:1"
         status, said = self.add("--fingerprint", self.server.fingerprint)
         self.assertEqual(status, 4)

@@ -65,7 +65,7 @@ class StandardTests(ServedCase):
             self.assertEqual(said.returncode, Exit.REFUSED, redirected)
 
     def test_reader_goes(self) -> None:
-        """Who reads the first line and goes ends the command quietly, in the middle of what it does."""
+        """A reader that closes the pipe after one line ends the command quietly, while it still runs."""
         for number in range(3000):
             self.lay(f"lib/{'x' * 40}{number}", b"")
         os.makedirs(self.server.path(f"{self.there}/lib"))

@@ -64,7 +64,7 @@ class TerminalTests(SynchronousTestCase):
         self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
 
     def test_too_short(self) -> None:
-        """What is wrong with a password is said before it is typed again."""
+        """A fault in a password is reported before it has to be typed again."""
         self.type("short")
         self.wait_for("homeftp: ")
         self.assertEqual(self.process.wait(30), Exit.USAGE)

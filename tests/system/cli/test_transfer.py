@@ -75,7 +75,7 @@ class TransferTests(ServedCase):
             self.assertNotIn("Traceback", said.stderr)
 
     def test_refused_file(self) -> None:
-        """What the server refuses for one file does not stop the others, and ends with 3."""
+        """A file that the server refuses does not stop the others; the exit code is 3."""
         self.lay("lib/a", b"a file")
         self.lay("lib/b")
         self.lay_there("lib/a/inner")
@@ -115,7 +115,7 @@ class TransferTests(ServedCase):
         )
 
     def test_left_out(self) -> None:
-        """What cannot be carried is named, in words and in JSON, and ends with 1; a link alone ends with 0."""
+        """Files that cannot be transferred are named, as text and as JSON, and give 1; a link alone gives 0."""
         self.lay("lib/a")
         os.symlink("a", f"{self.here}/lib/link")
         place = f"nas:{self.there}/lib"
@@ -161,7 +161,7 @@ class TransferTests(ServedCase):
         self.assertEqual(self.homeftp("get", f"nas:{self.there}/missing", "-").returncode, 3)
 
     def test_no_room_for_standard_input(self) -> None:
-        """Where standard input cannot be kept, that is told in one line; nothing of it stays, and nothing is sent."""
+        """Standard input that cannot be stored: one line says so, nothing of it stays, and nothing is sent."""
         folder = self.mktemp()
         os.mkdir(folder)
         script = 'ulimit -f 100; trap "" XFSZ; exec "$0" -m homeftp push - "$1"'
@@ -185,7 +185,7 @@ class TransferTests(ServedCase):
         self.assertEqual(said.stdout + said.stderr, "")
 
     def test_names_on_the_terminal(self) -> None:
-        """What a name does to a terminal is written out, not done."""
+        """Control characters in a name are printed escaped."""
         self.lay_there("x/\u202egpj.exe")
         said = self.homeftp("ls", f"nas:{self.there}/x")
         self.assertEqual(said.stdout, "\\u202egpj.exe\n")
@@ -201,7 +201,7 @@ class TerminalTests(ServedCase):
     """With a person at a terminal."""
 
     def test_asked(self) -> None:
-        """What is newer at the target is asked about; a for all, q for no more."""
+        """The command asks about a file that is newer at the target; a answers for all, q ends."""
         for answers, expected, status in [
             (["y\n", "n\n"], [b"old", b"newer"], 1),
             (["x\n", "a\n"], [b"old", b"old"], 0),

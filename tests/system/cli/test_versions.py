@@ -69,7 +69,7 @@ class VersionsTests(ServedCase):
         self.assertEqual((json.loads(said.stdout)["at"], self.read_there("file.txt")), (number, b"three"))
 
     def test_removed_there(self) -> None:
-        """What was removed on the server is listed with what is in its folder, and comes back."""
+        """A file that was removed on the server is listed with its folder, and comes back."""
         self.push("one", "two")
         os.unlink(self.server.path(f"{self.there}/file.txt"))
         said = self.homeftp("restore", f"nas:{self.there}/file.txt")
@@ -77,7 +77,7 @@ class VersionsTests(ServedCase):
         self.assertEqual(self.read_there("file.txt"), b"one")
 
     def test_refused(self) -> None:
-        """What has no version, is a folder, or is no place at a server: one line, and the status that goes with it."""
+        """No version, a folder, or a path without a server: one line, and the exit code for it."""
         self.push("one", "two")
         for arguments, status, words in (
             ((f"nas:{self.there}/none.txt",), 3, "has no previous versions."),

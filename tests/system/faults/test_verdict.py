@@ -48,7 +48,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(len(self.wrong(OLD, a=DIRECTORY)), 1)
 
     def test_answered(self) -> None:
-        """What was promised, or what was asked for since."""
+        """A path holds what was acknowledged last, or what was requested after that."""
         self.assertEqual(self.wrong(NEW, YES) + self.wrong(NEWER, YES), [])
         self.assertEqual(self.wrong(NEWER, YES, YES, YES, **{"a": DIRECTORY, "a/b": NEW}), [])
         self.assertEqual(len(self.wrong(OLD, YES)), 1)

@@ -158,7 +158,7 @@ class VerdictTests(SynchronousTestCase):
         return [fault for promise in (*PROMISES, swept) for fault in promise(crashed)]
 
     def test_absent(self) -> None:
-        """What was never acknowledged may be absent; what was may not."""
+        """A file that was never acknowledged may be absent; one that was may not."""
         self.assertEqual(self.faults(4), [])
         self.assertEqual(
             self.faults(5), ["in/a: expected version 1 of 3, found nothing", "in/a: version 1 of 3 is lost"]
@@ -190,7 +190,7 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.faults(20), ["in/a: version 1 of 3 is lost"])
 
     def test_removed(self) -> None:
-        """What was removed may be there until that is acknowledged, and then may not; it is a version."""
+        """A removed file may exist until its removal is acknowledged, and not after; it becomes a version."""
         self.lay("in/a", b"third")
         self.lay(".homeftp/versions/one", b"first")
         self.lay(".homeftp/versions/two", b"second")

@@ -154,7 +154,7 @@ class BackupTests(SynchronousTestCase):
             self.assertEqual(os.listdir(folder) if os.path.exists(folder) else [], [], wrong[:40])
 
     def test_leftovers(self) -> None:
-        """What an earlier state left beside itself is not taken for part of this one."""
+        """A restore refuses a folder with files of an earlier state."""
         backup_state(self.folder, self.path)
         folder = self.mktemp()
         os.makedirs(folder, mode=0o700)

@@ -21,7 +21,7 @@ class NameTests(SynchronousTestCase):
             self.assertTrue(message.isprintable())
 
     def test_suggest_name(self) -> None:
-        """Whatever a machine calls itself, what it is called here may be a name, and says whose it is."""
+        """The suggested name of a device is legal and begins with its account, whatever the machine is called."""
         for said, name in (
             ("laptop", "ann-laptop"),
             ("Laptop.local", "ann-laptop"),

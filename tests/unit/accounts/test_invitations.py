@@ -83,7 +83,7 @@ class InvitationTests(SynchronousTestCase):
         self.assertEqual(self.invitation_state(), InvitationState.OPEN)
 
     def test_other_code(self) -> None:
-        """Who had the code of an earlier invitation with that number cannot do anything to this one."""
+        """The code of an earlier invitation with the same number does nothing to a later one."""
         earlier = Code(self.code.number, "guitar-pine")
         self.assertFalse(any(self.invitations.reserve(earlier) for _ in range(5)))
         self.assertIsNone(self.invitations.use(earlier, "1" * 32, "laptop"))
@@ -124,7 +124,7 @@ class InvitationTests(SynchronousTestCase):
         self.invitations.make("ann", 600)
 
     def test_forgotten(self) -> None:
-        """What became of a code is known for a day."""
+        """The fate of a code is known for a day."""
         self.now += 600 + DAY - 1
         self.invitations.make("ann", 1)
         self.assertIsNotNone(self.invitations.find(self.code.number))

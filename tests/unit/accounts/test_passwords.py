@@ -42,7 +42,7 @@ class HashTests(SynchronousTestCase):
         self.assertLess(COST.memory, 9 * 2**20)
 
     def test_kept(self) -> None:
-        """What is kept names its cost, is never twice the same, and verifies its own password only."""
+        """A stored password names its cost, is salted, and verifies only the password it was made from."""
         kept = hash_password("correct horse", CHEAP)
         self.assertRegex(kept, r"\Ascrypt\$2\$8\$1\$[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=\Z")
         self.assertNotEqual(kept, hash_password("correct horse", CHEAP))
@@ -68,7 +68,7 @@ class HashTests(SynchronousTestCase):
         self.assertTrue(verify_password(unicodedata.normalize("NFD", "Zoë Müller"), kept))
 
     def test_damaged(self) -> None:
-        """What no password can have been kept as is said so, and never costs more than a gigabyte."""
+        """A damaged password hash is refused, and never costs more than a gigabyte."""
         good = hash_password("correct horse", CHEAP)
         for damaged in (
             "",
@@ -162,7 +162,7 @@ class CheckerTests(SynchronousTestCase):
         self.assertEqual(spent, [(CHEAP.n, CHEAP.r, CHEAP.p)] * 2)
 
     def test_upgrade(self) -> None:
-        """Who logs in with a password kept cheaply has it kept at the new cost, and only then."""
+        """A login replaces a password hash of low cost by one of the new cost; a failed login does not."""
         self.checker = PasswordChecker(self.state, InlineWorkers(), Cost(4, 8, 1))
         before = self.state.password("anna")
         self.failureResultOf(self.check(b"anna", b"incorrect horse"), UnauthorizedLogin)

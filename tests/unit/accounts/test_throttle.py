@@ -47,7 +47,7 @@ class ThrottleTests(SynchronousTestCase):
             self.assertEqual(self.taken(f"192.0.2.{number}", 10), 3)
 
     def test_right(self) -> None:
-        """What was right does not count."""
+        """A right password does not count."""
         for _ in range(20):
             self.throttle.take("192.0.2.1")
             self.throttle.give_back("192.0.2.1")

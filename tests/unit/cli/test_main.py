@@ -63,7 +63,7 @@ class CallTests(MainCase):
         self.assertEqual(got, typed)
 
     def test_usage(self) -> None:
-        """What cannot be parsed ends with 2, and nothing is run."""
+        """A command line that cannot be parsed gives 2, and nothing runs."""
         for typed in ([], ["unknown"], ["probe", "--number", "x"], ["probe", "--num", "1"], ["--vers"]):
             self.assertEqual(self.status(*typed, does=lambda options: 99), Exit.USAGE, typed)
         self.assertEqual(self.out.getvalue(), "")

@@ -154,7 +154,7 @@ class SeveralAddressesTests(TestCase):
         self.assertEqual(await self.connect(*places, seconds=NEVER), home.address)
 
     async def test_first_suffices(self) -> None:
-        """Where the first address works no other is tried."""
+        """No other address is tried while the first one works."""
         home, second = self.place("home"), self.place("home")
         self.assertEqual(await self.connect(home.address, second.address, seconds=NEVER), home.address)
         self.assertEqual(second.met, 0)
@@ -185,7 +185,7 @@ class SeveralAddressesTests(TestCase):
             await self.connect(self.place("other").address)
 
     async def test_all_failed(self) -> None:
-        """Where all fail the error names each with what happened, and is temporary."""
+        """The error of several addresses names each with its failure, and is temporary."""
         places = [self.nowhere(), self.place(None).address]
         with self.assertRaises(AllAddressesFailed) as caught:
             await self.connect(*places, tls_seconds=0.2)
@@ -195,7 +195,7 @@ class SeveralAddressesTests(TestCase):
         self.assertTrue(is_temporary(caught.exception))
 
     async def test_none_trusted(self) -> None:
-        """Where all fail and another server answered, that comes first, and the error is an UntrustedServer."""
+        """Another server at one of the addresses comes first in the error, which is an UntrustedServer."""
         places = [self.nowhere(), self.place("other").address]
         with self.assertRaises(NoTrustedServer) as caught:
             await self.connect(*places)

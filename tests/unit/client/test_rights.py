@@ -90,7 +90,7 @@ class RightsTests(TransferCase):
         self.assertEqual({item.outcome for item in self.results}, {Outcome.REFUSED})
 
     def test_not_said(self) -> None:
-        """Where the server does not tell the rights the request is sent."""
+        """A request is sent where the server does not tell the rights."""
         self.client.server_info = Hello(protocol=1)
         self.push(self.make_file("file", b"content"), "file")
         self.assertEqual(self.outcomes(), {"file": Outcome.NEW})

@@ -65,7 +65,7 @@ class DeviceCertificateTests(SynchronousTestCase):
         self.assertFalse(belongs(self.make(), b"damaged", self.identity.ca))
 
     def test_request_says_nothing(self) -> None:
-        """Whatever names a request asks for, the certificate has the one that the server gives."""
+        """A certificate has the name that the server gives, whatever names the request has."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName(server_name(self.identity.ca))])
         builder = (

@@ -59,7 +59,7 @@ class CodeTests(SynchronousTestCase):
             self.assertEqual(parse_code(text), CODE, text)
 
     def test_none(self) -> None:
-        """What is no code is refused in one line, with the word that was probably meant, and without the secret."""
+        """Text that is not a code is refused in one line, with the word that was probably meant, without the secret."""
         for text in ("", "guitar-pine", "7-guitar", "7-guitar-pine-oven", "-7", "99999-guitar-pine"):
             with self.assertRaisesRegex(OperatorError, "a number and two words"):
                 parse_code(text)
@@ -69,7 +69,7 @@ class CodeTests(SynchronousTestCase):
             parse_code("7-guitar-zzzzzz")
 
     def test_resembles(self) -> None:
-        """What is meant as a code, with or without a slip, is told from the name of a machine."""
+        """A code, even a mistyped one, is told from the name of a machine."""
         for text in (
             *("7-guitar-pine", " 7 Guitar Pine ", "7_GUITAR_PINE", "7 guitar-pine.", "7guitar pine", "7.guitar.pine"),
             *("7-gitar-pinne", "7-guitar", "7 gitar", "7guitar", "7/guitar/pinne", "0007-guitar-pine"),

@@ -22,7 +22,7 @@ class PrivateTests(SynchronousTestCase):
         self.file = os.path.join(self.folder, "secret")
 
     def test_modes(self) -> None:
-        """What is made is closed to others, whatever the umask."""
+        """New files and folders are closed to others, whatever the umask."""
         write_private(self.file, b"x")
         self.assertEqual(stat.S_IMODE(os.stat(self.folder).st_mode), 0o700)
         self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)

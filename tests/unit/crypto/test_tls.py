@@ -250,7 +250,7 @@ class FirstContactTests(SynchronousTestCase):
         self.assertRaises(UntrustedServer, self.presented, server)
 
     def test_borrowed_ca(self) -> None:
-        """Who presents another home's CA with a certificate of its own is found out: its fingerprint is never shown."""
+        """A server that presents another home's CA with its own certificate is refused; no fingerprint is shown."""
         victim = fresh_identity()
         thief = Authority(name="homeftp home")
         self.assert_no_home(attrs.evolve(thief.server(names=dns(victim.server_name)), ca=victim.ca))

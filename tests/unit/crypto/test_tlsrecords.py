@@ -87,7 +87,7 @@ class RecordsTests(SynchronousTestCase):
             self.assertEqual((len(came), sum(came)), (deliveries, 8 * RECORD))
 
     def test_end_behind_content(self) -> None:
-        """What came before the other end's goodbye, in the same read, is delivered before the end."""
+        """Data in front of the other end's goodbye, in the same read, is delivered before the end."""
         group_records(self.wire.far)
         self.wire.near.write(b"goodbye")
         self.wire.client.close()
@@ -129,7 +129,7 @@ class RecordsTests(SynchronousTestCase):
         self.wire.pump()
 
     def test_error(self) -> None:
-        """What OpenSSL refuses to encrypt ends the connection with the reason, as Twisted has it."""
+        """A failed encryption ends the connection with the reason, as in Twisted."""
         self.layer._tlsConnection.shutdown()
         self.layer._write(b"x")
         self.wire.pump()

@@ -36,7 +36,7 @@ class GetTests(VerbTestCase):
             self.assertEqual((verdict.status, verdict.body["hash"]), (0, digest(data)))  # type: ignore[attr-defined]
 
     def test_rotten(self) -> None:
-        """What the disk did not keep shows at the client: the verdict has the hash of what was stored, not of what is.
+        """Damage on the disk shows at the client: the verdict has the hash of what was stored, not of what was read.
 
         A file that was never hashed is the control: what there is counts.
         """

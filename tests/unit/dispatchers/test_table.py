@@ -73,7 +73,7 @@ class DispatchTests(SynchronousTestCase):
             self.assertEqual(len(self.flushLoggedErrors()), logged, how)
 
     def test_bugs_after_the_answer(self) -> None:
-        """What goes wrong after the answer is logged, and the answer stands."""
+        """A failure after the answer is logged, and the answer stands."""
         for how in ("twice", "raises after"):
             self.assertEqual(call(Faulty(), {"how": how}).status, Status.OK, how)
             self.assertEqual(len(self.flushLoggedErrors()), 1, how)

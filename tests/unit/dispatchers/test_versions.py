@@ -23,7 +23,7 @@ class VersionsTests(VerbTestCase):
         return Server.make(extra=[VersionsDispatcher()])
 
     def test_listed(self) -> None:
-        """What was replaced is listed, of a file the newest first, with its size and its time."""
+        """Replaced content is listed, the newest of a file first, with its size and its time."""
         for name in ("d/a", "d/b"):
             for content in (b"1", b"22", b"333"):
                 self.ask("PUSH", {"rel_endpoint": name, "meta_data": [["mtime_us", 5_000_000]]}, content)
@@ -36,14 +36,14 @@ class VersionsTests(VerbTestCase):
         self.assertEqual((end.message, end.body), ("listed the versions of d", {"versions_total": 4}))
 
     def test_none(self) -> None:
-        """Where nothing was replaced there are none; so it is where nothing ever was."""
+        """A file that was never replaced has no versions, nor has one that never existed."""
         self.ask("PUSH", {"rel_endpoint": "a"}, b"1")
         for name in ("a", "b", ""):
             answer = self.ask("VERSIONS", {"rel_endpoint": name})
             self.assertEqual((answer.status, answer.body), (0, {"versions_total": 0}))
 
     def test_client_gone(self) -> None:
-        """Where a page cannot be sent the pages are closed."""
+        """A page that cannot be sent closes the listing."""
         pages = MagicMock(aclose=AsyncMock())
         pages.__aiter__.return_value = [[]]
         request = Mock(body=VersionsBody(parse("a")))

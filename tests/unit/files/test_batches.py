@@ -90,7 +90,7 @@ class StatTests(StoreTestCase):
     """`stat_many`."""
 
     def test_results(self) -> None:
-        """What exists, what does not, and what is refused: each item has its own outcome."""
+        """Each item has its own outcome: an entry, None, or a refusal."""
         items = [StatItem(parse(name)) for name in ("a.txt", "b.txt", "c.jpg")]
         found, absent, refused = stat_many(self.store, items)
         assert not isinstance(found, Exception) and found[0] is not None
@@ -99,7 +99,7 @@ class StatTests(StoreTestCase):
         self.assertIsInstance(refused, FiletypeNotAllowed)
 
     def test_resume_point(self) -> None:
-        """How much of the content that is described arrived earlier; without a description nothing is looked up."""
+        """An item with a description tells how much of that content arrived earlier; others look nothing up."""
         upload = self.store.upload(request_for("b.txt", b"x" * 100))
         upload.write(b"x" * 60)
         upload.suspend()

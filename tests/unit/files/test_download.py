@@ -126,7 +126,7 @@ class LargeFileTests(FilesTestCase):
         self.assertIsNone(self.file.verified)
 
     def test_stale(self) -> None:
-        """Where something happened to the file it is hashed again: the same content passes, another is refused."""
+        """A stale file is hashed again: the same content passes, another is refused."""
         self.file.stale = True
         self.pieces(self.payload())
         self.assertEqual(self.result_of(self.stream.verify()).hash, hash_bytes(LARGE))
@@ -238,7 +238,7 @@ class LargeFileTests(FilesTestCase):
         self.assertEqual((self.budget.streams, self.workers.jobs), (0, []))
 
     def test_budget(self) -> None:
-        """Where many streams share the memory, pieces are small."""
+        """Pieces are small while many streams share the memory."""
         for number in range(100):
             self.budget.enter(number)
         self.assertEqual(len(self.result_of(self.payload().read())), PIECE)

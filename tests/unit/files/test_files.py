@@ -44,7 +44,7 @@ class ReadingTests(FilesTestCase):
         self.assertEqual(self.factory.files(MemoryStore(read_only="a reason")).read_only, "a reason")
 
     def test_stat(self) -> None:
-        """What exists, and None where nothing does."""
+        """`stat` gives an entry, and None where nothing exists."""
         entry = self.result_of(self.files.stat(A))
         assert entry is not None
         self.assertEqual((entry.kind, entry.size, entry.hash), ("file", 7, hash_bytes(b"content")))
@@ -115,7 +115,7 @@ class ReadingTests(FilesTestCase):
         self.error_of(NotFound, collect(self.files.list(B)))
 
     def test_versions(self) -> None:
-        """What was replaced."""
+        """Replaced content is a version."""
         self.lay({"a": b"newer"})
         ((version,),) = self.result_of(collect(self.files.versions(A)))
         self.assertEqual(version.size, 7)

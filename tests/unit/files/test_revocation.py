@@ -90,7 +90,7 @@ class RevocableJobsTests(SynchronousTestCase):
             self.assertEqual(done, ["changed"] if in_database else [])
 
     def test_closed_unknown(self) -> None:
-        """Where a closed login cannot be looked up nothing is changed."""
+        """A closed login that cannot be looked up changes nothing."""
         self.login.closed = True
         done: list[str] = []
         change = self.jobs.run_change(done.append, "changed")

@@ -120,7 +120,7 @@ class UploadTests(FilesTestCase):
         self.assertEqual((self.content("a"), self.arrived()), (b"old", 0))
 
     def test_ends_early(self) -> None:
-        """What arrived before the client was gone, or stalled, or the pool was full, is kept to be resumed."""
+        """The part that arrived before a disconnect, a stall or a full pool is kept to be resumed."""
         for number, reason in enumerate((ConnectionLost(), TimedOut("stalled"), Busy("too busy")), 1):
             uploading = self.upload()
             self.give(CONTENT[: number * MIB], reason)
@@ -178,7 +178,7 @@ class UploadTests(FilesTestCase):
         self.failureResultOf(uploading, ConnectionLost)
 
     def test_nothing_to_resume(self) -> None:
-        """Where nothing arrived earlier the upload does not begin."""
+        """An upload with an offset does not begin where nothing arrived earlier."""
         self.failureResultOf(self.upload(offset=MIB), Changed)
         self.assertEqual(self.payload.asked, 0)
 

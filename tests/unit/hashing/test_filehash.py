@@ -125,7 +125,7 @@ class RestTests(FileCase):
         return os.fstat(self.fd)
 
     def test_waits(self) -> None:
-        """What was just written is looked at again when the clock has ticked: from then on a change shows."""
+        """A file that was just written is looked at again after a tick of the clock: from then on a change shows."""
         found = at_rest(self.fd, self.touch(time.time_ns()))
         self.assertGreaterEqual(time.time_ns() - found.st_mtime_ns, TICK_NS)
 

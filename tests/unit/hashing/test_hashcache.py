@@ -210,7 +210,7 @@ class DamageTests(IndexCase):
         self.assertEqual(self.known("more"), HASH)
 
     def test_no_place(self) -> None:
-        """Where there can be no database there is none, and nothing else changes."""
+        """A cache without a possible database remembers nothing, and raises nothing."""
         cache = HashCache(os.path.join(self.file, "index.sqlite"))
         cache.record([self.row()])
         self.assertEqual(cache.lookup("/d", {"file.txt": self.found}), {})

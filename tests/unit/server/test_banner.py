@@ -67,7 +67,7 @@ class AnnouncementTests(SynchronousTestCase):
         self.assertNotIn("homeftp invite", text)
 
     def test_others(self) -> None:
-        """Where `--auth` replaces the accounts it says so."""
+        """A server with `--auth` in place of accounts says so."""
         self.assertIn("--auth", self.lines(accounts=None))
 
     def test_filetypes(self) -> None:

@@ -40,7 +40,7 @@ class AdvertisementTests(SynchronousTestCase):
         self.assertEqual(advertisement(given), MdnsService(8421, ("192.168.1.5", "fd00::5")))
 
     def test_addresses(self) -> None:
-        """What listens on all addresses has all of its kind that the machine has; at most eight, of IPv4 first."""
+        """A server on all addresses announces those of the machine, of the same family: at most eight, IPv4 first."""
         own = ["fd00::7", "10.0.0.7"]
         for hosts, expected in (
             (("0.0.0.0",), ["10.0.0.7"]),
@@ -104,7 +104,7 @@ class AdvertisingTests(TestCase):
         self.announced[0].close.assert_called_once_with()
 
     async def test_fails(self) -> None:
-        """What the network has against it is one line of the log, and nothing else."""
+        """A network error is one line of the log, and nothing else."""
         with mock.patch.object(advertising, "announce", side_effect=OSError("address already in use")):
             self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
             await self.logged

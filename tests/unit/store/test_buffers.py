@@ -68,7 +68,7 @@ class UploadTests(SynchronousTestCase):
         self.assertRaises(ValueError, upload.write, b"")
 
     def test_limits(self) -> None:
-        """What is too much ends the upload."""
+        """Content over the limit ends the upload."""
         for size, refusal in ((None, NoSpace), (3, ContentMismatch)):
             upload = self.upload(size=size)
             self.assertRaises(refusal, upload.write, bytes(11))
@@ -80,7 +80,7 @@ class DraftTests(SynchronousTestCase):
     """Drafts."""
 
     def test_limits(self) -> None:
-        """What is too much leaves the draft as it was; ended it takes nothing more."""
+        """Content over the limit leaves the draft as it was; a draft that has ended takes nothing more."""
         contents: list[bytes] = []
 
         def commit(content: bytes) -> Entry:

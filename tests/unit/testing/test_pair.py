@@ -95,7 +95,7 @@ class PairTests(SynchronousTestCase):
         self.assertEqual(self.pair.run(self.client.hello()).account, "tester")
 
     def test_waiting_for_nothing(self) -> None:
-        """What would wait forever is an error of the test, said at once; what fires meanwhile is not."""
+        """A Deferred that cannot fire fails the test at once; one that fires meanwhile does not."""
         with self.assertRaises(AssertionError):
             self.pair.run(Deferred())
 

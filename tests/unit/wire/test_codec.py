@@ -17,13 +17,13 @@ class DecodingTests(SynchronousTestCase):
     """What arrives."""
 
     def test_request(self) -> None:
-        """What is not given has its default; what is unknown is ignored; of what is given twice the last counts."""
+        """A missing field has its default; an unknown one is ignored; of one that is given twice the last counts."""
         request = codec.decode_request(b'{"request_type": "A", "request_type": "GET", "x": [1e400, {}]}')
         self.assertEqual((request.request_type, request.id, request.content_length), ("GET", None, 0))
         self.assertEqual(bytes(request.body), b"{}")
 
     def test_faults(self) -> None:
-        """Whatever the bytes, a refusal names the fault, in one printable line; nothing else is ever raised."""
+        """Any bytes are decoded, or refused in one printable line that names the fault; nothing else is raised."""
         for line, fault in [
             (b"", "JSON"),
             (b"[]", "object"),
@@ -73,7 +73,7 @@ class EncodingTests(SynchronousTestCase):
     """What is sent: validated first."""
 
     def test_defaults_left_out(self) -> None:
-        """What has its default value is not written; an id of 0 or "" is."""
+        """A default value is not written; an id of 0 or "" is."""
         self.assertEqual(codec.encode_request("HELLO"), b'{"request_type":"HELLO"}')
         self.assertEqual(json.loads(codec.encode_request("HELLO", id=0)), {"request_type": "HELLO", "id": 0})
         self.assertEqual(codec.encode_response(0, "ok"), b'{"status":0,"message":"ok"}')

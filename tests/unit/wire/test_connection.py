@@ -126,7 +126,7 @@ class StartTLSTests(SynchronousTestCase):
             self.assertEqual(rest, [])
 
     def test_forgotten(self) -> None:
-        """What was received before TLS does not count after it."""
+        """Data from before TLS does not count after it."""
         pair = ConnectionPair().start_tls()
         self.assertFalse(pair.client.incomplete or pair.server.incomplete)
         self.assertEqual(pair.ask("HELLO"), 1)
@@ -225,7 +225,7 @@ class RequestTests(SynchronousTestCase):
             self.assertEqual(pair.client.open_requests, 0)
 
     def test_wrong_answers(self) -> None:
-        """What does not answer the oldest open request ends the connection; a refusal without an id is the server's."""
+        """A response that is not to the oldest request ends the connection; a refusal without an id is the server's."""
         for line in (
             response_line(0, "", id=2),
             response_line(0, "", id="1"),
@@ -243,7 +243,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(event.refusal.status, Status.SHUTTING_DOWN)
 
     def test_unmatched(self) -> None:
-        """Where a person types the requests, every response is reported, and no request is counted."""
+        """Every response is reported, and no request is counted, while a person types the requests."""
         pair = ConnectionPair().start_tls()
         pair.client.stop_matching()
         events = pair.to_client(response_line(0, "", id="x") + response_line(20, "") + response_line(0, "", id=9))

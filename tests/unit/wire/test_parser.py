@@ -79,7 +79,7 @@ class MessageTests(SynchronousTestCase):
         self.assertTrue(parsing.incomplete, "the next line has begun")
 
     def test_piece_is_not_copied(self) -> None:
-        """What is all payload is handed on as it came."""
+        """A piece that is all payload is handed on without a copy."""
         parsing = parser()
         events(parsing, request(content_length=10**6))
         piece = bytes(1000)
@@ -163,7 +163,7 @@ class EndTests(SynchronousTestCase):
             self.assertRaises(RuntimeError, parsing.receive_data, b"x")
 
     def test_before_the_end(self) -> None:
-        """What has been received comes first."""
+        """Received messages come before the end of input."""
         parsing = parser()
         parsing.receive_data(request(id=1) + request(id=2))
         parsing.receive_end()

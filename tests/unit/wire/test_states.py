@@ -50,7 +50,7 @@ class TableTests(SynchronousTestCase):
                     self.assertIsNotNone(ConnectionState(phase, role).refusal(request_type), (role, phase))
 
     def test_server_accepts_no_more_than_a_client_sends(self) -> None:
-        """Whatever a server accepts, a client may send: no legal request is refused by our own client."""
+        """A client may send all that a server accepts: no legal request is refused by our own client."""
         for phase in Phase:
             for request_type in TYPES:
                 if ConnectionState(phase, Role.SERVER).refusal(request_type) is None:

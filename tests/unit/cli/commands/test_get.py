@@ -23,7 +23,7 @@ class GetTests(RemoteCommandCase):
         self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("content", ""))
 
     def test_refused(self) -> None:
-        """What makes no sense is refused before anything is fetched."""
+        """Operands that contradict each other are refused before anything is fetched."""
         for words, message in (
             (("out",), "'out' is not a path on a server. Name what to download: NAME:PATH"),
             (("nas:a", "attic:b", "out"), "A transfer uses one server, but attic and nas were given."),

@@ -32,7 +32,7 @@ class LsTests(RemoteCommandCase):
         self.assertEqual((listed["name"], listed["size"], listed["kind"]), ("a", 7, "file"))
 
     def test_not_shared(self) -> None:
-        """What the server does not share is named on standard error."""
+        """Entries that the server does not share are named on standard error."""
         os.symlink("a", self.server.root + "/link")
         self.homeftp("ls", "nas:")
         self.assertRegex(self.err.getvalue(), r"\Ahomeftp: not shared: link: .+\n\Z")

@@ -29,7 +29,7 @@ class PushTests(RemoteCommandCase):
         self.assertEqual(self.remote_files(), {"a": b"old"})
 
     def test_refused(self) -> None:
-        """What makes no sense is refused before anything is sent."""
+        """Operands that contradict each other are refused before anything is sent."""
         for words, message in (
             (("nas:a", "nas:b"), "nas:a is on a server, but push uploads local files. For a local file: ./nas:a"),
             (("a", "b/c"), "'b/c' is not a path on a server"),

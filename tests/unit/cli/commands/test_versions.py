@@ -32,7 +32,7 @@ class VersionsTests(RemoteCommandCase):
         self.assertEqual([json.loads(line)["name"] for line in self.out.getvalue().splitlines()], ["a", "a"])
 
     def test_none(self) -> None:
-        """Where there are no versions the command says so, and is done."""
+        """A file without versions gives a message and exit code 0."""
         self.make_remote_file("a")
         for path, name in (("nas:a", "a"), ("nas:", "The shared folder")):
             self.assertEqual(self.homeftp("versions", path), Exit.DONE)

@@ -63,7 +63,7 @@ class RunTests(SynchronousTestCase):
         self.assertIsNotNone(reactor.resolver)
 
     def test_failure(self) -> None:
-        """What the command raises is raised."""
+        """An exception of the command is raised."""
 
         async def main(reactor: Any) -> int:
             raise OperatorError("wrong")

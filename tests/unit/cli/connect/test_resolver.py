@@ -78,7 +78,7 @@ class LookupTests(TestCase):
         self.assertEqual(await self.look(side_effect=UnicodeError), [])
 
     async def test_not_waited_for(self) -> None:
-        """What hangs does so where the end of the process does not wait for it; and cancelled it is not told of."""
+        """A lookup that hangs does not hold up the end of the process; after `cancel` its answer is ignored."""
         hanging, begun = threading.Event(), threading.Event()
 
         def hang(*arguments: Any, **more: Any) -> Any:

@@ -128,7 +128,7 @@ class AccountTests(SynchronousTestCase):
         self.assertEqual(access, Access(parse("anna"), quota=5 * KIB * MIB))
 
     def test_access_refused(self) -> None:
-        """What cannot be meant changes nothing, and no account is made by it."""
+        """Invalid access changes nothing and adds no account."""
         for arguments in (
             ("add", "anna", "--no-password", "--home", "../up"),
             ("add", "anna", "--no-password", "--rights", "everything"),

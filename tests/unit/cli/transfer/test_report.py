@@ -19,7 +19,7 @@ class StatusTests(SynchronousTestCase):
     """What a script is told."""
 
     def test_worst_counts(self) -> None:
-        """What is not to be trusted comes before what was refused, and that before what differs."""
+        """Content that is not to be trusted outranks a refusal, and a refusal outranks a difference."""
         outcomes = (Outcome.SAME, Outcome.NEWER, Outcome.REFUSED, Outcome.CORRUPT)
         for number, status in enumerate((Exit.DONE, Exit.DIFFERS, Exit.REFUSED, Exit.UNREACHABLE)):
             counts = Counter(outcomes[: number + 1])

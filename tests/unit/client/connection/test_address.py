@@ -29,7 +29,7 @@ class AddressTests(SynchronousTestCase):
             self.assertEqual(parse_address(shown), address)
 
     def test_refused(self) -> None:
-        """What is not an address is refused."""
+        """Text that is not an address is refused."""
         for text in ("", ":8421", "nas:", "nas:x", "nas:0", "nas:65536", "nas:-1", "[::1]x", "unix:run", "a b", "x/y"):
             with self.assertRaises(OperatorError, msg=text):
                 parse_address(text)

@@ -17,7 +17,7 @@ class FailureTests(SynchronousTestCase):
     """Each kind of end has its error, and no two of them the same words."""
 
     def test_phases(self) -> None:
-        """What ended it depends on how far it had come; only the handshake can show that a server is not trusted."""
+        """The reason depends on the phase; only a failed handshake can mean a server that is not trusted."""
         refused = SSL.Error([("SSL routines", "", "certificate verify failed")])
         other = SSL.Error([("SSL routines", "", "no application protocol")])
         found = [

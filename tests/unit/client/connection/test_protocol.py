@@ -122,7 +122,7 @@ class BeforeTLSTests(SynchronousTestCase):
                 wire.client.request(Told(), "HELLO")
 
     def test_stripping(self) -> None:
-        """Whatever stands where "go ahead" should stand, the client never goes on in clear."""
+        """The client never goes on in clear, whatever comes in place of the answer to STARTTLS."""
         answers: list[tuple[dict[str, Any] | bytes, type[Exception]]] = [
             ({"status": 30, "message": "no TLS here"}, ConnectionFailed),
             ({"status": 20, "message": "TLS is up already"}, ConnectionFailed),
@@ -285,7 +285,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(told.payload, b"abc")
 
     def test_hostile_answers(self) -> None:
-        """What is no answer to what was asked ends the connection, and every open request learns why."""
+        """A response to no open request ends the connection, and every open request gets the reason."""
         good = {"status": 0, "message": "", "id": 1}
         for answer in [
             b"not JSON",
@@ -400,7 +400,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(self.wire.server.heard[:5], b"hello")
 
     def test_stream_keeps_order(self) -> None:
-        """What is asked while a payload streams goes out behind it."""
+        """A request that is made while a payload streams is sent behind it."""
         payload = Pieces(10)
         self.client.request(Told(), "PUSH", {}, payload)
         self.client.request(Told(), "HELLO")
@@ -580,7 +580,7 @@ class AnswerTests(SynchronousTestCase):
         self.failureResultOf(reading, ConnectionFailed)
 
     def test_unread_payload_holds_up(self) -> None:
-        """What is not read stops the connection after a megabyte; reading lets it go on."""
+        """A megabyte that is not read pauses the connection; reading resumes it."""
         self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 5 * STREAM_PIECE})
         for _ in range(40):
             self.wire.far.write(bytes(STREAM_PIECE // 8))

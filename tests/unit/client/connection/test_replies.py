@@ -63,7 +63,7 @@ class ReplyTests(SynchronousTestCase):
             self.refused(replies.versions, {"versions": [{"name": name, "at": 1}]})
 
     def test_hello(self) -> None:
-        """What a server leaves out has its default; what is of the wrong type is a violation."""
+        """A missing field has its default; a field of the wrong type is a violation."""
         hello = replies.understood({"protocol": 1, "limits": {"in_flight": 8}}, replies.Hello, "HELLO")
         self.assertEqual((hello.limits.in_flight, hello.limits.file_size, hello.account), (8, None, None))
         self.refused(replies.understood, {"protocol": "1"}, replies.Hello, "HELLO")

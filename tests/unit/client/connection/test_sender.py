@@ -59,7 +59,7 @@ class SenderTests(SynchronousTestCase):
         verifyObject(IPushProducer, self.sender)
 
     def test_order(self) -> None:
-        """What is sent while a payload streams goes behind it."""
+        """A line that is sent while a payload streams goes behind it."""
         payload = Payload(4)
         self.sender.send(b"1\n", None, 1)
         self.sender.send(b"2\n", payload, 2)

@@ -65,7 +65,7 @@ class WatchdogTests(SynchronousTestCase):
         self.assertEqual(self.complaints, ["stalled"])
 
     def test_call_later(self) -> None:
-        """What is called later replaces what was to be called before."""
+        """A later `call_later` replaces the earlier one."""
         self.watchdog.await_tls()
         called: list[int] = []
         self.watchdog.call_later(20, lambda: called.append(1))

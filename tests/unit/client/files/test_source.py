@@ -58,7 +58,7 @@ class SourceTests(SynchronousTestCase):
             self.assertEqual(source.hash, filehash.hash_bytes(CONTENT))
 
     def test_resume(self) -> None:
-        """What the server has is skipped if it is the beginning of the file; the hash is that of the whole."""
+        """The part that the server has is skipped if the file begins with it; the hash is that of the whole file."""
         for size, arrived, skipped in (
             (1000, CONTENT[:1000], True),
             (1000, CONTENT[1:1001], False),

@@ -121,7 +121,7 @@ class PairTests(PairingCase):
                 self.assertEqual(self.successResultOf(running).server_info.account, "ann")
 
     def test_pipelined(self) -> None:
-        """What a device sends before it has been looked up waits for that."""
+        """Requests that a device sends before it has been looked up wait for that."""
         paired = self.pair()
         looked: Deferred[Any] = Deferred()
         with mock.patch.object(self.server.portal, "login", return_value=looked):
@@ -135,7 +135,7 @@ class PairTests(PairingCase):
         self.assertEqual([self.successResultOf(each).account for each in asked], ["ann", "ann"])
 
     def test_not_looked_up(self) -> None:
-        """Where it cannot be found out whether a device is paired, it is not told that it is not, but what is wrong."""
+        """A failed lookup of a device answers with the failure, not that the device is not paired."""
         paired = self.pair()
         for reason, kind in ((OSError(5, "the disk"), Internal), (Busy("too much to do"), Busy)):
             with mock.patch.object(Devices, "find", side_effect=reason):

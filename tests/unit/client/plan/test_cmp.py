@@ -39,7 +39,7 @@ class SidesTests(TransferCase):
             self.cmp(path, "missing", local_first=False)
 
     def test_one_side_missing(self) -> None:
-        """Where one side does not exist, its top is reported, with the number of files and directories in it."""
+        """A directory that exists on one side only is reported once, with the number of files and directories in it."""
         self.make_file("lib/a")
         self.make_remote_file("dir/a")
         self.cmp(f"{self.here}/lib", "missing")

@@ -27,7 +27,7 @@ class RemotePathTests(SynchronousTestCase):
             self.assertEqual((str(parsed.endpoint), parsed.inside), (endpoint, inside), path)
 
     def test_illegal(self) -> None:
-        """What no endpoint can be."""
+        """Paths that cannot be endpoints are refused."""
         for path in ("/", "/a", "../a", "a//b", "a\\b", "nul", "a:b"):
             with self.assertRaises(OperatorError, msg=path):
                 parse_remote_path(path)

@@ -44,7 +44,7 @@ class KeepingTests(TransferCase):
             self.assertEqual(observer.bytes_moved, 0)
 
     def test_metadata_only(self) -> None:
-        """Where only time or mode differ they are updated, in both directions."""
+        """Files that differ only in time or mode are updated, in both directions."""
         path = self.make_file("a", mtime=NEW)
         there = self.make_remote_file("a", mtime=NEW + 5)
         self.push(path, "a")

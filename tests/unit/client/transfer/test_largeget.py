@@ -35,7 +35,7 @@ class ResumeTests(ReconnectCase):
         self.assertLess(observer.bytes_moved, len(BIG_RANDOM) * 1.05)
 
     def test_next_time(self) -> None:
-        """What an earlier get left is resumed; until then it is a hidden file."""
+        """A partial download of an earlier get is resumed; until then it is a hidden file."""
         self.make_remote_file("big", BIG_RANDOM)
         self.context = TransferContext(InlineWorkers(), System())
         self.wire.downwards = 3 * MIB

@@ -39,7 +39,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual((self.sizes, self.observer.bytes_moved, self.progress), ([5, 7], 5, 1))
 
     def test_restart(self) -> None:
-        """What has no endpoint is not reported again after a restart, except with another outcome."""
+        """A result without an endpoint is not reported again after a restart, except with another outcome."""
         self.observer.add_result(FileResult(Outcome.SKIPPED, "link", kind="other"))
         self.observer.restart()
         self.observer.add_result(FileResult(Outcome.SKIPPED, "link", kind="other"))

@@ -41,7 +41,7 @@ class ResumeTests(ReconnectCase):
         self.assertEqual(os.listdir(os.path.join(self.server.root, ".homeftp", "partial")), [])
 
     def test_next_time(self) -> None:
-        """What an earlier client left is resumed."""
+        """A partial upload of an earlier client is resumed."""
         path = self.make_file("big", BIG_RANDOM)
         self.context = TransferContext(InlineWorkers(), System())
         self.wire.upwards = 3 * MIB

@@ -80,7 +80,7 @@ class ConnectionsTests(SynchronousTestCase):
         verifyObject(IConnections, self.connections)
 
     def test_idle_give_way(self) -> None:
-        """Where too many have not logged in, a newcomer takes the place of the one that has waited longest."""
+        """A newcomer takes the place of the connection that has been idle longest, when too many have not logged in."""
         made = self.idle("192.0.2.1", "192.0.2.2", "192.0.2.3", seconds=2)
         self.assertIsNone(self.connections.full("192.0.2.4"))
         newcomer = self.add("192.0.2.4", authenticated=False)
@@ -108,7 +108,7 @@ class ConnectionsTests(SynchronousTestCase):
         self.assertEqual(self.told([*members, member]), 4 * [[]])
 
     def test_own_address(self) -> None:
-        """Where too many of one address have not logged in, one of them gives way; others are not affected."""
+        """A connection of an address with too many that have not logged in gives way; others are not affected."""
         other, *made = self.idle("192.0.2.2", "192.0.2.1", "192.0.2.1", seconds=3)
         newcomer = self.add("192.0.2.1", authenticated=False)
         self.assertEqual(self.told([other, *made, newcomer]), [[], ["abort"], [], []])

@@ -26,7 +26,7 @@ class DeadlineTests(SynchronousTestCase):
         self.deadline.cancel()
 
     def test_met(self) -> None:
-        """What was met does not expire, and leaves no timer."""
+        """A cancelled deadline does not expire, and leaves no timer."""
         self.deadline.cancel()
         self.deadline.cancel()
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -65,7 +65,7 @@ class ChangeTests(AccessCase):
         self.assertEqual(len(self.lines()), 5)
 
     def test_nonsense(self) -> None:
-        """What cannot be understood is noted as it was said, whatever it was to do: it may have been to change."""
+        """A request that cannot be understood is recorded as it was sent: it may have been a change."""
         ann = self.enter("ann")
         for kind, body in (("PUSH", {"rel_endpoint": "../bob/x"}), ("NOPE", {}), ("PUSH", {"rel_endpoint": 5})):
             self.assertGreaterEqual(self.ask(ann, kind, **body).status, Status.BAD_REQUEST)
@@ -83,7 +83,7 @@ class ChangeTests(AccessCase):
         self.assertEqual(said, [("login", 0), ("change", 0), ("refused", 41)])
 
     def test_unauthenticated(self) -> None:
-        """Who has not logged in changes nothing, and leaves no line: they could fill the log."""
+        """A client that has not logged in changes nothing and leaves no record: it could fill the log."""
         connection = Connection(self.server, login=False)
         self.assertEqual(connection.ask("PUSH", {"rel_endpoint": "a"}).status, Status.LOGIN_REQUIRED)
         self.assertEqual(log(self.server), [])
@@ -97,7 +97,7 @@ class ChangeTests(AccessCase):
         self.assertEqual((line["account"], line["change"], line["endpoint"]), ("eve", "add", "people/eve"))
 
     def test_large(self) -> None:
-        """What comes piece by piece is put down to who sent it too."""
+        """A large upload is recorded with its account, too."""
         ann = self.enter("ann")
         self.assertGreater(len(LARGE), SMALL_FILE)
         self.ask(ann, "PUSH", LARGE, rel_endpoint="b.txt", if_hash=hash_bytes(b"ann's too"))
@@ -142,7 +142,7 @@ class ChangeTests(AccessCase):
         self.assertEqual([response.status for response in ann.responses()], [0, 33, 0, 41])
 
     def test_unwritable(self) -> None:
-        """Where the log fails, a change fails, and so does a login; a refusal is a refusal."""
+        """A change and a login fail when the audit log fails; a refusal stays a refusal."""
         ann = self.enter("ann")
         failing = mock.patch.object(Audit, "append", side_effect=OSError(28, "No space left on device"))
         with failing:

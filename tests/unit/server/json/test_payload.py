@@ -132,7 +132,7 @@ class StreamPayloadTests(SynchronousTestCase):
         self.assertEqual(self.changes, 2)
 
     def test_failure(self) -> None:
-        """What ended the stream early reaches the reader, now and later."""
+        """The failure that ended a stream reaches the reader, now and later."""
         payload = self.stream(10)
         reading = Deferred.fromCoroutine(payload.read())
         payload.fail(TimedOut("late"))
@@ -149,7 +149,7 @@ class StreamPayloadTests(SynchronousTestCase):
         self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
 
     def test_last_bytes(self) -> None:
-        """What came before the end is given first, however little it is."""
+        """Data that arrived before the end is given first, however little it is."""
         payload = self.stream(10 * PIECE)
         payload.deliver(b"last")
         payload.fail(TimedOut("late"))

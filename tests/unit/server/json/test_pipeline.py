@@ -125,7 +125,7 @@ class PipelineTests(SynchronousTestCase):
         return [decode_response(line).id for line in self.written]
 
     def test_answers_in_order(self) -> None:
-        """What ends first waits for those before it."""
+        """A request that ends early waits for those before it."""
         for name in "abc":
             self.add(name, changes(name))
         self.assertEqual(self.begun, ["a", "b", "c"])
@@ -160,7 +160,7 @@ class PipelineTests(SynchronousTestCase):
         self.assertEqual(self.answered(), ["first", *range(3000)])
 
     def test_nothing_overtakes(self) -> None:
-        """What comes behind a waiting request waits too, though nothing it touches is held."""
+        """A request behind a waiting one waits too, even though its own path is free."""
         self.add("push", changes("x"))
         self.add("get", reads("x"))
         self.add("other", changes("y"))

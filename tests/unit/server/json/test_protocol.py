@@ -634,7 +634,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertTrue(connection.transport.aborted)
 
     def test_member_may_idle(self) -> None:
-        """Who has logged in may be silent."""
+        """A client that has logged in may be silent."""
         connection = Connection(self.server)
         self.clock.advance(100_000)
         self.assertFalse(connection.transport.aborted)

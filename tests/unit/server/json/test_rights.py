@@ -169,7 +169,7 @@ class RightsTests(AccessCase):
     """Rights, one by one."""
 
     def test_read(self) -> None:
-        """Who may read can do nothing else."""
+        """An account with only the read right can do nothing else."""
         ann = self.enter("ann", "read")
         statuses = self.statuses(
             ann,
@@ -230,7 +230,7 @@ class RightsTests(AccessCase):
         self.assertEqual(self.server.read("people/ann/b.txt"), b"x")
 
     def test_no_delete(self) -> None:
-        """Who may not delete cannot move anything away either, nor over something."""
+        """An account cannot move anything away without the delete right, nor over a file without replace."""
         ann = self.enter("ann", "read,add,replace")
         self.assertEqual(
             self.statuses(
@@ -351,7 +351,7 @@ class RightsTests(AccessCase):
         self.assertEqual(self.ask(ann, "MOVE", rel_endpoint="b.txt", to="drop/new").status, Status.OK, "the control")
 
     def test_others_upload(self) -> None:
-        """Who may only add sees nothing of what another was sending, and does nothing to it."""
+        """An account that may only add neither sees nor changes another's unfinished upload."""
         content = os.urandom(3 * 1024 * 1024)
         body: dict[str, Any] = {"rel_endpoint": "drop/f", "meta_data": [["mtime_us", 5]]}
         owner, other = self.enter("ann"), self.enter("ann", drop="add")

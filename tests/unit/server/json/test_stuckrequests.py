@@ -111,7 +111,7 @@ class OverdueTests(SynchronousTestCase):
         self.warned()
 
     def test_innocent(self) -> None:
-        """What only waits for the answers before its own is not named."""
+        """A request that only waits for earlier answers is not named."""
         self.server.put("large", bytes(300_000))
         self.connection.send("SLOW", {"rel_endpoint": "a"})
         self.connection.send("GET", {"rel_endpoint": "large"})

@@ -42,7 +42,7 @@ class FolderTests(SynchronousTestCase):
             store.close()
 
     def test_index(self) -> None:
-        """What was hashed is remembered in the state folder, and nowhere without one."""
+        """Hashes are remembered in the state folder; without one, nowhere."""
         folder, state = os.path.abspath(self.mktemp()), os.path.abspath(self.mktemp())
         os.mkdir(folder)
         store = open_store(folder, StoreOptions(state_dir=state))

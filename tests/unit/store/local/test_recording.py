@@ -180,7 +180,7 @@ class WrittenTests(StoreCase):
         self.assertEqual(self.summary(), [])
 
     def test_owed_at_the_end(self) -> None:
-        """What could not be recorded is when the store is closed, if it can be; no descriptor leaks meanwhile."""
+        """Closing the store records changes that could not be recorded before; no descriptor leaks meanwhile."""
         store = self.store(record_changes=self.record)
         store.make_directory(put_of("first", b"", hash=None, mtime_us=None)[0])
         self.summary()
@@ -193,7 +193,7 @@ class WrittenTests(StoreCase):
         self.assertEqual(self.summary(), [("add", "directory", name) for name in ("a", "a/b", "a/b/c")])
 
     def test_lost_at_the_end(self) -> None:
-        """What cannot be recorded when the store is closed is reported, every change by itself; the folder is free."""
+        """Changes that cannot be recorded at the end are reported one by one; the folder is released."""
         store = self.store(record_changes=self.record)
         self.failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.assertRaises(Internal, store.bind(ANN).make_directory, put_of("a/b", b"", hash=None)[0])

@@ -99,7 +99,7 @@ class ReadingTests(AuthorizedCase):
         self.assertIsNone(store.free_space())
 
     def test_list_once(self) -> None:
-        """Where nothing is filtered a backend that gives a list is listed once, too."""
+        """A backend that gives a list is listed once, even where nothing is filtered."""
 
         class Lists(MemoryStore):
             def list(
@@ -119,7 +119,7 @@ class ReadingTests(AuthorizedCase):
         self.assertIsNone(store.stat(parse("other")))
 
     def test_hidden(self) -> None:
-        """What may not be seen is as what does not exist, in every method."""
+        """Hidden entries look as if they did not exist, in every method."""
         store = self.seen("read,add,replace,delete", secret="none")
         self.assertEqual(self.names(store), ["a.txt", "d", "d/b.txt"])
         hidden, there = parse("secret/c.txt"), parse("a.txt")
@@ -161,7 +161,7 @@ class ReadingTests(AuthorizedCase):
         self.assertGreater(sum(len(page.entries) for page in everything.list(ROOT, True)), 1400, "the control")
 
     def test_hidden_by_two(self) -> None:
-        """What its own user hides is hidden with what the rights hide."""
+        """Folders that a caller hides are hidden beside those that the rights hide."""
         store = self.seen("read", secret="none")
         (page,) = store.list(ROOT, True, FolderSet(frozenset({("d",)})))
         self.assertEqual([entry.name for entry in page.entries], ["a.txt"])
@@ -181,7 +181,7 @@ class ReadingTests(AuthorizedCase):
         self.assertEqual(len(whole.still_open), 2)
 
     def test_resume(self) -> None:
-        """What arrived of an upload is told to those who may read and write there."""
+        """A resume point is told to those who may read and write there."""
         upload = self.whole.bind(ANN).upload(request("home/new.txt", size=9, hash=sha(b"x")))
         upload.write(b"part")
         upload.suspend()
@@ -246,7 +246,7 @@ class WritingTests(AuthorizedCase):
                     list(self.whole.remove(parse("home/new.txt"), None, False))
 
     def test_no_race(self) -> None:
-        """Who may replace and not add creates nothing, though somebody removes the file at the last moment."""
+        """An account with replace and without add creates nothing, even if the file is removed at the last moment."""
 
         class Removes(MemoryStore):
             """Somebody is quicker."""
@@ -354,7 +354,7 @@ class WritingTests(AuthorizedCase):
         self.assertEqual(self.seen("read,add,replace").restore(parse("a.txt"), None, None).size, 7)
 
     def test_offset(self) -> None:
-        """Who may not read continues no upload: it may be another account's."""
+        """An account that may not read continues no upload: it may be another account's."""
         self.assertRaises(Forbidden, self.seen("add").upload, request("n.txt", size=9, offset=4))
 
     def test_actor(self) -> None:

@@ -54,7 +54,7 @@ class ChangeLogTests(SynchronousTestCase):
         self.assertEqual(self.recorded, ["a b", "c"])
 
     def test_interrupted(self) -> None:
-        """What was changed before an error is recorded, and the error goes on."""
+        """Changes that were made before an error are recorded, and the error is raised."""
 
         def interrupted() -> None:
             with self.log.changing() as changed:
@@ -65,7 +65,7 @@ class ChangeLogTests(SynchronousTestCase):
         self.assertEqual(self.recorded, ["a"])
 
     def test_failing(self) -> None:
-        """What cannot be recorded is kept, and refuses further changes until it is recorded before them."""
+        """Changes that cannot be recorded are kept, and refuse further changes until they are recorded."""
         self.fail()
         made = self.assertRaises(Internal, self.make, "a")
         self.assertIn("the change was made", made.message)
@@ -77,7 +77,7 @@ class ChangeLogTests(SynchronousTestCase):
         self.assertEqual(self.recorded, ["a", "b"])
 
     def test_closed(self) -> None:
-        """What is left is recorded at the end, or reported with every change; after that nothing is left."""
+        """Closing records the remaining changes, or reports every one; nothing remains after that."""
         for works in (True, False):
             self.fail()
             self.assertRaises(Internal, self.make, "a", "b")

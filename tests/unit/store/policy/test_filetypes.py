@@ -29,7 +29,7 @@ class FiletypesTests(SynchronousTestCase):
         self.assertIn("d/a.exe", str(self.assertRaises(FiletypeNotAllowed, some.check, parse("d/a.exe"))))
 
     def test_absent(self) -> None:
-        """Where nothing exists, a name without a dot may mean a directory."""
+        """A new name without a dot may mean a directory."""
         some = Filetypes((".txt",))
         some.check_absent(parse("folder"))
         self.assertRaises(FiletypeNotAllowed, some.check_absent, parse("a.exe"))

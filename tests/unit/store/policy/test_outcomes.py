@@ -16,7 +16,7 @@ class CatchTests(SynchronousTestCase):
     """Results."""
 
     def test_results(self) -> None:
-        """What is returned, or what is raised; what ends a program is not held back."""
+        """`catch` gives the result or the exception; exceptions that end a program are raised."""
         self.assertEqual(catch(int, "7"), 7)
         self.assertEqual(catch(int, "11", base=2), 3)
         self.assertIsInstance(catch(int, "x"), ValueError)

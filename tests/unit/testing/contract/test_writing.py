@@ -48,7 +48,7 @@ class WritingControls(ControlCase):
         self.assert_caught("test_each_on_its_own", Once)
 
     def test_resuming(self) -> None:
-        """What arrived is offered for another content, or from wherever the client says, or after it was stored."""
+        """A resume point for another content, from any offset, or after the commit."""
 
         class AnyContent(MemoryStore):
             def resume_point(

@@ -19,7 +19,7 @@ class QuotaTests(SpaceCase):
     """A store with a quota."""
 
     def test_exact(self) -> None:
-        """What fits to the last block is accepted, one byte more is refused, and the message says what is free."""
+        """An upload may fill the last block; one byte more is refused, and the message has the free space."""
         block = os.statvfs(self.root).f_frsize
         quota = 100 * block
         for put in (self.put, self.stream):

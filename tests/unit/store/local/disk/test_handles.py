@@ -21,7 +21,7 @@ class RawTests(SynchronousTestCase):
             self.assertEqual(raw_path(names), path)
 
     def test_more_than_names(self) -> None:
-        """What would lead elsewhere is refused, at every place in a path."""
+        """A name that would lead elsewhere is refused, at every place in a path."""
         for bad in ("", ".", "..", "/", "a/b", "../x", "a\0", "\ud800"):
             self.assertRaises(BadEndpoint, raw, bad)
             for names in ((bad, "a"), ("a", bad), ("a", bad, "b")):

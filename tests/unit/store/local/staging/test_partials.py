@@ -26,7 +26,7 @@ class ResumeTests(PartialCase):
     """Resuming."""
 
     def test_resumed(self) -> None:
-        """What has arrived is reported with its hash; the rest completes the file, and nothing is left behind."""
+        """Arrived bytes are reported with their hash; the rest completes the file, and nothing is left behind."""
         store = self.store()
         put = self.cut(store)
         self.assertEqual(self.arrived(store, put), ResumePoint(HALF, sha(CONTENT[:HALF])))
@@ -173,7 +173,7 @@ class OwnerTests(PartialCase):
         again.abort()
 
     def test_request_names_the_account(self) -> None:
-        """Where a request names its actor, that is who began, and who may continue."""
+        """The actor of a request owns its partial upload, and may continue it."""
         store = self.store()
         put = self.cut(store, actor=Actor("ann"))
         self.assertIsNone(self.arrived(store, put))
@@ -223,7 +223,7 @@ class DamageTests(PartialCase):
         self.assertEqual((self.arrived(store, put), self.left()), (None, []))
 
     def test_damaged_later_on(self) -> None:
-        """What was recorded before the damage can still be resumed."""
+        """The part that was recorded before the damage can still be resumed."""
         store = self.store()
         put, content = put_of("a/file", os.urandom(CHECKPOINT + 3 * MIB))
         upload = store.upload(put)

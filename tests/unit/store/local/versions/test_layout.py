@@ -55,7 +55,7 @@ class LayoutTests(StoreCase):
         self.assertEqual(self.found(b"d"), [])
 
     def test_skip(self) -> None:
-        """What is skipped is not found, and folders that are skipped are not opened."""
+        """Skipped files are not found, and skipped folders are not opened."""
         for name in ("d/a", "d/b", "d/e/f", "d/e/g/h"):
             self.add(name, NOON)
         asked: list[Names] = []

@@ -40,7 +40,7 @@ class CopyTests(VersionsCase):
         self.assertEqual((self.content("old"), self.contents()), (b"new", [b"old"]))
 
     def test_refused(self) -> None:
-        """What cannot be copied, or may not, is refused, and nothing changes."""
+        """A copy that is not possible or not allowed is refused, and nothing changes."""
         self.lay("file.txt", b"content")
         self.lay("old.txt", b"old")
         self.lay("d/x.txt", b"x")

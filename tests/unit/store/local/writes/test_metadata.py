@@ -150,7 +150,7 @@ class SetMetadataTests(StoreCase):
         self.assertIn(entry.hash, (None, sha(b"CONTENT")))
 
     def test_refused(self) -> None:
-        """What does not exist, is something else or has changed is refused."""
+        """A target that does not exist, has another kind or has changed is refused."""
         os.symlink("file", self.path("d/link"))
         os.mkfifo(self.path("d/fifo"))
         refusals: list[tuple[type[Exception], str, str | None]] = [
