@@ -37,7 +37,12 @@ _SHOWN = 77
 _CACHED = 256
 """Parsed endpoints that are remembered: each request parses its own several times."""
 
-_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Default_Ignorable_Code_Point of Unicode 14: ext4's casefold ignores all of them, HFS+ some."""
+
 _SHORT = re.compile(r"ho(?:meft|[0-9a-f]{4})~[0-9]+\Z")
 """The 8.3 names that Windows may give to `.homeftp` and `.homeftp-…`."""
 
@@ -107,7 +112,7 @@ def folded(name: str) -> str:
     """The same text for all names that some system treats as one: compatible forms and case do not count.
 
     Unicode's compatibility caseless matching (The Unicode Standard, 3.13, D146),
-    and without the characters that HFS+ ignores (Apple, TN1150; CVE-2014-9390).
+    and without the characters that ext4 (casefold) and HFS+ ignore (Apple, TN1150; CVE-2014-9390).
     """
     if name.isascii():
         return name.lower()

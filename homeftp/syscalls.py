@@ -49,6 +49,8 @@ _TYPE_BITS = 0xFFFFFFFF
 _EXT = 0xEF53
 """ext2, ext3, ext4: statfs(2) does not tell them apart."""
 
+_ZFS = 0x2FC12FC1
+
 _SYNCED_WHOLE = frozenset(
     {
         _EXT,
@@ -56,11 +58,14 @@ _SYNCED_WHOLE = frozenset(
         0x9123683E,  # btrfs
         0xF2F52010,  # F2FS
         0xCA451A4E,  # bcachefs
-        0x2FC12FC1,  # ZFS
+        _ZFS,
         0x01021994,  # tmpfs
     }
 )
 """statfs(2) types whose syncfs is known to wait for the disk. Elsewhere (FUSE, network) it may not reach it."""
+
+_EXACT_NAMES = _SYNCED_WHOLE - {_ZFS}
+"""Types that at most fold names as Unicode does (ext4's casefold); ZFS maps letters by a table of its own."""
 
 
 class System:
@@ -165,6 +170,23 @@ class System:
         Linux before 5.8 keeps write errors from syncfs(2).
         """
         return self._syncfs is not None and self._kind(fd) in _SYNCED_WHOLE
+
+    def finds_only_listed_names(self, fd: int) -> bool:
+        """Whether directories of this file system find a file only by a name that they list, or one that folds alike.
+
+        Alike by Unicode's caseless matching. NTFS and FAT have 8.3 names besides, and network and FUSE file systems
+        may have anything.
+        """
+        return self._kind(fd) in _EXACT_NAMES
+
+    def names_in(self, directory: int) -> list[bytes]:
+        """The names in an open directory, which may be open only for lookups."""
+        # Open it again: threads that share a descriptor would share its read position.
+        fd = os.open(b".", os.O_RDONLY, dir_fd=directory)
+        try:
+            return [os.fsencode(name) for name in os.listdir(fd)]
+        finally:
+            os.close(fd)
 
     def keeps_order(self, fd: int) -> bool:
         """Whether what is removed is so on the disk before its place there is given to something else.

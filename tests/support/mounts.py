@@ -112,14 +112,14 @@ def _copy(folder: str, kept: str) -> None:
 
 
 @contextlib.contextmanager
-def ntfs(path: str, *options: str) -> Iterator[str]:
-    """Windows's file system in an image beside `path`, by the driver that can refuse what Windows would."""
+def ntfs(path: str, *options: str, driver: str = "lowntfs-3g") -> Iterator[str]:
+    """Windows's file system in an image beside `path`, by one of the two drivers of ntfs-3g."""
     needs.root()
     needs.device("/dev/fuse")
-    needs.program("lowntfs-3g")
+    needs.program(driver)
     disk = image(f"{path}.img", 16 * MIB)
     run("mkfs.ntfs", "--fast", "--force", "--quiet", disk)
-    with mounted(path, "-t", "lowntfs-3g", *options, disk):
+    with mounted(path, "-t", driver, *options, disk):
         yield path
 
 

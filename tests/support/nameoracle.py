@@ -15,8 +15,12 @@ from typing import Callable
 _WINDOWS_CHARACTERS = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 """Microsoft: the reserved characters, and 0 to 31. The slash separates parts."""
 
-_LEFT_OUT = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-"""Apple, TN1150: joiners, marks and the byte order mark, which HFS+ leaves out."""
+_LEFT_OUT = re.compile(
+    r"[\xad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2065"
+    r"\u2066-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff]"
+)
+"""DerivedCoreProperties.txt: Default_Ignorable_Code_Point. HFS+ (Apple, TN1150) leaves out some, ext4 all of them."""
 
 _WINDOWS_DEVICES = re.compile(
     r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$|clock\$) *(\..*)?",

@@ -184,6 +184,20 @@ class Walking(System):
         self._syncfs = None
 
 
+class Unlisted(System):
+    """A disk that may find files by names that it does not list; `names` are listed instead of those of the keys."""
+
+    def __init__(self, **names: str) -> None:
+        super().__init__()
+        self.names = {name.encode(): listed.encode() for name, listed in names.items()}
+
+    def finds_only_listed_names(self, fd: int) -> bool:
+        return False
+
+    def names_in(self, directory: int) -> list[bytes]:
+        return [self.names.get(name, name) for name in super().names_in(directory)]
+
+
 class StoreCase(SynchronousTestCase):
     """A local store in `root`, with the folder `outside` beside it."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import NO_FOLDERS, FolderSet, parse
+from homeftp.endpoint import NO_FOLDERS, FolderSet, folded, parse
 from homeftp.errors import BadEndpoint
 from tests.support.hostilenames import hostile
 from tests.support.nameoracle import broken
@@ -45,6 +45,25 @@ class IgnoredLetterTests(SynchronousTestCase):
         for number in (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF):
             with self.assertRaises(BadEndpoint):
                 parse(f"a/.home{chr(number)}ftp/lock")
+
+
+class FoldedTests(SynchronousTestCase):
+    """Names that some system treats as one."""
+
+    def test_alike(self) -> None:
+        """Case, composition, compatible forms, and characters that file systems ignore."""
+        for one, other in (
+            ("Photo", "pHOTO"),
+            ("é", "E\u0301"),
+            ("ﬁn", "FIN"),
+            ("straße", "STRASSE"),
+            ("se\u00adcret", "SECRET"),
+            ("se\u200bcret", "secret\ufe0f"),
+            ("\U000e0041secret", "secret"),
+        ):
+            self.assertEqual(folded(one), folded(other), ascii(one))
+        for one, other in (("a", "b"), ("é", "e"), ("a b", "ab"), ("a-b", "ab")):
+            self.assertNotEqual(folded(one), folded(other))
 
 
 class FolderSetTests(SynchronousTestCase):

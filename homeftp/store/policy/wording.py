@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadRequest, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
 
 
 def display_path(endpoint: Endpoint) -> str:
@@ -22,6 +22,11 @@ def format_size(size: int) -> str:
 def not_found(endpoint: Endpoint) -> NotFound:
     """The refusal where nothing exists."""
     return NotFound(f"{display_path(endpoint)} does not exist")
+
+
+def other_name(endpoint: Endpoint) -> BadEndpoint:
+    """The refusal of a new name that the disk has as another name of something else."""
+    return BadEndpoint(f"the server's disk cannot store the name {display_path(endpoint)}: use a different name")
 
 
 def no_version(endpoint: Endpoint, at_us: int | None) -> NotFound:

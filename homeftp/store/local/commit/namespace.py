@@ -64,6 +64,7 @@ class Namespace:
 
     def check_name(self, handle: DirHandle, endpoint: Endpoint) -> None:
         """Raise `BadEndpoint` (41) if a new name in an open directory is too similar to another there. OSError."""
+        self.root.check_new_name(handle.fd, endpoint)
         with self._lock:
             self.collisions.check(handle, endpoint, new=True)
             self.collisions.refresh([handle])
@@ -135,6 +136,7 @@ class Namespace:
             raise gone(endpoint)
         self.collisions.check(handle, endpoint, new=found is None, removed_name=removed_name)
         if found is None:
+            self.root.check_new_name(handle.fd, endpoint)
             return ExistingTarget(None, None)
         same = pending.expected is not None and pending.precondition == pending.hash
         return ExistingTarget(found, None if same else archiver.link(handle, endpoint, found))
@@ -205,6 +207,7 @@ class Namespace:
             self.check_directory({}, handle, endpoint)
             self._stat(pending)
             removed_name = pending.endpoint.name if pending.endpoint.parent == endpoint.parent else None
+            self.root.check_new_name(handle.fd, endpoint)
             self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
             try:
                 with self.changelog.changing() as record:

@@ -1,4 +1,8 @@
-"""Resolves paths beneath an open directory without following symbolic links: by the kernel, or part by part."""
+"""Resolves paths beneath an open directory without following symbolic links: by the kernel, or part by part.
+
+Every name that comes from a client is looked up here, and found only as
+`spelling.py` says.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import attrs
 
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import raw, raw_path
+from homeftp.store.local.disk.spelling import Spelling
 from homeftp.syscalls import System
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -28,31 +33,71 @@ class Resolver:
     """Opens directories. Thread-safe. Every method raises OSError, the kernel's own with either way to resolve."""
 
     system: System
+    spelling: Spelling
     walks: bool
     """Whether to resolve part by part: the kernel has no openat2, or the caller wants it."""
 
     def open(self, root: int, parts: Sequence[str], flags: int, *, one_mount: bool = False) -> int:
         """Open a directory beneath `root`; with `one_mount` the kernel reports another mount as EXDEV."""
         path = raw_path(parts)
-        if self.walks or len(path) >= _KERNEL_PATH_MAX:
-            return self.walk(root, path.split(b"/") if path else [], flags)
-        # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
-        return self.system.openat2(root, path or b".", flags & ~os.O_NOFOLLOW, one_mount=one_mount)
+        if self.walks or len(path) >= _KERNEL_PATH_MAX or self.spelling.exact_device is None:
+            return self.walk(root, path.split(b"/") if path else [], flags, one_mount=one_mount)
+        try:
+            # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
+            return self.system.openat2(root, path or b".", flags & ~os.O_NOFOLLOW, one_mount=True)
+        except OSError as error:
+            if one_mount or error.errno != errno.EXDEV:
+                raise
+        return self.walk(root, path.split(b"/"), flags)
 
-    def walk(self, root: int, names: Sequence[bytes], flags: int) -> int:
-        """Open a directory part by part. There is no `one_mount` here: callers compare device numbers."""
-        directory = os.open(b".", LOOKUP if names else flags, dir_fd=root)
+    def walk(self, directory: int, names: Sequence[bytes], flags: int, *, one_mount: bool = False) -> int:
+        """Open a directory part by part, each by a name that its directory lists.
+
+        Without openat2 there is no `one_mount`: callers compare device numbers.
+        """
+        directory = os.open(b".", LOOKUP if names else flags, dir_fd=directory)
         for left, name in enumerate(names, 1 - len(names)):
             try:
-                below = os.open(name, LOOKUP if left else flags, dir_fd=directory)
-            except OSError as error:
-                if error.errno == errno.ENOTDIR and _is_link(directory, name):
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
-                raise
+                below = self._open_below(directory, name, LOOKUP if left else flags, one_mount)
             finally:
                 close_quietly(directory)
             directory = below
         return directory
+
+    def stat_entry(self, directory: int, name: bytes) -> os.stat_result:
+        """The stat of an entry of an open directory, of a symbolic link its own."""
+        self.spelling.expect(directory, name)
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        self.spelling.check(directory, name, found)
+        return found
+
+    def open_entry(self, directory: int, name: bytes, flags: int) -> tuple[int, os.stat_result]:
+        """Open an entry of an open directory, with O_NOFOLLOW among the flags; also returns its stat."""
+        self.spelling.expect(directory, name)
+        return self._checked(directory, name, os.open(name, flags, dir_fd=directory))
+
+    def _checked(self, directory: int, name: bytes, fd: int) -> tuple[int, os.stat_result]:
+        """An entry that was opened, and its stat, if the directory lists it by that name."""
+        try:
+            found = os.fstat(fd)
+            self.spelling.check(directory, name, found)
+        except BaseException:
+            close_quietly(fd)
+            raise
+        return fd, found
+
+    def _open_below(self, directory: int, name: bytes, flags: int, one_mount: bool) -> int:
+        """Open a directory in an open one."""
+        if one_mount and not self.walks:
+            self.spelling.expect(directory, name)
+            fd = self.system.openat2(directory, name, flags & ~os.O_NOFOLLOW, one_mount=True, beneath=False)
+            return self._checked(directory, name, fd)[0]
+        try:
+            return self.open_entry(directory, name, flags)[0]
+        except OSError as error:
+            if error.errno == errno.ENOTDIR and _is_link(directory, name):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+            raise
 
     def is_same_mount(self, root: int, parent: Sequence[str], name: str) -> bool:
         """Whether a directory is on the same mount as its parent."""

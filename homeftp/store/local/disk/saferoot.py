@@ -30,7 +30,8 @@ from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, raw, set_mode
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
-from homeftp.store.policy.wording import display_path
+from homeftp.store.local.disk.spelling import Spelling
+from homeftp.store.policy.wording import display_path, other_name
 from homeftp.syscalls import System
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -58,7 +59,6 @@ class SafeRoot:
 
     def __init__(self, path: str, system: System, *, walk: bool = False) -> None:
         self._path = os.path.abspath(path)
-        self._resolver = Resolver(system, walk or not system.has_openat2)
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
@@ -70,6 +70,8 @@ class SafeRoot:
         except OSError as error:
             close_quietly(self.fd)
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
+        self._spelling = Spelling(system, self.fd)
+        self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
 
     def close(self) -> None:
         """Close the root. May be called twice."""
@@ -122,18 +124,18 @@ class SafeRoot:
             for length in range(depth + 1, len(endpoint.parts) + 1):
                 new = exclusive and length == len(endpoint.parts)
                 handles.append(self._make_in(handles[-1], endpoint.first(length), made, exclusive=new))
-        except FileExistsError:
+        except BaseException as error:
             close_all(handles)
+            if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+                raise refusal(error, endpoint) from error
             raise
-        except OSError as error:
-            close_all(handles)
-            raise refusal(error, endpoint) from error
         return handles
 
     def _make_in(
         self, parent: DirHandle, endpoint: Endpoint, made: Callable[[Endpoint], None], *, exclusive: bool
     ) -> DirHandle:
         name = raw(endpoint.name)
+        self.check_new_name(parent.fd, endpoint)
         try:
             os.mkdir(name, 0o755, dir_fd=parent.fd)
             is_new = True
@@ -142,7 +144,7 @@ class SafeRoot:
             if exclusive:
                 raise
             is_new = False
-        fd = os.open(name, DIRECTORY, dir_fd=parent.fd)
+        fd, _ = self._resolver.open_entry(parent.fd, name, DIRECTORY)
         with _close_on_error(fd):
             if is_new:
                 set_mode(fd, 0o755)
@@ -187,7 +189,7 @@ class SafeRoot:
     def stat_in(self, directory: int, endpoint: Endpoint) -> os.stat_result | None:
         """`stat`, from the parent directory's descriptor."""
         try:
-            return os.stat(raw(endpoint.name), dir_fd=directory, follow_symlinks=False)
+            return self._resolver.stat_entry(directory, raw(endpoint.name))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -210,12 +212,11 @@ class SafeRoot:
         if not endpoint.parts:
             raise WrongKind(f"{display_path(endpoint)} is a directory")
         try:
-            fd = os.open(raw(endpoint.name), _READ, dir_fd=directory)
+            fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
         with _close_on_error(fd):
             try:
-                found = os.fstat(fd)
                 if stat.S_ISDIR(found.st_mode):
                     raise WrongKind(f"{display_path(endpoint)} is a directory")
                 if not stat.S_ISREG(found.st_mode):
@@ -229,11 +230,10 @@ class SafeRoot:
     def open_any_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
         """Open a regular file or a directory in an open directory; also returns its stat. Raises `WrongKind` (43)."""
         try:
-            fd = os.open(raw(endpoint.name), _READ, dir_fd=directory)
+            fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
         with _close_on_error(fd):
-            found = os.fstat(fd)
             problem = kind_problem(found)
             if problem is not None:
                 raise WrongKind(f"{display_path(endpoint)} {problem}")
@@ -294,6 +294,11 @@ class SafeRoot:
         while depth and self._resolver.is_same_mount(self.fd, endpoint.parts[: depth - 1], endpoint.parts[depth - 1]):
             depth -= 1
         return depth
+
+    def check_new_name(self, directory: int, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) for a new name that is one of the 8.3 names of the disk. Raises OSError."""
+        if not self._spelling.may_be_new(directory, raw(endpoint.name)):
+            raise other_name(endpoint)
 
     def _open_parts(self, parts: Sequence[str]) -> DirHandle:
         try:

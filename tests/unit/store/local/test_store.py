@@ -12,6 +12,7 @@ from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from homeftp.testing.contract import StoreContract
+from tests.support.stores import Unlisted
 
 
 class LocalStoreTests(StoreContract, SynchronousTestCase):
@@ -84,3 +85,11 @@ class EachFileTests(LocalStoreTests):
     def system(self) -> System:
         """Without syncfs."""
         return _EachFile()
+
+
+class OtherNamesTests(LocalStoreTests):
+    """The contract, on a disk that may find files by other names than it lists."""
+
+    def system(self) -> System:
+        """Each name is looked for in its directory."""
+        return Unlisted()

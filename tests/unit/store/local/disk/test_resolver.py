@@ -6,8 +6,9 @@ import errno
 import os
 
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
+from homeftp.store.local.disk.spelling import Spelling
 from homeftp.syscalls import System
-from tests.support.stores import StoreCase, Walking
+from tests.support.stores import StoreCase, Unlisted, Walking
 
 
 class ResolverTests(StoreCase):
@@ -23,9 +24,10 @@ class ResolverTests(StoreCase):
         self.fd = os.open(self.root, os.O_RDONLY)
         self.addCleanup(os.close, self.fd)
         system = System()
-        self.resolvers = [Resolver(Walking(), True)]
+        self.resolvers = [Resolver(Walking(), Spelling(Walking(), self.fd), True)]
         if system.has_openat2:
-            self.resolvers.append(Resolver(system, False))
+            self.resolvers.append(Resolver(system, Spelling(system, self.fd), False))
+            self.resolvers.append(Resolver(system, Spelling(Unlisted(), self.fd), False))
 
     def outcome(self, resolver: Resolver, *parts: str) -> int:
         """The inode of the directory that was opened, or the errno, negative."""

@@ -1,0 +1,131 @@
+"""Refuses names that the disk finds although it does not list them: 8.3 names, other forms of letters, other cases.
+
+NTFS opens "taxes and wills" as `TAXESA~1` too, vfat gives every long name such
+a second one, and each disk that ignores case has a table of its own. All that
+is decided by a path (grants, homes, reserved names, path locks, partial
+uploads, audit records) takes a file to have one path. So a part of a path is
+found only if its directory lists it, or lists the same file under a name that
+`endpoint.folded` makes equal, which is what grants compare. Everything else
+does not exist.
+
+On file systems that find nothing else anyway this is never asked.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import time
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from threading import Lock
+
+from homeftp.endpoint import folded
+from homeftp.syscalls import System
+
+NAMES_KEPT = 500_000
+"""Names of directories that are remembered, 8 bytes each: the directories of a home, in 4 MB."""
+
+_SHORT = re.compile(rb"[^.]{1,7}~[^.]{1,7}(?:\.[^.]{0,3})?\Z")
+"""The form of the 8.3 names that Windows and Linux make: at most eight bytes, a dot, and three."""
+
+_SECOND_NS = 10**9
+_COARSE_NS = 3 * _SECOND_NS
+"""FAT keeps times to 2 s: younger times of a whole second may hide another change."""
+
+Stamp = tuple[int, int]
+"""The mtime and the ctime of a directory: another one when a name in it has changed."""
+
+
+def is_settled(stamp: Stamp, now_ns: int) -> bool:
+    """Whether a directory gets another stamp when a name in it changes after `now_ns` (nanoseconds since 1970)."""
+    return any(each % _SECOND_NS for each in stamp) or now_ns - max(stamp) > _COARSE_NS
+
+
+class Spelling:
+    """Checks names in directories of one store. Thread-safe. Every method raises OSError."""
+
+    def __init__(self, system: System, root: int, *, kept: int = NAMES_KEPT) -> None:
+        self._system = system
+        self._kept = kept
+        self._lock = Lock()
+        self._known: OrderedDict[tuple[int, int], tuple[Stamp, array[int]]] = OrderedDict()
+        self._inexact: set[int] = set()
+        """Devices that may find other names. One that is mounted later under such a number is merely checked too."""
+        exact = system.finds_only_listed_names(root)
+        self.exact_device = os.fstat(root).st_dev if exact else None
+        """The root's file system, if it finds only names that it lists: there is nothing to check on it."""
+
+    def expect(self, directory: int, name: bytes) -> None:
+        """Call it before a name is looked up in an open directory. Raises FileNotFoundError for an unlisted 8.3 name.
+
+        So whether a file has an 8.3 name shows neither by what is answered nor by the time.
+        """
+        if b"~" in name and not self.may_be_new(directory, name):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def may_be_new(self, directory: int, name: bytes) -> bool:
+        """Whether a directory may get that name: on a disk with 8.3 names none in their form, unless it is listed."""
+        if _SHORT.match(name) is None:
+            return True
+        at = os.fstat(directory)
+        return self._is_exact(directory, at) or _contains(self._names(directory, at), name)
+
+    def check(self, directory: int, name: bytes, found: os.stat_result) -> None:
+        """Raise FileNotFoundError for what was `found` in an open directory by a name that it does not list.
+
+        For a file without a system call if it is on a file system that has no such names.
+        """
+        if found.st_dev == self.exact_device and not stat.S_ISDIR(found.st_mode):
+            return  # a directory may be the top of a mount, in a directory of another file system
+        at = os.fstat(directory)
+        if self._is_exact(directory, at) or _contains(self._names(directory, at), name):
+            return
+        if not self._is_listed_alike(directory, name, found):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _is_exact(self, directory: int, at: os.stat_result) -> bool:
+        """Whether a directory has nothing to check. A device that has is remembered: FUSE takes its time to say so."""
+        if at.st_dev in self._inexact:
+            return False
+        if at.st_dev == self.exact_device or self._system.finds_only_listed_names(directory):
+            return True
+        self._inexact.add(at.st_dev)
+        return False
+
+    def _names(self, directory: int, at: os.stat_result) -> array[int]:
+        """The sorted hashes of the names in a directory."""
+        key, stamp = (at.st_dev, at.st_ino), (at.st_mtime_ns, at.st_ctime_ns)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None and known[0] == stamp:
+                self._known.move_to_end(key)
+                return known[1]
+        settled = is_settled(stamp, time.time_ns())
+        names = array("q", sorted(map(hash, self._system.names_in(directory))))
+        if settled and len(names) <= self._kept:
+            self._keep(key, stamp, names)
+        return names
+
+    def _keep(self, key: tuple[int, int], stamp: Stamp, names: array[int]) -> None:
+        with self._lock:
+            self._known[key] = stamp, names
+            self._known.move_to_end(key)
+            kept = sum(len(each) for _, each in self._known.values())
+            while kept > self._kept:
+                _, (_, dropped) = self._known.popitem(last=False)
+                kept -= len(dropped)
+
+    def _is_listed_alike(self, directory: int, name: bytes, found: os.stat_result) -> bool:
+        """Whether the directory lists the same file under a name that differs only as grants allow."""
+        fold = folded(os.fsdecode(name))
+        alike = (each for each in self._system.names_in(directory) if folded(os.fsdecode(each)) == fold)
+        return any(os.path.samestat(os.stat(each, dir_fd=directory, follow_symlinks=False), found) for each in alike)
+
+
+def _contains(names: array[int], name: bytes) -> bool:
+    at = bisect_left(names, hash(name))
+    return at < len(names) and names[at] == hash(name)
