@@ -13,11 +13,11 @@ class MemoryBudget:
         self._under_way: set[object] = set()
 
     def enter(self, payload: object) -> None:
-        """This one is under way. May be said twice."""
+        """This one holds bytes, or will. May be said twice."""
         self._under_way.add(payload)
 
     def leave(self, payload: object) -> None:
-        """It will hold no more than it holds now. May be said twice, and of one that was never under way."""
+        """It holds nothing and will hold nothing. May be said twice, and of one that was never under way."""
         self._under_way.discard(payload)
 
     @property

@@ -23,7 +23,7 @@ class Exchange:
     resolution: Resolution
     _stuck_requests: StuckRequestLog
     weight: int = 0
-    """Bytes of payload that the request keeps in memory."""
+    """Bytes of a payload that arrived with the request, and is kept in memory with it."""
     _finished: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -43,7 +43,7 @@ class Exchange:
 
     def _finish(self, _: None) -> None:
         self._finished = True
-        if not self.resolution.streams:
+        if self._closed or not self.resolution.streams:
             self._discard_payload()
         self._stop_watching()
 
@@ -52,6 +52,12 @@ class Exchange:
         self._closed = True
         self._discard_payload()
         self._stop_watching()
+
+    def disconnect(self) -> None:
+        """The client is gone; a request that is still running may need what has arrived of its payload."""
+        self._closed = True
+        if self._finished:
+            self._discard_payload()
 
     def _discard_payload(self) -> None:
         """Nothing reads the rest of the payload: discard it as it arrives."""

@@ -67,6 +67,15 @@ class StreamPayload:
         return self._missing
 
     @property
+    def waiting(self) -> int:
+        """Bytes that are held of a payload of which no more will come."""
+        return self._held if self._ended else 0
+
+    @property
+    def _ended(self) -> bool:
+        return not self._missing or self._failure is not None
+
+    @property
     def full(self) -> bool:
         """Whether the client has to wait until more is read.
 
@@ -79,8 +88,6 @@ class StreamPayload:
     def deliver(self, data: bytes) -> None:
         """Take the next bytes from the client; never more than are missing."""
         self._missing -= len(data)
-        if not self._missing:
-            self._budget.leave(self)
         if self.discarding:
             return
         self._pieces.append(data)
@@ -94,7 +101,7 @@ class StreamPayload:
     def fail(self, reason: Exception) -> None:
         """No more will come: the reader gets `reason` behind the bytes that have arrived."""
         self._failure = self._failure or reason
-        self._budget.leave(self)
+        self._leave_when_drained()
         self._wake_reader()
 
     def discard(self) -> None:
@@ -104,6 +111,11 @@ class StreamPayload:
         self._pieces.clear()
         self._held = 0
         self._changed()
+
+    def _leave_when_drained(self) -> None:
+        """What has arrived and is not read is in memory like any other piece."""
+        if self._ended and not self._held:
+            self._budget.leave(self)
 
     def _wake_reader(self) -> None:
         reader, self._reader = self._reader, None
@@ -133,6 +145,7 @@ class StreamPayload:
             taken.append(piece)
             size += len(piece)
         self._held -= size
+        self._leave_when_drained()
         self._piece = self._budget.piece
         return b"".join(taken)
 

@@ -75,7 +75,7 @@ class Pipeline:
         self._streaming = False
         self._starting = False
         self.weight = 0
-        """Bytes of the payloads that are in memory."""
+        """Bytes of the payloads that arrived with their requests."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -110,10 +110,13 @@ class Pipeline:
 
     def disconnect(self) -> None:
         """The client has disconnected: start nothing more, and fail the requests that wait to send."""
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, deque()
         queue, self._queue = self._queue, deque()
         for exchange in queue:
             exchange.resolution.reach_head()
+            exchange.disconnect()
+        for exchange in waiting:
+            exchange.close()
 
     def _streamed(self, _: None) -> None:
         self._streaming = False

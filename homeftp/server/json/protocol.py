@@ -274,11 +274,13 @@ class ServerProtocol(RequestReceiver):
             return
         # Reading resumes at half the limits: to pause and resume for each request costs more.
         factor = 2 if self.paused else 1
+        # The payload that is arriving has a limit of its own, `full`, which changes only when it is read.
+        held = self._pipeline.weight + self._waiting_bytes()
         full = (
             self._identifying
             or self._state.phase is Phase.CLOSING  # nothing more is read before the last answer
             or len(self._pipeline) * factor >= self._limits.in_flight
-            or self._pipeline.weight * factor >= self._limits.buffered
+            or held * factor >= min(self._limits.buffered, self._budget.piece)
             or (self._stream is not None and self._stream.full)
         )
         if full and not self.paused:

@@ -34,12 +34,13 @@ class RequestReceiver(LineReceiver):
         self._connection = ServerConnection(state)
         self._budget = budget
         self._stream: StreamPayload | None = None
+        self._arrived: list[StreamPayload] = []
         self._processing = False
 
     # -- for the subclass to define ---------------------------------------------
 
     def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        """A request, with its payload whole or still arriving; `weight` bytes are held in memory for it."""
+        """A request, with its payload whole or still arriving; a whole one holds `weight` bytes."""
         raise NotImplementedError
 
     def _tls_requested(self, id: Identifier) -> None:
@@ -122,3 +123,12 @@ class RequestReceiver(LineReceiver):
             self.transport.bufferSize = READ_BUFFER
         if stream is not None:
             stream.deliver(event.data)
+            if stream.waiting:
+                self._arrived.append(stream)
+                self._update_reading()
+
+    def _waiting_bytes(self) -> int:
+        """What is held of streamed payloads that have arrived, and that nothing has read yet."""
+        if self._arrived:
+            self._arrived = [stream for stream in self._arrived if stream.waiting]
+        return sum(stream.waiting for stream in self._arrived)

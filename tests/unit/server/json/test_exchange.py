@@ -68,6 +68,28 @@ class ExchangeTests(SynchronousTestCase):
         exchange.close()
         self.assertTrue(self.payload.discarding)
 
+    def test_disconnected(self) -> None:
+        """Once the client is gone a request that runs keeps its payload until it ends."""
+        exchange = self.make()
+        exchange.start()
+        assert self.running is not None
+        self.resolution.resolve(0, "", payload=self.payload)
+        exchange.disconnect()
+        self.assertFalse(self.payload.discarding)
+        self.running.callback(None)
+        self.assertTrue(self.payload.discarding)
+
+    def test_disconnected_at_the_end(self) -> None:
+        """The answer of a request that has ended is not sent any more: nothing reads the payload."""
+        exchange = self.make()
+        exchange.start()
+        assert self.running is not None
+        self.resolution.resolve(0, "", payload=self.payload)
+        self.running.callback(None)
+        self.assertFalse(self.payload.discarding, "the control")
+        exchange.disconnect()
+        self.assertTrue(self.payload.discarding)
+
     def test_progress(self) -> None:
         """Waiting for the client is no state of its own; a payload that was delivered is progress."""
         exchange = self.make()

@@ -53,11 +53,35 @@ class BudgetTests(SynchronousTestCase):
             payload.discard()
         for payload in payloads[:8]:
             payload.deliver(bytes(10 * PIECE))
+            while self.successResultOf(Deferred.fromCoroutine(payload.read())):
+                pass
         for payload in payloads[8:15]:
             payload.discard()
             payload.deliver(bytes(10 * PIECE))
         self.assertEqual(budget.streams, 1)
         self.assertEqual(budget.piece, STREAM_PIECE)
+
+    def test_held(self) -> None:
+        """A payload that has arrived, or has failed, counts until it is read or discarded: its bytes are in memory."""
+        budget = MemoryBudget()
+        arrived, failed, discarded = (StreamPayload(2 * PIECE, lambda: None, budget) for _ in range(3))
+        arrived.deliver(bytes(2 * PIECE))
+        failed.deliver(bytes(PIECE))
+        failed.fail(TimedOut("late"))
+        discarded.deliver(bytes(2 * PIECE))
+        self.assertEqual((budget.streams, arrived.waiting, failed.waiting), (3, 2 * PIECE, PIECE))
+        self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(arrived.read()))), 2 * PIECE)
+        self.assertEqual((budget.streams, arrived.waiting), (2, 0))
+        self.successResultOf(Deferred.fromCoroutine(failed.read()))
+        self.assertEqual((budget.streams, failed.waiting), (1, 0))
+        discarded.discard()
+        self.assertEqual((budget.streams, discarded.waiting), (0, 0))
+
+    def test_waiting(self) -> None:
+        """What has not arrived whole does not wait: its reader asks for the rest, or will."""
+        payload = StreamPayload(2 * PIECE, lambda: None, MemoryBudget())
+        payload.deliver(bytes(PIECE))
+        self.assertEqual(payload.waiting, 0)
 
 
 class SharedBudgetTests(SynchronousTestCase):

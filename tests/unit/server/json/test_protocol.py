@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -19,6 +19,7 @@ from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.errors import Busy
+from homeftp.server.json.payload import StreamPayload
 from homeftp.status import Status
 from homeftp.workers import InlineWorkers
 from tests.support.inmemory import PASSWORD, Connection, Server
@@ -449,6 +450,48 @@ class PaceTests(SynchronousTestCase):
         self.assertLessEqual(self.connection.protocol._pipeline.weight, 1024 * 1024)
         self.work()
         self.assertEqual([r.status for r in self.connection.responses()], [0] * 40)
+
+    def wait_behind_get(self, connections: Sequence[Connection], size: int, pushes: int = 20) -> None:
+        """Each client asks for a file and does not read it, and sends payloads that have to wait for that."""
+        self.server.put("big", bytes(MIB))
+        for connection in connections:
+            connection.protocol._output.pauseProducing()
+            connection.send("GET", {"rel_endpoint": "big"})
+            self.work()
+            for _ in range(pushes):
+                connection.send("PUSH", {"rel_endpoint": "big"}, bytes(size))
+
+    def waiting(self, connection: Connection) -> tuple[int, int]:
+        """How many payloads wait for a path, and the bytes that they hold."""
+        payloads = [exchange._payload for exchange in connection.protocol._pipeline._waiting]
+        return len(payloads), sum(payload._held for payload in payloads if isinstance(payload, StreamPayload))
+
+    def test_arrived_payloads(self) -> None:
+        """A mebibyte of large payloads that have arrived and wait is enough too: the server reads no more meanwhile."""
+        size = 250_000
+        self.wait_behind_get([self.connection], size)
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.assertEqual(self.waiting(self.connection), (5, 5 * size))
+        self.assertGreater(5 * size, MIB)
+        self.connection.protocol._output.resumeProducing()
+        self.work()
+        answers = [(response.status, response.more) for response in self.connection.responses()]
+        self.assertEqual(answers, [(0, True), (0, False), *[(0, False)] * 20])
+        self.assertEqual(self.server.services.budget.streams, 0)
+
+    def test_many_with_arrived_payloads(self) -> None:
+        """The more clients do that, the less of each is held."""
+        size = 250_000
+        connections = [self.connection, *(Connection(self.server, login=False) for _ in range(9))]
+        for connection in connections[1:]:
+            connection.enter(self.server.account("ann"))
+        self.wait_behind_get(connections, size, pushes=4)
+        self.assertEqual({self.waiting(connection)[0] for connection in connections[8:]}, {2})
+        self.assertEqual(self.waiting(connections[0])[0], 4, "the control")
+        for connection in connections:
+            connection.protocol.connectionLost(Failure(ConnectionDone()))
+        self.work()
+        self.assertEqual(self.server.services.budget.streams, 0)
 
     def test_large_payload(self) -> None:
         """A large payload is read only as fast as the disk takes it."""
