@@ -6,10 +6,10 @@ import sqlite3
 
 import attrs
 
-from homeftp.accounts.database import AccountDatabase, add_account
+from homeftp.accounts.database import WHOLE_SHARE, AccountDatabase, add_account
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, OperatorError
-from homeftp.store.policy.rights import Rights, parse_rights, rights_shown
+from homeftp.store.policy.rights import ALL, Rights, parse_rights, rights_shown
 
 NO_QUOTA = 0
 """In an `AccessChange`: no limit from now on."""
@@ -18,15 +18,25 @@ MOST_QUOTA = 2**63 - 1
 """Bytes: the largest number that SQLite holds."""
 
 
+UNLISTED = ""
+"""The stamp of an account that is not in our database, but known to another checker."""
+
+
 @attrs.frozen
 class Access:
     """The access of one account."""
 
-    home: Endpoint = ROOT
-    """The folder of the store that is the root for it; all of the store by default."""
-    rights: Rights = Rights()
+    home: Endpoint
+    """The folder of the store that is the root for it."""
+    rights: Rights
     quota: int | None = None
     """Bytes that may be beneath its home, at most: files, versions and uploads under way. None: no limit."""
+    stamp: str = attrs.field(default=UNLISTED, eq=False)
+    """Changes with every change of the account, and never repeats: a login is valid while it stays the same."""
+
+
+WHOLE_STORE = Access(ROOT, Rights(ALL))
+"""Everything: what the owner gives where he restricts nothing."""
 
 
 @attrs.frozen
@@ -48,7 +58,7 @@ class AccessChange:
                 f"a quota counts what is in an account's home, and {name} has none: give it a home with --home FOLDER, "
                 "or no quota with --quota none"
             )
-        return Access(home, Rights(everywhere, before.rights.grants), quota)
+        return Access(home, Rights(everywhere, before.rights.grants), quota, before.stamp)
 
 
 @attrs.frozen
@@ -63,14 +73,22 @@ class AccessTable:
             connection.execute("BEGIN")
             return _read(connection, name)
 
+    def unlisted(self, name: str) -> bool:
+        """Whether there is no account of that name, and none was removed since."""
+        with self.state.connection() as connection:
+            known = "SELECT name FROM accounts UNION SELECT name FROM removed_accounts"
+            return connection.execute(f"SELECT 1 FROM ({known}) WHERE name = ?", (name,)).fetchone() is None
+
     def add(self, name: str, password: str | None, change: AccessChange) -> Access:
         """Add an account with this stored password, or with none, and with this access, in one transaction.
 
-        What `change` leaves out is as in `Access()`. Raises `OperatorError` where the name is taken.
+        What `change` leaves out is as in `WHOLE_STORE`. Raises `OperatorError` where the name is taken.
         """
         with self.state.transaction() as connection:
-            add_account(connection, name, password)
-            return _change(connection, name, change)
+            access = change.applied(name, WHOLE_STORE)
+            home, rights = _folder_stored(access.home), rights_shown(access.rights.everywhere)
+            add_account(connection, name, password, home=home, rights=rights, quota=access.quota)
+            return _existing(connection, name)
 
     def change(self, name: str, change: AccessChange) -> Access:
         """Change an account, in one transaction; gives its new access. Its grants stay, relative to its home."""
@@ -101,14 +119,47 @@ class AccessTable:
 
 
 def _read(connection: sqlite3.Connection, name: str) -> Access | None:
-    """Within a transaction: the access of an account; None where it does not exist."""
-    row = connection.execute("SELECT home, rights, quota FROM accounts WHERE name = ?", (name,)).fetchone()
+    """Within a transaction: the access of an account; None where it does not exist.
+
+    Raises `OperatorError` for anything that this module does not write: what cannot be understood gives nothing.
+    """
+    row = connection.execute("SELECT home, rights, quota, stamp FROM accounts WHERE name = ?", (name,)).fetchone()
     if row is None:
         return None
+    home, rights, quota, stamp = row
     grants = connection.execute("SELECT path, rights FROM grants WHERE account = ? ORDER BY path", (name,)).fetchall()
-    home, rights, quota = row
-    narrower = tuple((parse_folder(path).parts, parse_rights(rights)) for path, rights in grants)
-    return Access(parse_folder(home), Rights(parse_rights(rights), narrower), quota)
+    orphans = "SELECT 1 FROM grants WHERE account NOT IN (SELECT name FROM accounts)"
+    if connection.execute(orphans).fetchone() is not None:
+        raise OperatorError("the accounts are damaged: a restriction belongs to no account")
+    try:
+        narrower = tuple((_folder_read(path).parts, _rights_read(most)) for path, most in grants)
+        access = Access(ROOT if home == WHOLE_SHARE else _folder_read(home), Rights(_rights_read(rights), narrower))
+        if not (quota is None or (type(quota) is int and quota > 0)) or not (type(stamp) is str and stamp):
+            raise ValueError
+    except (ValueError, OperatorError) as error:
+        raise OperatorError(
+            f"the record of the account {name} is damaged: set it anew with `homeftp account remove {name}` and "
+            f"`homeftp account add {name}`, or restore a backup"
+        ) from error
+    return attrs.evolve(access, quota=quota, stamp=stamp)
+
+
+def _folder_stored(folder: Endpoint) -> str:
+    return folder.whole or WHOLE_SHARE
+
+
+def _folder_read(stored: object) -> Endpoint:
+    """A folder in the store, exactly as it is written here; raises ValueError or `OperatorError`."""
+    if not isinstance(stored, str) or not (found := parse_folder(stored)).parts or found.whole != stored:
+        raise ValueError
+    return found
+
+
+def _rights_read(stored: object) -> frozenset[str]:
+    """Rights exactly as they are stored; raises ValueError or `OperatorError`."""
+    if not isinstance(stored, str) or rights_shown(found := parse_rights(stored)) != stored:
+        raise ValueError
+    return found
 
 
 def _existing(connection: sqlite3.Connection, name: str) -> Access:
@@ -123,9 +174,9 @@ def _change(connection: sqlite3.Connection, name: str, change: AccessChange) -> 
     after = change.applied(name, _existing(connection, name))
     connection.execute(
         "UPDATE accounts SET home = ?, rights = ?, quota = ? WHERE name = ?",
-        (after.home.whole, rights_shown(after.rights.everywhere), after.quota, name),
+        (_folder_stored(after.home), rights_shown(after.rights.everywhere), after.quota, name),
     )
-    return after
+    return _existing(connection, name)
 
 
 def parse_folder(text: str) -> Endpoint:

@@ -15,6 +15,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Iterator, Mapping
 
 from homeftp.config import KIB
@@ -32,6 +33,33 @@ _LOW_SPACE = 256 * KIB
 
 BUSY_SECONDS = 5.0
 """How long to wait for another process that writes."""
+
+WHOLE_SHARE = "/"
+"""The home of an account that sees everything, as it is stored."""
+
+EVERY_RIGHT = "read,add,replace,delete"
+"""All rights, as they are stored."""
+
+Version = tuple[int, int, int, int]
+"""What `AccountDatabase.version` gives: to be compared."""
+
+_NEW_STAMP = "UPDATE accounts SET stamp = hex(randomblob(16)) WHERE name"
+_STAMPING = (
+    f"CREATE TRIGGER account_added AFTER INSERT ON accounts BEGIN {_NEW_STAMP} = NEW.name;"
+    " DELETE FROM removed_accounts WHERE name = NEW.name; END",
+    "CREATE TRIGGER account_changed AFTER UPDATE OF name, password, home, rights, quota ON accounts BEGIN"
+    f" {_NEW_STAMP} = NEW.name; END",
+    "CREATE TRIGGER account_removed AFTER DELETE ON accounts BEGIN"
+    " INSERT OR IGNORE INTO removed_accounts VALUES (OLD.name); END",
+    f"CREATE TRIGGER grant_added AFTER INSERT ON grants BEGIN {_NEW_STAMP} = NEW.account; END",
+    f"CREATE TRIGGER grant_changed AFTER UPDATE ON grants BEGIN {_NEW_STAMP} IN (OLD.account, NEW.account); END",
+    f"CREATE TRIGGER grant_removed AFTER DELETE ON grants BEGIN {_NEW_STAMP} = OLD.account; END",
+)
+"""Every change of an account gives it a new stamp, which never repeats, so no code can forget to.
+
+Logins are valid while the stamp is what it was when they began. Removed names
+are kept, so that no other checker's account of that name counts as one that never had a record.
+"""
 
 SCHEMA = (
     "CREATE TABLE accounts (name TEXT PRIMARY KEY, password TEXT NOT NULL)",
@@ -51,17 +79,34 @@ SCHEMA = (
     "CREATE TABLE grants (account TEXT NOT NULL, path TEXT NOT NULL, rights TEXT NOT NULL,"
     " PRIMARY KEY (account, path))",
     "ALTER TABLE accounts ADD COLUMN quota INTEGER",
+    # No column has a default that gives access, and the whole store is said as `/`: nothing is not everything.
+    "CREATE TABLE new_accounts (name TEXT PRIMARY KEY, password TEXT, home TEXT NOT NULL, rights TEXT NOT NULL,"
+    " quota INTEGER, stamp TEXT NOT NULL DEFAULT '')",
+    "INSERT INTO new_accounts SELECT name, password, iif(home = '', '/', home), rights, quota,"
+    " hex(randomblob(16)) FROM accounts",
+    "DROP TABLE accounts",
+    "ALTER TABLE new_accounts RENAME TO accounts",
+    "CREATE TABLE removed_accounts (name TEXT PRIMARY KEY)",
+    *_STAMPING,
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
 _TEXT, _TEXT_OR_NULL, _NUMBER = "'text'", "'text', 'null'", "'integer', 'real'"
 _COUNT_OR_NULL = "'integer', 'null'"
 _COLUMN_TYPES = {
-    "accounts": {"name": _TEXT, "password": _TEXT_OR_NULL, "home": _TEXT, "rights": _TEXT, "quota": _COUNT_OR_NULL},
+    "accounts": {
+        "name": _TEXT,
+        "password": _TEXT_OR_NULL,
+        "home": _TEXT,
+        "rights": _TEXT,
+        "quota": _COUNT_OR_NULL,
+        "stamp": _TEXT,
+    },
     "devices": {"id": _TEXT, "name": _TEXT, "account": _TEXT, "paired": _NUMBER},
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
     "tries": {"count": _NUMBER},
+    "removed_accounts": {"name": _TEXT},
 }
 """The types that each column may hold: SQLite itself enforces none."""
 
@@ -87,6 +132,9 @@ class AccountDatabase:
         self._folder = folder
         self._path = os.path.join(os.path.abspath(folder), FILE)
         self._is_open = False
+        self._watch: sqlite3.Connection | None = None
+        self._watched = (0, 0, 0)
+        self._watch_lock = Lock()
 
     def open(self) -> AccountDatabase:
         """Create the database or upgrade it to this version, where needed; gives the database itself."""
@@ -110,6 +158,36 @@ class AccountDatabase:
             raise OperatorError(f"{self._path} was made by a newer version of homeftp: upgrade homeftp")
         return version
 
+    def close(self) -> None:
+        """Release what `version` holds. May be called twice; a later call opens it again."""
+        with self._watch_lock:
+            self._stop_watching()
+
+    def version(self) -> Version:
+        """A value that changes with every change of the database, by any process.
+
+        It costs a few microseconds, to be asked before every job. Raises
+        `OperatorError` where the file has vanished or cannot be read.
+        """
+        with self._watch_lock:
+            try:
+                status = os.stat(self._path)
+                file = status.st_dev, status.st_ino
+                if self._watch is None or self._watched[:2] != file:
+                    self._stop_watching()
+                    self._watched = (*file, self._watched[2] + 1)
+                    self._watch = self._new_connection(check_same_thread=False)
+                (count,) = self._watch.execute("PRAGMA data_version").fetchone()
+            except (OSError, sqlite3.Error) as error:
+                self._stop_watching()
+                raise OperatorError(f"cannot use the accounts in {self._path}: {error}") from error
+            return *self._watched, count
+
+    def _stop_watching(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+
     def account_names(self, *, with_password: bool = False) -> list[str]:
         """The names of all accounts, or of those that have a password; sorted."""
         with self.connection() as connection:
@@ -122,6 +200,12 @@ class AccountDatabase:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
+    def password_and_stamp(self, name: str) -> tuple[str | None, str]:
+        """The stored password of an account, and its stamp, read in one step; None and "" where there is no account."""
+        with self.connection() as connection:
+            row = connection.execute("SELECT password, stamp FROM accounts WHERE name = ?", (name,)).fetchone()
+        return (None, "") if row is None else (row[0], row[1])
+
     def has_account(self, name: str) -> bool:
         """Whether an account of that name exists."""
         with self.connection() as connection:
@@ -133,16 +217,19 @@ class AccountDatabase:
             add_account(connection, name, password)
 
     def set_password(self, name: str, password: str, *, instead_of: str | None = None) -> bool:
-        """Change an account's stored password; with `instead_of`, only while that is its password.
+        """Change an account's stored password, which ends its logins.
 
-        Gives whether the password was changed.
+        With `instead_of` it is the same password in another form: it is changed only while it is stored
+        like that, and ends no login. Gives whether it was changed.
         """
-        with self.connection() as connection:
-            changed = connection.execute(
-                "UPDATE accounts SET password = :new WHERE name = :name AND (:old IS NULL OR password = :old)",
-                {"new": password, "name": name, "old": instead_of},
-            )
-            return changed.rowcount > 0
+        with self.transaction() as connection:
+            account = connection.execute("SELECT password, stamp FROM accounts WHERE name = ?", (name,)).fetchone()
+            if account is None or (instead_of is not None and account[0] != instead_of):
+                return False
+            connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (password, name))
+            if instead_of is not None:  # the same password, stored in another way: logins stay valid
+                connection.execute("UPDATE accounts SET stamp = ? WHERE name = ?", (account[1], name))
+            return True
 
     def remove_account(self, name: str) -> bool:
         """Delete an account with its devices, invitations and grants; gives whether it existed."""
@@ -184,18 +271,31 @@ class AccountDatabase:
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
         try:
-            # mode=rw: a file that vanished is an error, not an empty database.
-            address = f"{Path(self._path).as_uri()}?mode=rw"
-            with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            with closing(self._new_connection()) as connection:
                 yield connection
         except sqlite3.Error as error:
             raise OperatorError(f"cannot use the accounts in {self._path}: {error}{_if_full(self._path)}") from error
 
+    def _new_connection(self, *, check_same_thread: bool = True) -> sqlite3.Connection:
+        # mode=rw: a file that vanished is an error, not an empty database.
+        address = f"{Path(self._path).as_uri()}?mode=rw"
+        return sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=check_same_thread
+        )
 
-def add_account(connection: sqlite3.Connection, name: str, password: str | None) -> None:
+
+def add_account(
+    connection: sqlite3.Connection,
+    name: str,
+    password: str | None,
+    *,
+    home: str = WHOLE_SHARE,
+    rights: str = EVERY_RIGHT,
+    quota: int | None = None,
+) -> None:
     """Within a transaction: add an account. Raises `OperatorError` where the name is taken."""
-    insert = "INSERT OR IGNORE INTO accounts (name, password) VALUES (?, ?)"
-    if not connection.execute(insert, (name, password)).rowcount:
+    insert = "INSERT OR IGNORE INTO accounts (name, password, home, rights, quota) VALUES (?, ?, ?, ?, ?)"
+    if not connection.execute(insert, (name, password, home, rights, quota)).rowcount:
         raise OperatorError(
             f"the account {name} exists already: `homeftp account password {name}` changes its password"
         )

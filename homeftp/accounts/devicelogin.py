@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface, implementer
 
 from homeftp.accounts.devices import Device, Devices
+from homeftp.accounts.names import VerifiedName
 from homeftp.interfaces import IWorkers
 
 
@@ -41,12 +42,13 @@ class DeviceChecker:
     credentialInterfaces: ClassVar[Sequence[type[Interface]]] = (IDeviceCertificate,)
 
     def requestAvatarId(self, credentials: DeviceCertificate) -> Deferred[bytes | tuple[()]]:
-        """The name of the device's account, in UTF-8."""
+        """The name of the device's account, as a `VerifiedName`."""
         return self.workers.run(self._check, credentials)
 
-    def _check(self, credentials: DeviceCertificate) -> bytes | tuple[()]:
+    def _check(self, credentials: DeviceCertificate) -> VerifiedName:
         """In a worker: the result of `requestAvatarId`."""
-        credentials.device = self.devices.find(credentials.id)
-        if credentials.device is None:
+        found = self.devices.find_with_stamp(credentials.id)
+        if found is None:
             raise UnauthorizedLogin
-        return credentials.device.account.encode()
+        credentials.device, stamp = found
+        return VerifiedName(credentials.device.account, stamp)

@@ -68,6 +68,19 @@ class Devices:
             row = connection.execute("SELECT id, name, account, paired FROM devices WHERE id = ?", (id,)).fetchone()
         return None if row is None else Device(*row)
 
+    def find_with_stamp(self, id: str) -> tuple[Device, str] | None:
+        """The device of that id and the stamp of its account; None where it is not paired or has no account."""
+        with self.state.connection() as connection:
+            row = connection.execute(
+                "SELECT id, devices.name, account, paired, stamp FROM devices JOIN accounts"
+                " ON accounts.name = account WHERE id = ?",
+                (id,),
+            ).fetchone()
+        if row is None:
+            return None
+        *device, stamp = row
+        return Device(*device), stamp
+
     def rename(self, name: str, new: str) -> Device:
         """Rename a device; gives it with its new name.
 

@@ -17,7 +17,7 @@ from typing import Callable, Sequence
 
 import attrs
 
-from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.database import AccountDatabase, add_account
 from homeftp.accounts.devices import Device, add_device
 from homeftp.accounts.passwords import NAME_LENGTH
 from homeftp.config import DAY
@@ -106,13 +106,14 @@ class Invitations:
             taken = _numbers(connection)
             number = random.SystemRandom().choice([each for each in NUMBERS if each not in taken])
             invitation = Invitation(Code(number, new_words()), account, now + seconds)
-            wanted = account, rights_shown(ALL if rights is None else rights)
-            connection.execute("INSERT OR IGNORE INTO accounts (name, rights) VALUES (?, ?)", wanted)
+            wanted = rights_shown(ALL if rights is None else rights)
+            if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (account,)).fetchone() is None:
+                add_account(connection, account, None, rights=wanted)
             (has,) = connection.execute("SELECT rights FROM accounts WHERE name = ?", (account,)).fetchone()
-            if rights is not None and has != wanted[1]:
+            if rights is not None and has != wanted:
                 raise OperatorError(
                     f"the account {account} exists already and may {has}: name a new account, or change the rights of "
-                    f"all devices of this one: homeftp account change {account} --rights {wanted[1]}"
+                    f"all devices of this one: homeftp account change {account} --rights {wanted}"
                 )
             connection.execute(
                 "INSERT INTO invitations (number, words, account, ends) VALUES (?, ?, ?, ?)",
@@ -160,6 +161,8 @@ class Invitations:
         with self.state.transaction() as connection:
             found = self._find(connection, code.number)
             if found is None or found.code != code or found.state is not InvitationState.OPEN:
+                return None
+            if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (found.account,)).fetchone() is None:
                 return None
             device = add_device(connection, id, found.account, suggestion, self.clock())
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))

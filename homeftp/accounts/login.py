@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Sequence, cast
 
-import attrs
 from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import Portal
@@ -17,16 +16,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.accounts.database import Version
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Device
 from homeftp.accounts.loginaudit import LoginAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.throttle import Throttle
-from homeftp.accounts.validator import AccessValidator
+from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.endpoint import Endpoint
-from homeftp.errors import INTERNAL_ERROR, Internal, LoginFailed, Refusal
+from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
-from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService
+from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
 
@@ -55,6 +55,16 @@ class Login:
         self.paired_device = device
         self.revoked = False
         self.closed = False
+        self.valid_at: Version | None = None
+        """The version of the database by which it was valid when that was last looked up."""
+        self._store = CheckedStore(
+            account.store.store,
+            account.access.home,
+            account.access.rights,
+            account.store.actor,
+            confirm=self._confirm,
+            key=(account.access.stamp, None if device is None else device.id),
+        )
 
     @property
     def account(self) -> str:
@@ -83,12 +93,24 @@ class Login:
     def files(self, request: str) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
         if request not in self._files:
-            self._files[request] = self._service.files.files(self.avatar.store, self.actor(request), self)
+            self._files[request] = self._service.files.files(self._store, self.actor(request), self)
         return self._files[request]
 
     def check(self) -> bool:
-        """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
-        return not self.revoked and self not in self._service.find_revoked([self])
+        """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`.
+
+        Cheap while the database has not changed.
+        """
+        return not self.revoked and not self._service.find_revoked([self])
+
+    def _confirm(self) -> None:
+        """Raise `Forbidden` (33) where access was revoked, and `Internal` (50) where that cannot be found out."""
+        try:
+            is_valid = self.check()
+        except OperatorError as error:
+            raise Internal(f"whether access is still granted could not be checked: {error}") from error
+        if not is_valid:
+            raise Forbidden("access was revoked")
 
     def add_connection(self, connection: IConnection) -> None:
         """Let `disconnect` reach this connection, from now until `remove_connection`, or at once if that was before."""
@@ -121,7 +143,7 @@ class Login:
 class LoginService:
     """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid.
 
-    `files` makes the files of each login.
+    `files` makes the files of each login; what blocks runs in `workers`.
     """
 
     _log = Logger()
@@ -134,12 +156,14 @@ class LoginService:
         audit: LoginAudit,
         validator: AccessValidator,
         files: FilesFactory,
+        workers: IWorkers,
     ) -> None:
         self._portal = portal
         self.files = files
         self._throttle = throttle
         self._audit = audit
         self._validator = validator
+        self._workers = workers
         self._logins: dict[Login, None] = {}
 
     def login(self, credentials: ICredentials, address: str, front_end: str) -> Deferred[ILogin]:
@@ -151,9 +175,15 @@ class LoginService:
         return list(self._logins)
 
     def find_revoked(self, logins: Sequence[Login]) -> list[Login]:
-        """Those whose device or account was removed or whose rights were changed. Blocks; raises `OperatorError`."""
-        valid = self._validator.are_valid([(login.avatar, login.paired_device) for login in logins])
-        return [login for login, is_valid in zip(logins, valid, strict=True) if not is_valid]
+        """Those whose device or account was removed, or whose account was changed. Blocks; raises `OperatorError`."""
+        version = self._validator.version()  # before the look: what changes meanwhile is looked up again
+        unsure = [login for login in logins if login.valid_at != version]
+        if not unsure:
+            return []
+        valid = self._validator.are_valid([(login.avatar, login.paired_device) for login in unsure])
+        for login, is_valid in zip(unsure, valid, strict=True):
+            login.valid_at = version if is_valid else None
+        return [login for login, is_valid in zip(unsure, valid, strict=True) if not is_valid]
 
     def opened(self, login: Login) -> None:
         """Remember a login, for `logins`."""
@@ -183,7 +213,7 @@ class LoginService:
         actor = Actor(None, None, address, _REQUEST)
         self._throttle.take(address)
         try:
-            account = await self._avatar(credentials)
+            login = await self._checked(credentials, address)
         except UnauthorizedLogin:
             user = _user_name(credentials)
             self._log.info("login failed for {user} from {address}", user=ascii(user), address=address)
@@ -193,30 +223,43 @@ class LoginService:
             self._throttle.give_back(address)  # the password was not looked at: that is no wrong one
             raise
         self._throttle.give_back(address)
-        return await self._logged_in(account, None, attrs.evolve(actor, account=account.name), fields)
+        return await self._recorded(login, login.actor(_REQUEST), fields)
 
     async def _login_device(self, credentials: DeviceCertificate, address: str, fields: dict[str, Any]) -> Login:
         """TLS has verified the certificate: there is nothing to guess."""
         actor = Actor(None, None, address)
         try:
-            account = await self._avatar(credentials)
+            login = await self._checked(credentials, address)
         except UnauthorizedLogin:
             self._log.info("login refused for a device that is no longer paired, from {address}", address=address)
             await self._audit.refused_login(f"device {credentials.id}", actor, certificate=credentials.id, **fields)
             raise LoginFailed("this device is no longer paired: pair it again") from None
-        device = credentials.device
-        actor = attrs.evolve(actor, account=account.name, device=None if device is None else device.name)
-        return await self._logged_in(account, device, actor, fields)
+        return await self._recorded(login, login.actor(), fields)
 
-    async def _avatar(self, credentials: ICredentials) -> Account:
-        """The portal's account; raises UnauthorizedLogin, and whatever a checker raises."""
+    async def _checked(self, credentials: ICredentials, address: str) -> Login:
+        """A login that is valid, also by what the database says once the login is watched for revocation.
+
+        Raises UnauthorizedLogin, and whatever a checker raises.
+        """
         _, avatar, _ = await self._portal.login(credentials, None, IAccount)
-        return cast(Account, avatar)  # the realm gives no other
-
-    async def _logged_in(self, account: Account, device: Device | None, actor: Actor, fields: dict[str, Any]) -> Login:
-        await self._audit.note("login", actor, **fields)
-        login = Login(self, account, device, actor.address or "")
+        device = credentials.device if isinstance(credentials, DeviceCertificate) else None
+        login = Login(self, cast(Account, avatar), device, address)  # the realm gives no other
         self.opened(login)
+        try:
+            if not await self._workers.run_unbounded(login.check):
+                raise UnauthorizedLogin
+        except BaseException:
+            login.close()
+            raise
+        return login
+
+    async def _recorded(self, login: Login, actor: Actor, fields: dict[str, Any]) -> Login:
+        """The login, once the audit log has it."""
+        try:
+            await self._audit.note("login", actor, **fields)
+        except BaseException:
+            login.close()
+            raise
         return login
 
 

@@ -24,7 +24,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.names import plain_name
+from homeftp.accounts.names import VerifiedName, plain_name
 from homeftp.config import MIB
 from homeftp.errors import OperatorError
 from homeftp.interfaces import IWorkers
@@ -149,7 +149,7 @@ class PasswordChecker:
     credentialInterfaces: ClassVar[Sequence[type[Interface]]] = (IUsernamePassword,)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
-        """The account's name, in UTF-8."""
+        """The account's name, as a `VerifiedName`."""
         return self.workers.run(self._check, credentials.username, credentials.password)
 
     def _check(self, username: bytes, password: bytes) -> bytes | tuple[()]:
@@ -158,11 +158,11 @@ class PasswordChecker:
             name, typed = username.decode("utf-8"), password.decode("utf-8")
         except UnicodeDecodeError:
             raise UnauthorizedLogin from None
-        stored = self.state.password(name)
+        stored, stamp = self.state.password_and_stamp(name)
         no_password = _format(self.cost, bytes(_SALT), bytes(_DIGEST))  # which takes as long to check
         if not verify_password(typed, stored or no_password) or stored is None:
             raise UnauthorizedLogin
         if is_outdated(stored, self.cost):
             with suppress(OperatorError):  # a full disk must not prevent logins; the next one tries again
                 self.state.set_password(name, hash_password(typed, self.cost), instead_of=stored)
-        return username
+        return VerifiedName(name, stamp)

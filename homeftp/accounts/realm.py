@@ -6,11 +6,13 @@ from typing import Callable, Sequence
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
 from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.names import VerifiedName
 from homeftp.interfaces import IAccount, IStore, IWorkers
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.authorized import AuthorizedStore
@@ -26,33 +28,34 @@ class Account:
     name: str
     _whole: IStore
     """The store of the server."""
-    access: Access | None = None
-    """Its home and rights at the time of the login; None for an account that is not in our database."""
+    access: Access
+    """Its home and rights at the time of the login."""
     store: AuthorizedStore = attrs.field(init=False, eq=False)
     """The part of the store that it may use."""
 
     @store.default
     def _authorize(self) -> AuthorizedStore:
-        access = self.access or Access()
-        return AuthorizedStore(self._whole, access.home, access.rights, Actor(self.name))
+        return AuthorizedStore(self._whole, self.access.home, self.access.rights, Actor(self.name))
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do outside the folders with narrower rights."""
-        return (self.access or Access()).rights.everywhere
+        return self.access.rights.everywhere
 
 
 @implementer(IRealm)
 @attrs.frozen
 class Realm:
-    """Gives every account its part of the one store, by its entry in `accesses`.
+    """Gives every account its part of the one store, by its entry in `accesses`. No entry is no login.
 
     `store` gives the store, which is open while the server runs. Accounts are looked up in `workers`.
     """
 
     store: Callable[[], IStore]
-    accesses: AccessTable | None
+    accesses: AccessTable
     workers: IWorkers
+    unlisted: Access | None = None
+    """The access of an account that another checker knows and that never had an entry. None: it cannot log in."""
 
     def requestAvatar(
         self, avatarId: bytes | tuple[()], mind: object, *interfaces: type[Interface]
@@ -60,28 +63,40 @@ class Realm:
         """The account of that name.
 
         Raises NotImplementedError for another interface than `IAccount`, and
-        for the nameless avatar of an anonymous login, which does not exist here.
+        for the nameless avatar of an anonymous login, which does not exist here. Fails with `UnauthorizedLogin`
+        for an account without an entry, and for a `VerifiedName` whose account has been changed since.
         """
         if IAccount not in interfaces or not avatarId:
             raise NotImplementedError("only accounts with a name can log in")
-        return self.workers.run(self._avatar, avatarId.decode("utf-8", "backslashreplace"))
+        return self.workers.run(self._avatar, avatarId)
 
-    def _avatar(self, name: str) -> Avatar:
+    def _avatar(self, avatar_id: bytes) -> Avatar:
         """In a worker; creates the account's home where it does not exist."""
-        store = self.store()
-        access = None if self.accesses is None else self.accesses.find(name)
-        account = Account(name, store, access)
+        store, name = self.store(), avatar_id.decode("utf-8", "backslashreplace")
+        account = Account(name, store, self._access(name, avatar_id))
         home = account.store.home
         if home.parts and store.stat(home) is None and store.read_only is None:
             store.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
         return IAccount, account, lambda: None
+
+    def _access(self, name: str, avatar_id: bytes) -> Access:
+        """The access of an account whose credentials were right; raises `UnauthorizedLogin` where it has none."""
+        found = self.accesses.find(name)
+        if found is None:
+            if isinstance(avatar_id, VerifiedName) or self.unlisted is None or not self.accesses.unlisted(name):
+                raise UnauthorizedLogin
+            return self.unlisted
+        if isinstance(avatar_id, VerifiedName) and avatar_id.stamp != found.stamp:
+            raise UnauthorizedLogin
+        return found
 
 
 def portal(
     store: Callable[[], IStore],
     checkers: Sequence[ICredentialsChecker],
     workers: IWorkers,
-    accesses: AccessTable | None = None,
+    accesses: AccessTable,
+    unlisted: Access | None = None,
 ) -> Portal:
     """The portal of all logins: `checkers`, each for its kind of credentials, and the realm behind them."""
-    return Portal(Realm(store, accesses, workers), checkers)
+    return Portal(Realm(store, accesses, workers, unlisted), checkers)

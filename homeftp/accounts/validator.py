@@ -1,37 +1,81 @@
-"""Whether logins are still valid: their device is still paired, and their account still has the same rights."""
+"""Whether logins are still valid, by what the database says now; and a store that asks before each batch."""
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 import attrs
+from zope.interface import implementer
 
-from homeftp.accounts.access import AccessTable
-from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devices import Device, Devices
+from homeftp.accounts.access import UNLISTED
+from homeftp.accounts.database import AccountDatabase, Version
+from homeftp.accounts.devices import Device
 from homeftp.accounts.realm import Account
+from homeftp.endpoint import Endpoint
+from homeftp.interfaces import IOpenFile, IStore
+from homeftp.model import Entry, ResumePoint
+from homeftp.store.policy.authorized import AuthorizedStore
 
 
 @attrs.frozen
 class AccessValidator:
-    """Compares logins with the database.
-
-    `own_accounts`: whether accounts are those of the database, or those of another checker (`--auth`).
-    """
+    """Compares logins with the database. Its methods block and raise `OperatorError`."""
 
     state: AccountDatabase
-    own_accounts: bool
+
+    def version(self) -> Version:
+        """The version of the database: while it stays the same a login that was valid is valid. Cheap."""
+        return self.state.version()
 
     def are_valid(self, logins: Sequence[tuple[Account, Device | None]]) -> list[bool]:
-        """Whether each login (its account, and its device if it has one) is valid. Blocks; raises `OperatorError`."""
-        devices = {device.id: device.account for device in Devices(self.state).all()}
-        accesses = {name: AccessTable(self.state).find(name) for name in self.state.account_names()}
+        """Whether each login (its account, and its device if it has one) is valid.
+
+        The account's stamp must be what it was when the login began, and the device must belong to the account. An
+        account of another checker must still have no record, unless it had one.
+        """
+        with self.state.connection() as connection:
+            connection.execute("BEGIN")
+            stamps = dict(connection.execute("SELECT name, stamp FROM accounts"))
+            removed = {name for (name,) in connection.execute("SELECT name FROM removed_accounts")}
+            devices = dict(connection.execute("SELECT id, account FROM devices"))
 
         def is_valid(account: Account, device: Device | None) -> bool:
             if device is not None and devices.get(device.id) != account.name:
                 return False
-            if device is None and not self.own_accounts:
-                return True
-            return account.name in accesses and accesses[account.name] == account.access
+            if account.access.stamp == UNLISTED:
+                return device is None and account.name not in stamps and account.name not in removed
+            return stamps.get(account.name) == account.access.stamp
 
         return [is_valid(account, device) for account, device in logins]
+
+
+@implementer(IStore)
+@attrs.frozen
+class CheckedStore(AuthorizedStore):
+    """The store of an account for the logins of one of its devices: `confirm` is called before a batch is read.
+
+    A batch is made of calls of many logins, of those whose stores are equal: access is confirmed alike for all of
+    them. Everything else is confirmed in its own job (`homeftp.files.revocation`).
+    """
+
+    _confirm: Callable[[], None] = attrs.field(kw_only=True, eq=False)
+    """Raises a refusal where access was revoked; blocks."""
+    _key: tuple[str, str | None] = attrs.field(kw_only=True)
+    """The stamp of the account, and the id of the device."""
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several at once."""
+        self._confirm()
+        return super().stat_many(endpoints)
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open` for several at once."""
+        self._confirm()
+        return super().open_many(endpoints, inline)
+
+    def resume_point(
+        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> ResumePoint | None:
+        """How much of a content arrived earlier."""
+        self._confirm()
+        return super().resume_point(endpoint, hash, size, mtime_us)

@@ -1,7 +1,7 @@
 """The jobs of one login in the pool, and the one check that access was not revoked before a job calls the store.
 
 The check runs in the job itself, right before that: a job may have waited in the queue for longer than it takes to
-revoke a device. A login that is closed is no longer watched for revocation: a job that changes something looks it up.
+revoke a device, and the server's look for revocations comes only every few seconds.
 """
 
 from __future__ import annotations
@@ -24,19 +24,14 @@ class RevocableLogin(Protocol):
     def revoked(self) -> bool:
         """Whether access is known to be revoked. Cheap."""
 
-    @property
-    def closed(self) -> bool:
-        """Whether the login has ended: `revoked` is no longer updated. Cheap."""
-
     def check(self) -> bool:
-        """Whether access is still granted, looked up now. Blocks."""
+        """Whether access is still granted, looked up now. Blocks; cheap while nothing was changed."""
 
 
 class PermanentLogin:
     """A login that is never revoked: for tests, and for programs that use a store of their own."""
 
     revoked = False
-    closed = False
 
     def check(self) -> bool:
         """Access is always granted."""
@@ -53,13 +48,13 @@ class RevocableJobs:
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a job that changes nothing; fails with `Busy` (51) when the queue is full.
 
-        Fails with `Forbidden` (33) where access is known to be revoked before it begins.
+        Fails with `Forbidden` (33) where access was revoked before it begins.
         """
-        return self.workers.run(self._read, job, args)
+        return self.workers.run(self._granted, job, args)
 
     def run_change(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a job that changes something: fails with `Forbidden` (33) where access was revoked before it begins."""
-        return self.workers.run(self._change, job, args)
+        return self.workers.run(self._granted, job, args)
 
     def run_cleanup(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a job that ends something, such as closing a file: never refused."""
@@ -70,11 +65,7 @@ class RevocableJobs:
         if self._login.revoked:
             raise Forbidden("access was revoked")
 
-    def _read(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
-        self.require_unrevoked()
-        return job(*args)
-
-    def _change(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
+    def _granted(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
         self.require_access()
         return job(*args)
 
@@ -85,21 +76,14 @@ class RevocableJobs:
             raise refusal
 
     def refusal(self) -> Refusal | None:
-        """Why a change must not be made now; None where it may be. May block: for jobs."""
+        """Why nothing may be read or changed now; None where it may be. May block: for jobs."""
         if self._login.revoked:
             return _revoked()
-        if not self._login.closed:
-            return None
         try:
             return None if self._login.check() else _revoked()
-        except Exception as error:  # noqa: BLE001 (the disk may fail: then nothing is changed)
-            return Internal(f"the change was not made: whether access is still granted could not be checked: {error}")
-
-    def confirm_access(self) -> None:
-        """Look up whether access is still granted; raise `Forbidden` (33) where it is not. Blocks."""
-        if self._login.revoked or not self._login.check():
-            raise _revoked()
+        except Exception as error:  # noqa: BLE001 (the disk may fail: then nothing is read or changed)
+            return Internal(f"nothing was done: whether access is still granted could not be checked: {error}")
 
 
 def _revoked() -> Forbidden:
-    return Forbidden("access was revoked before this change was complete")
+    return Forbidden("access was revoked before this was complete")

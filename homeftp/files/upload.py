@@ -60,6 +60,6 @@ async def _verify_resumed(jobs: RevocableJobs, incoming: IUpload, progress: Prog
 
 
 def _suspend(jobs: RevocableJobs, incoming: IUpload) -> None:
-    """In a worker. The flag may not be set yet for a device that hangs up as soon as it is revoked: look it up."""
-    jobs.confirm_access()
+    """In a worker. A device may hang up as soon as it is revoked."""
+    jobs.require_access()
     incoming.suspend()

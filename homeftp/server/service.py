@@ -204,3 +204,4 @@ class HomeFTPService(MultiService):
             for change in lost.changes:
                 self._log.critical("not in the audit log: {change}", change=described(change))
         self._server.audit.close()
+        self._server.state.close()

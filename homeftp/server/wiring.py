@@ -13,7 +13,7 @@ import attrs
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
-from homeftp.accounts.access import AccessTable
+from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
@@ -132,11 +132,13 @@ def compose(
             [*(checkers or [PasswordChecker(state, logins)]), DeviceChecker(Devices(state), workers)],
             workers,
             AccessTable(state),
+            None if own_accounts else WHOLE_STORE,
         ),
         throttle=_throttle(settings, reactor),
         audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
-        validator=AccessValidator(state, own_accounts=own_accounts),
+        validator=AccessValidator(state),
         files=FilesFactory(workers, budget),
+        workers=workers,
     )
     context = ServerContext(
         reactor=reactor,

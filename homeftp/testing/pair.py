@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from homeftp.accounts.access import AccessTable
+from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
@@ -86,7 +86,8 @@ class InMemoryServer:
         limits, clock = settings.limits, Clock()
         state = AccountDatabase(state_dir)
         devices = DeviceChecker(Devices(state), workers)
-        login_portal = portal(store, [*checkers, devices], InlineWorkers(), AccessTable(state))
+        unlisted = None if own_accounts else WHOLE_STORE
+        login_portal = portal(store, [*checkers, devices], InlineWorkers(), AccessTable(state), unlisted)
         options = RenewableOptions(settings.tls_minimum)
         options.renew(open_identity(state_dir, now=now))
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
@@ -101,8 +102,9 @@ class InMemoryServer:
                 login_portal,
                 throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
                 audit=login_audit,
-                validator=AccessValidator(state, own_accounts=own_accounts),
+                validator=AccessValidator(state),
                 files=FilesFactory(workers, budget),
+                workers=workers,
             ),
             pairings=PairingService(
                 invitations=Invitations(state),
@@ -204,6 +206,7 @@ class InMemoryPair:
         for link in links:
             link.cut()
         self._server.audit.close()
+        self._server.state.close()
         self._folder.cleanup()
 
 

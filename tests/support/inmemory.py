@@ -15,7 +15,7 @@ from twisted.cred.portal import Portal
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from homeftp.accounts.access import Access
+from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device
 from homeftp.accounts.login import Login
@@ -141,7 +141,7 @@ class Server:
 
     def account(self, name: str) -> Account:
         """An account, as the portal gives it."""
-        return Account(name, self.store, Access())
+        return Account(name, self.store, AccessTable(self.state).find(name) or WHOLE_STORE)
 
     def put(self, endpoint: str, content: bytes) -> str:
         """Write a file to the store, behind the server's back; gives its path."""
@@ -161,6 +161,7 @@ class Server:
         self.store.close()
         self.cache.close()
         self.audit.close()
+        self.state.close()
 
 
 class Connection:

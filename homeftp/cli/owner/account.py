@@ -168,12 +168,12 @@ def _add(
     state: AccountDatabase, log: CommandAudit, options: argparse.Namespace, folder: str, cost: Cost | None
 ) -> None:
     """Add an account. Everything that can be refused is refused before the password is asked for."""
-    from homeftp.accounts.access import Access, AccessTable
+    from homeftp.accounts.access import WHOLE_STORE, AccessTable
     from homeftp.accounts.passwords import account_name
 
     name = account_name(options.name)
     change = _change(options)
-    change.applied(name, Access())  # a quota without a home is refused
+    change.applied(name, WHOLE_STORE)  # a quota without a home is refused
     if state.has_account(name):
         raise OperatorError(
             f"There is already an account named {name}. To change its password: homeftp account password {name}"

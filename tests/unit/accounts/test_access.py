@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.access import NO_QUOTA, Access, AccessChange, AccessTable, parse_folder
+from homeftp.accounts.access import NO_QUOTA, WHOLE_STORE, Access, AccessChange, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
 from homeftp.config import MIB
 from homeftp.endpoint import parse
@@ -24,7 +24,7 @@ class AccessTests(SynchronousTestCase):
 
     def test_at_first(self) -> None:
         """Everything, unless it is said otherwise; an account that is not there has nothing."""
-        self.assertEqual(self.accesses.find("ann"), Access())
+        self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)
         self.assertIsNone(self.accesses.find("bob"))
 
     def test_changed(self) -> None:
@@ -42,7 +42,7 @@ class AccessTests(SynchronousTestCase):
         self.accesses.grant("ann", parse_folder("tax"), None)
         self.accesses.set_home("ann", parse_folder(""))
         self.accesses.set_rights("ann", ALL)
-        self.assertEqual(self.accesses.find("ann"), Access())
+        self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)
 
     def test_one_change(self) -> None:
         """Home, rights and quota change together or not at all, and keep what was not named."""
@@ -86,4 +86,4 @@ class AccessTests(SynchronousTestCase):
         self.accesses.grant("ann", parse_folder("x"), frozenset())
         self.state.remove_account("ann")
         self.state.add_account("ann", None)
-        self.assertEqual(self.accesses.find("ann"), Access())
+        self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)

@@ -11,7 +11,7 @@ from contextlib import closing
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts import database
-from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase, default_state_dir
 from homeftp.errors import OperatorError
 
@@ -94,7 +94,7 @@ class StateTests(SynchronousTestCase):
             state = AccountDatabase(folder).open()
             state.check()
             self.assertEqual((state.account_names(), state.password("ann")), (["ann"], "hers"), version)
-            self.assertEqual(AccessTable(state).find("ann"), Access(), version)
+            self.assertEqual(AccessTable(state).find("ann"), WHOLE_STORE, version)
 
     def test_newer(self) -> None:
         """A database of a later version is left alone."""
@@ -112,6 +112,30 @@ class StateTests(SynchronousTestCase):
         with open(os.open(self.file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
             file.write(b"no database, but long enough to be looked at" * 100)
         self.assertNotIn("\n", str(self.assertRaises(OperatorError, AccountDatabase(self.folder).open)))
+
+    def test_version(self) -> None:
+        """The version changes with what another program commits, and with the file; else it stays."""
+        self.addCleanup(self.state.close)
+        versions = [self.state.version()]
+        self.assertEqual(self.state.version(), versions[0])
+        self.assertEqual(AccountDatabase(self.folder).account_names(), [])
+        self.assertEqual(self.state.version(), versions[0])
+        AccountDatabase(self.folder).add_account("anna", "x")
+        versions.append(self.state.version())
+        self.state.set_password("anna", "y")
+        versions.append(self.state.version())
+        self.state.close()
+        versions.append(self.state.version())
+        os.rename(self.file, self.file + ".away")
+        self.assertRaises(OperatorError, self.state.version)
+        os.rename(self.file + ".away", self.file)
+        versions.append(self.state.version())
+        self.assertEqual(len(set(versions)), len(versions), versions)
+
+    def test_no_default(self) -> None:
+        """The database itself gives an account neither rights nor a home."""
+        with self.assertRaisesRegex(OperatorError, "NOT NULL"), self.state.connection() as connection:
+            connection.execute("INSERT INTO accounts (name, password) VALUES ('anna', 'x')")
 
     def test_threads(self) -> None:
         """Many threads at once lose nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Callable, cast
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, UsernamePassword
@@ -12,39 +12,100 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface
 from zope.interface.verify import verifyObject
 
+from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.names import VerifiedName
 from homeftp.accounts.realm import Account, Realm, portal
+from homeftp.endpoint import ROOT
 from homeftp.interfaces import IAccount, IStore
+from homeftp.store.policy.rights import Rights
 from homeftp.workers import InlineWorkers
 
 SHARE = cast(IStore, object())
-REALM = Realm(lambda: SHARE, None, InlineWorkers())
 
 
 class RealmTests(SynchronousTestCase):
     """The realm knows accounts with a name, and one store for all."""
 
+    def setUp(self) -> None:
+        self.state = AccountDatabase(self.mktemp())
+        self.accesses = AccessTable(self.state)
+        self.accesses.add("anna", None, AccessChange(rights=frozenset({"add"})))
+        self.realm = Realm(lambda: SHARE, self.accesses, InlineWorkers())
+
+    def avatar(self, id: bytes, realm: Realm | None = None) -> Account:
+        """The account of an avatar id."""
+        _, account, logout = self.successResultOf((realm or self.realm).requestAvatar(id, None, IAccount))
+        logout()
+        assert isinstance(account, Account)
+        return account
+
+    def refused(self, id: bytes, realm: Realm | None = None) -> None:
+        """Nobody is logged in by that avatar id."""
+        self.failureResultOf((realm or self.realm).requestAvatar(id, None, IAccount), UnauthorizedLogin)
+
     def test_interfaces(self) -> None:
         """Realm and account are what the interfaces say."""
-        verifyObject(IRealm, REALM)
-        verifyObject(IAccount, Account("anna", SHARE))
+        verifyObject(IRealm, self.realm)
+        verifyObject(IAccount, Account("anna", SHARE, WHOLE_STORE))
 
     def test_account(self) -> None:
-        """A name gives the account of that name, with the store."""
-        interface, account, logout = self.successResultOf(REALM.requestAvatar(b"anna", None, Interface, IAccount))
-        self.assertEqual((interface, account), (IAccount, Account("anna", SHARE)))
-        logout()
+        """A name gives the account of that name, with the store and its own access."""
+        account = self.avatar(b"anna")
+        self.assertEqual(account, Account("anna", SHARE, Access(ROOT, Rights(frozenset({"add"})))))
+        self.assertEqual((account.rights, account.store.rights), (frozenset({"add"}), Rights(frozenset({"add"}))))
+
+    def test_no_record(self) -> None:
+        """An account without a record is refused, however it was verified, and so is one that was removed."""
+        self.refused(b"bob")
+        self.refused(VerifiedName("bob", "stamp"))
+        self.state.remove_account("anna")
+        self.refused(b"anna")
+
+    def test_changed(self) -> None:
+        """Who was verified before the account was changed is refused, and so for one of the same name added since."""
+
+        def verified() -> VerifiedName:
+            return VerifiedName("anna", self.state.password_and_stamp("anna")[1])
+
+        def replace() -> None:
+            self.state.remove_account("anna")
+            self.state.add_account("anna", "new")
+
+        changes: tuple[Callable[[], object], ...] = (
+            lambda: self.accesses.set_rights("anna", frozenset({"read"})),
+            lambda: self.state.set_password("anna", "new"),
+            replace,
+        )
+        for change in changes:
+            before = verified()
+            self.avatar(before)
+            change()
+            self.refused(before)
+            self.avatar(verified())
+
+    def test_unlisted(self) -> None:
+        """What another checker's accounts get without a record is said; not for one that was removed."""
+        realm = Realm(lambda: SHARE, self.accesses, InlineWorkers(), WHOLE_STORE)
+        self.assertEqual(self.avatar(b"bob", realm).access, WHOLE_STORE)
+        self.assertEqual(self.avatar(b"anna", realm).rights, frozenset({"add"}))
+        self.state.remove_account("anna")
+        self.refused(b"anna", realm)
+        self.refused(VerifiedName("bob", "stamp"), realm)
+        self.state.add_account("anna", None)
+        self.avatar(b"anna", realm)
 
     def test_others(self) -> None:
         """Anonymous avatars and other interfaces are refused."""
-        self.assertRaises(NotImplementedError, REALM.requestAvatar, (), None, IAccount)
-        self.assertRaises(NotImplementedError, REALM.requestAvatar, b"", None, IAccount)
-        self.assertRaises(NotImplementedError, REALM.requestAvatar, b"anna", None, Interface)
+        self.assertRaises(NotImplementedError, self.realm.requestAvatar, (), None, IAccount)
+        self.assertRaises(NotImplementedError, self.realm.requestAvatar, b"", None, IAccount)
+        self.assertRaises(NotImplementedError, self.realm.requestAvatar, b"anna", None, Interface)
 
     def test_portal(self) -> None:
         """Any checker for names and passwords leads through the portal to an account; no other credentials do."""
         checker = InMemoryUsernamePasswordDatabaseDontUse(anna=b"correct horse")
-        made = portal(lambda: SHARE, [checker], InlineWorkers())
+        made = portal(lambda: SHARE, [checker], InlineWorkers(), self.accesses)
         login = made.login(UsernamePassword(b"anna", b"correct horse"), None, IAccount)
-        self.assertEqual(self.successResultOf(login)[1], Account("anna", SHARE))
+        self.assertEqual(self.successResultOf(login)[1], self.avatar(b"anna"))
         self.failureResultOf(made.login(UsernamePassword(b"anna", b"x"), None, IAccount), UnauthorizedLogin)
         self.failureResultOf(made.login(Anonymous(), None, IAccount), UnhandledCredentials)

@@ -6,7 +6,7 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.accounts.realm import Account
@@ -29,11 +29,19 @@ class ValidatorTests(SynchronousTestCase):
         with self.state.transaction() as connection:
             self.laptop = add_device(connection, "1" * 32, "ann", "laptop", 0.0)
 
-    def valid(self, *, own_accounts: bool = True, access: Access | None = None) -> list[bool]:
+        self.access = self.find()
+
+    def find(self) -> Access:
+        """The access of ann now."""
+        found = self.accesses.find("ann")
+        assert found is not None
+        return found
+
+    def valid(self, access: Access | None = None) -> list[bool]:
         """Whether a login with a password, and one with the laptop, are valid."""
-        account = Account("ann", STORE, access or Access())
+        account = Account("ann", STORE, access or self.access)
         logins: list[tuple[Account, Device | None]] = [(account, None), (account, self.laptop)]
-        return AccessValidator(self.state, own_accounts).are_valid(logins)
+        return AccessValidator(self.state).are_valid(logins)
 
     def test_valid(self) -> None:
         """Nothing has changed, or only what concerns others or names."""
@@ -50,20 +58,43 @@ class ValidatorTests(SynchronousTestCase):
         self.assertEqual(self.valid(), [True, False])
 
     def test_account(self) -> None:
-        """A removed account ends all of its logins; one of another checker's, those of its devices."""
+        """A removed account ends all of its logins; one that is added again is another account."""
         self.state.remove_account("ann")
         self.assertEqual(self.valid(), [False, False])
-        self.assertEqual(self.valid(own_accounts=False), [True, False])
+        self.state.add_account("ann", None)
+        self.assertEqual(self.valid(), [False, False])
+        self.assertEqual(self.valid(self.find())[0], True, "the control")
+
+    def test_unlisted(self) -> None:
+        """Another checker's account without a record is valid until it has one, and not after that was removed."""
+        account = Account("eve", STORE, WHOLE_STORE)
+        validator = AccessValidator(self.state)
+        self.assertEqual(validator.are_valid([(account, None), (account, self.laptop)]), [True, False])
+        self.state.add_account("eve", None)
+        self.assertEqual(validator.are_valid([(account, None)]), [False])
+        self.state.remove_account("eve")
+        self.assertEqual(validator.are_valid([(account, None)]), [False])
+
+    def test_password(self) -> None:
+        """A changed password ends the logins from before; the same password in another form does not."""
+        self.state.set_password("ann", "first")
+        self.access = self.find()
+        self.assertTrue(self.state.set_password("ann", "upgraded", instead_of="first"))
+        self.assertEqual(self.valid(), [True, True], "the control")
+        self.assertTrue(self.state.set_password("ann", "second"))
+        self.assertEqual(self.valid(), [False, False])
 
     def test_access(self) -> None:
-        """Each change of rights, home or grants ends the logins from before; those from after are valid."""
+        """Each change of rights, home, quota or grants ends the logins from before; those from after are valid."""
         for change in (
             lambda: self.accesses.set_rights("ann", parse_rights("read")),
             lambda: self.accesses.set_home("ann", parse("people/ann")),
+            lambda: self.accesses.change("ann", AccessChange(quota=5)),
             lambda: self.accesses.grant("ann", parse("tax"), frozenset()),
+            lambda: self.accesses.grant("ann", parse("tax"), None),
         ):
-            before = self.accesses.find("ann")
-            self.assertEqual(self.valid(access=before), [True, True], "the control")
+            before = self.find()
+            self.assertEqual(self.valid(before), [True, True], "the control")
             change()
-            self.assertEqual(self.valid(access=before), [False, False])
-        self.assertEqual(self.valid(access=self.accesses.find("ann")), [True, True])
+            self.assertEqual(self.valid(before), [False, False])
+        self.assertEqual(self.valid(self.find()), [True, True])

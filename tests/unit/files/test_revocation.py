@@ -99,19 +99,17 @@ class RevocableJobsTests(SynchronousTestCase):
         self.assertIn("the disk fails", self.failureResultOf(change, Internal).value.message)
         self.assertEqual(done, [])
 
-    def test_confirm(self) -> None:
-        """Confirming access looks it up, besides the flag."""
-        self.jobs.confirm_access()
-        self.login.in_database = False
+    def test_require(self) -> None:
+        """Access is looked up, besides the flag."""
         self.jobs.require_access()
-        self.assertRaises(Forbidden, self.jobs.confirm_access)
+        self.login.in_database = False
+        self.assertRaises(Forbidden, self.jobs.require_access)
         self.login.in_database, self.login.revoked = True, True
-        self.assertRaises(Forbidden, self.jobs.confirm_access)
         self.assertRaises(Forbidden, self.jobs.require_access)
 
     def test_permanent(self) -> None:
         """A permanent login is never revoked."""
-        RevocableJobs(self.workers, PermanentLogin()).confirm_access()
+        RevocableJobs(self.workers, PermanentLogin()).require_access()
 
 
 class QueuedJobsTests(SynchronousTestCase):

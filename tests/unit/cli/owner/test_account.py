@@ -125,7 +125,7 @@ class AccountTests(SynchronousTestCase):
         self.assertEqual(self.run_with(b"", "change", "anna", "--home", "/"), Exit.USAGE)
         self.assertIn("--quota none", self.err.getvalue())
         access = AccessTable(AccountDatabase(self.folder)).find("anna")
-        self.assertEqual(access, Access(parse("anna"), quota=5 * KIB * MIB))
+        self.assertEqual(access, Access(parse("anna"), Rights(), 5 * KIB * MIB))
 
     def test_access_refused(self) -> None:
         """Invalid access changes nothing and adds no account."""

@@ -11,7 +11,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Devices, add_device
 from homeftp.audit import Audit
@@ -115,7 +115,7 @@ class AuditedTests(SynchronousTestCase):
         state = AccountDatabase(self.folder)
         self.assertEqual(state.account_names(), ["ann"])
         self.assertEqual([device.name for device in Devices(state).all()], ["ann-laptop"])
-        self.assertEqual(AccessTable(state).find("ann"), Access())
+        self.assertEqual(AccessTable(state).find("ann"), WHOLE_STORE)
 
     def test_unwritable(self) -> None:
         """One line says that it is done, and that the log does not tell of it."""

@@ -13,7 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import InvitationState
-from homeftp.accounts.realm import Account
 from homeftp.client import Client
 from homeftp.client.dial import connect
 from homeftp.client.known.pairing import PairingResult, pair, pair_over, renew
@@ -130,7 +129,7 @@ class PairTests(PairingCase):
         wire.pump()
         for each in asked:
             self.assertNoResult(each)
-        looked.callback((IAccount, Account("ann", self.server.store), lambda: None))
+        looked.callback((IAccount, self.server.account("ann"), lambda: None))
         wire.pump()
         self.assertEqual([self.successResultOf(each).account for each in asked], ["ann", "ann"])
 
@@ -138,7 +137,7 @@ class PairTests(PairingCase):
         """A failed lookup of a device answers with the failure, not that the device is not paired."""
         paired = self.pair()
         for reason, kind in ((OSError(5, "the disk"), Internal), (Busy("too much to do"), Busy)):
-            with mock.patch.object(Devices, "find", side_effect=reason):
+            with mock.patch.object(Devices, "find_with_stamp", side_effect=reason):
                 wire, client = self.member(paired)
                 hello = Deferred.fromCoroutine(client.hello())
                 wire.pump()

@@ -17,7 +17,7 @@ from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.status import Status
 from homeftp.workers import InlineWorkers
 from tests.support import replay
-from tests.support.inmemory import Connection, Server
+from tests.support.inmemory import PASSWORD, Connection, Server
 from tests.unit.server.json.test_protocol import LaterWorkers
 
 
@@ -159,7 +159,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(self.aborted(), [True, True])
 
     def test_others_accounts(self) -> None:
-        """Accounts that are not our own stay as they are; their devices are ours."""
+        """Another checker's account ends with its record here, as its devices do; one that had none stays."""
         server = Server.make(own_accounts=False)
         self.addCleanup(server.close)
         server.state.add_account("ann", None)
@@ -168,10 +168,13 @@ class RevocationTests(SynchronousTestCase):
         laptop = Connection(server, login=False)
         laptop.enter(server.account("ann"), Devices(server.state).find("1" * 32))
         password = Connection(server)
+        eve = Connection(server, login=False)
+        eve.enter(server.account("eve"))
         server.state.remove_account("ann")
         self.successResultOf(self.monitor(server).check())
-        self.assertFalse(password.transport.aborted)
-        self.assertTrue(laptop.transport.aborted)
+        self.assertEqual([each.transport.aborted for each in (password, laptop, eve)], [True, True, False])
+        again = Connection(server, login=False)
+        self.assertEqual(again.ask("LOGIN", {"username": "ann", "password": PASSWORD}).status, Status.LOGIN_FAILED)
 
     def test_log(self) -> None:
         """A device is revoked even if the audit log cannot be written."""

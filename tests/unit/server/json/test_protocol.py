@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from typing import Any, Callable, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail
@@ -15,7 +14,6 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import provider
 
-from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.errors import Busy
@@ -140,7 +138,7 @@ class PhaseTests(ServerTestCase):
             def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
                 return fail(Busy("too much to do")) if full else super().run(job, *args)
 
-        state = AccountDatabase(tempfile.mkdtemp(dir=os.getcwd()))
+        state = self.server.state
         state.add_account("ann", hash_password(PASSWORD, Cost(n=2, r=1, p=1)))
         self.server.portal.registerChecker(PasswordChecker(state, Full()))
         connection = Connection(self.server, login=False)

@@ -354,9 +354,10 @@ class RightsTests(AccessCase):
         """An account that may only add neither sees nor changes another's unfinished upload."""
         content = os.urandom(3 * 1024 * 1024)
         body: dict[str, Any] = {"rel_endpoint": "drop/f", "meta_data": [["mtime_us", 5]]}
-        owner, other = self.enter("ann"), self.enter("ann", drop="add")
+        owner = self.enter("ann")
         owner.send_raw(encode_request("PUSH", body, content_length=len(content)) + b"\n" + content[: 2 * 1024 * 1024])
         owner.protocol.connectionLost()
+        other = self.enter("ann", drop="add")
         asked: dict[str, Any] = {"rel_endpoint": "drop/f", "meta_data": [["size", len(content)], ["mtime_us", 5]]}
         self.assertNotIn("resume_from", self.ask(other, "CMP", **asked).body)
         trailer = hash_bytes(b"").encode()

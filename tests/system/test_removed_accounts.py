@@ -1,0 +1,84 @@
+"""Accounts that `homeftp account remove` removes while they log in: a real server, real clients, the real command."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from functools import partial
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
+from homeftp.accounts.database import AccountDatabase
+from tests.support.processes import PASSWORD, WITHIN, ServerProcess, run_homeftp
+from tests.support.rawclient import RawClient
+from tests.support.waiting import pause, wait_until
+
+CLIENTS = 8
+"""Of one round. With those of both rounds fewer logins fail than the server allows from one address."""
+
+STEP = 0.15
+"""Seconds between the logins of one round: some are before the removal, some are being checked, some are after it."""
+
+
+class RemovedTests(TestCase):
+    """Every request that is sent after the command has returned."""
+
+    timeout = 300
+
+    def setUp(self) -> None:
+        self.server = ServerProcess("--max-connections-per-address", "100", "--max-unauthenticated", "100")
+        self.addCleanup(self.server.end)
+        with open(self.server.path("secret"), "w", encoding="ascii") as file:
+            file.write("another's")
+        self.state = AccountDatabase(self.server.state)
+        self.removed = threading.Event()
+        self.served: list[tuple[bool, str]] = []
+        """Whether the account was removed before the request was sent, and what was answered with success."""
+
+        self.logged_in: set[tuple[bool, str]] = set()
+        """The same of logins that were answered."""
+
+    def client(self, name: str, delay: float) -> None:
+        """In a thread: log in, and ask on and on until the server hangs up or nothing is answered any more."""
+        pause(delay)
+        try:
+            with RawClient(self.server.ports[0], self.server.ca_file) as client:
+                client.start_tls().ask("LOGIN", {"username": name, "password": PASSWORD})
+                self.logged_in.add((self.removed.is_set(), name))
+                for _ in range(200):
+                    self.ask(client, "GET", {"rel_endpoint": ""})
+                    self.ask(client, "GET", {"rel_endpoint": "secret"})
+                    self.ask(client, "PUSH", {"rel_endpoint": f"{name}-{delay}"}, b"content")
+                    pause(0.01)
+        except (EOFError, OSError, ssl.SSLError):
+            pass  # disconnected
+
+    def ask(self, client: RawClient, request: str, body: dict[str, Any], payload: bytes = b"") -> None:
+        removed = self.removed.is_set()
+        answer, _ = client.ask(request, body, payload)
+        if answer["status"] == 0:
+            self.served.append((removed, request))
+
+    def test_removed(self) -> None:
+        """A removed account reads, lists and stores nothing, whenever its login began, with a home and without."""
+        stored = self.state.password("ann")
+        for name, home in (("with-a-home", parse_folder("home")), ("without", None)):
+            AccessTable(self.state).add(name, stored, AccessChange(home))
+            self.removed.clear()
+            clients = [threading.Thread(target=self.client, args=(name, STEP * step)) for step in range(CLIENTS)]
+            for each in clients:
+                each.start()
+            wait_until(partial(self.logged_in.__contains__, (False, name)), within=WITHIN)
+            done = run_homeftp("account", "remove", name, "--state", self.server.state)
+            self.removed.set()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for each in clients:
+                each.join(WITHIN)
+        self.assertEqual([request for removed, request in self.served if removed], [])
+        self.assertNotEqual(self.served, [], "the control: some had logged in before")
+        with RawClient(self.server.ports[0], self.server.ca_file) as client:
+            client.start_tls().login("ann", PASSWORD)
+            self.ask(client, "GET", {"rel_endpoint": "secret"})
+        self.assertEqual(self.served[-1], (True, "GET"), "the control: others are served")
