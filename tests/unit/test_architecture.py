@@ -17,7 +17,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 FOREIGN = frozenset(
     (
-        "ConnectionLost Deferred HostnameEndpoint LineReceiver Photo Photos RecursionError RuntimeError SSLSocket Tax"
+        "ConnectionLost Deferred HostnameEndpoint LineReceiver MaxStartups Photo Photos RecursionError RuntimeError"
+        " SSLSocket Tax"
     ).split()
 )
 """What the pages mention besides the classes of homeftp."""
