@@ -166,8 +166,8 @@ class Audit:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
             os.close(fd)
-            problem = f"others may read it: chmod 600 {self._path}" if stat.S_ISREG(found.st_mode) else "not a file"
-            raise OSError(errno.EPERM, problem)
+            problem = "others may read it: use chmod 600" if stat.S_ISREG(found.st_mode) else "not a file"
+            raise OSError(errno.EPERM, problem, self._path)  # `strerror` may reach a client: no path in it
         return fd
 
 

@@ -108,7 +108,8 @@ class Login:
         try:
             is_valid = self.check()
         except OperatorError as error:
-            raise Internal(f"whether access is still granted could not be checked: {error}") from error
+            self._log.failure("whether access is still granted could not be checked: nothing was done")
+            raise Internal(f"nothing was done: {INTERNAL_ERROR}") from error
         if not is_valid:
             raise Forbidden("access was revoked")
 

@@ -6,12 +6,13 @@ revoke a device, and the server's look for revocations comes only every few seco
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol, TypeVar
+from typing import Any, Callable, ClassVar, Protocol, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
-from homeftp.errors import Forbidden, Internal, Refusal
+from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, Refusal
 from homeftp.interfaces import IWorkers
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class PermanentLogin:
 @attrs.frozen(eq=False)
 class RevocableJobs:
     """Runs the jobs of one login."""
+
+    _log: ClassVar[Logger] = Logger()
 
     workers: IWorkers
     _login: RevocableLogin
@@ -81,8 +84,9 @@ class RevocableJobs:
             return _revoked()
         try:
             return None if self._login.check() else _revoked()
-        except Exception as error:  # noqa: BLE001 (the disk may fail: then nothing is read or changed)
-            return Internal(f"nothing was done: whether access is still granted could not be checked: {error}")
+        except Exception:  # noqa: BLE001 (the disk may fail: then nothing is read or changed)
+            self._log.failure("whether access is still granted could not be checked: nothing was done")
+            return Internal(f"nothing was done: {INTERNAL_ERROR}")
 
 
 def _revoked() -> Forbidden:

@@ -93,7 +93,17 @@ class AuditTests(SynchronousTestCase):
         self.audit().note("login", ANN)
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
         os.chmod(self.path, 0o640)
-        self.assertIn(f"chmod 600 {self.path}", str(self.assertRaises(OperatorError, self.audit)))
+        refused = str(self.assertRaises(OperatorError, self.audit))
+        self.assertIn(self.path, refused)
+        self.assertIn("chmod 600", refused)
+
+    def test_no_path_for_clients(self) -> None:
+        """The reason why a record cannot be written may reach a client: there is no path of the server in it."""
+        self.audit().close()
+        os.chmod(self.path, 0o644)
+        error = self.assertRaises(OSError, Audit(self.folder).note, "login", ANN)
+        self.assertIn("chmod 600", str(error.strerror))
+        self.assertNotIn(self.folder, str(error.strerror))
 
     def test_no_file(self) -> None:
         """A path that is not a regular file is refused, and a FIFO does not block."""

@@ -19,7 +19,7 @@ from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.audit import Audit
 from homeftp.config import Limits
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Busy, Forbidden, Internal, LoginFailed
+from homeftp.errors import Busy, Forbidden, Internal, LoginFailed, OperatorError
 from homeftp.interfaces import IFiles, ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.rights import parse_rights
@@ -289,8 +289,14 @@ class MeanwhileTests(LoginCase):
         files = login.files("GET")
         path = os.path.join(self.server.folder, "state.sqlite")
         os.rename(path, path + ".away")
-        self.failureResultOf(started(files.stat(parse("a"))), Internal)
-        self.failureResultOf(files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"), Internal)
+        refused = [
+            self.failureResultOf(started(files.stat(parse("a"))), Internal),
+            self.failureResultOf(files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"), Internal),
+        ]
+        for failure in refused:
+            self.assertNotIn(self.server.folder, failure.getErrorMessage(), "a client gets it")
+        for failure in self.flushLoggedErrors(OperatorError):
+            self.assertIn(self.server.folder, failure.getErrorMessage(), "the control")
         for credentials in (self.password(), DeviceCertificate(ID)):
             self.failureResultOf(self.attempt(credentials), Internal)
         self.flushLoggedErrors()

@@ -13,7 +13,7 @@ from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
-from homeftp.errors import Forbidden, Internal
+from homeftp.errors import Forbidden, Internal, OperatorError
 from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from tests.support.inmemory import Connection, Server
 from tests.support.queuedworkers import QueuedWorkers, RevocableAccess
@@ -94,9 +94,12 @@ class RevocableJobsTests(SynchronousTestCase):
         self.login.closed = True
         done: list[str] = []
         change = self.jobs.run_change(done.append, "changed")
-        with mock.patch.object(self.login, "check", side_effect=OSError(5, "the disk fails")):
+        with mock.patch.object(self.login, "check", side_effect=OperatorError("/a/path: the disk fails")):
             self.workers.work()
-        self.assertIn("the disk fails", self.failureResultOf(change, Internal).value.message)
+        message = self.failureResultOf(change, Internal).value.message
+        self.assertEqual(message, "nothing was done: internal error; see the server log")
+        (logged,) = self.flushLoggedErrors(OperatorError)
+        self.assertIn("/a/path", logged.getErrorMessage())
         self.assertEqual(done, [])
 
     def test_require(self) -> None:
