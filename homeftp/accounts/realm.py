@@ -35,7 +35,10 @@ class Account:
 
     @store.default
     def _authorize(self) -> AuthorizedStore:
-        return AuthorizedStore(self._whole, self.access.home, self.access.rights, Actor(self.name))
+        home, rights = self.access.home, self.access.rights
+        if rights.grants:
+            rights = rights.at_all_places(home, self._whole.places)
+        return AuthorizedStore(self._whole, home, rights, Actor(self.name))
 
     @property
     def rights(self) -> frozenset[str]:

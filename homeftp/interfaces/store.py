@@ -86,6 +86,14 @@ class IStore(Interface):
     def bind(actor: Actor) -> IStore:
         """The same store; what is changed through it is recorded as changed by `actor`. Cheap, never blocks."""
 
+    def places(folder: Endpoint) -> Sequence[Endpoint]:
+        """Every endpoint by which a folder, or a part of it, can be reached: first its own. Blocks.
+
+        There is more than one where the backend has other names for it: a bind
+        mount, or a spelling that a person used and no listing shows. The folder
+        need not exist.
+        """
+
     def stat(endpoint: Endpoint) -> Entry | None:
         """What exists there, with its hash where that is known without reading it; None where nothing exists.
 

@@ -78,6 +78,10 @@ class MemoryStore:
         bound._actor = actor
         return bound
 
+    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+        """A folder has one name."""
+        return (folder,)
+
     # -- reading -------------------------------------------------------------------
 
     def stat(self, endpoint: Endpoint) -> Entry | None:

@@ -32,6 +32,10 @@ class ReadOnlyStore(abc.ABC):
         """Itself: nothing is ever recorded."""
         return self
 
+    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+        """A folder has one name."""
+        return (folder,)
+
     # -- reading -------------------------------------------------------------------
 
     @abc.abstractmethod

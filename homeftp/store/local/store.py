@@ -13,6 +13,7 @@ from homeftp.errors import Forbidden, OperatorError
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, StoreOptions
 from homeftp.model import SERVER, Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -96,6 +97,13 @@ class LocalStore:
         if self._operations is None:
             raise read_only(self.read_only or "")
         return self._operations
+
+    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+        """The paths of a folder: more than its own where it is mounted a second time."""
+        try:
+            return self._root.places(folder)
+        except OSError as error:
+            raise refusal(error, folder) from error
 
     # -- reading -------------------------------------------------------------------
 

@@ -90,6 +90,12 @@ class AuthorizedStore:
         """The folders that the account may not see, and `more`, as the store has them."""
         return (self.rights.without(READ) | more).beneath(self.home)
 
+    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+        """The paths of a folder that are beneath the home."""
+        depth = len(self.home.parts)
+        reached = self.store.places(self._whole(folder))
+        return [Endpoint(each.parts[depth:]) for each in reached if each.parts[:depth] == self.home.parts]
+
     # -- reading -------------------------------------------------------------------
 
     def stat(self, endpoint: Endpoint) -> Entry | None:

@@ -8,11 +8,11 @@ counts for every spelling of its folder: some disks open it by any case.
 from __future__ import annotations
 
 import functools
-from typing import Iterable, Sequence
+from typing import Callable, Iterable, Sequence
 
 import attrs
 
-from homeftp.endpoint import FolderSet, folded
+from homeftp.endpoint import Endpoint, FolderSet, folded
 from homeftp.errors import OperatorError
 
 READ, ADD, REPLACE, DELETE = ORDER = ("read", "add", "replace", "delete")
@@ -57,6 +57,17 @@ class Rights:
                 if alike[: len(folder)] == folder:
                     rights &= most
         return rights
+
+    def at_all_places(self, home: Endpoint, places: Callable[[Endpoint], Sequence[Endpoint]]) -> Rights:
+        """The same rights, with each grant by every path that leads to its folder (`IStore.places`) beneath `home`."""
+        start = len(home.parts)
+        grants = {
+            (each.parts[start:], most)
+            for folder, most in self.grants
+            for each in (home.beneath(*folder), *places(home.beneath(*folder)))
+            if each.parts[:start] == home.parts and len(each.parts) > start
+        }
+        return attrs.evolve(self, grants=tuple(sorted(grants, key=lambda grant: grant[0])))
 
     def without(self, right: str) -> FolderSet:
         """The folders in which a grant leaves out a right."""

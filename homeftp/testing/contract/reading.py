@@ -28,6 +28,12 @@ class ReadingContract(ContractCase):
         verifyObject(IOpenFile, file)
         file.close()
 
+    def test_places(self) -> None:
+        """A folder has its own path first, whether it exists or not."""
+        store = self.store()
+        for path in ("none", "none/x"):
+            self.assertEqual(store.places(parse(path))[0], parse(path))
+
     def test_empty(self) -> None:
         """A new store is an empty directory, in which nothing exists."""
         store = self.filled({})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 
-from homeftp.errors import (
-    Forbidden,
-    WrongKind,
-)
+from homeftp.accounts.access import Access
+from homeftp.accounts.realm import Account
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Forbidden, NotFound, WrongKind
+from homeftp.store.policy.rights import ALL, Rights
 from tests.support import needs
+from tests.support.mounts import held, mounted
 from tests.support.storecases import MoveCase
 
 
@@ -35,3 +37,24 @@ class MountPointTests(MoveCase):
         self.remove(store, "d/disk/there.txt")
         with self.assertRaisesRegex(Forbidden, "another disk"):
             self.remove(store, "d/disk")
+
+
+class BoundFolderTests(MoveCase):
+    """A folder of the root that is mounted at a second place of it."""
+
+    def test_grant(self) -> None:
+        """What a grant hides is hidden at the second place too, and so is what lies in or around it."""
+        self.lay("secret/deep/file.txt")
+        self.lay("secret/file.txt")
+        for source, at in (("secret", "public/bound"), ("secret/deep", "deep"), (".", "all")):
+            held(self, mounted(self.path(at), "--bind", self.path(source)))
+        store = self.store()
+        account = Account("bob", store, Access(rights=Rights(ALL, ((("secret",), frozenset()),)))).store
+        for path in ("secret", "public/bound", "deep", "all/secret", "all/secret/deep"):
+            for name in (path, f"{path}/file.txt"):
+                self.assertIsNotNone(store.stat(parse(name)), "the control: it exists")
+                self.assertIsNone(account.stat(parse(name)), name)
+            with self.assertRaises(NotFound):
+                next(account.list(parse(path), True))
+        seen = [entry.name for page in account.list(ROOT, True) for entry in page.entries]
+        self.assertEqual(seen, ["all", "all/all", "all/deep", "all/public", "all/public/bound", "public"])

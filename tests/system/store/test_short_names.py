@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Callable
 
+from homeftp.accounts.access import Access
+from homeftp.accounts.realm import Account
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Refusal
 from homeftp.interfaces.store import IStore
@@ -113,6 +115,15 @@ class ShortNameTests(MoveCase):
             self.assertEqual(sorted(self.files()), everything)
         control = {what: outcome(tries(FOLDER)[what], store) for what in ("stat", "open", "list", "versions", "write")}
         self.assertFalse([what for what, told in control.items() if told in (None, Refusal)], "the control")
+
+    def test_grant_by_short_name(self) -> None:
+        """A grant that the owner typed with the short name counts for the folder."""
+        store = self.store()
+        self.put(store, f"{FOLDER}/a.txt", b"content")
+        self.rename_short(FOLDER, "TAXESA~1")
+        account = Account("bob", store, Access(rights=Rights(ALL, ((("TAXESA~1",), frozenset()),)))).store
+        self.assertIsNone(account.stat(parse(f"{FOLDER}/a.txt")))
+        self.assertIsNotNone(store.stat(parse(f"{FOLDER}/a.txt")), "the control")
 
     def test_file(self) -> None:
         """A file is not found by its short name, and not replaced; what is called like one is not made."""

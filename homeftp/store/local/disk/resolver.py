@@ -6,6 +6,7 @@ Every name that comes from a client is looked up here, and found only as
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -40,15 +41,16 @@ class Resolver:
     def open(self, root: int, parts: Sequence[str], flags: int, *, one_mount: bool = False) -> int:
         """Open a directory beneath `root`; with `one_mount` the kernel reports another mount as EXDEV."""
         path = raw_path(parts)
+        names = path.split(b"/") if path else []
         if self.walks or len(path) >= _KERNEL_PATH_MAX or self.spelling.exact_device is None:
-            return self.walk(root, path.split(b"/") if path else [], flags, one_mount=one_mount)
+            return self.walk(root, names, flags, one_mount=one_mount)
         try:
             # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
             return self.system.openat2(root, path or b".", flags & ~os.O_NOFOLLOW, one_mount=True)
         except OSError as error:
             if one_mount or error.errno != errno.EXDEV:
                 raise
-        return self.walk(root, path.split(b"/"), flags)
+        return self.walk(root, names, flags)
 
     def walk(self, directory: int, names: Sequence[bytes], flags: int, *, one_mount: bool = False) -> int:
         """Open a directory part by part, each by a name that its directory lists.
@@ -63,6 +65,16 @@ class Resolver:
                 close_quietly(directory)
             directory = below
         return directory
+
+    def listed_path(self, directory: int, names: Sequence[bytes]) -> list[bytes]:
+        """A path as the directories on it list their names; names stay from the first on that is no directory."""
+        listed: list[bytes] = []
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), contextlib.ExitStack() as opened:
+            for name in names:
+                listed.append(self.spelling.listed_name(directory, name))
+                directory = os.open(listed[-1], LOOKUP, dir_fd=directory)
+                opened.callback(close_quietly, directory)
+        return [*listed, *names[len(listed) :]]
 
     def stat_entry(self, directory: int, name: bytes) -> os.stat_result:
         """The stat of an entry of an open directory, of a symbolic link its own."""

@@ -29,6 +29,7 @@ from homeftp.model import kept_mode
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, raw, set_mode
+from homeftp.store.local.disk.mounts import places, views
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
 from homeftp.store.policy.wording import display_path, other_name
@@ -59,6 +60,7 @@ class SafeRoot:
 
     def __init__(self, path: str, system: System, *, walk: bool = False) -> None:
         self._path = os.path.abspath(path)
+        self._system = system
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
@@ -82,6 +84,15 @@ class SafeRoot:
     def cache_path(self, directory: Endpoint) -> str:
         """A directory's path as the key of the hash cache. No file is ever opened by it."""
         return "/".join((self._path, *directory.parts))
+
+    def places(self, folder: Endpoint) -> list[Endpoint]:
+        """The paths by which a folder, or a part of it, can be reached: first its own, as the disk lists it. OSError.
+
+        It may have others where it is mounted a second time.
+        """
+        listed = self._resolver.listed_path(self.fd, [raw(part) for part in folder.parts])
+        parts = tuple(map(os.fsdecode, listed))
+        return [Endpoint(each, folder.home) for each in places(parts, views(*self._system.mounts(self.fd)))]
 
     def open_directory(self, endpoint: Endpoint) -> DirHandle:
         """Open the directory at `endpoint`. Raises `NotFound` (40), `WrongKind` (43)."""

@@ -87,6 +87,17 @@ class Spelling:
         if not self._is_listed_alike(directory, name, found):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
+    def listed_name(self, directory: int, name: bytes) -> bytes:
+        """The name by which an open directory lists what a person calls `name`; that itself if nothing is there."""
+        at = os.fstat(directory)
+        if self._is_exact(directory, at) or _contains(self._names(directory, at), name):
+            return name
+        try:
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return name
+        return next((each for each in self._system.names_in(directory) if _is_at(directory, each, found)), name)
+
     def _is_exact(self, directory: int, at: os.stat_result) -> bool:
         """Whether a directory has nothing to check. A device that has is remembered: FUSE takes its time to say so."""
         if at.st_dev in self._inexact:
@@ -123,9 +134,17 @@ class Spelling:
         """Whether the directory lists the same file under a name that differs only as grants allow."""
         fold = folded(os.fsdecode(name))
         alike = (each for each in self._system.names_in(directory) if folded(os.fsdecode(each)) == fold)
-        return any(os.path.samestat(os.stat(each, dir_fd=directory, follow_symlinks=False), found) for each in alike)
+        return any(_is_at(directory, each, found) for each in alike)
 
 
 def _contains(names: array[int], name: bytes) -> bool:
     at = bisect_left(names, hash(name))
     return at < len(names) and names[at] == hash(name)
+
+
+def _is_at(directory: int, name: bytes, found: os.stat_result) -> bool:
+    """Whether a name in an open directory is that of the file `found`."""
+    try:
+        return os.path.samestat(os.stat(name, dir_fd=directory, follow_symlinks=False), found)
+    except FileNotFoundError:
+        return False

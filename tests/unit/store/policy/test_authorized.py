@@ -166,6 +166,15 @@ class ReadingTests(AuthorizedCase):
         (page,) = store.list(ROOT, True, FolderSet(frozenset({("d",)})))
         self.assertEqual([entry.name for entry in page.entries], ["a.txt"])
 
+    def test_places(self) -> None:
+        """A folder's places are told from the home on, without those outside of it."""
+
+        class Bound(MemoryStore):
+            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+                return (folder, parse("home/bound"), parse("other/d"))
+
+        self.assertEqual(self.seen("read", Bound()).places(parse("d")), [parse("d"), parse("bound")])
+
     def test_miscount(self) -> None:
         """A store that gives too many results or too few has failed, and what it opened is closed."""
         there, hidden = parse("a.txt"), parse("secret/c.txt")

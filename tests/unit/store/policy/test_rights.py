@@ -52,3 +52,18 @@ class RightsTests(SynchronousTestCase):
         rights = Rights(ALL, ((("a",), parse_rights("read")), (("b", "c"), parse_rights("add")), (("d",), frozenset())))
         self.assertEqual(rights.without("read").folders, {("b", "c"), ("d",)})
         self.assertFalse(Rights(parse_rights("add")).without("read"))
+
+    def test_all_places(self) -> None:
+        """A grant counts wherever its folder can be reached beneath the home, and where it was typed."""
+        reached = {
+            "home/a": ["home/a", "home/b/bound", "other/a", "home"],
+            "home/TAXESA~1": ["home/taxes and wills"],
+            "home/none": [],
+        }
+        grants = tuple(((path.partition("/")[2],), frozenset({"add"})) for path in reached)
+        rights = Rights(ALL, grants).at_all_places(
+            parse("home"), lambda folder: [parse(each) for each in reached[str(folder)]]
+        )
+        folders = {("a",), ("b", "bound"), ("TAXESA~1",), ("taxes and wills",), ("none",)}
+        self.assertEqual(rights.without("read").folders, folders)
+        self.assertEqual(rights.everywhere, ALL)

@@ -6,7 +6,7 @@ from typing import Iterator, Sequence
 
 import attrs
 
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry, ListingPage
 from homeftp.store.buffers import BytesFile
@@ -74,6 +74,20 @@ class ReadingControls(ControlCase):
 
         self.assert_caught("test_hidden", Careless)
         self.assert_caught("test_hidden", Late)
+
+    def test_places(self) -> None:
+        """A folder that is nowhere, and one that is only somewhere else."""
+
+        class Nowhere(MemoryStore):
+            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+                return ()
+
+        class Elsewhere(MemoryStore):
+            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+                return (parse("elsewhere"), folder)
+
+        self.assert_caught("test_places", Nowhere)
+        self.assert_caught("test_places", Elsewhere)
 
     def test_eager(self) -> None:
         """A listing that refuses before its first step, and one of a file that is empty."""

@@ -115,6 +115,26 @@ class WalkTests(SynchronousTestCase):
         with open(f"{self.root}/child/b/file.txt", "rb") as file:
             self.assertEqual(file.read(), f"{self.outside}/b/file.txt".encode())
 
+    def test_places(self) -> None:
+        """A folder is where it is, and where it is mounted again, whether it exists or not."""
+
+        class Bound(System):
+            def mounts(self, directory: int) -> tuple[bytes, str]:
+                return b"1 0 8:1 / / rw\n2 1 8:1 /srv/a/b /srv/x/bound rw\n3 1 8:1 /srv/a/b /again rw\n", "/srv"
+
+        for system in (Bound(), System()):
+            root = SafeRoot(self.root, system, walk=self.walk)
+            self.addCleanup(root.close)
+            for path, bound in (
+                ("a/b", ["x/bound"]),
+                ("a", ["x/bound"]),
+                ("a/b/none", ["x/bound/none"]),
+                ("a/b/file.txt/x", ["x/bound/file.txt/x"]),
+                ("a/c", []),
+            ):
+                expected = [path, *bound] if isinstance(system, Bound) else [path]
+                self.assertEqual(list(map(str, root.places(parse(path)))), expected)
+
     def test_not_validated(self) -> None:
         """B1, B8: an endpoint that was not validated cannot leave the root either."""
         for part in BAD_PARTS:
