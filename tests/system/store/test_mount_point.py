@@ -49,7 +49,7 @@ class BoundFolderTests(MoveCase):
         for source, at in (("secret", "public/bound"), ("secret/deep", "deep"), (".", "all")):
             held(self, mounted(self.path(at), "--bind", self.path(source)))
         store = self.store()
-        account = Account("bob", store, Access(rights=Rights(ALL, ((("secret",), frozenset()),)))).store
+        account = Account("bob", store, Access(ROOT, Rights(ALL, ((("secret",), frozenset()),)))).store
         for path in ("secret", "public/bound", "deep", "all/secret", "all/secret/deep"):
             for name in (path, f"{path}/file.txt"):
                 self.assertIsNotNone(store.stat(parse(name)), "the control: it exists")

@@ -121,7 +121,7 @@ class ShortNameTests(MoveCase):
         store = self.store()
         self.put(store, f"{FOLDER}/a.txt", b"content")
         self.rename_short(FOLDER, "TAXESA~1")
-        account = Account("bob", store, Access(rights=Rights(ALL, ((("TAXESA~1",), frozenset()),)))).store
+        account = Account("bob", store, Access(ROOT, Rights(ALL, ((("TAXESA~1",), frozenset()),)))).store
         self.assertIsNone(account.stat(parse(f"{FOLDER}/a.txt")))
         self.assertIsNotNone(store.stat(parse(f"{FOLDER}/a.txt")), "the control")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTable
@@ -12,10 +10,10 @@ from homeftp.accounts.devices import Device, Devices, add_device
 from homeftp.accounts.realm import Account
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
-from homeftp.interfaces import IStore
+from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import parse_rights
 
-STORE = cast(IStore, object())
+STORE = MemoryStore()
 
 
 class ValidatorTests(SynchronousTestCase):

@@ -55,7 +55,7 @@ def places(folder: Parts, reached: list[View]) -> list[Parts]:
 def _mounts(mountinfo: bytes) -> Iterator[tuple[bytes, Parts, Parts]]:
     """The device, the top and the mount point of each mount."""
     for line in mountinfo.splitlines():
-        _, _, device, top, at = line.split(b" ")[:5]
+        _, _, device, top, at, *_ = line.split(b" ")
         yield device, _parts(_unescaped(top)), _parts(_unescaped(at))
 
 
