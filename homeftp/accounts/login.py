@@ -6,6 +6,7 @@ protocol.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Sequence, cast
 
 from twisted.cred.credentials import ICredentials, IUsernamePassword
@@ -19,13 +20,14 @@ from zope.interface import implementer
 from homeftp.accounts.database import Version
 from homeftp.accounts.devicelogin import DeviceCertificate
 from homeftp.accounts.devices import Device
-from homeftp.accounts.loginaudit import LoginAudit
+from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
+from homeftp.files.refusals import RefusedChange, record_no_refusal
 from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
@@ -49,7 +51,7 @@ class Login:
     def __init__(self, service: LoginService, account: Account, device: Device | None, address: str) -> None:
         self._service = service
         self._connections: set[IConnection] = set()
-        self._files: dict[str, IFiles] = {}
+        self._files: dict[tuple[str, bool], IFiles] = {}
         self._address = address
         self.avatar = account
         self.paired_device = device
@@ -90,11 +92,17 @@ class Login:
         """Who acts, in audit records of this request."""
         return Actor(self.account, self.device, self._address, request)
 
-    def files(self, request: str) -> IFiles:
+    def files(self, request: str, *, record_refusals: bool = True) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
-        if request not in self._files:
-            self._files[request] = self._service.files.files(self._store, self.actor(request), self)
-        return self._files[request]
+        key = request, record_refusals
+        if key not in self._files:
+            actor = self.actor(request)
+            record = partial(self._record_refusal, actor) if record_refusals else record_no_refusal
+            self._files[key] = self._service.files.files(self._store, actor, self, record)
+        return self._files[key]
+
+    def _record_refusal(self, actor: Actor, status: Status, change: RefusedChange) -> Deferred[None]:
+        return self._service.refusals.note(actor, status, lambda: change.fields(self.home))
 
     def check(self) -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`.
@@ -144,7 +152,8 @@ class Login:
 class LoginService:
     """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid.
 
-    `files` makes the files of each login; what blocks runs in `workers`.
+    `files` makes the files of each login, whose refused changes are recorded in `refusals`; what blocks runs in
+    `workers`.
     """
 
     _log = Logger()
@@ -155,12 +164,14 @@ class LoginService:
         *,
         throttle: Throttle,
         audit: LoginAudit,
+        refusals: RefusalAudit,
         validator: AccessValidator,
         files: FilesFactory,
         workers: IWorkers,
     ) -> None:
         self._portal = portal
         self.files = files
+        self.refusals = refusals
         self._throttle = throttle
         self._audit = audit
         self._validator = validator

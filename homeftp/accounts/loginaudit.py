@@ -6,10 +6,11 @@ Changes of files are recorded by the store (store/policy/changelog.py).
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Callable, Mapping
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from homeftp.accounts.throttle import Throttle
@@ -63,6 +64,38 @@ class LoginAudit:
         if write:
             return self.note("login", actor, Status.LOGIN_FAILED, **fields)
         return succeed(None) if write is False else self.note("unrecorded", actor, Status.FORBIDDEN)
+
+
+class RefusalAudit:
+    """Records the refused changes of all accounts in `workers`, within `limit`.
+
+    A record that cannot be written is in the server's log: nothing was changed, so the refusal may be answered.
+    """
+
+    _log = Logger()
+
+    def __init__(self, audit: Audit, workers: IWorkers, limit: AuditRateLimit) -> None:
+        self._audit = audit
+        self._workers = workers
+        self._limit = limit
+
+    def note(self, actor: Actor, status: int, describe: Callable[[], Mapping[str, Any]]) -> Deferred[None]:
+        """Record a refused change. `describe`, called in a worker, gives its fields. The Deferred never fails."""
+        write = self._limit.take(f"account {actor.account}")
+        if write is False:
+            return succeed(None)
+        noted = (
+            self._workers.run_unbounded(self._note, actor, status, describe)
+            if write
+            else self._workers.run_unbounded(self._audit.note, "unrecorded", actor, Status.FORBIDDEN)
+        )
+        return noted.addErrback(self._not_written)
+
+    def _note(self, actor: Actor, status: int, describe: Callable[[], Mapping[str, Any]]) -> None:
+        self._audit.note("refused", actor, status, **describe())
+
+    def _not_written(self, failure: Failure) -> None:
+        self._log.failure("a refused change could not be recorded in the audit log", failure)
 
 
 def _logins_refused(failure: Failure) -> None:

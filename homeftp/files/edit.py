@@ -15,17 +15,21 @@ from homeftp.files.turns import Turns
 from homeftp.interfaces import IDraft, IFileDraft
 from homeftp.model import Entry
 
+Recorded = Callable[[Deferred[Any]], Deferred[Any]]
+"""Gives the same work; where it is refused that is recorded before the caller is told."""
+
 
 @implementer(IFileDraft)
 class FileDraft:
     """A draft of a store. Its calls run one after another, in the order in which they are made.
 
     Callers need not wait for a call before they make the next one. So a change that fails fails all changes after it,
-    and the commit: content that lacks one of its changes must not replace a file.
+    and the commit, with its own exception: content that lacks one of its changes must not replace a file.
     """
 
-    def __init__(self, draft: IDraft, jobs: RevocableJobs) -> None:
+    def __init__(self, draft: IDraft, jobs: RevocableJobs, recorded: Recorded) -> None:
         self._draft = draft
+        self._recorded = recorded
         self._jobs = jobs
         self._turns = Turns(jobs)
         self._failure: Failure | None = None
@@ -44,7 +48,7 @@ class FileDraft:
     def write(self, offset: int, data: bytes) -> Deferred[None]:
         """Replace or append bytes at `offset`."""
         if len(data) > STREAM_PIECE:
-            return self._turns.take(self._fail, Failure(_too_much(len(data))))
+            return self._turns.take(self._change, _refuse, len(data))
         return self._turns.take(self._change, self._draft.write, offset, data)
 
     def truncate(self, size: int) -> Deferred[None]:
@@ -62,20 +66,27 @@ class FileDraft:
     def _change(self, change: Callable[..., None], *args: Any) -> Deferred[None]:
         if self._failure is not None:
             return fail(self._failure)
-        return self._jobs.run_change(change, *args).addErrback(self._fail)
+        return self._recorded(self._jobs.run_change(change, *args)).addErrback(self._fail)
 
     def _fail(self, failure: Failure) -> Deferred[None]:
         """A change was not made: none is made after it."""
-        self._failure = self._failure or failure
+        self._failure = failure
         return fail(failure)
 
     def _commit(self) -> Deferred[Entry]:
         committing: Deferred[Entry]
-        committing = self._jobs.run_change(self._draft.commit) if self._failure is None else fail(self._failure)
+        if self._failure is None:
+            committing = self._recorded(self._jobs.run_change(self._draft.commit))
+        else:
+            committing = fail(self._failure)
         return committing.addErrback(self._abort_failed)
 
     def _abort_failed(self, failure: Failure) -> Deferred[Entry]:
         return self._jobs.run_cleanup(self._draft.abort).addCallback(lambda _: fail(failure))
+
+
+def _refuse(size: int) -> None:
+    raise _too_much(size)
 
 
 def _too_much(size: int) -> TooLarge:

@@ -7,7 +7,7 @@ an account may see and change is the store's own rule.
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Sequence
+from typing import Callable, Sequence, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail
@@ -21,11 +21,14 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.download import FileStream, never
 from homeftp.files.edit import FileDraft
 from homeftp.files.pages import Pages, Steps
+from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.revocation import RevocableJobs
 from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.interfaces import IFiles, IOpenFile, IPayload, IStore
 from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+
+T = TypeVar("T")
 
 
 @implementer(IFiles)
@@ -39,6 +42,7 @@ class Files:
     _jobs: RevocableJobs
     _batches: Batches
     _budget: MemoryBudget
+    _record_refusal: RecordRefusal
     _store: IStore = attrs.field(init=False)
     """The same store; changes are recorded as those of `actor`."""
 
@@ -125,9 +129,12 @@ class Files:
 
     def write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a small file, durable together with others."""
+        writing: Deferred[Entry]
         if len(content) > SMALL_FILE:
-            return fail(TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded"))
-        return self._batches.writes.run((self._shared, WriteItem(self._own(request), content, self._jobs)))
+            writing = fail(TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded"))
+        else:
+            writing = self._batches.writes.run((self._shared, WriteItem(self._own(request), content, self._jobs)))
+        return self._recorded(writing, RefusedChange.of(request))
 
     async def upload(
         self,
@@ -138,7 +145,8 @@ class Files:
     ) -> Entry:
         """Write a file of any size as it arrives."""
         if request.offset or request.size is None or request.size > SMALL_FILE:
-            return await upload(self._jobs, self._store, self._own(request), payload, progress, trailing_hash)
+            work = upload(self._jobs, self._store, self._own(request), payload, progress, trailing_hash)
+            return await self._recorded(Deferred.fromCoroutine(work), RefusedChange.of(request))
         content = await payload.read_all(SMALL_FILE)
         if trailing_hash is not None:
             request = attrs.evolve(request, hash=trailing_hash())
@@ -146,19 +154,23 @@ class Files:
 
     def make_directory(self, request: WriteRequest) -> Deferred[Entry]:
         """Make a directory and its parents."""
-        return self._jobs.run_change(self._store.make_directory, self._own(request))
+        making = self._jobs.run_change(self._store.make_directory, self._own(request))
+        return self._recorded(making, RefusedChange.of(request))
 
     async def edit(self, request: WriteRequest) -> FileDraft:
         """Begin to change a file's content at any offset."""
-        begun = self._jobs.run_change(self._store.edit, self._own(request))
-        return FileDraft(await detached(begun, lambda late: self._jobs.run_cleanup(late.abort)), self._jobs)
+        change = RefusedChange.of(request)
+        begun = self._recorded(self._jobs.run_change(self._store.edit, self._own(request)), change)
+        draft = await detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
+        return FileDraft(draft, self._jobs, lambda work: self._recorded(work, change))
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None = None
     ) -> Deferred[Entry]:
         """Change the mtime and the mode of a file or a directory."""
         change = partial(self._store.set_metadata, mtime_us=mtime_us, mode=mode, precondition=precondition)
-        return self._jobs.run_change(change, endpoint)
+        changing = self._jobs.run_change(change, endpoint)
+        return self._recorded(changing, RefusedChange(endpoint, precondition=precondition))
 
     def copy(
         self,
@@ -172,7 +184,8 @@ class Files:
         copy = partial(
             self._store.copy, source_precondition=source_precondition, target_precondition=target_precondition
         )
-        return self._jobs.run_change(copy, source, target)
+        change = RefusedChange(source, target, precondition=target_precondition)
+        return self._recorded(self._jobs.run_change(copy, source, target), change)
 
     def move(
         self,
@@ -183,14 +196,20 @@ class Files:
         target_precondition: str | None = None,
     ) -> Deferred[Entry]:
         """Rename a file or a directory."""
-        return self._jobs.run_change(self._store.move, source, target, source_precondition, target_precondition)
+        moving = self._jobs.run_change(self._store.move, source, target, source_precondition, target_precondition)
+        return self._recorded(moving, RefusedChange(source, target, precondition=source_precondition))
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None = None) -> Deferred[Entry]:
         """Put a version back."""
-        return self._jobs.run_change(self._store.restore, endpoint, at_us, precondition)
+        restoring = self._jobs.run_change(self._store.restore, endpoint, at_us, precondition)
+        return self._recorded(restoring, RefusedChange(endpoint, precondition=precondition))
 
-    async def remove(self, endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> int:
+    def remove(self, endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> Deferred[int]:
         """Remove a file or a directory, step by step."""
+        removing = Deferred.fromCoroutine(self._remove(endpoint, precondition, recursive))
+        return self._recorded(removing, RefusedChange(endpoint, precondition=precondition))
+
+    async def _remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> int:
         steps = Steps(partial(self._store.remove, endpoint, precondition, recursive))
         removed = 0
         try:
@@ -199,3 +218,6 @@ class Files:
             return removed
         finally:
             await self._jobs.run_cleanup(steps.close)
+
+    def _recorded(self, work: Deferred[T], change: RefusedChange) -> Deferred[T]:
+        return recorded(work, change, self._record_refusal)

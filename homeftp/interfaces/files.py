@@ -130,7 +130,8 @@ class IFiles(Interface):
     - Small calls of many requests, from any connection, reach the store together.
     - Every change is refused with `Forbidden` (33) once access was revoked, also one that was asked for before.
     - So is reading, once the server has noticed that (`ILogin.revoked`).
-    - Every change is recorded as made by the login's `Actor`, whatever `WriteRequest.actor` says.
+    - Every change is recorded as made by the login's `Actor`, whatever `WriteRequest.actor` says;
+      one that is refused is recorded before that is raised (`ILogin.files`), within a limit.
     - `Busy` (51) is raised when the pool's queue is full.
     """
 

@@ -79,8 +79,13 @@ class ILogin(Interface):
     def check() -> bool:
         """Whether the login is still valid, by what the database says now. Blocks; raises `OperatorError`."""
 
-    def files(request: str) -> IFiles:
-        """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""
+    def files(request: str, *, record_refusals: bool = ...) -> IFiles:
+        """The files of the account; changes are recorded as made by this request, and refused once it is revoked.
+
+        Changes that are refused are recorded too. A front end that records its
+        refused requests itself, also those that it does not understand, passes
+        `record_refusals=False`; the default is True.
+        """
 
     def add_connection(connection: IConnection) -> None:
         """Let `disconnect` reach this connection, from now until `remove_connection`.

@@ -19,7 +19,7 @@ from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.login import LoginService
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.passwords import PasswordChecker
 from homeftp.accounts.realm import portal
@@ -126,6 +126,7 @@ def compose(
     store = StoreHandle(settings, audit)
     own_accounts = not checkers
     budget = MemoryBudget()
+    refusals = RefusalAudit(audit, workers, AuditRateLimit(reactor))
     login_service = LoginService(
         portal(
             store.get,
@@ -136,6 +137,7 @@ def compose(
         ),
         throttle=_throttle(settings, reactor),
         audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
+        refusals=refusals,
         validator=AccessValidator(state),
         files=FilesFactory(workers, budget),
         workers=workers,
@@ -156,6 +158,7 @@ def compose(
             audit=audit,
         ),
         audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
+        refusals=refusals,
         workers=workers,
         budget=budget,
     )

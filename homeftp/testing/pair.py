@@ -27,7 +27,7 @@ from homeftp.accounts.devicelogin import DeviceChecker
 from homeftp.accounts.devices import Devices
 from homeftp.accounts.invitations import Invitations
 from homeftp.accounts.login import LoginService
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.accounts.realm import portal
 from homeftp.accounts.throttle import Throttle
@@ -91,6 +91,7 @@ class InMemoryServer:
         options = RenewableOptions(settings.tls_minimum)
         options.renew(open_identity(state_dir, now=now))
         login_audit = LoginAudit(audit, workers, AuditRateLimit(clock))
+        refusals = RefusalAudit(audit, workers, AuditRateLimit(clock))
         budget = MemoryBudget()
         tried = Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds)
         context = ServerContext(
@@ -102,6 +103,7 @@ class InMemoryServer:
                 login_portal,
                 throttle=Throttle(clock, most=limits.guesses, seconds=limits.guess_seconds),
                 audit=login_audit,
+                refusals=refusals,
                 validator=AccessValidator(state),
                 files=FilesFactory(workers, budget),
                 workers=workers,
@@ -116,10 +118,11 @@ class InMemoryServer:
                 audit=audit,
             ),
             audit=login_audit,
+            refusals=refusals,
             workers=workers,
             budget=budget,
         )
-        json = JsonContext(server=context, table=Table(dispatchers), refusals=AuditRateLimit(clock))
+        json = JsonContext(server=context, table=Table(dispatchers))
         return cls(state=state, audit=audit, portal=login_portal, json=json, clock=clock)
 
 

@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from homeftp.accounts.login import LoginService
-from homeftp.accounts.loginaudit import LoginAudit
+from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.config import Limits, Settings
 from homeftp.files.budget import MemoryBudget
@@ -28,6 +28,7 @@ class ServerContext:
     logins: LoginService
     pairings: PairingService
     audit: LoginAudit
+    refusals: RefusalAudit
     workers: IWorkers
     budget: MemoryBudget
 

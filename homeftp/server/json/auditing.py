@@ -1,24 +1,22 @@
-"""Audit records of refused requests: each is written before its refusal is answered.
+"""Audit records of refused requests: each says what was asked for, also where that cannot be understood.
 
-Changes are recorded by the store (store/policy/changelog.py), logins by the
-login service (accounts/login.py).
+`IFiles` records the changes that it refuses. This front end does so itself: it
+also refuses requests that never get as far as that.
 """
 
 from __future__ import annotations
 
 from typing import Any, Awaitable, Callable
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.accounts.loginaudit import AuditRateLimit
-from homeftp.audit import Audit
+from homeftp.accounts.loginaudit import RefusalAudit
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import INTERNAL_ERROR, Refusal
-from homeftp.interfaces import IPayload, IResolution, IWorkers
-from homeftp.model import Actor
+from homeftp.interfaces import ILogin, IPayload, IResolution
 from homeftp.status import Status
 from homeftp.wire.codec import decode_body
 from homeftp.wire.messages import Request as Envelope
@@ -27,47 +25,26 @@ _RECORDED = {"rel_endpoint": "endpoint", "to": "to", "hash": "hash", "if_hash": 
 """The parameters of a refused request that are recorded, with their names in the audit log."""
 
 
-class RefusalAudit:
-    """Records the refused requests of one connection, within `limit`."""
+def recorded(resolution: IResolution, envelope: Envelope, login: ILogin, refusals: RefusalAudit) -> IResolution:
+    """The same resolution, which records a refusal of the request before it is sent."""
 
-    _log = Logger()
+    def record(status: int) -> Deferred[None]:
+        return refusals.note(login.actor(envelope.request_type), status, lambda: _fields(envelope, login.home))
 
-    def __init__(self, audit: Audit, workers: IWorkers, limit: AuditRateLimit) -> None:
-        self._audit = audit
-        self._workers = workers
-        self._limit = limit
+    return _Recorded(resolution, record)
 
-    def recorded(self, envelope: Envelope, actor: Actor, home: Endpoint, resolution: IResolution) -> IResolution:
-        """The same resolution, which records a refusal before it is sent. The actor's endpoints begin at `home`."""
 
-        def record(status: int) -> Deferred[None]:
-            write = self._limit.take(f"account {actor.account}")
-            if write is False:
-                return succeed(None)
-            noted = (
-                self._workers.run_unbounded(self._note_refusal, envelope, actor, home, status)
-                if write
-                else self._workers.run_unbounded(self._audit.note, "unrecorded", actor, Status.FORBIDDEN)
-            )
-            return noted.addErrback(self._not_written)
-
-        return _Recorded(resolution, record)
-
-    def _note_refusal(self, envelope: Envelope, actor: Actor, home: Endpoint, status: int) -> None:
-        """In a worker."""
-        try:
-            body: dict[str, Any] = decode_body(envelope.request_type, envelope.body, dict)
-        except Refusal:
-            body = {}
-        fields = {ours: body[theirs] for theirs, ours in _RECORDED.items() if isinstance(body.get(theirs), str)}
-        for name in ("endpoint", "to"):
-            if name in fields:
-                fields[name] = _whole(fields[name], home)
-        self._audit.note("refused", actor, status, size=envelope.content_length, **fields)
-
-    def _not_written(self, failure: Failure) -> None:
-        """Nothing was changed: the refusal may be answered without its record."""
-        self._log.failure("a refused request could not be recorded in the audit log", failure)
+def _fields(envelope: Envelope, home: Endpoint) -> dict[str, Any]:
+    """In a worker: what the request asked for. The account's endpoints begin at `home`."""
+    try:
+        body: dict[str, Any] = decode_body(envelope.request_type, envelope.body, dict)
+    except Refusal:
+        body = {}
+    fields = {ours: body[theirs] for theirs, ours in _RECORDED.items() if isinstance(body.get(theirs), str)}
+    for name in ("endpoint", "to"):
+        if name in fields:
+            fields[name] = _whole(fields[name], home)
+    return {"size": envelope.content_length, **fields}
 
 
 def _whole(text: str, home: Endpoint) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import attrs
 from zope.interface import Interface
 
-from homeftp.accounts.loginaudit import AuditRateLimit
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IConnection
 from homeftp.server.gate.context import ServerContext
@@ -18,8 +17,6 @@ class JsonContext:
     server: ServerContext
     table: Table
     """The dispatchers."""
-    refusals: AuditRateLimit
-    """Limits how many refused requests are recorded."""
 
 
 class IConnectionControl(IConnection, Interface):

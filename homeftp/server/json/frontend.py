@@ -12,7 +12,6 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from homeftp.accounts.loginaudit import AuditRateLimit
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext
 from homeftp.server.gate.context import ServerContext
@@ -84,8 +83,7 @@ class JsonFrontEnd:
     def service(self, context: IServerContext) -> MultiService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description and for two dispatchers of a type."""
         assert isinstance(context, ServerContext), "it needs more than other front ends, such as pairing"
-        table, refusals = Table(self.dispatchers), AuditRateLimit(context.reactor)
-        shared = JsonContext(server=context, table=table, refusals=refusals)
+        shared = JsonContext(server=context, table=Table(self.dispatchers))
         service = MultiService()
         for description in self.listen:
             self.plain.append(listening(context.reactor, description, ServerFactory(shared, immediate_tls=False)))

@@ -18,7 +18,7 @@ from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Refusal, ShuttingDown
 from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
 from homeftp.model import PathLock
-from homeftp.server.json.auditing import RefusalAudit
+from homeftp.server.json.auditing import recorded
 from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.login import Authenticator
 from homeftp.status import Status
@@ -53,7 +53,6 @@ class Router:
         self._context = context
         self._connection = connection
         server = context.server
-        self._auditing = RefusalAudit(server.audit.audit, server.workers, context.refusals)
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
         self.stopping = False
@@ -154,17 +153,15 @@ class Router:
         assert self.login is not None
         login, request_type = self.login, dispatcher.request_type
         workers = self._context.server.workers
-        request = DispatchedRequest(
-            request_type, body, payload, login.account, login.files(request_type), workers, self
-        )
+        files = login.files(request_type, record_refusals=False)  # `_refused` records the request as it was sent
+        request = DispatchedRequest(request_type, body, payload, login.account, files, workers, self)
         return self._context.table.dispatch(dispatcher, request, resolution)
 
     def _refused(self, envelope: Request, resolution: IResolution) -> IResolution:
         """The resolution of a request of a client that is logged in, whose refusal is recorded."""
         if self.login is None:
             return resolution
-        actor = self.login.actor(envelope.request_type)
-        return self._auditing.recorded(envelope, actor, self.login.home, resolution)
+        return recorded(resolution, envelope, self.login, self._context.server.refusals)
 
     def _hello(self, body: NoBody, resolution: IResolution) -> None:
         """What this server is and answers; before its login a client learns no more than it needs to log in."""

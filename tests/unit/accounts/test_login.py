@@ -19,7 +19,7 @@ from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.audit import Audit
 from homeftp.config import Limits
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Busy, Forbidden, Internal, LoginFailed, OperatorError
+from homeftp.errors import Busy, Changed, Forbidden, Internal, LoginFailed, OperatorError
 from homeftp.interfaces import IFiles, ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.rights import parse_rights
@@ -281,6 +281,18 @@ class MeanwhileTests(LoginCase):
                     self.failureResultOf(started(call(login.files("GET"))), Forbidden)
                 self.assertFalse(login.revoked, f"{name}: the control, the monitor has not looked")
             self.assertEqual(sorted(os.listdir(self.server.root)), [".homeftp", "a", "b"])
+
+    def test_refused_changes(self) -> None:
+        """A refused change is recorded as the login's, whatever its front end; not where that does it itself."""
+        login = self.login()
+        request = WriteRequest(endpoint=parse("b"), size=7, precondition="sha256:" + "0" * 64)
+        self.failureResultOf(login.files("PUT", record_refusals=False).write(request, b"content"), Changed)
+        before = len(self.records())
+        self.failureResultOf(login.files("PUT").write(request, b"content"), Changed)
+        (line,) = self.records()[before:]
+        who = {"event": "refused", "account": "ann", "device": None, "address": ADDRESS, "request": "PUT", "status": 44}
+        what = {"size": 7, "endpoint": "b", "old_hash": request.precondition}
+        self.assertEqual({**line, "time": ""}, {"time": "", **who, **what})
 
     def test_database_away(self) -> None:
         """Where the database has vanished nothing is read and nothing is changed, and nobody logs in."""

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
 from homeftp.audit import Audit
 from homeftp.errors import Internal
 from homeftp.model import Actor
@@ -61,3 +61,32 @@ class LoginAuditTests(SynchronousTestCase):
         self.log.close()
         failure = self.failureResultOf(self.audit.note("login", UNKNOWN), Internal)
         self.assertIn("logins are refused until", failure.getErrorMessage())
+
+
+class RefusalAuditTests(SynchronousTestCase):
+    """Records of refused changes."""
+
+    def setUp(self) -> None:
+        self.folder = self.mktemp()
+        self.log = Audit(self.folder)
+        self.addCleanup(self.log.close)
+        self.refusals = RefusalAudit(self.log, InlineWorkers(), AuditRateLimit(Clock(), most=2, seconds=10))
+
+    def refuse(self, account: str) -> None:
+        """A change of that account is refused."""
+        self.successResultOf(self.refusals.note(Actor(account), 44, lambda: {"endpoint": "a", "size": 5}))
+
+    def test_limit(self) -> None:
+        """They are recorded within the limit of the account, and then that more are left out."""
+        for account in ("ann", "ann", "ann", "ann", "bob"):
+            self.refuse(account)
+        lines = replay.lines(self.folder)
+        said = [(each["event"], each["account"], each["status"], each.get("endpoint")) for each in lines]
+        refused = [("refused", "ann", 44, "a")] * 2
+        self.assertEqual(said, [*refused, ("unrecorded", "ann", 33, None), ("refused", "bob", 44, "a")])
+
+    def test_unwritable(self) -> None:
+        """Where a record cannot be written the server's log says so, and the refusal stands."""
+        self.log.close()
+        self.refuse("ann")
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)

@@ -14,6 +14,7 @@ from homeftp.errors import FiletypeNotAllowed, OperatorError, TooLarge
 from homeftp.interfaces import IFrontEnd, IStore
 from homeftp.model import WriteRequest
 from homeftp.server.wiring import Server, compose
+from homeftp.store.memory import MemoryStore
 from tests.support.linefrontend import line_front_end
 
 
@@ -60,8 +61,16 @@ class ComposeTests(WiringCase):
         self.assertIs(server.pools[0], server.context.workers)
 
     def test_one_budget(self) -> None:
-        """Two servers of one process do not share their memory budget."""
-        self.assertIsNot(self.compose().context.budget, self.compose().context.budget)
+        """What is sent and what is received share one budget of memory, and two servers of one process do not."""
+        server, other = self.compose(), self.compose()
+        files = server.context.logins.files.files(MemoryStore())
+        self.assertIs(files._budget, server.context.budget)
+        self.assertIsNot(server.context.budget, other.context.budget)
+
+    def test_one_limit_of_refusals(self) -> None:
+        """The refusals of an account have one limit, whatever front ends it uses."""
+        context = self.compose().context
+        self.assertIs(context.logins.refusals, context.refusals)
 
     def test_unknown_dispatcher(self) -> None:
         """A dispatcher that no plugin provides keeps the server from starting."""

@@ -1,0 +1,65 @@
+"""Refused changes: each is recorded before its caller learns of it, whatever front end that is."""
+
+from __future__ import annotations
+
+from typing import Callable, TypeVar
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
+from homeftp.model import WriteRequest
+from homeftp.status import Status
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class RefusedChange:
+    """What a caller asked for, in the account's endpoints."""
+
+    endpoint: Endpoint
+    to: Endpoint | None = None
+    size: int | None = None
+    hash: str | None = None
+    precondition: str | None = None
+
+    @classmethod
+    def of(cls, request: WriteRequest) -> RefusedChange:
+        """The change that a request to write asks for."""
+        return cls(request.endpoint, None, request.size, request.hash, request.precondition)
+
+    def fields(self, home: Endpoint) -> dict[str, object]:
+        """What the audit log says of it; the account's endpoints begin at `home`."""
+        to = None if self.to is None else Endpoint((*home.parts, *self.to.parts)).whole
+        return {
+            "size": self.size,
+            "endpoint": Endpoint((*home.parts, *self.endpoint.parts)).whole,
+            "to": to,
+            "hash": self.hash,
+            "old_hash": self.precondition,
+        }
+
+
+RecordRefusal = Callable[[Status, RefusedChange], Deferred[None]]
+"""Records that a change was refused with this status. The Deferred never fails: a refusal stands without its record."""
+
+
+def record_no_refusal(status: Status, change: RefusedChange) -> Deferred[None]:
+    """The `RecordRefusal` of a caller that records its refusals itself, or without an audit log."""
+    return succeed(None)
+
+
+def recorded(work: Deferred[T], change: RefusedChange, record: RecordRefusal) -> Deferred[T]:
+    """The same work; where it is refused that is recorded, and then the caller is told."""
+
+    def refused(failure: Failure) -> Deferred[T]:
+        if failure.check(CancelledError, ConnectionLost) is not None:
+            return fail(failure)  # no one waits for an answer
+        status = failure.value.status if isinstance(failure.value, Refusal) else Status.INTERNAL
+        return record(status, change).addCallback(lambda _: fail(failure))
+
+    return work.addErrback(refused)

@@ -1,0 +1,152 @@
+"""Refused changes are recorded, and then their callers are told."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Awaitable, Callable
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.config import SMALL_FILE, STREAM_PIECE
+from homeftp.endpoint import parse
+from homeftp.errors import Changed, Forbidden, NotFound, TooLarge
+from homeftp.files.refusals import RefusedChange, record_no_refusal, recorded
+from homeftp.model import ABSENT, SERVER
+from homeftp.server.json.payload import WholePayload
+from homeftp.status import Status
+from tests.support.filestores import FilesTestCase, request_for
+
+CHANGE = RefusedChange(parse("a"))
+
+
+class RecordedTests(SynchronousTestCase):
+    """`recorded`."""
+
+    def setUp(self) -> None:
+        self.records: list[tuple[Status, RefusedChange]] = []
+        self.written: Deferred[None] = Deferred()
+        self.work: Deferred[str] = Deferred()
+        self.answer = recorded(self.work, CHANGE, self.record)
+
+    def record(self, status: Status, change: RefusedChange) -> Deferred[None]:
+        self.records.append((status, change))
+        return self.written
+
+    def test_done(self) -> None:
+        """A change that is made is not recorded here."""
+        self.work.callback("done")
+        self.assertEqual((self.successResultOf(self.answer), self.records), ("done", []))
+
+    def test_refused(self) -> None:
+        """The caller is told after the record has been written, and gets the refusal."""
+        self.work.errback(Changed("another content is there"))
+        self.assertNoResult(self.answer)
+        self.assertEqual(self.records, [(Status.CHANGED, CHANGE)])
+        self.written.callback(None)
+        self.failureResultOf(self.answer, Changed)
+
+    def test_fault(self) -> None:
+        """A fault of the server is recorded as what clients are told of it."""
+        self.work.errback(ZeroDivisionError())
+        self.written.callback(None)
+        self.assertEqual(self.records, [(Status.INTERNAL, CHANGE)])
+        self.failureResultOf(self.answer, ZeroDivisionError)
+
+    def test_nobody_is_told(self) -> None:
+        """Where nobody waits for the answer nothing was refused."""
+        for error in (CancelledError, ConnectionLost):
+            self.setUp()
+            self.work.errback(error())
+            self.failureResultOf(self.answer, error)
+            self.assertEqual(self.records, [])
+
+    def test_not_recorded(self) -> None:
+        """Without an audit log a refusal is a refusal."""
+        self.successResultOf(record_no_refusal(Status.FORBIDDEN, CHANGE))
+
+    def test_fields(self) -> None:
+        """Endpoints are those of the whole store."""
+        change = RefusedChange(parse("a"), parse("d/b"), 5, "a hash", ABSENT)
+        fields = {"endpoint": "home/a", "to": "home/d/b", "size": 5, "hash": "a hash", "old_hash": "absent"}
+        self.assertEqual(change.fields(parse("home")), fields)
+        self.assertEqual(CHANGE.fields(parse(""))["endpoint"], "a")
+
+
+class FilesRefusalTests(FilesTestCase):
+    """Every method of `Files` that changes something."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lay({"a": b"content"})
+        self.records: list[tuple[int, str, str | None, int | None]] = []
+        self.files = self.factory.files(self.store, SERVER, self.login, self.record)
+
+    def record(self, status: Status, change: RefusedChange) -> Deferred[None]:
+        to = None if change.to is None else str(change.to)
+        self.records.append((int(status), str(change.endpoint), to, change.size))
+        return succeed(None)
+
+    def test_each(self) -> None:
+        """One that is refused has one record; the control is `ChangingTests.test_changes` of test_files.py."""
+        large = bytes(SMALL_FILE + 1)
+        a, b, files = parse("a"), parse("b"), self.files
+        refused: list[tuple[Callable[[], Awaitable[Any]], type[Exception], tuple[Any, ...]]] = [
+            (lambda: files.write(request_for("a", b"x", precondition=ABSENT), b"x"), Changed, (44, "a", None, 1)),
+            (lambda: files.write(request_for("a", large), large), TooLarge, (22, "a", None, len(large))),
+            (
+                lambda: files.upload(request_for("a", large, precondition=ABSENT), WholePayload(large)),
+                Changed,
+                (44, "a", None, len(large)),
+            ),
+            (
+                lambda: files.upload(request_for("a", b"x", precondition=ABSENT), WholePayload(b"x")),
+                Changed,
+                (44, "a", None, 1),
+            ),
+            (
+                lambda: files.make_directory(request_for("a", b"", hash=None, precondition=ABSENT)),
+                Changed,
+                (44, "a", None, 0),
+            ),
+            (
+                lambda: files.edit(request_for("a", b"", hash=None, size=None, precondition=ABSENT)),
+                Changed,
+                (44, "a", None, None),
+            ),
+            (lambda: files.set_metadata(b, mtime_us=1, mode=None), NotFound, (40, "b", None, None)),
+            (lambda: files.copy(b, a), NotFound, (40, "b", "a", None)),
+            (lambda: files.move(b, a), NotFound, (40, "b", "a", None)),
+            (lambda: files.remove(b), NotFound, (40, "b", None, None)),
+            (lambda: files.restore(b, None), NotFound, (40, "b", None, None)),
+        ]
+        for change, error, record in refused:
+            self.error_of(error, change())
+            self.assertEqual(self.records, [record])
+            self.records.clear()
+
+    def test_reads(self) -> None:
+        """What only reads has none."""
+        b = parse("b")
+        for read in (self.files.open(b), self.files.hash(b), self.files.read(b, 10)):
+            self.error_of(NotFound, read)
+        self.assertEqual(self.records, [])
+
+    def test_draft(self) -> None:
+        """Of a draft the first change that is refused has a record, or the commit."""
+        for calls in (("write", "write", "commit"), ("truncate", "commit"), ("commit",), ("too large", "commit")):
+            draft = self.result_of(self.files.edit(request_for("a", b"", size=None, hash=None)))
+            self.login.revoked = calls[0] != "too large"
+            for call in calls:
+                works: dict[str, Callable[[], Deferred[Any]]] = {
+                    "write": partial(draft.write, 0, b"x"),
+                    "truncate": partial(draft.truncate, 0),
+                    "commit": draft.commit,
+                    "too large": partial(draft.write, 0, bytes(STREAM_PIECE + 1)),
+                }
+                work = works[call]()
+                self.error_of(Forbidden if self.login.revoked else TooLarge, work)
+            self.login.revoked = False
+            self.assertEqual(self.records, [(22 if calls[0] == "too large" else 33, "a", None, None)])
+            self.records.clear()
