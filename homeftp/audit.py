@@ -187,6 +187,7 @@ def _fields(change: Change) -> dict[str, Any]:
         "hash": change.hash,
         "old_size": change.old_size,
         "old_hash": change.old_hash,
+        "owner": change.owner,
     }
 
 

@@ -58,6 +58,10 @@ twice as much the server's peak is 5 % higher and large uploads are no faster.""
 RESUMABLE = 1 * MIB
 """Bytes of an interrupted upload that must have arrived for it to be kept: fewer are sent again quickly."""
 
+RESERVED_SPACE = 64 * MIB
+"""The default of `Limits.reserved`: two checkpoints. Of two uploads that compete for the end of a disk the first one
+gets so much, and an account that declares everything and sends nothing keeps no more from the others."""
+
 CHECKPOINT = 32 * MIB
 """Bytes after which the progress of an upload is recorded: after a crash so many are sent again, at most."""
 
@@ -106,6 +110,8 @@ class Limits:
     """Bytes of payload or of unsent answers that one connection may keep in memory before it is paused."""
     file_size: int | None = None
     """Bytes of the largest file that may be pushed; None: no limit but free space."""
+    reserved: int = RESERVED_SPACE
+    """Bytes that one account's uploads may hold back from other accounts before they have arrived."""
     guesses: int = 20
     """Wrong passwords, and wrong codes of pairings, from one address within `guess_seconds`, over all connections."""
     guess_seconds: float = 600.0
@@ -134,6 +140,9 @@ class Retention:
     """Space of all versions together, in percent of the disk."""
     size: int | None = None
     """The same in bytes, used where `percent` is None."""
+    protected_seconds: float = 1 * DAY
+    """Versions younger than this are not removed to make space for new files, so that what is replaced or removed by
+    mistake, or by somebody else, can be put back on the next day even if the disk was full meanwhile."""
 
     def most(self, disk: int) -> int:
         """Bytes that all versions may occupy on a disk of `disk` bytes."""

@@ -104,6 +104,20 @@ class PathLock:
 
 
 @attrs.frozen
+class Allotment:
+    """The part of a store that is an account's own, and what it may take up."""
+
+    home: Endpoint
+    """What is beneath it counts: files, versions, and uploads under way."""
+    quota: int | None
+    """Bytes; None: no limit."""
+    may_discard: bool
+    """Whether it may remove and replace everything beneath its home, and so give up versions there for new files."""
+    sees_all: bool
+    """Whether it may read the whole store, and so may learn how much space is left."""
+
+
+@attrs.frozen
 class Actor:
     """Who asks for something, from where, and with what request: what an audit record says about it."""
 
@@ -113,6 +127,13 @@ class Actor:
     address: str | None = None
     request: str | None = None
     """The name of the operation, such as a request_type."""
+    allotment: Allotment | None = attrs.field(default=None, eq=False)
+    """The part of the store that is its account's own; None: nothing is limited."""
+
+    @property
+    def learns_free_space(self) -> bool:
+        """Whether a message may say how much space is left: it would tell how much others store."""
+        return self.allotment is None or self.allotment.sees_all
 
 
 SERVER = Actor()
@@ -124,9 +145,13 @@ class Change:
     """One thing that was changed in a store, for the audit log."""
 
     what: str
-    """One of "add", "replace", "delete", "move" and "metadata"."""
+    """One of "add", "replace", "delete", "move", "metadata" and "evict".
+
+    The last one changes nothing in the tree: to make space for the actor a
+    version or a partial upload was removed, of the file at `endpoint`.
+    """
     kind: str
-    """ "file" or "directory"."""
+    """ "file" or "directory"; for "evict" "version" or "upload"."""
     endpoint: Endpoint
     actor: Actor
     to: Endpoint | None = None
@@ -139,6 +164,8 @@ class Change:
     """Bytes of the content before, at the endpoint that is named last."""
     old_hash: str | None = None
     """Hash of the content before, where it is known."""
+    owner: str | None = None
+    """The account that began the upload, where a partial upload was evicted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -201,3 +228,5 @@ class Capabilities:
     """`copy` works, without the content passing through the caller."""
     quota: bool = False
     """It limits its total size, and refuses what exceeds the limit with `NoSpace` (52)."""
+    account_quotas: bool = False
+    """It limits what each account's home takes up (`Allotment.quota`)."""

@@ -52,7 +52,11 @@ _SINGLE: dict[str, Callable[[str], Any]] = {
     "audit-size": optionvalues.log_size,
     "audit-files": optionvalues.log_files,
 }
-_RETENTION: dict[str, Callable[[str], Any]] = {"keep-versions": optionvalues.days, "versions-max": optionvalues.portion}
+_RETENTION: dict[str, Callable[[str], Any]] = {
+    "keep-versions": optionvalues.days,
+    "versions-max": optionvalues.portion,
+    "protect-versions": optionvalues.days,
+}
 _FLAGS = ("similar-names", "no-announce")
 _MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
@@ -115,6 +119,13 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             None,
             "Space for all versions: a part of the disk, such as 10%, or bytes, such as 50G. "
             f"[default: {_DEFAULTS.retention.percent:g}%]",
+        ],
+        [
+            "protect-versions",
+            None,
+            None,
+            "Days for which a version is not removed to make space for new files. "
+            f"[default: {_DEFAULTS.retention.protected_seconds / DAY:g}]",
         ],
         ["quota", None, None, "Size limit of the shared folder, including versions, such as 500G. [default: none]"],
         [
@@ -330,6 +341,8 @@ def _retention(given: Mapping[str, list[str]]) -> Retention:
     retention = _DEFAULTS.retention
     if "keep-versions" in values:
         retention = attrs.evolve(retention, seconds=values["keep-versions"])
+    if "protect-versions" in values:
+        retention = attrs.evolve(retention, protected_seconds=values["protect-versions"])
     limit = values.get("versions-max")
     if isinstance(limit, float):
         retention = attrs.evolve(retention, percent=limit)

@@ -38,7 +38,7 @@ class Account:
         home, rights = self.access.home, self.access.rights
         if rights.grants:
             rights = rights.at_all_places(home, self._whole.places)
-        return AuthorizedStore(self._whole, home, rights, Actor(self.name))
+        return AuthorizedStore(self._whole, home, rights, Actor(self.name), self.access.quota)
 
     @property
     def rights(self) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Callable, Generator, Iterator, Sequence
 import attrs
 from zope.interface import Attribute, Interface
 
-from homeftp.config import Retention
+from homeftp.config import RESERVED_SPACE, Retention
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Internal
 from homeftp.model import Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
@@ -50,6 +50,8 @@ class StoreOptions:
     """For how long replaced and removed files are kept as versions, and how much of them."""
     quota: int | None = None
     """Bytes that the store may hold, versions included; None: no limit."""
+    reserved: int = RESERVED_SPACE
+    """Bytes that one account's uploads may hold back from other accounts before they have arrived."""
     similar_names: bool = False
     """Whether a new name may differ from a sibling's only in case or compatible form."""
     record_changes: RecordChanges = record_nothing
@@ -73,6 +75,12 @@ class IStore(Interface):
     - **Usable.** The mode that anything gets is `kept_mode` of the one that was asked for: a server without root
       rights can still read every file, and use every directory.
     - **Nothing lost.** Where `capabilities.versions` is set, a file that is replaced or removed becomes a version.
+
+    - **Space.** Nothing is removed for bytes that have not arrived. Before what has arrived is refused with `NoSpace`
+      (52), the oldest versions are removed, but none younger than `Retention.protected_seconds`, and partial uploads
+      of the same account, never another's. Where `capabilities.account_quotas` is set, what is beneath the home of
+      the actor's `Allotment` never exceeds its quota; for that, versions of that home of any age are removed where the
+      account may discard them. Of its uploads' declared sizes other accounts notice at most `StoreOptions.reserved`.
 
     Methods that name a file raise `FiletypeNotAllowed` (42) where the owner does not allow its type. Methods that
     change something raise `Forbidden` (33) where the store is `read_only`, and `BadEndpoint` (41) for a new name that
@@ -145,7 +153,10 @@ class IStore(Interface):
         """
 
     def free_space() -> int | None:
-        """Bytes that can still be stored, by the disk and the quota; None where that is not known."""
+        """Bytes that can still be stored, by the disk and the quotas; None where that is not known.
+
+        For an actor with an `Allotment` it is rounded, except for its own quota.
+        """
 
     def upload(request: WriteRequest) -> IUpload:
         """Begin to write a file, on from `request.offset`. Nothing is visible before `IUpload.commit`.
@@ -301,7 +312,8 @@ class IUpload(Interface):
         """Append the next bytes.
 
         Raises `ContentMismatch` (45) past the declared size, `TooLarge` (22)
-        past the owner's limit, `NoSpace` (52); then the upload is aborted.
+        past the owner's limit; then the upload is aborted. Raises `NoSpace`
+        (52); then it is suspended, and nothing that arrived is lost.
         """
 
     def commit(hash: str | None = None) -> Entry:

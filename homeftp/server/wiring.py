@@ -72,6 +72,7 @@ class StoreHandle:
             file_size=settings.limits.file_size,
             retention=settings.retention,
             quota=settings.quota,
+            reserved=settings.limits.reserved,
             similar_names=settings.similar_names,
             record_changes=self._audit.changed,
         )

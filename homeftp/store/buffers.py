@@ -10,6 +10,7 @@ from typing import Callable, Iterator
 
 from zope.interface import implementer
 
+from homeftp.errors import NoSpace
 from homeftp.interfaces.store import IDraft, IOpenFile, IUpload
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.policy.limits import check_range, wrong_size
@@ -84,6 +85,11 @@ class BytesUpload:
             if self._request.size is not None and size > self._request.size:
                 raise wrong_size(self._request, size)
             self._check_size(size)
+        except NoSpace:
+            if self._request.size is not None:
+                self.suspend()
+            self.abort()
+            raise
         except BaseException:
             self.abort()
             raise

@@ -66,6 +66,7 @@ class MemoryStore:
             edit=True,
             copy=True,
             quota=options.quota is not None,
+            account_quotas=True,
         )
         self._tree = MemoryTree(options, clock)
         self._limits = WriteLimits(Filetypes(options.filetypes), options.file_size)
@@ -142,9 +143,9 @@ class MemoryStore:
         return ResumePoint(len(content), hash_bytes(content)) if content else None
 
     def free_space(self) -> int | None:
-        """Bytes that the quota leaves; None without one."""
+        """Bytes that the quotas leave; None without one."""
         with self._tree.lock:
-            return self._tree.free()
+            return self._tree.free(self._actor)
 
     # -- writing contents ----------------------------------------------------------
 
@@ -159,7 +160,7 @@ class MemoryStore:
         return BytesUpload(
             request,
             arrived[: request.offset],
-            check_size=partial(self._check_size, request.endpoint),
+            check_size=partial(self._check_size, request),
             commit=partial(self._put, request),
             suspend=partial(self._suspend, request, account),
         )
@@ -173,7 +174,7 @@ class MemoryStore:
         request = attrs.evolve(request, size=None, hash=None)
         return BytesDraft(
             self._begin(request),
-            check_size=partial(self._check_size, request.endpoint),
+            check_size=partial(self._check_size, request),
             commit=partial(self._put, request, declared=None),
         )
 
@@ -183,14 +184,14 @@ class MemoryStore:
         self._limits.check(request)
         with self._tree.lock:
             check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
-            self._tree.reserve(request.endpoint, request.size or 0)
+            self._tree.reserve(request.endpoint, request.size or 0, self._actor_of(request), arrived=False)
             node = self._tree.nodes.get(request.endpoint.parts)
             return b"" if node is None else node.content
 
-    def _check_size(self, endpoint: Endpoint, size: int) -> None:
-        self._limits.check_size(endpoint, size)
+    def _check_size(self, request: WriteRequest, size: int) -> None:
+        self._limits.check_size(request.endpoint, size)
         with self._tree.lock:
-            self._tree.reserve(endpoint, size)
+            self._tree.reserve(request.endpoint, size, self._actor_of(request), arrived=False)
 
     def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
         """Put a content in place: every write ends here."""
@@ -384,7 +385,7 @@ class MemoryStore:
         if existing is None:
             self._tree.check_name(endpoint, moved_from=source)
         if reserve and source is None:
-            self._tree.reserve(endpoint, len(node.content))
+            self._tree.reserve(endpoint, len(node.content), actor)
         self._make_directories(endpoint.parent, actor, changed)
         change = Change("add", "file", endpoint, actor, None, len(node.content), node.hash)
         if existing is not None:

@@ -8,6 +8,7 @@ what is recorded, is decided in `homeftp.store.memory`.
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from threading import RLock
 from typing import Callable, Iterator
 
@@ -15,8 +16,9 @@ import attrs
 
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
+from homeftp.errors import NoSpace
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Entry, Kind, Version, WriteRequest, kept_mode
+from homeftp.model import Actor, Entry, Kind, Version, WriteRequest, kept_mode
 from homeftp.store.policy import similarnames, wording
 
 Names = tuple[str, ...]
@@ -169,32 +171,67 @@ class MemoryTree:
 
     # -- space ---------------------------------------------------------------------
 
-    def free(self) -> int | None:
-        """Bytes that the quota leaves; None without one."""
-        return None if self._options.quota is None else max(0, self._options.quota - self._used())
+    def free(self, actor: Actor) -> int | None:
+        """Bytes that the quotas leave to an actor; None without one."""
+        allotment, quota = actor.allotment, self._options.quota
+        left = [] if quota is None else [quota - self._used()]
+        if allotment is not None:
+            left = [wording.rough(max(0, each)) for each in left]
+            if allotment.quota is not None:
+                left.append(allotment.quota - self._used(allotment.home.parts))
+        return max(0, min(left)) if left else None
 
-    def reserve(self, endpoint: Endpoint, size: int) -> None:
-        """Free space within the quota: the oldest versions go, then partial uploads, unless that is not enough.
+    def reserve(self, endpoint: Endpoint, size: int, actor: Actor, *, arrived: bool = True) -> None:
+        """Free space for `size` bytes of an actor, within its quota and that of the store.
 
-        Raises `NoSpace` (52).
+        The oldest versions go, as far as they are not protected, and then
+        partial uploads of the same account; nothing goes where that is not
+        enough, or for what has not arrived. Raises `NoSpace` (52).
         """
-        quota = self._options.quota
-        if quota is None or self._used() + size <= quota:
-            return
-        lasting = sum(len(node.content) for node in self.nodes.values())
-        if lasting + size > quota:
-            raise wording.over_quota(endpoint, quota, size, quota - lasting)
-        for at_us, names in self._oldest():
-            if self._used() + size > quota:
-                self.versions[names].pop(at_us)
-        while self._partials and self._used() + size > quota:
-            self._partials.pop(0)
+        allotment, quota = actor.allotment, self._options.quota
+        if allotment is not None and allotment.quota is not None:
+            home = allotment.home.parts
+            short = self._used(home) + size - allotment.quota
+            refused = partial(wording.over_quota, endpoint, allotment.quota, size, size - short)
+            self._free(short, home, actor, refused, any_age=allotment.may_discard, arrived=arrived)
+        if quota is not None:
+            short = self._used() + size - quota
+            left = size - short if actor.learns_free_space else None
+            refused = partial(wording.no_space, endpoint, size, left)
+            self._free(short, (), actor, refused, any_age=False, arrived=arrived)
 
-    def _used(self) -> int:
-        """Bytes of everything that is kept."""
-        kept = (node for versions in self.versions.values() for node in versions.values())
-        contents = [node.content for node in itertools.chain(self.nodes.values(), kept)]
-        return sum(map(len, contents + [each.content for each in self._partials]))
+    def _free(
+        self, short: int, home: Names, actor: Actor, refused: Callable[[], NoSpace], *, any_age: bool, arrived: bool
+    ) -> None:
+        """Remove `short` bytes beneath a home for an actor."""
+        protected_us = 0 if any_age else self._options.retention.protected_seconds * _SECOND_US
+        versions = [
+            (at_us, names)
+            for at_us, names in self._oldest()
+            if _is_in(names, home) and at_us <= self._clock() - protected_us
+        ]
+        partials = [each for each in self._partials if each.account == actor.account]
+        removable = sum(len(self.versions[names][at_us].content) for at_us, names in versions)
+        if short > removable + sum(len(each.content) for each in partials):
+            raise refused()
+        for at_us, names in versions if arrived else ():
+            if short > 0:
+                short -= len(self.versions[names].pop(at_us).content)
+        for each in partials if arrived else ():
+            if short > 0:
+                self._partials.remove(each)
+                short -= len(each.content)
+
+    def _used(self, home: Names = ()) -> int:
+        """Bytes of everything that is kept beneath a home."""
+        files = [node.content for names, node in self.nodes.items() if _is_in(names, home)]
+        kept = (versions for names, versions in self.versions.items() if _is_in(names, home))
+        partials = [each.content for each in self._partials if _is_in(each.request.endpoint.parts, home)]
+        return sum(map(len, files + partials)) + sum(len(node.content) for each in kept for node in each.values())
+
+
+def _is_in(names: Names, home: Names) -> bool:
+    return names[: len(home)] == home
 
 
 def sort(all_names: Iterator[Names]) -> list[Names]:

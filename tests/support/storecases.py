@@ -7,7 +7,7 @@ from typing import Any
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, parse
-from homeftp.model import ResumePoint, Version, WriteRequest
+from homeftp.model import Actor, Allotment, ResumePoint, Version, WriteRequest
 from homeftp.store.local.staging.resumerecord import SUFFIX
 from homeftp.store.local.store import LocalStore
 from homeftp.store.local.writes.upload import LocalUpload
@@ -18,6 +18,11 @@ CONTENT = os.urandom(3 * MIB - 1) + b"."
 
 
 HALF = 2 * MIB
+
+
+def account(name: str, home: str = "", quota: int | None = None, *, narrow: bool = True) -> Actor:
+    """An account with a home and a quota; a `narrow` one may discard nothing, and does not see the whole store."""
+    return Actor(name, allotment=Allotment(parse(home), quota, may_discard=not narrow, sees_all=not narrow))
 
 
 class VersionsCase(StoreCase):

@@ -24,7 +24,7 @@ from homeftp.store.local.writes.edit import LocalDraft
 from homeftp.store.local.writes.rename import Move
 from homeftp.store.local.writes.upload import LocalUpload
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.wording import read_only
+from homeftp.store.policy.wording import read_only, rough
 from homeftp.syscalls import System
 
 
@@ -76,6 +76,7 @@ class LocalStore:
             edit=True,
             copy=True,
             quota=options.quota is not None,
+            account_quotas=True,
         )
 
     def close(self) -> None:
@@ -146,11 +147,19 @@ class LocalStore:
         return None if partial is None else partial.points[-1]
 
     def free_space(self) -> int | None:
-        """Bytes that can still be stored, by the disk and the quota; None if that is not known."""
-        free = free_bytes(self._root.fd)
-        left = None if self._operations is None else self._operations.usage.left()
-        known = [each for each in (free, left) if each is not None]
-        return max(0, min(known)) if known else None
+        """Bytes that can still be stored, by the disk and the quotas; None if that is not known."""
+        known = [free_bytes(self._root.fd)]
+        own = None
+        if self._operations is not None:
+            books = self._operations.books
+            known.append(books.whole.left())
+            own = books.home(self._actor)
+        left = [max(0, each) for each in known if each is not None]
+        if self._actor.allotment is not None:
+            left = [rough(each) for each in left]
+        if own is not None:
+            left.append(max(0, own.left() or 0))
+        return min(left, default=None)
 
     # -- writing -------------------------------------------------------------------
 
@@ -203,4 +212,4 @@ class LocalStore:
         if self._operations is not None:
             self._operations.partials.expire()
             self._operations.archive.expire()
-            self._operations.usage.refresh()
+            self._operations.books.refresh()

@@ -14,10 +14,10 @@ from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.renamer import Renamer
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir
-from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.history import VersionHistory
 from homeftp.store.local.listing import DirectoryLister
@@ -58,7 +58,7 @@ class Operations:
     history: VersionHistory
     partials: PartialUploads
     archive: VersionArchive
-    usage: QuotaUsage
+    books: Books
     changelog: ChangeLog
 
 
@@ -74,20 +74,20 @@ def compose(
     filetypes = Filetypes(options.filetypes)
     limits = WriteLimits(filetypes, options.file_size)
     changelog = ChangeLog(options.record_changes)
-    usage = QuotaUsage(root, options.quota)
+    books = Books(root, options.quota)
     fsync = Fsync(system, system.syncs_whole(root.fd))
 
     temp_files = TempFiles(root, system, metadata_dir)
-    partials = PartialUploads(root, system, metadata_dir, usage)
-    folders = VersionFolders(root, metadata_dir, usage)
-    archive = VersionArchive(folders, options.retention, usage)
+    partials = PartialUploads(root, system, metadata_dir, books, changelog)
+    folders = VersionFolders(root, metadata_dir, books)
+    archive = VersionArchive(folders, options.retention, books, changelog)
     catalog = VersionCatalog(root, folders, archive, cache)
 
     preconditions = Preconditions(root, cache)
-    space = SpaceReservation(usage, archive, partials)
+    space = SpaceReservation(books, archive, partials, changelog, options.reserved)
     namespace = Namespace(
         root,
-        Renamer(root, system, fsync, usage),
+        Renamer(root, system, fsync, books),
         ArchiverFactory(root, system, folders, archive, cache),
         fsync,
         NameCollisions(allowed=options.similar_names),
@@ -113,6 +113,6 @@ def compose(
         history=VersionHistory(catalog, filetypes),
         partials=partials,
         archive=archive,
-        usage=usage,
+        books=books,
         changelog=changelog,
     )

@@ -20,6 +20,7 @@ from homeftp.model import (
     PRESENT,
     SERVER,
     Actor,
+    Allotment,
     Capabilities,
     Entry,
     ListingPage,
@@ -30,7 +31,7 @@ from homeftp.model import (
 from homeftp.store.policy.limits import check_not_root
 from homeftp.store.policy.outcomes import results_of
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path, no_version, not_found, stays
+from homeftp.store.policy.wording import display_path, no_version, not_found, stays, unsupported
 
 T = TypeVar("T")
 
@@ -52,6 +53,8 @@ class AuthorizedStore:
     rights: Rights
     actor: Actor = attrs.field(default=SERVER, eq=False)
     """The actor that changes are recorded for."""
+    quota: int | None = None
+    """Bytes that may be beneath `home`; None: no limit."""
     _account: str | None = attrs.field(init=False)
     """The actor's account: no other continues its partial uploads."""
 
@@ -61,8 +64,8 @@ class AuthorizedStore:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the store can do."""
-        return self.store.capabilities
+        """What the store can do; the only quota is the account's own."""
+        return attrs.evolve(self.store.capabilities, account_quotas=False)
 
     @property
     def read_only(self) -> str | None:
@@ -141,8 +144,8 @@ class AuthorizedStore:
         return self._bound.resume_point(self._whole(endpoint), hash, size, mtime_us)
 
     def free_space(self) -> int | None:
-        """Bytes that can still be stored."""
-        return self.store.free_space()
+        """Bytes that can still be stored, for accounts that may see something: it tells how much others store."""
+        return self._bound.free_space() if READ in self.rights.everywhere else None
 
     # -- writing -------------------------------------------------------------------
 
@@ -257,8 +260,21 @@ class AuthorizedStore:
 
     @property
     def _bound(self) -> IStore:
-        """The store, where changes are recorded as the actor's."""
-        return self.store.bind(self.actor)
+        """The store, where changes are recorded as the actor's, and counted in its quota."""
+        return self.store.bind(self._acting(self.actor))
+
+    def _acting(self, actor: Actor) -> Actor:
+        """An actor of this account, with the part of the store that is its own. Raises `Forbidden` (33)."""
+        if self.quota is not None and not self.store.capabilities.account_quotas:
+            raise unsupported("limit what one account stores: ask the server's owner to remove your account's quota")
+        everything = self.rights.in_all_of(())
+        allotment = Allotment(
+            self.home,
+            self.quota,
+            may_discard={REPLACE, DELETE} <= everything,
+            sees_all=READ in everything and not self.home.parts,
+        )
+        return attrs.evolve(actor, allotment=allotment)
 
     def _write(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> T:
         """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise."""
@@ -280,7 +296,8 @@ class AuthorizedStore:
         condition = self._condition(request.endpoint, request.precondition)
         if isinstance(condition, Forbidden):
             return condition
-        return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=condition)
+        actor = request.actor if request.actor == SERVER else self._acting(request.actor)
+        return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=condition, actor=actor)
 
     def _condition(self, endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
         """The precondition under which the account may store something there: the store checks it, in one step."""

@@ -43,6 +43,10 @@ class ChangeLog:
             finally:
                 self._write("the change was made, and is recorded as soon as it can be written")
 
+    def evicted(self, change: Change) -> None:
+        """A version or a partial upload was removed to make space: it is recorded before the next change."""
+        self._unrecorded.append(change)
+
     def close(self) -> None:
         """Record what is left; raises `UnrecordedChanges` with what still cannot be."""
         with self._lock:
@@ -56,11 +60,12 @@ class ChangeLog:
     def _write(self, outcome: str) -> None:
         if not self._unrecorded:
             return
+        changes = tuple(self._unrecorded)
         try:
-            self._record(tuple(self._unrecorded))
+            self._record(changes)
         except OSError as error:
             raise Internal(f"the server's audit log cannot be written ({error.strerror}): {outcome}") from error
-        self._unrecorded.clear()
+        del self._unrecorded[: len(changes)]  # another thread may have reported an eviction meanwhile
 
 
 def described(change: Change) -> str:

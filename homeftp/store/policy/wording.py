@@ -19,6 +19,23 @@ def format_size(size: int) -> str:
     return "1 byte" if size == 1 else f"{size} bytes"
 
 
+def rough(size: int) -> int:
+    """A number of bytes, rounded down to two digits: how much is free tells an account how much others store."""
+    step = _step(size)
+    return size // step * step
+
+
+def rough_up(size: int) -> int:
+    """The same, rounded up: what is declared may be compared only with that, or trying would tell the exact number."""
+    step = _step(size)
+    return -(-size // step) * step
+
+
+def _step(size: int) -> int:
+    """The value of the second digit of a number, the highest first."""
+    return int(10 ** max(0, len(str(abs(size))) - 2))
+
+
 def not_found(endpoint: Endpoint) -> NotFound:
     """The refusal where nothing exists."""
     return NotFound(f"{display_path(endpoint)} does not exist")
@@ -50,11 +67,17 @@ def not_empty(endpoint: Endpoint) -> NotEmpty:
 
 
 def over_quota(endpoint: Endpoint, quota: int, size: int, free: int) -> NoSpace:
-    """The refusal of `size` bytes where the quota leaves only `free`."""
+    """The refusal of `size` bytes where the account's quota leaves only `free`."""
     return NoSpace(
-        f"the quota of {format_size(quota)} has no space for {display_path(endpoint)}: it needs "
-        f"{format_size(size)}, {format_size(max(0, free))} are free"
+        f"your account's quota of {format_size(quota)} has no space for {display_path(endpoint)}: it needs "
+        f"{format_size(size)}, {format_size(max(0, free))} are free. Remove something, or ask the server's owner"
     )
+
+
+def no_space(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
+    """The refusal of `size` bytes where the store has only `free`; None: the account may not know how much."""
+    left = "" if free is None else f", about {format_size(rough(max(0, free)))} are free"
+    return NoSpace(f"no space for {display_path(endpoint)} on the server: it needs {format_size(size)}{left}")
 
 
 def read_only(reason: str) -> Forbidden:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import attrs
+
+from homeftp.config import RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import FiletypeNotAllowed, NoSpace, TooLarge
-from homeftp.testing.contract.case import ContractCase, request
+from homeftp.model import Actor, Allotment, ResumePoint
+from homeftp.testing.contract.case import ContractCase, request, sha
+
+PART = RESUMABLE + 1000
+"""Bytes of an upload that are worth keeping when it is interrupted."""
 
 
 class LimitsContract(ContractCase):
@@ -66,7 +73,7 @@ class LimitsContract(ContractCase):
     def test_quota(self) -> None:
         """A write over the quota is refused and the old content stays; versions are removed before that."""
         quota = 1_000_000
-        store = self.store(quota=quota)
+        store = self.store(quota=quota, retention=attrs.evolve(self.options.retention, protected_seconds=0))
         if not store.capabilities.quota:
             return
         store.maintain()
@@ -85,6 +92,69 @@ class LimitsContract(ContractCase):
         self.assertEqual(self.content(store, "b.txt"), b"9" * 300_000)
         self.assertEqual(self.content(store, "a.txt"), b"x" * 300_000)
         self.assertLess(len(self.kept(store)), 3)
+
+    def test_kept_from_others(self) -> None:
+        """For a declared size nothing is removed; young versions and others' uploads are not, whatever arrives."""
+        quota = 4 * PART
+        store = self.store(quota=quota)
+        if not (store.capabilities.quota and store.capabilities.resume and store.capabilities.versions):
+            return
+        store.maintain()
+        ann, bob = store.bind(Actor("ann")), store.bind(Actor("bob"))
+        self.write(store, "a.txt", bytes(PART // 2))
+        self.write(store, "a.txt", b"")
+        known = sha(bytes(2 * PART)), 2 * PART, None
+        upload = ann.upload(request("b.txt", size=2 * PART, hash=known[0]))
+        upload.write(bytes(PART))
+        upload.suspend()
+        for size in (3 * PART, None):
+            self.assert_refused(NoSpace, self.upload, bob, "c.txt", bytes(3 * PART), size=size)
+            self.assertEqual(len(self.kept(store)), 1)
+            self.assertIsNotNone(ann.resume_point(parse("b.txt"), *known))
+        declared = ann.upload(request("c.txt", size=3 * PART))
+        self.assertIsNotNone(ann.resume_point(parse("b.txt"), *known))
+        declared.abort()
+        self.upload(ann, "c.txt", bytes(3 * PART))
+        self.assertIsNone(ann.resume_point(parse("b.txt"), *known), "its own uploads may go")
+
+    def test_suspended_without_space(self) -> None:
+        """Where space ends while a content arrives, what has arrived is not lost."""
+        quota = 4 * PART
+        store = self.store(quota=quota)
+        if not (store.capabilities.quota and store.capabilities.resume):
+            return
+        store.maintain()
+        ann, bob = store.bind(Actor("ann")), store.bind(Actor("bob"))
+        size = quota - PART
+        upload = ann.upload(request("a.txt", size=size, mtime_us=5))
+        upload.write(bytes(PART))
+        self.upload(bob, "b.txt", bytes(2 * PART))
+        self.assert_refused(NoSpace, upload.write, bytes(size - PART))
+        self.assertEqual(ann.resume_point(parse("a.txt"), None, size, 5), ResumePoint(PART, sha(bytes(PART))))
+        self.remove(store, "b.txt")
+
+    def test_account_quota(self) -> None:
+        """What is beneath an account's home never exceeds its quota; that stops no other account."""
+        store = self.store()
+        if not store.capabilities.account_quotas:
+            return
+        quota = 1_000_000
+        ann = store.bind(
+            Actor("ann", allotment=Allotment(parse("ann"), quota, may_discard=False, sees_all=False)),
+        )
+        bob = store.bind(Actor("bob"))
+        self.write(store, "d.txt", bytes(quota))
+        self.write(bob, "ann/b.txt", bytes(300_000))
+        for act in (self.write, self.upload):
+            refused = self.assert_refused(NoSpace, act, ann, "ann/c.txt", bytes(800_000))
+            self.assertIn("your account's quota", refused.message)
+        self.write(ann, "ann/c.txt", bytes(600_000))
+        self.assert_refused(NoSpace, self.write, ann, "ann/e.txt", bytes(200_000))
+        self.write(bob, "ann/e.txt", bytes(200_000))
+        self.remove(store, "ann/e.txt")
+        free = ann.free_space()
+        assert free is not None
+        self.assertLessEqual(free, 100_000)
 
     def test_free_space(self) -> None:
         """Free space is a number of bytes, or not known."""

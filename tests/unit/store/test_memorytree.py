@@ -8,7 +8,7 @@ from homeftp.config import PARTIAL_UPLOAD_SECONDS, Retention
 from homeftp.endpoint import parse
 from homeftp.errors import NoSpace, WrongKind
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import WriteRequest
+from homeftp.model import SERVER, WriteRequest
 from homeftp.store.memorytree import MemoryTree, sort
 
 
@@ -74,17 +74,17 @@ class TreeTests(SynchronousTestCase):
 
     def test_room(self) -> None:
         """The oldest version is removed first, then partial uploads; never more than is needed, nor in vain."""
-        tree = self.tree(quota=100)
+        tree = self.tree(quota=100, retention=Retention(protected_seconds=0))
         for number in range(3):
             self.put(tree, f"{number}", bytes(20))
             tree.keep_version(parse(f"{number}"), tree.nodes.pop((f"{number}",)))
             self.now += 1
         tree.keep_partial(WriteRequest(endpoint=parse("p"), size=99, hash="x"), None, bytes(20))
-        self.assertEqual(tree.free(), 20)
-        self.assertRaises(NoSpace, tree.reserve, parse("n"), 101)
-        self.assertEqual(tree.free(), 20)
-        tree.reserve(parse("n"), 30)
-        self.assertEqual((tree.free(), tree.versions[("0",)]), (40, {}))
-        tree.reserve(parse("n"), 100)
-        self.assertEqual(tree.free(), 100)
-        self.assertIsNone(self.tree().free())
+        self.assertEqual(tree.free(SERVER), 20)
+        self.assertRaises(NoSpace, tree.reserve, parse("n"), 101, SERVER)
+        self.assertEqual(tree.free(SERVER), 20)
+        tree.reserve(parse("n"), 30, SERVER)
+        self.assertEqual((tree.free(SERVER), tree.versions[("0",)]), (40, {}))
+        tree.reserve(parse("n"), 100, SERVER)
+        self.assertEqual(tree.free(SERVER), 100)
+        self.assertIsNone(self.tree().free(SERVER))

@@ -13,9 +13,9 @@ from homeftp.errors import NoSpace, Refusal
 from homeftp.model import Actor, Change
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.space import SpaceReservation
-from homeftp.store.local.disk.errnos import catch, close_quietly, no_space, refusal
+from homeftp.store.local.disk.errnos import catch, close_quietly, exhausted, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, close_all, free_bytes
+from homeftp.store.local.disk.handles import DirHandle, close_all
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.preconditions import gone, occupied
@@ -88,7 +88,7 @@ class Directories:
     def explain(self, error: Exception, target: Endpoint, size: int) -> Exception:
         """`error`, or if a directory could not be made for lack of space, the refusal of the target itself."""
         if isinstance(error, NoSpace):
-            return no_space(target, size, free_bytes(self.root.fd))
+            return exhausted(target, size)
         return error
 
     def _make_all(
@@ -137,7 +137,7 @@ class Directories:
             try:
                 return self._make_chain(endpoint, actor, exclusive)
             except NoSpace:
-                if not self.space.evict_for(nearest, endpoint.first(depth), 1):
+                if not self.space.evict_for(actor, nearest, endpoint.first(depth), 1):
                     raise
             return self._make_chain(endpoint, actor, exclusive)
         except FileExistsError:

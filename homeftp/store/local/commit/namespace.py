@@ -139,7 +139,7 @@ class Namespace:
             self.root.check_new_name(handle.fd, endpoint)
             return ExistingTarget(None, None)
         same = pending.expected is not None and pending.precondition == pending.hash
-        return ExistingTarget(found, None if same else archiver.link(handle, endpoint, found))
+        return ExistingTarget(found, None if same else archiver.link(handle, endpoint, found, pending.actor))
 
     def _rename_one(
         self, pending: PendingRename, existing: ExistingTarget, archiver: Archiver, failure: OSError | None
@@ -177,7 +177,7 @@ class Namespace:
             try:
                 with self.changelog.changing() as record:
                     for pending in files:
-                        found = catch(self._remove_one, pending, archiver, checked)
+                        found = catch(self._remove_one, pending, archiver, checked, actor)
                         results.append(found)
                         if not isinstance(found, Exception):
                             record(unlink_change(pending, found, actor))
@@ -192,11 +192,11 @@ class Namespace:
             for each, pending in zip(results, files, strict=True)
         ]
 
-    def _remove_one(self, pending: PendingUnlink, archiver: Archiver, checked: Checked) -> os.stat_result:
+    def _remove_one(self, pending: PendingUnlink, archiver: Archiver, checked: Checked, actor: Actor) -> os.stat_result:
         self.check_directory(checked, pending.handle, pending.endpoint)
         found = self._stat(pending)
         check_file(pending.endpoint, found)
-        self.renamer.remove(pending, found, archiver)
+        self.renamer.remove(pending, found, archiver, actor)
         return found
 
     def move_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""The system calls of the commit point: atomic rename, exchange and unlink, counted in the quota."""
+"""The system calls of the commit point: atomic rename, exchange and unlink, counted in the quotas."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Forbidden
-from homeftp.model import ABSENT
+from homeftp.model import ABSENT, Actor
 from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink
 from homeftp.store.local.commit.preconditions import check_file
+from homeftp.store.local.disk.books import Books, Marks
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
-from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.archive import ArchivedFile, Archiver
 from homeftp.store.policy.preconditions import occupied
@@ -34,13 +34,13 @@ class Renamer:
     root: SafeRoot
     system: System
     fsync: Fsync
-    usage: QuotaUsage
+    books: Books
 
     def rename(self, pending: PendingRename, existing: ExistingTarget) -> None:
         """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError."""
         source, handle = pending.source, pending.handle
         name = raw(pending.endpoint.name)
-        mark = self.usage.mark()
+        marks = self.books.mark()
         if existing.found is None:
             try:
                 self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=handle.fd)
@@ -53,28 +53,30 @@ class Renamer:
             self._exchange(pending, name, existing.archived)
         else:
             self.system.rename(source.name, name, source_dir=source.directory, target_dir=handle.fd)
-        self._count_removed(existing.found, existing.archived is not None, mark)
+        self._count_removed(pending.endpoint, existing.found, existing.archived is not None, marks)
         if pending.counted:
-            self.usage.moved(self.usage.cost(pending.size), mark)
+            source_endpoint = pending.endpoint if pending.unlink is None else pending.unlink.endpoint
+            self.books.moved(source_endpoint, pending.endpoint, self.books.cost(pending.size), marks)
 
-    def remove(self, pending: PendingUnlink, found: os.stat_result, archiver: Archiver) -> None:
-        """Make a file a version, or remove it. Raises OSError."""
-        mark = self.usage.mark()
-        self._count_removed(found, archiver.move(pending.handle, pending.endpoint, found), mark)
+    def remove(self, pending: PendingUnlink, found: os.stat_result, archiver: Archiver, actor: Actor) -> None:
+        """Make a file a version for an actor, or remove it. Raises OSError."""
+        marks = self.books.mark()
+        archived = archiver.move(pending.handle, pending.endpoint, found, actor)
+        self._count_removed(pending.endpoint, found, archived, marks)
 
     def rename_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint) -> None:
         """Give a directory another name where nothing exists. Raises FileExistsError, OSError."""
-        mark = self.usage.mark()
+        marks = self.books.mark()
         names = raw(pending.endpoint.name), raw(endpoint.name)
         self.system.rename_new(*names, source_dir=pending.handle.fd, target_dir=handle.fd)
-        self.usage.moved(None, mark)
+        self.books.moved(pending.endpoint, endpoint, None, marks)
 
-    def _count_removed(self, found: os.stat_result | None, archived: bool, mark: int) -> None:
+    def _count_removed(self, endpoint: Endpoint, found: os.stat_result | None, archived: bool, marks: Marks) -> None:
         """Subtract a file that lost its name, unless it is a version now or has other names."""
         if found is not None and archived:
-            self.usage.moved(self.usage.cost(found.st_size), mark)
+            self.books.kept(endpoint, self.books.cost(found.st_size), marks)
         elif found is not None and found.st_nlink == 1:
-            self.usage.removed(self.usage.cost(found.st_size), mark)
+            self.books.removed(endpoint, self.books.cost(found.st_size), marks)
 
     def _exchange(self, pending: PendingRename, name: bytes, archived: ArchivedFile) -> None:
         """Exchange both files if the old one cannot be linked; then move the old one to its version folder."""

@@ -1,21 +1,27 @@
-"""Reserves space for new files, within the quota and on the disk; old versions are removed before a file is refused."""
+"""Makes space for what has arrived, on the disk and within the quotas; old versions are removed before it is refused.
+
+A declared size is only compared with what is free and what could be removed:
+nothing is removed for bytes that have not arrived.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from threading import Lock
+from typing import Callable
 
 import attrs
 
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint
-from homeftp.store.local.disk.errnos import no_space
+from homeftp.errors import NoSpace
+from homeftp.model import Actor
+from homeftp.store.local.disk.books import Allocation, Books
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.store.local.versions.retention import VersionArchive
-from homeftp.store.policy.wording import over_quota
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.wording import no_space, over_quota, rough_up
 
 SLACK = 8
 """Blocks, and inodes, that must be free beyond what a file needs: new folders need some."""
@@ -24,85 +30,227 @@ RESERVE = 64 * MIB
 """Bytes that are left free, at most a hundredth of the disk: the server's own state is often on the same disk, and
 invitations and revocations must be written there (Syncthing leaves a hundredth too)."""
 
+_PORTION = 100
+"""The part of a disk or of a quota that one account may hold back from the others, at most: a hundredth, as above."""
+
+_TRIES = 3
+"""Times to remove something for the same bytes: others may take what was freed."""
+
+
+@attrs.frozen
+class _Limit:
+    """What limits a file: its account's quota, or that of the whole store."""
+
+    usage: QuotaUsage
+    held_back: int
+    """Bytes that files on their way may still need."""
+    removable: Callable[[], int]
+    """The bytes that could be removed for this account."""
+    remove: Callable[[int], object]
+
 
 @attrs.frozen(eq=False)
 class SpaceReservation:
     """The space of one store. Thread-safe. Bytes are those that a file takes up: `QuotaUsage.cost`."""
 
-    usage: QuotaUsage
+    books: Books
     versions: VersionArchive
     partials: PartialUploads
-    _lock: Lock = attrs.field(factory=Lock, init=False)
-    _expected: Counter[int] = attrs.field(factory=Counter, init=False)
-    """Bytes that uploads have reserved and not written yet, by device number."""
+    changelog: ChangeLog
+    most_held_back: int
+    """Bytes that the uploads of one account hold back from other accounts before they have arrived."""
 
-    def reserve(self, handle: DirHandle, directory: Endpoint, endpoint: Endpoint, cost: int, *, files: int = 1) -> None:
-        """Reserve space for `files` files in or below `handle`, the open `directory`; `endpoint` is one of them.
+    def begin(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
+        """Expect a file of `size` bytes in or below `handle`, the open `directory`. Removes nothing.
 
-        If there is too little, versions are removed, the oldest first, and then
-        partial uploads, unless that would not be enough either. Raises
-        `NoSpace` (52), which says what is needed and what is free.
+        Raises `NoSpace` (52) where there is too little, even if everything were
+        removed that may be, and `Busy` (51).
         """
-        self._within_quota(endpoint, cost)
+        allocation.declared = max(self.books.cost(size), allocation.arrived)
+        self.books.begin(allocation)
         try:
-            self._on_disk(handle, directory, endpoint, cost, files)
+            self._check_declared(allocation, handle, directory)
         except BaseException:
-            self.release(cost)
+            self.discard(allocation)
             raise
 
-    def release(self, cost: int) -> None:
-        """Give up a reservation."""
-        self.usage.add(reserved=-cost)
+    def shrink(self, allocation: Allocation, size: int) -> None:
+        """The file has only `size` bytes any more."""
+        cost = self.books.cost(size)
+        if cost < allocation.arrived:
+            self.books.give_back(allocation, cost)
 
-    def use(self, cost: int) -> None:
-        """Turn a reservation into used space: the file was committed."""
-        self.usage.add(reserved=-cost, used=cost)
+    def end(self, allocation: Allocation, *, committed: bool) -> None:
+        """The file was committed, or discarded. May be called twice."""
+        self.books.end(allocation, committed=committed)
 
-    def expect(self, device: int, cost: int) -> None:
-        """Change the bytes that will still be written to a device; `cost` may be negative."""
-        with self._lock:
-            self._expected[device] += cost
+    def discard(self, allocation: Allocation) -> None:
+        """Expect nothing more of this file; forget it, unless some of it arrived earlier."""
+        if allocation.arrived:
+            self.books.give_back(allocation, allocation.arrived)
+        else:
+            self.books.end(allocation, committed=False)
 
-    def evict_for(self, handle: DirHandle, directory: Endpoint, cost: int) -> bool:
+    def _check_declared(self, allocation: Allocation, handle: DirHandle, directory: Endpoint) -> None:
+        wanted = allocation.outstanding
+        for limit in self._limits(allocation):
+            left = self._recounted(limit.usage, wanted + limit.held_back)
+            if left is None or wanted <= left - limit.held_back:
+                continue
+            if wanted > self._shown(limit.usage, left - limit.held_back + limit.removable()):
+                raise self._refusal(allocation, limit.usage, wanted, left)
+        self._on_disk(allocation, handle, directory, wanted, arrived=False)
+
+    def grow(
+        self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int, *, arrived: bool = True
+    ) -> None:
+        """Make space for the file to have `size` bytes, which have arrived; where they have not, remove nothing.
+
+        What is removed are versions that are old enough, the oldest first, and
+        then partial uploads of the same account. Raises `NoSpace` (52) and
+        `Busy` (51); then nothing was removed.
+        """
+        more = self.books.cost(size) - allocation.arrived
+        if more <= 0:
+            return
+        self._within_quotas(allocation, more, arrived=arrived)
+        try:
+            self._on_disk(allocation, handle, directory, more, arrived=arrived)
+        except BaseException:
+            self.books.give_back(allocation, allocation.arrived - more, expected=allocation.declared)
+            raise
+        self.changelog.ensure_recorded()
+
+    def evict_for(self, actor: Actor, handle: DirHandle, directory: Endpoint, cost: int) -> bool:
         """Remove old files because the disk is full; returns whether to try again. Raises OSError."""
-        if cost > self._old(handle, directory):
+        if cost > self._removable(actor, handle, directory):
             return False
-        self._evict(handle, directory, cost, files=0)
+        self._remove(actor, handle, directory, cost)
+        self.changelog.ensure_recorded()
         return True
 
-    def _old(self, handle: DirHandle | None, directory: Endpoint) -> int:
-        """The bytes that can be removed on the file system of `handle`, or everywhere without one."""
-        return self.versions.total(handle, directory) + self.partials.total(handle)
+    # -- quotas --------------------------------------------------------------------
 
-    def _evict(self, handle: DirHandle | None, directory: Endpoint, wanted: int, files: int) -> int:
-        freed = self.versions.evict(handle, directory, wanted, files)
-        if freed < wanted:
-            freed += self.partials.evict(handle, wanted - freed)
-        return freed
+    def _limits(self, allocation: Allocation) -> list[_Limit]:
+        """The quota of the account and that of the store."""
+        actor = allocation.actor
+        limits = []
+        own = self.books.home(actor)
+        if own is not None and actor.allotment is not None:
+            home, any_age = actor.allotment.home, actor.allotment.may_discard
+            limits.append(
+                _Limit(
+                    own,
+                    self.books.held_back(allocation, self._bound(own.quota), home=home),
+                    lambda: self._removable(actor, None, ROOT, home, any_age=any_age),
+                    lambda size: self._remove(actor, None, ROOT, size, home=home, any_age=any_age),
+                )
+            )
+        whole = self.books.whole
+        if whole.quota is not None:
+            limits.append(
+                _Limit(
+                    whole,
+                    self.books.held_back(allocation, self._bound(whole.quota)),
+                    lambda: self._removable(actor, None, ROOT),
+                    lambda size: self._remove(actor, None, ROOT, size),
+                )
+            )
+        return limits
 
-    def _within_quota(self, endpoint: Endpoint, cost: int) -> None:
-        if self.usage.reserve(cost):
-            return
-        if self.usage.stale():
-            self.usage.count()
-        left = self.usage.left() or 0
-        if left < cost <= left + self._old(None, ROOT):
-            self._evict(None, ROOT, cost - left, files=0)
-        if not self.usage.reserve(cost):
-            raise over_quota(endpoint, self.usage.quota or 0, cost, left)
+    def _within_quotas(self, allocation: Allocation, more: int, *, arrived: bool) -> None:
+        """Count `more` bytes, within the quotas."""
+        for tries in range(_TRIES + 1):
+            limits = self._limits(allocation)
+            refusing = self.books.take(allocation, more, [(limit.usage, limit.held_back) for limit in limits])
+            if refusing is None:
+                return
+            (limit,) = (each for each in limits if each.usage is refusing)
+            left = self._recounted(refusing, more + limit.held_back) or 0
+            short = more - (left - limit.held_back)
+            if not arrived or tries == _TRIES or short > limit.removable():
+                raise self._refusal(allocation, refusing, more, left)
+            if more > left:
+                limit.remove(more - left)
 
-    def _on_disk(self, handle: DirHandle, directory: Endpoint, endpoint: Endpoint, cost: int, files: int) -> None:
+    def _recounted(self, usage: QuotaUsage, wanted: int) -> int | None:
+        """What a quota leaves, counted again before it refuses something: other programs may have removed files."""
+        left = usage.left()
+        if left is not None and wanted > left and usage.stale():
+            usage.count()
+            left = usage.left()
+        return left
+
+    def _shown(self, usage: QuotaUsage, left: int) -> int:
+        """What a declared size is compared with: an account may know its own quota exactly, and the store's roughly."""
+        return rough_up(left) if usage is self.books.whole else left
+
+    def _refusal(self, allocation: Allocation, usage: QuotaUsage, size: int, left: int) -> NoSpace:
+        if usage is not self.books.whole:
+            return over_quota(allocation.endpoint, usage.quota or 0, max(size, allocation.outstanding), left)
+        return self._full(allocation, size, left)
+
+    def _full(self, allocation: Allocation, size: int, left: int) -> NoSpace:
+        """The refusal of at least `size` bytes; only some accounts are told what is left."""
+        shown = left if allocation.actor.learns_free_space else None
+        return no_space(allocation.endpoint, max(size, allocation.outstanding), shown)
+
+    # -- the disk ------------------------------------------------------------------
+
+    def _on_disk(
+        self, allocation: Allocation, handle: DirHandle, directory: Endpoint, wanted: int, *, arrived: bool
+    ) -> None:
+        """Make space for `wanted` bytes that have arrived, or only see whether it could be made."""
         disk = os.fstatvfs(handle.fd)
         if not disk.f_blocks:
             return  # this file system does not report its size
-        with self._lock:
-            free = disk.f_bavail * disk.f_frsize - self._expected[os.fstat(handle.fd).st_dev]
-            free -= min(RESERVE, disk.f_blocks * disk.f_frsize // 100)
-        bytes_short = cost + SLACK * disk.f_frsize - free
-        files_short = files + SLACK - disk.f_favail if disk.f_files else 0
-        if bytes_short <= 0 and files_short <= 0:
+        size = disk.f_blocks * disk.f_frsize
+        free = disk.f_bavail * disk.f_frsize - min(RESERVE, size // _PORTION)
+        left = free - self.books.held_back(allocation, self._bound(size), device=allocation.device)
+        bytes_short = max(0, wanted + SLACK * disk.f_frsize - free)
+        files_short = max(0, 1 + SLACK - disk.f_favail) if disk.f_files else 0
+        if wanted <= left and not bytes_short and not files_short:
             return
-        if cost <= free + self._old(handle, directory):
-            free += self._evict(handle, directory, max(0, bytes_short), max(0, files_short))
-        if cost > free:
-            raise no_space(endpoint, cost, max(0, free))
+        if wanted > left:
+            removable = self._removable(allocation.actor, handle, directory)
+            if wanted > (left + removable if arrived else rough_up(left + removable)):
+                raise self._full(allocation, wanted, left)
+        if arrived and (bytes_short or files_short):
+            free += self._remove(allocation.actor, handle, directory, bytes_short, files_short)
+            if wanted > free:
+                raise self._full(allocation, wanted, free)
+
+    def _bound(self, size: int | None) -> int:
+        """The bytes that one account may hold back of so many in all."""
+        return min(self.most_held_back, (size or 0) // _PORTION)
+
+    # -- what can be removed -------------------------------------------------------
+
+    def _removable(
+        self,
+        actor: Actor,
+        handle: DirHandle | None,
+        directory: Endpoint,
+        home: Endpoint | None = None,
+        *,
+        any_age: bool = False,
+    ) -> int:
+        """The bytes that may be removed for an actor: on the file system of `handle`, or in all, or beneath a home."""
+        versions = self.versions.removable(handle, directory, home, any_age=any_age)
+        return versions + self.partials.total(handle, actor.account)
+
+    def _remove(
+        self,
+        actor: Actor,
+        handle: DirHandle | None,
+        directory: Endpoint,
+        wanted: int,
+        files: int = 0,
+        *,
+        home: Endpoint | None = None,
+        any_age: bool = False,
+    ) -> int:
+        freed = self.versions.evict(actor, handle, directory, wanted, files, home=home, any_age=any_age)
+        if freed < wanted:
+            freed += self.partials.evict(actor, handle, wanted - freed)
+        return freed

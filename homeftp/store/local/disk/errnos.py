@@ -41,26 +41,24 @@ def close_quietly(fd: int) -> None:
         os.close(fd)
 
 
-def no_space(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
-    """The refusal of `size` bytes with `free` left (None: unknown). Quotas and inodes can end before the bytes do."""
-    left = "" if free is None else f", {format_size(free)} are free"
-    why = ": a disk quota or the number of files is exhausted" if free is not None and size <= free else ""
-    return NoSpace(
-        f"no space for {display_path(endpoint)} on the server's disk: it needs {format_size(size)}{left}{why}"
-    )
+def exhausted(endpoint: Endpoint, size: int) -> NoSpace:
+    """The refusal of `size` bytes by the disk: it does not say what it lacks."""
+    needs = f"it needs {format_size(size)}, and " if size else ""
+    why = "the disk, a disk quota or the number of files is exhausted"
+    return NoSpace(f"no space for {display_path(endpoint)} on the server's disk: {needs}{why}")
 
 
-def refusal(error: OSError, endpoint: Endpoint, *, size: int = 0, free: int | None = None) -> Refusal:
-    """The refusal for an OSError at `endpoint`; `size` bytes were needed and `free` were left.
+def refusal(error: OSError, endpoint: Endpoint, *, size: int = 0) -> Refusal:
+    """The refusal for an OSError at `endpoint`, where `size` bytes were needed.
 
     The error becomes the refusal's cause, for the log.
     """
-    refused = _refusal(error.errno, endpoint, size, free)
+    refused = _refusal(error.errno, endpoint, size)
     refused.__cause__ = error
     return refused
 
 
-def _refusal(number: int | None, endpoint: Endpoint, size: int, free: int | None) -> Refusal:
+def _refusal(number: int | None, endpoint: Endpoint, size: int) -> Refusal:
     where = display_path(endpoint)
     if number == errno.ENOENT:
         return NotFound(f"{where} does not exist")
@@ -73,7 +71,7 @@ def _refusal(number: int | None, endpoint: Endpoint, size: int, free: int | None
     if number == errno.ENXIO:
         return WrongKind(f"{where} is neither a file nor a directory")
     if number in _FULL:
-        return no_space(endpoint, size, free)
+        return exhausted(endpoint, size)
     if number == errno.EROFS:
         return Forbidden(f"{where} cannot be changed: the server's disk is mounted read-only")
     if number in _DENIED:

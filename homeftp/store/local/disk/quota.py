@@ -1,4 +1,4 @@
-"""Counts the bytes that the root holds, as its quota counts them: each file's size, rounded up to whole blocks.
+"""Counts the bytes that the root or one home holds, as a quota counts them: each file's size, in whole blocks.
 
 The server's own writes and removals are added and subtracted as they happen.
 Changes by other programs show when everything is counted again: at the start,
@@ -19,6 +19,11 @@ from homeftp.errors import Busy
 from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.saferoot import SafeRoot
 
+Names = tuple[bytes, ...]
+
+VERSIONS = b"versions"
+"""The folder of versions, in the metadata directory."""
+
 _STAGING = (b"incoming", b"partial")
 _TEMP_PREFIX = RESERVED_PREFIX.encode()
 
@@ -31,10 +36,14 @@ _PAUSE = 10
 
 
 class QuotaUsage:
-    """The bytes used and reserved beneath `root`, limited to `quota`; None: no limit, and nothing is counted."""
+    """The bytes used and reserved in `root` beneath `home`, and by its versions, limited to `quota`.
 
-    def __init__(self, root: SafeRoot, quota: int | None) -> None:
+    Without a quota there is no limit, and nothing is counted.
+    """
+
+    def __init__(self, root: SafeRoot, quota: int | None, home: Names = ()) -> None:
         self.quota = quota
+        self._home = home
         found = os.fstatvfs(root.fd)
         self._block = found.f_frsize or 1
         self._root = root
@@ -54,25 +63,16 @@ class QuotaUsage:
         return -(-size // self._block) * self._block
 
     def left(self) -> int | None:
-        """How many bytes the quota has left; negative if other programs used more. None without a quota."""
-        with self._lock:
-            return self._left()
+        """How many bytes the quota has left; negative if other programs used more. None without a quota.
 
-    def _left(self) -> int | None:
+        Raises `Busy` (51) while they have not been counted.
+        """
         if self.quota is None:
             return None
-        if not self._counted:
-            raise Busy("the server is still counting the files for its quota: try again in a while")
-        return self.quota - self._used - self._reserved
-
-    def reserve(self, size: int) -> bool:
-        """Reserve `size` bytes for a new file; False if fewer are left."""
         with self._lock:
-            left = self._left()
-            if left is not None and size > left:
-                return False
-            self._reserved += size
-            return True
+            if not self._counted:
+                raise Busy("the server is still counting the files for a quota: try again in a while")
+            return self.quota - self._used - self._reserved
 
     def add(self, *, reserved: int = 0, used: int = 0) -> None:
         """Change the reserved and the used bytes by these amounts, which may be negative."""
@@ -108,22 +108,42 @@ class QuotaUsage:
         if self.quota is None:
             return
         with self._counting:
-            began = time.monotonic()
-            for _ in range(_TRIES):
-                with self._lock:
-                    self._since = 0
-                    self._counts += 1
-                    self._directories_moved = False
-                found = self.scan()
-                with self._lock:
-                    self._used = found + self._since
-                    self._counted = True
-                    self._counts += 1
-                    if not self._directories_moved:
-                        break
-            ended = time.monotonic()
-            self._again = ended + _PAUSE * (ended - began)
-            self._counted_at = ended
+            self._count()
+
+    def count_first(self) -> None:
+        """Count everything if that has not been done. Raises `Busy` (51) where another thread is at it."""
+        if self._counted:
+            return
+        if not self._counting.acquire(blocking=False):
+            raise Busy("the server is still counting the files for a quota: try again in a while")
+        try:
+            if not self._counted:
+                self._count()
+        finally:
+            self._counting.release()
+
+    def recount(self) -> None:
+        """Count again before the next reservation: something of unknown size came or went."""
+        with self._lock:
+            self._counted = self.quota is None
+
+    def _count(self) -> None:
+        began = time.monotonic()
+        for _ in range(_TRIES):
+            with self._lock:
+                self._since = 0
+                self._counts += 1
+                self._directories_moved = False
+            found = self.scan()
+            with self._lock:
+                self._used = found + self._since
+                self._counted = True
+                self._counts += 1
+                if not self._directories_moved:
+                    break
+        ended = time.monotonic()
+        self._again = ended + _PAUSE * (ended - began)
+        self._counted_at = ended
 
     def stale(self) -> bool:
         """Whether the last count is old enough to count again."""
@@ -138,7 +158,7 @@ class QuotaUsage:
         """The cost of all regular files, of one with several names once; without temp files and partial uploads."""
         total = 0
         seen: set[tuple[int, int]] = set()
-        todo: list[tuple[bytes, ...]] = [()]
+        todo = [self._home, *self._version_folders()]
         while todo:
             folder = todo.pop()
             for name, found in self._read(folder):
@@ -150,7 +170,18 @@ class QuotaUsage:
                         seen.add((found.st_dev, found.st_ino))
         return total
 
-    def _read(self, folder: tuple[bytes, ...]) -> Iterator[tuple[bytes, os.stat_result]]:
+    def _version_folders(self) -> Iterator[Names]:
+        """The folders of a home's versions: each file system on the way to it may have some, in a folder for each day.
+
+        Those beneath the home are found with its files.
+        """
+        for depth in range(len(self._home)):
+            versions = (*self._home[:depth], FOLDER, VERSIONS)
+            for day, found in self._read(versions):
+                if stat.S_ISDIR(found.st_mode):
+                    yield (*versions, day, *self._home[depth:])
+
+    def _read(self, folder: Names) -> Iterator[tuple[bytes, os.stat_result]]:
         """The names in one folder with their stat; not temp files and partial uploads, which are reserved already."""
         in_metadata = FOLDER in folder
         opened = self._root.open_below(self._root.fd, folder)

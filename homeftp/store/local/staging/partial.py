@@ -15,7 +15,7 @@ from homeftp.config import CHECKPOINT
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint
 from homeftp.errors import Changed
 from homeftp.model import ResumePoint
-from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.books import Allocation, Books
 from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords, encode_point
 from homeftp.store.policy.wording import display_path
 
@@ -31,8 +31,8 @@ class PartialUpload:
     """Where it can be resumed, growing: how much had arrived, and the hash of the file up to there."""
     recorded: int = 0
     """The size of the last point in the resume record; at most one newer point follows in `points`."""
-    reserved: int = 0
-    """The bytes that are reserved for it."""
+    allocation: Allocation = attrs.field(kw_only=True)
+    """Its space."""
     last_used: float = attrs.field(factory=time.time)
     """When it was last written or suspended: seconds since 1970."""
     holder: object | None = None
@@ -70,11 +70,11 @@ class PartialUpload:
 
 
 class PartialRegistry:
-    """The partial uploads that can be found, and the space that is reserved for them. Thread-safe."""
+    """The partial uploads that can be found. Thread-safe."""
 
-    def __init__(self, records: ResumeRecords, usage: QuotaUsage) -> None:
+    def __init__(self, records: ResumeRecords, books: Books) -> None:
         self.records = records
-        self._usage = usage
+        self._books = books
         self._lock = Lock()
         self._all: dict[bytes, PartialUpload] = {}
 
@@ -98,16 +98,14 @@ class PartialRegistry:
             self._all.pop(partial.token, None)
 
     def shrink(self, partial: PartialUpload) -> None:
-        """Reserve only what has arrived: nothing more comes for now. Hold its lock."""
-        cost = self._usage.cost(partial.points[-1].size)
-        self._usage.add(reserved=cost - partial.reserved)
-        partial.reserved = cost
+        """Count only what has arrived: nothing more comes for now. Hold its lock."""
+        self._books.give_back(partial.allocation, self._books.cost(partial.points[-1].size))
 
     def end(self, partial: PartialUpload, *, committed: bool) -> None:
         """Forget it and its record, once its file was committed or removed. Hold its lock."""
         self.forget(partial)
         self.records.remove(partial.token)
-        self._usage.add(reserved=-partial.reserved, used=partial.reserved if committed else 0)
+        self._books.end(partial.allocation, committed=committed)
 
 
 def not_resumable(endpoint: Endpoint) -> Changed:

@@ -26,16 +26,17 @@ import time
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, Internal, Refusal
-from homeftp.model import WriteRequest
+from homeftp.model import Actor, Change, WriteRequest
+from homeftp.store.local.disk.books import Allocation, Books
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
-from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.partial import PartialRegistry, PartialUpload, not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.resumerecord import SUFFIX, ResumeRecord, ResumeRecords, read_record
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, UNMOUNTED_SECONDS
+from homeftp.store.policy.changelog import ChangeLog
 from homeftp.syscalls import System
 
 MOST = 1000
@@ -51,24 +52,27 @@ _USELESS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, er
 class PartialUploads:
     """All partial uploads of one store. Thread-safe."""
 
-    def __init__(self, root: SafeRoot, system: System, metadata_dir: MetadataDir, usage: QuotaUsage) -> None:
+    def __init__(
+        self, root: SafeRoot, system: System, metadata_dir: MetadataDir, books: Books, changelog: ChangeLog
+    ) -> None:
         self._root = root
         self._system = system
         self._folder = metadata_dir.partial
         self._records = ResumeRecords(root, metadata_dir.partial)
-        self._usage = usage
-        self._registry = PartialRegistry(self._records, usage)
+        self._books = books
+        self._changelog = changelog
+        self._registry = PartialRegistry(self._records, books)
         self._load()
 
     # -- uploads -----------------------------------------------------------------
 
     def begin(
-        self, request: WriteRequest, handle: DirHandle, directory: Endpoint, reserved: int, account: str | None
+        self, request: WriteRequest, handle: DirHandle, directory: Endpoint, allocation: Allocation
     ) -> PartialFile:
-        """Create an account's for a target in or below the directory `handle`, with space reserved. Raises OSError."""
+        """Create one for a target in or below the directory `handle`, which it has space for. Raises OSError."""
         token = os.urandom(TOKEN_BYTES).hex().encode()
-        record = ResumeRecord.of(request, None if handle.same_mount else directory, account)
-        partial = PartialUpload(token, record, self._records, reserved=reserved)
+        record = ResumeRecord.of(request, None if handle.same_mount else directory, allocation.actor.account)
+        partial = PartialUpload(token, record, self._records, allocation=allocation)
         folder = self._folder if handle.same_mount else os.dup(handle.fd)
         try:
             if not handle.same_mount:
@@ -149,18 +153,26 @@ class PartialUploads:
 
     # -- expiry ------------------------------------------------------------------
 
-    def total(self, handle: DirHandle | None) -> int:
-        """The bytes reserved for idle ones: on the file system of `handle`, or everywhere."""
-        return sum(each.reserved for each in self._idle(handle))
+    def total(self, handle: DirHandle | None, account: str | None) -> int:
+        """The bytes of an account's idle ones: on the file system of `handle`, or everywhere."""
+        return sum(each.allocation.arrived for each in self._idle(handle) if each.record.account == account)
 
-    def evict(self, handle: DirHandle | None, wanted: int) -> int:
-        """Remove the oldest idle ones until `wanted` bytes are freed; returns the bytes that were freed."""
+    def evict(self, actor: Actor, handle: DirHandle | None, wanted: int) -> int:
+        """Remove the oldest idle ones of the actor's account until `wanted` bytes are freed; returns the freed bytes.
+
+        Those of other accounts are never removed for it.
+        """
         freed = 0
         for partial in self._idle(handle):
             if freed >= wanted:
                 break
-            if self._remove(partial):
-                freed += partial.reserved
+            size = partial.allocation.arrived
+            if partial.record.account == actor.account and self._remove(partial):
+                freed += size
+                record = partial.record
+                self._changelog.evicted(
+                    Change("evict", "upload", record.endpoint, actor, old_size=size, owner=record.account)
+                )
         return freed
 
     def expire(self) -> None:
@@ -220,7 +232,10 @@ class PartialUploads:
         if content is None:
             return False
         record, points = content
-        partial = PartialUpload(name.removesuffix(SUFFIX), record, self._records, points, last_used=last_used)
+        allocation = Allocation(Actor(record.account), record.endpoint)
+        partial = PartialUpload(
+            name.removesuffix(SUFFIX), record, self._records, points, last_used=last_used, allocation=allocation
+        )
         age = time.time() - last_used
         try:
             folder = self._open_folder(partial)
@@ -235,8 +250,8 @@ class PartialUploads:
             self._unlink(partial)
             return False
         partial.recorded = partial.points[-1].size
-        partial.reserved = self._usage.cost(found.st_size)
-        self._usage.add(reserved=partial.reserved)
+        allocation.arrived = self._books.cost(found.st_size)
+        self._books.begin(allocation)
         self._registry.add(partial)
         return True
 

@@ -20,6 +20,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import same_content
 from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.model import Actor
 from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
@@ -116,21 +117,21 @@ class Archiver:
             unsynced.clear()
         return failure
 
-    def link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result) -> ArchivedFile | None:
-        """Give a file a second name as a version; None if no version of it is kept.
+    def link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, actor: Actor) -> ArchivedFile | None:
+        """Give a file that an actor replaces a second name as a version; None if no version of it is kept.
 
         `handle` is its directory. Raises `Changed` (44) if it is no longer the
         file with the stat `found`, and OSError.
         """
         mount = self._folders.mount_of(handle, endpoint.parent)
         version_dir = self._version_dir(mount)
-        if not self._archive.admit(mount, version_dir, found.st_size):
+        if not self._archive.admit(actor, mount, version_dir, found.st_size):
             return None
         try:
             try:
                 return self._link(handle, endpoint, found, mount)
             except OSError as error:
-                if error.errno not in FULL or not self._archive.evict(handle, endpoint.parent, _FOLDER_BYTES):
+                if error.errno not in FULL or not self._archive.evict(actor, handle, endpoint.parent, _FOLDER_BYTES):
                     raise
             return self._link(handle, endpoint, found, mount)
         except BaseException:
@@ -166,10 +167,10 @@ class Archiver:
             self._changed[folder.fd] = folder
             yield folder, file, self._folders.cache_path(mount, folders)
 
-    def move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result) -> bool:
-        """Move a file into the version folder; False if no version is kept and it was removed instead."""
+    def move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, actor: Actor) -> bool:
+        """Move a file that an actor removes into the version folder; False if no version is kept: it was removed."""
         mount = self._folders.mount_of(handle, endpoint.parent)
-        if not self._archive.admit(mount, self._version_dir(mount), found.st_size):
+        if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
             os.unlink(raw(endpoint.name), dir_fd=handle.fd)
             return False
         try:

@@ -16,18 +16,17 @@ from typing import Callable, Iterator
 from homeftp.config import MIB
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Refusal, WrongKind
+from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import FOLDER, MetadataDir
-from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.quota import VERSIONS
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.layout import Names, VersionDir
 
 _MOUNTS = b"mounts"
 _MOUNTS_BYTES = 1 * MIB
 """Bytes of the list of mounts that are read: more than any machine has mounts."""
-
-_VERSIONS = b"versions"
 
 
 class VersionFolders:
@@ -37,10 +36,10 @@ class VersionFolders:
     the other's work.
     """
 
-    def __init__(self, root: SafeRoot, metadata_dir: MetadataDir, usage: QuotaUsage) -> None:
+    def __init__(self, root: SafeRoot, metadata_dir: MetadataDir, books: Books) -> None:
         self._root = root
         self._metadata_dir = metadata_dir
-        self._usage = usage
+        self._books = books
         self._mounts = self._read_mounts()
         self.lock = RLock()
 
@@ -70,7 +69,7 @@ class VersionFolders:
 
     def cache_path(self, mount: Endpoint, folder: Names) -> str:
         """A folder of versions as the key of the hash cache."""
-        names = (FOLDER, _VERSIONS, *folder)
+        names = (FOLDER, VERSIONS, *folder)
         return "/".join((self._root.cache_path(mount), *map(os.fsdecode, names)))
 
     @contextlib.contextmanager
@@ -82,16 +81,16 @@ class VersionFolders:
         if not mount.parts:
             with self.lock:
                 folder = self._metadata_dir.open_versions()
-            yield VersionDir(self._root, folder, self._usage.cost)
+            yield VersionDir(self._root, folder, self._books.cost)
             return
         with contextlib.ExitStack() as opened:
             handle = self._root.open_directory(mount)
             opened.callback(close_quietly, handle.fd)
             if make is None:
-                folder = opened.enter_context(self._root.open_below(handle.fd, (FOLDER, _VERSIONS)))
+                folder = opened.enter_context(self._root.open_below(handle.fd, (FOLDER, VERSIONS)))
             else:
                 folder = self._make(mount, handle.fd, make, opened)
-            yield VersionDir(self._root, folder, self._usage.cost)
+            yield VersionDir(self._root, folder, self._books.cost)
 
     @contextlib.contextmanager
     def open_if_exists(self, mount: Endpoint) -> Iterator[VersionDir | None]:
@@ -106,7 +105,7 @@ class VersionFolders:
     def _make(self, mount: Endpoint, folder: int, durable: Callable[[int], None], opened: contextlib.ExitStack) -> int:
         """Make and open the versions folder of a file system whose top is open, and remember the mount."""
         known = mount in self._mounts
-        for name in (FOLDER, _VERSIONS):
+        for name in (FOLDER, VERSIONS):
             above = folder
             folder = self._root.open_private_directory(above, name)
             opened.callback(close_quietly, folder)

@@ -58,12 +58,8 @@ class VersionFile(NamedTuple):
     found: os.stat_result
 
 
-class Evicted(NamedTuple):
-    """The bytes that an eviction removed."""
-
-    size: int
-    freed: int
-    """The bytes of files that had no other name."""
+def _note_nothing(version: VersionFile, freed: int) -> None:
+    """Note nothing about a version that was removed."""
 
 
 def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
@@ -119,24 +115,37 @@ class VersionDir:
                 walked = self._walk((day, *names), _newest_first, skip)
                 yield from (each for each in walked if each.names != names)
 
-    def total(self) -> int:
-        """The bytes that all versions take up."""
-        return sum(self._cost(each.found.st_size) for day in self._days() for each in self._walk((day,)))
+    def total(self, before_us: int, below: Names = ()) -> int:
+        """The bytes that the versions from before `before_us` take up, of all files or of those below a folder."""
+        days = (day for day in self._days() if (_start(day) or 0) < before_us)
+        found = (each for day in days for each in self._walk((day, *below)))
+        return sum(self._cost(each.found.st_size) for each in found if each.at_us < before_us)
 
     def evict(
-        self, oldest: deque[VersionFile], before_us: int, wanted: int, files: int = 0, *, pinned: Container[int] = ()
-    ) -> Evicted:
+        self,
+        oldest: deque[VersionFile],
+        before_us: int,
+        wanted: int,
+        files: int = 0,
+        *,
+        pinned: Container[int] = (),
+        below: Names = (),
+        removed: Callable[[VersionFile, int], None] = _note_nothing,
+    ) -> int:
         """Remove versions from before `before_us`, the oldest first: `files` of them, and more until `wanted` bytes.
 
-        `oldest` holds the rest of an earlier search, which stays valid because
-        new versions are newer. Versions whose inodes are `pinned` stay.
+        Returns the bytes of those that had no other name, and calls `removed`
+        with each version and with its part of them. `oldest` holds the rest of
+        an earlier search, which stays valid because new versions are newer.
+        Versions whose inodes are `pinned` stay, and those of files that are not
+        `below` a folder.
         """
-        count = size = freed = 0
-        removed = True
+        count = freed = 0
+        progress = True
         while freed < wanted or count < files:
-            if not oldest and removed:  # otherwise files that cannot be removed would be found again forever
-                oldest.extend(self._oldest(pinned))
-                removed = False
+            if not oldest and progress:  # otherwise files that cannot be removed would be found again forever
+                oldest.extend(self._oldest(pinned, below))
+                progress = False
             if not oldest or oldest[0].at_us >= before_us:
                 break
             version = oldest.popleft()
@@ -144,17 +153,17 @@ class VersionDir:
                 continue
             alone = self._remove(version)
             if alone is not None:
-                removed = True
+                progress = True
                 count += 1
-                cost = self._cost(version.found.st_size)
-                size += cost
-                freed += cost if alone else 0
-        return Evicted(size, freed)
+                cost = self._cost(version.found.st_size) if alone else 0
+                freed += cost
+                removed(version, cost)
+        return freed
 
-    def _oldest(self, pinned: Container[int]) -> list[VersionFile]:
+    def _oldest(self, pinned: Container[int], below: Names) -> list[VersionFile]:
         """Some of the oldest that may be removed."""
         for day in self._days():
-            candidates = (each for each in self._walk((day,)) if each.found.st_ino not in pinned)
+            candidates = (each for each in self._walk((day, *below)) if each.found.st_ino not in pinned)
             found = heapq.nsmallest(_BATCH, candidates, key=lambda version: version.at_us)
             if found:
                 return found

@@ -12,27 +12,51 @@ from collections import Counter, deque
 from threading import RLock
 from typing import Iterator
 
+import attrs
+
 from homeftp.config import Retention
 from homeftp.endpoint import Endpoint
-from homeftp.store.local.disk.handles import DirHandle
-from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.model import Actor, Change
+from homeftp.store.local.disk.books import Books
+from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import Names, VersionDir, VersionFile
+from homeftp.store.policy.changelog import ChangeLog
 
 _FOREVER = 2**62
 """Microseconds after any version's time; and more bytes than any disk has."""
+
+_SECOND_US = 1_000_000
+
+
+_ESTIMATE = 0.001
+"""The part of the protected time for which a total of what may be removed is used again: 86 seconds of a day. Newer
+versions cannot have become old enough meanwhile, and clients that are refused must not make the server count again."""
+
+
+@attrs.frozen
+class _Victims:
+    """The versions that may be removed for somebody: one file system's from before a time, and of one home's files."""
+
+    mount: Endpoint
+    before_us: int
+    home: Names | None = None
+    """Relative to the mount."""
 
 
 class VersionArchive:
     """Counts and limits the versions of one store. Thread-safe. `unsynced` is changed only under `lock`."""
 
-    def __init__(self, folders: VersionFolders, retention: Retention, usage: QuotaUsage) -> None:
+    def __init__(self, folders: VersionFolders, retention: Retention, books: Books, changelog: ChangeLog) -> None:
         self._folders = folders
         self._retention = retention
-        self._usage = usage
+        self._books = books
+        self._changelog = changelog
         self._last_us = 0
         self._totals: dict[Endpoint, int] = {}
-        self._oldest: dict[Endpoint, deque[VersionFile]] = {}
+        self._removable: dict[tuple[Endpoint, Names | None], tuple[float, int]] = {}
+        """What may be removed by its age, and until when that is used: seconds by the monotonic clock."""
+        self._oldest: dict[tuple[Endpoint, Names | None], deque[VersionFile]] = {}
         self._pinned: Counter[int] = Counter()
         self.lock: RLock = folders.lock
         self.unsynced: set[tuple[Endpoint, Names]] = set()
@@ -44,17 +68,23 @@ class VersionArchive:
             self._last_us = max(time.time_ns() // 1000, self._last_us + 1)
             return self._last_us
 
-    def admit(self, mount: Endpoint, version_dir: VersionDir, size: int) -> bool:
-        """Free space for a version of `size` bytes; False if none is kept, or it exceeds the limit for all versions."""
-        cost = self._usage.cost(size)
+    def admit(self, actor: Actor, mount: Endpoint, version_dir: VersionDir, size: int) -> bool:
+        """Free space for a version of `size` bytes; False if none is kept, or it exceeds the limit for all versions.
+
+        Versions of the actor's own home are removed before young versions of
+        others; where it has a home, or narrower rights, those stay even if all
+        versions together then exceed the limit for a day.
+        """
+        cost = self._books.cost(size)
         disk = os.fstatvfs(version_dir.fd)
         most = self._retention.most(disk.f_blocks * disk.f_frsize)
         if not self._retention.seconds or cost > most:
             return False
         with self.lock:
             excess = self._total(mount, version_dir) + cost - most
-            if excess > 0:
-                self._evict(mount, version_dir, _FOREVER, excess)
+            for victims in self._victims_of(actor, mount):
+                if excess > 0:
+                    excess -= self._evict(victims, version_dir, excess, for_actor=actor)
             self._totals[mount] += cost
         return True
 
@@ -62,40 +92,58 @@ class VersionArchive:
         """Stop counting one that is no longer a version, although it was not removed."""
         with self.lock:
             if mount in self._totals:
-                self._totals[mount] -= self._usage.cost(size)
+                self._totals[mount] -= self._books.cost(size)
 
-    def evict(self, handle: DirHandle | None, directory: Endpoint, wanted: int, files: int = 0) -> int:
-        """Remove the oldest: `files` of them, and more until `wanted` bytes are freed; returns the freed bytes.
+    def evict(
+        self,
+        actor: Actor,
+        handle: DirHandle | None,
+        directory: Endpoint,
+        wanted: int,
+        files: int = 0,
+        *,
+        home: Endpoint | None = None,
+        any_age: bool = False,
+    ) -> int:
+        """Remove the oldest for an actor: `files` of them, and more until `wanted` bytes are freed; returns the bytes.
 
-        On the file system of `handle`, the open `directory`, or everywhere
-        without a handle. Raises OSError.
+        Only those that are not protected any more, unless `any_age`; on the
+        file system of `handle`, the open `directory`, or everywhere without a
+        handle; only of files beneath `home`, if it is given. Raises OSError.
         """
         freed = 0
         with self.lock:
-            for mount in self._mounts(handle, directory):
-                with self._folders.open_if_exists(mount) as version_dir:
+            for victims in self._victims(handle, directory, home, any_age=any_age):
+                with self._folders.open_if_exists(victims.mount) as version_dir:
                     if version_dir is not None and (freed < wanted or files):
-                        freed += self._evict(mount, version_dir, _FOREVER, wanted - freed, files)
+                        freed += self._evict(victims, version_dir, wanted - freed, files, for_actor=actor)
         return freed
 
-    def total(self, handle: DirHandle | None, directory: Endpoint) -> int:
-        """The bytes that versions take up, on the file systems that `evict` means. Raises OSError."""
+    def removable(
+        self, handle: DirHandle | None, directory: Endpoint, home: Endpoint | None = None, *, any_age: bool = False
+    ) -> int:
+        """The bytes of the versions that `evict` may remove. Raises OSError."""
         total = 0
-        with self.lock:
-            for mount in self._mounts(handle, directory):
-                with self._folders.open_if_exists(mount) as version_dir:
-                    if version_dir is not None:
-                        total += self._total(mount, version_dir)
+        for victims in self._victims(handle, directory, home, any_age=any_age):
+            key = victims.mount, victims.home
+            until, known = self._removable.get(key, (0.0, 0))
+            if any_age or time.monotonic() >= until:
+                with self._folders.open_if_exists(victims.mount) as version_dir:
+                    known = 0 if version_dir is None else version_dir.total(victims.before_us, victims.home or ())
+                if not any_age:
+                    until = time.monotonic() + self._retention.protected_seconds * _ESTIMATE
+                    self._removable[key] = until, known
+            total += known
         return total
 
     def expire(self) -> None:
         """Remove the versions that are older than the retention time, and empty folders. Raises OSError."""
-        before_us = time.time_ns() // 1000 - int(self._retention.seconds * 1_000_000)
+        before_us = time.time_ns() // 1000 - int(self._retention.seconds * _SECOND_US)
         for mount in self._folders.mounts():
             with self.lock, self._folders.open_if_exists(mount) as version_dir:
                 self._totals.pop(mount, None)  # an owner may have removed some
                 if version_dir is not None:
-                    self._evict(mount, version_dir, before_us, _FOREVER)
+                    self._evict(_Victims(mount, before_us), version_dir, _FOREVER)
                     version_dir.remove_empty_folders()
 
     @contextlib.contextmanager
@@ -109,19 +157,72 @@ class VersionArchive:
             with self.lock:
                 self._pinned[version.found.st_ino] -= 1
 
-    def _mounts(self, handle: DirHandle | None, directory: Endpoint) -> list[Endpoint]:
-        return self._folders.mounts() if handle is None else [self._folders.mount_of(handle, directory)]
+    def _victims(
+        self, handle: DirHandle | None, directory: Endpoint, home: Endpoint | None, *, any_age: bool
+    ) -> list[_Victims]:
+        mounts = self._folders.mounts() if handle is None else [self._folders.mount_of(handle, directory)]
+        before_us = _FOREVER if any_age else self._protected_since_us()
+        if home is None:
+            return [_Victims(mount, before_us) for mount in mounts]
+        found = []
+        for mount in mounts:
+            depth = len(mount.parts)
+            if mount.parts == home.parts[:depth]:
+                found.append(_Victims(mount, before_us, tuple(map(raw, home.parts[depth:]))))
+            elif home.parts == mount.parts[: len(home.parts)]:
+                found.append(_Victims(mount, before_us, ()))
+        return found
 
-    def _evict(self, mount: Endpoint, version_dir: VersionDir, before_us: int, wanted: int, files: int = 0) -> int:
-        mark = self._usage.mark()
-        oldest = self._oldest.setdefault(mount, deque())
-        evicted = version_dir.evict(oldest, before_us, wanted, files, pinned=+self._pinned)
-        if mount in self._totals:
-            self._totals[mount] -= evicted.size
-        self._usage.removed(evicted.freed, mark)
-        return evicted.freed
+    def _victims_of(self, actor: Actor, mount: Endpoint) -> list[_Victims]:
+        """What a new version of an actor's may cost, in this order."""
+        old = _Victims(mount, self._protected_since_us())
+        allotment = actor.allotment
+        if allotment is None:
+            return [old, _Victims(mount, _FOREVER)]
+        if not allotment.may_discard:
+            return [old]
+        depth = len(mount.parts)
+        if mount.parts == allotment.home.parts[:depth]:
+            return [old, _Victims(mount, _FOREVER, tuple(map(raw, allotment.home.parts[depth:])))]
+        return [old, _Victims(mount, _FOREVER)]  # the whole disk is in its home
+
+    def _protected_since_us(self) -> int:
+        """The time, in microseconds since 1970, from which on versions are protected."""
+        if not self._retention.protected_seconds:
+            return _FOREVER
+        return time.time_ns() // 1000 - int(self._retention.protected_seconds * _SECOND_US)
+
+    def _evict(
+        self,
+        victims: _Victims,
+        version_dir: VersionDir,
+        wanted: int,
+        files: int = 0,
+        *,
+        for_actor: Actor | None = None,
+    ) -> int:
+        """Remove the oldest; without an actor because they are old enough, which is not recorded."""
+        mount, marks = victims.mount, self._books.mark()
+        oldest = self._oldest.setdefault((mount, victims.home), deque())
+
+        def removed(version: VersionFile, freed: int) -> None:
+            endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
+            cost = self._books.cost(version.found.st_size)
+            if mount in self._totals:
+                self._totals[mount] -= cost
+            self._books.removed(endpoint, freed, marks)
+            if for_actor is not None:
+                self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.found.st_size))
+
+        freed = version_dir.evict(
+            oldest, victims.before_us, wanted, files, pinned=+self._pinned, below=victims.home or (), removed=removed
+        )
+        for key, (until, known) in list(self._removable.items()):
+            if key[0] == mount:
+                self._removable[key] = until, max(0, known - freed)
+        return freed
 
     def _total(self, mount: Endpoint, version_dir: VersionDir) -> int:
         if mount not in self._totals:
-            self._totals[mount] = version_dir.total()
+            self._totals[mount] = version_dir.total(_FOREVER)
         return self._totals[mount]

@@ -21,9 +21,10 @@ from homeftp.store.local.commit.outcome import InDoubt
 from homeftp.store.local.commit.pending import PendingRename, acting
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, catch, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, close_all, free_bytes
+from homeftp.store.local.disk.handles import DirHandle, close_all
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
 
@@ -93,7 +94,7 @@ class _Batch:
         self._handles: dict[Endpoint, DirHandle | Exception] = {}
         self._expected: dict[int, str | Exception | None] = {}
         self._temp_files: list[TempFile] = []
-        self._reserved: dict[int, int] = {}
+        self._allocations: dict[int, Allocation] = {}
         self._token = os.urandom(TOKEN_BYTES).hex()
 
     def run(self) -> list[Entry | Exception]:
@@ -109,7 +110,8 @@ class _Batch:
             for temp_file in self._temp_files:
                 temp_file.close()
             close_all(self._handles.values())
-            self._writer.space.release(sum(self._reserved.values()))
+            for allocation in self._allocations.values():
+                self._writer.space.end(allocation, committed=False)
         return [self._results[number] for number in range(len(self._requests))]
 
     def _each(self, items: Iterable[tuple[int, T]], step: Callable[[int, T], R]) -> list[tuple[int, R]]:
@@ -127,9 +129,7 @@ class _Batch:
         """Refuse one file, in words for its client."""
         if isinstance(error, OSError):
             request = self._requests[number][0]
-            handle = self._handles.get(self._parents[number])
-            free = free_bytes(handle.fd) if isinstance(handle, DirHandle) else None
-            error = refusal(error, request.endpoint, size=request.known_size, free=free)
+            error = refusal(error, request.endpoint, size=request.known_size)
         self._results[number] = error
 
     def _hash(self, number: int, item: tuple[WriteRequest, bytes]) -> str:
@@ -172,13 +172,14 @@ class _Batch:
         if isinstance(expected, Exception):
             raise expected
         space = self._writer.space
-        cost = space.usage.cost(len(content))
-        space.reserve(handle, directory, request.endpoint, cost)
-        self._reserved[number] = cost
+        actor = acting(request, self._actor)
+        allocation = self._allocations[number] = Allocation(actor, request.endpoint)
+        space.begin(allocation, handle, directory, 0)
+        space.grow(allocation, handle, directory, len(content))
         try:
             temp_file = self._write_temp_file(handle, directory, request, content)
         except OSError as error:
-            if error.errno not in FULL or not space.evict_for(handle, directory, cost):
+            if error.errno not in FULL or not space.evict_for(actor, handle, directory, allocation.arrived):
                 raise
             temp_file = self._write_temp_file(handle, directory, request, content)
         return _Written(request, content_hash, handle, temp_file, expected)
@@ -223,7 +224,7 @@ class _Batch:
         ]
         for (number, _), result in zip(durable, self._writer.committer.commit(pendings), strict=True):
             if isinstance(result, Entry | InDoubt):
-                self._writer.space.use(self._reserved.pop(number))
+                self._writer.space.end(self._allocations[number], committed=True)
             if isinstance(result, Exception):
                 self._refuse(number, result)
             else:

@@ -12,7 +12,6 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.model import ABSENT, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
-from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.writes.staged import StagedFiles
 from homeftp.store.local.writes.target import TargetFinder
@@ -103,7 +102,7 @@ class Copier:
                 raise changed(source)
             return staged.commit(content_hash)
         except OSError as error:
-            raise refusal(error, request.endpoint, size=found.st_size, free=free_bytes(self.root.fd)) from error
+            raise refusal(error, request.endpoint, size=found.st_size) from error
         finally:
             if staged is None:
                 close_quietly(target.nearest.fd)

@@ -14,7 +14,6 @@ from homeftp.hashing.filehash import read_at, same_content
 from homeftp.interfaces import IDraft
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly, refusal
-from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.writes.staged import StagedFile, StagedFiles
 from homeftp.store.local.writes.target import Target, TargetFinder
@@ -41,13 +40,12 @@ class Editor:
                 self._copy_content(request.endpoint, target, staged)
             return LocalDraft(request.endpoint, staged)
         except BaseException as error:
-            free = free_bytes(target.nearest.fd)
             if staged is None:
                 close_quietly(target.nearest.fd)
             else:
                 staged.close()
             if isinstance(error, OSError):
-                raise refusal(error, request.endpoint, free=free) from error
+                raise refusal(error, request.endpoint) from error
             raise
 
     def _copy_content(self, endpoint: Endpoint, target: Target, staged: StagedFile) -> None:

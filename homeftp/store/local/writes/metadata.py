@@ -16,7 +16,7 @@ from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, free_bytes, set_mode
+from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
@@ -97,7 +97,7 @@ class MetadataWriter:
                 raise failure
             return entry_of(os.fstat(handle.fd))
         except OSError as error:
-            raise refusal(error, endpoint, free=free_bytes(handle.fd)) from error
+            raise refusal(error, endpoint) from error
 
     def _set_on_file(
         self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
@@ -121,7 +121,7 @@ class MetadataWriter:
             # Its hash is not remembered: another program's write just before the mtime was set would go unnoticed.
             return entry_of(os.fstat(fd))
         except OSError as error:
-            raise refusal(error, endpoint, free=free_bytes(handle.fd)) from error
+            raise refusal(error, endpoint) from error
         finally:
             if fd >= 0:
                 close_quietly(fd)

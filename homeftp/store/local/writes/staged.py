@@ -13,7 +13,9 @@ from homeftp.hashing.filehash import digest
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.outcome import InDoubt
+from homeftp.store.local.commit.pending import acting
 from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.local.writes.target import Target
@@ -49,29 +51,31 @@ class StagedFile:
         self._actor = actor
         self._target = target
         self._temp_file = temp_file
-        self._reserved = 0
+        self._allocation = Allocation(acting(request, actor), request.endpoint, target.device)
+        self._files.space.begin(self._allocation, target.nearest, target.directory, 0)
         self._open = True
 
-    def resize(self, size: int) -> None:
-        """Reserve space for `size` bytes. Raises `TooLarge` (22), `NoSpace` (52)."""
+    def resize(self, size: int, *, arrived: bool = True) -> None:
+        """Make space for `size` bytes; for a gap that reads as zeros nothing is removed.
+
+        Raises `TooLarge` (22), `NoSpace` (52).
+        """
         self._files.limits.check_size(self._request.endpoint, size)
-        space = self._files.space
-        more = space.usage.cost(size) - self._reserved
-        if more > 0:
-            space.reserve(self._target.nearest, self._target.directory, self._request.endpoint, more)
-        else:
-            space.release(-more)
-        self._reserved += more
+        space, target = self._files.space, self._target
+        space.grow(self._allocation, target.nearest, target.directory, size, arrived=arrived)
+        space.shrink(self._allocation, size)
 
     def write(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`. Raises what `resize` raises, and OSError; then the size is unchanged."""
         end = max(self.size, offset + len(data))
-        self.resize(end)
+        self.resize(end, arrived=offset <= self.size)
         try:
             self._write(offset, data)
         except OSError as error:
             target = self._target
-            if error.errno not in FULL or not self._files.space.evict_for(target.nearest, target.directory, len(data)):
+            if error.errno not in FULL or not self._files.space.evict_for(
+                self._allocation.actor, target.nearest, target.directory, len(data)
+            ):
                 self._shrink_back()
                 raise
             try:
@@ -92,7 +96,7 @@ class StagedFile:
 
     def truncate(self, size: int) -> None:
         """Cut or extend it to `size` bytes. Raises what `resize` raises, and OSError."""
-        self.resize(max(size, self.size))
+        self.resize(max(size, self.size), arrived=False)
         os.ftruncate(self.fd, size)
         self.size = size
         self.resize(size)
@@ -119,22 +123,18 @@ class StagedFile:
                 hashed_ns=began,
                 size=self.size,
             )
-            self._use()
+            self._files.space.end(self._allocation, committed=True)
             return entry
         except InDoubt:
-            self._use()
+            self._files.space.end(self._allocation, committed=True)
             raise
         finally:
             self.close()
-
-    def _use(self) -> None:
-        self._files.space.use(self._reserved)
-        self._reserved = 0
 
     def close(self) -> None:
         """Discard it unless it was committed. May be called twice."""
         if self._open:
             self._open = False
             self._temp_file.close()
-            self._files.space.release(self._reserved)
+            self._files.space.end(self._allocation, committed=False)
             close_quietly(self._target.nearest.fd)

@@ -9,15 +9,15 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.config import MIB
-from homeftp.errors import Changed
+from homeftp.errors import Changed, NoSpace
 from homeftp.hashing.filehash import Hasher, hash_slices
 from homeftp.interfaces import IUpload
 from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.pending import acting
 from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
-from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.staging.partial import not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.partials import PartialUploads
@@ -28,9 +28,6 @@ from homeftp.syscalls import System
 
 _WRITEBACK = 8 * MIB
 """Bytes after which the disk is asked to begin writing: the fsync of a gigabyte at the end would take as long again."""
-
-_GROWTH = 8 * MIB
-"""Bytes that are reserved at a time for an upload of unknown size."""
 
 
 @attrs.frozen
@@ -54,31 +51,31 @@ class Uploads:
         try:
             file = self._open(request, actor, target)
         except OSError as error:
-            free = free_bytes(target.nearest.fd)
             close_quietly(target.nearest.fd)
-            raise refusal(error, request.endpoint, size=request.size or 0, free=free) from error
+            raise refusal(error, request.endpoint, size=request.size or 0) from error
         except BaseException:
             close_quietly(target.nearest.fd)
             raise
         return LocalUpload(self, request, actor, file, target)
 
     def _open(self, request: WriteRequest, actor: Actor, target: Target) -> PartialFile:
-        """A new partial upload, or the account's own to continue, with space reserved for the rest."""
-        cost = self.space.usage.cost(_GROWTH if request.size is None else request.size)
+        """A new partial upload, or the account's own to continue, if what is still to come would fit."""
         if not request.offset:
-            self.space.reserve(target.nearest, target.directory, request.endpoint, cost)
+            allocation = Allocation(actor, request.endpoint, target.device)
+            self.space.begin(allocation, target.nearest, target.directory, request.size or 0)
             try:
-                return self.partials.begin(request, target.nearest, target.directory, cost, actor.account)
+                return self.partials.begin(request, target.nearest, target.directory, allocation)
             except BaseException:
-                self.space.release(cost)
+                self.space.discard(allocation)
                 raise
-        partial = self.partials.find(request.endpoint, request.hash, request.size, request.mtime_us, actor.account)
+        known = (request.hash, request.size, request.mtime_us)
+        partial = self.partials.find(request.endpoint, *known, actor.account)
         if partial is None or partial.points[-1].size < request.offset:
             raise not_resumable(request.endpoint)
         file = self.partials.resume(partial, request.offset)
         try:
-            self.space.reserve(target.nearest, target.directory, request.endpoint, cost - partial.reserved)
-            partial.reserved = cost
+            partial.allocation.actor, partial.allocation.device = actor, target.device
+            self.space.begin(partial.allocation, target.nearest, target.directory, request.known_size)
         except BaseException:
             file.suspend()
             file.close()
@@ -106,10 +103,8 @@ class LocalUpload:
         self._size = request.offset
         self._started = request.offset
         self._began = time.time_ns()
-        self._unwritten = (file.partial.reserved if request.size is None else request.size) - request.offset
         self._verified = not request.offset
         self._ended = False
-        self._space.expect(target.device, self._unwritten)
 
     def verify_resumed(self) -> Iterator[int]:
         """Hash what arrived earlier, in slices, before anything is written: yields how many bytes were hashed.
@@ -150,56 +145,43 @@ class LocalUpload:
         yield end
 
     def write(self, data: bytes) -> None:
-        """Append the next bytes. On any error the upload is aborted.
+        """Append the next bytes. On any error the upload is aborted; where there is no space, suspended.
 
         Raises `ContentMismatch` (45) past the declared size, `TooLarge` (22), `NoSpace` (52).
         """
         size = self._size + len(data)
-        if self._request.size is None:
-            self._grow(size)
-        elif size > self._request.size:
+        if self._request.size is not None and size > self._request.size:
             self.abort()
             raise wrong_size(self._request, size)
         try:
+            self._limits.check_size(self._request.endpoint, size)
+            self._space.grow(self._file.partial.allocation, self._target.nearest, self._target.directory, size)
             self._write(data)
+        except NoSpace:
+            self.suspend()
+            raise
         except OSError as error:
+            if error.errno in FULL:
+                self.suspend()
             self._fail(error)
+        except BaseException:
+            self.abort()
+            raise
         self._hasher.update(data)
         self._size = size
-        self._expect(-len(data))
         if self._size - self._started >= _WRITEBACK:
             self._system.start_writeback(self._file.fd, self._started, self._size - self._started)
             self._started = self._size
         if self._request.size is not None:
             self._file.checkpoint(self._size, self._hasher)
 
-    def _grow(self, size: int) -> None:
-        """Reserve more space for an upload of unknown size."""
-        partial, endpoint = self._file.partial, self._request.endpoint
-        more = size - partial.reserved
-        try:
-            self._limits.check_size(endpoint, size)
-            if more > 0:
-                more = self._space.usage.cost(max(more, _GROWTH))
-                self._space.reserve(self._target.nearest, self._target.directory, endpoint, more)
-                partial.reserved += more
-                self._expect(more)
-        except BaseException:
-            self.abort()
-            raise
-
-    def _expect(self, size: int) -> None:
-        self._unwritten += size
-        self._space.expect(self._target.device, size)
-
     def _write(self, data: bytes) -> None:
         """Write, and try once more if space could be freed."""
         try:
             self._file.write(data)
         except OSError as error:
-            needed = len(data) if self._request.size is None else self._request.size - self._size
-            target = self._target
-            if error.errno not in FULL or not self._space.evict_for(target.nearest, target.directory, needed):
+            target, actor = self._target, self._file.partial.allocation.actor
+            if error.errno not in FULL or not self._space.evict_for(actor, target.nearest, target.directory, len(data)):
                 raise
             self._file.truncate(self._size)
             self._file.write(data)
@@ -211,8 +193,6 @@ class LocalUpload:
             content_hash = self._hasher.hash()
             check_content(self._request, self._size, content_hash, declared)
             self._file.seal()
-            if self._request.size is None:
-                self._shrink()
             return self._committer.commit_temp_file(
                 self._request,
                 self._file,
@@ -228,12 +208,6 @@ class LocalUpload:
         finally:
             self.abort()
 
-    def _shrink(self) -> None:
-        """Give up the reserved space beyond the final size."""
-        surplus = self._file.partial.reserved - self._space.usage.cost(self._size)
-        self._space.release(surplus)
-        self._file.partial.reserved -= surplus
-
     def suspend(self) -> None:
         """Keep what has arrived for a day, if it is large enough and its size was declared; otherwise abort."""
         if self._request.size is not None:
@@ -245,12 +219,9 @@ class LocalUpload:
         self._file.close()
         if not self._ended:
             self._ended = True
-            self._space.expect(self._target.device, -self._unwritten)
             close_quietly(self._target.nearest.fd)
 
     def _fail(self, error: OSError) -> NoReturn:
-        free = None if self._ended else free_bytes(self._target.nearest.fd)
         self.abort()
-        available = None if free is None else free + self._size
         size = self._size if self._request.size is None else self._request.size
-        raise refusal(error, self._request.endpoint, size=size, free=available) from error
+        raise refusal(error, self._request.endpoint, size=size) from error

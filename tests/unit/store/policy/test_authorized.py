@@ -11,9 +11,9 @@ from zope.interface.verify import verifyObject
 
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import NO_FOLDERS, ROOT, Endpoint, FolderSet, parse
-from homeftp.errors import BadRequest, Changed, Forbidden, NotFound, Refusal
+from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, Refusal
 from homeftp.interfaces.store import IStore, StoreOptions, UnrecordedChanges
-from homeftp.model import ABSENT, Actor, Change, Entry, ListingPage, WriteRequest
+from homeftp.model import ABSENT, Actor, Allotment, Capabilities, Change, Entry, ListingPage, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ADD, ALL, READ, Rights, parse_rights
@@ -94,7 +94,7 @@ class ReadingTests(AuthorizedCase):
         verifyObject(IStore, store)
         self.assertEqual(store, store.bind(Actor("ann", "phone")))
         self.assertNotEqual(store, self.seen("read,add"))
-        self.assertEqual(store.capabilities, self.whole.capabilities)
+        self.assertEqual(store.capabilities, attrs.evolve(self.whole.capabilities, account_quotas=False))
         self.assertIsNone(store.read_only)
         self.assertIsNone(store.free_space())
 
@@ -207,6 +207,64 @@ class ReadingTests(AuthorizedCase):
         )
         self.assertEqual(ann, phone)
         self.assertNotEqual(ann, bob)
+
+
+class SpaceTests(AuthorizedCase):
+    """How much an account may store, and what it learns of how much others do."""
+
+    def allotted(self, home: str, rights: str, *, quota: int | None = None, **grants: str) -> Allotment | None:
+        """What the store learns of an account when it writes something, by both ways."""
+        seen: list[Actor] = []
+
+        class Noting(MemoryStore):
+            def bind(self, actor: Actor) -> MemoryStore:
+                seen.append(actor)
+                return super().bind(actor)
+
+            def _actor_of(self, request: WriteRequest) -> Actor:
+                seen.append(super()._actor_of(request))
+                return seen[-1]
+
+        narrower = tuple(((folder,), parse_rights(most)) for folder, most in grants.items())
+        store = AuthorizedStore(Noting(), parse(home), Rights(parse_rights(rights), narrower), ANN, quota)
+        self.write(store, "a.txt")
+        self.write(store, "b.txt", actor=Actor("ann", "phone"))
+        self.assertEqual(len({actor.allotment for actor in seen}), 1)
+        return seen[0].allotment
+
+    def test_allotment(self) -> None:
+        """The store learns its home and quota, and whether it may discard what is there, and may see everything."""
+        everything = "read,add,replace,delete"
+        self.assertEqual(self.allotted("ann", everything, quota=9999), Allotment(parse("ann"), 9999, True, False))
+        self.assertEqual(self.allotted("", everything), Allotment(ROOT, None, True, True))
+        self.assertEqual(self.allotted("", "add"), Allotment(ROOT, None, False, False))
+        self.assertEqual(self.allotted("", "read,add,replace"), Allotment(ROOT, None, False, True))
+        self.assertEqual(self.allotted("", everything, secret="add"), Allotment(ROOT, None, False, False))
+
+    def test_quota(self) -> None:
+        """The quota counts; a store that cannot keep it refuses every change."""
+        store = AuthorizedStore(self.whole, parse("home"), Rights(), ANN, 100)
+        self.write(store, "new.txt", bytes(50))
+        with self.assertRaisesRegex(NoSpace, "your account's quota of 100 bytes"):
+            self.write(store, "more.txt", bytes(50))
+
+        class Without(MemoryStore):
+            capabilities = Capabilities()
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.capabilities = Capabilities()
+
+        store = AuthorizedStore(Without(), parse("home"), Rights(), ANN, 100)
+        with self.assertRaisesRegex(Forbidden, "remove your account's quota"):
+            self.write(store, "new.txt")
+
+    def test_free_space(self) -> None:
+        """An account without the right to read learns nothing of it; others learn two digits."""
+        whole = MemoryStore(StoreOptions(quota=123_456))
+        for rights, shown in (("add", None), ("read", 120_000)):
+            self.assertEqual(self.seen(rights, whole).free_space(), shown)
+        self.assertEqual(whole.free_space(), 123_456)
 
 
 class WritingTests(AuthorizedCase):

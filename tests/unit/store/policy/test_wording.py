@@ -34,11 +34,21 @@ class WordingTests(SynchronousTestCase):
             wording.not_a_directory(where),
             wording.not_empty(where),
             wording.into_itself(where),
+            wording.no_space(where, 500, 1_299_999),
+            wording.no_space(where, 500, None),
             wording.over_quota(where, 10**9, 500, -1),
         ]
         for refused in refusals:
             self.assertIn("d/a.txt", refused.message)
             self.assertNotIn("\n", refused.message)
         self.assertIn("0 bytes are free", refusals[-1].message)
+        self.assertTrue(refusals[-2].message.endswith("it needs 500 bytes"))
+        self.assertIn("about 1.2 MB are free", refusals[-3].message)
         self.assertIn("on loan", wording.read_only("on loan").message)
         self.assertEqual(wording.unsupported("copy files").message, "this store cannot copy files")
+
+    def test_rough(self) -> None:
+        """Two digits of a number remain, rounded down for people and up for what they declare."""
+        for size, down, up in ((0, 0, 0), (7, 7, 7), (99, 99, 99), (101, 100, 110), (123_456, 120_000, 130_000)):
+            self.assertEqual((wording.rough(size), wording.rough_up(size)), (down, up))
+        self.assertEqual((wording.rough_up(130_000), wording.rough_up(-150)), (130_000, -150))

@@ -30,13 +30,24 @@ class LimitsControls(ControlCase):
         class Boundless(MemoryStore):
             def __init__(self, options: StoreOptions) -> None:
                 super().__init__(options)
-                self._tree.reserve = lambda endpoint, size: None  # type: ignore[method-assign]
+                self._tree.reserve = lambda *args, **kwargs: None  # type: ignore[method-assign]
 
         class Stubborn(MemoryStore):
             def __init__(self, options: StoreOptions) -> None:
                 super().__init__(options)
                 self._tree._oldest = list  # type: ignore[method-assign]
 
+        class Greedy(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(attrs.evolve(options, retention=attrs.evolve(options.retention, protected_seconds=0)))
+
+        class Losing(MemoryStore):
+            def _suspend(self, request: WriteRequest, account: str | None, content: bytes) -> None:
+                pass
+
+        self.assert_caught("test_account_quota", Boundless)
+        self.assert_caught("test_kept_from_others", Greedy)
+        self.assert_caught("test_suspended_without_space", Losing)
         self.assert_caught("test_quota", Boundless)
         self.assert_caught("test_quota", Stubborn)
 
@@ -55,7 +66,7 @@ class LimitsControls(ControlCase):
                 return self._tree.nodes[target.parts].entry()
 
         class Streams(MemoryStore):
-            def _check_size(self, endpoint: Endpoint, size: int) -> None:
+            def _check_size(self, request: WriteRequest, size: int) -> None:
                 pass
 
         self.assert_caught("test_filetypes", Moves)

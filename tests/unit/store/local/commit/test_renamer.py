@@ -9,8 +9,8 @@ from homeftp.errors import Changed
 from homeftp.model import ABSENT, SERVER
 from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink, PinnedFile
 from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
+from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.syscalls import System
 from tests.support.stores import StoreCase
 
@@ -27,9 +27,10 @@ class RenamerTests(StoreCase):
         self.lay("target", b"old")
         root, _ = self.opened_root()
         system = System()
-        self.usage = QuotaUsage(root, BLOCKS * 4096)
+        books = Books(root, BLOCKS * 4096)
+        self.usage = books.whole
         self.usage.count()
-        self.renamer = Renamer(root, system, Fsync(system, False), self.usage)
+        self.renamer = Renamer(root, system, Fsync(system, False), books)
         self.handle = root.open_directory(ROOT)
         self.addCleanup(os.close, self.handle.fd)
 

@@ -8,11 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 from homeftp.config import KIB, MIB, Retention
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, NoSpace
+from homeftp.model import SERVER, Change, WriteRequest
 from homeftp.store.local.disk.errnos import catch
-from tests.support.storecases import SpaceCase
+from homeftp.store.local.store import LocalStore
+from tests.support.storecases import SpaceCase, account
 from tests.support.stores import put_of, sha
+
+UNPROTECTED = Retention(protected_seconds=0)
+"""Versions may be removed as soon as they exist."""
 
 
 class QuotaTests(SpaceCase):
@@ -30,7 +35,7 @@ class QuotaTests(SpaceCase):
                 number += 1
             left = quota - self.used()
             self.assertGreater(left, 0)
-            with self.assertRaisesRegex(NoSpace, r"quota of .* has no space for last: it needs .* are free"):
+            with self.assertRaisesRegex(NoSpace, r"no space for last on the server: it needs .* about .* are free"):
                 put(store, "last", bytes(left + 1))
             self.assertEqual(self.left(), [])
             put(store, "last", bytes(left))
@@ -56,7 +61,7 @@ class QuotaTests(SpaceCase):
 
     def test_versions_go_first(self) -> None:
         """Versions count, and the oldest are removed before a write is refused, unless that would not be enough."""
-        store = self.counted(10 * 4096)
+        store = self.counted(10 * 4096, retention=UNPROTECTED)
         for number in range(4):
             self.put(store, f"{number}", b"old" * 1000)
             self.put(store, f"{number}", b"new" * 1000)
@@ -83,12 +88,12 @@ class QuotaTests(SpaceCase):
         self.put(store, "a", b"two")
         for _ in range(10):
             store.restore(parse("a"), None, None)
-        self.assertEqual(store._writable.usage.left(), 0)
+        self.assertEqual(store._writable.books.whole.left(), 0)
 
     def test_given_back(self) -> None:
         """Refused, aborted, suspended and committed writes leave the sum exact."""
         store = self.counted(64 * MIB)
-        left = store._writable.usage.left
+        left = store._writable.books.whole.left
         assert left is not None
         before = left()
         for content_hash in (sha(b"wrong"), sha(bytes(2 * MIB))):
@@ -97,7 +102,7 @@ class QuotaTests(SpaceCase):
             upload.suspend()
             self.assertEqual(left(), (before or 0) - MIB - 4096)
             again = store.upload(put_of("a", bytes(2 * MIB), hash=content_hash, offset=MIB)[0])
-            self.assertEqual(left(), (before or 0) - 2 * MIB)
+            self.assertEqual(left(), (before or 0) - MIB - 4096, "only what has arrived counts")
             list(again.verify_resumed())
             again.write(bytes(MIB))
             try:
@@ -152,3 +157,149 @@ class QuotaTests(SpaceCase):
             self.put(store, "c", bytes(3 * 4096))
         self.put(store, "c", bytes(2 * 4096))
         self.assertEqual(self.used(), 8 * 4096)
+
+
+class ArrivalTests(SpaceCase):
+    """Space is made for what has arrived."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.changes: list[Change] = []
+
+    def kept(self, store: LocalStore) -> list[str]:
+        """The files that have versions, by name."""
+        return sorted(version.name for page in store.versions(ROOT) for version in page)
+
+    def with_versions(self, retention: Retention) -> LocalStore:
+        """A store for 10 MiB with 4 MiB of versions, and a little more."""
+        store = self.counted(10 * MIB, retention=retention, record_changes=self.changes.extend)
+        for name in "abcd":
+            self.put(store, name, bytes(MIB))
+            self.put(store, name, b"")
+        self.changes.clear()
+        return store
+
+    def evicted(self) -> list[Change]:
+        """What was recorded as removed for others."""
+        return [change for change in self.changes if change.what == "evict"]
+
+    def test_declared(self) -> None:
+        """For a declared size nothing is removed: only when it arrives, the oldest first, and each is recorded."""
+        kid = account("kid")
+        store = self.with_versions(UNPROTECTED)
+        for _ in range(3):
+            store.bind(kid).upload(put_of("x", bytes(9 * MIB))[0]).abort()
+        with self.assertRaises(NoSpace):
+            store.bind(kid).upload(put_of("x", bytes(11 * MIB))[0])
+        upload = store.bind(kid).upload(put_of("x", bytes(9 * MIB))[0])
+        self.assertEqual(self.kept(store), ["a", "b", "c", "d"])
+        for arrived in range(1, 10):
+            upload.write(bytes(MIB))
+            self.assertEqual(self.kept(store), list("abcd")[max(0, arrived - 6) :], arrived)
+        names = [Change("evict", "version", parse(name), kid, old_size=MIB) for name in "abc"]
+        self.assertEqual(self.evicted(), names)
+        upload.commit()
+
+    def test_young(self) -> None:
+        """Versions that are younger than a day are not removed, whoever stores something, and whatever its size."""
+        self.assertEqual(Retention().protected_seconds, 24 * 60 * 60)
+        store = self.with_versions(Retention())
+        for actor in (SERVER, account("kid"), account("ann", "ann"), account("all", narrow=False)):
+            bound = store.bind(actor)
+            with self.assertRaises(NoSpace):
+                bound.upload(put_of("x", bytes(7 * MIB))[0])
+            with self.assertRaises(NoSpace):
+                self.put(bound, "x", bytes(7 * MIB))
+            upload = bound.upload(WriteRequest(endpoint=parse("x"), size=None))
+            with self.assertRaises(NoSpace):
+                for _ in range(7):
+                    upload.write(bytes(MIB))
+        self.assertEqual((self.kept(store), self.evicted()), (["a", "b", "c", "d"], []))
+        now = time.time_ns() + 25 * 60 * 60 * 10**9
+        with mock.patch("time.time_ns", return_value=now), mock.patch("time.monotonic", return_value=now / 1e9):
+            self.put(store, "x", bytes(7 * MIB))
+        self.assertEqual(self.kept(store), ["b", "c", "d"], "the control")
+
+    def test_gap(self) -> None:
+        """A draft that is extended by zeros removes nothing."""
+        store = self.with_versions(UNPROTECTED)
+        draft = store.edit(WriteRequest(endpoint=parse("x")))
+        for extend in (lambda: draft.truncate(7 * MIB), lambda: draft.write(7 * MIB, b"end")):
+            with self.assertRaises(NoSpace):
+                extend()
+        self.assertEqual((self.kept(store), draft.size), (["a", "b", "c", "d"], 0))
+        draft.truncate(5 * MIB)
+        draft.write(0, bytes(7 * MIB))
+        self.assertEqual(self.kept(store), ["b", "c", "d"], "the control")
+        draft.abort()
+
+    def test_held_back(self) -> None:
+        """Who declares everything and sends little keeps no more from the others than the bound."""
+        quota, bound = 40 * MIB, 200 * KIB
+        store = self.counted(quota, reserved=bound)
+        kid = store.bind(account("kid")).upload(WriteRequest(endpoint=parse("x"), size=quota))
+        kid.write(b"x")
+        ann = store.bind(account("ann"))
+        for number in range(50):
+            self.put(ann, f"{number}", bytes(60 * KIB))
+        upload = ann.upload(WriteRequest(endpoint=parse("large"), size=36 * MIB))
+        with self.assertRaises(NoSpace):
+            store.bind(account("kid")).upload(WriteRequest(endpoint=parse("y"), size=MIB))
+        for _ in range(36):
+            upload.write(bytes(MIB))
+        upload.commit()
+        with self.assertRaises(NoSpace):
+            for number in range(100):
+                self.put(ann, f"more{number}", bytes(60 * KIB))
+        self.assertGreater(store._writable.books.whole.left() or 0, bound - 4096, "the control: that much is kept")
+        kid.abort()
+
+    def test_second_is_suspended(self) -> None:
+        """Of two uploads that do not both fit the first one ends, and nothing of the second one is lost."""
+        store = self.counted(20 * MIB)
+        ann, bob = (store.bind(account(name)) for name in ("ann", "bob"))
+        size, piece = 10_340 * KIB, bytes(100 * KIB)
+        first, second = (
+            bound.upload(WriteRequest(endpoint=parse(name), size=size, mtime_us=5))
+            for bound, name in ((ann, "a"), (bob, "b"))
+        )
+        sent = []
+        with self.assertRaises(NoSpace):
+            for _ in range(size // len(piece)):
+                first.write(piece)
+                second.write(piece)
+                sent.append(len(piece))
+        for start in range(sum(sent) + len(piece), size, len(piece)):
+            first.write(piece[: size - start])
+        self.assertEqual(first.commit().size, size)
+        point = bob.resume_point(parse("b"), None, size, 5)
+        assert point is not None
+        self.assertEqual(point.size, sum(sent))
+
+    def test_of_one_account(self) -> None:
+        """Of one account's uploads a second one is refused before it sends anything that would be in vain."""
+        store = self.counted(10 * MIB)
+        for other, fits in (("ann", False), ("bob", True)):
+            first = store.bind(account("ann")).upload(put_of("a", bytes(6 * MIB))[0])
+            second = catch(store.bind(account(other)).upload, put_of("b", bytes(6 * MIB))[0])
+            self.assertEqual(not isinstance(second, NoSpace), fits)
+            first.abort()
+            if not isinstance(second, Exception):
+                second.abort()
+
+    def test_what_is_told(self) -> None:
+        """Only accounts that see the whole store are told what is free, roughly; and trying tells no more."""
+        store = self.counted(12_345 * 4096)
+        for narrow in (False, True):
+            bound = store.bind(account("ann", narrow=narrow))
+            refused = catch(bound.upload, put_of("x", bytes(60_000_000))[0])
+            assert isinstance(refused, NoSpace)
+            self.assertEqual("about 50.0 MB are free" in refused.message, not narrow)
+            self.assertEqual("free" in refused.message, not narrow)
+            upload = bound.upload(put_of("x", bytes(50_900_000))[0])
+            with self.assertRaises(NoSpace):
+                for _ in range(509):
+                    upload.write(bytes(100_000))
+            store._writable.partials.evict(account("ann"), None, 2**62)
+            self.assertEqual(bound.free_space(), 50_000_000)
+        self.assertGreater(store.free_space() or 0, 50_500_000, "the control")

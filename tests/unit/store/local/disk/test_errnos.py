@@ -42,13 +42,12 @@ class RefusalTests(SynchronousTestCase):
         self.assertIn("the share's root", refusal(OSError(errno.EACCES, ""), ROOT).message)
 
     def test_space(self) -> None:
-        """A full disk: how much was needed, and how much is free where that is known."""
+        """A full disk: how much was needed, and what may be exhausted; not how much others have left."""
         error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        known = refusal(error, parse("a"), size=3_000_000_000, free=1_500).message
-        self.assertEqual(known, "no space for a on the server's disk: it needs 3.0 GB, 1.5 kB are free")
-        unknown = refusal(error, parse("a"), size=3).message
-        self.assertEqual(unknown, "no space for a on the server's disk: it needs 3 bytes")
-        self.assertIn("a disk quota", refusal(error, parse("a"), size=1, free=1_500).message)
+        why = "the disk, a disk quota or the number of files is exhausted"
+        known = refusal(error, parse("a"), size=3_000_000_000).message
+        self.assertEqual(known, f"no space for a on the server's disk: it needs 3.0 GB, and {why}")
+        self.assertEqual(refusal(error, parse("a")).message, f"no space for a on the server's disk: {why}")
 
     def test_units(self) -> None:
         """Sizes are for people."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from homeftp.config import CHECKPOINT
 from homeftp.endpoint import parse
-from homeftp.model import ResumePoint
-from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.model import SERVER, ResumePoint
+from homeftp.store.local.disk.books import Allocation, Books
 from homeftp.store.local.staging.partial import PartialRegistry, PartialUpload
 from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords
 from tests.support.stores import StoreCase, sha
@@ -26,13 +26,15 @@ class PartialTests(StoreCase):
         super().setUp()
         root, metadata_dir = self.opened_root()
         self.records = ResumeRecords(root, metadata_dir.partial)
-        self.usage = QuotaUsage(root, QUOTA)
+        books = Books(root, QUOTA)
+        self.usage = books.whole
         self.usage.count()
         self.before = self.usage.left() or 0
-        self.registry = PartialRegistry(self.records, self.usage)
+        self.registry = PartialRegistry(self.records, books)
         record = ResumeRecord(parse("a"), 10 * CHECKPOINT, None, None, None, None)
-        self.partial = PartialUpload(b"token", record, self.records, reserved=8 * 4096)
-        self.usage.reserve(8 * 4096)
+        allocation = Allocation(SERVER, parse("a"), arrived=8 * 4096)
+        books.begin(allocation)
+        self.partial = PartialUpload(b"token", record, self.records, allocation=allocation)
         self.registry.add(self.partial)
 
     def recorded(self) -> int:

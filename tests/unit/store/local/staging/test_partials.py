@@ -13,7 +13,7 @@ import attrs
 from homeftp.config import CHECKPOINT, MIB, PARTIAL_UPLOAD_SECONDS, RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
-from homeftp.model import Actor, ResumePoint, WriteRequest, kept_mode
+from homeftp.model import Actor, Change, ResumePoint, WriteRequest, kept_mode
 from homeftp.store.local.staging.partials import MOST
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
@@ -393,12 +393,22 @@ class ExpiryTests(PartialCase):
             self.assertEqual((os.listdir(self.path("disk/a")), self.left()), ([], []))
 
     def test_evicted(self) -> None:
-        """Idle partial uploads are removed before a new file is refused."""
-        store = self.store(quota=5 * MIB)
+        """An account's idle partial uploads are removed for its own new files, when those arrive; not for others'."""
+        changes: list[Change] = []
+        store = self.store(quota=5 * MIB, record_changes=changes.extend)
         store.maintain()
-        self.cut(store)
-        with self.assertRaises(NoSpace):
-            store.upload(put_of("b", bytes(6 * MIB))[0])
-        self.assertEqual(len(self.left()), 2, "the control: all of it would not be enough")
-        store.upload(put_of("b", bytes(4 * MIB))[0]).abort()
-        self.assertEqual(self.left(), [])
+        ann, bob = store.bind(Actor("ann")), store.bind(Actor("bob"))
+        put = self.cut(ann)
+        for account, size in ((ann, 6), (bob, 4)):
+            with self.assertRaises(NoSpace):
+                account.upload(put_of("b", bytes(size * MIB))[0])
+        upload = ann.upload(put_of("b", bytes(4 * MIB))[0])
+        for _ in range(3):
+            upload.write(bytes(MIB))
+            self.assertIsNotNone(self.arrived(ann, put))
+        self.assertEqual(changes, [], "nothing was removed so far")
+        upload.write(bytes(MIB))
+        self.assertIsNone(self.arrived(ann, put))
+        evicted = Change("evict", "upload", put.endpoint, Actor("ann"), old_size=HALF, owner="ann")
+        self.assertEqual(changes, [evicted])
+        upload.commit()

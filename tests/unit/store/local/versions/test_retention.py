@@ -8,6 +8,7 @@ from unittest import mock
 
 from homeftp.config import Retention
 from homeftp.endpoint import parse
+from homeftp.model import Actor, Allotment, Change
 from tests.support.storecases import VersionsCase
 from tests.support.stores import snapshot
 
@@ -108,3 +109,38 @@ class SizeTests(VersionsCase):
         """By default versions may take up a fifth of the disk."""
         self.assertEqual(Retention().most(1000), 200)
         self.assertEqual(Retention(percent=12.5).most(1000), 125)
+
+    def test_of_others(self) -> None:
+        """An account with a home makes versions at the cost of its own, never of others' young ones."""
+        store = self.store(retention=Retention(percent=None, size=3 * 4096))
+        owners = {}
+        for may_discard in (True, False):
+            allotment = Allotment(parse("ann"), None, may_discard=may_discard, sees_all=False)
+            owners[may_discard] = store.bind(Actor("ann", allotment=allotment))
+        for name in ("bob/a", "bob/b"):
+            self.put(store, name, b"bob")
+            self.put(store, name, b"new")
+        for number in range(4):
+            self.put(owners[True], "ann/a", b"ann %d" % number)
+        self.assertEqual(self.contents(), [b"ann 2", b"bob", b"bob"])
+        self.assertEqual(sum(owners[True].remove(parse("ann/a"), None, False)), 1)
+        self.assertEqual(self.contents(), [b"ann 3", b"bob", b"bob"])
+        for number in range(3):
+            self.put(owners[False], "ann/b", b"kid %d" % number)
+        self.assertEqual(
+            self.contents(), [b"ann 3", b"bob", b"bob", b"kid 0", b"kid 1"], "more than the limit, for a day"
+        )
+        for name in ("ann/c", "ann/d"):
+            self.put(store, name, b"all")
+        self.put(store, "ann/c", b"new")
+        self.assertEqual(self.contents(), [b"all", b"kid 0", b"kid 1"], "the control: nothing is another's there")
+
+    def test_recorded(self) -> None:
+        """What is removed for another version is recorded, with its size, and for which account."""
+        changes: list[Change] = []
+        retention = Retention(percent=None, size=3 * 4096)
+        store = self.store(retention=retention, record_changes=changes.extend).bind(Actor("ann"))
+        for number in range(5):
+            self.put(store, "d/a", b"%d" % number * 9)
+        evicted = [change for change in changes if change.what == "evict"]
+        self.assertEqual(evicted, [Change("evict", "version", parse("d/a"), Actor("ann"), old_size=9)])

@@ -90,13 +90,13 @@ class BatchTests(StoreCase):
         self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "a", "c"])
 
     def test_full(self) -> None:
-        """On a full disk the message says what is needed and free, and the old content stays."""
+        """On a full disk the message says what is needed, and the old content stays."""
         for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             self.lay("old.txt", b"old")
             store = self.store(Failing(1, number))
             (result,) = self.together(store, put_of("old.txt", b"n" * 2000))
             self.assertIsInstance(result, NoSpace)
-            self.assertRegex(str(result), r"it needs 2\.0 kB, .* are free")
+            self.assertRegex(str(result), r"it needs 2\.0 kB, and .* exhausted")
             self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
             store.close()
 

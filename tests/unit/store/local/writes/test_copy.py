@@ -85,7 +85,7 @@ class QuotaTests(SpaceCase):
         self.lay("file", bytes(3 * 4096))
         store = self.counted(8 * 4096)
         copy(store, "file", "one")
-        self.assertEqual((store._writable.usage.left(), self.used()), (2 * 4096, 6 * 4096))
+        self.assertEqual((store._writable.books.whole.left(), self.used()), (2 * 4096, 6 * 4096))
         with self.assertRaises(NoSpace):
             copy(store, "file", "two")
-        self.assertEqual((store._writable.usage.left(), self.left()), (2 * 4096, []))
+        self.assertEqual((store._writable.books.whole.left(), self.left()), (2 * 4096, []))

@@ -51,5 +51,5 @@ class TargetTests(StoreCase):
         put = put_of("a/b", b"", size=2**62)[0]
         (refused,) = self.streamed(store, (put, b""))
         self.assertIsInstance(refused, NoSpace)
-        self.assertRegex(str(refused), r"it needs 4611686\.0 TB, [\d.]+ .?B are free")
+        self.assertRegex(str(refused), r"it needs 4611686\.0 TB, about [\d.]+ .?B are free")
         self.assertEqual((self.left(), os.listdir(self.root)), ([], [".homeftp"]))

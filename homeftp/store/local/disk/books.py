@@ -1,0 +1,196 @@
+"""The books of a store: what the whole of it and each home with a quota takes up, and the files on their way into it.
+
+What has arrived of a file counts everywhere. What was only declared counts in
+full for the account that declared it, and up to a bound for the others: an
+account that declares everything and sends nothing must not keep the others
+from storing files. What is removed for a new file is decided in
+`commit/space.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import RLock
+from typing import Sequence
+
+import attrs
+
+from homeftp.endpoint import Endpoint
+from homeftp.model import Actor
+from homeftp.store.local.disk.handles import raw
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.saferoot import SafeRoot
+
+Marks = dict[QuotaUsage, int]
+"""Taken before something is removed or moved: they tell later which of the books were counted meanwhile."""
+
+_NEVER = -1
+"""The mark of books that were opened after the marks were taken: they were counted since."""
+
+
+@attrs.define(eq=False)
+class Allocation:
+    """The space of one file on its way into the store. Bytes are those that a file takes up: `QuotaUsage.cost`."""
+
+    actor: Actor
+    endpoint: Endpoint
+    device: int | None = None
+    """The device number of its file system; None for one of which nothing more is expected."""
+    declared: int = 0
+    """Bytes of the whole file, as far as that is known."""
+    arrived: int = 0
+    """Bytes that have arrived. Only `Books` changes it."""
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that were declared and have not arrived."""
+        return max(0, self.declared - self.arrived)
+
+
+class Books:
+    """The books of one store. Thread-safe."""
+
+    def __init__(self, root: SafeRoot, quota: int | None) -> None:
+        self._root = root
+        self.whole = QuotaUsage(root, quota)
+        """What the whole store takes up."""
+        self._homes: dict[tuple[Endpoint, int], QuotaUsage] = {}
+        self._allocations: dict[Allocation, None] = {}
+        self._lock = RLock()
+
+    def cost(self, size: int) -> int:
+        """The bytes that a file of this size counts for."""
+        return self.whole.cost(size)
+
+    def home(self, actor: Actor) -> QuotaUsage | None:
+        """What the home of an account with a quota takes up; None for another account.
+
+        It is counted when it is asked for the first time. Raises `Busy` (51) while another thread counts it.
+        """
+        allotment = actor.allotment
+        if allotment is None or allotment.quota is None:
+            return None
+        key = allotment.home, allotment.quota
+        with self._lock:
+            usage = self._homes.get(key)
+            if usage is None:
+                usage = QuotaUsage(self._root, allotment.quota, tuple(map(raw, allotment.home.parts)))
+                usage.add(reserved=sum(each.arrived for each in self._allocations if _is_in(each.endpoint, key[0])))
+                self._homes[key] = usage
+        usage.count_first()
+        return usage
+
+    def refresh(self) -> None:
+        """Count what was counted a day ago."""
+        with self._lock:
+            homes = list(self._homes.values())
+        for usage in (self.whole, *homes):
+            usage.refresh()
+
+    # -- files on their way --------------------------------------------------------
+
+    def begin(self, allocation: Allocation) -> None:
+        """From now on something is expected of this file, after what is expected of all others."""
+        with self._lock:
+            if allocation in self._allocations:
+                del self._allocations[allocation]
+            else:
+                self._count(allocation, allocation.arrived)
+            self._allocations[allocation] = None
+
+    def held_back(
+        self, allocation: Allocation, most: int, *, device: int | None = None, home: Endpoint | None = None
+    ) -> int:
+        """The bytes that files on their way since before this one may still need: of every other account up to `most`.
+
+        Only those for one device, or beneath one home, where that is given.
+        """
+        expected: Counter[str | None] = Counter()
+        with self._lock:
+            for each in self._allocations:
+                if each is allocation:
+                    break
+                if device in (None, each.device) and (home is None or _is_in(each.endpoint, home)):
+                    expected[each.actor.account] += each.outstanding
+        own = expected.pop(allocation.actor.account, 0)
+        return own + sum(min(most, size) for size in expected.values())
+
+    def take(self, allocation: Allocation, size: int, limits: Sequence[tuple[QuotaUsage, int]]) -> QuotaUsage | None:
+        """Count `size` more bytes that have arrived, unless one of the limits leaves fewer: then give that one.
+
+        Each limit goes with the bytes that are held back from it. Raises `Busy` (51) while one is being counted.
+        """
+        with self._lock:
+            for usage, held_back in limits:
+                left = usage.left()
+                if left is not None and size > left - held_back:
+                    return usage
+            allocation.arrived += size
+            self._count(allocation, size)
+            return None
+
+    def give_back(self, allocation: Allocation, arrived: int, expected: int = 0) -> None:
+        """Count only so many bytes as arrived, of a file that is `expected` to have so many."""
+        with self._lock:
+            self._count(allocation, arrived - allocation.arrived)
+            allocation.arrived, allocation.declared = arrived, expected
+
+    def end(self, allocation: Allocation, *, committed: bool) -> None:
+        """The file was committed, or discarded. May be called twice."""
+        with self._lock:
+            if allocation not in self._allocations:
+                return
+            del self._allocations[allocation]
+            used = allocation.arrived if committed else 0
+            for usage in self._at(allocation.endpoint):
+                usage.add(reserved=-allocation.arrived, used=used)
+
+    def _count(self, allocation: Allocation, arrived: int) -> None:
+        for usage in self._at(allocation.endpoint):
+            usage.add(reserved=arrived)
+
+    # -- files in the store --------------------------------------------------------
+
+    def mark(self) -> Marks:
+        """The marks to take before something is removed or moved."""
+        with self._lock:
+            return {usage: usage.mark() for usage in (self.whole, *self._homes.values())}
+
+    def removed(self, endpoint: Endpoint, size: int, marks: Marks) -> None:
+        """So many bytes at an endpoint were removed since `marks`."""
+        for usage in self._at(endpoint):
+            usage.removed(size, marks.get(usage, _NEVER))
+
+    def kept(self, endpoint: Endpoint, size: int, marks: Marks) -> None:
+        """So many bytes were moved between a file's place and its versions since `marks`."""
+        for usage in self._at(endpoint):
+            usage.moved(size, marks.get(usage, _NEVER))
+
+    def moved(self, source: Endpoint, target: Endpoint, size: int | None, marks: Marks) -> None:
+        """So many bytes (None: unknown, a directory's) were moved from one endpoint to another since `marks`."""
+        there = self._at(target)
+        here = self._at(source)
+        for usage in here:
+            if usage in there:
+                usage.moved(size, marks.get(usage, _NEVER))
+            elif size is None:
+                usage.recount()
+            else:
+                usage.removed(size, marks.get(usage, _NEVER))
+        for usage in there:
+            if usage in here:
+                continue
+            if size is None:
+                usage.recount()
+            else:
+                usage.add(used=size)
+
+    def _at(self, endpoint: Endpoint) -> list[QuotaUsage]:
+        """The books that an endpoint counts in."""
+        with self._lock:
+            homes = [usage for (home, _), usage in self._homes.items() if _is_in(endpoint, home)]
+        return [self.whole, *homes]
+
+
+def _is_in(endpoint: Endpoint, home: Endpoint) -> bool:
+    return endpoint.parts[: len(home.parts)] == home.parts

@@ -1,0 +1,196 @@
+"""The books: what arrived counts for all, what was declared within bounds; homes count with their versions."""
+
+from __future__ import annotations
+
+import threading
+
+from homeftp.config import MIB
+from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import Busy
+from homeftp.model import Actor, Allotment
+from homeftp.store.local.disk.books import Allocation, Books
+from homeftp.store.local.disk.quota import QuotaUsage
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.syscalls import System
+from tests.support.storecases import SpaceCase
+
+BLOCK = 4096
+QUOTA = 100 * BLOCK
+
+
+def account(name: str, home: str = "", quota: int | None = QUOTA) -> Actor:
+    """An account with a home."""
+    return Actor(name, allotment=Allotment(parse(home), quota, may_discard=True, sees_all=False))
+
+
+class BooksCase(SpaceCase):
+    """The books of a root."""
+
+    def setUp(self) -> None:
+        """Open them."""
+        super().setUp()
+        self.safe_root = SafeRoot(self.root, System())
+        self.addCleanup(self.safe_root.close)
+        self.books = Books(self.safe_root, QUOTA)
+        self.books.whole.count()
+
+    def begun(self, actor: Actor, path: str = "a", *, declared: int = 0, arrived: int = 0) -> Allocation:
+        """An upload that has begun."""
+        allocation = Allocation(actor, parse(path), device=1, declared=declared * BLOCK)
+        self.books.begin(allocation)
+        self.assertIsNone(self.books.take(allocation, arrived * BLOCK, []))
+        return allocation
+
+    def blocks(self, usage: QuotaUsage | None) -> int:
+        """The blocks that a quota leaves."""
+        assert usage is not None
+        return (usage.left() or 0) // BLOCK
+
+
+class AllocationTests(BooksCase):
+    """Files on their way."""
+
+    def test_arrived(self) -> None:
+        """What arrived is reserved, and then used or given back; what was declared is not."""
+        for committed in (False, True):
+            allocation = self.begun(account("ann"), declared=50, arrived=10)
+            self.assertEqual(self.blocks(self.books.whole), 90)
+            self.books.give_back(allocation, 4 * BLOCK)
+            self.assertEqual((self.blocks(self.books.whole), allocation.outstanding), (96, 0))
+            self.books.end(allocation, committed=committed)
+            self.books.end(allocation, committed=committed)
+            self.assertEqual(self.blocks(self.books.whole), 96 if committed else 100)
+
+    def test_held_back(self) -> None:
+        """Of what others declared a bounded part is held back, of one's own all of it, and of later ones nothing."""
+        ann, bob = account("ann"), account("bob")
+        self.begun(bob, declared=50, arrived=10)
+        self.begun(bob, declared=3)
+        self.begun(ann, "other", declared=20)
+        allocation = self.begun(ann, declared=9)
+        self.begun(bob, declared=70)
+        for most, held_back in ((5, 25), (0, 20), (1000, 63)):
+            self.assertEqual(self.books.held_back(allocation, most * BLOCK), held_back * BLOCK)
+        self.assertEqual(self.books.held_back(allocation, MIB, home=parse("other")), 20 * BLOCK)
+        self.assertEqual(self.books.held_back(allocation, MIB, device=2), 0)
+
+    def test_continued(self) -> None:
+        """An upload that is continued begins after all others, and what it has counts once."""
+        first = self.begun(account("ann"), declared=50, arrived=10)
+        second = self.begun(account("bob"), declared=50)
+        self.assertEqual(self.books.held_back(second, MIB), 40 * BLOCK)
+        self.books.begin(first)
+        self.assertEqual(self.books.held_back(second, MIB), 0)
+        self.assertEqual(self.blocks(self.books.whole), 90)
+
+    def test_taken_together(self) -> None:
+        """Of many threads that take the rest of a quota, so many succeed as it has space for."""
+        taken = []
+
+        def take(number: int) -> None:
+            allocation = self.begun(account("ann"), f"{number}")
+            if self.books.take(allocation, 3 * BLOCK, [(self.books.whole, 0)]) is None:
+                taken.append(number)
+
+        threads = [threading.Thread(target=take, args=(number,)) for number in range(64)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(taken), self.blocks(self.books.whole)), (33, 1))
+
+
+class HomeTests(BooksCase):
+    """Homes with a quota."""
+
+    def test_counted(self) -> None:
+        """A home's files and versions count, those on a disk that is mounted above or in it too, and nothing else."""
+        for path in (
+            "ann/a",
+            "ann/d/b",
+            "bob/c",
+            "annex/d",
+            ".homeftp/versions/2026-11-26/ann/.homeftp-00.00.00.000000-v",
+            ".homeftp/versions/2026-11-26/bob/.homeftp-00.00.00.000000-v",
+            "ann/disk/.homeftp/versions/2026-11-26/.homeftp-00.00.00.000000-v",
+        ):
+            self.lay(path)
+        self.assertEqual(self.blocks(self.books.home(account("ann", "ann"))), 96)
+        self.assertEqual(self.blocks(self.books.home(account("bob", "bob"))), 98)
+        self.assertIsNone(self.books.home(account("ann", "ann", None)))
+        self.assertIsNone(self.books.home(Actor("ann")))
+
+    def test_under_way(self) -> None:
+        """What is arriving when a home is counted for the first time counts, and what comes later."""
+        allocation = self.begun(account("bob"), "ann/a", arrived=10)
+        home = self.books.home(account("ann", "ann"))
+        self.assertEqual(self.blocks(home), 90)
+        self.begun(account("bob"), "annex/b", arrived=10)
+        self.assertIsNone(self.books.take(allocation, BLOCK, []))
+        self.assertEqual(self.blocks(home), 89)
+        self.books.end(allocation, committed=True)
+        self.assertEqual(self.blocks(home), 89)
+
+    def test_moved(self) -> None:
+        """What is moved between homes counts where it is; a directory of unknown size is counted again."""
+        self.lay("ann/d/a", bytes(4 * BLOCK))
+        self.lay("ann/b", bytes(BLOCK))
+        ann, bob = account("ann", "ann"), account("bob", "bob")
+
+        def both() -> tuple[int, int]:
+            return self.blocks(self.books.home(ann)), self.blocks(self.books.home(bob))
+
+        self.assertEqual(both(), (95, 100))
+        self.books.moved(parse("ann/b"), parse("bob/b"), BLOCK, self.books.mark())
+        self.assertEqual(both(), (96, 99))
+        self.books.moved(parse("ann/d"), parse("ann/e"), None, self.books.mark())
+        self.assertEqual(both(), (96, 99))
+        self.books.moved(parse("ann/d"), parse("bob/d"), None, self.books.mark())
+        self.assertEqual(both(), (95, 100), "as they are on the disk")
+
+    def test_removed(self) -> None:
+        """What is removed is subtracted where it was, unless it was counted since."""
+        self.lay("ann/a", bytes(4 * BLOCK))
+        before = self.books.mark()
+        home = self.books.home(account("ann", "ann"))
+        self.books.removed(parse("ann/a"), BLOCK, before)
+        self.assertEqual(self.blocks(home), 96)
+        self.books.removed(parse("bob/a"), BLOCK, self.books.mark())
+        self.assertEqual(self.blocks(home), 96)
+        self.books.removed(parse("ann/a"), BLOCK, self.books.mark())
+        self.assertEqual(self.blocks(home), 97)
+        self.books.kept(parse("ann/a"), BLOCK, self.books.mark())
+        self.assertEqual(self.blocks(home), 97)
+
+    def test_busy(self) -> None:
+        """While one thread counts a home, others are told to try later, so that they do not all wait for it."""
+        books = self.books
+        refused: list[str] = []
+
+        class Slow(QuotaUsage):
+            def scan(self) -> int:
+                if not refused:
+                    with_another = threading.Thread(target=ask)
+                    with_another.start()
+                    with_another.join()
+                return super().scan()
+
+        def ask() -> None:
+            try:
+                books.home(account("ann", "ann"))
+            except Busy as error:
+                refused.append(error.message)
+
+        key: tuple[Endpoint, int] = (parse("ann"), QUOTA)
+        books._homes[key] = Slow(self.safe_root, QUOTA, (b"ann",))
+        self.assertEqual(self.blocks(books.home(account("ann", "ann"))), 100)
+        self.assertIn("still counting", refused[0])
+
+    def test_root(self) -> None:
+        """The whole store counts everything once."""
+        self.lay("ann/a")
+        self.lay(".homeftp/versions/2026-11-26/ann/.homeftp-00.00.00.000000-v")
+        self.books.refresh()
+        self.books.whole.count()
+        self.assertEqual(self.blocks(self.books.whole), 98)
+        self.assertEqual(self.blocks(self.books.home(account("all", str(ROOT)))), 98)
