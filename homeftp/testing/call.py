@@ -23,8 +23,8 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Refusal
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
-from homeftp.interfaces import IDispatcher, IRequest, IResolution, IStore, StoreOptions
-from homeftp.model import WriteRequest
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution, IStore, StoreOptions
+from homeftp.model import PathLock, WriteRequest
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.resolution import OutputBuffer, Resolution
 from homeftp.store.memory import MemoryStore
@@ -69,8 +69,8 @@ def call(
     a server would break the connection.
     """
     verifyObject(IDispatcher, dispatcher)
-    table = Table([dispatcher])
-    watched = _Watched(dispatcher)
+    watched = _WatchedLocking(dispatcher) if IPathLocking.providedBy(dispatcher) else _Watched(dispatcher)
+    table = Table([watched])
     written = _CollectedOutput()
     store = MemoryStore(StoreOptions(similar_names=True)) if store is None else store
     _write_files(store, files or {})
@@ -83,7 +83,7 @@ def call(
 class _Watched:
     """A dispatcher, and what it raised."""
 
-    def __init__(self, dispatcher: IDispatcher) -> None:
+    def __init__(self, dispatcher: Any) -> None:
         self._dispatcher = dispatcher
         self.request_type = dispatcher.request_type
         self.body_type = dispatcher.body_type
@@ -98,6 +98,22 @@ class _Watched:
         if not failure.check(Refusal):
             self.raised = failure.value
         return failure
+
+
+@implementer(IPathLocking)
+class _WatchedLocking(_Watched):
+    """One whose requests overlap others."""
+
+    def path_lock(self, body: Any) -> PathLock:
+        """As the dispatcher does."""
+        try:
+            lock: PathLock = self._dispatcher.path_lock(body)
+            return lock
+        except Refusal:
+            raise
+        except Exception as error:
+            self.raised = error
+            raise
 
 
 class _CollectedOutput:

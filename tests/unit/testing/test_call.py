@@ -9,11 +9,32 @@ from zope.interface import implementer
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.push import PushDispatcher
-from homeftp.endpoint import parse
-from homeftp.interfaces import IDispatcher, IRequest, IResolution
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import BadRequest
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
+from homeftp.model import PathLock
 from homeftp.status import Status
 from homeftp.testing import MemoryStore, call
 from homeftp.wire.messages import NoBody
+
+
+@implementer(IDispatcher, IPathLocking)
+class Locking:
+    """Says what it locks, or raises `error`."""
+
+    request_type = "LOCKING"
+    body_type = NoBody
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+
+    def path_lock(self, body: NoBody) -> PathLock:
+        if self.error is not None:
+            raise self.error
+        return PathLock(ROOT, changes=False)
+
+    def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        resolution.resolve(Status.OK, "well")
 
 
 @implementer(IDispatcher)
@@ -65,6 +86,16 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(answer.status, Status.INTERNAL)
         self.assertIsInstance(answer.raised, ZeroDivisionError)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_bug_in_path_lock(self) -> None:
+        """So is one of the method that says which paths are locked; a refusal that it raises is an answer."""
+        answer = call(Locking(ZeroDivisionError()), {})
+        self.assertEqual(answer.status, Status.INTERNAL)
+        self.assertIsInstance(answer.raised, ZeroDivisionError)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        answer = call(Locking(BadRequest("no such lock")), {})
+        self.assertEqual((answer.status, answer.message, answer.raised), (Status.BAD_REQUEST, "no such lock", None))
+        self.assertEqual(call(Locking(None), {}).message, "well")
 
     def test_never_ends(self) -> None:
         """A dispatcher that waits for what does not come here fails the test, instead of hanging it."""
