@@ -156,11 +156,6 @@ class ClientConnection:
         return self._parser.incomplete
 
     @property
-    def open_requests(self) -> int:
-        """How many requests have not been answered."""
-        return len(self._open)
-
-    @property
     def oldest_open(self) -> int:
         """The id of the request whose response is next; 0 where none is open."""
         return self._open[0][0] if self._open else 0

@@ -68,11 +68,6 @@ class ClientProtocol(LineReceiver):
         """The phase of the connection; AUTHENTICATED from the response that proves the login on."""
         return self._connection.phase
 
-    @property
-    def open_requests(self) -> int:
-        """How many requests have not been answered yet."""
-        return len(self._handlers)
-
     # -- the connection ---------------------------------------------------------
 
     def connectionMade(self) -> None:

@@ -184,7 +184,7 @@ class SendingTests(SynchronousTestCase):
         empty = len(pair.client.send_request("GET", {"x": ""})[1]) - 1
         pair = ConnectionPair().start_tls()
         self.assertRaises(TooLarge, pair.client.send_request, "GET", {"x": "x" * (MAX_REQUEST_LINE - empty + 1)})
-        self.assertEqual(pair.client.open_requests, 0)
+        self.assertEqual(pair.client.oldest_open, 0)
         self.assertEqual(pair.ask("GET", {"x": "x" * (MAX_REQUEST_LINE - empty)}), 1)
 
     def test_responses(self) -> None:
@@ -214,7 +214,7 @@ class RequestTests(SynchronousTestCase):
         for split in SPLITS:
             pair = ConnectionPair(split).start_tls()
             first, second = pair.ask("GET"), pair.ask("CMP")
-            self.assertEqual(pair.client.open_requests, 2)
+            self.assertEqual(pair.client.oldest_open, first)
             events = pair.to_client(response_line(0, "", id=first, more=True, content_length=3) + b"abc")
             self.assertEqual(b"".join(event.data for event in events if isinstance(event, PayloadReceived)), b"abc")
             self.assertNotIn(RequestAnswered(), events)
@@ -222,7 +222,7 @@ class RequestTests(SynchronousTestCase):
             self.assertEqual(
                 [type(event) for event in events], [MessageReceived, RequestAnswered, MessageReceived, RequestAnswered]
             )
-            self.assertEqual(pair.client.open_requests, 0)
+            self.assertEqual(pair.client.oldest_open, 0)
 
     def test_wrong_answers(self) -> None:
         """A response that is not to the oldest request ends the connection; a refusal without an id is the server's."""

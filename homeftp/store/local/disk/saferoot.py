@@ -206,20 +206,12 @@ class SafeRoot:
         except OSError as error:
             raise refusal(error, endpoint) from error
 
-    def open_file(self, endpoint: Endpoint) -> tuple[int, os.stat_result]:
-        """Open a regular file for reading; also returns its stat, in which any later change will show.
+    def open_file_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
+        """Open a regular file in an open directory; also returns its stat, from which any later change differs.
 
         Raises `NotFound` (40), `WrongKind` (43), and `Changed` (44) for a file
         that is being written. A FIFO, a device or a socket is refused without blocking.
         """
-        parent = self.open_for_lookup(endpoint.parent)
-        try:
-            return self.open_file_in(parent, endpoint)
-        finally:
-            close_quietly(parent)
-
-    def open_file_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
-        """`open_file`, from the parent directory's descriptor."""
         if not endpoint.parts:
             raise WrongKind(f"{display_path(endpoint)} is a directory")
         try:

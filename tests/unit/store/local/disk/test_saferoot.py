@@ -40,9 +40,17 @@ class WalkTests(SynchronousTestCase):
         self.safe_root = SafeRoot(self.root, system, walk=self.walk)
         self.addCleanup(self.safe_root.close)
 
+    def open_file(self, endpoint: Endpoint) -> tuple[int, os.stat_result]:
+        """A file, opened as every reader of the store opens it: from its parent directory's descriptor."""
+        parent = self.safe_root.open_for_lookup(endpoint.parent)
+        try:
+            return self.safe_root.open_file_in(parent, endpoint)
+        finally:
+            os.close(parent)
+
     def read(self, name: str) -> bytes:
         """The content of a file, opened through the safe root."""
-        fd, found = self.safe_root.open_file(parse(name))
+        fd, found = self.open_file(parse(name))
         try:
             return os.read(fd, found.st_size)
         finally:
@@ -51,7 +59,7 @@ class WalkTests(SynchronousTestCase):
     def refused(self, endpoint: Endpoint) -> list[type[Exception]]:
         """The refusal of each method that opens an endpoint; one that succeeds is a hole."""
         ways = (
-            self.safe_root.open_file,
+            self.open_file,
             self.safe_root.open_directory,
             self.safe_root.stat,
             self.safe_root.open_for_lookup,
@@ -73,7 +81,7 @@ class WalkTests(SynchronousTestCase):
         """A missing entry is NOT_FOUND, whichever part is missing; nothing is below a file."""
         for name in ("x", "x/y/z", "a/x", "a/b/file.txt/x", "a/b/file.txt/x/y"):
             with self.assertRaises(NotFound):
-                self.safe_root.open_file(parse(name))
+                self.open_file(parse(name))
             with self.assertRaises(NotFound):
                 self.safe_root.open_directory(parse(name))
             self.assertIsNone(self.safe_root.stat(parse(name)))
@@ -82,7 +90,7 @@ class WalkTests(SynchronousTestCase):
         """A directory is not opened as a file, nor a file as a directory."""
         for endpoint in (parse("a"), parse("a/b"), ROOT):
             with self.assertRaises(WrongKind):
-                self.safe_root.open_file(endpoint)
+                self.open_file(endpoint)
         with self.assertRaises(WrongKind):
             self.safe_root.open_directory(parse("a/b/file.txt"))
         with self.assertRaises(WrongKind):
@@ -99,7 +107,7 @@ class WalkTests(SynchronousTestCase):
             self.assertEqual(set(self.refused(parse(name))), {WrongKind}, name)
         for name in ("child", "a/parent", "a/b/leaf.txt", "a/b/inside.txt"):
             with self.assertRaises(WrongKind):
-                self.safe_root.open_file(parse(name))
+                self.open_file(parse(name))
             with self.assertRaises(WrongKind):
                 self.safe_root.open_directory(parse(name))
             with self.assertRaises(WrongKind):
@@ -146,7 +154,7 @@ class WalkTests(SynchronousTestCase):
         os.mkfifo(f"{self.root}/a/fifo")
         began = time.monotonic()
         with self.assertRaises(WrongKind):
-            self.safe_root.open_file(parse("a/fifo"))
+            self.open_file(parse("a/fifo"))
         self.assertLess(time.monotonic() - began, 1)
 
     def test_socket(self) -> None:
@@ -155,7 +163,7 @@ class WalkTests(SynchronousTestCase):
         self.addCleanup(bound.close)
         bound.bind(os.path.relpath(f"{self.root}/socket"))
         with self.assertRaises(WrongKind):
-            self.safe_root.open_file(parse("socket"))
+            self.open_file(parse("socket"))
 
     def test_device(self) -> None:
         """B5: a device is refused, even one with endless content."""
@@ -164,14 +172,14 @@ class WalkTests(SynchronousTestCase):
         except PermissionError:
             raise SkipTest("only root makes devices") from None
         with self.assertRaises((WrongKind, Forbidden)):
-            self.safe_root.open_file(parse("zero"))
+            self.open_file(parse("zero"))
 
     def test_root_moves(self) -> None:
         """B11: a root that is moved stays the root; a directory put at its path is ignored."""
         os.rename(self.root, f"{self.base}/moved")
         os.symlink(self.outside, self.root)
         with self.assertRaises(NotFound):
-            self.safe_root.open_file(parse("secret.txt"))
+            self.open_file(parse("secret.txt"))
         self.assertEqual(self.read("a/b/file.txt"), f"{self.root}/a/b/file.txt".encode())
         with open(f"{self.root}/secret.txt", "rb") as file:
             self.assertIn(b"outside", file.read(), "the control: by its path the root is now the outside")
@@ -235,7 +243,7 @@ class WalkTests(SynchronousTestCase):
                 self.refused_or_none(parse(name))
             for name in ("fifo", "a", "x/y/z"):
                 with self.assertRaises(Refusal):
-                    self.safe_root.open_file(parse(name))
+                    self.open_file(parse(name))
 
         use_all()
         before = len(os.listdir("/dev/fd"))
@@ -245,7 +253,7 @@ class WalkTests(SynchronousTestCase):
     def refused_or_none(self, endpoint: Endpoint) -> None:
         """Call every method with endpoints that it refuses."""
         for way in (
-            self.safe_root.open_file,
+            self.open_file,
             self.safe_root.open_directory,
             self.safe_root.open_for_lookup,
             self.safe_root.open_nearest,
