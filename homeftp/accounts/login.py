@@ -32,11 +32,8 @@ from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginServ
 from homeftp.model import Actor
 from homeftp.status import Status
 
-UNNAMED_FRONT_END = "json"
-"""The front end that the audit records of its logins do not name: it was the only one when their format was set."""
-
 _REQUEST = "LOGIN"
-"""The request of a login with a password, in its audit record."""
+"""What audit records call a login with a password, through whatever front end it comes."""
 
 _AUDITED_NAME = 64
 """Characters of a wrong user name that are kept: account names have no more."""
@@ -178,7 +175,7 @@ class LoginService:
         self._workers = workers
         self._logins: dict[Login, None] = {}
 
-    def login(self, credentials: ICredentials, address: str, front_end: str) -> Deferred[ILogin]:
+    def login(self, credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
         """A login; fails with `LoginFailed` (32), `Busy` (51) or `Internal` (50)."""
         return Deferred.fromCoroutine(self._login(credentials, address, front_end))
 
@@ -205,8 +202,8 @@ class LoginService:
         """Forget a login: `Login.close` calls this."""
         self._logins.pop(login, None)
 
-    async def _login(self, credentials: ICredentials, address: str, front_end: str) -> ILogin:
-        fields = {} if front_end == UNNAMED_FRONT_END else {"front_end": front_end}
+    async def _login(self, credentials: ICredentials, address: str, front_end: str | None) -> ILogin:
+        fields = {} if front_end is None else {"front_end": front_end}
         try:
             if isinstance(credentials, DeviceCertificate):
                 return await self._login_device(credentials, address, fields)

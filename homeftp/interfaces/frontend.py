@@ -106,8 +106,10 @@ class ILogin(Interface):
 class ILoginService(Interface):
     """Turns credentials into logins, the same way for every front end: throttled, and recorded in the audit log."""
 
-    def login(credentials: ICredentials, address: str, front_end: str) -> Deferred[ILogin]:
-        """Log in from `address` through the front end of that name.
+    def login(credentials: ICredentials, address: str, front_end: str | None) -> Deferred[ILogin]:
+        """Log in from `address` through the front end of that name, which is in the audit record.
+
+        None is for the server's own protocol: records of its logins name no front end.
 
         Fails with `LoginFailed` (32) for wrong credentials, `Busy` (51) after
         too many wrong ones from there or when too many wait to be checked, and
@@ -116,7 +118,10 @@ class ILoginService(Interface):
 
 
 class IServerContext(Interface):
-    """What a front end gets from the server. Its members can be used from the server's start to its stop."""
+    """What a front end gets from the server. Its members can be used from the server's start to its stop.
+
+    The server's own front end uses more than this, for pairing.
+    """
 
     reactor: IReactorTime = Attribute("The reactor; in tests a clock.")
     limits: Limits = Attribute("What one client may cost.")

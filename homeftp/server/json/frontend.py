@@ -17,7 +17,6 @@ from homeftp.interfaces import IDispatcher, IFrontEnd, IServerContext
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import ListeningService, listening
 from homeftp.server.json.context import JsonContext
-from homeftp.server.json.login import FRONT_END
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.status import Status
 from homeftp.wire.codec import encode_response
@@ -68,7 +67,7 @@ class ServerFactory(Factory):
 class JsonFrontEnd:
     """Speaks the JSON protocol on `listen` (STARTTLS) and `listen_tls` (TLS from the first byte)."""
 
-    name = FRONT_END
+    name = "json"
 
     listen: Sequence[str]
     """Endpoint descriptions."""
@@ -82,7 +81,7 @@ class JsonFrontEnd:
 
     def service(self, context: IServerContext) -> MultiService:
         """All listeners. Raises `OperatorError` for a wrong endpoint description and for two dispatchers of a type."""
-        assert isinstance(context, ServerContext), "it needs more than other front ends, such as pairing"
+        assert isinstance(context, ServerContext), "it needs more than others: docs/architecture/interfaces says what"
         shared = JsonContext(server=context, table=Table(self.dispatchers))
         service = MultiService()
         for description in self.listen:

@@ -19,9 +19,6 @@ from homeftp.wire import states
 from homeftp.wire.messages import LoginBody, PairBody, RenewBody
 from homeftp.wire.states import ConnectionState, Phase
 
-FRONT_END = "json"
-"""The name of this front end at the login service."""
-
 
 class Authenticator:
     """Logs the client of one connection in, from `address`."""
@@ -110,7 +107,7 @@ class Authenticator:
 
     async def _log_in(self, credentials: ICredentials) -> ILogin:
         """Log in, unless the connection has ended meanwhile. Raises a refusal."""
-        login = await self._context.logins.login(credentials, self._address, FRONT_END)
+        login = await self._context.logins.login(credentials, self._address, None)
         if self._state.phase is Phase.UNAUTHENTICATED:
             self.enter(login)
         else:

@@ -55,7 +55,7 @@ class LoginCase(SynchronousTestCase):
         with self.server.state.transaction() as connection:
             add_device(connection, ID, "ann", "laptop", 0.0)
 
-    def attempt(self, credentials: ICredentials, front_end: str = "json") -> Deferred[Any]:
+    def attempt(self, credentials: ICredentials, front_end: str | None = None) -> Deferred[Any]:
         return self.service.login(credentials, ADDRESS, front_end)
 
     def password(self, password: str = PASSWORD, name: str = "ann") -> UsernamePassword:

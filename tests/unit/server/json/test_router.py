@@ -10,7 +10,6 @@ from zope.interface import implementer
 
 from homeftp.errors import ShuttingDown
 from homeftp.interfaces import IDispatcher, IRequest, IResolution
-from homeftp.server.json.login import FRONT_END
 from homeftp.status import Status
 from homeftp.wire.states import Phase
 from tests.support.inmemory import PASSWORD, Connection, Server
@@ -96,8 +95,8 @@ class RouterTests(SynchronousTestCase):
         self.assertEqual(self.echo.requests, [])
 
     def test_session(self) -> None:
-        """The router knows the login and the phase; its front end has a name."""
+        """The router knows the login and the phase."""
         connection = Connection(self.server)
         router = connection.protocol.session
         self.assertIs(router.state.phase, Phase.AUTHENTICATED)
-        self.assertEqual((router.login and router.login.account, FRONT_END), ("ann", "json"))
+        self.assertEqual(router.login and router.login.account, "ann")
