@@ -17,18 +17,26 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.processes import PASSWORD, REPOSITORY, WITHIN, environment, run_homeftp
 from tests.support.waiting import wait_until
 
-EXAMPLE = Path(REPOSITORY, "docs", "plugins", "examples", "frontend")
+PAGE = Path(REPOSITORY, "docs", "plugins", "frontends.rst")
+EXAMPLE = PAGE.parent / "examples" / "frontend"
+
+
+def documented_command() -> str:
+    """The command with which the page runs the example."""
+    (command,) = re.findall(r"^   (.+ twistd .+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(command)
 
 
 class TutorialTests(SynchronousTestCase):
-    """`twistd -ny homeftp.tac`."""
+    """The command of the page, in a folder with the files of the page."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         shutil.copytree(EXAMPLE, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (self.folder / "root" / "notes").mkdir(parents=True)
-        (self.folder / "root" / "notes" / "a.txt").write_bytes(b"two words")
-        state = self.folder / "state"
+        home = self.folder / "home"
+        (home / "Shared" / "notes").mkdir(parents=True)
+        (home / "Shared" / "notes" / "a.txt").write_bytes(b"two words")
+        self.state = state = home / ".local" / "state" / "homeftp"
         added = run_homeftp("account", "add", "ann", "--state", str(state), "--password-stdin", input=PASSWORD + "\n")
         self.assertEqual(added.returncode, 0, added.stderr)
         tac = self.folder / "homeftp.tac"
@@ -39,14 +47,21 @@ class TutorialTests(SynchronousTestCase):
             "settings = Settings(", 'settings = Settings(listen=("tcp:0",), '
         )
         tac.write_text(text)
-        command = [os.path.join(os.path.dirname(sys.executable), "twistd"), "--pidfile=", "-ny", "homeftp.tac"]
-        env = environment(HOMEFTP_ROOT=str(self.folder / "root"), HOMEFTP_STATE=str(state), PYTHONPATH=str(self.folder))
+        env = environment(HOME=str(home), PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
+        del env["PYTHONPATH"]  # a reader has none
         self.output = self.folder / "output"
         with self.output.open("wb") as output:
-            self.server = subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=subprocess.STDOUT)
+            self.server = subprocess.Popen(
+                ["sh", "-c", documented_command()], cwd=self.folder, env=env, stdout=output, stderr=subprocess.STDOUT
+            )
         self.addCleanup(self.server.wait, WITHIN)
-        self.addCleanup(self.server.kill)
+        self.addCleanup(self.end, signal.SIGKILL)
         wait_until(lambda: len(self.ports()) == 2 or self.server.poll() is not None, self.output.read_text)
+
+    def end(self, how: signal.Signals) -> None:
+        """Send a signal to the server, which may be a child of the shell."""
+        if (self.folder / "twistd.pid").exists():
+            os.kill(int((self.folder / "twistd.pid").read_text()), how)
 
     def ports(self) -> dict[str, int]:
         """The port of each factory that listens, by the factory's name."""
@@ -70,8 +85,8 @@ class TutorialTests(SynchronousTestCase):
                 lines.write(f"{command}\n".encode())
                 lines.flush()
                 self.assertIn(answer, lines.readline().decode().strip())
-        self.server.send_signal(signal.SIGTERM)
+        self.end(signal.SIGTERM)
         self.server.wait(WITHIN)
-        audit = [json.loads(line) for line in (self.folder / "state" / "audit.jsonl").read_text().splitlines()]
+        audit = [json.loads(line) for line in (self.state / "audit.jsonl").read_text().splitlines()]
         logins = [(line["status"], line["front_end"]) for line in audit if line["event"] == "login"]
         self.assertEqual(logins, [(32, "line"), (0, "line")])

@@ -1,4 +1,4 @@
-"""A server with one more front end: `twistd -ny homeftp.tac`."""
+"""A server with one more front end: `PYTHONPATH=. twistd -ny homeftp.tac`."""
 
 import os
 
