@@ -188,13 +188,12 @@ class System:
         finally:
             os.close(fd)
 
-    def mounts(self, directory: int) -> tuple[bytes, str]:
-        """The text of /proc/self/mountinfo, and the path of an open directory; both empty where there is no /proc."""
-        try:
-            with open("/proc/self/mountinfo", "rb") as file:
-                return file.read(), os.readlink(f"/proc/self/fd/{directory}")
-        except OSError:
-            return b"", ""
+    def mounts(self) -> bytes:
+        """The text of /proc/self/mountinfo, which only Linux has; elsewhere empty."""
+        if sys.platform != "linux":
+            return b""
+        with open("/proc/self/mountinfo", "rb") as file:
+            return file.read()
 
     def keeps_order(self, fd: int) -> bool:
         """Whether what is removed is so on the disk before its place there is given to something else.

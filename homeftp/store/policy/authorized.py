@@ -7,6 +7,7 @@ nothing, whether something exists there or not: a refusal tells nothing.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 import attrs
@@ -28,6 +29,7 @@ from homeftp.model import (
     Version,
     WriteRequest,
 )
+from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.limits import check_not_root
 from homeftp.store.policy.outcomes import results_of
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
@@ -151,7 +153,8 @@ class AuthorizedStore:
 
     def upload(self, request: WriteRequest) -> IUpload:
         """Begin to write a file."""
-        return self._write(request, self._bound.upload)
+        upload, disclosed = self._begin(request, self._bound.upload)
+        return upload if disclosed is None else DisclosedUpload(upload, disclosed)
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
@@ -174,11 +177,15 @@ class AuthorizedStore:
         """Begin to change a file; an account that may not read it can only make a new one."""
         if READ not in self.rights.at(request.endpoint.parts) and request.precondition != ABSENT:
             raise self._forbidden(request.endpoint, "change part of a file")
-        return self._write(request, self._bound.edit)
+        draft, disclosed = self._begin(request, self._bound.edit)
+        return draft if disclosed is None else DisclosedDraft(draft, disclosed)
 
     def make_directory(self, request: WriteRequest) -> Entry:
-        """Make a directory, and its parents."""
-        return self._write(request, self._bound.make_directory)
+        """Make a directory, and its parents; what an account may not see it can only make anew."""
+        if not self._may(READ, request.endpoint) and request.precondition is None:
+            request = attrs.evolve(request, precondition=ABSENT)
+        made, _ = self._begin(request, self._bound.make_directory)
+        return made
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
@@ -224,8 +231,9 @@ class AuthorizedStore:
         try:
             return self._bound.move(whole, self._whole(target), source_precondition, asked)
         except _REVEALING as refused:
-            if READ not in there and self.store.stat(whole) is not None:
-                raise self._forbidden(target, "store this") from refused
+            if READ not in there:
+                there_is_a_source = self.store.stat(whole) is not None
+                raise self._forbidden(target, "store this") if there_is_a_source else not_found(source) from None
             if not isinstance(refused, Changed) or asked == target_precondition:
                 raise
             if self.store.stat(self._whole(target)) is None:
@@ -276,18 +284,20 @@ class AuthorizedStore:
         )
         return attrs.evolve(actor, allotment=allotment)
 
-    def _write(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> T:
-        """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise."""
+    def _begin(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> tuple[T, Disclose | None]:
+        """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise.
+
+        Also returns how later refusals are disclosed; None where all may be.
+        """
         allowed = self._allowed(request)
         if isinstance(allowed, Forbidden):
             raise allowed
-        try:
-            return write(allowed)
-        except Refusal as refused:
-            disclosed = self._disclosed(refused, request.endpoint, request.precondition, allowed.precondition)
-            if disclosed is refused:
-                raise
-            raise disclosed from None
+        endpoint, wanted, asked = request.endpoint, request.precondition, allowed.precondition
+        if wanted == asked and self._may(READ, endpoint):
+            return write(allowed), None
+        disclose = partial(self._disclosed, endpoint=endpoint, wanted=wanted, asked=asked)
+        with disclosing(disclose):
+            return write(allowed), disclose
 
     def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
@@ -302,7 +312,7 @@ class AuthorizedStore:
     def _condition(self, endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
         """The precondition under which the account may store something there: the store checks it, in one step."""
         rights = self.rights.at(endpoint.parts)
-        if {ADD, REPLACE} <= rights:
+        if {ADD, REPLACE} <= rights and (READ in rights or precondition in (None, ABSENT)):
             return precondition
         if ADD in rights and precondition in (None, ABSENT):
             return ABSENT

@@ -72,6 +72,7 @@ class SafeRoot:
         except OSError as error:
             close_quietly(self.fd)
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
+        self._opened_at = os.path.realpath(path)
         self._spelling = Spelling(system, self.fd)
         self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
 
@@ -92,7 +93,18 @@ class SafeRoot:
         """
         listed = self._resolver.listed_path(self.fd, [raw(part) for part in folder.parts])
         parts = tuple(map(os.fsdecode, listed))
-        return [Endpoint(each, folder.home) for each in places(parts, views(*self._system.mounts(self.fd)))]
+        return [Endpoint(each, folder.home) for each in places(parts, views(self._system.mounts(), self._real_path()))]
+
+    def _real_path(self) -> str:
+        """The path of the root now. Raises OSError if it was moved and nothing says where to."""
+        try:
+            is_there = os.path.samestat(os.stat(self._opened_at), os.fstat(self.fd))
+        except PermissionError:
+            is_there = True  # the server has given up the right to see the folders around it
+        except FileNotFoundError:
+            is_there = False
+        # A process that has changed its user cannot read the link: nothing is decided without it.
+        return self._opened_at if is_there else os.readlink(f"/proc/self/fd/{self.fd}")
 
     def open_directory(self, endpoint: Endpoint) -> DirHandle:
         """Open the directory at `endpoint`. Raises `NotFound` (40), `WrongKind` (43)."""

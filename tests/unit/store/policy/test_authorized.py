@@ -286,7 +286,7 @@ class WritingTests(AuthorizedCase):
             "add": ("done", "Forbidden", "Forbidden", "Forbidden"),
             "read,replace": ("Forbidden", "done", "Forbidden", "done"),
             "replace": ("Forbidden", "Forbidden", "Forbidden", "Forbidden"),
-            "add,replace": ("done", "done", "Forbidden", "done"),
+            "add,replace": ("done", "done", "Forbidden", "Forbidden"),
             "read": ("Forbidden", "Forbidden", "Forbidden", "Forbidden"),
             "read,add,replace": ("done", "done", "Changed", "done"),
         }

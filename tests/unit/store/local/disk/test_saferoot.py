@@ -127,10 +127,15 @@ class WalkTests(SynchronousTestCase):
         """A folder is where it is, and where it is mounted again, whether it exists or not."""
 
         class Bound(System):
-            def mounts(self, directory: int) -> tuple[bytes, str]:
-                return b"1 0 8:1 / / rw\n2 1 8:1 /srv/a/b /srv/x/bound rw\n3 1 8:1 /srv/a/b /again rw\n", "/srv"
+            def __init__(self, root: str) -> None:
+                super().__init__()
+                self.root = root
 
-        for system in (Bound(), System()):
+            def mounts(self) -> bytes:
+                root = self.root
+                return f"1 0 8:1 / / rw\n2 1 8:1 {root}/a/b {root}/x/bound rw\n3 1 8:1 {root}/a/b /z rw\n".encode()
+
+        for system in (Bound(os.path.realpath(self.root)), System()):
             root = SafeRoot(self.root, system, walk=self.walk)
             self.addCleanup(root.close)
             for path, bound in (
@@ -142,6 +147,28 @@ class WalkTests(SynchronousTestCase):
             ):
                 expected = [path, *bound] if isinstance(system, Bound) else [path]
                 self.assertEqual(list(map(str, root.places(parse(path)))), expected)
+
+    def test_places_of_moved_root(self) -> None:
+        """A root that was moved is found where it is; where nothing tells the mounts, nothing is decided."""
+        moved = os.path.join(os.path.realpath(self.base), "moved")
+
+        class Mounts(System):
+            def mounts(self) -> bytes:
+                return f"1 0 8:1 / / rw\n2 1 8:1 {moved}/a {moved}/x rw\n".encode()
+
+        class Unknown(System):
+            def mounts(self) -> bytes:
+                raise PermissionError
+
+        for system in (Mounts(), Unknown()):
+            root = SafeRoot(self.root, system, walk=self.walk)
+            self.addCleanup(root.close)
+            os.rename(self.root, moved)
+            if isinstance(system, Mounts):
+                self.assertEqual(root.places(parse("a")), [parse("a"), parse("x")])
+            else:
+                self.assertRaises(PermissionError, root.places, parse("a"))
+            os.rename(moved, self.root)
 
     def test_not_validated(self) -> None:
         """B1, B8: an endpoint that was not validated cannot leave the root either."""

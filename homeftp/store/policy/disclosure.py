@@ -1,0 +1,99 @@
+"""Uploads and drafts whose refusals tell an account only what it may know.
+
+A file is looked at again when it is committed: then too a refusal must not
+tell what exists where the account may see nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Callable, Iterator
+
+import attrs
+from zope.interface import implementer
+
+from homeftp.errors import Refusal
+from homeftp.interfaces import IDraft, IUpload
+from homeftp.model import Entry
+
+Disclose = Callable[[Refusal], Refusal]
+"""What may be disclosed of a refusal."""
+
+
+@contextmanager
+def disclosing(disclose: Disclose) -> Iterator[None]:
+    """Raise instead of a refusal what may be disclosed of it."""
+    try:
+        yield
+    except Refusal as refused:
+        disclosed = disclose(refused)
+        if disclosed is refused:
+            raise
+        raise disclosed from None
+
+
+@implementer(IUpload)
+@attrs.frozen
+class DisclosedUpload:
+    """An upload. Everything else is as `IUpload` says."""
+
+    _upload: IUpload
+    _disclose: Disclose
+
+    def verify_resumed(self) -> Iterator[int]:
+        """Hash what arrived earlier, step by step."""
+        with disclosing(self._disclose):
+            yield from self._upload.verify_resumed()
+
+    def write(self, data: bytes) -> None:
+        """Append the next bytes."""
+        with disclosing(self._disclose):
+            self._upload.write(data)
+
+    def commit(self, hash: str | None = None) -> Entry:
+        """Put the content in place."""
+        with disclosing(self._disclose):
+            return self._upload.commit(hash)
+
+    def suspend(self) -> None:
+        """Keep what arrived."""
+        self._upload.suspend()
+
+    def abort(self) -> None:
+        """Discard what was written."""
+        self._upload.abort()
+
+
+@implementer(IDraft)
+@attrs.frozen
+class DisclosedDraft:
+    """A draft. Everything else is as `IDraft` says."""
+
+    _draft: IDraft
+    _disclose: Disclose
+
+    @property
+    def size(self) -> int:
+        """Bytes of the draft now."""
+        return self._draft.size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the draft."""
+        return self._draft.read(offset, length)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Replace or append bytes."""
+        self._draft.write(offset, data)
+
+    def truncate(self, size: int) -> None:
+        """Cut the draft, or extend it."""
+        self._draft.truncate(size)
+
+    def commit(self) -> Entry:
+        """Put the draft in place."""
+        with disclosing(self._disclose):
+            return self._draft.commit()
+
+    def abort(self) -> None:
+        """Discard the draft."""
+        self._draft.abort()

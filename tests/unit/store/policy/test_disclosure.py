@@ -1,0 +1,76 @@
+"""Refusals of uploads and drafts tell only what may be disclosed, at each step."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from homeftp.errors import Changed, Forbidden, Refusal, TooLarge
+from homeftp.interfaces import IDraft, IUpload
+from homeftp.interfaces.store import StoreOptions
+from homeftp.model import ABSENT
+from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.disclosure import DisclosedDraft, DisclosedUpload
+from homeftp.testing.contract.case import request
+
+
+def disclose(refused: Refusal) -> Refusal:
+    """Nothing of what exists."""
+    return Forbidden("hidden") if isinstance(refused, Changed) else refused
+
+
+class DisclosureTests(SynchronousTestCase):
+    """What is passed on, and what is not."""
+
+    def setUp(self) -> None:
+        """A store that takes files of ten bytes."""
+        super().setUp()
+        self.store = MemoryStore(StoreOptions(file_size=10))
+
+    def upload(self, name: str) -> DisclosedUpload:
+        """An upload of four bytes."""
+        upload = DisclosedUpload(self.store.upload(request(name, size=4, precondition=ABSENT)), disclose)
+        verifyObject(IUpload, upload)
+        return upload
+
+    def draft(self, name: str) -> DisclosedDraft:
+        """A draft of a new file."""
+        draft = DisclosedDraft(self.store.edit(request(name, precondition=ABSENT)), disclose)
+        verifyObject(IDraft, draft)
+        return draft
+
+    def taken(self, name: str) -> None:
+        """Somebody else stores something by that name."""
+        self.store.write_many([(request(name, size=6), b"theirs")])
+
+    def told(self, act: Callable[[], object], kind: type[Refusal]) -> str:
+        """The message of a refusal of that kind."""
+        refused: Refusal = self.assertRaises(kind, act)
+        return refused.message
+
+    def test_upload(self) -> None:
+        """An upload is stored; at its commit a name that was taken meanwhile is not told."""
+        upload = self.upload("a.txt")
+        self.assertEqual(list(upload.verify_resumed()), [])
+        upload.write(b"ours")
+        self.assertEqual(upload.commit().size, 4)
+        upload.abort()
+        late = self.upload("b.txt")
+        late.write(b"ours")
+        self.taken("b.txt")
+        self.assertEqual(self.told(late.commit, Forbidden), "hidden")
+
+    def test_draft(self) -> None:
+        """A draft is changed and stored; at its commit a taken name is not told, and other refusals are as they are."""
+        draft = self.draft("a.txt")
+        draft.write(0, b"content")
+        draft.truncate(4)
+        self.assertEqual((draft.size, draft.read(0, 9)), (4, b"cont"))
+        self.assertIn("too large", self.told(lambda: draft.write(0, bytes(11)), TooLarge))
+        self.assertEqual(draft.commit().size, 4)
+        late = self.draft("b.txt")
+        self.taken("b.txt")
+        self.assertEqual(self.told(late.commit, Forbidden), "hidden")
+        late.abort()
