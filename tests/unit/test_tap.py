@@ -11,7 +11,7 @@ from unittest import mock
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import Limits, Settings
+from homeftp.config import DAY, KIB, Limits, Retention, Settings
 from homeftp.tap import Options
 
 
@@ -95,6 +95,13 @@ class OptionsTests(SynchronousTestCase):
                 ),
             ),
         )
+
+    def test_versions(self) -> None:
+        """How long versions are kept and protected, and how much space they get, in percent or in bytes."""
+        keep = ("--root", "r", "--keep-versions", "7", "--protect-versions", "0.5", "--versions-max")
+        self.assertEqual(self.parse(*keep, "10%").retention, Retention(7 * DAY, 10.0, None, DAY / 2))
+        self.assertEqual(self.parse(*keep, "5K").retention, Retention(7 * DAY, None, 5 * KIB, DAY / 2))
+        self.assertEqual(self.parse("--root", "r", "--protect-versions", "0").retention, Retention(protected_seconds=0))
 
     def test_state_of_systemd(self) -> None:
         """Under systemd the state folder is the unit's."""

@@ -176,8 +176,8 @@ class SpaceReservation:
     def _recounted(self, usage: QuotaUsage, wanted: int) -> int | None:
         """What a quota leaves, counted again before it refuses something: other programs may have removed files."""
         left = usage.left()
-        if left is not None and wanted > left and usage.stale():
-            usage.count()
+        if left is not None and wanted > left:
+            usage.count_if_stale()
             left = usage.left()
         return left
 

@@ -145,9 +145,14 @@ class QuotaUsage:
         self._again = ended + _PAUSE * (ended - began)
         self._counted_at = ended
 
-    def stale(self) -> bool:
-        """Whether the last count is old enough to count again."""
-        return self.quota is not None and time.monotonic() >= self._again
+    def count_if_stale(self) -> None:
+        """Count again if the last count is old enough, unless another thread is counting."""
+        if self.quota is None or time.monotonic() < self._again or not self._counting.acquire(blocking=False):
+            return
+        try:
+            self._count()
+        finally:
+            self._counting.release()
 
     def refresh(self) -> None:
         """Count again if the last count is a day old."""

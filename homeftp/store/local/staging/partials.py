@@ -22,6 +22,7 @@ import errno
 import os
 import stat
 import time
+from collections import Counter
 
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import Endpoint
@@ -40,7 +41,7 @@ from homeftp.store.policy.changelog import ChangeLog
 from homeftp.syscalls import System
 
 MOST = 1000
-"""The number of partial uploads that are kept at once; beyond it the oldest are removed."""
+"""The number of partial uploads that are kept at once for one account; beyond it its oldest are removed."""
 
 _MODE = 0o600
 """The mode of an incomplete file: the server must be able to open it again, whatever its final mode."""
@@ -177,9 +178,11 @@ class PartialUploads:
 
     def expire(self) -> None:
         """Remove those that were not resumed for a day."""
-        idle = self._idle(None)
-        for number, partial in enumerate(idle):
-            if time.time() - partial.last_used >= PARTIAL_UPLOAD_SECONDS or number < len(idle) - MOST:
+        newer: Counter[str | None] = Counter()
+        for partial in reversed(self._idle(None)):
+            newer[partial.record.account] += 1
+            too_many = newer[partial.record.account] > MOST
+            if too_many or time.time() - partial.last_used >= PARTIAL_UPLOAD_SECONDS:
                 self._remove(partial)
 
     def _idle(self, handle: DirHandle | None) -> list[PartialUpload]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Callable
 
 from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support.storecases import SpaceCase
+from tests.support.waiting import WITHIN
 
 
 class CountTests(SpaceCase):
@@ -68,3 +70,20 @@ class CountTests(SpaceCase):
                 usage.moved(None, usage.mark())
 
         self.assertEqual((self.counting(once), len(times)), (90, 3))
+
+    def test_counted_by_one(self) -> None:
+        """A thread that would count again while another counts goes on with what is known: it does not wait."""
+        finished: list[bool] = []
+
+        def count(usage: QuotaUsage) -> None:
+            usage.count_if_stale()
+            finished.append(True)
+
+        def another(usage: QuotaUsage) -> None:
+            if not finished:
+                thread = threading.Thread(target=count, args=(usage,), daemon=True)
+                thread.start()
+                thread.join(WITHIN)
+
+        self.assertEqual(self.counting(another), 90)
+        self.assertEqual(finished, [True])

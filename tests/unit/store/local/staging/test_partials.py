@@ -346,6 +346,17 @@ class ExpiryTests(PartialCase):
         self.assertEqual(set(partials._registry._all), {second.token, partial.token})
         self.assertGreater(MOST, 100)
 
+    def test_bounded_for_each_account(self) -> None:
+        """However many an account has, the oldest of its own are removed, and none of another's."""
+        store = self.store()
+        theirs = self.cut(store.bind(Actor("ann")))
+        kid = store.bind(Actor("kid"))
+        puts = [self.cut(kid, hash=sha(b"%d" % number)) for number in range(3)]
+        with mock.patch("homeftp.store.local.staging.partials.MOST", 2):
+            store.maintain()
+        self.assertIsNotNone(self.arrived(store.bind(Actor("ann")), theirs))
+        self.assertEqual([self.arrived(kid, put) is not None for put in puts], [False, True, True])
+
     def test_on_another_disk(self) -> None:
         """On another disk the partial upload lies beside its target, hidden, and is found after a restart."""
         os.makedirs(self.path("disk/a"))
