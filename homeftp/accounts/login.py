@@ -56,14 +56,8 @@ class Login:
         self.closed = False
         self.valid_at: Version | None = None
         """The version of the database by which it was valid when that was last looked up."""
-        self._store = CheckedStore(
-            account.store.store,
-            account.access.home,
-            account.access.rights,
-            account.store.actor,
-            confirm=self._confirm,
-            key=(account.access.stamp, None if device is None else device.id),
-        )
+        key = account.access.stamp, None if device is None else device.id
+        self._store = CheckedStore.of(account.store, self._confirm, key)
 
     @property
     def account(self) -> str:

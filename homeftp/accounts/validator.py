@@ -63,6 +63,12 @@ class CheckedStore(AuthorizedStore):
     _key: tuple[str, str | None] = attrs.field(kw_only=True)
     """The stamp of the account, and the id of the device."""
 
+    @classmethod
+    def of(cls, store: AuthorizedStore, confirm: Callable[[], None], key: tuple[str, str | None]) -> CheckedStore:
+        """The same part of the store, with all that limits it."""
+        same = {str(each.alias): getattr(store, each.name) for each in attrs.fields(AuthorizedStore) if each.init}
+        return cls(**same, confirm=confirm, key=key)
+
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several at once."""
         self._confirm()

@@ -19,9 +19,10 @@ from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
 from homeftp.audit import Audit
 from homeftp.config import Limits
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Busy, Changed, Forbidden, Internal, LoginFailed, OperatorError
+from homeftp.errors import Busy, Changed, Forbidden, Internal, LoginFailed, NoSpace, OperatorError
 from homeftp.interfaces import IFiles, ILogin, ILoginService
 from homeftp.model import Actor, WriteRequest
+from homeftp.store.local.store import LocalStore
 from homeftp.store.policy.rights import parse_rights
 from homeftp.workers import InlineWorkers
 from tests.support import replay
@@ -105,6 +106,21 @@ class ServiceTests(LoginCase):
         for _ in range(10):
             self.failureResultOf(self.attempt(DeviceCertificate("f" * 32)), LoginFailed)
         self.login()
+
+    def test_all_limits(self) -> None:
+        """A login has all that limits its account: its quota, and its grants by every path to their folders."""
+        change = AccessChange(home=parse("home"), quota=2 * 4096)
+        AccessTable(self.server.state).change("ann", change)
+        AccessTable(self.server.state).grant("ann", parse("tax"), parse_rights("none"))
+        self.server.put("home/again/secret", b"secret")
+        places = [parse("home/tax"), parse("home/again")]
+        with mock.patch.object(LocalStore, "places", lambda store, folder: places):
+            files = self.login().files("PUSH")
+        self.assertIsNone(self.successResultOf(started(files.stat(parse("again/secret")))))
+        self.assertEqual(self.successResultOf(started(files.free_space())), 4096)
+        self.successResultOf(files.write(WriteRequest(endpoint=parse("a"), size=7), b"content"))
+        refused = self.failureResultOf(files.write(WriteRequest(endpoint=parse("b"), size=7), b"content"), NoSpace)
+        self.assertIn("your account's quota", refused.value.message)
 
     def test_throttled(self) -> None:
         """After too many wrong passwords a right one is refused too, for a time; right ones do not count."""
