@@ -68,8 +68,8 @@ CHECKPOINT = 32 * MIB
 PARTIAL_UPLOAD_SECONDS = 1 * DAY
 """How long an interrupted upload or download is kept to be resumed."""
 
-SLICE = 64 * MIB
-"""Bytes hashed in one job; the next slice queues again, so that a huge file does not delay small ones."""
+SLICE = 8 * MIB
+"""Bytes hashed in one job: 5 to 20 ms of a processor. The next slice queues again, behind those of others."""
 
 GOODBYE_BYTES = 1 * MIB
 """Bytes that are read and discarded after the server has closed a connection: about what a client that was sending has
@@ -106,6 +106,9 @@ class Limits:
     """The same from one address, or one IPv6 network of 64 bits: a client has one or two, a household a few."""
     in_flight: int = MAX_IN_FLIGHT
     """Requests of one connection that are in progress at once."""
+    account_in_flight: int = 4 * MAX_IN_FLIGHT
+    """Requests of one account that run at once, over all its connections; the next wait until one is answered. Four
+    clients at full speed; each holds a few kilobytes and perhaps a descriptor."""
     buffered: int = 1 * MIB
     """Bytes of payload or of unsent answers that one connection may keep in memory before it is paused."""
     file_size: int | None = None
@@ -184,7 +187,7 @@ class Settings:
     pool_size: int = 4
     """Threads of the one pool that does all blocking work; fixed while the server runs."""
     pool_queue: int = 1024
-    """Jobs that may wait for the pool; past them a request is answered BUSY."""
+    """Jobs of one account that may wait for the pool; past them a request of that account is answered BUSY."""
     auth_pool_size: int = 1
     """Threads of the pool that checks passwords: it is separate, so that guessing never delays file transfers."""
     auth_pool_queue: int = 32

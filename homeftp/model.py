@@ -18,6 +18,28 @@ ABSENT = "absent"
 PRESENT = "present"
 """The precondition that something exists at an endpoint, whatever it is. It never comes from the wire."""
 
+
+class HashCondition(str):
+    """A precondition, the hash that a content must have, of a caller that hashes large files itself, in slices.
+
+    A store may raise `HashNeeded` for it where it would have to read a large file. It equals the hash as a plain `str`.
+    """
+
+    __slots__ = ("found", "tag")
+
+    tag: str
+    """The `Entry.tag` of the file that was hashed; "" where none was."""
+    found: str | None
+    """The hash of that file."""
+
+    def __new__(cls, hash: str, tag: str = "", found: str | None = None) -> HashCondition:
+        """The condition, and what is known about a file."""
+        made = super().__new__(cls, hash)
+        made.tag = tag
+        made.found = found
+        return made
+
+
 Kind = Literal["file", "directory"]
 
 
@@ -63,6 +85,8 @@ class Entry:
     """`sha256:` and 64 hexadecimal digits; None where it is not known without reading the file, and for directories."""
     tag: str = attrs.field(default="", eq=False)
     """An opaque text that the backend changes whenever the content or its metadata changes; "" where it has none.
+
+    It has none for a content of which the next change may leave the same tag, such as one that was written just now.
 
     Front ends make strong ETags of it. It is no hash, costs nothing to compute, and is not compared by `==`.
     """
@@ -226,6 +250,8 @@ class Capabilities:
     """`edit` works: content can be written at any offset before it is committed."""
     copy: bool = False
     """`copy` works, without the content passing through the caller."""
+    unique_tags: bool = False
+    """No two contents have the same `Entry.tag`, also at different endpoints: one hashing serves all who ask for it."""
     quota: bool = False
     """It limits its total size, and refuses what exceeds the limit with `NoSpace` (52)."""
     account_quotas: bool = False

@@ -67,7 +67,7 @@ class LoginAudit:
 
 
 class RefusalAudit:
-    """Records the refused changes of all accounts in `workers`, within `limit`.
+    """Records the refused changes of each account in its queue of `workers`, within `limit`.
 
     A record that cannot be written is in the server's log: nothing was changed, so the refusal may be answered.
     """
@@ -84,10 +84,11 @@ class RefusalAudit:
         write = self._limit.take(f"account {actor.account}")
         if write is False:
             return succeed(None)
+        workers = self._workers.of(str(actor.account))
         noted = (
-            self._workers.run_unbounded(self._note, actor, status, describe)
+            workers.run_unbounded(self._note, actor, status, describe)
             if write
-            else self._workers.run_unbounded(self._audit.note, "unrecorded", actor, Status.FORBIDDEN)
+            else workers.run_unbounded(self._audit.note, "unrecorded", actor, Status.FORBIDDEN)
         )
         return noted.addErrback(self._not_written)
 

@@ -2,48 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Awaitable, Callable
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 
-from homeftp.config import PIECE, STREAM_PIECE
-from homeftp.errors import Changed, TooLarge
+from homeftp.config import PIECE, SLICE, STREAM_PIECE
+from homeftp.errors import Changed, NotFound, TooLarge, WrongKind
 from homeftp.files.budget import MemoryBudget
-from homeftp.hashing.filehash import Hasher
+from homeftp.files.hashes import never
+from homeftp.hashing.filehash import Hasher, hash_bytes
 from homeftp.interfaces import IFileStream, IOpenFile, IPayload, IWorkers
 from homeftp.model import Entry
 
+RANGES_COMPARED = 1024
+"""Reads of one stream that are compared at its end, at most, where the file was written just before it was opened."""
 
-def never() -> bool:
-    """The `cancelled` of work that is never cancelled."""
-    return False
+
+@attrs.frozen
+class ReadRange:
+    """A part of a file that was read, and its hash: what is compared where the file may have changed unnoticed."""
+
+    offset: int
+    size: int
+    hash: str
+
+
+HashAgain = Callable[[Callable[[], bool]], Awaitable[Entry]]
+"""Hashes what is at the endpoint of a file, together with all others who wait for that; until it is cancelled."""
 
 
 @implementer(IFileStream)
 class FileStream:
     """An open file of a store. Owns `file`, which one thread at a time may use: `workers` runs one job at a time.
 
-    A small file has been read already (`IOpenFile.content`): then nothing here needs the pool.
+    A small file has been read already (`IOpenFile.content`): then nothing here needs the pool. `hash_shared` is None
+    where a hashing cannot be shared.
     """
 
-    def __init__(self, file: IOpenFile, workers: IWorkers, budget: MemoryBudget) -> None:
+    def __init__(
+        self, file: IOpenFile, workers: IWorkers, budget: MemoryBudget, hash_shared: HashAgain | None = None
+    ) -> None:
         self._file = file
         self._workers = workers
         self._budget = budget
+        self._hash_shared = hash_shared
+        self._hash: str | None = None
         self._payload: FilePayload | None = None
         self._closing = False
+        self._ranges: list[ReadRange] = []
 
     @property
     def entry(self) -> Entry:
         """What the file was when it was opened; `hash` once it is known."""
-        return self._file.entry
+        return self._with_hash(self._file.entry)
+
+    def _with_hash(self, entry: Entry) -> Entry:
+        return entry if self._hash is None or entry.hash is not None else attrs.evolve(entry, hash=self._hash)
 
     async def hash(self, cancelled: Callable[[], bool] = never) -> str:
         """The hash of the file, known or read slice by slice."""
-        known = self._file.entry.hash
-        return await self._read_hash(cancelled) if known is None else known
+        known = self.entry.hash
+        if known is not None:
+            return known
+        self._hash = await self._find_hash(cancelled)
+        return self._hash
+
+    async def _find_hash(self, cancelled: Callable[[], bool]) -> str:
+        """What is at the endpoint now is hashed for all who ask, where it is still this file."""
+        tag = self._file.entry.tag
+        if self._hash_shared is not None and tag:
+            try:
+                entry = await self._hash_shared(cancelled)
+            except (NotFound, WrongKind):
+                pass  # it has lost its name: no other request can ask for it
+            else:
+                if entry.hash is not None and entry.tag == tag:
+                    return entry.hash
+        return await self._read_hash(cancelled)
 
     async def _read_hash(self, cancelled: Callable[[], bool]) -> str:
         """Each slice queues for the pool anew, so that a huge file does not shut out others."""
@@ -51,7 +89,7 @@ class FileStream:
         while True:
             if cancelled() or self._closing:
                 raise ConnectionLost("the client has disconnected")
-            found: str | None = await self._workers.run(next, slices)
+            found: str | None = await self._workers.run_hash(next, slices)
             if found is not None:
                 return found
 
@@ -62,7 +100,17 @@ class FileStream:
         content = self._file.content
         if content is not None:
             return content[offset : offset + length]
-        return await self._workers.run(self._file.read, offset, length)
+        return await self._workers.run_slice(self._read, offset, length)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        """In a worker."""
+        fresh = not self._file.entry.tag and self._file.is_stale()
+        data = self._file.read(offset, length)
+        if fresh:
+            if len(self._ranges) >= RANGES_COMPARED:
+                raise Changed("the file was being written when it was opened: open it again")
+            self._ranges.append(ReadRange(offset, len(data), hash_bytes(data)))
+        return data
 
     def payload(self, offset: int, length: int) -> IPayload | bytes:
         """The `length` bytes at `offset`; hashed as they are read where they are the whole file, of unknown hash."""
@@ -78,25 +126,47 @@ class FileStream:
         """The entry of the file, if it stayed the same while it was read; ends the reading."""
         if self._file.content is not None:
             return self.entry
-        read_hash = await self._end_payload()
-        entry = await self._workers.run(self._verify, read_hash)
-        if entry is not None:
-            return entry
-        if await self._read_hash(cancelled) != read_hash:
-            raise Changed("the file changed on the server while it was read: try again")
-        return await self._workers.run(self._file.verify, read_hash)
+        await self._end_payload()
+        whole = next((each for each in self._ranges if each.size == self.entry.size), None)
+        entry = await self._workers.run_slice(self._verify, whole)
+        if entry is None:
+            for each in self._ranges:
+                if await self._hash_again(each, cancelled) != each.hash:
+                    raise Changed("the file changed on the server while it was read: try again")
+            entry = await self._workers.run_slice(self._file.verify, None if whole is None else whole.hash)
+        self._ranges.clear()
+        return self._with_hash(entry)
 
-    def _verify(self, read_hash: str | None) -> Entry | None:
-        """In a worker: the entry; None where only hashing the file once more tells whether it changed."""
-        return None if read_hash is not None and self._file.is_stale() else self._file.verify(read_hash)
+    def _verify(self, whole: ReadRange | None) -> Entry | None:
+        """In a worker: the entry; None where only reading it once more tells whether it changed."""
+        if self._ranges and self._file.is_stale():
+            return None
+        return self._file.verify(None if whole is None else whole.hash)
 
-    async def _end_payload(self) -> str | None:
-        """Wait until nothing is being read any more; the hash of the payload, if there was one and it was hashed."""
+    async def _hash_again(self, read: ReadRange, cancelled: Callable[[], bool]) -> str:
+        if read.size == self.entry.size:
+            return await self._read_hash(cancelled)
+        hasher = Hasher()
+        for offset in range(read.offset, read.offset + read.size, SLICE):
+            if cancelled() or self._closing:
+                raise ConnectionLost("the client has disconnected")
+            await self._workers.run_hash(self._hash_part, hasher, offset, min(offset + SLICE, read.offset + read.size))
+        return hasher.hash()
+
+    def _hash_part(self, hasher: Hasher, start: int, end: int) -> None:
+        """In a worker."""
+        for offset in range(start, end, PIECE):
+            hasher.update(self._file.read(offset, min(PIECE, end - offset)))
+
+    async def _end_payload(self) -> None:
+        """Wait until nothing is being read any more; what was hashed of the payload is kept in `_ranges`."""
         payload, self._payload = self._payload, None
         if payload is None:
-            return None
+            return
         await payload.stop()
-        return payload.hash
+        read = payload.hashed
+        if read is not None:
+            self._ranges.append(read)
 
     async def close(self) -> None:
         """Close the file, after all that was asked for before."""
@@ -111,6 +181,7 @@ class FilePayload:
     """Part of an open file, read one piece ahead, and hashed as it goes where that is asked for.
 
     A hash that is known already is not made again: then a client finds out when the disk has not kept what was hashed.
+    What is read of a file that was written a moment ago is hashed, to be compared once every change shows.
     """
 
     def __init__(
@@ -118,6 +189,7 @@ class FilePayload:
     ) -> None:
         self.size = size
         self._file = file
+        self._start = offset
         self._offset = offset
         self._missing = size
         self._workers = workers
@@ -128,18 +200,23 @@ class FilePayload:
         self._stopped = False
 
     @property
-    def hash(self) -> str | None:
-        """The hash of the payload, if it was asked for and all of it has been read."""
-        return None if self._hasher is None or self._missing else self._hasher.hash()
+    def hashed(self) -> ReadRange | None:
+        """What was read, with its hash, where it was hashed: all of it, or as much as has been taken."""
+        read = self._offset - self._start
+        if self._hasher is None or not read:
+            return None
+        return ReadRange(self._start, read, self._hasher.hash())
 
     def _read_ahead(self) -> Deferred[bytes]:
         """Two pieces are held at once, the one that is being sent and the next."""
-        return self._workers.run(self._read_piece, max(PIECE, self._budget.piece // 2))
+        return self._workers.run_slice(self._read_piece, max(PIECE, self._budget.piece // 2))
 
     def _read_piece(self, size: int) -> bytes:
         """In a worker: the next piece."""
         if not self._missing:
             return b""
+        if self._hasher is None and self._offset == self._start and self._file.is_stale():
+            self._hasher = Hasher()
         data = self._file.read(self._offset, min(size, self._missing))
         if self._hasher is not None:
             self._hasher.update(data)

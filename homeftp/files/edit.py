@@ -43,7 +43,7 @@ class FileDraft:
         """Up to `length` bytes at `offset`."""
         if length > STREAM_PIECE:
             return fail(_too_much(length))
-        return self._turns.take(self._jobs.run, self._draft.read, offset, length)
+        return self._turns.take(self._jobs.run_slice, self._draft.read, offset, length)
 
     def write(self, offset: int, data: bytes) -> Deferred[None]:
         """Replace or append bytes at `offset`."""
@@ -66,7 +66,7 @@ class FileDraft:
     def _change(self, change: Callable[..., None], *args: Any) -> Deferred[None]:
         if self._failure is not None:
             return fail(self._failure)
-        return self._recorded(self._jobs.run_change(change, *args)).addErrback(self._fail)
+        return self._recorded(self._jobs.run_slice(change, *args)).addErrback(self._fail)
 
     def _fail(self, failure: Failure) -> Deferred[None]:
         """A change was not made: none is made after it."""
@@ -76,7 +76,7 @@ class FileDraft:
     def _commit(self) -> Deferred[Entry]:
         committing: Deferred[Entry]
         if self._failure is None:
-            committing = self._recorded(self._jobs.run_change(self._draft.commit))
+            committing = self._recorded(self._jobs.run_slice(self._draft.commit))
         else:
             committing = fail(self._failure)
         return committing.addErrback(self._abort_failed)

@@ -1,12 +1,13 @@
-"""Makes the `Files` of every login of one server, which share its pool, its batches and its memory for streams."""
+"""Makes the `Files` of every login of one server, which share its pool, its hashings and its memory for streams."""
 
 from __future__ import annotations
 
-from homeftp.files.batches import Batches
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.files import Files
+from homeftp.files.hashes import SharedHashes
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
 from homeftp.files.revocation import PermanentLogin, RevocableJobs, RevocableLogin
+from homeftp.files.share import AccountShare
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import SERVER, Actor
 
@@ -17,7 +18,8 @@ class FilesFactory:
     def __init__(self, workers: IWorkers, budget: MemoryBudget) -> None:
         self._workers = workers
         self._budget = budget
-        self._batches = Batches(workers)
+        self._hashes = SharedHashes()
+        self._shares: dict[str | None, AccountShare] = {}
 
     def files(
         self,
@@ -27,5 +29,10 @@ class FilesFactory:
         record_refusal: RecordRefusal = record_no_refusal,
     ) -> Files:
         """The files of `store`, changed by `actor`, until `login` is revoked; without one they never are."""
-        jobs = RevocableJobs(self._workers, login or PermanentLogin())
-        return Files(store, actor, jobs, self._batches, self._budget, record_refusal)
+        account = actor.account
+        if account not in self._shares:
+            workers = self._workers if account is None else self._workers.of(account)
+            self._shares[account] = AccountShare(account, workers)
+        share = self._shares[account]
+        jobs = RevocableJobs(share.workers, login or PermanentLogin())
+        return Files(store, actor, jobs, share, self._hashes, self._budget, record_refusal)

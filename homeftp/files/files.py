@@ -7,7 +7,7 @@ an account may see and change is the store's own rule.
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Sequence, TypeVar
+from typing import Callable, Iterator, Sequence, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail
@@ -16,17 +16,21 @@ from zope.interface import implementer
 from homeftp.config import SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import TooLarge
-from homeftp.files.batches import Batches, StatItem, WriteItem
+from homeftp.files.batches import StatItem, WriteItem
 from homeftp.files.budget import MemoryBudget
-from homeftp.files.download import FileStream, never
+from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
+from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
+from homeftp.files.hashes import SharedHashes, never
 from homeftp.files.pages import Pages, Steps
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.revocation import RevocableJobs
+from homeftp.files.share import AccountShare
 from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
-from homeftp.interfaces import IFiles, IOpenFile, IPayload, IStore
+from homeftp.interfaces import IDraft, IFiles, IOpenFile, IPayload, IStore, IUpload
 from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.store.policy.preconditions import names_content
 
 T = TypeVar("T")
 
@@ -40,11 +44,17 @@ class Files:
     """The same for all logins of an account, so that their small calls go together."""
     _actor: Actor
     _jobs: RevocableJobs
-    _batches: Batches
+    _share: AccountShare
+    _hashes: SharedHashes
     _budget: MemoryBudget
     _record_refusal: RecordRefusal
+    _hasher: FileHasher = attrs.field(init=False)
     _store: IStore = attrs.field(init=False)
     """The same store; changes are recorded as those of `actor`."""
+
+    @_hasher.default
+    def _make_hasher(self) -> FileHasher:
+        return FileHasher(self._share, self._hashes, self._jobs, self.capabilities.unique_tags)
 
     @_store.default
     def _bind(self) -> IStore:
@@ -53,7 +63,7 @@ class Files:
     @property
     def capabilities(self) -> Capabilities:
         """What the store can do."""
-        return self._store.capabilities
+        return self._shared.capabilities
 
     @property
     def read_only(self) -> str | None:
@@ -69,7 +79,7 @@ class Files:
     async def stat(self, endpoint: Endpoint) -> Entry | None:
         """What is at an endpoint."""
         self._jobs.require_unrevoked()
-        entry, _ = await self._batches.stats.run((self._shared, StatItem(endpoint)))
+        entry, _ = await self._share.batches.stats.run((self._shared, StatItem(endpoint)))
         return entry
 
     async def stat_with_resume(
@@ -77,22 +87,41 @@ class Files:
     ) -> tuple[Entry | None, ResumePoint | None]:
         """What is at an endpoint, and how much of a content has arrived for it."""
         self._jobs.require_unrevoked()
-        return await self._batches.stats.run((self._shared, StatItem(endpoint, hash, size, mtime_us)))
+        return await self._share.batches.stats.run((self._shared, StatItem(endpoint, hash, size, mtime_us)))
 
     async def hash(self, endpoint: Endpoint, cancelled: Callable[[], bool] = never) -> Entry:
         """The entry of a file, with its hash."""
-        stream = await self.open(endpoint)
-        try:
-            await stream.hash(cancelled)
-            return await stream.verify(cancelled)
-        finally:
-            await stream.close()
+        self._jobs.require_unrevoked()
+        for _ in range(ATTEMPTS):
+            entry = await self._hash(endpoint, cancelled)
+            if entry is not None:
+                return entry
+        raise unsteady(endpoint)
+
+    async def _hash(self, endpoint: Endpoint, cancelled: Callable[[], bool]) -> Entry | None:
+        """`hash`, once; None where the file is another one than the one whose hashing was joined."""
+        opened = await self._hasher.open(partial(self._share.batches.opens.run, (self._shared, endpoint)))
+        file = opened.file
+        if file.content is not None or file.entry.hash is not None:
+            self._hasher.release()
+            stream = FileStream(file, Turns(self._jobs), self._budget)
+            try:
+                return await stream.verify(cancelled)
+            finally:
+                await stream.close()
+        joined, entry = await self._hasher.hash(opened, cancelled)
+        self._jobs.require_unrevoked()
+        if not joined:
+            return entry
+        found = await self.stat(endpoint)
+        return attrs.evolve(found, hash=entry.hash) if found is not None and found.tag == entry.tag else None
 
     async def open(self, endpoint: Endpoint) -> FileStream:
         """Open a file for reading; a small one is read at once."""
         self._jobs.require_unrevoked()
-        file = await detached(self._batches.opens.run((self._shared, endpoint)), self._close_unwanted)
-        return FileStream(file, Turns(self._jobs), self._budget)
+        file = await detached(self._share.batches.opens.run((self._shared, endpoint)), self._close_unwanted)
+        shared = partial(self.hash, endpoint) if self.capabilities.unique_tags else None
+        return FileStream(file, Turns(self._jobs), self._budget, shared)
 
     def _close_unwanted(self, file: IOpenFile) -> None:
         """Who asked for it does not wait any more."""
@@ -129,12 +158,20 @@ class Files:
 
     def write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
         """Write a small file, durable together with others."""
-        writing: Deferred[Entry]
+        change, request = RefusedChange.of(request), self._own(request)
         if len(content) > SMALL_FILE:
-            writing = fail(TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded"))
-        else:
-            writing = self._batches.writes.run((self._shared, WriteItem(self._own(request), content, self._jobs)))
-        return self._recorded(writing, RefusedChange.of(request))
+            too_large = TooLarge(f"{len(content)} bytes at once: at most {SMALL_FILE}; a larger file is uploaded")
+            return self._recorded(fail(too_large), change)
+        if not names_content(request.precondition):
+            return self._recorded(self._write(request, content), change)
+
+        def write(precondition: str | None) -> Deferred[Entry]:
+            return self._write(attrs.evolve(request, precondition=precondition), content)
+
+        return self._change(change, write, request.precondition)
+
+    def _write(self, request: WriteRequest, content: bytes) -> Deferred[Entry]:
+        return self._share.batches.writes.run((self._shared, WriteItem(request, content, self._jobs)))
 
     async def upload(
         self,
@@ -145,32 +182,50 @@ class Files:
     ) -> Entry:
         """Write a file of any size as it arrives."""
         if request.offset or request.size is None or request.size > SMALL_FILE:
-            work = upload(self._jobs, self._store, self._own(request), payload, progress, trailing_hash)
+            work = self._upload(self._own(request), payload, progress, trailing_hash)
             return await self._recorded(Deferred.fromCoroutine(work), RefusedChange.of(request))
         content = await payload.read_all(SMALL_FILE)
         if trailing_hash is not None:
             request = attrs.evolve(request, hash=trailing_hash())
         return await self.write(request, content)
 
+    async def _upload(
+        self, request: WriteRequest, payload: IPayload, progress: Progress | None, trailing_hash: TrailingHash | None
+    ) -> Entry:
+        def begin(precondition: str | None) -> Deferred[IUpload]:
+            begun = self._jobs.run_next(self._store.upload, attrs.evolve(request, precondition=precondition))
+            return detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
+
+        incoming = await self._hasher.change(request.endpoint, begin, request.precondition)
+        return await upload(self._jobs, incoming, request, payload, progress, trailing_hash)
+
     def make_directory(self, request: WriteRequest) -> Deferred[Entry]:
         """Make a directory and its parents."""
-        making = self._jobs.run_change(self._store.make_directory, self._own(request))
+        making = self._jobs.run(self._store.make_directory, self._own(request))
         return self._recorded(making, RefusedChange.of(request))
 
     async def edit(self, request: WriteRequest) -> FileDraft:
         """Begin to change a file's content at any offset."""
         change = RefusedChange.of(request)
-        begun = self._recorded(self._jobs.run_change(self._store.edit, self._own(request)), change)
-        draft = await detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
+
+        def edit(precondition: str | None) -> Deferred[IDraft]:
+            begun = self._jobs.run_next(self._store.edit, attrs.evolve(self._own(request), precondition=precondition))
+            return detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
+
+        draft = await self._change(change, edit, request.precondition)
         return FileDraft(draft, self._jobs, lambda work: self._recorded(work, change))
 
     def set_metadata(
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None = None
     ) -> Deferred[Entry]:
         """Change the mtime and the mode of a file or a directory."""
-        change = partial(self._store.set_metadata, mtime_us=mtime_us, mode=mode, precondition=precondition)
-        changing = self._jobs.run_change(change, endpoint)
-        return self._recorded(changing, RefusedChange(endpoint, precondition=precondition))
+
+        def change(asked: str | None) -> Deferred[Entry]:
+            return self._jobs.run_next(
+                partial(self._store.set_metadata, mtime_us=mtime_us, mode=mode, precondition=asked), endpoint
+            )
+
+        return self._change(RefusedChange(endpoint, precondition=precondition), change, precondition)
 
     def copy(
         self,
@@ -181,11 +236,14 @@ class Files:
         target_precondition: str | None = None,
     ) -> Deferred[Entry]:
         """Copy a file."""
-        copy = partial(
-            self._store.copy, source_precondition=source_precondition, target_precondition=target_precondition
-        )
+
+        def copy(of: str | None, at: str | None) -> Deferred[Entry]:
+            return self._jobs.run_next(
+                partial(self._store.copy, source_precondition=of, target_precondition=at), source, target
+            )
+
         change = RefusedChange(source, target, precondition=target_precondition)
-        return self._recorded(self._jobs.run_change(copy, source, target), change)
+        return self._change(change, copy, source_precondition, target_precondition)
 
     def move(
         self,
@@ -196,28 +254,44 @@ class Files:
         target_precondition: str | None = None,
     ) -> Deferred[Entry]:
         """Rename a file or a directory."""
-        moving = self._jobs.run_change(self._store.move, source, target, source_precondition, target_precondition)
-        return self._recorded(moving, RefusedChange(source, target, precondition=source_precondition))
+
+        def move(of: str | None, at: str | None) -> Deferred[Entry]:
+            return self._jobs.run_next(self._store.move, source, target, of, at)
+
+        change = RefusedChange(source, target, precondition=source_precondition)
+        return self._change(change, move, source_precondition, target_precondition)
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None = None) -> Deferred[Entry]:
         """Put a version back."""
-        restoring = self._jobs.run_change(self._store.restore, endpoint, at_us, precondition)
-        return self._recorded(restoring, RefusedChange(endpoint, precondition=precondition))
+
+        def restore(asked: str | None) -> Deferred[Entry]:
+            return self._jobs.run_next(self._store.restore, endpoint, at_us, asked)
+
+        return self._change(RefusedChange(endpoint, precondition=precondition), restore, precondition)
 
     def remove(self, endpoint: Endpoint, precondition: str | None = None, recursive: bool = False) -> Deferred[int]:
         """Remove a file or a directory, step by step."""
-        removing = Deferred.fromCoroutine(self._remove(endpoint, precondition, recursive))
-        return self._recorded(removing, RefusedChange(endpoint, precondition=precondition))
 
-    async def _remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> int:
-        steps = Steps(partial(self._store.remove, endpoint, precondition, recursive))
+        def remove(asked: str | None) -> Deferred[int]:
+            return Deferred.fromCoroutine(self._remove(partial(self._store.remove, endpoint, asked, recursive)))
+
+        return self._change(RefusedChange(endpoint, precondition=precondition), remove, precondition)
+
+    async def _remove(self, begin: Callable[[], Iterator[int]]) -> int:
+        steps = Steps(begin)
         removed = 0
         try:
-            while (count := await self._jobs.run_change(steps.next)) is not None:
+            while (count := await self._jobs.run_slice(steps.next)) is not None:
                 removed += count
             return removed
         finally:
             await self._jobs.run_cleanup(steps.close)
+
+    def _change(
+        self, change: RefusedChange, call: Callable[..., Deferred[T]], *preconditions: str | None
+    ) -> Deferred[T]:
+        """`FileHasher.change`, where a refusal is recorded."""
+        return self._recorded(self._hasher.change(change.endpoint, call, *preconditions), change)
 
     def _recorded(self, work: Deferred[T], change: RefusedChange) -> Deferred[T]:
         return recorded(work, change, self._record_refusal)

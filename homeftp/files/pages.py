@@ -48,8 +48,10 @@ class Pages(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        if not self._under_way:
+            self._workers.admit()
         self._under_way = True
-        page = await self._workers.run(self._steps.next)
+        page = await self._workers.run_slice(self._steps.next)
         if page is None:
             self._under_way = False
             raise StopAsyncIteration

@@ -25,6 +25,10 @@ class RevocableLogin(Protocol):
     def revoked(self) -> bool:
         """Whether access is known to be revoked. Cheap."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether the login has ended: no client waits for an answer any more. Cheap."""
+
     def check(self) -> bool:
         """Whether access is still granted, looked up now. Blocks; cheap while nothing was changed."""
 
@@ -33,6 +37,7 @@ class PermanentLogin:
     """A login that is never revoked: for tests, and for programs that use a store of their own."""
 
     revoked = False
+    closed = False
 
     def check(self) -> bool:
         """Access is always granted."""
@@ -49,15 +54,23 @@ class RevocableJobs:
     _login: RevocableLogin
 
     def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run a job that changes nothing; fails with `Busy` (51) when the queue is full.
+        """Run the first step of a request; fails with `Busy` (51) when the queue is full.
 
         Fails with `Forbidden` (33) where access was revoked before it begins.
         """
         return self.workers.run(self._granted, job, args)
 
-    def run_change(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Run a job that changes something: fails with `Forbidden` (33) where access was revoked before it begins."""
-        return self.workers.run(self._granted, job, args)
+    def run_next(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run` for a later step of what was begun, which is never refused as busy."""
+        return self.workers.run_unbounded(self._granted, job, args)
+
+    def run_slice(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run` for a part of long work, as `IWorkers.run_slice`."""
+        return self.workers.run_slice(self._granted, job, args)
+
+    def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """`run` for a part of a hashing, as `IWorkers.run_hash`."""
+        return self.workers.run_hash(self._granted, job, args)
 
     def run_cleanup(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run a job that ends something, such as closing a file: never refused."""
@@ -67,6 +80,10 @@ class RevocableJobs:
         """Raise `Forbidden` (33) where access is known to be revoked. Cheap."""
         if self._login.revoked:
             raise Forbidden("access was revoked")
+
+    def ended(self) -> bool:
+        """Whether the login has ended, so that no client waits for an answer. Cheap."""
+        return self._login.closed or self._login.revoked
 
     def _granted(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
         self.require_access()

@@ -58,3 +58,23 @@ class Turns:
     def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)` in the pool, as `RevocableJobs.run_cleanup`."""
         return self.take(self._jobs.run_cleanup, job, *args)
+
+    def run_slice(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool, as `RevocableJobs.run_slice`."""
+        return self.take(self._jobs.run_slice, job, *args)
+
+    def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool, as `RevocableJobs.run_hash`."""
+        return self.take(self._jobs.run_hash, job, *args)
+
+    def of(self, account: str) -> IWorkers:
+        """The pool, for another account: its jobs wait for none of these."""
+        return self._jobs.workers.of(account)
+
+    def admit(self) -> None:
+        """Raise `Busy` (51) where the account's queue is full."""
+        self._jobs.workers.admit()
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        """Fires after so many seconds."""
+        return self._jobs.workers.pause(seconds)

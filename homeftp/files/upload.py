@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Awaitable, Callable
 
-import attrs
 from twisted.internet.error import ConnectionLost
 
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Busy, TimedOut
 from homeftp.files.revocation import RevocableJobs
-from homeftp.files.turns import Turns, detached
-from homeftp.interfaces import IPayload, IStore, IUpload
+from homeftp.files.turns import Turns
+from homeftp.interfaces import IPayload, IUpload
 from homeftp.model import Entry, WriteRequest
 
 Progress = Callable[[int], Awaitable[None]]
@@ -23,38 +22,36 @@ TrailingHash = Callable[[], "str | None"]
 
 async def upload(
     jobs: RevocableJobs,
-    store: IStore,
+    incoming: IUpload,
     request: WriteRequest,
     payload: IPayload,
     progress: Progress | None,
     trailing_hash: TrailingHash | None,
 ) -> Entry:
-    """Write `payload` and commit it; the next piece is read only when the one before it is written.
+    """Write `payload` to an upload that was begun, and commit it.
 
-    Where the client disconnects or stalls, or the pool is full, what has arrived is kept to be resumed, provided that
-    access is still granted. After any other failure, and where the caller cancels, nothing is kept.
+    The next piece is read only when the one before it is written. Where the client disconnects or stalls, or the store
+    is busy, what has arrived is kept to be resumed, provided that access is still granted. After any other failure, and
+    where the caller cancels, nothing is kept.
     """
-    incoming: IUpload = await detached(
-        jobs.run_change(store.upload, request), lambda late: jobs.run_cleanup(late.abort)
-    )
-    jobs = attrs.evolve(jobs, workers=Turns(jobs))
+    turns = Turns(jobs)
     try:
         if request.offset:
-            await _verify_resumed(jobs, incoming, progress)
+            await _verify_resumed(turns, incoming, progress)
         while piece := await payload.read():
             for start in range(0, len(piece), STREAM_PIECE):
-                await jobs.run_change(incoming.write, piece[start : start + STREAM_PIECE])
-        return await jobs.run_change(incoming.commit, None if trailing_hash is None else trailing_hash())
+                await turns.run_slice(incoming.write, piece[start : start + STREAM_PIECE])
+        return await turns.run_slice(incoming.commit, None if trailing_hash is None else trailing_hash())
     except (ConnectionLost, TimedOut, Busy):
-        await jobs.run_cleanup(_suspend, jobs, incoming)
+        await turns.run_unbounded(_suspend, jobs, incoming)
         raise
     finally:
-        await jobs.run_cleanup(incoming.abort)
+        await turns.run_unbounded(incoming.abort)
 
 
-async def _verify_resumed(jobs: RevocableJobs, incoming: IUpload, progress: Progress | None) -> None:
+async def _verify_resumed(turns: Turns, incoming: IUpload, progress: Progress | None) -> None:
     steps = incoming.verify_resumed()
-    while (checked := await jobs.run(next, steps, None)) is not None:
+    while (checked := await turns.run_hash(next, steps, None)) is not None:
         if progress is not None:
             await progress(checked)
 

@@ -71,12 +71,19 @@ def same_content(before: os.stat_result, after: os.stat_result) -> bool:
     return before.st_size == after.st_size and before.st_mtime_ns == after.st_mtime_ns
 
 
-def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
-    """The stat of an open file, from when every later change will show in it; `found` is its stat of now.
+def is_settled(found: os.stat_result) -> bool:
+    """Whether every change after this stat will show in the file's mtime.
 
-    Two changes within one tick of the clock of file times leave the same
-    mtime, and the second one would go unnoticed. Waits for the next tick if
-    needed; raises `Changed` (44) for a file that keeps changing.
+    Two changes within one tick of the clock of file times leave the same mtime, and the second one would go unnoticed.
+    """
+    return not 0 <= time.time_ns() - found.st_mtime_ns < TICK_NS
+
+
+def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
+    """The stat of an open file, from when it `is_settled`; `found` is its stat of now.
+
+    Sleeps until the next tick if needed, so that it is not for jobs of the server's pool; raises `Changed` (44) for a
+    file that keeps changing.
     """
     for _ in range(_TICKS):
         age = time.time_ns() - found.st_mtime_ns

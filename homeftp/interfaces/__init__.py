@@ -24,7 +24,16 @@ from homeftp.interfaces.frontend import (
     ILoginService,
     IServerContext,
 )
-from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IStoreFactory, IUpload, StoreOptions, UnrecordedChanges
+from homeftp.interfaces.store import (
+    HashNeeded,
+    IDraft,
+    IOpenFile,
+    IStore,
+    IStoreFactory,
+    IUpload,
+    StoreOptions,
+    UnrecordedChanges,
+)
 from homeftp.interfaces.workers import IWorkers
 from homeftp.model import ListingPage, PathLock, ResumePoint, Version, WriteRequest
 
@@ -87,6 +96,7 @@ class IPathLocking(Interface):
 
 
 __all__ = [
+    "HashNeeded",
     "IAccount",
     "IConnection",
     "IConnections",

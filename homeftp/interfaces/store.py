@@ -17,7 +17,17 @@ from zope.interface import Attribute, Interface
 from homeftp.config import RESERVED_SPACE, Retention
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Internal
-from homeftp.model import Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.model import (
+    Actor,
+    Capabilities,
+    Change,
+    Entry,
+    HashCondition,
+    ListingPage,
+    ResumePoint,
+    Version,
+    WriteRequest,
+)
 
 RecordChanges = Callable[[Sequence[Change]], None]
 """Records changes in the audit log, in order, all or none. Blocks; raises OSError."""
@@ -25,6 +35,20 @@ RecordChanges = Callable[[Sequence[Change]], None]
 
 def record_nothing(changes: Sequence[Change]) -> None:
     """The `RecordChanges` of a store without an audit log."""
+
+
+class HashNeeded(Exception):
+    """Whether a `HashCondition` holds cannot be told before a large file is hashed, or while a file is being written.
+
+    Nothing was changed. The caller hashes what `open` opens, or pauses where that is None, and calls again.
+    """
+
+    def __init__(self, condition: HashCondition, open: Callable[[], IOpenFile] | None) -> None:
+        super().__init__(condition)
+        self.condition = condition
+        """The condition, to be replaced by one that has the hash and the tag of the file."""
+        self.open = open
+        """Opens the file, whatever the account may read; blocks, and raises as `IStore.open`. None: pause."""
 
 
 class UnrecordedChanges(Internal):
@@ -69,6 +93,7 @@ class IStore(Interface):
     - **Durable.** When a method that changes something returns, the change survives a power cut.
     - **Conditional.** A precondition (`ABSENT`, `PRESENT`, a content's hash, or None for no condition) is checked in
       one step with the change: of two writers with the same condition one succeeds and the other gets `Changed` (44).
+      For a `HashCondition` a store may raise `HashNeeded` instead of reading a large file.
     - **Recorded.** Changes are handed to `StoreOptions.record_changes` in the order in which they were made, before
       the method returns: replaying them gives the tree. Where they cannot be recorded the method raises `Internal`
       (50) although they were made, and nothing more is changed until they are.
@@ -282,7 +307,8 @@ class IOpenFile(Interface):
         """Whether something happened to it since it was opened that its size and mtime need not show.
 
         It may only have another name, or another program has set its mtime
-        back: hashing it again tells.
+        back, or it was written so shortly before it was opened that its entry
+        had no tag: hashing it again tells.
         """
 
     def verify(hash: str | None) -> Entry:
@@ -387,6 +413,7 @@ class IStoreFactory(Interface):
 
 
 __all__ = [
+    "HashNeeded",
     "IDraft",
     "IOpenFile",
     "IStore",

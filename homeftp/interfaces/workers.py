@@ -11,17 +11,35 @@ T = TypeVar("T")
 
 
 class IWorkers(Interface):
-    """The fixed pool of threads that runs everything that blocks."""
+    """The fixed pool of threads that runs everything that blocks, through the queue of one account.
+
+    The queues are served in turn. Every `run…` calls `job(*args)` in a thread; its Deferred fires with the result or
+    the exception. Who cancels it does not wait any more; the job is carried out, and keeps its place until then. For
+    the reactor's thread.
+    """
 
     size: int = Attribute("How many threads there are; it never changes.")
 
-    def run(job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """Call `job(*args)` in the pool.
+    def of(account: str) -> IWorkers:
+        """The same threads, through the queue of another account."""
 
-        The Deferred fires with its result or its exception; it fails with
-        `Busy` (51) at once when the queue is full. Who cancels it does not
-        wait any more; the job is carried out, and keeps its place until then.
-        """
+    def admit() -> None:
+        """Raise `Busy` (51) where this queue is full: before the first step of what `run_slice` will do."""
+
+    def run(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run the first step of a request, which is over in milliseconds; fails with `Busy` (51) as `admit`."""
 
     def run_unbounded(job: Callable[..., T], *args: Any) -> Deferred[T]:
-        """`run` for a job that ends something that was begun, such as closing a file: never refused as `Busy`."""
+        """Run a short job that continues or ends what was begun, such as closing a file: never refused."""
+
+    def run_slice(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run a part of long work: a piece of a large file, a page, some removals. Never refused.
+
+        One at a time for each account, and never in all threads.
+        """
+
+    def run_hash(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run `config.SLICE` bytes of a hashing, or as much: as `run_slice`, but a processor is left to the reactor."""
+
+    def pause(seconds: float) -> Deferred[None]:
+        """Fire after so many seconds. No thread waits."""

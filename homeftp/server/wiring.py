@@ -46,6 +46,10 @@ BEGUN_PER_TRIED = 5
 """Pairings that may be begun for each code that may be tried: beginning one costs computation but reveals nothing."""
 
 
+LOGIN_QUEUE = "(logins)"
+"""The queue of what clients without a login cause; no account can have this name."""
+
+
 class StoreHandle:
     """The server's store: opened at the start, and closed at the stop."""
 
@@ -122,6 +126,7 @@ def compose(
     # Guessing passwords must not delay file transfers, nor either of them a revocation.
     logins = ThreadWorkers(threads, size=settings.auth_pool_size, queue=settings.auth_pool_queue, name="auth")
     revocations = ThreadWorkers(threads, size=1, queue=1, name="revocation")
+    login_work = workers.of(LOGIN_QUEUE)
     audit = Audit(settings.state, size=settings.audit_size, kept=settings.audit_files)
     state = AccountDatabase(settings.state)
     store = StoreHandle(settings, audit)
@@ -131,17 +136,17 @@ def compose(
     login_service = LoginService(
         portal(
             store.get,
-            [*(checkers or [PasswordChecker(state, logins)]), DeviceChecker(Devices(state), workers)],
-            workers,
+            [*(checkers or [PasswordChecker(state, logins)]), DeviceChecker(Devices(state), login_work)],
+            login_work,
             AccessTable(state),
             None if own_accounts else WHOLE_STORE,
         ),
         throttle=_throttle(settings, reactor),
-        audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
+        audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
         validator=AccessValidator(state),
         files=FilesFactory(workers, budget),
-        workers=workers,
+        workers=login_work,
     )
     context = ServerContext(
         reactor=reactor,
@@ -158,7 +163,7 @@ def compose(
             host=own_name(),
             audit=audit,
         ),
-        audit=LoginAudit(audit, workers, AuditRateLimit(reactor)),
+        audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
         workers=workers,
         budget=budget,

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from twisted.internet.defer import Deferred, execute
 from zope.interface import implementer
 
 from homeftp.interfaces import IWorkers
+from tests.support.waiting import pause
+
+
+class QueuedJob(NamedTuple):
+    """A job that waits."""
+
+    answer: Deferred[Any]
+    call: Callable[..., Any]
+    args: tuple[Any, ...]
 
 
 @implementer(IWorkers)
@@ -17,21 +26,34 @@ class QueuedWorkers:
     size = 1
 
     def __init__(self) -> None:
-        self.jobs: list[Callable[[], object]] = []
+        self.jobs: list[QueuedJob] = []
 
     def run(self, job: Callable[..., Any], *args: Any) -> Deferred[Any]:
         """Keep the job for `work`."""
         answer: Deferred[Any] = Deferred()
-        self.jobs.append(lambda: execute(job, *args).chainDeferred(answer))
+        self.jobs.append(QueuedJob(answer, job, args))
         return answer
 
     run_unbounded = run
+    run_slice = run
+    run_hash = run
+
+    def of(self, account: str) -> QueuedWorkers:
+        """Itself."""
+        return self
+
+    def admit(self) -> None:
+        """Nothing is refused."""
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        """Over when the test runs the next jobs, on a later tick of the clock of file times."""
+        return self.run(pause, seconds)
 
     def work(self) -> int:
         """Run all jobs that wait now; how many there were."""
         jobs, self.jobs = self.jobs, []
         for job in jobs:
-            job()
+            execute(job.call, *job.args).chainDeferred(job.answer)
         return len(jobs)
 
     def work_all(self) -> None:

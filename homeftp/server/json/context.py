@@ -7,6 +7,7 @@ from zope.interface import Interface
 
 from homeftp.dispatchers.table import Table
 from homeftp.interfaces import IConnection
+from homeftp.server.gate.accountrequests import AccountRequests
 from homeftp.server.gate.context import ServerContext
 
 
@@ -17,6 +18,12 @@ class JsonContext:
     server: ServerContext
     table: Table
     """The dispatchers."""
+    in_flight: AccountRequests = attrs.field(init=False)
+    """Limits how many requests of one account run at once."""
+
+    @in_flight.default
+    def _limit_requests(self) -> AccountRequests:
+        return AccountRequests(self.server.limits.account_in_flight)
 
 
 class IConnectionControl(IConnection, Interface):

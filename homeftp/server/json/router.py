@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any, Callable
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 import homeftp
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Refusal, ShuttingDown
-from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
+from homeftp.interfaces import IDispatcher, ILogin, IPayload, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.server.json.auditing import recorded
 from homeftp.server.json.context import IConnectionControl, JsonContext
@@ -152,9 +152,16 @@ class Router:
             resolution = self._refused(envelope, resolution)
         assert self.login is not None
         login, request_type = self.login, dispatcher.request_type
-        workers = self._context.server.workers
+        workers = self._context.server.workers.of(login.account)
         files = login.files(request_type, record_refusals=False)  # `_refused` records the request as it was sent
         request = DispatchedRequest(request_type, body, payload, login.account, files, workers, self)
+        begin = partial(self._begin, dispatcher, request, resolution)
+        return Deferred.fromCoroutine(self._context.in_flight.run(login.account, begin))
+
+    def _begin(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
+        """The turn of a request among those of its account; nothing begins for a client that has disconnected."""
+        if self.disconnected:
+            return succeed(None)
         return self._context.table.dispatch(dispatcher, request, resolution)
 
     def _refused(self, envelope: Request, resolution: IResolution) -> IResolution:

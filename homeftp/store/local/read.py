@@ -7,11 +7,12 @@ import stat
 import time
 from typing import Iterator, Sequence
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, WrongKind
-from homeftp.hashing.filehash import digest_slices, hash_bytes, read_at, same_content, signature
+from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, same_content, signature
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
@@ -40,13 +41,19 @@ class LocalFile:
     def __init__(
         self, cache: HashCache, endpoint: Endpoint, directory: str, fd: int, found: os.stat_result, known: str | None
     ) -> None:
-        self.entry: Entry = entry_of(found, known)
         self._cache = cache
         self._endpoint = endpoint
         self._directory = directory
         self._fd = fd
         self._found = found
         self._opened_ns = time.time_ns()
+        self._settled = is_settled(found)
+        self.entry: Entry = self._entry(known)
+
+    def _entry(self, content_hash: str | None) -> Entry:
+        """The entry; without a tag as long as another change may leave the same one."""
+        entry = entry_of(self._found, content_hash)
+        return entry if self._settled else attrs.evolve(entry, tag="")
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`, fewer only at the end that it had when it was opened."""
@@ -71,12 +78,17 @@ class LocalFile:
         hashes: list[str] = []
         try:
             while not hashes or (len(hashes) == 1 and self.is_stale()):
+                if self._shows_changes():
+                    hashes.clear()
                 for found in digest_slices(self._fd, self.entry.size):
-                    if found is None:
-                        self._check()
-                        yield None
-                    else:
+                    if found is not None:
                         hashes.append(found)
+                        continue
+                    self._check()
+                    if self._shows_changes():
+                        hashes.clear()
+                        break  # what was read so far may be older: begin again
+                    yield None
             if len(set(hashes)) > 1:
                 raise self._changed()
             self._remember(hashes[0])
@@ -87,9 +99,18 @@ class LocalFile:
     def is_stale(self) -> bool:
         """Whether it may have changed although size and mtime have not: reading it again tells."""
         try:
-            return self.content is None and self._found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
+            if self.content is not None:
+                return False
+            return not self._settled or self._found.st_ctime_ns != os.fstat(self._fd).st_ctime_ns
         except OSError as error:
             raise refusal(error, self._endpoint) from error
+
+    def _shows_changes(self) -> bool:
+        """Whether every change shows from now on, though it might have gone unnoticed until now."""
+        if self._settled or not is_settled(self._found):
+            return False
+        self._settled = signature(os.fstat(self._fd)) == signature(self._found)
+        return self._settled
 
     def verify(self, hash: str | None) -> Entry:
         """Close it and return its entry; the hash cache remembers `hash`, the hash of all that was read."""
@@ -129,7 +150,7 @@ class LocalFile:
         self.content = content
         if self.entry.hash is not None:
             return None
-        self.entry = entry_of(self._found, hash_bytes(content))
+        self.entry = self._entry(hash_bytes(content))
         return self._row(found)
 
     def _check(self) -> os.stat_result:
@@ -141,7 +162,7 @@ class LocalFile:
 
     def _remember(self, content_hash: str) -> None:
         found = self._check()
-        self.entry = entry_of(self._found, content_hash)
+        self.entry = self._entry(content_hash)
         row = self._row(found)
         if row is not None:
             self._cache.record([row])

@@ -61,7 +61,7 @@ class LocalStore:
                 opened.callback(metadata_dir.close)
                 if system.syncs_whole(self._root.fd):
                     system.syncfs(self._root.fd)  # a server that was killed may have left names that are not durable
-                self._operations = compose(self._root, system, metadata_dir, cache, self._lister, options)
+                self._operations = compose(self._root, system, metadata_dir, cache, self._reader, self._lister, options)
             except ReadOnlyRoot as reason:
                 self.read_only = str(reason)
             except OSError as error:
@@ -75,6 +75,7 @@ class LocalStore:
             similar_names=not options.similar_names,
             edit=True,
             copy=True,
+            unique_tags=True,
             quota=options.quota is not None,
             account_quotas=True,
         )

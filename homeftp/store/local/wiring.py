@@ -21,6 +21,7 @@ from homeftp.store.local.disk.metadir import MetadataDir
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.history import VersionHistory
 from homeftp.store.local.listing import DirectoryLister
+from homeftp.store.local.read import FileReader
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.store.local.staging.tempfile import TempFiles
 from homeftp.store.local.versions.archive import ArchiverFactory
@@ -67,6 +68,7 @@ def compose(
     system: System,
     metadata_dir: MetadataDir,
     cache: HashCache,
+    reader: FileReader,
     lister: DirectoryLister,
     options: StoreOptions,
 ) -> Operations:
@@ -83,7 +85,7 @@ def compose(
     archive = VersionArchive(folders, options.retention, books, changelog)
     catalog = VersionCatalog(root, folders, archive, cache)
 
-    preconditions = Preconditions(root, cache)
+    preconditions = Preconditions(root, cache, reader.open)
     space = SpaceReservation(books, archive, partials, changelog, options.reserved)
     namespace = Namespace(
         root,
@@ -105,7 +107,7 @@ def compose(
         batch=BatchWriter(limits, directories, preconditions, space, temp_files, fsync, committer),
         uploads=Uploads(targets, limits, partials, space, system, committer),
         editor=Editor(root, targets, staged),
-        metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),
+        metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync, changelog),
         copier=Copier(root, filetypes, preconditions, cache, targets, staged),
         mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer),
         remover=Remover(root, lister.tree, existing, namespace, changelog),

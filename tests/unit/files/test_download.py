@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Any, Callable, Coroutine, Iterator
 
 import attrs
 from twisted.internet.defer import CancelledError
@@ -12,8 +12,8 @@ from zope.interface.verify import verifyObject
 
 from homeftp.config import PIECE, SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
-from homeftp.errors import Changed, Forbidden, TooLarge
-from homeftp.files.download import FilePayload, FileStream
+from homeftp.errors import Changed, Forbidden, NotFound, Refusal, TooLarge, WrongKind
+from homeftp.files.download import RANGES_COMPARED, FilePayload, FileStream
 from homeftp.files.revocation import RevocableJobs
 from homeftp.files.turns import Turns
 from homeftp.hashing.filehash import hash_bytes
@@ -135,6 +135,47 @@ class LargeFileTests(FilesTestCase):
         self.file.data = b"other"
         self.error_of(Changed, self.stream.verify())
 
+    def test_written_just_now(self) -> None:
+        """What was read of a file that was written just now is read again, also a part; another content is refused."""
+        self.file.stale = True
+        for changed in (False, True):
+            self.assertEqual(b"".join(self.pieces(self.payload(10, PIECE + 5))), self.file.data[10 : PIECE + 15])
+            self.assertEqual(self.result_of(self.stream.read(5, 3)), self.file.data[5:8])
+            if changed:
+                self.file.data = LARGE[::-1]
+                self.error_of(Changed, self.stream.verify())
+            else:
+                self.assertIsNone(self.result_of(self.stream.verify()).hash)
+                self.assertIsNone(self.file.verified)
+
+    def test_many_reads(self) -> None:
+        """So many reads of such a file are compared, and the next is refused; of any other file none is remembered."""
+        for self.file.stale in (False, True):
+            for number in range(RANGES_COMPARED):
+                self.result_of(self.stream.read(number, 1))
+        self.error_of(Changed, self.stream.read(0, 1))
+
+    def test_shared_hash(self) -> None:
+        """A file that has a tag gets the hash of the content with that tag, and hashes itself where that is another."""
+        self.file.entry = attrs.evolve(self.file.entry, tag="now")
+        others: list[Entry | Refusal] = [
+            attrs.evolve(self.file.entry, hash="shared"),
+            attrs.evolve(self.file.entry, hash="shared", tag="later"),
+            NotFound("it is gone"),
+            WrongKind("it is a directory"),
+        ]
+        for hashed, other in zip((0, 1, 2, 3), others, strict=True):
+
+            async def hash_shared(cancelled: object, other: Entry | Refusal = other) -> Entry:
+                if isinstance(other, Refusal):
+                    raise other
+                return other
+
+            stream = FileStream(self.file, self.workers, self.budget, hash_shared)
+            found = self.result_of(stream.hash())
+            self.assertEqual((found, self.file.hashed), (hash_bytes(LARGE) if hashed else "shared", hashed))
+            self.assertEqual((stream.entry.hash, self.result_of(stream.verify()).hash), (found, found))
+
     def test_hash(self) -> None:
         """The hash is read step by step, each a job; it is not read where it is known."""
         hashing = self.start(self.stream.hash())
@@ -208,8 +249,14 @@ class LargeFileTests(FilesTestCase):
 
     def test_revoked(self) -> None:
         """Once access is revoked nothing is read; the file can be closed."""
-        reads = (lambda: self.stream.read(0, 4), lambda: self.payload(0, 4).read(), self.stream.hash)
-        for read in reads:
+        reads: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            lambda: self.stream.read(0, 4),
+            lambda: self.payload(0, 4).read(),
+            lambda: self.stream.hash(),
+        ]
+        other = FileStream(self.file, Turns(RevocableJobs(self.workers, self.login)), self.budget)
+        self.result_of(other.hash())
+        for read in reads[:2]:
             self.result_of(read())
             self.result_of(self.stream.verify())
         self.login.revoked = True

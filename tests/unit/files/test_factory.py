@@ -13,15 +13,18 @@ from tests.support.queuedworkers import QueuedWorkers
 
 
 class FactoryTests(FilesTestCase):
-    """Two logins, of two stores."""
+    """Several logins, of several stores."""
 
     def test_shared(self) -> None:
-        """They share the pool and the batches, whatever their stores are, and the memory for streams."""
+        """Those of one account share its batches, and all share the memory for streams."""
         self.lay({"a": b"x" * (SMALL_FILE + 1)})
-        other = self.factory.files(MemoryStore(), Actor("bob"))
-        for files in (self.files, other, other):
+        first, second, other = (self.factory.files(MemoryStore(), Actor(name)) for name in ("bob", "bob", "eve"))
+        for files in (first, second, first, second):
             self.start(files.stat(parse("a")))
         self.assertEqual([self.workers.work() for _ in range(3)], [1, 1, 0])
+        for files in (first, second, other):
+            self.start(files.stat(parse("a")))
+        self.assertEqual([self.workers.work() for _ in range(3)], [2, 1, 0])
         payloads = []
         for _ in range(2):
             stream = self.result_of(self.files.open(parse("a")))

@@ -227,11 +227,9 @@ class ChangingTests(FilesTestCase):
         return [entry.name for page in self.store.list(D, recursive=False) for entry in page.entries]
 
     def test_group_commit(self) -> None:
-        """Small files of several logins that are in flight together are written as one."""
-        others = self.factory.files(self.store, Actor("bob"))
-        running = [
-            files.write(request_for(f"f{number}", b"x"), b"x") for number in range(5) for files in (self.files, others)
-        ]
+        """Small files of an account's logins that are in flight together are written as one."""
+        logins = [self.factory.files(self.store, Actor("bob", device)) for device in ("phone", "laptop")]
+        running = [files.write(request_for(f"f{number}", b"x"), b"x") for number in range(5) for files in logins]
         self.assertEqual([self.workers.work() for _ in range(3)], [1, 1, 0])
         for each in running:
             self.successResultOf(each)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.devices import Devices, add_device
@@ -49,38 +50,41 @@ class RevocableJobsTests(SynchronousTestCase):
         self.login = RevocableAccess()
         self.jobs = RevocableJobs(self.workers, self.login)
 
+    def checked(self) -> list[Callable[..., Deferred[None]]]:
+        """All ways to run a job that need access."""
+        return [self.jobs.run, self.jobs.run_next, self.jobs.run_slice, self.jobs.run_hash]
+
     def test_change(self) -> None:
         """A change is carried out, with its arguments and its result; the control of those below."""
-        running = self.jobs.run_change(max, 1, 2)
+        running = self.jobs.run(max, 1, 2)
         self.workers.work()
         self.assertEqual(self.successResultOf(running), 2)
 
     def test_revoked_while_queued(self) -> None:
         """A change or a read that waits when access is revoked is refused; cleaning up is not."""
         done: list[str] = []
-        change = self.jobs.run_change(done.append, "changed")
-        reading = self.jobs.run(done.append, "read")
+        running = [run(done.append, "done") for run in self.checked()]
         cleanup = self.jobs.run_cleanup(done.append, "cleaned up")
         self.login.revoked = True
         self.workers.work()
-        self.assertIn("access was revoked", self.failureResultOf(change, Forbidden).value.message)
-        self.assertIn("access was revoked", self.failureResultOf(reading, Forbidden).value.message)
+        for each in running:
+            self.assertIn("access was revoked", self.failureResultOf(each, Forbidden).value.message)
         self.successResultOf(cleanup)
         self.assertEqual(done, ["cleaned up"])
 
     def test_not_revoked(self) -> None:
-        """The control: while access lasts all three are carried out."""
+        """The control: while access lasts all are carried out."""
         done: list[str] = []
-        for run in (self.jobs.run_change, self.jobs.run, self.jobs.run_cleanup):
-            run(done.append, run.__name__)
+        for number, run in enumerate([*self.checked(), self.jobs.run_cleanup]):
+            run(done.append, str(number))
         self.workers.work()
-        self.assertEqual(done, ["run_change", "run", "run_cleanup"])
+        self.assertEqual(done, ["0", "1", "2", "3", "4"])
 
     def test_closed_while_queued(self) -> None:
         """A change of a login that was closed looks access up, which nobody does for it any more."""
         for in_database in (True, False):
             done: list[str] = []
-            change = self.jobs.run_change(done.append, "changed")
+            change = self.jobs.run(done.append, "changed")
             self.login.closed, self.login.in_database = True, in_database
             self.workers.work()
             if in_database:
@@ -93,7 +97,7 @@ class RevocableJobsTests(SynchronousTestCase):
         """A closed login that cannot be looked up changes nothing."""
         self.login.closed = True
         done: list[str] = []
-        change = self.jobs.run_change(done.append, "changed")
+        change = self.jobs.run(done.append, "changed")
         with mock.patch.object(self.login, "check", side_effect=OperatorError("/a/path: the disk fails")):
             self.workers.work()
         message = self.failureResultOf(change, Internal).value.message

@@ -8,10 +8,9 @@ this module is called, the last two after (`committer.py`).
 
 from __future__ import annotations
 
-import contextlib
 import os
 from threading import Lock
-from typing import Callable, Iterable, Iterator, Sequence, TypeVar
+from typing import Callable, Sequence
 
 import attrs
 
@@ -39,8 +38,6 @@ from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.preconditions import changed, gone, occupied
 from homeftp.store.policy.wording import display_path
 
-T = TypeVar("T")
-
 _ATTEMPTS = 5
 """Times to try again if another program creates a target that was missing."""
 
@@ -65,24 +62,12 @@ class Namespace:
     changelog: ChangeLog
     _lock: Lock = attrs.field(factory=Lock, init=False)
 
-    @contextlib.contextmanager
-    def _changing(self, gaining: Iterable[DirHandle], others: Iterable[DirHandle] = ()) -> Iterator[None]:
-        """Hold the lock while `gaining` get names, and `others` lose some. What takes a while is done before."""
-        with self.collisions.known(gaining), self._lock, self.collisions.changing([*gaining, *others]):
-            yield
-
-    def make_directory(self, handle: DirHandle, endpoint: Endpoint, make: Callable[[], T]) -> T:
-        """Call `make`, which makes a directory in the open one, and records that; returns what it returns.
-
-        Raises `BadEndpoint` (41) for a name that is too similar to another, `Changed` (44), and what `make` raises.
-        """
+    def check_name(self, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Raise `BadEndpoint` (41) if a new name in an open directory is too similar to another there. OSError."""
         self.root.check_new_name(handle.fd, endpoint)
-        with self._changing([handle]):
-            self.check_directory({}, handle, endpoint)
+        with self._lock:
             self.collisions.check(handle, endpoint, new=True)
-            made = make()
-            self.collisions.added(handle, endpoint.name)
-            return made
+            self.collisions.refresh([handle])
 
     def rename(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
         """Give each file its final name; a result for each, in order, None on success. Their endpoints are distinct.
@@ -92,8 +77,7 @@ class Namespace:
         """
         results: dict[int, Exception | None] = {}
         left = dict(enumerate(pendings))
-        unlinked = [pending.unlink.handle for pending in pendings if pending.unlink is not None]
-        with self._changing([pending.handle for pending in pendings], unlinked):
+        with self._lock:
             for _ in range(_ATTEMPTS):
                 again: dict[int, PendingRename] = {}
                 for number, result in zip(left, self._rename_all(list(left.values())), strict=True):
@@ -131,6 +115,7 @@ class Namespace:
             for pending, existing, result in zip(pendings, targets, results, strict=True):
                 if result is None and not isinstance(existing, Exception) and existing.archived and pending.expected:
                     archiver.record_hash(existing.archived, str(pending.precondition))
+        self.collisions.refresh({pending.handle for pending in pendings})
         return results
 
     def _prepare(self, pending: PendingRename, archiver: Archiver, checked: Checked) -> ExistingTarget:
@@ -154,12 +139,7 @@ class Namespace:
             self.root.check_new_name(handle.fd, endpoint)
             return ExistingTarget(None, None)
         same = pending.expected is not None and pending.precondition == pending.hash
-        if same or (pending.unlink is not None and self.renamer.is_other_link(pending, found)):
-            return ExistingTarget(found, None)  # this content stays
-        try:
-            return ExistingTarget(found, archiver.link(handle, endpoint, found, pending.actor))
-        except FileNotFoundError:
-            raise TargetAppeared from None
+        return ExistingTarget(found, None if same else archiver.link(handle, endpoint, found, pending.actor))
 
     def _rename_one(
         self, pending: PendingRename, existing: ExistingTarget, archiver: Archiver, failure: OSError | None
@@ -172,19 +152,13 @@ class Namespace:
                 raise not_archived(pending.endpoint) from failure
             self.renamer.rename(pending, existing)
         except InDoubt:
-            self._renamed(pending)
+            pending.source.renamed()
             raise
         except BaseException:
             if existing.archived is not None:
                 archiver.undo(existing.archived)
             raise
-        self._renamed(pending)
-
-    def _renamed(self, pending: PendingRename) -> None:
         pending.source.renamed()
-        self.collisions.added(pending.handle, pending.endpoint.name)
-        if pending.unlink is not None:
-            self.collisions.removed(pending.unlink.handle, pending.unlink.endpoint.name)
 
     def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
         """Make each of these files a version; a result for each, in order: its stat, or why it still exists.
@@ -199,7 +173,7 @@ class Namespace:
             return [refused] * len(files)
         results: list[os.stat_result | Exception] = []
         checked: Checked = {}
-        with self._changing((), [each.handle for each in files]), self.archivers() as archiver:
+        with self._lock, self.archivers() as archiver:
             try:
                 with self.changelog.changing() as record:
                     for pending in files:
@@ -210,6 +184,7 @@ class Namespace:
             except Refusal as refused:
                 results = [result if isinstance(result, Exception) else refused for result in results]
             failure = archiver.make_durable(self.fsync)
+            self.collisions.refresh({each.handle for each in files})
         if failure is None:
             return results
         return [
@@ -222,13 +197,12 @@ class Namespace:
         found = self._stat(pending)
         check_file(pending.endpoint, found)
         self.renamer.remove(pending, found, archiver, actor)
-        self.collisions.removed(pending.handle, pending.endpoint.name)
         return found
 
     def move_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
         """Give a directory another name where nothing exists. Raises `Changed` (44), `BadEndpoint` (41), OSError."""
         self.changelog.ensure_recorded()
-        with self._changing([handle], [pending.handle]):
+        with self._lock:
             self.check_directory({}, pending.handle, pending.endpoint)
             self.check_directory({}, handle, endpoint)
             self._stat(pending)
@@ -238,11 +212,11 @@ class Namespace:
             try:
                 with self.changelog.changing() as record:
                     self.renamer.rename_directory(pending, handle, endpoint)
-                    self.collisions.added(handle, endpoint.name)
-                    self.collisions.removed(pending.handle, pending.endpoint.name)
                     record(Change("move", "directory", pending.endpoint, actor, endpoint))
             except FileExistsError:
                 raise occupied(endpoint) from None
+            finally:
+                self.collisions.refresh([handle])
 
     def change_metadata(self, pending: PendingUnlink, apply: Callable[[], None], change: Change) -> None:
         """Call `apply`, which changes the metadata of the file in `pending`. Raises `Changed` (44), OSError."""
@@ -254,26 +228,11 @@ class Namespace:
                 apply()
                 record(change)
 
-    def change_directory(self, handle: DirHandle, apply: Callable[[], None], change: Change) -> None:
-        """Call `apply`, which changes the metadata of an open directory. Raises `Changed` (44), OSError."""
-        self.changelog.ensure_recorded()
-        with self._changing((), [handle]):
-            if not self.root.is_at(handle, change.endpoint):
-                raise moved_meanwhile(change.endpoint)
-            with self.changelog.changing() as record:
-                apply()
-                record(change)
-
-    def remove_directory(
-        self, parent: DirHandle, endpoint: Endpoint, actor: Actor, *, inode: int | None = None
-    ) -> None:
-        """Remove an empty directory from an open one, if it has that inode. Raises `Changed` (44), OSError."""
-        with self._changing((), [parent]), self.changelog.changing() as record:
+    def remove_directory(self, parent: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
+        """Remove an empty directory from an open one. Raises `Changed` (44), OSError."""
+        with self._lock, self.changelog.changing() as record:
             self.check_directory({}, parent, endpoint)
-            if inode is not None:
-                self._stat(PendingUnlink(parent, endpoint, None, inode=inode))
             os.rmdir(raw(endpoint.name), dir_fd=parent.fd)
-            self.collisions.removed(parent, endpoint.name)
             record(Change("delete", "directory", endpoint, actor))
 
     def check_directory(self, checked: Checked, handle: DirHandle, endpoint: Endpoint) -> None:
@@ -285,7 +244,7 @@ class Namespace:
         if handle not in checked:
             checked[handle] = self.root.is_at(handle, endpoint.parent)
         if not checked[handle]:
-            raise moved_meanwhile(endpoint)
+            raise Changed(f"the directory of {display_path(endpoint)} was moved meanwhile: compare again")
 
     def _stat(self, pending: PendingUnlink) -> os.stat_result:
         """The stat of a file that is about to lose its name, if it is still the expected one."""
@@ -295,8 +254,3 @@ class Namespace:
         if pending.inode not in (None, found.st_ino) or pending.expected not in (None, signature(found)):
             raise changed(pending.endpoint)
         return found
-
-
-def moved_meanwhile(endpoint: Endpoint) -> Changed:
-    """The refusal where an open directory is no longer where it was opened."""
-    return Changed(f"the directory of {display_path(endpoint)} was moved meanwhile: compare again")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import Sequence
+from functools import partial
+from typing import Callable, Sequence
 
 import attrs
 
+from homeftp.config import SLICE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, WrongKind
-from homeftp.hashing.filehash import digest, signature
+from homeftp.hashing.filehash import at_rest, digest, is_settled, signature
 from homeftp.hashing.hashcache import CachedHash, HashCache
-from homeftp.model import ABSENT, PRESENT
-from homeftp.store.local.disk.entries import kind_problem
+from homeftp.interfaces import HashNeeded, IOpenFile
+from homeftp.model import ABSENT, PRESENT, HashCondition
+from homeftp.store.local.disk.entries import kind_problem, tag_of
 from homeftp.store.local.disk.errnos import catch, close_quietly
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -31,12 +34,15 @@ class Preconditions:
 
     root: SafeRoot
     cache: HashCache
+    open: Callable[[Endpoint], IOpenFile]
+    """Opens a file, to be hashed by the caller of the store."""
 
     def expected(self, wanted: Sequence[Precondition]) -> list[str | Exception | None]:
         """For each precondition the signature of the file with the expected hash.
 
         None if it is no hash, `Changed` (44) if it does not hold. Hashes files
-        that the hash cache does not know.
+        that the hash cache does not know; `HashNeeded` if a `HashCondition` is
+        about one and they have more than `SLICE` bytes together.
         """
         stats = [catch(self._stat, *each) for each in wanted]
         asked: dict[Endpoint, dict[str, os.stat_result]] = {}
@@ -44,11 +50,17 @@ class Preconditions:
             if isinstance(found, os.stat_result):
                 asked.setdefault(endpoint.parent, {})[endpoint.name] = found
         known = {parent: self.cache.lookup(self.root.cache_path(parent), files) for parent, files in asked.items()}
+        read = 0
         results: list[str | Exception | None] = []
         for each, found in zip(wanted, stats, strict=True):
             if isinstance(found, os.stat_result):
-                endpoint = each[1]
-                results.append(catch(self._signature, *each, found, known[endpoint.parent].get(endpoint.name)))
+                _, endpoint, precondition = each
+                content_hash = known[endpoint.parent].get(endpoint.name)
+                if content_hash is None and isinstance(precondition, HashCondition):
+                    content_hash = precondition.found if precondition.tag == tag_of(found) else None
+                results.append(catch(self._signature, *each, found, content_hash, SLICE - read))
+                if content_hash is None and not isinstance(results[-1], HashNeeded):
+                    read += found.st_size
             else:
                 results.append(found)
         return results
@@ -70,11 +82,18 @@ class Preconditions:
         precondition: str | None,
         found: os.stat_result,
         content_hash: str | None,
+        left: int,
     ) -> str:
-        """The signature of a file, if it has the expected hash."""
+        """The signature of a file, if it has the expected hash. Reads at most `left` bytes for a `HashCondition`."""
         if content_hash is None:
             fd, found = self.root.open_file_in(handle.fd, endpoint)
             try:
+                if not isinstance(precondition, HashCondition):
+                    found = at_rest(fd, found)
+                elif not is_settled(found):
+                    raise HashNeeded(precondition, None)
+                elif found.st_size > left:
+                    raise HashNeeded(precondition, partial(self.open, endpoint))
                 began = time.time_ns()
                 content_hash = digest(fd, found.st_size)
                 before, found = found, os.fstat(fd)

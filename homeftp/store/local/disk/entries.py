@@ -28,5 +28,10 @@ def entry_of(found: os.stat_result, content_hash: str | None = None, *, name: st
     """The entry of a regular file or a directory."""
     mtime_us, mode = found.st_mtime_ns // 1000, found.st_mode & 0o777
     if stat.S_ISDIR(found.st_mode):
-        return Entry(name, "directory", 0, mtime_us, mode, tag=signature(found))
-    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, signature(found))
+        return Entry(name, "directory", 0, mtime_us, mode, tag=tag_of(found))
+    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, tag_of(found))
+
+
+def tag_of(found: os.stat_result) -> str:
+    """The tag of what has this stat: no two contents of this computer have the same."""
+    return f"{found.st_dev:x}.{signature(found)}"

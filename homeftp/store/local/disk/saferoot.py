@@ -23,8 +23,7 @@ import stat
 from typing import Callable, Iterator, Sequence
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, NotFound, OperatorError, WrongKind
-from homeftp.hashing.filehash import at_rest
+from homeftp.errors import NotFound, OperatorError, WrongKind
 from homeftp.model import kept_mode
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -219,10 +218,9 @@ class SafeRoot:
             raise refusal(error, endpoint) from error
 
     def open_file_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
-        """Open a regular file in an open directory; also returns its stat, from which any later change differs.
+        """Open a regular file in an open directory; also returns its stat.
 
-        Raises `NotFound` (40), `WrongKind` (43), and `Changed` (44) for a file
-        that is being written. A FIFO, a device or a socket is refused without blocking.
+        Raises `NotFound` (40), `WrongKind` (43). A FIFO, a device or a socket is refused without blocking.
         """
         if not endpoint.parts:
             raise WrongKind(f"{display_path(endpoint)} is a directory")
@@ -231,16 +229,11 @@ class SafeRoot:
         except OSError as error:
             raise refusal(error, endpoint) from error
         with _close_on_error(fd):
-            try:
-                if stat.S_ISDIR(found.st_mode):
-                    raise WrongKind(f"{display_path(endpoint)} is a directory")
-                if not stat.S_ISREG(found.st_mode):
-                    raise WrongKind(f"{display_path(endpoint)} {kind_problem(found)}")
-                return fd, at_rest(fd, found)
-            except OSError as error:
-                raise refusal(error, endpoint) from error
-            except Changed:
-                raise Changed(f"{display_path(endpoint)} is being written on the server right now: try again") from None
+            if stat.S_ISDIR(found.st_mode):
+                raise WrongKind(f"{display_path(endpoint)} is a directory")
+            if not stat.S_ISREG(found.st_mode):
+                raise WrongKind(f"{display_path(endpoint)} {kind_problem(found)}")
+            return fd, found
 
     def open_any_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
         """Open a regular file or a directory in an open directory; also returns its stat. Raises `WrongKind` (43)."""

@@ -7,7 +7,7 @@ import os
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.hashing.filehash import same_content, signature
+from homeftp.hashing.filehash import at_rest, same_content, signature
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import ABSENT, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions
@@ -66,6 +66,7 @@ class Copier:
         try:
             fd, found = self.root.open_file_in(handle.fd, source)
             try:
+                found = at_rest(fd, found)
                 self.filetypes.check(source)
                 if precondition == ABSENT:
                     raise occupied(source)

@@ -10,7 +10,7 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
-from homeftp.hashing.filehash import read_at, same_content
+from homeftp.hashing.filehash import at_rest, read_at, same_content
 from homeftp.interfaces import IDraft
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -52,6 +52,7 @@ class Editor:
         """Copy the current content; raises `Changed` (44) if it is not the expected one, or changes meanwhile."""
         fd, found = self.root.open_file_in(target.nearest.fd, endpoint)
         try:
+            found = at_rest(fd, found)
             staged.copy_from(fd, found.st_size)
             if not same_content(found, os.fstat(fd)):
                 raise changed(endpoint)

@@ -18,6 +18,7 @@ from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
 from homeftp.store.policy.preconditions import names_content, no_hash, occupied
@@ -34,6 +35,7 @@ class MetadataWriter:
     directories: Directories
     namespace: Namespace
     fsync: Fsync
+    changelog: ChangeLog
 
     def make_directory(self, request: WriteRequest, actor: Actor) -> Entry:
         """Make a directory and its parents, durably; an existing one gets the metadata of the request.
@@ -46,13 +48,15 @@ class MetadataWriter:
         if names_content(request.precondition):
             raise no_hash(endpoint)
         if request.precondition == ABSENT:
-            opened = self.directories.made(endpoint, actor)
+            handle = self.directories.make(endpoint, actor)
         elif request.precondition == PRESENT:
-            opened = self.directories.existing(endpoint)
+            handle = self.directories.open_existing(endpoint)
         else:
-            opened = self.directories.opened(endpoint, actor, target=endpoint, size=0)
-        with opened as handle:
+            handle = self.directories.open(endpoint, actor, target=endpoint, size=0)
+        try:
             return self._set_on_directory(handle, endpoint, request.mtime_us, request.mode, actor)
+        finally:
+            close_quietly(handle.fd)
 
     def set_metadata(
         self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
@@ -84,8 +88,10 @@ class MetadataWriter:
     ) -> Entry:
         try:
             if mode is not None or mtime_us is not None:
-                change = Change("metadata", "directory", endpoint, actor)
-                self.namespace.change_directory(handle, lambda: _set(handle.fd, mtime_us, mode), change)
+                self.changelog.ensure_recorded()
+                with self.changelog.changing() as record:
+                    _set(handle.fd, mtime_us, mode)
+                    record(Change("metadata", "directory", endpoint, actor))
             (failure,) = self.fsync.directories([handle])
             if failure is not None:
                 raise failure

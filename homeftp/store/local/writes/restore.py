@@ -7,6 +7,7 @@ import time
 
 import attrs
 
+from homeftp.config import SLICE
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import digest_slices, same_content
@@ -44,11 +45,12 @@ class Restorer:
         check_not_root(endpoint)
         self.filetypes.check(endpoint)
         try:
-            with (
-                self.catalog.open(endpoint, at_us) as version,
-                self.directories.opened(endpoint.parent, actor, target=endpoint, size=0) as handle,
-            ):
-                return self._restore(endpoint, handle, version, precondition, actor)
+            with self.catalog.open(endpoint, at_us) as version:
+                handle = self.directories.open(endpoint.parent, actor, target=endpoint, size=0)
+                try:
+                    return self._restore(endpoint, handle, version, precondition, actor)
+                finally:
+                    close_quietly(handle.fd)
         except OSError as error:
             raise refusal(error, endpoint) from error
 
@@ -88,7 +90,9 @@ class Restorer:
         return result
 
     def _hash(self, version: StoredVersion, found: os.stat_result) -> str | None:
-        """The hash of a version; None if it cannot be read, or is being written."""
+        """The hash of a version; None if it is large, cannot be read, or is being written."""
+        if found.st_size > SLICE:
+            return None  # a request that needs it hashes the file in slices
         try:
             fd = self.root.open_private_file(version.folder, version.file, make=False)
         except PermissionError:

@@ -18,7 +18,7 @@ from homeftp.status import Status
 from homeftp.workers import InlineWorkers
 from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection, Server
-from tests.unit.server.json.test_protocol import LaterWorkers
+from tests.support.queuedworkers import QueuedWorkers
 
 
 def login(connection: Connection) -> ILogin:
@@ -106,8 +106,8 @@ class RevocationTests(SynchronousTestCase):
 
     def test_small(self) -> None:
         """Small files that wait for their batch are not stored if their device was revoked; others' are."""
-        workers = LaterWorkers()
-        server = Server.make(workers=workers)  # type: ignore[arg-type]
+        workers = QueuedWorkers()
+        server = Server.make(workers=workers)
         self.addCleanup(server.close)
         connections = [Connection(server, login=False) for _ in range(2)]
         for number, connection in enumerate(connections):
@@ -124,8 +124,8 @@ class RevocationTests(SynchronousTestCase):
 
     def test_delete(self) -> None:
         """A directory of which something is being removed keeps the rest when the device is revoked."""
-        workers = LaterWorkers()
-        server = Server.make(workers=workers, extra=[DeleteDispatcher()])  # type: ignore[arg-type]
+        workers = QueuedWorkers()
+        server = Server.make(workers=workers, extra=[DeleteDispatcher()])
         self.addCleanup(server.close)
         connection = Connection(server, login=False)
         connection.enter(server.account("ann"))

@@ -17,7 +17,7 @@ from homeftp.status import Status
 from homeftp.wire.codec import decode_response
 from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection, Server
-from tests.unit.server.json.test_protocol import LaterWorkers
+from tests.support.queuedworkers import QueuedWorkers
 from tests.unit.server.json.test_rights import LARGE, AccessCase
 
 
@@ -165,8 +165,8 @@ class GroupTests(AccessCase):
 
     def test_each(self) -> None:
         """Each is put down to who sent it."""
-        workers = LaterWorkers()
-        server = Server.make(workers=workers)  # type: ignore[arg-type]
+        workers = QueuedWorkers()
+        server = Server.make(workers=workers)
         self.addCleanup(server.close)
         groups: list[int] = []
         recording = server.audit.changed
@@ -189,6 +189,6 @@ class GroupTests(AccessCase):
         said = [(line["address"], line["endpoint"]) for line in log(server) if line["event"] == "change"]
         self.assertEqual(said, [(f"192.0.2.{number}", f"f{number}") for number in range(4)])
 
-    def work(self, workers: LaterWorkers) -> None:
+    def work(self, workers: QueuedWorkers) -> None:
         while workers.work():
             pass

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any, Callable, Sequence, TypeVar
 
-from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
@@ -20,7 +20,9 @@ from homeftp.errors import Busy
 from homeftp.server.json.payload import StreamPayload
 from homeftp.status import Status
 from homeftp.workers import InlineWorkers
+from homeftp.workers.pool import described
 from tests.support.inmemory import PASSWORD, Connection, Server
+from tests.support.queuedworkers import QueuedWorkers
 
 T = TypeVar("T")
 
@@ -391,35 +393,12 @@ class FramingTests(ServerTestCase):
             self.assertEqual(sizes, [len(content)], f"resumed: {resumed}")
 
 
-class LaterWorkers:
-    """Workers whose jobs run when the test says so."""
-
-    size = 1
-
-    def __init__(self) -> None:
-        self.jobs: list[tuple[Deferred[object], object, tuple[object, ...]]] = []
-
-    def run(self, job, *args):  # type: ignore[no-untyped-def]
-        answer: Deferred[object] = Deferred()
-        self.jobs.append((answer, job, args))
-        return answer
-
-    run_unbounded = run
-
-    def work(self) -> int:
-        """Run all that waits; gives how many jobs there were."""
-        jobs, self.jobs = self.jobs, []
-        for answer, job, args in jobs:
-            execute(job, *args).chainDeferred(answer)  # type: ignore[arg-type]
-        return len(jobs)
-
-
 class PaceTests(SynchronousTestCase):
     """Memory is bounded whatever the client does."""
 
     def setUp(self) -> None:
-        self.workers = LaterWorkers()
-        self.server = Server.make(workers=self.workers)  # type: ignore[arg-type]
+        self.workers = QueuedWorkers()
+        self.server = Server.make(workers=self.workers)
         self.addCleanup(self.server.close)
         self.connection = Connection(self.server, login=False)
         self.connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
@@ -579,15 +558,21 @@ class PaceTests(SynchronousTestCase):
             self.connection.send("GET", {"rel_endpoint": f"big{number}"})
         self.connection.responses()
         self.connection.protocol._output.pauseProducing()
+
+        def pieces() -> int:
+            return sum("read_piece" in described(job.call, job.args) for job in self.workers.jobs)
+
         read = 0
         for _ in range(20):
-            for _, job, _ in self.workers.jobs:
-                read += getattr(job, "__name__", "") == "_piece"
+            read += pieces()
             self.workers.work()
         self.assertLessEqual(read, 2)
         self.connection.protocol._output.resumeProducing()
-        self.work()
+        while self.workers.jobs:
+            read += pieces()
+            self.workers.work()
         self.assertEqual([r.status for r in self.connection.responses()], [0] * 20)
+        self.assertGreater(read, 20, "the test does not see what is read")
 
     def test_file_gets_shorter(self) -> None:
         """A file that gets shorter while it is sent breaks the connection: no padding, no line in its place."""

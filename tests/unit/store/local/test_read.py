@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator
+import time
+from typing import Callable, Iterator
 from unittest import mock
 
 from zope.interface.verify import verifyObject
@@ -11,10 +12,12 @@ from zope.interface.verify import verifyObject
 from homeftp.config import SLICE
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, FiletypeNotAllowed, NotFound, WrongKind
+from homeftp.hashing.filehash import is_settled
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.local.read import BATCH, LocalFile
 from tests.support.stores import LONG_AGO, StoreCase, put_of, sha
+from tests.support.waiting import WITHIN, wait_until
 
 CONTENT = b"0123456789"
 
@@ -148,6 +151,66 @@ class OpenTests(ReadingCase):
             young.write(CONTENT)
         self.assertEqual(self.open().verify(sha(CONTENT)).hash, sha(CONTENT))
         self.assertIsNone(self.known())
+
+    def write_now(self, content: bytes) -> str:
+        """Write the file so that it was changed at this moment."""
+        path = self.lay("file.txt", content)
+        os.utime(path)
+        return path
+
+    def test_written_just_now(self) -> None:
+        """A file of this moment is opened without waiting, is stale, and has no tag until every change would show."""
+        with mock.patch("time.sleep", side_effect=AssertionError("a job of the pool must not sleep")):
+            self.write_now(CONTENT)
+            file = self.open()
+            self.assertTrue(file.is_stale())
+            self.assertEqual(file.entry.tag, "")
+            (small,) = self.files.open_many([parse("file.txt")], 100)
+            assert isinstance(small, LocalFile)
+            self.assertEqual((small.content, small.is_stale()), (CONTENT, False))
+            for seconds in (-60, 60, 0.001):
+                os.utime(self.path("file.txt"), (time.time() + seconds,) * 2)
+                opened = self.open()
+                self.assertEqual(bool(opened.entry.tag), not opened.is_stale())
+
+    def test_settled(self) -> None:
+        """Once the clock has ticked, a file that did not change is hashed once, from its beginning, and has a tag."""
+        path = self.write_now(b"x" * (2 * SLICE + 1))
+        with mock.patch("time.time_ns", return_value=os.stat(path).st_mtime_ns + 1):
+            file = self.open()
+            steps = file.hash_steps()
+            self.assertIsNone(next(steps))
+        wait_until(lambda: is_settled(os.stat(path)), within=WITHIN)
+        self.assertEqual(len(list(steps)), 3)
+        self.assertEqual((file.is_stale(), file.entry.hash), (False, sha(b"x" * (2 * SLICE + 1))))
+        self.assertTrue(file.entry.tag)
+
+    def test_changed_within_a_tick(self) -> None:
+        """A change that leaves the same times is noticed where a file of this moment is hashed, or read at once."""
+        self.change_while(lambda file: list(file.hash_steps()))
+        self.change_while(LocalFile.read_all)
+
+    def change_while(self, read: Callable[[LocalFile], object]) -> None:
+        """Another program changes a file of this moment after its first bytes were read, and leaves its times."""
+        path = self.write_now(CONTENT)
+        found = os.stat(path)
+        original = os.pread
+        reads: list[int] = []
+
+        def pread(fd: int, length: int, offset: int) -> bytes:
+            data = original(fd, length, offset)
+            reads.append(offset)
+            if len(reads) == 1:
+                with open(path, "r+b") as other:
+                    other.write(b"X")
+                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+            return data
+
+        with mock.patch("time.time_ns", return_value=found.st_mtime_ns + 1):
+            file = self.open()
+            with mock.patch("os.pread", pread), self.assertRaises(Changed):
+                read(file)
+        self.assertGreater(len(reads), 1)
 
     def test_closed(self) -> None:
         """It can be closed at any time and twice; `verify` closes it."""

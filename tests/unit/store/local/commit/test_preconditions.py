@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from typing import Any, Callable
+from unittest import mock
 
+from homeftp.config import SLICE
+from homeftp.endpoint import parse
 from homeftp.errors import Changed, WrongKind
-from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.hashing.filehash import is_settled
+from homeftp.interfaces import HashNeeded
+from homeftp.model import ABSENT, Entry, HashCondition, WriteRequest
 from homeftp.syscalls import System
-from tests.support.stores import Recording, StoreCase, Walking, put_of, sha
+from tests.support.stores import LONG_AGO, Recording, StoreCase, Walking, put_of, sha
+from tests.support.waiting import WITHIN, wait_until
 
 
 class PreconditionTests(StoreCase):
@@ -72,6 +78,78 @@ class PreconditionTests(StoreCase):
             self.assertIsInstance(result, Changed)
             self.assertEqual(self.content("old.txt"), b"OLD")
             store.close()
+
+    def test_hash_of_large_file(self) -> None:
+        """A caller that hashes large files itself is told to, by every change; with the hash the change is made."""
+        large = b"x" * (SLICE + 1)
+        store = self.store()
+        a, b = parse("a"), parse("b")
+
+        def changes(c: str) -> list[Callable[[], object]]:
+            request = WriteRequest(endpoint=a, size=1, precondition=c)
+            return [
+                lambda: self.put(store, "a", b"x", precondition=c),
+                lambda: store.upload(request).abort(),
+                lambda: store.edit(request).abort(),
+                lambda: store.set_metadata(a, mtime_us=1, mode=None, precondition=c),
+                lambda: store.copy(a, b, source_precondition=c, target_precondition=None),
+                lambda: store.move(a, b, c, None),
+                lambda: list(store.remove(a, c, recursive=False)),
+            ]
+
+        for number in range(len(changes(""))):
+            self.lay("a", large, mtime_us=LONG_AGO + number)
+            with self.assertRaises(HashNeeded) as raised:
+                changes(HashCondition(sha(large)))[number]()
+            self.assertEqual(self.content("a"), large)
+            assert raised.exception.open is not None
+            file = raised.exception.open()
+            file.close()
+            for found, tag, error in (
+                (sha(b"other"), file.entry.tag, Changed),
+                (sha(large), "of another file", HashNeeded),
+            ):
+                with self.assertRaises(error):
+                    changes(HashCondition(sha(large), tag, found))[number]()
+            changes(HashCondition(sha(large), file.entry.tag, sha(large)))[number]()
+
+    def test_changed_after_hashing(self) -> None:
+        """A large file that changes after it was hashed has to be hashed again: nothing is replaced."""
+        large = b"x" * (SLICE + 1)
+        self.lay("a", large)
+        store = self.store()
+        file = store.open(parse("a"))
+        file.close()
+        known = HashCondition(sha(large), file.entry.tag, sha(large))
+        with open(self.path("a"), "r+b") as other:
+            other.write(b"X")
+        os.utime(self.path("a"), ns=(LONG_AGO * 1000,) * 2)
+        with self.assertRaises(HashNeeded):
+            self.put(store, "a", b"new", precondition=known)
+        self.assertEqual(self.content("a"), b"X" + large[1:])
+
+    def test_many_hashes_in_one_batch(self) -> None:
+        """One batch hashes a slice for such a caller, however many files it replaces; the rest is the caller's."""
+        half = b"x" * (SLICE // 2)
+        for name in "abc":
+            self.lay(name, half)
+        results = self.together(
+            self.store(), *(put_of(name, b"new", precondition=HashCondition(sha(half))) for name in "abc")
+        )
+        self.assertEqual([type(each) for each in results], [Entry, Entry, HashNeeded])
+
+    def test_written_just_now(self) -> None:
+        """Such a caller pauses where the file was written at this moment, and no job sleeps; later it is replaced."""
+        os.utime(self.lay("a", b"old"))
+        condition = HashCondition(sha(b"old"))
+        store = self.store()
+        with mock.patch("time.sleep", side_effect=AssertionError("a job of the pool must not sleep")):
+            with self.assertRaises(HashNeeded) as raised:
+                self.put(store, "a", b"new", precondition=condition)
+            self.assertIsNone(raised.exception.open)
+        wait_until(lambda: is_settled(os.stat(self.path("a"))), within=WITHIN)
+        self.put(store, "a", b"new", precondition=condition)
+        self.assertEqual(self.content("a"), b"new")
 
     def test_wrong_kind(self) -> None:
         """A file never replaces a directory, a link or a FIFO, whatever the precondition."""

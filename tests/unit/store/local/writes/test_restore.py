@@ -7,7 +7,7 @@ import os
 import shutil
 from unittest import mock
 
-from homeftp.config import Retention
+from homeftp.config import SLICE, Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, NotFound, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
@@ -115,6 +115,18 @@ class RestoreTests(VersionsCase):
         look = store.stat(parse("file.txt"))
         assert look is not None
         self.assertEqual(look.hash, sha(b"one"))
+
+    def test_large(self) -> None:
+        """A large version of unknown hash is put back without being read: whoever asks for its hash reads it."""
+        content = bytes(SLICE + 1)
+        for size, known in ((SLICE, True), (SLICE + 1, False)):
+            self.lay("file.txt", content[:size])
+            store = self.store()
+            self.put(store, "file.txt", b"new")
+            entry = store.restore(parse("file.txt"), None, None)
+            self.assertEqual(entry.hash, sha(content[:size]) if known else None)
+            self.assertEqual(self.content("file.txt"), content[:size])
+            store.close()
 
 
 class RestoreRaceTests(StoreCase):

@@ -1,0 +1,28 @@
+"""What all logins of one account share: its queue in the pool, its batches, and how many files it hashes at once."""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import DeferredSemaphore
+
+from homeftp.files.batches import Batches
+from homeftp.interfaces import IWorkers
+
+HASHED_AT_ONCE = 16
+"""Files of one account that are hashed in turns: each holds a descriptor, and the disk has to seek between them."""
+
+
+@attrs.frozen(eq=False)
+class AccountShare:
+    """One account's part of the server."""
+
+    account: str | None
+    """None: the server itself."""
+    workers: IWorkers
+    batches: Batches = attrs.field(init=False)
+    hashing: DeferredSemaphore = attrs.field(init=False, factory=lambda: DeferredSemaphore(HASHED_AT_ONCE))
+    """Held while a file is opened and hashed for this account; not while its hashing is somebody else's."""
+
+    @batches.default
+    def _make_batches(self) -> Batches:
+        return Batches(self.workers)

@@ -1,0 +1,125 @@
+"""Which job runs next: a queue for each account, served in turn, and never all threads for long work.
+
+No threads and no reactor: the pool puts jobs in, takes out the one that may run next, and says when it has ended.
+docs/decisions/fair-scheduling has the reasons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from enum import Enum
+from typing import Generic, TypeVar
+
+import attrs
+
+J = TypeVar("J")
+
+
+class Lane(Enum):
+    """How a job uses its thread."""
+
+    SHORT = "short"
+    """Over in milliseconds: a stat, a batch of small files."""
+    SLICE = "slice"
+    """A part of long work that mostly waits for the disk: a piece of a large file, a page of a listing."""
+    HASH = "hash"
+    """A part of a hashing: it keeps a processor busy."""
+
+
+LONG = (Lane.SLICE, Lane.HASH)
+
+
+@attrs.define(eq=False)
+class _Queue(Generic[J]):
+    """The jobs of one account."""
+
+    waiting: dict[Lane, deque[J]] = attrs.field(factory=lambda: {lane: deque() for lane in Lane})
+    running: Counter[Lane] = attrs.field(factory=Counter)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.waiting.values()))
+
+
+class FairQueue(Generic[J]):
+    """The jobs that wait for one of `threads`, of which at most `hashing` hash at the same time.
+
+    A queue is named by its account; None is the queue of the program itself, which has no limits of its own.
+    """
+
+    def __init__(self, *, threads: int, hashing: int) -> None:
+        self._threads = threads
+        self._hashing = hashing
+        self._queues: dict[str | None, _Queue[J]] = {}
+        self._rings: dict[Lane, deque[str | None]] = {lane: deque() for lane in Lane}
+        """For each lane the queues in which jobs wait for it, the one whose turn it is first."""
+        self._lanes = deque(Lane)
+        """The lane whose turn it is first."""
+        self._running: Counter[Lane] = Counter()
+
+    def waiting(self, name: str | None) -> int:
+        """How many jobs of one queue wait."""
+        queue = self._queues.get(name)
+        return 0 if queue is None else len(queue)
+
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self._queues
+
+    def put(self, name: str | None, lane: Lane, job: J) -> None:
+        """Add a job to the end of a queue."""
+        queue = self._queues.setdefault(name, _Queue())
+        if not queue.waiting[lane]:
+            self._rings[lane].append(name)
+        queue.waiting[lane].append(job)
+
+    def take(self) -> tuple[str | None, Lane, J] | None:
+        """The next job that may run now, which then counts as running until `done`; None where none may."""
+        if self._running.total() >= self._threads:
+            return None
+        for lane in tuple(self._lanes):
+            if not self._free(lane):
+                continue
+            ring = self._rings[lane]
+            for name in ring:
+                if self._allowed(name, lane):
+                    ring.remove(name)
+                    self._lanes.remove(lane)
+                    self._lanes.append(lane)
+                    return name, lane, self._pop(name, lane)
+        return None
+
+    def _pop(self, name: str | None, lane: Lane) -> J:
+        queue = self._queues[name]
+        job = queue.waiting[lane].popleft()
+        if queue.waiting[lane]:
+            self._rings[lane].append(name)
+        queue.running[lane] += 1
+        self._running[lane] += 1
+        return job
+
+    def done(self, name: str | None, lane: Lane) -> None:
+        """A job of that queue has ended."""
+        queue = self._queues[name]
+        queue.running[lane] -= 1
+        self._running[lane] -= 1
+        if not len(queue) and not queue.running.total():
+            del self._queues[name]
+
+    def _free(self, lane: Lane) -> bool:
+        """Whether a thread is left for this kind of job: one is always left for short jobs."""
+        if lane not in LONG:
+            return True
+        if lane is Lane.HASH and self._running[lane] >= self._hashing:
+            return False
+        return sum(self._running[each] for each in LONG) < max(1, self._threads - 1)
+
+    def _allowed(self, name: str | None, lane: Lane) -> bool:
+        """Whether a queue may run one more job of this kind.
+
+        An account has one slice and one hashing at a time, half of the threads for short jobs, and never all of them.
+        """
+        if name is None:
+            return True
+        running = self._queues[name].running
+        most = 1 if lane in LONG else max(1, self._threads // 2)
+        return running[lane] < most and running.total() < max(1, self._threads - 1)

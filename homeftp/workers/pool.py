@@ -1,0 +1,239 @@
+"""The fixed pool of threads, with the fair queue in front of it.
+
+Jobs go through `twisted.internet.threads.deferToThreadPool` on one pool whose size never changes. No more of them are
+handed to it than it has threads; the others wait in `FairQueue`, so that an account waits for its own jobs only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import Any, Callable, TypeVar
+
+import attrs
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from homeftp.errors import Busy
+from homeftp.interfaces import IWorkers
+from homeftp.workers.fairqueue import FairQueue, Lane
+
+T = TypeVar("T")
+
+SLOW_SECONDS = 5.0
+"""A job that runs for so long is named in the log: not even a slow disk, or the hashing of a password, needs that."""
+
+
+@attrs.frozen(eq=False)
+class _Job:
+    """A call that waits for a thread."""
+
+    call: Callable[..., Any]
+    args: tuple[Any, ...]
+    answer: Deferred[Any]
+
+
+@attrs.define(eq=False)
+class _Run:
+    """A job that has a thread."""
+
+    job: _Job
+    account: str | None
+    began: float
+    logged: bool = False
+
+
+@implementer(IWorkers)
+class ThreadWorkers:
+    """`size` threads, and for each account a queue of `queue` jobs that wait for one.
+
+    What runs through it directly, and not through `of`, is the work of the program itself. At most `hashing` threads
+    hash at once: by default one processor is left to the reactor.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorFromThreads,
+        *,
+        size: int,
+        queue: int,
+        name: str,
+        hashing: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.size = size
+        self._reactor = reactor
+        self._bound = queue
+        self._monotonic = monotonic
+        if hashing is None:
+            hashing = max(1, min(size, os.cpu_count() or 1) - 1)
+        self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing)
+        self._runs: dict[_Run, None] = {}
+        self._idle: list[Deferred[None]] = []
+        self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._pool.start()
+
+    def stop(self) -> None:
+        """End the threads; blocks until the running jobs have ended."""
+        self._pool.stop()
+
+    def idle(self) -> Deferred[None]:
+        """Fires when no job runs or waits."""
+        idle: Deferred[None] = Deferred()
+        self._idle.append(idle)
+        self._report_idle()
+        return idle
+
+    def of(self, account: str) -> AccountWorkers:
+        """The same threads, with the queue of one account."""
+        return AccountWorkers(self, account)
+
+    def admit(self) -> None:
+        """Raise `Busy` (51) where the program's own queue is full."""
+        self.admit_to(None)
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool; fails with `Busy` when the queue is full."""
+        return self.begin(None, job, args)
+
+    def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool, however many jobs wait there."""
+        return self.put(None, Lane.SHORT, job, args)
+
+    def run_slice(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)`, a part of long work."""
+        return self.put(None, Lane.SLICE, job, args)
+
+    def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)`, a part of a hashing."""
+        return self.put(None, Lane.HASH, job, args)
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        """Fires after so many seconds; no thread waits."""
+        return deferLater(IReactorTime(self._reactor), seconds, lambda: None)
+
+    # -- for the queues of accounts ------------------------------------------------
+
+    def admit_to(self, account: str | None) -> None:
+        """Raise `Busy` (51) where the queue of that account is full."""
+        if self._queue.waiting(account) >= self._bound:
+            raise Busy("the server is too busy with earlier requests of yours: try again later")
+
+    def begin(self, account: str | None, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
+        """`put` for a short job that may be refused."""
+        try:
+            self.admit_to(account)
+        except Busy as busy:
+            return fail(busy)
+        return self.put(account, Lane.SHORT, job, args)
+
+    def put(self, account: str | None, lane: Lane, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
+        """Call `job(*args)` in the pool when its turn comes."""
+        answer: Deferred[T] = Deferred()
+        self._queue.put(account, lane, _Job(job, args, answer))
+        self._start()
+        if self._runs and len(self._runs) == self.size:
+            self._log_slow(next(iter(self._runs)))  # the one that has run for longest
+        return answer
+
+    def _start(self) -> None:
+        """Hand over as many jobs as there are free threads for."""
+        while (taken := self._queue.take()) is not None:
+            account, lane, job = taken
+            run = _Run(job, account, self._monotonic())
+            self._runs[run] = None
+            running = deferToThreadPool(self._reactor, self._pool, job.call, *job.args)
+            running.addBoth(self._ended, run, lane)
+
+    def _ended(self, result: object, run: _Run, lane: Lane) -> None:
+        del self._runs[run]
+        self._queue.done(run.account, lane)
+        self._log_slow(run)
+        self._start()  # before the answer, which may take a while
+        answer = run.job.answer
+        if isinstance(result, Failure):
+            answer.errback(result)
+        else:
+            answer.callback(result)
+        if self._idle:
+            self._reactor.callFromThread(self._report_idle)  # after what waits for this result: it may need more jobs
+
+    def _report_idle(self) -> None:
+        while self._idle and self._queue.idle():
+            self._idle.pop().callback(None)
+
+    def _log_slow(self, run: _Run) -> None:
+        seconds = self._monotonic() - run.began
+        if seconds >= SLOW_SECONDS and not run.logged:
+            run.logged = True
+            self._log.warn(
+                "a job of {account} has held a thread for {seconds:.1f} s: {job}",
+                account=run.account or "the server",
+                seconds=seconds,
+                job=described(run.job.call, run.job.args),
+            )
+
+
+@implementer(IWorkers)
+@attrs.frozen(eq=False)
+class AccountWorkers:
+    """The threads of `ThreadWorkers`, with the queue of one account."""
+
+    _pool: ThreadWorkers
+    _account: str
+
+    @property
+    def size(self) -> int:
+        """How many threads there are for all accounts."""
+        return self._pool.size
+
+    def of(self, account: str) -> AccountWorkers:
+        """The same threads, with the queue of another account."""
+        return self._pool.of(account)
+
+    def admit(self) -> None:
+        """Raise `Busy` (51) where the account's queue is full."""
+        self._pool.admit_to(self._account)
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)`; fails with `Busy` when the account's queue is full."""
+        return self._pool.begin(self._account, job, args)
+
+    def run_unbounded(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)`, which continues or ends what was begun."""
+        return self._pool.put(self._account, Lane.SHORT, job, args)
+
+    def run_slice(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)`, a part of long work."""
+        return self._pool.put(self._account, Lane.SLICE, job, args)
+
+    def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)`, a part of a hashing."""
+        return self._pool.put(self._account, Lane.HASH, job, args)
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        """Fires after so many seconds; no thread waits."""
+        return self._pool.pause(seconds)
+
+
+def described(call: Callable[..., object], args: tuple[object, ...]) -> str:
+    """The names of the functions in a call, for the log."""
+    names = []
+    for each in (call, *args):
+        while isinstance(each, partial):
+            names.append(getattr(each.func, "__qualname__", ""))
+            each = next(iter(each.args), None)
+        names.append(getattr(each, "__qualname__", ""))
+    return " ".join(filter(None, names)) or repr(call)

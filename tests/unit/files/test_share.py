@@ -1,0 +1,27 @@
+"""What all logins of one account share."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import parse
+from homeftp.files.batches import StatItem
+from homeftp.files.share import HASHED_AT_ONCE, AccountShare
+from homeftp.store.memory import MemoryStore
+from tests.support.queuedworkers import QueuedWorkers
+
+
+class AccountShareTests(SynchronousTestCase):
+    """One account."""
+
+    def test_parts(self) -> None:
+        """Its batches run in its queue, and only so many of its files are hashed in turns."""
+        workers = QueuedWorkers()
+        share = AccountShare("ann", workers)
+        running = share.batches.stats.run((MemoryStore(), StatItem(parse("a"))))
+        self.assertEqual(workers.work(), 1)
+        self.assertEqual(self.successResultOf(running), (None, None))
+        held = [share.hashing.acquire() for _ in range(HASHED_AT_ONCE + 1)]
+        for each in held[:-1]:
+            self.successResultOf(each)
+        self.assertNoResult(held[-1])

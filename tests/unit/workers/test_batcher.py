@@ -1,0 +1,68 @@
+"""Batches of small jobs."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.errors import Busy
+from homeftp.workers import Batcher
+from homeftp.workers.batcher import ITEMS_WAITING
+from tests.support.queuedworkers import QueuedWorkers
+
+
+class BatcherTests(SynchronousTestCase):
+    """Items in batches of at most three."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.batches: list[list[int]] = []
+        self.batcher: Batcher[int, int] = Batcher(self.workers, self.double, limit=3)
+
+    def double(self, items: Sequence[int]) -> list[int | Exception]:
+        """Twice each item; 13 fails, and 0 fails the whole batch."""
+        self.batches.append(list(items))
+        if 0 in items:
+            raise ZeroDivisionError
+        return [ValueError(item) if item == 13 else 2 * item for item in items]
+
+    def test_batches(self) -> None:
+        """The first item starts a job alone; those that arrive meanwhile share the next ones, up to the limit."""
+        running = [self.batcher.run(number) for number in range(1, 6)]
+        for _ in range(3):
+            self.assertEqual(len(self.workers.jobs), 1)
+            self.workers.work()
+        self.assertEqual(self.batches, [[1], [2, 3, 4], [5]])
+        self.assertEqual([self.successResultOf(each) for each in running], [2, 4, 6, 8, 10])
+        self.assertEqual(self.workers.jobs, [])
+
+    def test_miscount(self) -> None:
+        """A job with too many results or too few fails all of its items, and the next job runs."""
+        for results in ([], [1, 2]):
+            batcher: Batcher[int, int] = Batcher(self.workers, lambda items, given=results: given, limit=1)  # type: ignore[misc]
+            running = [batcher.run(number) for number in range(2)]
+            self.workers.work_all()
+            for each in running:
+                self.failureResultOf(each, RuntimeError)
+
+    def test_failures(self) -> None:
+        """An item's exception fails that item; the job's own fails all of its items, and the next job runs."""
+        running = [self.batcher.run(number) for number in (1, 12, 13, 14, 0, 7, 8, 9)]
+        self.workers.work_all()
+        self.assertEqual(self.batches, [[1], [12, 13, 14], [0, 7, 8], [9]])
+        self.failureResultOf(running[2], ValueError)
+        for each in running[4:7]:
+            self.failureResultOf(each, ZeroDivisionError)
+        self.assertEqual([self.successResultOf(running[number]) for number in (0, 1, 3, 7)], [2, 24, 28, 18])
+
+    def test_bound(self) -> None:
+        """Past the bound an item is refused as busy; those that wait are not, and afterwards there is room again."""
+        self.batcher.run(1)
+        waiting = [self.batcher.run(1) for _ in range(ITEMS_WAITING)]
+        self.failureResultOf(self.batcher.run(1), Busy)
+        self.workers.work_all()
+        self.assertEqual(self.successResultOf(waiting[-2]), 2)
+        again = self.batcher.run(7)
+        self.workers.work_all()
+        self.assertEqual(self.successResultOf(again), 14)

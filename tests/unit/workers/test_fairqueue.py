@@ -1,0 +1,113 @@
+"""Which job runs next."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.workers.fairqueue import FairQueue, Lane
+
+SHORT, SLICE, HASH = Lane.SHORT, Lane.SLICE, Lane.HASH
+
+
+class FairQueueTests(SynchronousTestCase):
+    """Four threads, of which one may hash."""
+
+    def setUp(self) -> None:
+        self.queue: FairQueue[str] = FairQueue(threads=4, hashing=1)
+
+    def put(self, name: str | None, lane: Lane, count: int) -> None:
+        """Add jobs that are named after their queue and their number."""
+        for number in range(count):
+            self.queue.put(name, lane, f"{name}{number}")
+
+    def taken(self) -> list[tuple[str | None, Lane]]:
+        """Take what may run now."""
+        found = []
+        while (taken := self.queue.take()) is not None:
+            found.append(taken[:2])
+        return found
+
+    def test_in_turn(self) -> None:
+        """Queues are served in turn, each in the order of its jobs: one job does not wait for a hundred of another."""
+        queue: FairQueue[str] = FairQueue(threads=1, hashing=1)
+        for number in range(3):
+            queue.put("a", SHORT, f"a{number}")
+        for name in ("b0", "b1"):
+            queue.put("b", SHORT, name)
+        order = []
+        while (taken := queue.take()) is not None:
+            order.append(taken[2])
+            self.assertIsNone(queue.take(), "its only thread is busy")
+            queue.done(*taken[:2])
+        self.assertEqual(order, ["a0", "b0", "a1", "b1", "a2"])
+        self.assertTrue(queue.idle())
+
+    def test_never_all_threads(self) -> None:
+        """Long work of many accounts leaves a thread to short jobs, and no account has more than one slice running."""
+        for name in "abcdef":
+            self.put(name, SLICE, 3)
+        self.assertEqual(self.taken(), [("a", SLICE), ("b", SLICE), ("c", SLICE)])
+        self.put("z", SHORT, 1)
+        self.assertEqual(self.taken(), [("z", SHORT)])
+        self.queue.done("b", SLICE)
+        self.assertEqual(self.taken(), [("d", SLICE)])
+        self.queue.done("a", SLICE)
+        self.assertEqual(self.taken(), [("e", SLICE)])
+
+    def test_one_account(self) -> None:
+        """One account never has all threads, whatever it asks for: half of them for short jobs, one slice, one hash."""
+        for lane in Lane:
+            self.put("a", lane, 9)
+        mine = self.taken()
+        self.assertEqual(len(mine), 3)
+        self.assertLessEqual(mine.count(("a", SHORT)), 2)
+        self.put("b", SHORT, 1)
+        self.assertEqual(self.taken(), [("b", SHORT)])
+
+    def test_half_for_short_jobs(self) -> None:
+        """An account's short jobs run in half of the threads."""
+        self.put("a", SHORT, 9)
+        self.assertEqual(self.taken(), [("a", SHORT)] * 2)
+
+    def test_hashing(self) -> None:
+        """Only so many threads hash as were given; other long work runs beside them."""
+        self.put("a", HASH, 2)
+        self.put("b", HASH, 2)
+        self.assertEqual(self.taken(), [("a", HASH)])
+        self.put("b", SLICE, 1)
+        self.assertEqual(self.taken(), [("b", SLICE)])
+        self.queue.done("a", HASH)
+        self.assertEqual(self.taken(), [("b", HASH)])
+
+    def test_lanes_in_turn(self) -> None:
+        """An account's own short jobs do not keep its slices from running."""
+        queue: FairQueue[str] = FairQueue(threads=1, hashing=1)
+        for number in range(3):
+            queue.put("a", SHORT, f"short{number}")
+            queue.put("a", SLICE, f"slice{number}")
+        order = []
+        while (taken := queue.take()) is not None:
+            order.append(taken[1])
+            queue.done(*taken[:2])
+        self.assertEqual(order, [SHORT, SLICE] * 3)
+
+    def test_program(self) -> None:
+        """The program's own queue may use all threads for short jobs; a thread is left by its long work too."""
+        self.put(None, SHORT, 9)
+        self.assertEqual(self.taken(), [(None, SHORT)] * 4)
+        other: FairQueue[str] = FairQueue(threads=4, hashing=1)
+        for _ in range(9):
+            other.put(None, SLICE, "")
+        running = 0
+        while other.take() is not None:
+            running += 1
+        self.assertEqual(running, 3)
+
+    def test_waiting(self) -> None:
+        """How many wait is counted for each queue; a queue that is done with is forgotten."""
+        self.assertTrue(self.queue.idle())
+        self.put("a", SHORT, 5)
+        self.assertEqual((self.queue.waiting("a"), self.queue.waiting("b")), (5, 0))
+        self.taken()
+        self.assertEqual(self.queue.waiting("a"), 3)
+        self.assertFalse(self.queue.idle())

@@ -1,0 +1,24 @@
+"""Workers without threads."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from homeftp.interfaces import IWorkers
+from homeftp.workers import InlineWorkers
+
+
+class InlineWorkersTests(SynchronousTestCase):
+    """Each job at once."""
+
+    def test_at_once(self) -> None:
+        """Every way to run a job runs it before it returns, for every account."""
+        workers = InlineWorkers()
+        verifyObject(IWorkers, workers)
+        workers.admit()
+        for each in (workers, workers.of("ann")):
+            for run in (each.run, each.run_unbounded, each.run_slice, each.run_hash):
+                self.assertEqual(self.successResultOf(run(max, 1, 2)), 2)
+                self.failureResultOf(run(int, "x"), ValueError)
+        self.successResultOf(workers.pause(0))

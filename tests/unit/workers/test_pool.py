@@ -1,0 +1,223 @@
+"""The pool of threads, and the queues of accounts in front of it."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from queue import Queue
+from typing import Any, Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer, provider
+from zope.interface.verify import verifyObject
+
+from homeftp.errors import Busy
+from homeftp.interfaces import IWorkers
+from homeftp.workers import ThreadWorkers
+from homeftp.workers.pool import SLOW_SECONDS, described
+
+WITHIN = 30.0
+"""Seconds for a thread to do what it was told; far more than it needs."""
+
+
+@implementer(IReactorFromThreads, IReactorTime)
+class CallQueue(Clock):
+    """The part of a reactor that threads use; a test takes the calls out one by one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: Queue[tuple[Callable[..., Any], tuple[object, ...]]] = Queue()
+
+    def callFromThread(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> None:
+        self._calls.put((callable, args))
+
+    def run_one(self) -> None:
+        """Make the next call; waits for it."""
+        callable, args = self._calls.get(timeout=WITHIN)
+        callable(*args)
+
+
+class PoolTestCase(SynchronousTestCase):
+    """A pool, and a gate that a test lets jobs wait at."""
+
+    def make(self, size: int) -> ThreadWorkers:
+        """A started pool with queues of two jobs."""
+        self.reactor = CallQueue()
+        self.now = 0.0
+        workers = ThreadWorkers(self.reactor, size=size, queue=2, name="test", monotonic=lambda: self.now)
+        workers.start()
+        self.addCleanup(workers.stop)
+        self.gate = threading.Event()
+        self.addCleanup(self.gate.set)  # first, so that the pool can stop
+        return workers
+
+    def work(self, jobs: int) -> None:
+        """Let all jobs run, and take so many results."""
+        self.gate.set()
+        for _ in range(jobs):
+            self.reactor.run_one()
+
+
+class ThreadWorkersTests(PoolTestCase):
+    """One thread."""
+
+    def setUp(self) -> None:
+        self.workers = self.make(1)
+
+    def test_interface(self) -> None:
+        """The pool, and an account's part of it, provide the interface."""
+        verifyObject(IWorkers, self.workers)
+        verifyObject(IWorkers, self.workers.of("ann"))
+        self.assertEqual((self.workers.of("ann").size, self.workers.of("ann").of("bob").size), (1, 1))
+
+    def test_result(self) -> None:
+        """A job runs in another thread, and its result arrives on the reactor's, whichever way it was given."""
+        for each in (self.workers, self.workers.of("ann")):
+            for run in (each.run, each.run_unbounded, each.run_slice, each.run_hash):
+                running = run(lambda number: (number + 1, threading.get_ident()), 4)
+                self.assertNoResult(running)
+                self.reactor.run_one()
+                result, thread = self.successResultOf(running)
+                self.assertEqual(result, 5)
+                self.assertNotEqual(thread, threading.get_ident())
+
+    def test_exception(self) -> None:
+        """The exception of a job, even SystemExit, is its result, and the thread goes on."""
+        for error in (ZeroDivisionError, SystemExit):
+
+            def job(error: type[BaseException] = error) -> None:
+                raise error
+
+            running: Deferred[Any] = self.workers.run(job)
+            self.reactor.run_one()
+            self.failureResultOf(running, error)
+        running = self.workers.run(int)
+        self.reactor.run_one()
+        self.assertEqual(self.successResultOf(running), 0)
+
+    def test_bound(self) -> None:
+        """Past its bound a queue refuses a first job as busy at once, and nothing that was begun; others have room."""
+        for each, other in ((self.workers, self.workers.of("ann")), (self.workers.of("ann"), self.workers.of("bob"))):
+            self.gate.clear()
+            running = [each.run(self.gate.wait, WITHIN) for _ in range(3)]
+            self.failureResultOf(each.run(int), Busy)
+            self.assertRaises(Busy, each.admit)
+            begun = [run(int) for run in (each.run_unbounded, each.run_slice, each.run_hash)]
+            other.admit()
+            others = other.run(int)
+            self.work(7)
+            self.assertEqual([self.successResultOf(each) for each in running], [True] * 3)
+            self.assertEqual([self.successResultOf(each) for each in (*begun, others)], [0] * 4)
+            again = each.run(int)
+            self.reactor.run_one()
+            self.assertEqual(self.successResultOf(again), 0)
+
+    def test_cancelled(self) -> None:
+        """A job that nobody waits for any more keeps its place in the queue until it has ended."""
+        running = [self.workers.run(self.gate.wait, WITHIN) for _ in range(3)]
+        for each in running:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        self.failureResultOf(self.workers.run(int), Busy)
+        idle = self.workers.idle()
+        self.gate.set()
+        for _ in range(3):
+            self.assertNoResult(idle)
+            self.reactor.run_one()
+        for _ in range(3):
+            self.reactor.run_one()
+        self.successResultOf(idle)
+
+    def test_in_turn(self) -> None:
+        """One job of an account does not wait for all jobs of another."""
+        order: list[str] = []
+        self.workers.of("eve").run(self.gate.wait, WITHIN)
+        for number in range(2):
+            self.workers.of("eve").run(order.append, f"eve{number}")
+        self.workers.of("ann").run(order.append, "ann")
+        self.work(4)
+        self.assertEqual(order, ["eve0", "ann", "eve1"])
+
+    def test_idle(self) -> None:
+        """`idle` fires when nothing runs or waits: not while what waits for a result starts another job."""
+        self.successResultOf(self.workers.idle())
+        running = self.workers.run(self.gate.wait, WITHIN)
+        second: list[Deferred[int]] = []
+        running.addCallback(lambda _: second.append(self.workers.run(int)))
+        idle = self.workers.idle()
+        self.gate.set()
+        self.reactor.run_one()
+        self.assertEqual(len(second), 1)
+        self.reactor.run_one()
+        self.assertNoResult(idle)
+        self.reactor.run_one()
+        self.successResultOf(second[0])
+        self.reactor.run_one()
+        self.successResultOf(idle)
+
+    def test_pause(self) -> None:
+        """A pause ends after its time, while no thread is used for it."""
+        pause = self.workers.of("ann").pause(2)
+        running = self.workers.run(int)
+        self.reactor.run_one()
+        self.assertEqual(self.successResultOf(running), 0)
+        self.reactor.advance(1.9)
+        self.assertNoResult(pause)
+        self.reactor.advance(0.2)
+        self.successResultOf(pause)
+
+
+class BusyPoolTests(PoolTestCase):
+    """Three threads."""
+
+    def test_short_beside_long(self) -> None:
+        """While slices of many accounts wait, a short job finds a thread."""
+        workers = self.make(3)
+        slices = [workers.of(name).run_slice(self.gate.wait, WITHIN) for name in "abcde"]
+        short = workers.of("z").run(int)
+        self.reactor.run_one()
+        self.assertEqual(self.successResultOf(short), 0)
+        for each in slices:
+            self.assertNoResult(each)
+        self.work(5)
+
+    def test_slow_jobs(self) -> None:
+        """A job that holds a thread too long is named in the log, once: when it ends, or when others have to wait."""
+        logged: list[LogEvent] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            logged.append(event)
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        workers = self.make(1)
+        workers.of("ann").run(int)
+        self.reactor.run_one()
+        self.assertEqual(logged, [], "the control: it was quick")
+        workers.of("ann").run(self.gate.wait, WITHIN)
+        self.now += SLOW_SECONDS
+        workers.of("bob").run(int)
+        self.assertEqual(
+            [formatEvent(each) for each in logged], ["a job of ann has held a thread for 5.0 s: Event.wait"]
+        )
+        self.work(2)
+        workers.run(int)
+        self.now += 2 * SLOW_SECONDS
+        self.reactor.run_one()
+        self.assertEqual(len(logged), 2)
+        self.assertEqual(formatEvent(logged[1]), "a job of the server has held a thread for 10.0 s: int")
+
+
+class DescribedTests(SynchronousTestCase):
+    """Calls in the log."""
+
+    def test_names(self) -> None:
+        """The functions in a call are named, also within a partial or as arguments; never its values."""
+        job = partial(partial(max, min), "secret")
+        self.assertEqual(described(sorted, ("secret", job)), "sorted max min")
+        self.assertIn("Lock", described(type(threading.Lock()), ()) + "Lock")
