@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, cast
+from typing import Callable, Sequence, cast
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, UsernamePassword
@@ -16,8 +16,10 @@ from homeftp.accounts.access import WHOLE_STORE, Access, AccessChange, AccessTab
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.names import VerifiedName
 from homeftp.accounts.realm import Account, Realm, portal
-from homeftp.endpoint import ROOT
+from homeftp.accounts.validator import CheckedStore
+from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.interfaces import IAccount, IStore
+from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import Rights
 from homeftp.workers import InlineWorkers
 
@@ -54,6 +56,18 @@ class RealmTests(SynchronousTestCase):
         account = self.avatar(b"anna")
         self.assertEqual(account, Account("anna", SHARE, Access(ROOT, Rights(frozenset({"add"})))))
         self.assertEqual((account.rights, account.store.rights), (frozenset({"add"}), Rights(frozenset({"add"}))))
+
+    def test_all_places(self) -> None:
+        """A grant counts by every path of its folder, for all who use the account's store: those of its logins too."""
+
+        class Bound(MemoryStore):
+            def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+                return (folder, parse("home/bound"))
+
+        access = Access(parse("home"), Rights(frozenset({"read"}), ((("secret",), frozenset()),)))
+        account = Account("anna", Bound(), access)
+        for store in (account.store, CheckedStore.of(account.store, lambda: None, ("", None))):
+            self.assertEqual(store.rights.without("read").folders, {("secret",), ("bound",)})
 
     def test_no_record(self) -> None:
         """An account without a record is refused, however it was verified, and so is one that was removed."""
