@@ -179,9 +179,9 @@ class Invitations:
         state = InvitationState.OPEN
         if device is not None:
             state = InvitationState.USED
-        elif misses >= TRIES:
+        elif not isinstance(misses, int) or not 0 <= misses < TRIES:
             state = InvitationState.CANCELLED
-        elif ends <= self.clock():
+        elif not isinstance(ends, int | float) or ends <= self.clock():
             state = InvitationState.EXPIRED
         return Invitation(Code(number, words), account, ends, state, device or "")
 

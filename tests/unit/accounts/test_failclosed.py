@@ -1,0 +1,308 @@
+"""Whatever is missing, damaged or unreadable of what an account's access depends on gives nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import Any, Awaitable, Callable, Iterator, TypeVar
+from unittest import mock
+
+from twisted.cred.credentials import ICredentials, UsernamePassword
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts import database
+from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
+from homeftp.accounts.database import FILE
+from homeftp.accounts.devicelogin import DeviceCertificate, DeviceChecker
+from homeftp.accounts.devices import Devices, add_device
+from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
+from homeftp.endpoint import parse
+from homeftp.errors import Forbidden, Internal, Refusal
+from homeftp.model import Entry, WriteRequest
+from homeftp.store.policy.rights import parse_rights
+from homeftp.workers import InlineWorkers
+from tests.support.inmemory import PASSWORD, Server
+from tests.unit.accounts.test_login import started
+
+CHEAP = Cost(n=2, r=1, p=1)
+ID = "1" * 32
+
+T = TypeVar("T")
+
+ITSELF = object()
+"""Stands for the value that is there, as bytes."""
+
+GARBAGE: dict[str, object] = {
+    "nothing": None,
+    "empty text": "",
+    "the top": "/",
+    "tops": "//",
+    "text": "no value of this column",
+    "outside": "../secret",
+    "all rights, and more": "read,add,replace,delete,own",
+    "rights in another order": "delete,replace,add,read",
+    "an empty blob": b"",
+    "a blob": b"\xff\xfe",
+    "the right text as a blob": ITSELF,
+    "zero": 0,
+    "a negative number": -1,
+    "a large number": 2**62,
+    "a fraction": 1.5,
+}
+"""What is written over each value in turn."""
+
+COLUMNS = {
+    "accounts": ("name", "password", "home", "rights", "quota", "stamp"),
+    "devices": ("id", "name", "account", "paired"),
+    "grants": ("account", "path", "rights"),
+}
+"""Everything that a login's access is read from."""
+
+Given = list[list[str] | None]
+
+REFUSED: dict[str, Given] = {"": [None, None], "devices": [["letter"], None]}
+"""What logins get when a value of that table is garbled: a device concerns its own login only."""
+
+SAME: Given = [["letter"], ["letter"]]
+NOTHING: Given = [[], []]
+NO_RESTRICTION: Given = [["letter", "tax/form"], ["letter", "tax/form"]]
+NUMBERS = ("zero", "a negative number", "a large number", "a fraction")
+"""Garbage of which a column of text keeps the digits."""
+
+FOLDERS = ("text", "all rights, and more", "rights in another order", *NUMBERS)
+"""Garbage that may be the name of a folder."""
+
+TEXTS = (*(name for name, value in GARBAGE.items() if isinstance(value, str) and value), *NUMBERS)
+"""Garbage that is any text."""
+
+EXPECTED: dict[tuple[str, str, str], Given] = {
+    **{("accounts", "password", name): [None, ["letter"]] for name in GARBAGE},
+    **dict.fromkeys((("accounts", "home", name) for name in FOLDERS), NOTHING),
+    ("accounts", "home", "the top"): [["secret", "home/letter", "home/tax/form"]] * 2,
+    ("accounts", "quota", "nothing"): SAME,
+    ("accounts", "quota", "a large number"): SAME,
+    **dict.fromkeys((("accounts", "stamp", name) for name in TEXTS), SAME),
+    **{("devices", "paired", name): SAME for name in GARBAGE},
+    **dict.fromkeys((("devices", "name", name) for name in ("empty text", *TEXTS)), SAME),
+    **dict.fromkeys((("grants", "path", name) for name in FOLDERS), NO_RESTRICTION),
+}
+"""Values that mean something, which is what the logins get: another home, no quota, no password, another stamp."""
+
+UNIMPORTANT = {("devices", "name"), ("devices", "paired")}
+"""Columns whose change ends no login: they do not decide about access."""
+
+OPEN_CODES = {("ends", "a large number"), ("ends", "a fraction"), ("misses", "zero"), ("device", "nothing")}
+"""Values with which a code is still open."""
+
+
+class FailClosedTests(SynchronousTestCase):
+    """The account ann: her home, the right to read it but for one folder, a quota, a password and a laptop."""
+
+    def setUp(self) -> None:
+        self.server = Server.make(own_accounts=True)
+        self.addCleanup(self.server.close)
+        self.state = self.server.state
+        self.path = os.path.join(self.server.folder, FILE)
+        access = AccessChange(parse_folder("home"), parse_rights("read"), 1000)
+        AccessTable(self.state).add("ann", hash_password(PASSWORD, CHEAP), access)
+        AccessTable(self.state).grant("ann", parse("tax"), frozenset())
+        with self.state.transaction() as connection:
+            add_device(connection, ID, "ann", "laptop", 0.0)
+        self.server.portal.registerChecker(PasswordChecker(self.state, InlineWorkers(), CHEAP))
+        self.server.portal.registerChecker(DeviceChecker(Devices(self.state), InlineWorkers()))
+        for endpoint in ("secret", "home/letter", "home/tax/form"):
+            self.server.put(endpoint, b"content")
+
+    def outcome(self, work: Awaitable[T]) -> T | Exception:
+        """The result, or what was raised."""
+        results: list[Any] = []
+        started(work).addBoth(results.append)
+        [result] = results
+        if isinstance(result, Failure):
+            error = result.value
+            assert isinstance(error, Exception)
+            return error
+        found: T = result
+        return found
+
+    def given(self, credentials: ICredentials) -> list[str] | None:
+        """What a login gives: the files that it sees, and `change`; None where it is refused."""
+        login = self.outcome(self.server.services.logins.login(credentials, "192.0.2.7", None))
+        if isinstance(login, Exception):
+            self.assertIsInstance(login, Refusal)
+            self.flushLoggedErrors()
+            return None
+        files = login.files("GET")
+        seen = [
+            endpoint
+            for endpoint in ("secret", "letter", "tax/form", "home/letter", "home/tax/form")
+            if isinstance(self.outcome(files.stat(parse(endpoint))), Entry)
+        ]
+        written = self.outcome(files.write(WriteRequest(endpoint=parse("new"), size=1), b"x"))
+        login.close()
+        return seen + ["change"] * isinstance(written, Entry)
+
+    def both(self) -> list[list[str] | None]:
+        """What a login with the password gives, and one with the laptop."""
+        return [self.given(UsernamePassword(b"ann", PASSWORD.encode())), self.given(DeviceCertificate(ID))]
+
+    @contextmanager
+    def damaged(self, *statements: str, value: object = None) -> Iterator[None]:
+        """The database after these statements, which may use `value`; then as it was."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            before = "\n".join(connection.iterdump())
+        try:
+            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                connection.execute("PRAGMA ignore_check_constraints = ON")
+                for statement in statements:
+                    connection.execute(statement, (value,) if "?" in statement else ())
+            yield
+        finally:
+            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                for kind, name in list(connection.execute("SELECT type, name FROM sqlite_master WHERE sql NOT NULL")):
+                    if kind == "table":
+                        connection.execute(f"DROP TABLE IF EXISTS {name}")
+                connection.executescript(before)
+
+    def test_intact(self) -> None:
+        """The control of all others: the home but for one folder, and no change."""
+        self.assertEqual(self.both(), [["letter"], ["letter"]])
+
+    def test_columns(self) -> None:
+        """A value that is missing or that nobody wrote refuses the login, unless it means something."""
+        tried = 0
+        for table, columns in COLUMNS.items():
+            for column in columns:
+                for name, garbage in GARBAGE.items():
+                    with self.damaged():
+                        if not self.garble(table, column, garbage):
+                            continue  # the database itself refuses it
+                        tried += 1
+                        found = self.both()
+                    expected = EXPECTED.get((table, column, name), REFUSED.get(table, REFUSED[""]))
+                    self.assertEqual(found, expected, (table, column, name))
+        self.assertGreater(tried, 100)
+        self.test_intact()
+
+    def garble(self, table: str, column: str, garbage: object) -> bool:
+        """Write `garbage` over a value; gives whether that is possible and changes something."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            (value,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
+            if garbage is ITSELF:
+                garbage = str(value).encode()
+            try:
+                connection.execute(f"UPDATE {table} SET {column} = ?", (garbage,))
+            except sqlite3.IntegrityError:
+                return False
+            (after,) = connection.execute(f"SELECT {column} FROM {table}").fetchone()
+            return bool((type(after), after) != (type(value), value))
+
+    def test_tables(self) -> None:
+        """A table or a row that is missing refuses the login that needs it."""
+        for statement, expected in {
+            "DROP TABLE accounts": [None, None],
+            "DROP TABLE devices": [None, None],
+            "DROP TABLE grants": [None, None],
+            "DROP TABLE removed_accounts": [None, None],
+            "DELETE FROM accounts": [None, None],
+            "DELETE FROM devices": [["letter"], None],
+        }.items():
+            with self.damaged(statement):
+                self.assertEqual(self.both(), expected, statement)
+        self.test_intact()
+
+    def test_logins_that_are_in_use(self) -> None:
+        """A login from before sees nothing either, whatever value is overwritten, by whatever program."""
+        for table, columns in COLUMNS.items():
+            for column in columns:
+                login = self.outcome(self.server.services.logins.login(DeviceCertificate(ID), "192.0.2.7", None))
+                assert not isinstance(login, Exception)
+                files = login.files("GET")
+                self.assertIsInstance(self.outcome(files.stat(parse("letter"))), Entry)
+                with self.damaged():
+                    if (table, column) in UNIMPORTANT or not self.garble(table, column, "text of nobody"):
+                        continue
+                    refused = self.outcome(files.stat(parse("letter")))
+                    self.assertIsInstance(refused, Forbidden | Internal, (table, column))
+                    self.flushLoggedErrors()
+                login.close()
+
+    def test_files(self) -> None:
+        """A database that is missing, empty, damaged, locked, or no file refuses every login, and is not made anew."""
+        moved = self.path + ".away"
+
+        def replace(content: bytes) -> None:
+            with open(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(content)
+
+        with open(self.path, "rb") as file:
+            whole = file.read()
+        damages: dict[str, Callable[[], object]] = {
+            "missing": lambda: None,
+            "empty": lambda: replace(b""),
+            "cut": lambda: replace(whole[: len(whole) // 2]),
+            "garbage": lambda: replace(bytes(range(256)) * 64),
+            "a directory": lambda: os.mkdir(self.path),
+            "a dangling link": lambda: os.symlink("nowhere", self.path),
+        }
+        for name, damage in damages.items():
+            self.state.close()
+            os.rename(self.path, moved)
+            damage()
+            self.assertEqual(self.both(), [None, None], name)
+            self.assertEqual(os.path.exists(self.path), name not in ("missing", "a dangling link"))
+            if os.path.isdir(self.path):
+                os.rmdir(self.path)
+            elif os.path.lexists(self.path):
+                os.unlink(self.path)
+            os.rename(moved, self.path)
+            self.assertEqual(self.both(), [["letter"], ["letter"]], "the control")
+
+    def test_locked(self) -> None:
+        """A database that another program keeps locked refuses every login."""
+        self.state.close()
+        with mock.patch.object(database, "BUSY_SECONDS", 0.01):
+            with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+                connection.execute("BEGIN EXCLUSIVE")
+                connection.execute("UPDATE tries SET count = count")
+                connection.execute("COMMIT")
+                self.assertEqual(self.both(), [None, None])
+            self.test_intact()
+
+    def test_home(self) -> None:
+        """A home that is no folder of the store gives nothing; one that is missing is made, and is empty."""
+        home = os.path.join(self.server.root, "home")
+        os.rename(home, home + ".away")
+        self.assertEqual(self.both(), [[], []])
+        os.rmdir(home)
+        with open(home, "wb"):
+            self.assertEqual(self.both(), [[], []])
+        os.unlink(home)
+        os.symlink(".", home)
+        for given in self.both():
+            self.assertIn(given, (None, []))
+        os.unlink(home)
+        os.rename(home + ".away", home)
+        self.test_intact()
+
+    def test_codes(self) -> None:
+        """No code of which a value is missing or garbled pairs a device; the control: the others do."""
+        paired = 0
+        for column in ("words", "account", "ends", "misses", "device"):
+            for name, garbage in GARBAGE.items():
+                invitations = Invitations(self.state, clock=lambda: 0.0)
+                made = invitations.make("ann", 600)
+                with self.damaged():
+                    if not self.garble("invitations", column, garbage):
+                        continue
+                    device = invitations.use(made.code, "2" * 32, "x")
+                    if (column, name) not in OPEN_CODES:
+                        self.assertIsNone(device, (column, name))
+                device = invitations.use(made.code, f"{paired:032}", "x")
+                self.assertEqual(device.account if device else None, "ann", "the control")
+                paired += 1
+        self.assertGreater(paired, 20)
