@@ -68,11 +68,11 @@ class SafeRoot:
             raise OperatorError(f"cannot share {path!a}: {error}") from None
         try:
             self.device = os.stat(b".", dir_fd=self.fd).st_dev
+            self._spelling = Spelling(system, self.fd)
         except OSError as error:
             close_quietly(self.fd)
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
         self._opened_at = os.path.realpath(path)
-        self._spelling = Spelling(system, self.fd)
         self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
 
     def close(self) -> None:
