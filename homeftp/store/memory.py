@@ -23,17 +23,9 @@ from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload, StoreOp
 from homeftp.model import SERVER, Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
 from homeftp.store.buffers import BytesDraft, BytesFile, BytesUpload
 from homeftp.store.memorytree import MemoryTree, Node, sort
-from homeftp.store.policy import wording
+from homeftp.store.policy import limits, wording
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import (
-    WriteLimits,
-    check_content,
-    check_mtime,
-    check_not_root,
-    check_not_top,
-    directory_request,
-)
 from homeftp.store.policy.outcomes import catch
 from homeftp.store.policy.pages import entry_cost, listing_pages, paged
 from homeftp.store.policy.preconditions import check, check_directory, check_directory_move, check_replaceable
@@ -69,7 +61,7 @@ class MemoryStore:
             account_quotas=True,
         )
         self._tree = MemoryTree(options, clock)
-        self._limits = WriteLimits(Filetypes(options.filetypes), options.file_size)
+        self._limits = limits.WriteLimits(Filetypes(options.filetypes), options.file_size)
         self._log = ChangeLog(options.record_changes)
         self._actor = SERVER
 
@@ -197,7 +189,7 @@ class MemoryStore:
         """Put a content in place: every write ends here."""
         hash = hash_bytes(content)
         self._limits.check(request if request.offset else attrs.evolve(request, size=len(content)))
-        check_content(request, len(content), hash, declared)
+        limits.check_content(request, len(content), hash, declared)
         with self._changing() as changed:
             node = self._tree.new("file", request, content, hash)
             self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
@@ -212,7 +204,7 @@ class MemoryStore:
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory and its missing parents; one that exists gets the metadata."""
-        request = directory_request(request)
+        request = limits.directory_request(request)
         endpoint, actor = request.endpoint, self._actor_of(request)
         with self._changing() as changed:
             check_directory(endpoint, self._tree.entry(endpoint), request.precondition)
@@ -225,8 +217,8 @@ class MemoryStore:
         self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
     ) -> Entry:
         """Change mtime and mode; None leaves the value."""
-        check_mtime(mtime_us)
-        check_not_top(endpoint)
+        limits.check_mtime(mtime_us)
+        limits.check_not_top(endpoint)
         with self._changing() as changed:
             check(endpoint, self._existing(endpoint).entry(), precondition)
             return self._set_metadata(endpoint, mtime_us, mode, self._actor, changed)
@@ -253,7 +245,8 @@ class MemoryStore:
             raise wording.stays()
         if source.parts == target.parts[: len(source.parts)]:
             raise wording.into_itself(source)
-        check_not_root(target)
+        limits.check_not_root(target)
+        limits.check_path(target)
         with self._changing() as changed:
             node = self._existing(source)
             check(source, node.entry(), source_precondition)
@@ -267,6 +260,7 @@ class MemoryStore:
 
     def _move_directory(self, source: Endpoint, target: Endpoint, precondition: str | None, changed: Report) -> None:
         check_directory_move(source, target, self._tree.entry(target), precondition)
+        limits.check_path(target, self._tree.longest(source))
         self._tree.check_name(target, moved_from=source)
         self._make_directories(target.parent, self._actor, changed)
         self._tree.rename(source, target)
@@ -307,7 +301,7 @@ class MemoryStore:
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
         """Put a version back; it is none any more."""
-        check_not_root(endpoint)
+        limits.check_not_root(endpoint)
         self._limits.filetypes.check(endpoint)
         with self._changing() as changed:
             kept = self._tree.versions.get(endpoint.parts, {})

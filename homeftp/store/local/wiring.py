@@ -107,7 +107,7 @@ def compose(
         batch=BatchWriter(limits, directories, preconditions, space, temp_files, fsync, committer),
         uploads=Uploads(targets, limits, partials, space, system, committer),
         editor=Editor(root, targets, staged),
-        metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync, changelog),
+        metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),
         copier=Copier(root, filetypes, preconditions, cache, targets, staged),
         mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer),
         remover=Remover(root, lister.tree, existing, namespace, changelog),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from homeftp.endpoint import Endpoint
-from homeftp.errors import BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
+from homeftp.endpoint import MAX_PATH_BYTES, Endpoint
+from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import display_path, format_size
@@ -28,10 +28,11 @@ class WriteLimits:
     def check(self, request: WriteRequest) -> None:
         """Refuse what can be refused without looking at what exists.
 
-        Raises `WrongKind` (43) for the root, `FiletypeNotAllowed` (42),
-        `TooLarge` (22) and `BadRequest` (20).
+        Raises `WrongKind` (43) for the root, `BadEndpoint` (41) for too long a
+        path, `FiletypeNotAllowed` (42), `TooLarge` (22) and `BadRequest` (20).
         """
         check_not_root(request.endpoint)
+        check_path(request.endpoint)
         self.filetypes.check(request.endpoint)
         self.check_size(request.endpoint, request.size or 0)
         check_mtime(request.mtime_us)
@@ -43,6 +44,18 @@ class WriteLimits:
         if self.file_size is not None and size > self.file_size:
             limit = format_size(self.file_size)
             raise TooLarge(f"{display_path(endpoint)} is too large: files of up to {limit} are accepted here")
+
+
+def check_path(endpoint: Endpoint, longest: int = 0) -> None:
+    """Raise `BadEndpoint` (41) where an endpoint, or one `longest` bytes beneath it, could not be named any more.
+
+    What an account sees as a short path may be a long one beneath its home.
+    """
+    if len(endpoint.whole.encode()) + longest > MAX_PATH_BYTES:
+        raise BadEndpoint(
+            f"{display_path(endpoint)}, or something in it, would have a path of more than {MAX_PATH_BYTES} bytes: "
+            "use shorter names, or fewer folders"
+        )
 
 
 def check_not_root(endpoint: Endpoint) -> None:
@@ -60,9 +73,10 @@ def check_not_top(endpoint: Endpoint) -> None:
 def directory_request(request: WriteRequest) -> WriteRequest:
     """A request to make a directory, without metadata where that is the owner's: a client pushes folders to the root.
 
-    Raises `BadRequest` (20) for a time that no store can keep.
+    Raises `BadRequest` (20) for a time that no store can keep, and `BadEndpoint` (41) for too long a path.
     """
     check_mtime(request.mtime_us)
+    check_path(request.endpoint)
     return attrs.evolve(request, mtime_us=None, mode=None) if request.endpoint.is_top else request
 
 

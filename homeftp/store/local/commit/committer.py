@@ -16,7 +16,6 @@ from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.pending import PendingRename, acting
 from homeftp.store.local.disk.entries import entry_of
-from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -101,8 +100,7 @@ class Committer:
         if failure is not None:
             raise failure
         actor = acting(request, actor)
-        handle = self.directories.open(request.endpoint.parent, actor, target=request.endpoint, size=size)
-        try:
+        with self.directories.opened(request.endpoint.parent, actor, target=request.endpoint, size=size) as handle:
             pending = PendingRename(
                 source=temp_file,
                 handle=handle,
@@ -115,8 +113,6 @@ class Committer:
                 actor=actor,
             )
             return self.commit_one(pending)
-        finally:
-            close_quietly(handle.fd)
 
 
 def _stat(pending: PendingRename, refused: Exception | None) -> os.stat_result | Exception:

@@ -1,17 +1,19 @@
-"""Opens the directories of new files, and makes missing ones durably."""
+"""Opens the directories of new files, makes missing ones durably, and removes them again if the request is refused."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+from functools import partial
 from threading import Lock
-from typing import Iterable, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import NoSpace, Refusal
+from homeftp.errors import NoSpace, NotFound, Refusal
 from homeftp.model import Actor, Change
-from homeftp.store.local.commit.namespace import Namespace
+from homeftp.store.local.commit.namespace import Namespace, moved_meanwhile
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.errnos import catch, close_quietly, exhausted, refusal
 from homeftp.store.local.disk.fsync import Fsync
@@ -20,10 +22,47 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.preconditions import gone, occupied
 
+_ATTEMPTS = 5
+"""Times to try again if a parent is moved or removed between two steps."""
+
+Parts = tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class _New:
+    """A directory that was made for requests that have not ended yet."""
+
+    endpoint: Endpoint
+    actor: Actor
+    inode: int
+    users: int = 0
+    """Requests that opened it, or a directory in it."""
+    kept: bool = False
+    """Whether one of them succeeded."""
+
+
+@attrs.define(eq=False)
+class OpenDirectories:
+    """The directories of one request."""
+
+    handles: Mapping[Endpoint, DirHandle | Exception]
+    """Each that was asked for, or why it could not be opened or made."""
+    new: Sequence[_New] = ()
+    """Those on the way that are removed again, unless a request needs them."""
+
+    def keep(self, endpoint: Endpoint) -> None:
+        """Note that something was stored in a directory, or that it was to be made itself."""
+        for each in self.new:
+            each.kept = each.kept or each.endpoint.parts == endpoint.parts[: len(each.endpoint.parts)]
+
 
 @attrs.frozen
 class Directories:
-    """Opens and makes directories. Thread-safe."""
+    """Opens and makes directories. Thread-safe.
+
+    A directory that a refused request made is removed again, unless another
+    request that has opened it succeeds.
+    """
 
     root: SafeRoot
     fsync: Fsync
@@ -38,52 +77,130 @@ class Directories:
     one of the two names, and may remove the right one.
     """
     _making: Lock = attrs.field(factory=Lock, init=False)
+    _new: dict[Parts, _New] = attrs.field(factory=dict, init=False)
+    """The directories that were made for requests that have not ended yet."""
 
-    def open(self, endpoint: Endpoint, actor: Actor, *, target: Endpoint, size: int) -> DirHandle:
-        """Open one directory, for a target of `size` bytes; make it for `actor` if it is missing. The caller closes it.
+    @contextlib.contextmanager
+    def opened(self, endpoint: Endpoint, actor: Actor, *, target: Endpoint, size: int) -> Iterator[DirHandle]:
+        """Open one directory, for a target of `size` bytes; make it for `actor` if it is missing.
 
-        Raises the refusals of `open_many`, and `NoSpace` (52) in terms of the target.
+        If the block raises, what was made is removed again. Raises the refusals
+        of `opened_many`, and `NoSpace` (52) in terms of the target.
         """
-        return self._opened(self.open_many({endpoint: actor})[endpoint], target, size)
+        with self.opened_many({endpoint: actor}) as opened, self._kept(opened, endpoint, target, size) as handle:
+            yield handle
 
-    def open_existing(self, endpoint: Endpoint) -> DirHandle:
-        """Open one directory that must exist. Raises `Changed` (44) where nothing does. The caller closes it."""
-        return self._opened(self.open_many({endpoint: None})[endpoint], endpoint, 0)
+    @contextlib.contextmanager
+    def existing(self, endpoint: Endpoint) -> Iterator[DirHandle]:
+        """Open one directory that must exist. Raises `Changed` (44) where nothing does."""
+        with self.opened_many({endpoint: None}) as opened, self._kept(opened, endpoint, endpoint, 0) as handle:
+            yield handle
 
-    def make(self, endpoint: Endpoint, actor: Actor) -> DirHandle:
-        """Make one directory for `actor`, and its parents. Raises `Changed` (44) if it exists. The caller closes it."""
+    @contextlib.contextmanager
+    def made(self, endpoint: Endpoint, actor: Actor) -> Iterator[DirHandle]:
+        """Make one directory for `actor`, and its parents, as `opened`. Raises `Changed` (44) if it exists."""
         if self.root.stat(endpoint) is not None:
             raise occupied(endpoint)
         with self._making:
-            return self._opened(self._make_all({endpoint: actor}, exclusive=True)[endpoint], endpoint, 0)
+            opened = self._made_for({}, {endpoint: actor}, exclusive=True)
+        with self._closing(opened), self._kept(opened, endpoint, endpoint, 0) as handle:
+            yield handle
 
-    def _opened(self, handle: DirHandle | Exception, target: Endpoint, size: int) -> DirHandle:
+    @contextlib.contextmanager
+    def _kept(self, opened: OpenDirectories, endpoint: Endpoint, target: Endpoint, size: int) -> Iterator[DirHandle]:
+        """The only directory of a request; it is kept unless the block raises."""
+        handle = opened.handles[endpoint]
         if isinstance(handle, Exception):
             raise self.explain(handle, target, size)
-        return handle
+        yield handle
+        opened.keep(endpoint)
 
-    def open_many(self, endpoints: Mapping[Endpoint, Actor | None]) -> dict[Endpoint, DirHandle | Exception]:
-        """Open these directories; make missing ones durably for their actor, if any. The caller closes them.
+    @contextlib.contextmanager
+    def opened_many(self, endpoints: Mapping[Endpoint, Actor | None]) -> Iterator[OpenDirectories]:
+        """Open these directories; make missing ones durably for their actor, if any.
 
+        After the block those that were made are removed again, but for those that were kept.
         A directory that exists may just have been made by another thread: it
         counts only once that thread has made it durable, hence the lock.
         """
-        opened: dict[Endpoint, DirHandle | Exception] = {}
+        results: dict[Endpoint, DirHandle | Exception] = {}
         to_make: dict[Endpoint, Actor] = {}
-        for endpoint, actor in endpoints.items():
-            nearest = catch(self.root.open_nearest, endpoint)
-            if isinstance(nearest, Exception):
-                opened[endpoint] = nearest
-            elif nearest[1] == len(endpoint.parts):
-                opened[endpoint] = nearest[0]
-            else:
-                close_quietly(nearest[0].fd)
-                opened[endpoint] = gone(endpoint)
-                if actor is not None:
-                    to_make[endpoint] = actor
-        with self._making:
-            opened.update(self._make_all(to_make))
-        return opened
+        try:
+            found = {endpoint: catch(self.root.open_nearest, endpoint) for endpoint in endpoints}
+            with self._making:
+                for endpoint, nearest in found.items():
+                    actor = endpoints[endpoint]
+                    if isinstance(nearest, Exception):
+                        results[endpoint] = nearest
+                    elif nearest[1] == len(endpoint.parts) and os.fstat(nearest[0].fd).st_nlink:
+                        results[endpoint] = nearest[0]
+                    else:
+                        close_quietly(nearest[0].fd)
+                        results[endpoint] = gone(endpoint)
+                        if actor is not None:
+                            to_make[endpoint] = actor
+                opened = self._made_for(results, to_make)
+        except BaseException:
+            close_all(results.values())
+            raise
+        with self._closing(opened):
+            yield opened
+
+    @contextlib.contextmanager
+    def _closing(self, opened: OpenDirectories) -> Iterator[None]:
+        """Close these directories after the block, and remove those that no request needs."""
+        try:
+            yield
+        finally:
+            close_all(opened.handles.values())
+            if opened.new:
+                with self._making:
+                    self._release(opened.new)
+
+    def _made_for(
+        self,
+        results: dict[Endpoint, DirHandle | Exception],
+        to_make: Mapping[Endpoint, Actor],
+        *,
+        exclusive: bool = False,
+    ) -> OpenDirectories:
+        """Make directories, add them to `results`, and note which new ones a request needs. Called with the lock."""
+        results.update(self._make_all(to_make, exclusive=exclusive))
+        if not self._new:
+            return OpenDirectories(results)
+        ways = {
+            endpoint.parts[:depth]
+            for endpoint, handle in results.items()
+            if isinstance(handle, DirHandle)
+            for depth in range(1, len(endpoint.parts) + 1)
+        }
+        used = [self._new[parts] for parts in ways if parts in self._new]
+        for each in used:
+            each.users += 1
+        if to_make:
+            self._remove_unused([each for each in self._new.values() if not each.users])
+        return OpenDirectories(results, used)
+
+    def _release(self, used: Sequence[_New]) -> None:
+        """A request has ended. Called with the lock."""
+        for each in used:
+            each.users -= 1
+        self._remove_unused([each for each in used if not each.users])
+
+    def _remove_unused(self, unused: Iterable[_New]) -> None:
+        """Forget new directories that no request needs, and remove those that none has kept. Called with the lock."""
+        parents: list[DirHandle] = []
+        for each in sorted(unused, key=lambda new: len(new.endpoint.parts), reverse=True):
+            if self._new.get(each.endpoint.parts) is each:
+                del self._new[each.endpoint.parts]
+            if not each.kept:
+                # Another program uses it, or has moved it; or its making is still unrecorded, and nothing may change.
+                with contextlib.suppress(OSError, Refusal):
+                    self.changelog.ensure_recorded()
+                    parents.append(self.root.open_directory(each.endpoint.parent))
+                    self.namespace.remove_directory(parents[-1], each.endpoint, each.actor, inode=each.inode)
+        self.fsync.directories(parents)  # the request is refused whether that succeeds or not
+        close_all(parents)
 
     def explain(self, error: Exception, target: Endpoint, size: int) -> Exception:
         """`error`, or if a directory could not be made for lack of space, the refusal of the target itself."""
@@ -101,62 +218,108 @@ class Directories:
     def _make(self, to_make: Mapping[Endpoint, Actor], exclusive: bool) -> dict[Endpoint, DirHandle | Exception]:
         """Make these directories; if one of them cannot be made durable, all are removed again."""
         results: dict[Endpoint, DirHandle | Exception] = {}
-        parents: dict[tuple[str, ...], DirHandle] = {}
+        parents: dict[Parts, DirHandle] = {}
         leaves: list[DirHandle] = []
-        made: list[tuple[DirHandle, Endpoint, Actor]] = []
-        for endpoint, actor in to_make.items():
-            chain = catch(self._make_one, endpoint, actor, exclusive)
-            if isinstance(chain, Exception):
-                results[endpoint] = chain
-                continue
-            results[endpoint] = leaf = chain.pop()
-            leaves.append(leaf)
-            for depth, handle in enumerate(chain, len(endpoint.parts) - len(chain)):
-                if parents.setdefault(endpoint.parts[:depth], handle) is not handle:
-                    close_quietly(handle.fd)
-                made.append((parents[endpoint.parts[:depth]], endpoint.first(depth + 1), actor))
-        # The deepest first: without a journal a name can be durable before the directory that it names.
-        new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
-        failures = [error for error in self.fsync.directories(new) if error is not None]
-        if failures:
-            for parent, endpoint, actor in reversed(made):
-                with contextlib.suppress(OSError, Refusal):
-                    self.namespace.remove_directory(parent, endpoint, actor)
-            close_all(results.values())
-            results = _refuse_all(to_make, failures[0])
-        close_all(parents.values())
+        made: list[_New] = []
+        try:
+            for endpoint, actor in to_make.items():
+                chain = catch(self._make_one, endpoint, actor, exclusive, made)
+                if isinstance(chain, Exception):
+                    results[endpoint] = chain
+                    continue
+                results[endpoint] = leaf = chain.pop()
+                leaves.append(leaf)
+                for depth, handle in enumerate(chain, len(endpoint.parts) - len(chain)):
+                    if parents.setdefault(endpoint.parts[:depth], handle) is not handle:
+                        close_quietly(handle.fd)
+            # The deepest first: without a journal a name can be durable before the directory that it names.
+            new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
+            failures = [error for error in self.fsync.directories(new) if error is not None]
+            if failures:
+                close_all(results.values())
+                results = _refuse_all(to_make, failures[0])
+        finally:
+            close_all(parents.values())
+            self._new.update({each.endpoint.parts: each for each in made})
         return results
 
-    def _make_one(self, endpoint: Endpoint, actor: Actor, exclusive: bool) -> list[DirHandle]:
+    def _make_one(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
         """`SafeRoot.make_directories`, unless the first new name is too similar to an existing one."""
         self.changelog.ensure_recorded()
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(NotFound):  # a parent was moved or removed between two steps
+                return self._try_to_make(endpoint, actor, exclusive, made)
+        raise moved_meanwhile(endpoint)
+
+    def _try_to_make(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
         nearest, depth = self.root.open_nearest(endpoint)
+        above: list[DirHandle] = []
         try:
+            make = partial(self._make_chain, nearest, endpoint.first(depth), actor, made)
             if depth < len(endpoint.parts):
-                self.namespace.check_name(nearest, endpoint.first(depth + 1))
-            try:
-                return self._make_chain(endpoint, actor, exclusive)
-            except NoSpace:
-                if not self.space.evict_for(actor, nearest, endpoint.first(depth), 1):
-                    raise
-            return self._make_chain(endpoint, actor, exclusive)
+                # Only this name can be too similar to another: it is made under the lock of all names.
+                first = endpoint.first(depth + 1)
+                above = self.namespace.make_directory(
+                    nearest, first, partial(make, first, exclusive=exclusive and first == endpoint)
+                )
+                if first == endpoint:
+                    return above
+                close_quietly(above.pop().fd)
+            chain = above + make(endpoint, exclusive=exclusive)
+            if above and len(chain) != len(endpoint.parts) - depth + 1:
+                close_all(chain)
+                above = []
+                raise NotFound("a new directory was moved at once")
+            return chain
         except FileExistsError:
+            close_all(above)
             raise occupied(endpoint) from None
         except OSError as error:
+            close_all(above)
             raise refusal(error, endpoint) from error
+        except BaseException:
+            close_all(above)
+            raise
         finally:
             close_quietly(nearest.fd)
 
-    def _make_chain(self, endpoint: Endpoint, actor: Actor, exclusive: bool) -> list[DirHandle]:
+    def _make_chain(
+        self,
+        nearest: DirHandle,
+        directory: Endpoint,
+        actor: Actor,
+        made: list[_New],
+        endpoint: Endpoint,
+        *,
+        exclusive: bool,
+    ) -> list[DirHandle]:
+        """`SafeRoot.make_directories`; again if space can be freed on the disk of `nearest`, the open `directory`."""
+        try:
+            return self._make_recorded(endpoint, actor, exclusive, made)
+        except NoSpace:
+            if not self.space.evict_for(actor, nearest, directory, 1):
+                raise
+        return self._make_recorded(endpoint, actor, exclusive, made)
+
+    def _make_recorded(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
         handles: list[DirHandle] = []
+        new: list[Endpoint] = []
         try:
             with self.changelog.changing() as record:
-                handles = self.root.make_directories(
-                    endpoint, lambda made: record(Change("add", "directory", made, actor)), exclusive=exclusive
-                )
+
+                def note(directory: Endpoint) -> None:
+                    record(Change("add", "directory", directory, actor))
+                    new.append(directory)
+
+                handles = self.root.make_directories(endpoint, note, exclusive=exclusive)
         except BaseException:
             close_all(handles)  # the change could not be recorded
             raise
+        finally:
+            for directory in new:
+                found = self.root.stat(directory)
+                if found is not None:
+                    made.append(_New(directory, actor, found.st_ino))
         return handles
 
 

@@ -8,9 +8,10 @@ this module is called, the last two after (`committer.py`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 from threading import Lock
-from typing import Callable, Sequence
+from typing import Callable, Iterable, Iterator, Sequence, TypeVar
 
 import attrs
 
@@ -38,6 +39,8 @@ from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.preconditions import changed, gone, occupied
 from homeftp.store.policy.wording import display_path
 
+T = TypeVar("T")
+
 _ATTEMPTS = 5
 """Times to try again if another program creates a target that was missing."""
 
@@ -62,12 +65,24 @@ class Namespace:
     changelog: ChangeLog
     _lock: Lock = attrs.field(factory=Lock, init=False)
 
-    def check_name(self, handle: DirHandle, endpoint: Endpoint) -> None:
-        """Raise `BadEndpoint` (41) if a new name in an open directory is too similar to another there. OSError."""
+    @contextlib.contextmanager
+    def _changing(self, gaining: Iterable[DirHandle], others: Iterable[DirHandle] = ()) -> Iterator[None]:
+        """Hold the lock while `gaining` get names, and `others` lose some. What takes a while is done before."""
+        with self.collisions.known(gaining), self._lock, self.collisions.changing([*gaining, *others]):
+            yield
+
+    def make_directory(self, handle: DirHandle, endpoint: Endpoint, make: Callable[[], T]) -> T:
+        """Call `make`, which makes a directory in the open one, and records that; returns what it returns.
+
+        Raises `BadEndpoint` (41) for a name that is too similar to another, `Changed` (44), and what `make` raises.
+        """
         self.root.check_new_name(handle.fd, endpoint)
-        with self._lock:
+        with self._changing([handle]):
+            self.check_directory({}, handle, endpoint)
             self.collisions.check(handle, endpoint, new=True)
-            self.collisions.refresh([handle])
+            made = make()
+            self.collisions.added(handle, endpoint.name)
+            return made
 
     def rename(self, pendings: Sequence[PendingRename]) -> list[Exception | None]:
         """Give each file its final name; a result for each, in order, None on success. Their endpoints are distinct.
@@ -77,7 +92,8 @@ class Namespace:
         """
         results: dict[int, Exception | None] = {}
         left = dict(enumerate(pendings))
-        with self._lock:
+        unlinked = [pending.unlink.handle for pending in pendings if pending.unlink is not None]
+        with self._changing([pending.handle for pending in pendings], unlinked):
             for _ in range(_ATTEMPTS):
                 again: dict[int, PendingRename] = {}
                 for number, result in zip(left, self._rename_all(list(left.values())), strict=True):
@@ -115,7 +131,6 @@ class Namespace:
             for pending, existing, result in zip(pendings, targets, results, strict=True):
                 if result is None and not isinstance(existing, Exception) and existing.archived and pending.expected:
                     archiver.record_hash(existing.archived, str(pending.precondition))
-        self.collisions.refresh({pending.handle for pending in pendings})
         return results
 
     def _prepare(self, pending: PendingRename, archiver: Archiver, checked: Checked) -> ExistingTarget:
@@ -139,7 +154,12 @@ class Namespace:
             self.root.check_new_name(handle.fd, endpoint)
             return ExistingTarget(None, None)
         same = pending.expected is not None and pending.precondition == pending.hash
-        return ExistingTarget(found, None if same else archiver.link(handle, endpoint, found, pending.actor))
+        if same or (pending.unlink is not None and self.renamer.is_other_link(pending, found)):
+            return ExistingTarget(found, None)  # this content stays
+        try:
+            return ExistingTarget(found, archiver.link(handle, endpoint, found, pending.actor))
+        except FileNotFoundError:
+            raise TargetAppeared from None
 
     def _rename_one(
         self, pending: PendingRename, existing: ExistingTarget, archiver: Archiver, failure: OSError | None
@@ -152,13 +172,19 @@ class Namespace:
                 raise not_archived(pending.endpoint) from failure
             self.renamer.rename(pending, existing)
         except InDoubt:
-            pending.source.renamed()
+            self._renamed(pending)
             raise
         except BaseException:
             if existing.archived is not None:
                 archiver.undo(existing.archived)
             raise
+        self._renamed(pending)
+
+    def _renamed(self, pending: PendingRename) -> None:
         pending.source.renamed()
+        self.collisions.added(pending.handle, pending.endpoint.name)
+        if pending.unlink is not None:
+            self.collisions.removed(pending.unlink.handle, pending.unlink.endpoint.name)
 
     def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
         """Make each of these files a version; a result for each, in order: its stat, or why it still exists.
@@ -173,7 +199,7 @@ class Namespace:
             return [refused] * len(files)
         results: list[os.stat_result | Exception] = []
         checked: Checked = {}
-        with self._lock, self.archivers() as archiver:
+        with self._changing((), [each.handle for each in files]), self.archivers() as archiver:
             try:
                 with self.changelog.changing() as record:
                     for pending in files:
@@ -184,7 +210,6 @@ class Namespace:
             except Refusal as refused:
                 results = [result if isinstance(result, Exception) else refused for result in results]
             failure = archiver.make_durable(self.fsync)
-            self.collisions.refresh({each.handle for each in files})
         if failure is None:
             return results
         return [
@@ -197,12 +222,13 @@ class Namespace:
         found = self._stat(pending)
         check_file(pending.endpoint, found)
         self.renamer.remove(pending, found, archiver, actor)
+        self.collisions.removed(pending.handle, pending.endpoint.name)
         return found
 
     def move_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
         """Give a directory another name where nothing exists. Raises `Changed` (44), `BadEndpoint` (41), OSError."""
         self.changelog.ensure_recorded()
-        with self._lock:
+        with self._changing([handle], [pending.handle]):
             self.check_directory({}, pending.handle, pending.endpoint)
             self.check_directory({}, handle, endpoint)
             self._stat(pending)
@@ -212,11 +238,11 @@ class Namespace:
             try:
                 with self.changelog.changing() as record:
                     self.renamer.rename_directory(pending, handle, endpoint)
+                    self.collisions.added(handle, endpoint.name)
+                    self.collisions.removed(pending.handle, pending.endpoint.name)
                     record(Change("move", "directory", pending.endpoint, actor, endpoint))
             except FileExistsError:
                 raise occupied(endpoint) from None
-            finally:
-                self.collisions.refresh([handle])
 
     def change_metadata(self, pending: PendingUnlink, apply: Callable[[], None], change: Change) -> None:
         """Call `apply`, which changes the metadata of the file in `pending`. Raises `Changed` (44), OSError."""
@@ -228,11 +254,26 @@ class Namespace:
                 apply()
                 record(change)
 
-    def remove_directory(self, parent: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
-        """Remove an empty directory from an open one. Raises `Changed` (44), OSError."""
-        with self._lock, self.changelog.changing() as record:
+    def change_directory(self, handle: DirHandle, apply: Callable[[], None], change: Change) -> None:
+        """Call `apply`, which changes the metadata of an open directory. Raises `Changed` (44), OSError."""
+        self.changelog.ensure_recorded()
+        with self._changing((), [handle]):
+            if not self.root.is_at(handle, change.endpoint):
+                raise moved_meanwhile(change.endpoint)
+            with self.changelog.changing() as record:
+                apply()
+                record(change)
+
+    def remove_directory(
+        self, parent: DirHandle, endpoint: Endpoint, actor: Actor, *, inode: int | None = None
+    ) -> None:
+        """Remove an empty directory from an open one, if it has that inode. Raises `Changed` (44), OSError."""
+        with self._changing((), [parent]), self.changelog.changing() as record:
             self.check_directory({}, parent, endpoint)
+            if inode is not None:
+                self._stat(PendingUnlink(parent, endpoint, None, inode=inode))
             os.rmdir(raw(endpoint.name), dir_fd=parent.fd)
+            self.collisions.removed(parent, endpoint.name)
             record(Change("delete", "directory", endpoint, actor))
 
     def check_directory(self, checked: Checked, handle: DirHandle, endpoint: Endpoint) -> None:
@@ -244,7 +285,7 @@ class Namespace:
         if handle not in checked:
             checked[handle] = self.root.is_at(handle, endpoint.parent)
         if not checked[handle]:
-            raise Changed(f"the directory of {display_path(endpoint)} was moved meanwhile: compare again")
+            raise moved_meanwhile(endpoint)
 
     def _stat(self, pending: PendingUnlink) -> os.stat_result:
         """The stat of a file that is about to lose its name, if it is still the expected one."""
@@ -254,3 +295,8 @@ class Namespace:
         if pending.inode not in (None, found.st_ino) or pending.expected not in (None, signature(found)):
             raise changed(pending.endpoint)
         return found
+
+
+def moved_meanwhile(endpoint: Endpoint) -> Changed:
+    """The refusal where an open directory is no longer where it was opened."""
+    return Changed(f"the directory of {display_path(endpoint)} was moved meanwhile: compare again")

@@ -7,7 +7,7 @@ import os
 
 import attrs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import Endpoint, folded
 from homeftp.errors import Forbidden
 from homeftp.model import ABSENT, Actor
 from homeftp.store.local.commit.outcome import in_doubt
@@ -24,7 +24,7 @@ from homeftp.syscalls import System
 
 
 class TargetAppeared(Exception):
-    """Another program created the target after it was found to be missing."""
+    """Another program created the target after it was found to be missing, or removed it after it was found."""
 
 
 @attrs.frozen
@@ -51,12 +51,25 @@ class Renamer:
                 raise occupied(pending.endpoint) from None
         elif existing.archived is not None and not existing.archived.linked:
             self._exchange(pending, name, existing.archived)
+        elif pending.unlink is not None and self.is_other_link(pending, existing.found):
+            os.unlink(source.name, dir_fd=source.directory)
         else:
             self.system.rename(source.name, name, source_dir=source.directory, target_dir=handle.fd)
         self._count_removed(pending.endpoint, existing.found, existing.archived is not None, marks)
         if pending.counted:
             source_endpoint = pending.endpoint if pending.unlink is None else pending.unlink.endpoint
             self.books.moved(source_endpoint, pending.endpoint, self.books.cost(pending.size), marks)
+
+    def is_other_link(self, pending: PendingRename, found: os.stat_result) -> bool:
+        """Whether what is `found` at the target is another name of the file itself: rename(2) would leave both.
+
+        On a disk that ignores case it may be the same name. Raises OSError.
+        """
+        source = os.fstat(pending.source.fd)
+        if source.st_nlink < 2 or not os.path.samestat(source, found):
+            return False
+        one, other = os.fsdecode(pending.source.name), pending.endpoint.name
+        return folded(one) != folded(other) or {one, other} <= set(os.listdir(pending.handle.fd))
 
     def remove(self, pending: PendingUnlink, found: os.stat_result, archiver: Archiver, actor: Actor) -> None:
         """Make a file a version for an actor, or remove it. Raises OSError."""

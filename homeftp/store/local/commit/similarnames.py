@@ -9,111 +9,244 @@ other's name is refused too (CVE-2014-9390 of Git shows the consequences).
 
 from __future__ import annotations
 
+import contextlib
 import os
-from array import array
-from bisect import bisect_left
 from collections import OrderedDict
-from typing import Iterable
+from itertools import islice
+from threading import Condition
+from typing import Iterable, Iterator
 
+import attrs
+
+from homeftp.config import MIB
 from homeftp.endpoint import Endpoint, folded
+from homeftp.store.local.commit.nameindex import NameIndex
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.policy.similarnames import similar, too_similar
 
-NAMES_KEPT = 200_000
-"""Names that are remembered for all directories together, 8 bytes each; for the last used directory, any number."""
+BYTES_KEPT = 16 * MIB
+"""Bytes of the names that are remembered for all directories together; for the last used directory, any number."""
+
+_DIRECTORY_BYTES = 1000
+"""Bytes that a remembered directory takes up without its names, in CPython."""
+
+_SLICE = 256
+"""Names that are added at a time while a directory is read: a change of names waits for one slice at most."""
+
+_FORGOTTEN = 64
+"""Directories that are looked at when some have to be forgotten: more than are added meanwhile."""
+
+Stamp = tuple[int, int]
+"""The mtime and the ctime of a directory, which another program's changes of names move."""
 
 
+@attrs.define(eq=False)
 class _Directory:
-    """The names in a directory, as hashes of their folded forms."""
+    """What is remembered of one directory."""
 
-    def __init__(self, stamp: tuple[int, int], names: Iterable[str], *, case_insensitive: bool) -> None:
-        self.stamp = stamp
-        self.case_insensitive = case_insensitive
-        """Whether it finds a file by a name that differs only in case."""
-        self.pending: dict[int, str] = {}
-        """Names that are being committed."""
-        self._sorted = array("q", sorted(hash(folded(name)) for name in names))
-        self._new: set[int] = set()
+    index: NameIndex | None = None
+    """Its names when it was last read, and all changes by this server since."""
+    reading: NameIndex | None = None
+    """The same while it is being read."""
+    removed: set[str] = attrs.field(factory=set)
+    """Names that this server removed while it was being read: the reader may have seen them before."""
+    stamp: Stamp = (0, 0)
+    stale: bool = False
+    """Whether another program changed it after it was read."""
+    users: int = 0
+    """How many threads need it to stay remembered."""
+    case_insensitive: bool | None = None
+    """Whether it finds a file by a name that differs only in case; None: no name in it could tell."""
+    pending: dict[str, str] = attrs.field(factory=dict)
+    """New names that are being committed, by their folded forms."""
+    counted: int = 0
+    """The bytes that are part of the total."""
 
-    def __len__(self) -> int:
-        return len(self._sorted) + len(self._new)
-
-    def __contains__(self, name: int) -> bool:
-        at = bisect_left(self._sorted, name)
-        return name in self._new or name in self.pending or (at < len(self._sorted) and self._sorted[at] == name)
-
-    def refresh(self, stamp: tuple[int, int]) -> None:
-        """Add the pending names."""
-        self.stamp = stamp
-        self._new.update(self.pending)
-        self.pending.clear()
+    @property
+    def size(self) -> int:
+        return _DIRECTORY_BYTES + (0 if self.index is None else self.index.size)
 
 
 class NameCollisions:
-    """Remembers the names in the directories that were used last. Not thread-safe.
+    """Remembers the names in the directories that were used last. Thread-safe, as far as each method says.
 
-    A directory is read again if another program changed its times. A name that
-    another program adds at the same moment as the server is seen only at the
-    next change.
+    A directory is read without the namespace's lock. From then on this
+    server's changes are noted under it, and nothing that is done there takes
+    longer the more names there are. A directory is read again if another
+    program changed its times. A name that another program adds at the same
+    moment as the server is seen only at the next change.
     """
 
-    def __init__(self, *, allowed: bool = False, kept: int = NAMES_KEPT) -> None:
+    def __init__(self, *, allowed: bool = False, kept: int = BYTES_KEPT) -> None:
         self._allowed = allowed
         self._kept = kept
         self._known: OrderedDict[tuple[int, int], _Directory] = OrderedDict()
+        self._bytes = 0
+        self._guard = Condition()
+
+    @property
+    def size(self) -> int:
+        """The bytes that all remembered names take up."""
+        return self._bytes
+
+    @contextlib.contextmanager
+    def known(self, handles: Iterable[DirHandle]) -> Iterator[None]:
+        """In the block these directories are known: each is read first where it has to be. Raises OSError.
+
+        To be entered without the namespace's lock: it may take a while, for
+        this thread and for others that need the same directory.
+        """
+        with contextlib.ExitStack() as held:
+            for handle in () if self._allowed else set(handles):
+                held.enter_context(self._held(handle))
+            yield
+
+    @contextlib.contextmanager
+    def changing(self, handles: Iterable[DirHandle]) -> Iterator[None]:
+        """In the block the namespace's lock is held, and names in these directories are changed. Raises OSError."""
+        known = [(handle, found) for handle in set(handles) if (found := self._find(handle)) is not None]
+        for handle, directory in known:
+            directory.stale = directory.stale or directory.stamp != _stamp(handle)
+        try:
+            yield
+        finally:
+            for handle, directory in known:
+                directory.pending.clear()
+                try:
+                    directory.stamp = directory.stamp if directory.stale else _stamp(handle)
+                except OSError:
+                    directory.stale = True
 
     def check(self, handle: DirHandle, endpoint: Endpoint, *, new: bool, removed_name: str | None = None) -> None:
-        """Raise `BadEndpoint` (41) for a name in an open directory that is too similar to another one there.
+        """Raise `BadEndpoint` (41) for a name in a known directory that is too similar to another one there.
 
-        `new`: the directory has no such name yet; `removed_name`: a name that
-        disappears in the same step. Until `refresh` the name counts as present.
-        Raises OSError.
+        `new`: the directory has no such name yet; then it counts as present
+        until the end of `changing`, which this is called in. `removed_name`: a
+        name that disappears in the same step. Raises OSError.
         """
-        if self._allowed:
+        directory = None if self._allowed else self._find(handle)
+        if directory is None or directory.index is None:
             return
-        directory = self._directory(handle)
-        fold = hash(folded(endpoint.name))
-        if fold in directory and (new or directory.case_insensitive):
-            names = (name for name in (*_names(handle), *directory.pending.values()) if name != removed_name)
-            sibling = similar(endpoint.name, names)
+        fold = folded(endpoint.name)
+        if new or directory.case_insensitive:
+            alike = directory.index.similar(endpoint.name)
+            if fold in directory.pending:
+                alike.append(directory.pending[fold])
+            sibling = similar(endpoint.name, (name for name in alike if name != removed_name))
             if sibling is not None:
                 raise too_similar(endpoint.name, sibling)
         if new:
             directory.pending[fold] = endpoint.name
 
-    def refresh(self, handles: Iterable[DirHandle]) -> None:
-        """Note that the names checked for these directories were committed, or will not be."""
-        for handle in handles:
-            try:
-                found = os.fstat(handle.fd)
-            except OSError:
-                self._known.clear()  # the remembered names may be wrong now
-                continue
-            directory = self._known.get((found.st_dev, found.st_ino))
-            if directory is not None:
-                directory.refresh((found.st_mtime_ns, found.st_ctime_ns))
+    def added(self, handle: DirHandle, name: str) -> None:
+        """Note that a directory has a name now. Called in `changing`.
 
-    def _directory(self, handle: DirHandle) -> _Directory:
-        found = os.fstat(handle.fd)
-        key, stamp = (found.st_dev, found.st_ino), (found.st_mtime_ns, found.st_ctime_ns)
-        directory = self._known.get(key)
-        if directory is not None and directory.stamp == stamp:
-            self._known.move_to_end(key)
-            return directory
-        names = _names(handle)
-        directory = self._known[key] = _Directory(stamp, names, case_insensitive=_is_case_insensitive(handle, names))
+        One that ignores case is read again: it may have kept the name in another spelling.
+        """
+        directory = self._find(handle)
+        if directory is not None:
+            with self._guard:
+                directory.removed.discard(name)
+                directory.stale = directory.stale or (directory.case_insensitive is not False and _has_case(name))
+                for index in (directory.index, directory.reading):
+                    if index is not None:
+                        index.add(name)
+
+    def removed(self, handle: DirHandle, name: str) -> None:
+        """Note that a directory has lost a name. Called in `changing`."""
+        directory = self._find(handle)
+        if directory is not None:
+            with self._guard:
+                for index in (directory.index, directory.reading):
+                    if index is not None:
+                        index.discard(name)
+                if directory.reading is not None:
+                    directory.removed.add(name)
+
+    def _find(self, handle: DirHandle) -> _Directory | None:
+        if self._allowed:
+            return None
+        with self._guard:
+            return self._known.get(_key(os.fstat(handle.fd)))
+
+    @contextlib.contextmanager
+    def _held(self, handle: DirHandle) -> Iterator[None]:
+        """Know one directory, and remember it in the block."""
+        key = _key(os.fstat(handle.fd))
+        with self._guard:
+            directory = self._known.setdefault(key, _Directory())
+            directory.users += 1
+        try:
+            if self._begin_reading(handle, directory):
+                self._read(handle, directory)
+            yield
+        finally:
+            with self._guard:
+                directory.users -= 1
+                self._count(key, directory)
+
+    def _begin_reading(self, handle: DirHandle, directory: _Directory) -> bool:
+        """Whether this thread has to read it; if another thread is doing so, wait for that one."""
+        with self._guard:
+            while True:
+                stamp = _stamp(handle)
+                if directory.reading is not None:
+                    self._guard.wait()
+                elif directory.index is None or directory.stale or directory.stamp != stamp:
+                    directory.reading = NameIndex()
+                    directory.removed.clear()
+                    directory.stamp, directory.stale = stamp, False
+                    return True
+                else:
+                    return False
+
+    def _read(self, handle: DirHandle, directory: _Directory) -> None:
+        index, insensitive = None, None
+        try:
+            reading = directory.reading
+            assert reading is not None
+            other_case = None
+            with os.scandir(handle.fd) as entries:
+                names = (entry.name for entry in entries if entry.name.isascii() or _is_utf8(entry.name))
+                while some := list(islice(names, _SLICE)):
+                    other_case = other_case or next(filter(_has_case, some), None)
+                    with self._guard:
+                        for name in some:
+                            if name not in directory.removed:
+                                reading.add(name)
+            insensitive = None if other_case is None else _is_case_insensitive(handle, reading, other_case)
+            index = reading
+        finally:
+            with self._guard:
+                directory.reading = None
+                directory.removed.clear()
+                if index is not None:
+                    directory.index, directory.case_insensitive = index, insensitive
+                self._guard.notify_all()
+
+    def _count(self, key: tuple[int, int], directory: _Directory) -> None:
+        """Count the bytes of a directory, and forget those that were not used for longest."""
         self._known.move_to_end(key)
-        while len(self._known) > 1 and sum(map(len, self._known.values())) > self._kept:
-            self._known.popitem(last=False)
-        return directory
+        self._bytes += directory.size - directory.counted
+        directory.counted = directory.size
+        oldest = list(islice(self._known.items(), _FORGOTTEN)) if self._bytes > self._kept else []
+        for other, forgotten in oldest:
+            if self._bytes > self._kept and other != key and not forgotten.users:
+                del self._known[other]
+                self._bytes -= forgotten.counted
 
 
-def _names(handle: DirHandle) -> list[str]:
-    """The names in a directory, except those that are not UTF-8: no endpoint is similar to them."""
-    return [name for name in os.listdir(handle.fd) if name.isascii() or _is_utf8(name)]
+def _key(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _stamp(handle: DirHandle) -> Stamp:
+    found = os.fstat(handle.fd)
+    return found.st_mtime_ns, found.st_ctime_ns
 
 
 def _is_utf8(name: str) -> bool:
+    """Whether an endpoint may have that name: no other is similar to one."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -121,15 +254,18 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _is_case_insensitive(handle: DirHandle, names: list[str]) -> bool:
+def _has_case(name: str) -> bool:
+    """Whether it differs from itself with the case swapped, and only in that."""
+    swapped = name.swapcase()
+    return swapped != name and len(swapped) == len(name)
+
+
+def _is_case_insensitive(handle: DirHandle, index: NameIndex, name: str) -> bool:
     """Whether the directory finds a file by its name with the case swapped."""
-    there = set(names)
-    for name in names:
-        swapped = name.swapcase()
-        if swapped != name and swapped not in there and len(swapped) == len(name):
-            try:
-                os.stat(swapped, dir_fd=handle.fd, follow_symlinks=False)
-            except OSError:
-                return False
-            return True
-    return False
+    if name.swapcase() in index:
+        return False  # it holds both
+    try:
+        os.stat(name.swapcase(), dir_fd=handle.fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Iterable, Iterator, Sequence, TypeVar
+from typing import Callable, Iterable, Iterator, Mapping, Sequence, TypeVar
 
 import attrs
 
@@ -24,7 +24,7 @@ from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, catch, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, close_all
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
 
@@ -91,7 +91,7 @@ class _Batch:
         self._actor = actor
         self._parents = [request.endpoint.parent for request, _ in requests]
         self._results: dict[int, Entry | Exception] = {}
-        self._handles: dict[Endpoint, DirHandle | Exception] = {}
+        self._handles: Mapping[Endpoint, DirHandle | Exception] = {}
         self._expected: dict[int, str | Exception | None] = {}
         self._temp_files: list[TempFile] = []
         self._allocations: dict[int, Allocation] = {}
@@ -103,13 +103,16 @@ class _Batch:
         try:
             hashed = self._each(enumerate(self._requests), self._hash)
             numbers = [number for number, _ in hashed]
-            self._open_directories(numbers)
-            self._check_preconditions(numbers)
-            self._commit(self._sync(self._each(hashed, self._write)), began)
+            with self._writer.directories.opened_many(self._directories(numbers)) as opened:
+                self._handles = opened.handles
+                self._check_preconditions(numbers)
+                self._commit(self._sync(self._each(hashed, self._write)), began)
+                for number in numbers:
+                    if isinstance(self._results[number], Entry | InDoubt):
+                        opened.keep(self._parents[number])
         finally:
             for temp_file in self._temp_files:
                 temp_file.close()
-            close_all(self._handles.values())
             for allocation in self._allocations.values():
                 self._writer.space.end(allocation, committed=False)
         return [self._results[number] for number in range(len(self._requests))]
@@ -140,15 +143,15 @@ class _Batch:
         check_content(request, len(content), content_hash, request.hash)
         return content_hash
 
-    def _open_directories(self, numbers: Sequence[int]) -> None:
-        """Open the directories; a missing one is made if a file does not need something to exist in it."""
+    def _directories(self, numbers: Sequence[int]) -> Mapping[Endpoint, Actor | None]:
+        """The directories, and for whom a missing one is made: where a file does not need something to exist in it."""
         wanted: dict[Endpoint, Actor | None] = {}
         for number in numbers:
             parent, request = self._parents[number], self._requests[number][0]
             if wanted.get(parent) is None:
                 makes = request.precondition is None or request.precondition == ABSENT
                 wanted[parent] = acting(request, self._actor) if makes else None
-        self._handles = self._writer.directories.open_many(wanted)
+        return wanted
 
     def _check_preconditions(self, numbers: Sequence[int]) -> None:
         """Find the existing files that must have an expected hash."""

@@ -18,7 +18,6 @@ from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
 from homeftp.store.policy.preconditions import names_content, no_hash, occupied
@@ -35,7 +34,6 @@ class MetadataWriter:
     directories: Directories
     namespace: Namespace
     fsync: Fsync
-    changelog: ChangeLog
 
     def make_directory(self, request: WriteRequest, actor: Actor) -> Entry:
         """Make a directory and its parents, durably; an existing one gets the metadata of the request.
@@ -48,15 +46,13 @@ class MetadataWriter:
         if names_content(request.precondition):
             raise no_hash(endpoint)
         if request.precondition == ABSENT:
-            handle = self.directories.make(endpoint, actor)
+            opened = self.directories.made(endpoint, actor)
         elif request.precondition == PRESENT:
-            handle = self.directories.open_existing(endpoint)
+            opened = self.directories.existing(endpoint)
         else:
-            handle = self.directories.open(endpoint, actor, target=endpoint, size=0)
-        try:
+            opened = self.directories.opened(endpoint, actor, target=endpoint, size=0)
+        with opened as handle:
             return self._set_on_directory(handle, endpoint, request.mtime_us, request.mode, actor)
-        finally:
-            close_quietly(handle.fd)
 
     def set_metadata(
         self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, precondition: str | None, actor: Actor
@@ -88,10 +84,8 @@ class MetadataWriter:
     ) -> Entry:
         try:
             if mode is not None or mtime_us is not None:
-                self.changelog.ensure_recorded()
-                with self.changelog.changing() as record:
-                    _set(handle.fd, mtime_us, mode)
-                    record(Change("metadata", "directory", endpoint, actor))
+                change = Change("metadata", "directory", endpoint, actor)
+                self.namespace.change_directory(handle, lambda: _set(handle.fd, mtime_us, mode), change)
             (failure,) = self.fsync.directories([handle])
             if failure is not None:
                 raise failure

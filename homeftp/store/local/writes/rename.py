@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 
 import attrs
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import MAX_PATH_BYTES, Endpoint, name_problem
+from homeftp.errors import NotFound
 from homeftp.model import ABSENT, Actor, Entry
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.directories import Directories
@@ -23,7 +25,7 @@ from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import check_not_root
+from homeftp.store.policy.limits import check_not_root, check_path
 from homeftp.store.policy.preconditions import gone, names_content, no_hash, occupied
 from homeftp.store.policy.wording import into_itself
 
@@ -61,19 +63,19 @@ class Mover:
         if move.source.parts == move.target.parts[: len(move.source.parts)]:
             raise into_itself(move.source)
         check_not_root(move.target)
-        with self.existing.open_parent(move.source) as (source, _):
-            target = self.directories.open(move.target.parent, move.actor, target=move.target, size=0)
-            pinned = -1
+        check_path(move.target)
+        with (
+            self.existing.open_parent(move.source) as (source, _),
+            self.directories.opened(move.target.parent, move.actor, target=move.target, size=0) as target,
+        ):
+            pinned = self.root.open_pinned(source.fd, raw(move.source.name))
             try:
-                pinned = self.root.open_pinned(source.fd, raw(move.source.name))
                 found = os.fstat(pinned)
                 if stat.S_ISDIR(found.st_mode):
                     return self._move_directory(move, source, target, pinned, found)
                 return self._move_file(move, source, target, pinned, found)
             finally:
-                if pinned >= 0:
-                    close_quietly(pinned)
-                close_quietly(target.fd)
+                close_quietly(pinned)
 
     def _move_directory(
         self, move: Move, source: DirHandle, target: DirHandle, pinned: int, found: os.stat_result
@@ -85,6 +87,8 @@ class Mover:
         if move.target_precondition not in (None, ABSENT):
             existing = self.root.stat_in(target.fd, move.target)
             raise gone(move.target) if existing is None else occupied(move.target)
+        if len(move.target.whole.encode()) > len(move.source.whole.encode()):
+            check_path(move.target, self._longest(move.source))
         pending = PendingUnlink(source, move.source, None, inode=found.st_ino)
         self.namespace.move_directory(pending, target, move.target, move.actor)
         try:
@@ -96,6 +100,32 @@ class Mover:
         if failure is not None:
             raise in_doubt(move.target, failure)
         return entry_of(moved)
+
+    def _longest(self, directory: Endpoint) -> int:
+        """The bytes of the longest path beneath a directory, with the / before it, of those that can be named now.
+
+        Reads names only, without any lock: something that is stored there meanwhile is not seen.
+        """
+        longest = 0
+        start = len(directory.whole.encode())
+        most = MAX_PATH_BYTES - start
+        todo: list[tuple[tuple[str, ...], int]] = [((), 0)]
+        while todo:
+            names, above = todo.pop()
+            with contextlib.suppress(NotFound):  # it was removed meanwhile
+                handle = self.root.open_directory(directory.beneath(*names))
+                try:
+                    with os.scandir(handle.fd) as entries:
+                        for entry in entries:
+                            size = above + 1 + len(os.fsencode(entry.name))
+                            if size > most or name_problem(entry.name) is not None:
+                                continue
+                            longest = max(longest, size)
+                            if entry.is_dir(follow_symlinks=False):
+                                todo.append(((*names, entry.name), size))
+                finally:
+                    close_quietly(handle.fd)
+        return longest
 
     def _move_file(self, move: Move, source: DirHandle, target: DirHandle, pinned: int, found: os.stat_result) -> Entry:
         self.filetypes.check(move.target)

@@ -45,12 +45,11 @@ class Restorer:
         check_not_root(endpoint)
         self.filetypes.check(endpoint)
         try:
-            with self.catalog.open(endpoint, at_us) as version:
-                handle = self.directories.open(endpoint.parent, actor, target=endpoint, size=0)
-                try:
-                    return self._restore(endpoint, handle, version, precondition, actor)
-                finally:
-                    close_quietly(handle.fd)
+            with (
+                self.catalog.open(endpoint, at_us) as version,
+                self.directories.opened(endpoint.parent, actor, target=endpoint, size=0) as handle,
+            ):
+                return self._restore(endpoint, handle, version, precondition, actor)
         except OSError as error:
             raise refusal(error, endpoint) from error
 

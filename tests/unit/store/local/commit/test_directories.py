@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
+from typing import Any, Callable
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import Changed, Internal, WrongKind
 from homeftp.model import SERVER, Actor, Change
-from homeftp.store.local.disk.handles import DirHandle, close_all
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import Failing, Recording, StoreCase
 
@@ -20,9 +23,10 @@ class DirectoriesTests(StoreCase):
     def open(self, store: LocalStore, **names: Actor | None) -> dict[str, DirHandle | Exception]:
         """Open directories, "__" for "/"; they are closed at the end of the test."""
         wanted = {parse(name.replace("__", "/")): actor for name, actor in names.items()}
-        opened = store._writable.batch.directories.open_many(wanted)
-        self.addCleanup(close_all, opened.values())
-        return {str(endpoint): handle for endpoint, handle in opened.items()}
+        held = ExitStack()
+        self.addCleanup(held.close)
+        opened = held.enter_context(store._writable.batch.directories.opened_many(wanted))
+        return {str(endpoint): handle for endpoint, handle in opened.handles.items()}
 
     def test_opened(self) -> None:
         """Existing ones are opened; a missing one is made if there is an actor for it, and is refused otherwise."""
@@ -69,3 +73,92 @@ class DirectoriesTests(StoreCase):
         kinds = {name: type(handle) for name, handle in opened.items()}
         self.assertEqual(kinds, {"file/a": WrongKind, "link/a": WrongKind, "b": DirHandle})
         self.assertEqual(os.listdir(self.outside), ["secret.txt"])
+
+
+class UnusedTests(StoreCase):
+    """Directories that were made for requests which were refused."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.changes: list[Change] = []
+        self.served = self.store(record_changes=self.changes.extend)
+        self.directories = self.served._writable.batch.directories
+
+    def here(self) -> list[str]:
+        """All that is in the root."""
+        found = [
+            os.path.relpath(os.path.join(at, name), self.root) for at, names, _ in os.walk(self.root) for name in names
+        ]
+        return sorted(name for name in found if not name.startswith(".homeftp"))
+
+    def refuse(self, name: str, *, within: Callable[[], object] = list) -> None:
+        """Open a directory, call `within`, and fail."""
+        with (
+            self.assertRaises(Changed),
+            self.directories.opened(parse(name), ANN, target=parse(name), size=0),
+        ):
+            within()
+            raise Changed("refused")
+
+    def test_removed(self) -> None:
+        """What was made goes again, and both are recorded; what existed stays, and so does what succeeds."""
+        os.mkdir(self.path("there"))
+        self.refuse("there/a/b")
+        self.assertEqual(self.here(), ["there"])
+        self.assertEqual(
+            [(each.what, str(each.endpoint)) for each in self.changes],
+            [
+                *[("add", "there/a"), ("add", "there/a/b"), ("delete", "there/a/b"), ("delete", "there/a")],
+            ],
+        )
+        with self.directories.opened(parse("there/a/b"), ANN, target=parse("x"), size=0):
+            pass
+        self.assertEqual(self.here(), ["there", "there/a", "there/a/b"])
+        self.assertEqual(self.directories._new, {})
+
+    def test_needed_by_another(self) -> None:
+        """What another request has opened meanwhile stays if that succeeds, and goes with it if it does not."""
+        other = ExitStack()
+        opened = self.directories.opened(parse("a/b/c"), ANN, target=parse("x"), size=0)
+        self.refuse("a/b", within=lambda: other.enter_context(opened))
+        self.assertEqual(self.here(), ["a", "a/b", "a/b/c"])
+        other.close()
+        self.assertEqual(self.here(), ["a", "a/b", "a/b/c"])
+        self.refuse("x/y", within=lambda: self.refuse("x/y/z"))
+        self.assertEqual(self.here(), ["a", "a/b", "a/b/c"])
+
+    def test_needed_by_this(self) -> None:
+        """What the request needed for something that succeeded stays, and only that."""
+        wanted = {parse(name): ANN for name in ("a/b", "a/c", "d/e")}
+        with self.directories.opened_many(wanted) as opened:
+            opened.keep(parse("a/b"))
+        self.assertEqual(self.here(), ["a", "a/b"])
+
+    def test_used_by_another_program(self) -> None:
+        """What another program uses, has moved, or has replaced stays."""
+        self.refuse("a/b", within=lambda: self.lay("a/b/file"))
+        self.assertEqual(self.content("a/b/file"), b"old")
+        self.refuse("c/d", within=lambda: os.rename(self.path("c"), self.path("e")))
+        self.assertEqual(self.here(), ["a", "a/b", "e", "e/d"])
+
+        def replace() -> None:
+            os.rename(self.path("f"), self.path("g"))
+            os.mkdir(self.path("f"))
+
+        self.refuse("f", within=replace)
+        self.assertEqual(self.here(), ["a", "a/b", "e", "e/d", "f", "g"])
+
+    def test_moved_while_it_is_made(self) -> None:
+        """A parent that is moved between two steps is made again: a write is not refused as "not found"."""
+        real = SafeRoot.make_directories
+        moves = [1]
+
+        def moved(root: SafeRoot, endpoint: Endpoint, *args: Any, **more: Any) -> list[DirHandle]:
+            handles = real(root, endpoint, *args, **more)
+            if moves and endpoint.parts == ("a",):
+                os.rename(self.path("a"), self.path(f"moved{moves.pop()}"))
+            return handles
+
+        self.patch(SafeRoot, "make_directories", moved)
+        self.put(self.served, "a/b/c", b"content")
+        self.assertEqual(self.here(), ["a", "a/b", "moved1"])

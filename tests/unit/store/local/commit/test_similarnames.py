@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import contextmanager
+from typing import Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import folded, parse
-from homeftp.errors import BadEndpoint
+from homeftp.errors import BadEndpoint, Changed
 from homeftp.model import WriteRequest
 from homeftp.store.local.commit.similarnames import NameCollisions
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.store import LocalStore
-from homeftp.syscalls import System
-from tests.support.stores import StoreCase, put_of
+from tests.support.stores import StoreCase, put_of, sha
 
 PAIRS = (
     ("Photo.jpg", "photo.jpg"),
@@ -115,20 +120,136 @@ class NameCollisionTests(StoreCase):
         self.lay("\udcffa")
         self.put(self.store(), "a", b"new")
 
+    def test_removed(self) -> None:
+        """A name that was removed, moved away or not stored is free again, and the directory is not read for that."""
+        store = self.store()
+        for name in ("A.txt", "B.txt", "C.txt", "D/x", "E/x", "held"):
+            self.put(store, name, b"old")
+        reads: list[int] = []
+        real = os.scandir
+        self.patch(os, "scandir", lambda fd: reads.append(fd) or real(fd))  # type: ignore[func-returns-value]
+        sum(store.remove(parse("A.txt"), None, False))
+        store.move(parse("B.txt"), parse("D/B.txt"), None, None)
+        store.move(parse("E"), parse("D/E"), None, None)
+        sum(store.remove(parse("D/x"), None, False))
+        with self.assertRaises(Changed):
+            self.put(store, "f.txt", b"new", precondition=sha(b"other"))
+        store.make_directory(WriteRequest(endpoint=parse("d2"), mtime_us=1))
+        store.set_metadata(parse("d2"), mtime_us=2, mode=None, precondition=None)
+        sum(store.remove(parse("d2"), None, False))
+        reads.clear()
+        for name in ("a.txt", "b.txt", "e", "F.txt", "D2"):
+            self.put(store, name, b"new")
+        self.assertEqual(reads, [])
+        with self.assertRaisesRegex(BadEndpoint, "'C.txt'"):
+            self.put(store, "c.txt", b"new")
+        self.assertEqual(reads, [], "nor for a refusal")
+        self.lay("Other")
+        with self.assertRaisesRegex(BadEndpoint, "'Other'"):
+            self.put(store, "other", b"new")
+        self.assertEqual(len(reads), 1, "the control: another program's change is read")
+
+
+class RememberedTests(StoreCase):
+    """What is remembered of directories, and while they are read."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.safe_root, _ = self.opened_root()
+
+    def opened(self, name: str = "") -> DirHandle:
+        """An open directory."""
+        handle = self.safe_root.open_directory(parse(name))
+        self.addCleanup(os.close, handle.fd)
+        return handle
+
+    def refused(self, collisions: NameCollisions, handle: DirHandle, name: str) -> bool:
+        """Whether a new name is refused."""
+        with collisions.known([handle]), collisions.changing([handle]):
+            try:
+                collisions.check(handle, parse(name), new=True)
+            except BadEndpoint:
+                return True
+        return False
+
     def test_bounded(self) -> None:
         """Only the directories used last are remembered, and forgetting one changes nothing."""
-        collisions = NameCollisions(kept=50)
-        store = self.store(System())
+        kept = 8000
+        collisions = NameCollisions(kept=kept)
         for number in range(20):
             for each in range(10):
                 self.lay(f"{number}/Name {each}")
         for number in (*range(20), 0, 19):
-            handle = store._root.open_directory(parse(f"{number}"))
-            with self.assertRaises(BadEndpoint):
-                collisions.check(handle, parse(f"{number}/name 3"), new=True)
-            collisions.check(handle, parse(f"{number}/name 11"), new=True)
-            os.close(handle.fd)
-            self.assertLessEqual(sum(map(len, collisions._known.values())), 60)
+            handle = self.opened(f"{number}")
+            self.assertTrue(self.refused(collisions, handle, f"{number}/name 3"))
+            self.assertFalse(self.refused(collisions, handle, f"{number}/name 11"))
+            self.assertLessEqual(collisions.size, kept)
+        self.assertGreater(collisions.size, kept // 2)
+
+    def test_changed_while_it_is_read(self) -> None:
+        """What this server adds and removes while a directory is read is right afterwards, whatever was read before."""
+        for name in ("Gone", "Stays"):
+            self.lay(name)
+        handle = self.opened()
+        collisions = NameCollisions()
+        real = os.scandir
+
+        @contextmanager
+        def scandir(fd: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+            with real(fd) as entries:
+                found = list(entries)
+                with collisions.changing([handle]):
+                    os.unlink(self.path("Gone"))
+                    collisions.removed(handle, "Gone")
+                    self.lay("New")
+                    collisions.added(handle, "New")
+                yield iter(found)
+
+        self.patch(os, "scandir", scandir)
+        self.assertFalse(self.refused(collisions, handle, "gone"))
+        self.patch(os, "scandir", real)
+        for name, similar in (("new", True), ("stays", True), ("gone", False)):
+            self.assertEqual(self.refused(collisions, handle, name), similar, name)
+
+    def test_read_once(self) -> None:
+        """Of many threads that need a directory one reads it, and the others wait."""
+        for number in range(3000):
+            self.lay(f"Name {number}")
+        collisions = NameCollisions()
+        handles = [self.opened() for _ in range(8)]
+        reads: list[int] = []
+        real = os.scandir
+        self.patch(os, "scandir", lambda fd: reads.append(fd) or real(fd))  # type: ignore[func-returns-value]
+        refused: list[bool] = []
+        lock = threading.Lock()
+
+        def check(handle: DirHandle) -> None:
+            with collisions.known([handle]), lock, collisions.changing([handle]):
+                with self.assertRaises(BadEndpoint):
+                    collisions.check(handle, parse("name 7"), new=True)
+                refused.append(True)
+
+        threads = [threading.Thread(target=check, args=(handle,)) for handle in handles]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual((len(refused), len(reads)), (8, 1))
+
+    def test_unreadable(self) -> None:
+        """A directory that cannot be read is an error for who needs it, and is read again by the next one."""
+        self.lay("Name")
+        collisions = NameCollisions()
+        handle = self.opened()
+        real = os.scandir
+        self.patch(os, "scandir", lambda fd: real("/nonexistent"))
+        self.assertRaises(OSError, self.refused, collisions, handle, "name")
+        self.patch(os, "scandir", real)
+        self.assertTrue(self.refused(collisions, handle, "name"))
+
+
+class FoldedTests(SynchronousTestCase):
+    """What is compared."""
 
     def test_folded(self) -> None:
         """Folding a folded name changes nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from homeftp.config import Retention
-from homeftp.endpoint import parse
+from homeftp.endpoint import MAX_PATH_BYTES, parse
 from homeftp.errors import (
     BadEndpoint,
     BadRequest,
@@ -98,6 +98,69 @@ class MoveTests(MoveCase):
                 store.move(parse(name), parse(to), None, None)
         self.assertEqual((self.files(), self.versions(store)), (before, []))
         self.assertEqual((self.content("a"), self.content("b"), self.content("d/e/f")), (b"a", b"b", b"d/e/f"))
+
+    def test_hard_link(self) -> None:
+        """Onto another name of the same file: the source goes, and no version is made, for its content stays."""
+        store = self.store()
+        for target in ("b", "d/b"):
+            self.lay("a", b"same")
+            os.makedirs(self.path("d"), exist_ok=True)
+            os.link(self.path("a"), self.path(target))
+            entry = self.move(store, "a", target)
+            self.assertEqual((entry.size, self.content(target)), (4, b"same"))
+            self.assertFalse(os.path.exists(self.path("a")))
+            self.assertEqual(os.stat(self.path(target)).st_nlink, 1)
+        self.assertEqual(self.versions(store), [])
+        self.lay("x", b"one")
+        self.lay("y", b"two")
+        self.move(store, "x", "y")
+        self.assertEqual(self.versions(store), ["y"], "the control: of another file a version is made")
+
+    def test_hard_link_in_other_case(self) -> None:
+        """Where both names exist and differ in case only they are two names all the same."""
+        store = self.store(similar_names=True)
+        self.lay("name", b"same")
+        os.link(self.path("name"), self.path("NAME"))
+        self.move(store, "name", "NAME")
+        self.assertEqual((self.files(), self.content("NAME")), (["NAME"], b"same"))
+        os.link(self.path("NAME"), self.path("other"))
+        self.move(store, "NAME", "Name")
+        self.assertEqual(self.files(), ["Name", "other"])
+
+    def test_longest_path(self) -> None:
+        """A directory does not go where something in it would have too long a path; nothing is changed then."""
+        store = self.store()
+        deep = "/".join(["d" * 250] * 15)
+        self.put(store, f"src/{deep}/f", b"content")
+        beneath = len(f"/{deep}/f")
+        before = self.files()
+        for size, fits in ((MAX_PATH_BYTES - beneath + 1, False), (MAX_PATH_BYTES - beneath, True)):
+            target = "/".join(["t" * 99] * (size // 100) + ["u" * (size % 100)]).rstrip("/")
+            self.assertEqual(len(target), size)
+            if fits:
+                self.move(store, "src", target)
+                self.assertEqual(store.open(parse(f"{target}/{deep}/f")).read(0, 9), b"content")
+                self.move(store, target, "src")
+            else:
+                with self.assertRaisesRegex(BadEndpoint, "4096 bytes"):
+                    self.move(store, "src", target)
+                self.assertEqual(self.files(), before)
+
+    def test_refused_leaves_no_parents(self) -> None:
+        """A refused move leaves no directory that it made."""
+        store = self.store()
+        self.lay("a")
+        self.lay("d/e")
+        before = self.files()
+        for name, precondition, target_precondition in (
+            *[("a", sha(b"x"), None), ("a", None, sha(b"x")), ("a", ABSENT, None), ("d", sha(b"x"), None)],
+            *[("d", ABSENT, None), ("d", None, sha(b"x")), ("none", None, None)],
+        ):
+            with self.assertRaises(Refusal, msg=name):
+                self.move(store, name, "n/m/x", precondition, target_precondition)
+            self.assertEqual(self.files(), before, name)
+        self.move(store, "a", "n/m/x")
+        self.assertEqual(self.files(), ["d", "d/e", "n", "n/m", "n/m/x"], "the control")
 
     def test_failures(self) -> None:
         """Whichever call fails, both contents still exist, under their names or as a version."""
