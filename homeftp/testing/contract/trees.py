@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import random
+from functools import partial
+from typing import Callable
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import BadEndpoint, BadRequest, Changed, NotFound, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, Changed, NotFound, Refusal, WrongKind
 from homeftp.model import ABSENT, PRESENT
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 
 class TreesContract(ContractCase):
     """Directories and names."""
+
+    acts_tried = 150
+    """Of some thousand calls that may be refused, how many are tried."""
+    seed = 0
+    """Which ones: another number, others."""
 
     def test_make_directory(self) -> None:
         """A directory is made with its parents; one that exists gets the metadata."""
@@ -189,3 +198,49 @@ class TreesContract(ContractCase):
         self.move(store, "d", "D")
         self.assertEqual(self.tree(store), {"D": None, "D/photo.txt": b"second"})
         self.assertEqual(self.names(store, ROOT, recursive=False), ["D"])
+
+    def test_refused_changes_nothing(self) -> None:
+        """Whatever call is refused, for whatever reason, leaves the tree as it was: no directory that it made stays."""
+        store = self.store()
+        self.write(store, "d/a.txt", b"a")
+        self.write(store, "e.txt", b"old")
+        self.write(store, "e.txt", b"new")
+        conditions = (None, ABSENT, PRESENT, sha(b"other"), sha(b"a"))
+        sources = ("", "none.txt", "d", "d/a.txt", "e.txt")
+        targets = ("", "d", "d/a.txt", "e.txt", "d/x.txt", "n/m/x.txt", "d/a.txt/n/x.txt", "D/n/x.txt", "n/E/e.txt")
+        acts: list[Callable[[], object]] = []
+        for target, at in itertools.product(targets, conditions):
+            where, asked = parse(target), request(target, size=1, precondition=at)
+            acts += [
+                partial(self.write, store, target, b"x", precondition=at),
+                partial(self.write, store, target, b"x", precondition=at, hash=sha(b"y")),
+                partial(self.upload, store, target, b"x", precondition=at, hash=sha(b"y")),
+                partial(self.upload, store, target, b"x", precondition=at),
+                partial(store.make_directory, asked),
+                partial(store.restore, where, None, at),
+                partial(self.remove, store, target, at),
+            ]
+            for source, of in itertools.product(sources, conditions):
+                acts.append(partial(self.move, store, source, target, of, at))
+                acts.append(partial(self.copy, store, source, target, of, at))
+        refused = 0
+        before = self.tree(store)
+        for act in random.Random(self.seed).sample(acts, self.acts_tried):
+            why = self._refusal(act)
+            if why is not None:
+                refused += 1
+                self.assertEqual(self.tree(store), before, f"{act}: {why.message}")
+                continue
+            for path in ("n", "D"):
+                self._refusal(partial(self.remove, store, path, recursive=True))
+            for path in ("d/a.txt", "e.txt"):
+                self._refusal(partial(self.write, store, path, b"a"))
+            before = self.tree(store)
+        self.assertGreater(refused, self.acts_tried // 4)
+
+    def _refusal(self, act: Callable[[], object]) -> Refusal | None:
+        try:
+            act()
+        except Refusal as why:
+            return why
+        return None

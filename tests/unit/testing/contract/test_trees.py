@@ -150,6 +150,23 @@ class TreesControls(ControlCase):
 
         self.assert_caught("test_make_directory_refused", Over)
 
+    def test_leftovers(self) -> None:
+        """Directories that stay though the request that made them is refused."""
+
+        class Early(MemoryStore):
+            def move(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                if source.parts and target.parts and self.stat(source) is not None:
+                    self.make_directory(WriteRequest(endpoint=target.parent))
+                return super().move(source, target, source_precondition, target_precondition)
+
+        self.assert_caught("test_refused_changes_nothing", Early)
+
     def test_plain_directories(self) -> None:
         """Directories whose metadata is lost."""
 
