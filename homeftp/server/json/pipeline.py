@@ -10,6 +10,7 @@ none overtakes another.
 from __future__ import annotations
 
 from collections import Counter, deque
+from itertools import accumulate
 from typing import Callable
 
 from twisted.internet.error import ConnectionLost
@@ -17,24 +18,26 @@ from twisted.internet.error import ConnectionLost
 from homeftp.model import PathLock
 from homeftp.server.json.exchange import Exchange
 
-Parts = tuple[str, ...]
-
 
 class PathLocks:
-    """The path locks that are held: how many at each endpoint, and how many below it."""
+    """The path locks that are held: how many at each endpoint, and how many below it.
+
+    An endpoint is known by a hash of its parts, and so is each of those above it: what a lock costs grows with its
+    depth, not with the square of that. Two endpoints of the same hash only wait for each other.
+    """
 
     def __init__(self) -> None:
-        self._at: dict[bool, Counter[Parts]] = {True: Counter(), False: Counter()}
-        self._below: dict[bool, Counter[Parts]] = {True: Counter(), False: Counter()}
+        self._at: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
+        self._below: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
 
     def conflict(self, lock: PathLock) -> bool:
         """Whether `lock` conflicts with one that is held."""
-        parts = lock.endpoint.parts
+        *above, endpoint = _hashes(lock)
         for changes in (True, False) if lock.changes else (True,):
-            if parts in self._below[changes]:
+            if endpoint in self._below[changes]:
                 return True
             at = self._at[changes]
-            if at and any(parts[:depth] in at for depth in range(len(parts) + 1)):
+            if at and (endpoint in at or not at.keys().isdisjoint(above)):
                 return True
         return False
 
@@ -47,16 +50,21 @@ class PathLocks:
         self._count(lock, -1)
 
     def _count(self, lock: PathLock, step: int) -> None:
-        parts = lock.endpoint.parts
+        *above, endpoint = _hashes(lock)
         at = self._at[lock.changes]
-        at[parts] += step
-        if not at[parts]:
-            del at[parts]
+        at[endpoint] += step
+        if not at[endpoint]:
+            del at[endpoint]
         below = self._below[lock.changes]
-        for depth in range(len(parts)):
-            below[parts[:depth]] += step
-            if not below[parts[:depth]]:
-                del below[parts[:depth]]
+        for each in above:
+            below[each] += step
+            if not below[each]:
+                del below[each]
+
+
+def _hashes(lock: PathLock) -> list[int]:
+    """The hash of the root, and that of each endpoint on the way to the lock's own, which is the last."""
+    return list(accumulate(lock.endpoint.parts, lambda above, part: hash((above, part)), initial=0))
 
 
 class Pipeline:

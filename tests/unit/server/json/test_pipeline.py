@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from typing import Callable
 
@@ -11,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import TLS_WRITE
-from homeftp.endpoint import parse
+from homeftp.config import KIB, TLS_WRITE
+from homeftp.endpoint import MAX_PARTS, parse
 from homeftp.model import PathLock
 from homeftp.server.json.exchange import Exchange
 from homeftp.server.json.payload import WholePayload
@@ -67,6 +68,15 @@ class PathLocksTests(SynchronousTestCase):
         self.assertTrue(locks.conflict(changes("a")))
         locks.release(reads("a/b"))
         self.assertFalse(locks.conflict(changes("a")))
+
+    def test_deep(self) -> None:
+        """The memory of a lock does not grow with the square of its depth: the deepest one costs a few kilobytes."""
+        lock, locks = changes("/".join(map(str, range(MAX_PARTS)))), PathLocks()
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        locks.hold(lock)
+        held, _ = tracemalloc.get_traced_memory()
+        self.assertLess(held, 32 * KIB)
 
 
 class Written:
