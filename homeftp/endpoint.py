@@ -25,6 +25,10 @@ MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 4096
 """PATH_MAX of Linux."""
 
+MAX_PARTS = 128
+"""As many parts as fit into Windows' MAX_PATH, 260 characters, behind a drive letter. Linux and macOS have no such
+limit, but 4,096 bytes can hold 2,048 parts, each of which costs the server memory and system calls."""
+
 RESERVED = ".homeftp"
 """The folder of the local store in its root: temp files and versions. No client can name it, in any spelling."""
 
@@ -214,6 +218,8 @@ def parse(rel_endpoint: str) -> Endpoint:
         return ROOT
     if len(rel_endpoint) > MAX_PATH_BYTES or len(rel_endpoint.encode("utf-8", "replace")) > MAX_PATH_BYTES:
         raise BadEndpoint(f"the endpoint is longer than {MAX_PATH_BYTES} bytes")
+    if rel_endpoint.count("/") >= MAX_PARTS:
+        raise BadEndpoint(f"the endpoint has more than {MAX_PARTS} parts")
     parts = tuple(rel_endpoint.split("/"))
     for part in parts:
         problem = name_problem(part)

@@ -12,6 +12,7 @@ CONTROL = "control character"
 ENDING = "ends in a dot or a space"
 DEVICE = "device"
 LONG = "longer than"
+DEEP = "has more than 128 parts"
 NFC = "composed form"
 SURROGATE = "is not UTF-8"
 RESERVED = "is reserved"
@@ -81,8 +82,10 @@ _SURROGATES = ("\ud800", "\udcff", "x\udfff", "a/\udc80/b", "\ud83d", "\ude00\ud
 
 _TOO_LONG = ("x" * 256, "a/" + "y" * 256, "ä" * 128, "😀" * 64, "x" * 5000, "d/" * 2048 + "f", "ä/" * 1500, "n" * 10**6)
 
+_TOO_DEEP = ("d/" * 128 + "f", "d/" * 2047 + "f", "ä/" * 200 + "f", "../" * 128 + "f")
+
 _FINE = (
-    *("", "a", "a/b/c", "x" * 255, "ä" * 127, "😀" * 63, "a" + "/a" * 2047, "d" * 255 + ("/" + "d" * 255) * 15),
+    *("", "a", "a/b/c", "x" * 255, "ä" * 127, "😀" * 63, "a" + "/a" * 127, "d" * 255 + ("/" + "d" * 255) * 15),
     *("..a", "...a", ".a", "a..b", "a/..b/c", ".hidden", "a b", " a", "a  b.txt", "~", "~root", "-rf", "--help"),
     *("CON1", "COM10", "console", "xCON", "aux-1", "null", "com", "LPT", "a.CON", "x.nul", "CON-", "COM¹0", "lpt٣"),
     *(".homeftpx", "homeftp", ".homeftp.txt", "x.homeftp", ".homeft", ".homeftp_", "a.homeftp-x", "..homeftp"),
@@ -121,4 +124,5 @@ def hostile() -> Iterator[tuple[str, str]]:
     yield from ((text, NFC) for text in _DECOMPOSED)
     yield from ((text, SURROGATE) for text in _SURROGATES)
     yield from ((text, LONG) for text in _TOO_LONG)
+    yield from ((text, DEEP) for text in _TOO_DEEP)
     yield from ((text, "") for text in _FINE)

@@ -59,6 +59,11 @@ def too_long(text: str) -> bool:
     return len(text.encode(errors="replace")) > 4096 or any(len(p.encode(errors="replace")) > 255 for p in parts(text))
 
 
+def too_deep(text: str) -> bool:
+    """More than 128 parts."""
+    return len(parts(text)) > 128
+
+
 def windows_characters(text: str) -> bool:
     """Windows has no such characters in names."""
     return any(_WINDOWS_CHARACTERS.search(part) for part in parts(text))
@@ -100,6 +105,7 @@ RULES: dict[str, Callable[[str], bool]] = {
         unencodable,
         uncomposed,
         too_long,
+        too_deep,
         windows_characters,
         windows_device,
         windows_ending,

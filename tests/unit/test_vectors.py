@@ -76,6 +76,7 @@ class PageTests(SynchronousTestCase):
                 [config.LISTING_PAGE],
                 [endpoint.MAX_PATH_BYTES],
                 [endpoint.MAX_NAME_BYTES],
+                [endpoint.MAX_PARTS],
                 [limits.in_flight],
                 [config.SMALL_FILE],
                 [limits.buffered],

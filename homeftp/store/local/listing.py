@@ -15,7 +15,7 @@ from typing import Iterator
 import attrs
 
 from homeftp.config import LISTING_PAGE
-from homeftp.endpoint import MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
+from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry, ListingPage
@@ -141,6 +141,8 @@ class DirectoryLister:
             return level.prefix + printable(raw), f"its name {problem}"
         if level.path_bytes + len(raw) > MAX_PATH_BYTES:
             return level.prefix + name, f"its path is longer than {MAX_PATH_BYTES} bytes"
+        if len(level.endpoint.parts) >= MAX_PARTS:
+            return level.prefix + name, f"its path has more than {MAX_PARTS} parts"
         if isinstance(found, OSError):
             below = level.endpoint.beneath(name)
             return level.prefix + name, refusal(found, below).message

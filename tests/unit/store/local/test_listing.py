@@ -10,7 +10,7 @@ from typing import Iterator
 import msgspec
 
 from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
-from homeftp.endpoint import ROOT, Endpoint, FolderSet, parse
+from homeftp.endpoint import MAX_PARTS, ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import NotFound, WrongKind
 from homeftp.model import ListingPage
 from homeftp.store.local.disk.handles import DirHandle
@@ -180,7 +180,7 @@ class SizeTests(StoreCase):
             self.assertLess(len(encode_response(0, "", body, id=2**63, more=True)), MAX_RESPONSE_LINE)
 
     def test_deep(self) -> None:
-        """A tree of 1,500 levels is listed, deeper than Python's recursion limit."""
+        """Of a tree of 1,500 levels all is listed that an endpoint can name; the level below is skipped."""
         self.addCleanup(subprocess.run, ["rm", "-rf", self.path("d")], check=True)
         deep = os.open(self.root, os.O_RDONLY)
         for _ in range(1500):
@@ -189,8 +189,12 @@ class SizeTests(StoreCase):
             os.close(deep)
             deep = below
         os.close(deep)
-        names = names_of(self.store().list(ROOT, True))
-        self.assertEqual([len(name) for name in names], [2 * level - 1 for level in range(1, 1501)])
+        store = self.store()
+        pages = list(store.list(ROOT, True))
+        names = names_of(iter(pages))
+        self.assertEqual([len(name) for name in names], [2 * level - 1 for level in range(1, MAX_PARTS + 1)])
+        self.assertEqual(skipped_of(iter(pages)), {f"{names[-1]}/d": "its path has more than 128 parts"})
+        self.assertEqual(names_of(store.list(parse(names[-1]), True)), [])
 
     def test_little_memory(self) -> None:
         """A directory with more names than are kept is read again: nothing twice, nothing left out."""

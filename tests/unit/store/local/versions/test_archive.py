@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from homeftp.config import Retention
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import MAX_PARTS, ROOT, parse
 from homeftp.errors import Changed, Forbidden, Internal, WrongKind
 from homeftp.model import ABSENT
 from homeftp.syscalls import System
@@ -156,12 +156,12 @@ class ArchiveTests(VersionsCase):
         self.root = tempfile.mkdtemp()  # elsewhere: what removes the folders of tests cannot remove these
         self.addCleanup(subprocess.run, ["rm", "-r", self.root], check=True)
         store = self.store()
-        deep = "d/" * 1500 + "file"
+        deep = "d/" * (MAX_PARTS - 1) + "file"
         for content in (b"one", b"two"):
             self.put(store, deep, content)
         self.assertEqual([version.name for version in self.versions(store, deep)], [""])
         store.restore(parse(deep), None, None)
-        self.assertEqual(sum(store.remove(parse("d"), None, True)), 1501)
+        self.assertEqual(sum(store.remove(parse("d"), None, True)), MAX_PARTS)
 
     def test_removed_by_the_owner(self) -> None:
         """An owner may remove versions, or all of them with their folder, while the server runs."""
