@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Callable, Sequence, cast
+from unittest import mock
 
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, UsernamePassword
@@ -68,6 +69,22 @@ class RealmTests(SynchronousTestCase):
         account = Account("anna", Bound(), access)
         for store in (account.store, CheckedStore.of(account.store, lambda: None, ("", None))):
             self.assertEqual(store.rights.without("read").folders, {("secret",), ("bound",)})
+
+    def test_home(self) -> None:
+        """A home is made where nothing is, and left alone where something is; none in a store that is read-only."""
+        self.accesses.set_home("anna", parse("people/anna"))
+        store = MemoryStore()
+        realm = Realm(lambda: store, self.accesses, InlineWorkers())
+        self.avatar(b"anna", realm)
+        made = store.stat(parse("people/anna"))
+        assert made is not None
+        self.assertEqual(made.kind, "directory")
+        with mock.patch.object(MemoryStore, "make_directory") as make:
+            self.avatar(b"anna", realm)
+            store.read_only = "it is full"
+            self.accesses.set_home("anna", parse("people/other"))
+            self.avatar(b"anna", realm)
+        make.assert_not_called()
 
     def test_no_record(self) -> None:
         """An account without a record is refused, however it was verified, and so is one that was removed."""
