@@ -209,7 +209,7 @@ class Files:
         change = RefusedChange.of(request)
 
         def edit(precondition: str | None) -> Deferred[IDraft]:
-            begun = self._jobs.run_next(self._store.edit, attrs.evolve(self._own(request), precondition=precondition))
+            begun = self._jobs.run_slice(self._store.edit, attrs.evolve(self._own(request), precondition=precondition))
             return detached(begun, lambda late: self._jobs.run_cleanup(late.abort))
 
         draft = await self._change(change, edit, request.precondition)
@@ -238,7 +238,7 @@ class Files:
         """Copy a file."""
 
         def copy(of: str | None, at: str | None) -> Deferred[Entry]:
-            return self._jobs.run_next(
+            return self._jobs.run_slice(
                 partial(self._store.copy, source_precondition=of, target_precondition=at), source, target
             )
 
