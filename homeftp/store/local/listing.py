@@ -7,9 +7,9 @@ time is listed exactly once.
 
 from __future__ import annotations
 
-import heapq
 import os
 import stat
+from functools import partial
 from typing import Iterator
 
 import attrs
@@ -22,14 +22,12 @@ from homeftp.model import Entry, ListingPage
 from homeftp.store.local.disk.entries import entry_of, is_reserved, kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.pages import listing_pages
 
-NAMES_READ = 20_000
-"""Names that are kept of one directory; a larger one is read again from there on."""
-
-NAMES_KEPT = 60_000
-"""Names that are kept for all levels of a tree: some 5 MB. Beyond it the outer levels are dropped and read again."""
+READY_NAMES = 10
+"""The memory of an entry that is ready to be listed, in names: it has a stat and perhaps a hash."""
 
 
 @attrs.define(eq=False)
@@ -41,43 +39,40 @@ class _Level:
     """The prefix of names in it, relative to the requested directory."""
     hidden: frozenset[str]
     """The folded forms of names in it that are left out."""
-    names: list[bytes] = attrs.field(factory=list)
+    names: SortedNames
     ready: list[tuple[bytes, os.stat_result | OSError, str | None]] = attrs.field(factory=list)
     """The names before `names`, with their stats, and their hashes if known."""
     after: bytes = b""
     """The last name that was listed."""
-    complete: bool = False
-    """Whether `names` holds all the rest."""
+    path_bytes: int = attrs.field(init=False)
+    """The bytes before a name in its endpoint."""
+
+    @path_bytes.default
+    def _count_path_bytes(self) -> int:
+        return len("/".join((*self.endpoint.parts, "")).encode())
 
     @property
-    def path_bytes(self) -> int:
-        """The bytes before a name in its endpoint."""
-        return len("/".join((*self.endpoint.parts, "")).encode())
+    def kept(self) -> int:
+        """The memory that it takes up, in names."""
+        return self.names.kept + READY_NAMES * len(self.ready)
 
     def forget(self) -> None:
         """Drop all names; they are read again from `after` on."""
-        self.names.clear()
         self.ready.clear()
-        self.complete = False
+        self.names.forget(self.after)
 
 
 class DirectoryLister:
     """Lists the directories of one store. Thread-safe; each listing is for one thread at a time."""
 
     def __init__(
-        self,
-        root: SafeRoot,
-        cache: HashCache,
-        filetypes: Filetypes,
-        *,
-        names_read: int = NAMES_READ,
-        names_kept: int = NAMES_KEPT,
+        self, root: SafeRoot, cache: HashCache, filetypes: Filetypes, budget: NameBudget | None = None
     ) -> None:
         self._root = root
         self._cache = cache
         self._filetypes = filetypes
-        self._names_read = names_read
-        self._names_kept = names_kept
+        self.budget = budget or NameBudget()
+        """What bounds the memory of its listings; other walks may share it."""
 
     def pages(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """The entries, page by page. What is in `hidden` is not looked at.
@@ -93,7 +88,11 @@ class DirectoryLister:
 
     def _items(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
         """Entries, and names that cannot be offered, each with the reason."""
-        levels = [_Level(endpoint, "", hidden.names_in(endpoint.parts))]
+        with self.budget.walk():
+            yield from self._walk(endpoint, recursive, hidden)
+
+    def _walk(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
+        levels = [self._level(endpoint, "", hidden)]
         while levels:
             level = levels[-1]
             try:
@@ -113,16 +112,11 @@ class DirectoryLister:
                 yield item
             if recursive and isinstance(item, Entry) and item.kind == "directory":
                 below = level.endpoint.beneath(name.decode())
-                levels.append(_Level(below, f"{item.name}/", hidden.names_in(below.parts)))
-                self._forget_some(levels)
+                levels.append(self._level(below, f"{item.name}/", hidden))
+                forget_outer(levels, self.budget)
 
-    def _forget_some(self, levels: list[_Level]) -> None:
-        kept = sum(len(level.names) for level in levels)
-        for level in levels:
-            if kept <= self._names_kept:
-                return
-            kept -= len(level.names)
-            level.forget()
+    def _level(self, endpoint: Endpoint, prefix: str, hidden: FolderSet) -> _Level:
+        return _Level(endpoint, prefix, hidden.names_in(endpoint.parts), SortedNames(self.budget))
 
     def _item(
         self, level: _Level, raw: bytes, found: os.stat_result | OSError, known: str | None
@@ -156,12 +150,10 @@ class DirectoryLister:
     def _advance(self, level: _Level) -> bool:
         """Fill `ready`; False if nothing is left. Raises why the directory cannot be read."""
         while not level.ready:
-            if not level.names and level.complete:
+            if level.names.ended:
                 return False
             handle = self._root.open_directory(level.endpoint)
             try:
-                if not level.names:
-                    self._read_names(level, handle.fd)
                 self._stat_names(level, handle.fd)
             except OSError as error:
                 raise refusal(error, level.endpoint) from error
@@ -169,18 +161,9 @@ class DirectoryLister:
                 close_quietly(handle.fd)
         return True
 
-    def _read_names(self, level: _Level, directory: int) -> None:
-        with os.scandir(directory) as found:
-            shown = (one.name for one in found if not level.hidden or folded(one.name) not in level.hidden)
-            names = (name for name in map(os.fsencode, shown) if name > level.after)
-            level.names = heapq.nsmallest(self._names_read, names)
-        level.complete = len(level.names) < self._names_read
-        level.names.reverse()
-
     def _stat_names(self, level: _Level, directory: int) -> None:
         """Stat one page of names, and look up their hashes."""
-        chunk = level.names[-LISTING_PAGE:]
-        del level.names[-LISTING_PAGE:]
+        chunk = level.names.take(LISTING_PAGE, partial(_names, directory, level.hidden))
         stats: list[tuple[bytes, os.stat_result | OSError]] = []
         files: dict[str, os.stat_result] = {}
         for name in chunk:
@@ -193,7 +176,13 @@ class DirectoryLister:
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
         known = self._cache.lookup(self._root.cache_path(level.endpoint), files)
-        level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in stats]
+        level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in reversed(stats)]
+
+
+def _names(directory: int, hidden: frozenset[str]) -> Iterator[bytes]:
+    """The names in an open directory, except those whose folded form is hidden."""
+    with os.scandir(directory) as found:
+        yield from (os.fsencode(one.name) for one in found if not hidden or folded(one.name) not in hidden)
 
 
 def printable(name: bytes) -> str:

@@ -81,7 +81,7 @@ def compose(
 
     temp_files = TempFiles(root, system, metadata_dir)
     partials = PartialUploads(root, system, metadata_dir, books, changelog)
-    folders = VersionFolders(root, metadata_dir, books)
+    folders = VersionFolders(root, metadata_dir, books, lister.budget)
     archive = VersionArchive(folders, options.retention, books, changelog)
     catalog = VersionCatalog(root, folders, archive, cache)
 

@@ -26,7 +26,8 @@ from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
-from homeftp.store.local.versions.layout import Names, VersionDir, version_path
+from homeftp.store.local.versions.layout import VersionDir
+from homeftp.store.local.versions.naming import Names, version_path
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from functools import partial
-from typing import Iterator
+from typing import Iterator, Sequence
 
 import attrs
 
@@ -14,7 +15,7 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
-from homeftp.store.local.versions.layout import Names, VersionFile
+from homeftp.store.local.versions.naming import Names, VersionFile
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.policy.wording import no_version
 
@@ -60,26 +61,30 @@ class VersionCatalog:
             with self.folders.open_if_exists(mount) as version_dir:
                 if version_dir is not None:
                     skip = partial(_covers, hidden, mount) if hidden else None
-                    for version in version_dir.find(_names(endpoint, mount), below=below, skip=skip):
-                        yield self._stored(mount, version)
+                    for versions in version_dir.find(_names(endpoint, mount), below=below, skip=skip):
+                        yield from self._stored(mount, versions)
 
     @contextlib.contextmanager
     def open(self, endpoint: Endpoint, at_us: int | None) -> Iterator[StoredVersion]:
         """One version by its time, or the newest, protected from eviction. Raises `NotFound` (40), OSError."""
         mount = self.folders.mount_at(endpoint)
         with self.folders.open_if_exists(mount) as version_dir:
-            versions = version_dir.find(_names(endpoint, mount), below=False) if version_dir is not None else iter(())
+            found = version_dir.find(_names(endpoint, mount), below=False) if version_dir is not None else iter(())
+            versions = itertools.chain.from_iterable(found)
             version = next((each for each in versions if at_us in (None, each.at_us)), None)
             if version_dir is None or version is None:
                 raise no_version(endpoint, at_us)
             with self.root.open_below(version_dir.fd, version.folder) as folder, self.archive.pinned(version):
-                yield attrs.evolve(self._stored(mount, version), folder=folder)
+                (stored,) = self._stored(mount, [version])
+                yield attrs.evolve(stored, folder=folder)
 
-    def _stored(self, mount: Endpoint, version: VersionFile) -> StoredVersion:
-        name = os.fsdecode(version.file)
-        known = self.cache.lookup(self.folders.cache_path(mount, version.folder), {name: version.found})
-        endpoint = Endpoint(_parts(mount, version.names))
-        return StoredVersion(version.at_us, endpoint, version.found, known.get(name), mount, version.file)
+    def _stored(self, mount: Endpoint, versions: Sequence[VersionFile]) -> Iterator[StoredVersion]:
+        """These versions, which are in one folder, with the hashes that are known."""
+        files = {os.fsdecode(each.file): each.found for each in versions}
+        known = self.cache.lookup(self.folders.cache_path(mount, versions[0].folder), files)
+        for each in versions:
+            endpoint = Endpoint(_parts(mount, each.names))
+            yield StoredVersion(each.at_us, endpoint, each.found, known.get(os.fsdecode(each.file)), mount, each.file)
 
 
 def _names(endpoint: Endpoint, mount: Endpoint) -> Names:

@@ -22,7 +22,9 @@ from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import FOLDER, MetadataDir
 from homeftp.store.local.disk.quota import VERSIONS
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.versions.layout import Names, VersionDir
+from homeftp.store.local.disk.sortednames import NameBudget
+from homeftp.store.local.versions.layout import VersionDir
+from homeftp.store.local.versions.naming import Names
 
 _MOUNTS = b"mounts"
 _MOUNTS_BYTES = 1 * MIB
@@ -36,8 +38,11 @@ class VersionFolders:
     the other's work.
     """
 
-    def __init__(self, root: SafeRoot, metadata_dir: MetadataDir, books: Books) -> None:
+    def __init__(
+        self, root: SafeRoot, metadata_dir: MetadataDir, books: Books, budget: NameBudget | None = None
+    ) -> None:
         self._root = root
+        self._budget = budget or NameBudget()
         self._metadata_dir = metadata_dir
         self._books = books
         self._mounts = self._read_mounts()
@@ -81,7 +86,7 @@ class VersionFolders:
         if not mount.parts:
             with self.lock:
                 folder = self._metadata_dir.open_versions()
-            yield VersionDir(self._root, folder, self._books.cost)
+            yield VersionDir(self._root, folder, self._books.cost, self._budget)
             return
         with contextlib.ExitStack() as opened:
             handle = self._root.open_directory(mount)
@@ -90,7 +95,7 @@ class VersionFolders:
                 folder = opened.enter_context(self._root.open_below(handle.fd, (FOLDER, VERSIONS)))
             else:
                 folder = self._make(mount, handle.fd, make, opened)
-            yield VersionDir(self._root, folder, self._books.cost)
+            yield VersionDir(self._root, folder, self._books.cost, self._budget)
 
     @contextlib.contextmanager
     def open_if_exists(self, mount: Endpoint) -> Iterator[VersionDir | None]:

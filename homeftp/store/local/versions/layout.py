@@ -1,15 +1,4 @@
-"""The versions of one file system: their names, and how they are found and removed.
-
-A version is the earlier file at an endpoint. It lies in a folder for the day
-(UTC) on which it was replaced, below the same folders as the file, under a
-name that no endpoint can have, so that it is never mistaken for the file:
-
-    versions/2026-11-26/photos/.homeftp-15.11.00.123456-holiday.jpg
-
-If that name is too long, the version gets a folder with the name of the file,
-and only the time as its name. Nothing else is recorded: an owner can find a
-file by browsing, and a copy of the folder is a copy of the versions.
-"""
+"""The versions of one file system: how they are found, counted and removed."""
 
 from __future__ import annotations
 
@@ -17,26 +6,18 @@ import contextlib
 import errno
 import heapq
 import os
-import re
 import stat
 from collections import deque
-from datetime import date, datetime, timedelta, timezone
-from typing import Callable, Container, Iterable, Iterator, NamedTuple
+from functools import partial
+from typing import Callable, Container, Iterator, NamedTuple
 
-from homeftp.endpoint import MAX_NAME_BYTES, RESERVED_PREFIX
+from homeftp.config import LISTING_PAGE
 from homeftp.store.local.disk.saferoot import SafeRoot
-
-Names = tuple[bytes, ...]
-"""The parts of a path, as system calls take them."""
+from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
+from homeftp.store.local.versions.naming import Names, VersionFile, folder_of, original_of, start_of, time_of
 
 Skip = Callable[[Names], bool]
 """Whether to leave out the file or the folder of that path."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
-_PREFIX = RESERVED_PREFIX.encode()
-_DAY = re.compile(rb"(\d{4})-(\d\d)-(\d\d)\Z")
-_FILE = re.compile(re.escape(_PREFIX) + rb"(\d\d)\.(\d\d)\.(\d\d)\.(\d{6})(?:-(?P<original>.+))?\Z", re.DOTALL)
 
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
@@ -44,45 +25,8 @@ _BATCH = 2000
 """How many of the oldest versions one search for eviction finds: some hundred KiB."""
 
 
-class VersionFile(NamedTuple):
-    """A version as a file on the disk."""
-
-    at_us: int
-    """When it was replaced: microseconds since 1970 UTC."""
-    names: Names
-    """The path of the file that it is a version of, from the top of its file system."""
-    folder: Names
-    """The folders that hold it, from the versions folder."""
-    file: bytes
-    """Its name there."""
-    found: os.stat_result
-
-
 def _note_nothing(version: VersionFile, freed: int) -> None:
     """Note nothing about a version that was removed."""
-
-
-def version_path(names: Names, at_us: int) -> tuple[Names, bytes]:
-    """The folders and the name for a version of the file `names` that was replaced at `at_us`."""
-    at = _EPOCH + timedelta(microseconds=at_us)
-    day, time = at.strftime("%Y-%m-%d").encode(), _PREFIX + at.strftime("%H.%M.%S.%f").encode()
-    named = b"%b-%b" % (time, names[-1])
-    if len(named) > MAX_NAME_BYTES:
-        return (day, *names), time
-    return (day, *names[:-1]), named
-
-
-def _start(day: bytes) -> int | None:
-    """The start of a day, in microseconds since 1970; None for a folder whose name is not a day."""
-    parsed = _DAY.match(day)
-    try:
-        return None if parsed is None else (date(*map(int, parsed.groups())) - _EPOCH.date()) // _MICROSECOND
-    except ValueError:
-        return None
-
-
-def _newest_first(versions: Iterable[VersionFile]) -> list[VersionFile]:
-    return sorted(versions, key=lambda version: version.at_us, reverse=True)
 
 
 @contextlib.contextmanager
@@ -96,28 +40,34 @@ def _skip_missing() -> Iterator[None]:
 
 
 class VersionDir:
-    """The versions below the open folder `fd`; `cost` computes the bytes that a file takes up. Raises OSError."""
+    """The versions below the open folder `fd`; `cost` computes the bytes that a file takes up. Raises OSError.
 
-    def __init__(self, root: SafeRoot, fd: int, cost: Callable[[int], int]) -> None:
+    `budget` bounds the names that are in memory.
+    """
+
+    def __init__(self, root: SafeRoot, fd: int, cost: Callable[[int], int], budget: NameBudget) -> None:
         self._root = root
         self._cost = cost
+        self._budget = budget
         self.fd = fd
 
-    def find(self, names: Names, *, below: bool, skip: Skip | None = None) -> Iterator[VersionFile]:
+    def find(self, names: Names, *, below: bool, skip: Skip | None = None) -> Iterator[list[VersionFile]]:
         """The versions of a file, the newest first; with `below` also those of all files below it, by folder.
 
-        Where `skip` is true for a path, nothing is looked up there and beneath it.
+        Each list has versions of one folder, and no more than a page of them. Where `skip` is true for a path, nothing
+        is looked up there and beneath it.
         """
-        for day in reversed(self._days()):
-            found = [each for folder in {names[:-1], names} for each in self._read((day, *folder), skip=skip)]
-            yield from _newest_first(each for each in found if each.names == names)
-            if below:
-                walked = self._walk((day, *names), _newest_first, skip)
-                yield from (each for each in walked if each.names != names)
+        with self._budget.walk():
+            for day in reversed(self._days()):
+                if names:
+                    yield from self._pages((day, *folder_of(names)), skip, only=names)
+                if below:
+                    for each in self._folders((day, *names), skip):
+                        yield from self._pages(each, skip, other_than=names)
 
     def total(self, before_us: int, below: Names = ()) -> int:
         """The bytes that the versions from before `before_us` take up, of all files or of those below a folder."""
-        days = (day for day in self._days() if (_start(day) or 0) < before_us)
+        days = (day for day in self._days() if (start_of(day) or 0) < before_us)
         found = (each for day in days for each in self._walk((day, *below)))
         return sum(self._cost(each.found.st_size) for each in found if each.at_us < before_us)
 
@@ -173,45 +123,70 @@ class VersionDir:
         """The day folders, the oldest first."""
         # Open it again: threads that share a descriptor would share its read position.
         with self._root.open_below(self.fd, ()) as directory:
-            return sorted(name for name in map(os.fsencode, os.listdir(directory)) if _start(name) is not None)
+            return sorted(name for name in map(os.fsencode, os.listdir(directory)) if start_of(name) is not None)
 
-    def _walk(
-        self,
-        top: Names,
-        order: Callable[[Iterator[VersionFile]], Iterable[VersionFile]] = iter,
-        skip: Skip | None = None,
-    ) -> Iterator[VersionFile]:
-        todo = [top]
-        while todo:
-            folders: list[Names] = []
-            yield from order(self._read(todo.pop(), folders, skip))
-            todo += folders
+    def _walk(self, top: Names) -> Iterator[VersionFile]:
+        """All versions in a folder and below it, in any order."""
+        for folder in self._folders(top):
+            with _skip_missing(), self._root.open_below(self.fd, folder) as directory:
+                for name in _versions(directory, lambda name: True):
+                    version = self._version(directory, folder, name)
+                    if version is not None:
+                        yield version
 
-    def _read(
-        self, folder: Names, folders: list[Names] | None = None, skip: Skip | None = None
-    ) -> Iterator[VersionFile]:
-        """The versions in one folder; its subfolders are added to `folders`. Those removed meanwhile are skipped."""
-        start = _start(folder[0])
-        opened = self._root.open_below(self.fd, folder)
-        with _skip_missing(), opened as directory, os.scandir(directory) as entries:
+    def _pages(
+        self, folder: Names, skip: Skip | None, *, only: Names | None = None, other_than: Names | None = None
+    ) -> Iterator[list[VersionFile]]:
+        """The versions in one folder, the newest first, page by page; `only` those of one file, or of all others.
+
+        The order of their names is that of their times.
+        """
+        wanted = partial(_is_wanted, folder, skip, only, other_than)
+        names = SortedNames(self._budget, backwards=True)
+        with _skip_missing():
+            while not names.ended:
+                with self._root.open_below(self.fd, folder) as directory:
+                    taken = names.take(LISTING_PAGE, partial(_versions, directory, wanted))
+                    found = list(filter(None, (self._version(directory, folder, name) for name in taken)))
+                if found:
+                    yield found
+
+    def _folders(self, top: Names, skip: Skip | None = None, *, left: bool = False) -> Iterator[Names]:
+        """A folder and all folders below it; with `left` each after those below it."""
+        levels = [_Folder(top, SortedNames(self._budget))]
+        if not left:
+            yield top
+        while levels:
+            level = levels[-1]
+            name = level.names.take(1, partial(self._subfolders, level.folder, skip))
+            if name:
+                below = (*level.folder, *name)
+                levels.append(_Folder(below, SortedNames(self._budget)))
+                forget_outer([each.names for each in levels], self._budget)
+                if not left:
+                    yield below
+            else:
+                levels.pop()
+                if left:
+                    yield level.folder
+
+    def _subfolders(self, folder: Names, skip: Skip | None) -> Iterator[bytes]:
+        """The names of the folders in a folder, except those that are skipped."""
+        with _skip_missing(), self._root.open_below(self.fd, folder) as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                parsed = _FILE.match(name)
-                original = name if parsed is None else parsed["original"]
-                last = () if original is None else (original,)
-                if skip is not None and skip((*folder[1:], *last)):
-                    continue
-                if parsed is None:
-                    if folders is not None and entry.is_dir(follow_symlinks=False):
-                        folders.append((*folder, name))
-                    continue
-                with _skip_missing():
-                    found = entry.stat(follow_symlinks=False)
-                    if start is not None and stat.S_ISREG(found.st_mode):
-                        *moment, _ = parsed.groups()
-                        hour, minute, second, us = map(int, moment)
-                        at_us = start + ((hour * 60 + minute) * 60 + second) * 1_000_000 + us
-                        yield VersionFile(at_us, (*folder[1:], *last), folder, name, found)
+                is_folder = original_of(folder, name) is None and entry.is_dir(follow_symlinks=False)
+                if is_folder and not (skip is not None and skip((*folder[1:], name))):
+                    yield name
+
+    def _version(self, directory: int, folder: Names, name: bytes) -> VersionFile | None:
+        """The version of that name in an open folder; None if it was removed, or is no regular file."""
+        with _skip_missing():
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            names, at_us = original_of(folder, name), time_of(folder, name)
+            if names is not None and at_us is not None and stat.S_ISREG(found.st_mode):
+                return VersionFile(at_us, names, folder, name, found)
+        return None
 
     def _remove(self, version: VersionFile) -> bool | None:
         """Remove it; returns whether it had no other name, or None if it was removed already."""
@@ -229,10 +204,29 @@ class VersionDir:
 
     def _remove_empty(self, top: Names) -> None:
         """Remove empty folders below `top`, and `top` itself if it is empty."""
-        folders = [top]
-        for folder in folders:
-            for _ in self._read(folder, folders):
-                pass
-        for folder in reversed(folders):
+        for folder in self._folders(top, left=True):
             with contextlib.suppress(OSError), self._root.open_below(self.fd, folder[:-1]) as directory:
                 os.rmdir(folder[-1], dir_fd=directory)
+
+
+class _Folder(NamedTuple):
+    """A folder on the way of a walk, with the names of those in it that are still to come."""
+
+    folder: Names
+    names: SortedNames
+
+
+def _versions(directory: int, wanted: Callable[[bytes], bool]) -> Iterator[bytes]:
+    """The names of those versions in an open folder that are wanted."""
+    with os.scandir(directory) as entries:
+        yield from filter(wanted, (os.fsencode(entry.name) for entry in entries))
+
+
+def _is_wanted(folder: Names, skip: Skip | None, only: Names | None, other_than: Names | None, name: bytes) -> bool:
+    """Whether a name in a folder is that of a version that is looked for."""
+    if only is not None and len(folder) == len(only) and not name.endswith(only[-1]):
+        return False  # quickly: most of the folder's versions are of other files
+    original = original_of(folder, name)
+    if original is None or original == other_than or only not in (None, original):
+        return False
+    return skip is None or not skip(original)

@@ -20,7 +20,8 @@ from homeftp.model import Actor, Change
 from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.versions.folders import VersionFolders
-from homeftp.store.local.versions.layout import Names, VersionDir, VersionFile
+from homeftp.store.local.versions.layout import VersionDir
+from homeftp.store.local.versions.naming import Names, VersionFile
 from homeftp.store.policy.changelog import ChangeLog
 
 _FOREVER = 2**62

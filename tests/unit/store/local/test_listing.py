@@ -15,6 +15,7 @@ from homeftp.errors import NotFound, WrongKind
 from homeftp.model import ListingPage
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.sortednames import NameBudget
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.syscalls import System
@@ -205,9 +206,9 @@ class SizeTests(StoreCase):
         self.assertEqual([name for name in everything if name.count("/") == 2], paths)
         root = SafeRoot(self.root, System())
         self.addCleanup(root.close)
-        for read, kept in ((1, 1), (2, 3), (5, 1), (5, 8), (100, 10)):
-            small = DirectoryLister(root, self.cache, Filetypes(()), names_read=read, names_kept=kept)
-            self.assertEqual(names_of(small.pages(ROOT, True)), everything, (read, kept))
+        for kept in (1, 3, 8, 10, 100):
+            small = DirectoryLister(root, self.cache, Filetypes(()), NameBudget(kept, least=1))
+            self.assertEqual(names_of(small.pages(ROOT, True)), everything, kept)
 
     def test_no_descriptor_is_held(self) -> None:
         """No descriptor stays open between two pages."""

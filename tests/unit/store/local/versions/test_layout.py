@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import deque
+from typing import Generator
 
-from homeftp.store.local.versions.layout import Names, VersionDir, version_path
+from homeftp.config import LISTING_PAGE
+from homeftp.store.local.disk.sortednames import NameBudget
+from homeftp.store.local.versions.layout import Skip, VersionDir
+from homeftp.store.local.versions.naming import Names, VersionFile, version_path
 from tests.support.stores import StoreCase
 
 NOON = 1_764_158_400_000_000
@@ -19,7 +24,9 @@ class LayoutTests(StoreCase):
         """Open it."""
         super().setUp()
         root, metadata_dir = self.opened_root()
-        self.versions = VersionDir(root, metadata_dir.versions, lambda size: size)
+        self.root_of_versions = root
+        self.budget = NameBudget()
+        self.versions = VersionDir(root, metadata_dir.versions, lambda size: size, self.budget)
 
     def add(self, name: str, at_us: int, content: bytes = b"x") -> None:
         """Add a version."""
@@ -27,20 +34,13 @@ class LayoutTests(StoreCase):
         path = os.path.join(*map(os.fsdecode, (*folders, file)))
         self.lay(f".homeftp/versions/{path}", content)
 
+    def find(self, *names: bytes, below: bool = False, skip: Skip | None = None) -> list[VersionFile]:
+        """The versions, in one list."""
+        return [each for page in self.versions.find(names, below=below, skip=skip) for each in page]
+
     def found(self, *names: bytes, below: bool = False) -> list[tuple[Names, int]]:
         """The paths and times of versions."""
-        return [(each.names, each.at_us - NOON) for each in self.versions.find(names, below=below)]
-
-    def test_path(self) -> None:
-        """A version lies in the folder of its day, below the folders of its file."""
-        self.assertEqual(
-            version_path((b"photos", b"a.jpg"), NOON + 123_456),
-            ((b"2025-11-26", b"photos"), b".homeftp-12.00.00.123456-a.jpg"),
-        )
-        long = b"n" * 250
-        self.assertEqual(
-            version_path((b"d", long), NOON), ((b"2025-11-26", b"d", long), b".homeftp-12.00.00.000000"), "a long name"
-        )
+        return [(each.names, each.at_us - NOON) for each in self.find(*names, below=below)]
 
     def test_find(self) -> None:
         """The versions of a file are found newest first, over days, and for long names; those of others are not."""
@@ -64,9 +64,42 @@ class LayoutTests(StoreCase):
             asked.append(names)
             return names in ((b"d", b"b"), (b"d", b"e"))
 
-        self.assertEqual([each.names for each in self.versions.find((b"d",), below=True, skip=skip)], [(b"d", b"a")])
+        self.assertEqual([each.names for each in self.find(b"d", below=True, skip=skip)], [(b"d", b"a")])
         self.assertFalse([names for names in asked if names[:2] == (b"d", b"e") and len(names) > 2])
         self.assertEqual(len(self.found(b"d", below=True)), 4, "the control")
+
+    def test_little_memory(self) -> None:
+        """All versions are found, each once, however few names are kept."""
+        for name in ("d/a", "d/b", "d/e/f", "d/e/g/h", "d/e/g/i", "d/x/y"):
+            for at_us in range(5):
+                self.add(name, NOON + at_us)
+        everything = self.found(b"d", below=True)
+        self.assertEqual((len(everything), len(set(everything))), (30, 30))
+        self.budget = NameBudget(1, least=1)
+        self.versions = VersionDir(self.root_of_versions, self.versions.fd, lambda size: size, self.budget)
+        self.assertEqual(self.found(b"d", below=True), everything)
+        self.assertEqual(self.found(b"d", b"a"), [((b"d", b"a"), at_us) for at_us in range(4, -1, -1)])
+        self.assertEqual(self.budget.walks, 0)
+
+    def test_pages(self) -> None:
+        """The versions of a large folder are looked at page by page: none before its page is asked for."""
+        for number in range(LISTING_PAGE + 1):
+            self.add(f"d/{number % 3}", NOON + number)
+        pages = self.versions.find((b"d",), below=True)
+        self.assertEqual(len(next(pages)), LISTING_PAGE)
+        self.assertEqual(self.budget.walks, 1)
+        shutil.rmtree(self.path(".homeftp/versions/2025-11-26/d"))
+        self.assertEqual(list(pages), [], "what was removed meanwhile is not found")
+        self.assertEqual(self.budget.walks, 0)
+
+    def test_closed(self) -> None:
+        """A search that is ended early is no longer under way."""
+        self.add("d/a", NOON)
+        pages = self.versions.find((b"d",), below=True)
+        next(pages)
+        assert isinstance(pages, Generator)
+        pages.close()
+        self.assertEqual(self.budget.walks, 0)
 
     def test_others(self) -> None:
         """Files with other names, and folders that are no days, are ignored and not removed."""
@@ -84,7 +117,7 @@ class LayoutTests(StoreCase):
         """The oldest are removed first, only as many as needed, and pinned ones stay."""
         for number in range(5):
             self.add(f"d/f{number}", NOON + number, b"x" * 10)
-        (newest,) = self.versions.find((b"d", b"f0"), below=False)
+        (newest,) = self.find(b"d", b"f0")
         evicted = self.versions.evict(deque(), 2**62, 15, pinned={newest.found.st_ino})
         self.assertEqual(evicted, 20)
         self.assertEqual({names[-1] for names, _ in self.found(b"d", below=True)}, {b"f0", b"f3", b"f4"})
@@ -93,7 +126,7 @@ class LayoutTests(StoreCase):
     def test_other_name(self) -> None:
         """A version that has another name frees nothing."""
         self.add("a", NOON, b"x" * 10)
-        (version,) = self.versions.find((b"a",), below=False)
+        (version,) = self.find(b"a")
         folder = self.path(f".homeftp/versions/{os.fsdecode(version.folder[0])}")
         os.link(os.path.join(folder, os.fsdecode(version.file)), self.path("linked"))
         removed: list[tuple[bytes, int]] = []

@@ -1,0 +1,119 @@
+"""The names of directories in order, few of them in memory at a time, however many names a directory has.
+
+A listing takes hours where its client reads slowly, and one client can ask for many of them: what each keeps is
+bounded, and so is what all of them keep together. Nothing here opens a directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from threading import Lock
+from typing import Callable, Iterable, Iterator, Protocol, Sequence
+
+from homeftp.config import LISTING_PAGE
+
+NAMES_KEPT = 60_000
+"""Names that all listings of a store keep together: some 6 MB. The more listings, the fewer names of each."""
+
+PER_DIRECTORY = 3
+"""The part of a listing's names that one directory may take up, as a divisor: the others are for those above it."""
+
+
+class NameBudget:
+    """How many names each of the walks that are under way may keep. Thread-safe."""
+
+    def __init__(self, names: int = NAMES_KEPT, *, least: int = LISTING_PAGE) -> None:
+        self._names = names
+        self._least = least
+        self._lock = Lock()
+        self.walks = 0
+        """How many walks are under way."""
+
+    @contextlib.contextmanager
+    def walk(self) -> Iterator[None]:
+        """A walk is under way."""
+        with self._lock:
+            self.walks += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.walks -= 1
+
+    @property
+    def share(self) -> int:
+        """Names that one walk may keep; never fewer than a page of them."""
+        return max(self._least, self._names // max(1, self.walks))
+
+
+class SortedNames:
+    """The names of one directory in order. Beyond those that are kept, they are read again from the last one on.
+
+    A name that is in the directory all the time is given exactly once.
+    """
+
+    def __init__(self, budget: NameBudget, *, backwards: bool = False) -> None:
+        self._budget = budget
+        self._backwards = backwards
+        self._names: list[bytes] = []  # in reverse order: the next one is at the end
+        self._last: bytes | None = None
+        self._complete = False
+
+    @property
+    def kept(self) -> int:
+        """How many names are kept."""
+        return len(self._names)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all names have been given."""
+        return self._complete and not self._names
+
+    def take(self, most: int, read: Callable[[], Iterable[bytes]]) -> list[bytes]:
+        """The next names, at most so many; `read` gives all names of the directory, in any order. None at its end."""
+        if not self._names and not self._complete:
+            self._fill(read())
+        taken = self._names[-most:]
+        del self._names[-most:]
+        taken.reverse()
+        if taken:
+            self._last = taken[-1]
+        return taken
+
+    def _fill(self, names: Iterable[bytes]) -> None:
+        most = max(1, self._budget.share // PER_DIRECTORY)
+        last = self._last
+        if self._backwards:
+            self._names = heapq.nlargest(most, names if last is None else (name for name in names if name < last))
+        else:
+            self._names = heapq.nsmallest(most, names if last is None else (name for name in names if name > last))
+        self._complete = len(self._names) < most
+        self._names.reverse()
+
+    def forget(self, last: bytes | None = None) -> None:
+        """Keep no names: the next ones are read again, from `last` on where those behind it were not used."""
+        self._names.clear()
+        self._complete = False
+        self._last = self._last if last is None else last
+
+
+class Level(Protocol):
+    """What a walk keeps of one directory on its way."""
+
+    @property
+    def kept(self) -> int:
+        """The memory that it takes up, in names."""
+
+    def forget(self) -> None:
+        """Keep nothing: what comes next is read again."""
+
+
+def forget_outer(levels: Sequence[Level], budget: NameBudget) -> None:
+    """Let the outermost directories of a walk forget what they keep, until the walk keeps no more than its share."""
+    kept = sum(level.kept for level in levels)
+    for level in levels[:-1]:
+        if kept <= budget.share:
+            return
+        kept -= level.kept
+        level.forget()

@@ -1,0 +1,95 @@
+"""Names in order, few of them in memory at a time."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.store.local.disk.sortednames import PER_DIRECTORY, NameBudget, SortedNames, forget_outer
+
+
+class NameBudgetTests(SynchronousTestCase):
+    """What each walk may keep."""
+
+    def test_share(self) -> None:
+        """All walks share the names; each may keep a page of them whatever the others keep."""
+        budget = NameBudget(1000, least=100)
+        self.assertEqual(budget.share, 1000)
+        with budget.walk(), budget.walk():
+            self.assertEqual(budget.share, 500)
+            walks = [budget.walk() for _ in range(50)]
+            for walk in walks:
+                walk.__enter__()
+            self.assertEqual((budget.walks, budget.share), (52, 100))
+            for walk in walks:
+                walk.__exit__(None, None, None)
+        self.assertEqual((budget.walks, budget.share), (0, 1000))
+
+
+class SortedNamesTests(SynchronousTestCase):
+    """The names of one directory."""
+
+    def setUp(self) -> None:
+        self.present = {b"%03d" % number for number in range(100)}
+        self.reads = 0
+
+    def read(self) -> Iterator[bytes]:
+        """All names of the directory."""
+        self.reads += 1
+        yield from self.present
+
+    def all(self, names: SortedNames, most: int = 7) -> list[bytes]:
+        """All names that are left."""
+        given: list[bytes] = []
+        while taken := names.take(most, self.read):
+            given += taken
+        self.assertTrue(names.ended)
+        return given
+
+    def test_order(self) -> None:
+        """They are sorted, forwards or backwards, however few are kept; where all are kept they are read once."""
+        for kept in (1, 2, 30, 1000):
+            for backwards in (False, True):
+                names = SortedNames(NameBudget(kept, least=1), backwards=backwards)
+                self.assertEqual(self.all(names), sorted(self.present, reverse=backwards), kept)
+        self.reads = 0
+        self.all(SortedNames(NameBudget(1000)))
+        self.assertEqual(self.reads, 1)
+
+    def test_bound(self) -> None:
+        """No more names are kept than the share of the walk allows; the control: they would be if it were larger."""
+        for share, kept in ((30, 30 // PER_DIRECTORY - 1), (1000, 99)):
+            names = SortedNames(NameBudget(share, least=1))
+            names.take(1, self.read)
+            self.assertEqual(names.kept, kept)
+
+    def test_changes(self) -> None:
+        """A name that exists all the time is given once, whatever else comes and goes."""
+        names = SortedNames(NameBudget(30, least=1))
+        given = names.take(50, self.read)
+        stay = sorted(self.present)
+        self.present |= {b"000-new", b"050-new"}
+        given += self.all(names)
+        self.assertEqual([name for name in given if name in stay], stay)
+
+    def test_forget(self) -> None:
+        """Names that were forgotten are read again, from the last one on, or from an earlier one."""
+        names = SortedNames(NameBudget())
+        names.take(10, self.read)
+        names.forget()
+        self.assertEqual((names.kept, names.ended), (0, False))
+        self.assertEqual(names.take(1, self.read), [b"010"])
+        names.forget(b"004")
+        self.assertEqual(names.take(1, self.read), [b"005"])
+
+    def test_outer(self) -> None:
+        """A walk whose directories keep too many names together forgets those of the outermost."""
+        budget = NameBudget(100, least=1)
+        levels = [SortedNames(NameBudget()) for _ in range(3)]
+        for level in levels:
+            level.take(20, self.read)
+        forget_outer(levels, budget)
+        self.assertEqual([level.kept for level in levels], [0, 0, 80])
+        forget_outer(levels, NameBudget(1, least=1))
+        self.assertEqual(levels[-1].kept, 80, "the directory that is being read keeps its names")
