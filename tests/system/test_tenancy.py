@@ -1,0 +1,164 @@
+"""Accounts that share one store get what the rules give, and nothing else. `tests.support.tenancy` has the machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Generator, Iterator, Sequence
+from unittest import mock
+
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.accounts import login
+from homeftp.accounts.devices import Device
+from homeftp.accounts.realm import Account
+from homeftp.accounts.validator import AccessValidator, CheckedStore
+from homeftp.config import Retention
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import IOpenFile, IStore, StoreOptions
+from homeftp.model import Entry, ListingPage, Version
+from homeftp.store.local.store import LocalStore
+from homeftp.store.memory import MemoryStore
+from tests.support.tenancy import TenancyMachine
+
+RUNS = 5000 if os.environ.get("HOMEFTP_TESTS_LONG") else 200
+STEPS = 20
+"""In a run, at most, each of up to ten calls: 10^5 steps in a long test."""
+
+
+class MemoryMachine(TenancyMachine):
+    """On the store in memory."""
+
+    def open_store(self, folder: str) -> IStore:
+        return MemoryStore()
+
+
+class LocalMachine(TenancyMachine):
+    """On a folder."""
+
+    def open_store(self, folder: str) -> IStore:
+        root = os.path.join(folder, "root")
+        os.mkdir(root)
+        return LocalStore(root, HashCache(os.path.join(folder, "index.sqlite")), StoreOptions())
+
+
+class ForgetfulMachine(TenancyMachine):
+    """On a store that keeps no versions."""
+
+    def open_store(self, folder: str) -> IStore:
+        return MemoryStore(StoreOptions(retention=Retention(seconds=0)))
+
+
+class TrustingValidator(AccessValidator):
+    """Takes every login for valid."""
+
+    def are_valid(self, logins: Sequence[tuple[Account, Device | None]]) -> list[bool]:
+        return [True for _ in logins]
+
+
+class TrustingMachine(MemoryMachine):
+    """Where logins outlive changes of their account."""
+
+    validator = TrustingValidator
+
+
+class OpenStat(CheckedStore):
+    """A view that tells what is at any endpoint."""
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        return self.store.stat_many([self._whole(endpoint) for endpoint in endpoints])
+
+
+class OpenFiles(CheckedStore):
+    """A view that opens any file."""
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        return self.store.open_many([self._whole(endpoint) for endpoint in endpoints], inline)
+
+
+class OpenListings(CheckedStore):
+    """A view that lists everything."""
+
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        return self.store.list(self._whole(endpoint), recursive)
+
+
+class OpenVersions(CheckedStore):
+    """A view that lists all versions."""
+
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+        return self.store.versions(self._whole(endpoint))
+
+
+class OpenRemoval(CheckedStore):
+    """A view that removes anything."""
+
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        return self.store.remove(self._whole(endpoint), precondition, recursive)
+
+
+class OpenMoves(CheckedStore):
+    """A view that moves anything anywhere."""
+
+    def move(
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        return self.store.move(self._whole(source), self._whole(target), source_precondition, target_precondition)
+
+
+class OpenMetadata(CheckedStore):
+    """A view that changes the metadata of anything."""
+
+    def set_metadata(
+        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+    ) -> Entry:
+        return self.store.set_metadata(self._whole(endpoint), mtime_us=mtime_us, mode=mode, precondition=precondition)
+
+
+def run(machine: type[TenancyMachine], *, shrink: bool = True) -> None:
+    """Raises what the machine finds, as few steps as possible where it shrinks them."""
+    phases = list(Phase) if shrink else [Phase.generate]
+    chosen = settings(
+        max_examples=RUNS,
+        stateful_step_count=STEPS,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=phases,
+        report_multiple_bugs=False,
+    )
+    run_state_machine_as_test(machine, settings=chosen)
+
+
+class TenancyTests(SynchronousTestCase):
+    """Nobody reads, changes or learns of what the rules do not give, and nothing is lost."""
+
+    def test_memory(self) -> None:
+        """In a store in memory."""
+        run(MemoryMachine)
+
+    def test_local(self) -> None:
+        """In a folder."""
+        run(LocalMachine)
+
+
+class ControlTests(SynchronousTestCase):
+    """The machine finds each of these faults."""
+
+    def test_view(self) -> None:
+        """A view that leaves out one check."""
+        for view in (OpenStat, OpenFiles, OpenListings, OpenVersions, OpenRemoval, OpenMoves, OpenMetadata):
+            with mock.patch.object(login, "CheckedStore", view), self.assertRaises(AssertionError, msg=view):
+                run(MemoryMachine, shrink=False)
+
+    def test_revocation(self) -> None:
+        """Logins that go on after their account has changed."""
+        with self.assertRaisesRegex(AssertionError, "a login that has ended"):
+            run(TrustingMachine, shrink=False)
+
+    def test_loss(self) -> None:
+        """A store that keeps nothing of what it replaces."""
+        with self.assertRaisesRegex(AssertionError, "content was lost"):
+            run(ForgetfulMachine, shrink=False)
