@@ -317,8 +317,8 @@ class Directories:
             raise
         finally:
             for directory in new:
-                found = self.root.stat(directory)
-                if found is not None:
+                found = catch(self.root.stat, directory)
+                if isinstance(found, os.stat_result):  # otherwise it is not known which one to remove
                     made.append(_New(directory, actor, found.st_ino))
         return handles
 

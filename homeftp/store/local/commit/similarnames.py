@@ -10,6 +10,7 @@ other's name is refused too (CVE-2014-9390 of Git shows the consequences).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections import OrderedDict
 from itertools import islice
@@ -36,6 +37,9 @@ _SLICE = 256
 _FORGOTTEN = 64
 """Directories that are looked at when some have to be forgotten: more than are added meanwhile."""
 
+Key = tuple[int, int]
+"""The device and the inode of a directory."""
+
 Stamp = tuple[int, int]
 """The mtime and the ctime of a directory, which another program's changes of names move."""
 
@@ -59,6 +63,8 @@ class _Directory:
     """Whether it finds a file by a name that differs only in case; None: no name in it could tell."""
     pending: dict[str, str] = attrs.field(factory=dict)
     """New names that are being committed, by their folded forms."""
+    failure: OSError | None = None
+    """Why it could not be read."""
     counted: int = 0
     """The bytes that are part of the total."""
 
@@ -80,7 +86,7 @@ class NameCollisions:
     def __init__(self, *, allowed: bool = False, kept: int = BYTES_KEPT) -> None:
         self._allowed = allowed
         self._kept = kept
-        self._known: OrderedDict[tuple[int, int], _Directory] = OrderedDict()
+        self._known: OrderedDict[Key, _Directory] = OrderedDict()
         self._bytes = 0
         self._guard = Condition()
 
@@ -91,10 +97,11 @@ class NameCollisions:
 
     @contextlib.contextmanager
     def known(self, handles: Iterable[DirHandle]) -> Iterator[None]:
-        """In the block these directories are known: each is read first where it has to be. Raises OSError.
+        """In the block these directories are known: each is read first where it has to be.
 
-        To be entered without the namespace's lock: it may take a while, for
-        this thread and for others that need the same directory.
+        Raises nothing: where one cannot be read, `check` says so. To be entered
+        without the namespace's lock: it may take a while, for this thread and
+        for others that need the same directory.
         """
         with contextlib.ExitStack() as held:
             for handle in () if self._allowed else set(handles):
@@ -103,7 +110,7 @@ class NameCollisions:
 
     @contextlib.contextmanager
     def changing(self, handles: Iterable[DirHandle]) -> Iterator[None]:
-        """In the block the namespace's lock is held, and names in these directories are changed. Raises OSError."""
+        """In the block the namespace's lock is held, and names in these directories are changed."""
         known = [(handle, found) for handle in set(handles) if (found := self._find(handle)) is not None]
         for handle, directory in known:
             directory.stale = directory.stale or directory.stamp != _stamp(handle)
@@ -112,10 +119,7 @@ class NameCollisions:
         finally:
             for handle, directory in known:
                 directory.pending.clear()
-                try:
-                    directory.stamp = directory.stamp if directory.stale else _stamp(handle)
-                except OSError:
-                    directory.stale = True
+                directory.stamp = directory.stamp if directory.stale else _stamp(handle)
 
     def check(self, handle: DirHandle, endpoint: Endpoint, *, new: bool, removed_name: str | None = None) -> None:
         """Raise `BadEndpoint` (41) for a name in a known directory that is too similar to another one there.
@@ -124,9 +128,13 @@ class NameCollisions:
         until the end of `changing`, which this is called in. `removed_name`: a
         name that disappears in the same step. Raises OSError.
         """
-        directory = None if self._allowed else self._find(handle)
-        if directory is None or directory.index is None:
+        if self._allowed:
             return
+        directory = self._find(handle)
+        if directory is None or directory.index is None:
+            failure = None if directory is None else directory.failure
+            number = failure.errno if failure is not None and failure.errno else errno.EIO
+            raise OSError(number, os.strerror(number))
         fold = folded(endpoint.name)
         if new or directory.case_insensitive:
             alike = directory.index.similar(endpoint.name)
@@ -166,19 +174,26 @@ class NameCollisions:
     def _find(self, handle: DirHandle) -> _Directory | None:
         if self._allowed:
             return None
+        key = _key(handle)
         with self._guard:
-            return self._known.get(_key(os.fstat(handle.fd)))
+            return None if key is None else self._known.get(key)
 
     @contextlib.contextmanager
     def _held(self, handle: DirHandle) -> Iterator[None]:
         """Know one directory, and remember it in the block."""
-        key = _key(os.fstat(handle.fd))
+        key = _key(handle)
+        if key is None:
+            yield
+            return
         with self._guard:
             directory = self._known.setdefault(key, _Directory())
             directory.users += 1
         try:
             if self._begin_reading(handle, directory):
-                self._read(handle, directory)
+                try:
+                    self._read(handle, directory)
+                except OSError as error:
+                    directory.failure = error
             yield
         finally:
             with self._guard:
@@ -220,11 +235,12 @@ class NameCollisions:
             with self._guard:
                 directory.reading = None
                 directory.removed.clear()
+                directory.stale = directory.stale or index is None
                 if index is not None:
                     directory.index, directory.case_insensitive = index, insensitive
                 self._guard.notify_all()
 
-    def _count(self, key: tuple[int, int], directory: _Directory) -> None:
+    def _count(self, key: Key, directory: _Directory) -> None:
         """Count the bytes of a directory, and forget those that were not used for longest."""
         self._known.move_to_end(key)
         self._bytes += directory.size - directory.counted
@@ -236,12 +252,21 @@ class NameCollisions:
                 self._bytes -= forgotten.counted
 
 
-def _key(found: os.stat_result) -> tuple[int, int]:
+def _key(handle: DirHandle) -> Key | None:
+    """What identifies a directory; None where the disk fails."""
+    try:
+        found = os.fstat(handle.fd)
+    except OSError:
+        return None
     return found.st_dev, found.st_ino
 
 
 def _stamp(handle: DirHandle) -> Stamp:
-    found = os.fstat(handle.fd)
+    """The times of a directory; where the disk fails, times that it never has."""
+    try:
+        found = os.fstat(handle.fd)
+    except OSError:
+        return -1, -1
     return found.st_mtime_ns, found.st_ctime_ns
 
 

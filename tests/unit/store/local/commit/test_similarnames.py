@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Any, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import folded, parse
-from homeftp.errors import BadEndpoint, Changed
-from homeftp.model import WriteRequest
+from homeftp.errors import BadEndpoint, Changed, Internal
+from homeftp.model import Entry, WriteRequest
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.store import LocalStore
@@ -237,13 +238,13 @@ class RememberedTests(StoreCase):
         self.assertEqual((len(refused), len(reads)), (8, 1))
 
     def test_unreadable(self) -> None:
-        """A directory that cannot be read is an error for who needs it, and is read again by the next one."""
+        """A directory that cannot be read is an error where a new name is checked; the next one reads it again."""
         self.lay("Name")
         collisions = NameCollisions()
         handle = self.opened()
         real = os.scandir
         self.patch(os, "scandir", lambda fd: real("/nonexistent"))
-        self.assertRaises(OSError, self.refused, collisions, handle, "name")
+        self.assertRaises(FileNotFoundError, self.refused, collisions, handle, "name")
         self.patch(os, "scandir", real)
         self.assertTrue(self.refused(collisions, handle, "name"))
 
@@ -256,3 +257,29 @@ class FoldedTests(SynchronousTestCase):
         for pair in PAIRS:
             self.assertEqual(folded(pair[0]), folded(pair[1]))
             self.assertEqual(folded(folded(pair[0])), folded(pair[0]))
+
+
+class UnreadableTests(StoreCase):
+    """Directories that cannot be read while names in them are changed."""
+
+    def test_one_of_several(self) -> None:
+        """Only new names in that directory are refused; what else is in the batch is stored, and nothing is lost."""
+        for name in ("a/old", "b/old"):
+            self.lay(name)
+        store = self.store()
+        before = len(os.listdir("/dev/fd"))
+        inode = os.stat(self.path("a")).st_ino
+        real = os.scandir
+
+        def scandir(fd: int) -> Any:
+            if os.fstat(fd).st_ino == inode:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(fd)
+
+        self.patch(os, "scandir", scandir)
+        results = store.write_many([put_of(name, b"new") for name in ("a/new", "a/old", "b/new")])
+        self.assertEqual([type(each) for each in results][::2], [Internal, Entry])
+        self.assertEqual((self.content("b/new"), self.left()), (b"new", []))
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.patch(os, "scandir", real)
+        self.put(store, "a/new", b"new")
