@@ -109,6 +109,9 @@ class Limits:
     account_in_flight: int = 4 * MAX_IN_FLIGHT
     """Requests of one account that run at once, over all its connections; the next wait until one is answered. Four
     clients at full speed; each holds a few kilobytes and perhaps a descriptor."""
+    account_listings: int = 4
+    """Listings and recursive removals of one account that are under way at once; the next wait until one has ended. A
+    client needs one or two; each holds a page and some names, about a megabyte, for as long as its client reads."""
     buffered: int = 1 * MIB
     """Bytes of payload or of unsent answers that one connection may keep in memory before it is paused."""
     file_size: int | None = None

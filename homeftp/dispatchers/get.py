@@ -63,6 +63,7 @@ async def _list(request: IRequest, resolution: IResolution) -> None:
     if body.offset or body.length is not None or body.if_hash is not None:
         raise WrongKind("this is a directory: offset, length and if_hash are for files")
     total = 0
+    await resolution.turn()
     pages = request.files.list(body.rel_endpoint, body.recursive)
     try:
         async for page in pages:

@@ -25,6 +25,7 @@ class VersionsDispatcher:
         """List, in `more` lines."""
         body: VersionsBody = request.body
         total = 0
+        await resolution.turn()
         pages = request.files.versions(body.rel_endpoint)
         try:
             async for page in pages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from homeftp.config import Limits
 from homeftp.files.budget import MemoryBudget
 from homeftp.files.files import Files
 from homeftp.files.hashes import SharedHashes
@@ -13,10 +14,14 @@ from homeftp.model import SERVER, Actor
 
 
 class FilesFactory:
-    """One for each server. `budget` is the memory of all its streams, in both directions."""
+    """One for each server. `budget` is the memory of all its streams, in both directions.
 
-    def __init__(self, workers: IWorkers, budget: MemoryBudget) -> None:
+    `listings` is how many listings of one account may be under way.
+    """
+
+    def __init__(self, workers: IWorkers, budget: MemoryBudget, *, listings: int = Limits().account_listings) -> None:
         self._workers = workers
+        self._listings = listings
         self._budget = budget
         self._hashes = SharedHashes()
         self._shares: dict[str | None, AccountShare] = {}
@@ -32,7 +37,7 @@ class FilesFactory:
         account = actor.account
         if account not in self._shares:
             workers = self._workers if account is None else self._workers.of(account)
-            self._shares[account] = AccountShare(account, workers)
+            self._shares[account] = AccountShare(account, workers, self._listings)
         share = self._shares[account]
         jobs = RevocableJobs(share.workers, login or PermanentLogin())
         return Files(store, actor, jobs, share, self._hashes, self._budget, record_refusal)

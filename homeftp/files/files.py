@@ -22,7 +22,7 @@ from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
 from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
 from homeftp.files.hashes import SharedHashes, never
-from homeftp.files.pages import Pages, Steps
+from homeftp.files.pages import Pages, total
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.revocation import RevocableJobs
 from homeftp.files.share import AccountShare
@@ -144,11 +144,14 @@ class Files:
 
     def list(self, endpoint: Endpoint, recursive: bool = False) -> Pages[ListingPage]:
         """The entries of a directory, page by page."""
-        return Pages(Turns(self._jobs), partial(self._store.list, endpoint, recursive))
+        return self._pages(partial(self._store.list, endpoint, recursive))
 
     def versions(self, endpoint: Endpoint) -> Pages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""
-        return Pages(Turns(self._jobs), partial(self._store.versions, endpoint))
+        return self._pages(partial(self._store.versions, endpoint))
+
+    def _pages(self, begin: Callable[[], Iterator[T]]) -> Pages[T]:
+        return Pages(Turns(self._jobs), begin, self._share.listing, self._jobs.closed)
 
     def free_space(self) -> Deferred[int | None]:
         """Bytes that can still be stored."""
@@ -273,19 +276,17 @@ class Files:
         """Remove a file or a directory, step by step."""
 
         def remove(asked: str | None) -> Deferred[int]:
-            return Deferred.fromCoroutine(self._remove(partial(self._store.remove, endpoint, asked, recursive)))
+            return Deferred.fromCoroutine(
+                self._remove(partial(self._store.remove, endpoint, asked, recursive), recursive)
+            )
 
         return self._change(RefusedChange(endpoint, precondition=precondition), remove, precondition)
 
-    async def _remove(self, begin: Callable[[], Iterator[int]]) -> int:
-        steps = Steps(begin)
-        removed = 0
-        try:
-            while (count := await self._jobs.run_slice(steps.next)) is not None:
-                removed += count
-            return removed
-        finally:
-            await self._jobs.run_cleanup(steps.close)
+    async def _remove(self, begin: Callable[[], Iterator[int]], recursive: bool) -> int:
+        if not recursive:
+            return await total(self._jobs, begin)
+        async with self._share.listing:
+            return await total(self._jobs, begin)
 
     def _change(
         self, change: RefusedChange, call: Callable[..., Deferred[T]], *preconditions: str | None

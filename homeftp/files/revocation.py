@@ -85,6 +85,10 @@ class RevocableJobs:
         """Whether the login has ended, so that no client waits for an answer. Cheap."""
         return self._login.closed or self._login.revoked
 
+    def closed(self) -> bool:
+        """Whether the client has disconnected. Cheap."""
+        return self._login.closed
+
     def _granted(self, job: Callable[..., T], args: tuple[Any, ...]) -> T:
         self.require_access()
         return job(*args)

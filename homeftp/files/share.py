@@ -1,10 +1,11 @@
-"""What all logins of one account share: its queue in the pool, its batches, and how many files it hashes at once."""
+"""What the logins of one account share: its queue in the pool, its batches, how much it hashes and lists at once."""
 
 from __future__ import annotations
 
 import attrs
 from twisted.internet.defer import DeferredSemaphore
 
+from homeftp.config import Limits
 from homeftp.files.batches import Batches
 from homeftp.interfaces import IWorkers
 
@@ -19,9 +20,17 @@ class AccountShare:
     account: str | None
     """None: the server itself."""
     workers: IWorkers
+    _listings: int = Limits().account_listings
     batches: Batches = attrs.field(init=False)
     hashing: DeferredSemaphore = attrs.field(init=False, factory=lambda: DeferredSemaphore(HASHED_AT_ONCE))
     """Held while a file is opened and hashed for this account; not while its hashing is somebody else's."""
+
+    listing: DeferredSemaphore = attrs.field(init=False)
+    """Held by each listing, and each recursive removal, that is under way."""
+
+    @listing.default
+    def _limit_listings(self) -> DeferredSemaphore:
+        return DeferredSemaphore(self._listings)
 
     @batches.default
     def _make_batches(self) -> Batches:

@@ -57,6 +57,13 @@ class IResolution(Interface):
 
     resolved: bool = Attribute("Whether there is an answer.")
 
+    def turn() -> Awaitable[None]:
+        """The request's turn to answer: all earlier ones have been answered, and the client reads.
+
+        Wait for it before work whose result takes much memory, or a file or a lock, until it is sent.
+        Raises `ConnectionLost` when the client went away.
+        """
+
     def send(body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:
         """One interim answer, marked `more`, with its payload if any.
 

@@ -145,7 +145,7 @@ def compose(
         audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
         validator=AccessValidator(state),
-        files=FilesFactory(workers, budget),
+        files=FilesFactory(workers, budget, listings=settings.limits.account_listings),
         workers=login_work,
     )
     context = ServerContext(

@@ -67,6 +67,10 @@ class _Recorded:
         self.resolved = False
         """Whether the request has been answered."""
 
+    def turn(self) -> Awaitable[None]:
+        """The request's turn to answer."""
+        return self._resolution.turn()
+
     def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> Awaitable[None]:
         """One interim answer."""
         return self._resolution.send(body, message, payload)

@@ -141,15 +141,19 @@ class Resolution:
         for each in waiting:
             each.callback(None)
 
-    async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
-        """Send an interim answer; returns when the next may be sent."""
-        if self.resolved:
-            raise RuntimeError("the request has been answered already")
+    async def turn(self) -> None:
+        """Return when all earlier requests have been answered and the client reads; raises `ConnectionLost`."""
         if not self._at_head:
             waiting: Deferred[None] = Deferred()
             self._waiting.append(waiting)
             await waiting
         await self._output.ready()
+
+    async def send(self, body: dict[str, Any], message: str = "", payload: IPayload | bytes | None = None) -> None:
+        """Send an interim answer; returns when the next may be sent."""
+        if self.resolved:
+            raise RuntimeError("the request has been answered already")
+        await self.turn()
         self._write(self._line(Status.OK, message, body, payload, more=True))
         await self._stream(payload)
         await self._output.ready()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -32,6 +32,9 @@ class Answer:
 
     resolved = False
     status = -1
+
+    def turn(self) -> Deferred[None]:
+        return succeed(None)
 
     def send(self, body: dict[str, Any], message: str = "", payload: Any = None) -> Deferred[None]:
         sent: Deferred[None] = Deferred()

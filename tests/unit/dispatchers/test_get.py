@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
+from unittest.mock import AsyncMock, MagicMock, Mock
+
+from twisted.internet.defer import Deferred
 
 from homeftp.config import LISTING_PAGE
+from homeftp.dispatchers.get import GetDispatcher
+from homeftp.endpoint import ROOT
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.status import Status
+from homeftp.wire.messages import GetBody
 from tests.support.verbs import SIZES, VerbTestCase, content, digest
 
 
@@ -100,6 +106,17 @@ class GetTests(VerbTestCase):
             self.server.put(f"d/{number:05}", b"")
         entries, _ = self.ask_pages({"rel_endpoint": "d"})
         self.assertEqual([entry["name"] for entry in entries], [f"{n:05}" for n in range(LISTING_PAGE + 100)])
+
+    def test_turn(self) -> None:
+        """A listing does not begin before the earlier requests are answered."""
+        turn: Deferred[None] = Deferred()
+        request, resolution = Mock(body=GetBody(ROOT)), Mock(turn=lambda: turn)
+        request.files.list.return_value = MagicMock(aclose=AsyncMock())
+        answering = Deferred.fromCoroutine(GetDispatcher().dispatch(request, resolution))
+        request.files.list.assert_not_called()
+        turn.callback(None)
+        self.successResultOf(answering)
+        request.files.list.assert_called_once_with(ROOT, False)
 
     def test_recursive(self) -> None:
         """A whole tree comes with paths relative to what was asked for."""

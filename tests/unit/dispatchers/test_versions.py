@@ -48,10 +48,27 @@ class VersionsTests(VerbTestCase):
         pages.__aiter__.return_value = [[]]
         request = Mock(body=VersionsBody(parse("a")))
         request.files.versions.return_value = pages
-        resolution = Mock(send=AsyncMock(side_effect=ConnectionLost()))
+        resolution = Mock(turn=AsyncMock(), send=AsyncMock(side_effect=ConnectionLost()))
         sending = Deferred.fromCoroutine(VersionsDispatcher().dispatch(request, resolution))
         self.failureResultOf(sending, ConnectionLost)
         pages.aclose.assert_awaited_once_with()
+
+    def test_turn(self) -> None:
+        """Nothing is looked for before the earlier requests are answered, or for a client that is gone by then."""
+        for gone in (False, True):
+            turn: Deferred[None] = Deferred()
+            request, resolution = Mock(body=VersionsBody(parse("a"))), Mock(turn=lambda turn=turn: turn)
+            request.files.versions.return_value = MagicMock(aclose=AsyncMock())
+            answering = Deferred.fromCoroutine(VersionsDispatcher().dispatch(request, resolution))
+            request.files.versions.assert_not_called()
+            if gone:
+                turn.errback(ConnectionLost())
+                self.failureResultOf(answering, ConnectionLost)
+                request.files.versions.assert_not_called()
+            else:
+                turn.callback(None)
+                self.successResultOf(answering)
+                request.files.versions.assert_called_once_with(parse("a"))
 
     def test_path_lock(self) -> None:
         """It reads its endpoint."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Iterator
+from typing import AsyncIterator, Callable, Iterator
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.files.pages import Pages, Steps
+from homeftp.errors import NotFound
+from homeftp.files.pages import Pages, Steps, total
+from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from tests.support.queuedworkers import QueuedWorkers
 
 
@@ -58,7 +61,7 @@ class PagesTests(SynchronousTestCase):
         async def collect(pages: AsyncIterator[int]) -> list[int]:
             return [page async for page in pages]
 
-        collecting = Deferred.fromCoroutine(collect(Pages(workers, lambda: iter([1, 2]))))
+        collecting = Deferred.fromCoroutine(collect(Pages(workers, lambda: iter([1, 2]), DeferredSemaphore(1))))
         for _ in range(3):
             self.assertNoResult(collecting)
             self.assertEqual(workers.work(), 1)
@@ -76,7 +79,7 @@ class PagesTests(SynchronousTestCase):
             finally:
                 done.append("closed")
 
-        pages = Pages(workers, begin)
+        pages = Pages(workers, begin, DeferredSemaphore(1))
         self.successResultOf(Deferred.fromCoroutine(pages.aclose()))
         reading = Deferred.fromCoroutine(pages.__anext__())
         workers.work()
@@ -88,3 +91,65 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual(done, ["closed"])
         self.successResultOf(Deferred.fromCoroutine(pages.aclose()))
         self.assertEqual(workers.jobs, [])
+
+    def test_slots(self) -> None:
+        """A listing begins when the account may have one more; however one ends, the next begins."""
+        workers = QueuedWorkers()
+        slots = DeferredSemaphore(1)
+        begun: list[int] = []
+
+        def listing(number: int, *steps: Callable[[], int]) -> Pages[int]:
+            def begin() -> Iterator[int]:
+                begun.append(number)
+                for step in steps:
+                    yield step()
+
+            return Pages(workers, begin, slots)
+
+        def broken() -> int:
+            raise NotFound("it does not exist")
+
+        made = [listing(0, int), listing(1, broken), listing(2, int, int), listing(3, int)]
+        first = [Deferred.fromCoroutine(pages.__anext__()) for pages in made]
+        workers.work()
+        self.assertEqual((self.successResultOf(first[0]), begun), (0, [0]))
+        self.assertEqual(workers.work(), 0)
+        last = Deferred.fromCoroutine(made[0].__anext__())
+        workers.work()
+        self.failureResultOf(last, StopAsyncIteration)
+        workers.work()
+        self.failureResultOf(first[1], NotFound)
+        workers.work()
+        self.assertEqual((self.successResultOf(first[2]), begun), (0, [0, 1, 2]))
+        closing = Deferred.fromCoroutine(made[2].aclose())
+        workers.work()
+        self.successResultOf(closing)
+        workers.work()
+        self.assertEqual((self.successResultOf(first[3]), begun), (0, [0, 1, 2, 3]))
+        for pages in made:
+            Deferred.fromCoroutine(pages.aclose())
+            workers.work()
+        self.assertEqual(slots.tokens, 1)
+
+    def test_disconnected(self) -> None:
+        """No page is made for a client that has disconnected, whether its listing has begun or waits."""
+        workers = QueuedWorkers()
+        slots = DeferredSemaphore(1)
+        closed = [False]
+        begun, waiting = (Pages(workers, lambda: iter([1, 2]), slots, lambda: closed[0]) for _ in range(2))
+        reading = [Deferred.fromCoroutine(pages.__anext__()) for pages in (begun, waiting)]
+        self.assertEqual(workers.work(), 1, "the control")
+        closed[0] = True
+        self.failureResultOf(Deferred.fromCoroutine(begun.__anext__()), ConnectionLost)
+        self.successResultOf(reading[0])
+        self.failureResultOf(reading[1], ConnectionLost)
+        self.assertEqual((workers.jobs, slots.tokens), ([], 1))
+
+    def test_total(self) -> None:
+        """Steps are added up, each a job of its own, and closed at the end."""
+        workers = QueuedWorkers()
+        adding = Deferred.fromCoroutine(total(RevocableJobs(workers, PermanentLogin()), lambda: iter([1, 0, 5])))
+        for _ in range(5):
+            self.assertNoResult(adding)
+            self.assertEqual(workers.work(), 1)
+        self.assertEqual(self.successResultOf(adding), 6)

@@ -25,3 +25,4 @@ class AccountShareTests(SynchronousTestCase):
         for each in held[:-1]:
             self.successResultOf(each)
         self.assertNoResult(held[-1])
+        self.assertEqual((share.listing.tokens, AccountShare("bob", workers, 2).listing.tokens), (4, 2))

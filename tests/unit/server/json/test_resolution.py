@@ -81,6 +81,20 @@ class ResolutionTests(SynchronousTestCase):
         self.assertEqual(self.events, ["paused", "resumed"])
         self.assertFalse(self.resolution.is_waiting)
 
+    def test_turn(self) -> None:
+        """The turn of a request comes when all earlier ones are answered and the client reads, or never."""
+        turn = Deferred.fromCoroutine(self.resolution.turn())
+        self.assertNoResult(turn)
+        self.assertTrue(self.resolution.is_waiting)
+        self.output.pauseProducing()
+        self.resolution.reach_head()
+        self.assertNoResult(turn)
+        self.output.resumeProducing()
+        self.successResultOf(turn)
+        self.successResultOf(Deferred.fromCoroutine(self.resolution.turn()))
+        self.output.stopProducing()
+        self.failureResultOf(Deferred.fromCoroutine(self.resolution.turn()), ConnectionLost)
+
     def test_large_payload(self) -> None:
         """A large payload is written piece by piece, and stops where the client does not read."""
         self.resolution.reach_head()
