@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ACCOUNTS = "tests.unit.accounts"
 RULES = "tests.unit.store.policy"
 TESTS = {
-    "accounts/access": [f"{ACCOUNTS}.test_access", f"{ACCOUNTS}.test_failclosed"],
+    "accounts/access": [f"{ACCOUNTS}.test_access", f"{ACCOUNTS}.test_realm", f"{ACCOUNTS}.test_failclosed"],
     "accounts/realm": [f"{ACCOUNTS}.test_realm"],
     "accounts/validator": [f"{ACCOUNTS}.test_validator", f"{ACCOUNTS}.test_login"],
     "accounts/passwords": [f"{ACCOUNTS}.test_passwords"],
@@ -31,7 +31,7 @@ TESTS = {
     "accounts/devices": [f"{ACCOUNTS}.test_devices", f"{ACCOUNTS}.test_devicelogin"],
     "accounts/database": [f"{ACCOUNTS}.test_database", f"{ACCOUNTS}.test_validator"],
     "accounts/login": [f"{ACCOUNTS}.test_login"],
-    "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_failclosed"],
+    "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_pairing"],
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/revocation": ["tests.unit.files.test_revocation"],
     "store/policy/authorized": [f"{RULES}.test_authorized", f"{RULES}.test_disclosure"],

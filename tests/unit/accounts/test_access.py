@@ -69,6 +69,17 @@ class AccessTests(SynchronousTestCase):
             self.accesses.add("eve", None, AccessChange(quota=5))
         self.assertEqual(self.state.account_names(), ["ann", "bob"])
 
+    def test_unlisted(self) -> None:
+        """A name that never had a record is unlisted; one whose record was removed is not."""
+        self.assertEqual([self.accesses.unlisted(name) for name in ("ann", "bob")], [False, True])
+        self.state.remove_account("ann")
+        self.assertFalse(self.accesses.unlisted("ann"))
+
+    def test_least_quota(self) -> None:
+        """A quota of one byte is one."""
+        self.accesses.change("ann", AccessChange(parse_folder("a"), quota=1))
+        self.assertEqual(self.accesses.find("ann"), Access(parse("a"), Rights(), 1))
+
     def test_refused(self) -> None:
         """No folder, no account, and the top: each in one line."""
         for wrong in ("../x", "a//b", "a/.homeftp", "a\n"):

@@ -114,6 +114,18 @@ class RevocableJobsTests(SynchronousTestCase):
         self.login.in_database, self.login.revoked = True, True
         self.assertRaises(Forbidden, self.jobs.require_access)
 
+    def test_known(self) -> None:
+        """What is known already is cheap to ask: that access was revoked, and that no client waits any more."""
+        self.login.in_database = False  # not looked up here
+        self.jobs.require_unrevoked()
+        self.assertFalse(self.jobs.ended())
+        self.login.closed = True
+        self.jobs.require_unrevoked()
+        self.assertTrue(self.jobs.ended())
+        self.login.closed, self.login.revoked = False, True
+        self.assertRaises(Forbidden, self.jobs.require_unrevoked)
+        self.assertTrue(self.jobs.ended())
+
     def test_permanent(self) -> None:
         """A permanent login is never revoked."""
         RevocableJobs(self.workers, PermanentLogin()).require_access()
