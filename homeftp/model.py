@@ -198,7 +198,7 @@ class WriteRequest:
 
     endpoint: Endpoint
     size: int | None = 0
-    """Bytes of content; 0 for a directory. None, for `IStore.upload` and `edit` only: not known before `commit`."""
+    """Bytes of content; 0 for a directory. None: not declared, so that any size is accepted."""
     hash: str | None = None
     """The declared hash; None: only the size is checked, or the hash follows the content."""
     mtime_us: int | None = None

@@ -188,8 +188,8 @@ class IStore(Interface):
 
         What can be refused early is. Raises `Changed` (44), also where less
         than `request.offset` bytes arrived earlier from the same account,
-        `WrongKind` (43), `NoSpace` (52), `TooLarge` (22). With a `size` of None
-        there can be no `offset`.
+        `WrongKind` (43), `NoSpace` (52), `TooLarge` (22), and `BadRequest` (20)
+        for a negative size or offset, and for an `offset` without a `size`.
         """
 
     def write_many(requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
@@ -198,16 +198,18 @@ class IStore(Interface):
         Each is atomic on its own; a refused one leaves the others be. Missing
         parents are made, except for a request whose precondition needs
         something to exist. Of several for one endpoint a later one finds the
-        content of those before it. Errors are those of `upload` and `commit`.
+        content of those before it. Where a request declares no size, the
+        content has any. Errors are those of `upload` and `commit`.
         """
 
     def edit(request: WriteRequest) -> IDraft:
         """Begin to change a file's content at any offset. Nothing is visible before `IDraft.commit`.
 
         The draft starts with the current content, or empty where nothing
-        exists. `request.size` and `hash` do not count. Raises `Changed` (44),
-        `WrongKind` (43), `NoSpace` (52), and `Forbidden` (33) without
-        `capabilities.edit`.
+        exists. `request.size`, `hash` and `offset` do not count. Without a mode
+        an existing file keeps its own, and without an mtime it is changed now.
+        Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52), and `Forbidden`
+        (33) without `capabilities.edit`.
         """
 
     def make_directory(request: WriteRequest) -> Entry:
@@ -270,7 +272,10 @@ class IStore(Interface):
         """
 
     def maintain() -> None:
-        """Remove versions and partial uploads that were kept long enough. Called after the start and every hour."""
+        """Remove versions that were kept long enough, and uploads suspended `config.PARTIAL_UPLOAD_SECONDS` ago.
+
+        Called after the start and every hour.
+        """
 
     def close() -> None:
         """Release what the store holds; no other method is running or will be called. May be called twice.
@@ -294,7 +299,8 @@ class IOpenFile(Interface):
     def read(offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`, fewer only at the end.
 
-        Raises `Changed` (44) where another program has shortened the file.
+        Raises `Changed` (44) where another program has shortened the file, and
+        `BadRequest` (20) for a negative offset or length.
         """
 
     def hash_steps() -> Iterator[str | None]:
@@ -324,7 +330,8 @@ class IOpenFile(Interface):
 class IUpload(Interface):
     """A file that is being written from its beginning to its end. For one thread at a time.
 
-    It ends with `commit`, `suspend` or `abort`. Nothing is visible before `commit`.
+    It ends with `commit`, `suspend` or `abort`, or when one of its methods raises, where that says so. Then `write` and
+    `commit` raise ValueError. Nothing is visible before `commit`.
     """
 
     def verify_resumed() -> Iterator[int]:
@@ -361,9 +368,10 @@ class IUpload(Interface):
 class IDraft(Interface):
     """A file's content that can be read and written at any offset before it is committed. For one thread at a time.
 
-    It ends with `commit` or `abort`. Nothing is visible before `commit`. An
-    offset, a length or a size that is negative, or is not below 2**63, raises
-    `BadRequest` (20), and the draft is unchanged.
+    It ends with `commit` or `abort`; then every method except `abort` raises
+    ValueError. Nothing is visible before `commit`. An offset, a length or a size
+    that is negative, or is not below 2**63, raises `BadRequest` (20), and the
+    draft is unchanged.
     """
 
     size: int = Attribute("Bytes of the draft now.")

@@ -30,6 +30,7 @@ class BytesFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`."""
+        check_range(offset, length)
         return self._all[offset : offset + length]
 
     def hash_steps(self) -> Iterator[str | None]:
@@ -136,17 +137,20 @@ class BytesDraft:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`."""
+        self._expect_open()
         check_range(offset, length)
         return bytes(self._content[offset : offset + length])
 
     def write(self, offset: int, data: bytes) -> None:
         """Replace or append bytes; a gap reads as zeros."""
+        self._expect_open()
         check_range(offset, offset + len(data))
         self._grow(offset + len(data) if data else 0)
         self._content[offset : offset + len(data)] = data
 
     def truncate(self, size: int) -> None:
         """Cut or extend it."""
+        self._expect_open()
         check_range(size)
         self._grow(size)
         del self._content[size:]
@@ -165,7 +169,6 @@ class BytesDraft:
         self._content.clear()
 
     def _grow(self, size: int) -> None:
-        self._expect_open()
         if size > len(self._content):
             self._check_size(size)
             self._content.extend(bytes(size - len(self._content)))

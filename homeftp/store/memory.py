@@ -16,18 +16,17 @@ from typing import Callable, Generator, Iterator, Sequence
 import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload, StoreOptions
-from homeftp.model import SERVER, Actor, Capabilities, Change, Entry, ListingPage, ResumePoint, Version, WriteRequest
-from homeftp.store.buffers import BytesDraft, BytesFile, BytesUpload
-from homeftp.store.memorytree import MemoryTree, Node, sort
+from homeftp.interfaces.store import IDraft, IStore, IUpload, StoreOptions
+from homeftp.model import SERVER, Actor, Capabilities, Change, Entry, ResumePoint, WriteRequest
+from homeftp.store.buffers import BytesDraft, BytesUpload
+from homeftp.store.memoryreader import MemoryReader
+from homeftp.store.memorytree import Node
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.changelog import ChangeLog
-from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.pages import entry_cost, listing_pages, paged
 from homeftp.store.policy.preconditions import check, check_directory, check_directory_move, check_replaceable
 
 Report = Callable[[Change], None]
@@ -41,13 +40,14 @@ def _now_us() -> int:
 
 
 @implementer(IStore)
-class MemoryStore:
+class MemoryStore(MemoryReader):
     """Files in memory, with every capability. `clock` tells the time in microseconds since 1970."""
 
     def __init__(
         self, options: StoreOptions | None = None, *, read_only: str | None = None, clock: Callable[[], int] = _now_us
     ) -> None:
         options = options or StoreOptions()
+        super().__init__(options, clock)
         self.read_only = read_only
         self.capabilities = Capabilities(
             resume=True,
@@ -60,8 +60,6 @@ class MemoryStore:
             quota=options.quota is not None,
             account_quotas=True,
         )
-        self._tree = MemoryTree(options, clock)
-        self._limits = limits.WriteLimits(Filetypes(options.filetypes), options.file_size)
         self._log = ChangeLog(options.record_changes)
         self._actor = SERVER
 
@@ -71,60 +69,7 @@ class MemoryStore:
         bound._actor = actor
         return bound
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
-        """A folder has one name."""
-        return (folder,)
-
-    # -- reading -------------------------------------------------------------------
-
-    def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
-        node = self._find(endpoint)
-        return None if node is None else node.entry()
-
-    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
-        """`stat` for several at once."""
-        return [catch(self.stat, endpoint) for endpoint in endpoints]
-
-    def open(self, endpoint: Endpoint) -> IOpenFile:
-        """Open a file for reading."""
-        return self._open(endpoint, -1)
-
-    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
-        """`open` for several at once."""
-        return [catch(self._open, endpoint, inline) for endpoint in endpoints]
-
-    def _open(self, endpoint: Endpoint, inline: int) -> IOpenFile:
-        node = self._file(endpoint)
-        return BytesFile(node.entry(), node.content, inline)
-
-    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
-        """A directory's entries as they were at the first step, page by page."""
-        with self._tree.lock:
-            if self._existing(endpoint).kind == "file":
-                raise wording.not_a_directory(endpoint)
-            depth = len(endpoint.parts)
-            beneath = [names for names in self._tree.beneath(endpoint.parts) if not hidden.covers(names)]
-            found = [(names[depth:], self._tree.nodes[names]) for names in beneath]
-        yield from listing_pages(
-            self._item("/".join(below), node) for below, node in found if recursive or not below[1:]
-        )
-
-    def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
-        problem = self._limits.filetypes.problem(name) if node.kind == "file" else None
-        return node.entry(name) if problem is None else (name, problem)
-
-    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
-        """The versions of a file, or of all beneath a directory, page by page."""
-        with self._tree.lock:
-            depth = len(endpoint.parts)
-            found = [
-                node.version("/".join(names[depth:]), at_us)
-                for names in sort(each for each in self._tree.versions if each[:depth] == endpoint.parts)
-                for at_us, node in sorted(self._tree.versions[names].items(), reverse=True)
-                if self._limits.filetypes.problem(names[-1]) is None and not hidden.covers(names)
-            ]
-        yield from paged(found, lambda version: entry_cost(version.name))
+    # -- reading (the rest is in `MemoryReader`) -----------------------------------
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -163,22 +108,24 @@ class MemoryStore:
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file's content at any offset."""
-        request = attrs.evolve(request, size=None, hash=None)
+        request = attrs.evolve(request, size=None, hash=None, offset=0)
+        node = self._begin(request)
+        if node is not None and request.mode is None:
+            request = attrs.evolve(request, mode=node.mode)
         return BytesDraft(
-            self._begin(request),
+            b"" if node is None else node.content,
             check_size=partial(self._check_size, request),
             commit=partial(self._put, request, declared=None),
         )
 
-    def _begin(self, request: WriteRequest) -> bytes:
-        """Refuse what can be refused early; returns the current content."""
+    def _begin(self, request: WriteRequest) -> Node | None:
+        """Refuse what can be refused early; returns the current file."""
         self._check_writable()
         self._limits.check(request)
         with self._tree.lock:
             check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
             self._tree.reserve(request.endpoint, request.size or 0, self._actor_of(request), arrived=False)
-            node = self._tree.nodes.get(request.endpoint.parts)
-            return b"" if node is None else node.content
+            return self._tree.nodes.get(request.endpoint.parts)
 
     def _check_size(self, request: WriteRequest, size: int) -> None:
         self._limits.check_size(request.endpoint, size)
@@ -323,28 +270,6 @@ class MemoryStore:
         self._log.close()
 
     # -- common parts --------------------------------------------------------------
-
-    def _find(self, endpoint: Endpoint) -> Node | None:
-        """What exists there; raises `FiletypeNotAllowed` (42) for a file that the owner does not allow."""
-        with self._tree.lock:
-            node = self._tree.nodes.get(endpoint.parts)
-        if node is None:
-            self._limits.filetypes.check_absent(endpoint)
-        elif node.kind == "file":
-            self._limits.filetypes.check(endpoint)
-        return node
-
-    def _existing(self, endpoint: Endpoint) -> Node:
-        node = self._find(endpoint)
-        if node is None:
-            raise wording.not_found(endpoint)
-        return node
-
-    def _file(self, endpoint: Endpoint) -> Node:
-        node = self._existing(endpoint)
-        if node.kind == "directory":
-            raise wording.is_directory(endpoint)
-        return node
 
     def _actor_of(self, request: WriteRequest) -> Actor:
         return self._actor if request.actor == SERVER else request.actor

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, Mapping
+from unittest import mock
 
 from twisted.trial.reporter import TestResult
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
-from homeftp.interfaces.store import StoreOptions
+from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store.memory import MemoryStore
+
+
+def maintain_later(store: IStore, seconds: float) -> bool:
+    """`ContractCase.maintain_later` for stores that ask this process for the time."""
+    now = time.time() + seconds
+    with mock.patch("time.time", lambda: now), mock.patch("time.time_ns", lambda: int(now * 1e9)):
+        store.maintain()
+    return True
 
 
 class ControlCase(SynchronousTestCase):
@@ -40,6 +50,9 @@ class ControlCase(SynchronousTestCase):
                 )
                 store.read_only = "it is a test"
                 return store
+
+            def maintain_later(self, store: MemoryStore, seconds: float) -> bool:
+                return maintain_later(store, seconds)
 
         result = TestResult()
         Case(test).run(result)

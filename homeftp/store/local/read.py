@@ -20,6 +20,7 @@ from homeftp.store.local.disk.entries import entry_of, kind_problem
 from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.limits import check_range
 from homeftp.store.policy.wording import display_path
 
 Parts = tuple[str, ...]
@@ -57,6 +58,7 @@ class LocalFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`, fewer only at the end that it had when it was opened."""
+        check_range(offset, length)
         length = min(length, self.entry.size - offset)
         if length <= 0:
             return b""

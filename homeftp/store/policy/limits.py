@@ -33,6 +33,7 @@ class WriteLimits:
         """
         check_not_root(request.endpoint)
         check_path(request.endpoint)
+        check_range(request.offset, request.size or 0)
         self.filetypes.check(request.endpoint)
         self.check_size(request.endpoint, request.size or 0)
         check_mtime(request.mtime_us)

@@ -18,6 +18,7 @@ from homeftp.testing.contract.limits import LimitsContract
 from homeftp.testing.contract.reading import ReadingContract
 from homeftp.testing.contract.readonly import ReadOnlyContract, ReadOnlyStoreContract
 from homeftp.testing.contract.recording import RecordingContract
+from homeftp.testing.contract.resuming import ResumingContract
 from homeftp.testing.contract.snapshots import SnapshotsContract
 from homeftp.testing.contract.trees import TreesContract
 from homeftp.testing.contract.versions import VersionsContract
@@ -28,6 +29,7 @@ class StoreContract(
     ReadingContract,
     SnapshotsContract,
     WritingContract,
+    ResumingContract,
     EditingContract,
     TreesContract,
     ConditionsContract,

@@ -57,6 +57,10 @@ class ContractCase(Mixin):
         """A store that cannot be changed, with the contents of these paths; None where there is no such thing."""
         return None
 
+    def maintain_later(self, store: IStore, seconds: float) -> bool:
+        """Call `maintain` as if that many seconds had passed. False where the tests of a backend cannot do that."""
+        return False
+
     def with_options(self, **options: Any) -> StoreOptions:
         """The options of this run, with others for some of them."""
         return attrs.evolve(self.options, **options)

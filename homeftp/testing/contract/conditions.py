@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Sequence
+from typing import Callable
 
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Refusal, WrongKind
-from homeftp.interfaces.store import IStore
+from homeftp.interfaces.store import IDraft, IStore
 from homeftp.model import ABSENT, PRESENT, Entry
 from homeftp.testing.contract.case import ContractCase, request, sha
 
@@ -22,6 +22,9 @@ OUTCOMES: dict[str, dict[str | None, type[Refusal] | None]] = {
 """What comes of a write, by what exists at its target and by its precondition."""
 
 WRITERS = 6
+
+RACES = 4
+"""How often each way to put a content in place is tried by all writers at once."""
 
 
 class ConditionsContract(ContractCase):
@@ -51,13 +54,7 @@ class ConditionsContract(ContractCase):
             raise
 
     def _edit_new(self, store: IStore, path: str, at: str | None) -> object:
-        draft = store.edit(request(path, precondition=at))
-        try:
-            draft.truncate(0)
-            draft.write(0, b"new")
-            return draft.commit()
-        finally:
-            draft.abort()
+        return self._draft(store, path, b"new", at).commit()
 
     def _restore_new(self, store: IStore, path: str, at: str | None) -> object:
         return store.restore(parse(path), min(version.at_us for version in self.kept(store, path)), at)
@@ -120,26 +117,63 @@ class ConditionsContract(ContractCase):
                     self.assert_refused(expected, act, path, condition)
                     self.assertEqual(self.content(store, path), b"old")
 
-    def _one_wins(
-        self, store: IStore, path: str, writes: Sequence[Callable[..., Entry]], losers: type[Refusal]
-    ) -> None:
-        results = self.together(writes)
-        won = [number for number, result in enumerate(results) if isinstance(result, Entry)]
-        self.assertEqual(len(won), 1, results)
-        self.assertEqual({type(result) for result in results if not isinstance(result, Entry)}, {losers})
-        self.assertEqual(self.content(store, path), b"%d" % won[0])
+    def test_no_parents(self) -> None:
+        """Where something must exist and nothing does, no way to put a content in place makes a directory."""
+        store = self.store()
+        self.write(store, "new.txt", b"new")
+        for way, write in self.writes(store).items():
+            for number, condition in enumerate((PRESENT, sha(b"old"))):
+                path = f"{way}-{number}/n/a.txt"
+                if way == "restore":
+                    self.write(store, path, b"new")
+                    self.remove(store, f"{way}-{number}", recursive=True)
+                before = self.tree(store)
+                self.assert_refused(Changed, write, store, path, condition)
+                self.assertEqual(self.tree(store), before, way)
+
+    def _racers(self, store: IStore, way: str, path: str, at: str) -> list[Callable[[], Entry]]:
+        """`WRITERS` calls that each put another number in place, on a condition that holds when this returns."""
+        contents = [b"%d" % number for number in range(WRITERS)]
+        if way == "restore":
+            for content in contents:
+                self.write(store, path, content)
+            self.remove(store, path)
+        if at != ABSENT:
+            self.write(store, path, b"base")
+        if way in ("write", "upload"):
+            return [partial(getattr(self, way), store, path, content, precondition=at) for content in contents]
+        if way == "restore":
+            times = sorted(version.at_us for version in self.kept(store, path))
+            return [partial(store.restore, parse(path), at_us, at) for at_us in times]
+        if way == "edit":
+            return [self._draft(store, path, content, at).commit for content in contents]
+        for content in contents:
+            self.write(store, f"{path}-{content.decode()}.txt", content)
+        act = self.move if way == "move" else self.copy
+        return [partial(act, store, f"{path}-{content.decode()}.txt", path, None, at) for content in contents]
+
+    def _draft(self, store: IStore, path: str, content: bytes, at: str | None) -> IDraft:
+        draft = store.edit(request(path, precondition=at))
+        draft.truncate(0)
+        draft.write(0, content)
+        return draft
+
+    def _one_wins(self, at: str) -> None:
+        store = self.store()
+        possible = {"copy": store.capabilities.copy, "edit": store.capabilities.edit}
+        possible["restore"] = store.capabilities.versions
+        for way in ("write", "upload", "move", "copy", "edit", "restore"):
+            for round_ in range(RACES if possible.get(way, True) else 0):
+                path = f"{way}-{round_}.txt"
+                results = self.together(self._racers(store, way, path, at))
+                won = [number for number, result in enumerate(results) if isinstance(result, Entry)]
+                self.assertEqual(len(won), 1, (way, results))
+                self.assertEqual({type(result) for result in results if not isinstance(result, Entry)}, {Changed}, way)
+                self.assertEqual(self.content(store, path), b"%d" % won[0], way)
 
     def test_one_creates(self) -> None:
         """Of many who create one file at the same time, on the condition that it is absent, one does."""
-        store = self.store()
-        for kind in ("write", "upload"):
-            for round_ in range(5):
-                path, act = f"{kind}-{round_}.txt", getattr(self, kind)
-                writes = [
-                    lambda n=number, p=path, a=act: a(store, p, b"%d" % n, precondition=ABSENT)
-                    for number in range(WRITERS)
-                ]
-                self._one_wins(store, path, writes, Changed)
+        self._one_wins(ABSENT)
 
     def test_one_makes(self) -> None:
         """Of many who make one directory at the same time, on the condition that it is absent, one does."""
@@ -152,16 +186,7 @@ class ConditionsContract(ContractCase):
 
     def test_one_replaces(self) -> None:
         """Of many who replace one content at the same time, one does; the others learn that it changed."""
-        store = self.store()
-        for kind in ("write", "upload"):
-            for round_ in range(5):
-                path, act = f"{kind}-{round_}.txt", getattr(self, kind)
-                self.write(store, path, b"base")
-                writes = [
-                    lambda n=number, p=path, a=act: a(store, p, b"%d" % n, precondition=sha(b"base"))
-                    for number in range(WRITERS)
-                ]
-                self._one_wins(store, path, writes, Changed)
+        self._one_wins(sha(b"base"))
 
     def test_whole_or_not(self) -> None:
         """Who reads while others write finds one whole content or another, never a mixture, and never nothing."""

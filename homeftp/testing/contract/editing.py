@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from zope.interface.verify import verifyObject
 
 from homeftp.endpoint import ROOT, Endpoint, parse
@@ -86,6 +88,36 @@ class EditingContract(ContractCase):
         self.assertEqual((draft.size, draft.read(0, 9)), (7, b"content"))
         draft.abort()
 
+    def test_draft_metadata(self) -> None:
+        """A draft that is committed without a mode keeps the file's mode, and without a time is changed now."""
+        store = self.store()
+        if not (store.capabilities.edit and store.capabilities.metadata):
+            return
+        self.write(store, "a.txt", b"content", mtime_us=1_600_000_000_000_000, mode=0o640)
+        entry = store.edit(request("a.txt")).commit()
+        self.assertEqual(entry.mode, 0o640)
+        self.assertGreater(entry.mtime_us or 0, 1_600_000_000_000_000)
+        entry = store.edit(request("a.txt", mtime_us=1_650_000_000_000_000, mode=0o600)).commit()
+        self.assertEqual((entry.mtime_us, entry.mode), (1_650_000_000_000_000, 0o600))
+
+    def test_draft_ended(self) -> None:
+        """A draft that was committed or aborted can be neither read nor changed nor committed."""
+        store = self.store()
+        if not store.capabilities.edit:
+            return
+        for end in ("commit", "abort"):
+            draft = store.edit(request(f"{end}.txt"))
+            draft.write(0, b"abc")
+            getattr(draft, end)()
+            for act in (
+                partial(draft.read, 0, 1),
+                partial(draft.write, 0, b"d"),
+                partial(draft.truncate, 1),
+                draft.commit,
+            ):
+                self.assertRaises(ValueError, act)
+        self.assertEqual(self.tree(store), {"commit.txt": b"abc"})
+
     def test_metadata(self) -> None:
         """Time and mode are changed alone or together; content, hash and versions stay, and the tag changes."""
         store = self.store()
@@ -139,6 +171,13 @@ class EditingContract(ContractCase):
             store.set_metadata(parse("d/b.txt"), mtime_us=None, mode=0o011, precondition=None),
         ]
         self.assertEqual([entry.mode for entry in made], [0o400, 0o477, 0o600, 0o411])
+        special = [
+            self.write(store, "special.txt", b"a", mode=0o6755),
+            self.upload(store, "special.txt", b"b", mode=0o4711),
+            store.set_metadata(parse("special.txt"), mtime_us=None, mode=0o7750, precondition=None),
+            store.make_directory(request("special", mode=0o3755)),
+        ]
+        self.assertEqual([entry.mode for entry in special], [0o755, 0o711, 0o750, 0o755])
         if store.capabilities.edit:
             draft = store.edit(request("d/a.txt", mode=0o100))
             self.assertEqual(draft.commit().mode, 0o500)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from homeftp.config import RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import FiletypeNotAllowed, NoSpace, TooLarge
 from homeftp.model import Actor, Allotment, ResumePoint
 from homeftp.testing.contract.case import ContractCase, request, sha
-
-PART = RESUMABLE + 1000
-"""Bytes of an upload that are worth keeping when it is interrupted."""
+from homeftp.testing.contract.resuming import PART
 
 
 class LimitsContract(ContractCase):
@@ -92,6 +89,15 @@ class LimitsContract(ContractCase):
         self.assertEqual(self.content(store, "b.txt"), b"9" * 300_000)
         self.assertEqual(self.content(store, "a.txt"), b"x" * 300_000)
         self.assertLess(len(self.kept(store)), 3)
+        if store.capabilities.copy:
+            self.copy(store, "a.txt", "c.txt")
+            self.assert_refused(NoSpace, self.copy, store, "a.txt", "d.txt")
+            self.remove(store, "c.txt")
+        if store.capabilities.edit:
+            draft = store.edit(request("a.txt"))
+            self.assert_refused(NoSpace, draft.write, 300_000, bytes(quota))
+            draft.abort()
+        self.assertEqual(self.names(store), ["a.txt", "b.txt"])
 
     def test_kept_from_others(self) -> None:
         """For a declared size nothing is removed; young versions and others' uploads are not, whatever arrives."""

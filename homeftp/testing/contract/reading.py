@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Iterable
 
+import attrs
 from zope.interface.verify import verifyObject
 
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import ROOT, FolderSet, parse
-from homeftp.errors import NotFound, WrongKind
+from homeftp.errors import BadRequest, FiletypeNotAllowed, NotFound, WrongKind
 from homeftp.interfaces.store import IOpenFile, IStore
 from homeftp.model import Entry, ListingPage
 from homeftp.testing.contract.case import ContractCase, sha
@@ -63,6 +64,18 @@ class ReadingContract(ContractCase):
         self.assertEqual(sizes, [2, None, 1, 2])
         self.assertEqual(list(store.stat_many([])), [])
 
+    def test_many_refused(self) -> None:
+        """A refusal of one of many concerns that one only."""
+        store = self.filled({"a.txt": b"a", "d/b.txt": b"b"}, filetypes=(".txt",))
+        other, found = store.stat_many([parse("b.exe"), parse("a.txt")])
+        self.assertTrue(other is None or isinstance(other, FiletypeNotAllowed), other)
+        self.assertIsInstance(found, Entry)
+        *refused, file = store.open_many([parse(name) for name in ("d", "none.txt", "b.exe", "a.txt")], 0)
+        self.assertEqual([type(each) for each in refused[:2]], [WrongKind, NotFound])
+        self.assertIsInstance(refused[2], (NotFound, FiletypeNotAllowed))
+        assert not isinstance(file, Exception), file
+        file.close()
+
     def test_read(self) -> None:
         """A file is read from any offset; at its end there is less, and behind it nothing."""
         store = self.filled({"a.txt": b"0123456789"})
@@ -71,6 +84,8 @@ class ReadingContract(ContractCase):
         self.assertIsNone(file.content)
         read = [file.read(*where) for where in ((0, 4), (8, 10), (10, 5), (20, 5), (3, 0), (0, 100))]
         self.assertEqual(read, [b"0123", b"89", b"", b"", b"", b"0123456789"])
+        for where in ((-1, 2), (0, -1), (2**63, 1)):
+            self.assert_refused(BadRequest, file.read, *where)
         self.assertEqual(file.verify(None).size, 10)
         file.close()
         file.close()
@@ -115,6 +130,16 @@ class ReadingContract(ContractCase):
         self.assertEqual(self.names(store, parse("d"), recursive=False), top)
         self.assertEqual(self.names(store, parse("d")), deep)
         self.assertEqual(self.names(store), ["d", *(f"d/{name}" for name in deep)])
+
+    def test_list_facts(self) -> None:
+        """A listing tells of each entry what `stat` tells; where it tells a hash, it is right."""
+        contents = {"d/a.txt": b"content", "d/b.txt": b"", "c.txt": b"other"}
+        store = self.filled(contents)
+        for entry in [*self.listed(store), *self.listed(store, recursive=False)]:
+            found = store.stat(parse(entry.name))
+            assert found is not None
+            self.assertEqual(attrs.evolve(entry, name="", hash=None), attrs.evolve(found, hash=None))
+            self.assertIn(entry.hash, (None, sha(contents[entry.name]) if entry.kind == "file" else None))
 
     def test_pages(self) -> None:
         """A large directory is listed in pages of at most `LISTING_PAGE` entries, each entry once."""

@@ -113,6 +113,15 @@ class RecordingContract(ContractCase):
         facts = replaced.size, replaced.hash, replaced.old_size, replaced.old_hash
         self.assertEqual(facts, (7, sha(b"sevenly"), 4, sha(b"four")))
         self.assertEqual((removed.size, removed.old_size, removed.old_hash), (None, 7, sha(b"sevenly")))
+        self.write(store, "b.txt", b"three")
+        self.write(store, "c.txt", b"old")
+        self.recorded.clear()
+        self.move(store, "b.txt", "d.txt", sha(b"three"))
+        self.move(store, "d.txt", "c.txt", None, sha(b"old"))
+        first, onto = self.recorded
+        self.assertEqual((first.size, first.hash, first.old_size, first.old_hash), (5, sha(b"three"), None, None))
+        self.assertEqual((onto.size, onto.old_size, onto.old_hash), (5, 3, sha(b"old")))
+        self.assertIn(onto.hash, (None, sha(b"three")))
 
     def test_actors(self) -> None:
         """A change is recorded as made by the bound actor, or by the one in the request where that names one."""
@@ -134,6 +143,13 @@ class RecordingContract(ContractCase):
         bound = ann.bind(BOB).bind(ANN)
         self.write(bound, "again.txt", b"")
         self.assertEqual(self.recorded[-1].actor, ANN)
+        self.upload(ann, "large.txt", b"", actor=BOB)
+        self.assertEqual(self.recorded[-1].actor, BOB)
+        if store.capabilities.edit:
+            ann.edit(request("large.txt", actor=BOB)).commit()
+            self.assertEqual((self.recorded[-1].what, self.recorded[-1].actor), ("replace", BOB))
+            bob.edit(request("large.txt")).commit()
+            self.assertEqual(self.recorded[-1].actor, BOB)
 
     def test_replay(self) -> None:
         """After concurrent changes by several actors, replaying the records gives the tree."""

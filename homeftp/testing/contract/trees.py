@@ -170,14 +170,22 @@ class TreesContract(ContractCase):
     def test_similar_names(self) -> None:
         """A new name that differs from a sibling's only in case or form is refused where that is detected."""
         store = self.store()
+        self.write(store, "d/phoTo.txt", b"removed")
+        self.remove(store, "d/phoTo.txt")
         self.write(store, "d/Photo.txt", b"first")
         self.write(store, "other.txt", b"other")
-        acts = {
+        acts: dict[str, Callable[[], object]] = {
             "d/photo.txt": lambda: self.write(store, "d/photo.txt", b"second"),
             "d/PHOTO.txt": lambda: self.upload(store, "d/PHOTO.txt", b"second"),
             "D/a.txt": lambda: self.write(store, "D/a.txt", b"second"),
-            "d/pHoto.txt": lambda: self.move(store, "other.txt", "d/pHoto.txt"),
         }
+        if store.capabilities.copy:
+            acts["d/phOto.txt"] = lambda: self.copy(store, "other.txt", "d/phOto.txt")
+        if store.capabilities.edit:
+            acts["d/photO.txt"] = lambda: store.edit(request("d/photO.txt")).commit()
+        if store.capabilities.versions:
+            acts["d/phoTo.txt"] = lambda: store.restore(parse("d/phoTo.txt"), None, None)
+        acts["d/pHoto.txt"] = lambda: self.move(store, "other.txt", "d/pHoto.txt")
         before = self.tree(store)
         for name, act in acts.items():
             if store.capabilities.similar_names:

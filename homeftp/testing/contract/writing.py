@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
 from zope.interface.verify import verifyObject
 
-from homeftp.config import MIB, RESUMABLE
-from homeftp.endpoint import ROOT, parse
+from homeftp.config import MIB
+from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, Changed, ContentMismatch, WrongKind
-from homeftp.interfaces.store import IStore, IUpload
-from homeftp.model import ABSENT, Actor, Entry, ResumePoint
+from homeftp.interfaces.store import IUpload
+from homeftp.model import ABSENT, Entry
 from homeftp.testing.contract.case import ContractCase, request, sha
-
-PART = RESUMABLE + 1000
-"""Bytes of an upload that are worth keeping when it is interrupted."""
 
 
 class WritingContract(ContractCase):
@@ -165,87 +159,30 @@ class WritingContract(ContractCase):
             self.addCleanup(again.close)
             self.assertEqual(self.tree(again), before)
 
-    # -- resuming ------------------------------------------------------------------
-
-    def cut(self, store: IStore, content: bytes, size: int, **fields: object) -> None:
-        """Begin an upload to d/a.txt, and suspend it when `size` bytes have come."""
-        upload = store.upload(request("d/a.txt", size=len(content), **fields))
-        upload.write(content[:size])
-        upload.suspend()
-        upload.abort()
-
-    def test_resume(self) -> None:
-        """A suspended upload shows nothing, tells how far it came, and is continued from there to the whole content."""
+    def test_no_size(self) -> None:
+        """Where `write_many` gets no size, the content is as long as it is, and its hash is checked."""
         store = self.store()
-        if not store.capabilities.resume:
-            return
-        content = bytes(range(256)) * (2 * PART // 256)
-        for hash, mtime_us in ((sha(content), None), (None, 1_700_000_000_000_000)):
-            fields: dict[str, Any] = {"hash": hash, "mtime_us": mtime_us}
-            self.cut(store, content, PART, **fields)
-            self.assertIsNone(store.stat(parse("d/a.txt")))
-            known = hash, len(content), mtime_us
-            self.assertEqual(store.resume_point(parse("d/a.txt"), *known), ResumePoint(PART, sha(content[:PART])))
-            upload = store.upload(request("d/a.txt", size=len(content), offset=PART, **fields))
-            self.assertEqual(list(upload.verify_resumed())[-1], PART)
-            upload.write(content[PART:])
-            self.assertEqual(upload.commit().hash, sha(content))
-            self.assertEqual(self.content(store, "d/a.txt"), content)
-            self.assertIsNone(store.resume_point(parse("d/a.txt"), *known))
-            self.remove(store, "d/a.txt")
+        asked = [(request("a.txt", size=None), b"abc"), (request("b.txt", size=None, hash=sha(b"x")), b"abc")]
+        written, refused = store.write_many([*asked, (request("c.txt", size=1), b"c")])[:2]
+        assert isinstance(written, Entry)
+        self.assertEqual((written.size, written.hash), (3, sha(b"abc")))
+        self.assertIsInstance(refused, ContentMismatch)
+        self.assertEqual(self.tree(store), {"a.txt": b"abc", "c.txt": b"c"})
 
-    def test_resume_from_less(self) -> None:
-        """An upload may be continued from less than what arrived, and not from more."""
+    def test_numbers(self) -> None:
+        """Sizes and offsets that no file has are refused, and so is an offset without a size."""
         store = self.store()
-        if not store.capabilities.resume:
-            return
-        content = bytes(range(256)) * (2 * PART // 256)
-        self.cut(store, content, PART, hash=sha(content))
-        more = request("d/a.txt", size=len(content), offset=PART + 1, hash=sha(content))
-        self.assert_refused(Changed, store.upload, more)
-        upload = store.upload(request("d/a.txt", size=len(content), offset=PART - 500, hash=sha(content)))
-        self.assertEqual(list(upload.verify_resumed())[-1], PART - 500)
-        upload.write(content[PART - 500 :])
-        self.assertEqual(upload.commit().hash, sha(content))
+        for size, offset in ((-5, 0), (5, -2), (2**63, 0), (None, 5)):
+            self.assert_refused(BadRequest, store.upload, request("a.txt", size=size, offset=offset))
+        self.assertEqual(self.names(store), [])
 
-    def test_resume_something_else(self) -> None:
-        """What arrived is not offered for another content, or another endpoint, and an aborted one not at all."""
+    def test_ended(self) -> None:
+        """An upload that has ended, in whatever way, takes no more bytes and is not committed again."""
         store = self.store()
-        if not store.capabilities.resume:
-            self.assertIsNone(store.resume_point(ROOT, sha(b""), 0, 0))
-            return
-        content = bytes(2 * PART)
-        self.cut(store, content, PART, hash=sha(content))
-        size = len(content)
-        self.assertIsNotNone(store.resume_point(parse("d/a.txt"), sha(content), size, None))
-        self.assertIsNone(store.resume_point(parse("d/a.txt"), sha(b"other"), size, None))
-        self.assertIsNone(store.resume_point(parse("d/b.txt"), sha(content), size, None))
-        self.assertIsNone(store.resume_point(parse("d/a.txt"), None, size + 1, 5))
-        other = request("d/c.txt", size=size, hash=sha(content))
-        upload = store.upload(other)
-        upload.write(content[:PART])
-        upload.abort()
-        self.assertIsNone(store.resume_point(parse("d/c.txt"), sha(content), size, None))
-        nothing = request("d/c.txt", size=size, offset=PART, hash=sha(content))
-        self.assert_refused(Changed, store.upload, nothing)
-
-    def test_resume_another_account(self) -> None:
-        """Only the account that began an upload learns how far it came, and continues it, from any of its devices."""
-        store = self.store()
-        if not store.capabilities.resume:
-            return
-        began, same, other = (store.bind(Actor(*names)) for names in (("ann", "laptop"), ("ann", "phone"), ("bob",)))
-        content = bytes(range(256)) * (2 * PART // 256)
-        self.cut(began, content, PART, hash=sha(content), mtime_us=5)
-        rest = request("d/a.txt", size=len(content), offset=PART, hash=sha(content), mtime_us=5)
-        for known in ((sha(content), len(content), None), (None, len(content), 5)):
-            self.assertIsNone(other.resume_point(parse("d/a.txt"), *known))
-            self.assertIsNotNone(same.resume_point(parse("d/a.txt"), *known), "the control")
-        self.assert_refused(Changed, other.upload, rest)
-        self.assert_refused(Changed, other.upload, attrs.evolve(rest, hash=None))
-        self.upload(other, "d/a.txt", content, hash=sha(content), mtime_us=5)
-        self.remove(other, "d/a.txt")
-        upload = same.upload(rest)
-        self.assertEqual(list(upload.verify_resumed())[-1], PART)
-        upload.write(content[PART:])
-        self.assertEqual(upload.commit().hash, sha(content))
+        for end in ("commit", "suspend", "abort"):
+            upload = store.upload(request(f"{end}.txt", size=3))
+            upload.write(b"abc")
+            getattr(upload, end)()
+            self.assertRaises(ValueError, upload.write, b"d")
+            self.assertRaises(ValueError, upload.commit)
+        self.assertEqual(self.tree(store), {"commit.txt": b"abc"})

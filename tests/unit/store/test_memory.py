@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +19,14 @@ class MemoryStoreTests(StoreContract, SynchronousTestCase):
 
     def make_store(self, options: StoreOptions) -> IStore:
         """In memory."""
-        return MemoryStore(options)
+        self.later_us = 0
+        return MemoryStore(options, clock=lambda: time.time_ns() // 1000 + self.later_us)
+
+    def maintain_later(self, store: IStore, seconds: float) -> bool:
+        """Set its clock forward."""
+        self.later_us = int(seconds * 1_000_000)
+        store.maintain()
+        return True
 
     def make_read_only_store(self, files: Mapping[str, bytes], options: StoreOptions) -> IStore:
         """One that was changed for the last time."""

@@ -71,6 +71,11 @@ def _batches(requests: Contents) -> Iterator[Contents]:
         yield requests[start:]
 
 
+def _sized(request: WriteRequest, content: bytes) -> WriteRequest:
+    """The request with the size of its content, where it declares none."""
+    return request if request.size is not None else attrs.evolve(request, size=len(content))
+
+
 @attrs.define(eq=False)
 class _Written:
     """A file whose content is in a temp file."""
@@ -87,7 +92,7 @@ class _Batch:
 
     def __init__(self, writer: BatchWriter, requests: Contents, actor: Actor) -> None:
         self._writer = writer
-        self._requests = requests
+        self._requests = [(_sized(request, content), content) for request, content in requests]
         self._actor = actor
         self._parents = [request.endpoint.parent for request, _ in requests]
         self._results: dict[int, Entry | Exception] = {}

@@ -75,30 +75,38 @@ class LocalDraft:
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes at `offset`, fewer only at the end."""
+        self._expect_open()
         check_range(offset, length)
         with self._refusals():
             return read_at(self._staged.fd, offset, max(0, min(length, self.size - offset)))
 
     def write(self, offset: int, data: bytes) -> None:
         """Replace or append bytes at `offset`; a gap behind the end reads as zeros."""
+        self._expect_open()
         check_range(offset, offset + len(data))
         with self._refusals(len(data)):
             self._staged.write(offset, data)
 
     def truncate(self, size: int) -> None:
         """Cut the draft to `size` bytes, or extend it with zeros."""
+        self._expect_open()
         check_range(size)
         with self._refusals():
             self._staged.truncate(size)
 
     def commit(self) -> Entry:
         """Make the content durable and give it the file's name; on any error the draft is aborted."""
+        self._expect_open()
         with self._refusals(self.size):
             return self._staged.commit()
 
     def abort(self) -> None:
         """Discard the draft. May be called twice, and after `commit`."""
         self._staged.close()
+
+    def _expect_open(self) -> None:
+        if self._staged.closed:
+            raise ValueError("this draft has ended")
 
     @contextlib.contextmanager
     def _refusals(self, size: int = 0) -> Iterator[None]:

@@ -53,7 +53,7 @@ class StagedFile:
         self._temp_file = temp_file
         self._allocation = Allocation(acting(request, actor), request.endpoint, target.device)
         self._files.space.begin(self._allocation, target.nearest, target.directory, 0)
-        self._open = True
+        self.closed = False
 
     def resize(self, size: int, *, arrived: bool = True) -> None:
         """Make space for `size` bytes; for a gap that reads as zeros nothing is removed.
@@ -133,8 +133,8 @@ class StagedFile:
 
     def close(self) -> None:
         """Discard it unless it was committed. May be called twice."""
-        if self._open:
-            self._open = False
+        if not self.closed:
+            self.closed = True
             self._temp_file.close()
             self._files.space.end(self._allocation, committed=False)
             close_quietly(self._target.nearest.fd)

@@ -149,6 +149,7 @@ class LocalUpload:
 
         Raises `ContentMismatch` (45) past the declared size, `TooLarge` (22), `NoSpace` (52).
         """
+        self._expect_open()
         size = self._size + len(data)
         if self._request.size is not None and size > self._request.size:
             self.abort()
@@ -188,6 +189,7 @@ class LocalUpload:
 
     def commit(self, hash: str | None = None) -> Entry:
         """Check size and hash, make it durable, and give it its name; on any error the upload is aborted."""
+        self._expect_open()
         declared = self._request.hash if hash is None else hash
         try:
             content_hash = self._hasher.hash()
@@ -220,6 +222,10 @@ class LocalUpload:
         if not self._ended:
             self._ended = True
             close_quietly(self._target.nearest.fd)
+
+    def _expect_open(self) -> None:
+        if self._ended:
+            raise ValueError("this upload has ended")
 
     def _fail(self, error: OSError) -> NoReturn:
         self.abort()

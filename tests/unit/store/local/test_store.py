@@ -12,6 +12,7 @@ from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from homeftp.testing.contract import StoreContract
+from tests.support.contracts import maintain_later
 from tests.support.stores import Unlisted
 
 
@@ -27,6 +28,10 @@ class LocalStoreTests(StoreContract, SynchronousTestCase):
     def reopen_store(self, store: IStore, options: StoreOptions) -> LocalStore:
         """The same folder again."""
         return self.open(options)
+
+    def maintain_later(self, store: IStore, seconds: float) -> bool:
+        """By the clock of the process."""
+        return maintain_later(store, seconds)
 
     def open(self, options: StoreOptions) -> LocalStore:
         """The folder."""

@@ -19,6 +19,7 @@ from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ADD, ALL, READ, Rights, parse_rights
 from homeftp.testing.contract import StoreContract
 from homeftp.testing.contract.case import request, sha
+from tests.support.contracts import maintain_later
 from tests.support.miscountingstore import MiscountingStore
 
 NOTHING: frozenset[str] = frozenset()
@@ -36,6 +37,10 @@ class EverythingTests(StoreContract, SynchronousTestCase):
         whole.write_many([(request("outside.txt", size=1), b"x")])
         whole._log._record = lambda changes: options.record_changes([_within(each) for each in changes])
         return _Closing(whole, parse("homes/ann"), Rights())
+
+    def maintain_later(self, store: IStore, seconds: float) -> bool:
+        """By the clock of the process."""
+        return maintain_later(store, seconds)
 
 
 def _within(change: Change) -> Change:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.interfaces.store import IOpenFile, StoreOptions
+from homeftp.interfaces.store import IDraft, IOpenFile, StoreOptions
 from homeftp.model import ABSENT, PRESENT, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorytree import Node
 from homeftp.store.policy.preconditions import check_directory, check_replaceable
+from homeftp.testing.contract.case import sha
 from homeftp.testing.contract.conditions import WRITERS, ConditionsContract
 from tests.support.contracts import ControlCase
 
@@ -25,7 +28,7 @@ def _forgetting(condition: str) -> type[MemoryStore]:
             asked = None if precondition == condition else precondition
             super()._place(endpoint, node, asked, *rest, **more)  # type: ignore[arg-type]
 
-        def _begin(self, request: WriteRequest) -> bytes:
+        def _begin(self, request: WriteRequest) -> Node | None:
             asked = None if request.precondition == condition else request.precondition
             return super()._begin(attrs.evolve(request, precondition=asked))
 
@@ -78,6 +81,76 @@ class ConditionsControls(ControlCase):
 
         self.assert_caught("test_one_creates", TwoSteps)
         self.assert_caught("test_one_replaces", TwoSteps)
+
+    def test_two_steps_each(self) -> None:
+        """One way to put a content in place that checks first, and replaces in another step."""
+
+        class TwoSteps(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self.all_checked = threading.Barrier(WRITERS)
+
+            def check_first(self, endpoint: Endpoint, precondition: str | None) -> None:
+                """The first step."""
+                if precondition is not None:
+                    check_replaceable(endpoint, self._tree.entry(endpoint), precondition)
+                    self.all_checked.wait(60)
+
+        class Moves(TwoSteps):
+            def move(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                self.check_first(target, target_precondition)
+                return super().move(source, target, source_precondition, None)
+
+        class Copies(TwoSteps):
+            def copy(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                *,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                self.check_first(target, target_precondition)
+                return super().copy(source, target, source_precondition=source_precondition, target_precondition=None)
+
+        class Restores(TwoSteps):
+            def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+                self.check_first(endpoint, precondition)
+                return super().restore(endpoint, at_us, None)
+
+        class Drafts(TwoSteps):
+            def edit(self, request: WriteRequest) -> IDraft:
+                draft = super().edit(request)
+                changed = attrs.evolve(request, precondition=None, size=None)
+
+                def commit(content: bytes) -> Entry:
+                    self.check_first(request.endpoint, request.precondition)
+                    return self._put(changed, content, None)
+
+                draft._commit = commit  # type: ignore[attr-defined]
+                return draft
+
+        for wrong in (Moves, Copies, Restores, Drafts):
+            self.assert_caught("test_one_creates", wrong)
+            self.assert_caught("test_one_replaces", wrong)
+
+    def test_parents(self) -> None:
+        """Parents that are made before the condition is checked, where something must exist in them."""
+
+        class MakesParents(MemoryStore):
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+                for request, _ in requests:
+                    if request.precondition in (PRESENT, sha(b"old")):
+                        self.make_directory(WriteRequest(endpoint=request.endpoint.parent))
+                return super().write_many(requests)
+
+        self.assert_caught("test_no_parents", MakesParents)
 
     def test_two_steps_directory(self) -> None:
         """A directory that is looked for, and then, in another step, made where it may exist by now."""

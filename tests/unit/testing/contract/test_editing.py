@@ -7,10 +7,11 @@ from typing import Sequence
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.interfaces.store import IDraft
-from homeftp.model import Capabilities, Entry, WriteRequest
+from homeftp.interfaces.store import IDraft, StoreOptions
+from homeftp.model import Capabilities, Entry, Kind, WriteRequest
 from homeftp.store.buffers import BytesDraft
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorytree import Node
 from homeftp.testing.contract.editing import EditingContract
 from tests.support.contracts import ControlCase
 
@@ -57,6 +58,44 @@ class EditingControls(ControlCase):
                 return draft
 
         self.assert_caught("test_draft_ranges", Edits)
+
+    def test_draft_metadata(self) -> None:
+        """Drafts that lose the mode, or keep the old time, and drafts that have no end."""
+
+        class AnyMode(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                return super().edit(attrs.evolve(request, mode=request.mode or 0o777))
+
+        class OldTime(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                found = self.stat(request.endpoint)
+                return super().edit(request if found is None else attrs.evolve(request, mtime_us=found.mtime_us))
+
+        class Endless(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                draft = super().edit(request)
+                draft._expect_open = lambda: None  # type: ignore[attr-defined]
+                return draft
+
+        self.assert_caught("test_draft_metadata", AnyMode)
+        self.assert_caught("test_draft_metadata", OldTime)
+        self.assert_caught("test_draft_ended", Endless)
+
+    def test_special_modes(self) -> None:
+        """Set-user-ID bits that are kept."""
+
+        class Special(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                new = self._tree.new
+
+                def special(kind: Kind, request: WriteRequest, content: bytes = b"", hash: str | None = None) -> Node:
+                    node = new(kind, request, content, hash)
+                    return node if request.mode is None else attrs.evolve(node, mode=node.mode | request.mode)
+
+                self._tree.new = special  # type: ignore[method-assign]
+
+        self.assert_caught("test_modes", Special)
 
     def test_metadata(self) -> None:
         """Metadata whose missing half is set to now, and that is changed whatever is there."""

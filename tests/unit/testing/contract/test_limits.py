@@ -6,7 +6,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
-from homeftp.interfaces.store import StoreOptions
+from homeftp.interfaces.store import IDraft, StoreOptions
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import Node
@@ -45,6 +45,26 @@ class LimitsControls(ControlCase):
             def _suspend(self, request: WriteRequest, account: str | None, content: bytes) -> None:
                 pass
 
+        class CopiesFreely(MemoryStore):
+            def copy(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                *,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                self._tree.nodes[target.parts] = self._tree.nodes[source.parts]
+                return self._tree.nodes[target.parts].entry()
+
+        class EditsFreely(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                draft = super().edit(request)
+                draft._check_size = lambda size: None  # type: ignore[attr-defined]
+                return draft
+
+        self.assert_caught("test_quota", CopiesFreely)
+        self.assert_caught("test_quota", EditsFreely)
         self.assert_caught("test_account_quota", Boundless)
         self.assert_caught("test_kept_from_others", Greedy)
         self.assert_caught("test_suspended_without_space", Losing)
@@ -77,7 +97,7 @@ class LimitsControls(ControlCase):
         for message in ("size in meta_data is too large", ""):
 
             class Rough(MemoryStore):
-                def _begin(self, request: WriteRequest, message: str = message) -> bytes:
+                def _begin(self, request: WriteRequest, message: str = message) -> Node | None:
                     try:
                         return super()._begin(request)
                     except Refusal:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import attrs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
+from homeftp.errors import WrongKind
 from homeftp.interfaces.store import IOpenFile
 from homeftp.model import Entry, ListingPage
 from homeftp.store.buffers import BytesFile
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorytree import Node
 from homeftp.testing.contract.reading import ReadingContract
 from tests.support.contracts import ControlCase
 
@@ -39,6 +41,20 @@ class ReadingControls(ControlCase):
 
         self.assert_caught("test_order", AsPaths)
         self.assert_caught("test_order", Backwards)
+
+    def test_facts(self) -> None:
+        """Listings with the hash, the time, the mode or the size of something else."""
+
+        def changing(**fields: Any) -> type[MemoryStore]:
+            class Wrong(MemoryStore):
+                def _item(self, name: str, node: Node) -> Entry | tuple[str, str]:
+                    item = super()._item(name, node)
+                    return attrs.evolve(item, **fields) if isinstance(item, Entry) else item
+
+            return Wrong
+
+        for fields in ({"hash": "sha256:" + "0" * 64}, {"mtime_us": 1}, {"mode": 0}, {"size": 99}):
+            self.assert_caught("test_list_facts", changing(**fields))
 
     def test_pages(self) -> None:
         """A page for everything."""
@@ -119,6 +135,28 @@ class ReadingControls(ControlCase):
             def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
                 return super().stat_many(sorted(endpoints))
 
+        class StatsTogether(MemoryStore):
+            def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+                return [self.stat(endpoint) for endpoint in endpoints]
+
+        class OpensFiles(MemoryStore):
+            def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+                opened = super().open_many(endpoints, inline)
+                for each in opened:
+                    if isinstance(each, WrongKind):
+                        raise each
+                return opened
+
+        class Shifted(MemoryStore):
+            def open(self, endpoint: Endpoint) -> IOpenFile:
+                file = super().open(endpoint)
+                read = file.read
+                file.read = lambda offset, length: read(max(0, offset), max(0, length))  # type: ignore[method-assign]
+                return file
+
+        self.assert_caught("test_many_refused", StatsTogether)
+        self.assert_caught("test_many_refused", OpensFiles)
+        self.assert_caught("test_read", Shifted)
         self.assert_caught("test_open_many", Together)
         self.assert_caught("test_stat_many", Sorted)
 

@@ -8,8 +8,8 @@ from typing import Sequence
 
 import attrs
 
-from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Actor, Change, WriteRequest
+from homeftp.interfaces.store import IDraft, IUpload, StoreOptions
+from homeftp.model import SERVER, Actor, Change, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.testing.contract.recording import RecordingContract
 from tests.support.contracts import ControlCase
@@ -49,6 +49,12 @@ class RecordingControls(ControlCase):
         def bare(changes: Sequence[Change]) -> Sequence[Change]:
             return [attrs.evolve(change, old_hash=None) for change in changes]
 
+        def bare_moves(changes: Sequence[Change]) -> Sequence[Change]:
+            return [
+                attrs.evolve(change, size=None, hash=None) if change.what == "move" else change for change in changes
+            ]
+
+        self.assert_caught("test_facts", lambda options: _recording(options, bare_moves))
         self.assert_caught("test_each", lambda options: _recording(options, files))
         self.assert_caught("test_facts", lambda options: _recording(options, bare))
 
@@ -68,7 +74,15 @@ class RecordingControls(ControlCase):
                 self._actor = actor
                 return self
 
-        for wrong in (NoActor, BoundCounts, BindsAll):
+        class Uploads(MemoryStore):
+            def upload(self, request: WriteRequest) -> IUpload:
+                return super().upload(attrs.evolve(request, actor=SERVER))
+
+        class Edits(MemoryStore):
+            def edit(self, request: WriteRequest) -> IDraft:
+                return super().edit(attrs.evolve(request, actor=SERVER))
+
+        for wrong in (NoActor, BoundCounts, BindsAll, Uploads, Edits):
             self.assert_caught("test_actors", wrong)
 
     def test_dropped(self) -> None:

@@ -134,6 +134,27 @@ class TreesControls(ControlCase):
 
                 self._tree.check_name = alone  # type: ignore[method-assign]
 
+        class Copies(MemoryStore):
+            def copy(
+                self,
+                source: Endpoint,
+                target: Endpoint,
+                *,
+                source_precondition: str | None,
+                target_precondition: str | None,
+            ) -> Entry:
+                self._tree.check_name = free  # type: ignore[method-assign]
+                return super().copy(
+                    source, target, source_precondition=source_precondition, target_precondition=target_precondition
+                )
+
+        class Restores(MemoryStore):
+            def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+                self._tree.check_name = free  # type: ignore[method-assign]
+                return super().restore(endpoint, at_us, precondition)
+
+        for wrong in (Copies, Restores):
+            self.assert_caught("test_similar_names", wrong)
         self.assert_caught("test_similar_names", Never)
         self.assert_caught("test_own_name", Always)
 

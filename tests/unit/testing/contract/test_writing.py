@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 import attrs
 
-from homeftp.endpoint import Endpoint
 from homeftp.interfaces.store import IUpload
-from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
+from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import MemoryTree
 from homeftp.testing.contract.writing import WritingContract
@@ -47,37 +48,6 @@ class WritingControls(ControlCase):
         self.assert_caught("test_checked_again", Once)
         self.assert_caught("test_each_on_its_own", Once)
 
-    def test_resuming(self) -> None:
-        """A resume point for another content, from any offset, or after the commit."""
-
-        class AnyContent(MemoryStore):
-            def resume_point(
-                self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
-            ) -> ResumePoint | None:
-                partials = self._tree._partials
-                return ResumePoint(len(partials[-1].content), "") if partials else None
-
-        class Anywhere(MemoryStore):
-            def upload(self, request: WriteRequest) -> IUpload:
-                return super().upload(attrs.evolve(request, offset=0))
-
-        class Forever(MemoryStore):
-            def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
-                kept = list(self._tree._partials)
-                try:
-                    return super()._put(request, content, declared)
-                finally:
-                    self._tree._partials[:] = kept
-
-        class Anybody(MemoryStore):
-            def bind(self, actor: Actor) -> MemoryStore:
-                return self
-
-        self.assert_caught("test_resume_another_account", Anybody)
-        self.assert_caught("test_resume_something_else", AnyContent)
-        self.assert_caught("test_resume_from_less", Anywhere)
-        self.assert_caught("test_resume", Forever)
-
     def test_wrong_places(self) -> None:
         """Contents that are lost, stay what they were, replace directories, or are gone after a restart."""
 
@@ -113,3 +83,24 @@ class WritingControls(ControlCase):
         self.assert_caught("test_kinds", Over)
         self.assert_caught("test_unknown_size", SmallOnly)
         self.assert_caught("test_durable", InMemoryOnly)
+
+    def test_numbers(self) -> None:
+        """Sizes that must be declared, or may be anything, and uploads that go on after their end."""
+
+        class Declared(MemoryStore):
+            def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+                return super().write_many([(request, content) for request, content in requests if request.known_size])
+
+        class AnyNumber(MemoryStore):
+            def upload(self, request: WriteRequest) -> IUpload:
+                return super().upload(attrs.evolve(request, size=abs(request.size or 0), offset=0))
+
+        class Endless(MemoryStore):
+            def upload(self, request: WriteRequest) -> IUpload:
+                upload = super().upload(request)
+                upload._expect_open = lambda: None  # type: ignore[attr-defined]
+                return upload
+
+        self.assert_caught("test_no_size", Declared)
+        self.assert_caught("test_numbers", AnyNumber)
+        self.assert_caught("test_ended", Endless)
