@@ -201,6 +201,17 @@ OLD_WORDS = re.compile(
 """Words of a private vocabulary that the pages once had."""
 
 
+class ReliabilityTests(SynchronousTestCase):
+    """The page of promises names tests that exist."""
+
+    def test_tests(self) -> None:
+        """Each test module that it names is there."""
+        named = set(re.findall(r"``(tests\.[a-z_.]+)``", (DOCS / "reliability" / "index.rst").read_text()))
+        self.assertGreater(len(named), 20, "the control")
+        missing = [name for name in named if not CHECKOUT.joinpath(*name.split(".")).with_suffix(".py").exists()]
+        self.assertEqual(missing, [])
+
+
 class StyleTests(SynchronousTestCase):
     """How the pages are written."""
 
