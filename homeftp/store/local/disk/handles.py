@@ -15,6 +15,10 @@ from homeftp.errors import BadEndpoint
 from homeftp.model import MODE_BITS, kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 
+WAYS_PARTS = 256
+"""Parts of the paths of all directories in which one batch of changes makes names, or so: each directory on the way may
+be open at the same time, twice where a version gets the same folders. A process may open 1,024 files by default."""
+
 
 @attrs.frozen(eq=False)
 class DirHandle:

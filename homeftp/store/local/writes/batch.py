@@ -24,7 +24,7 @@ from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, catch, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
 
@@ -58,15 +58,24 @@ class BatchWriter:
 
 
 def _batches(requests: Contents) -> Iterator[Contents]:
-    """Runs of at most `BATCH` distinct endpoints: a second write of an endpoint must find the first one's content."""
-    start = 0
+    """Runs of distinct endpoints: a second write of an endpoint must find the first one's content.
+
+    They have at most `BATCH` files, and their directories at most `WAYS_PARTS` parts.
+    """
+    start = parts = 0
     seen: set[tuple[str, ...]] = set()
+    parents: set[tuple[str, ...]] = set()
     for number, (request, _) in enumerate(requests):
-        if request.endpoint.parts in seen or number - start == BATCH:
+        endpoint, parent = request.endpoint.parts, request.endpoint.parent.parts
+        more = 0 if parent in parents else len(parent)
+        if endpoint in seen or number - start == BATCH or parts + more > WAYS_PARTS:
             yield requests[start:number]
-            start = number
+            start, parts, more = number, 0, len(parent)
             seen.clear()
-        seen.add(request.endpoint.parts)
+            parents.clear()
+        seen.add(endpoint)
+        parents.add(parent)
+        parts += more
     if start < len(requests):
         yield requests[start:]
 

@@ -11,13 +11,13 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound, WrongKind
-from homeftp.model import ABSENT, Actor, Entry, ListingPage
+from homeftp.model import ABSENT, Actor, ListingPage
 from homeftp.store.local.commit.existing import ExistingEntries, raise_first
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.disk.entries import is_reserved
 from homeftp.store.local.disk.errnos import close_quietly, refusal
-from homeftp.store.local.disk.handles import DirHandle, close_all
+from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, close_all
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.preconditions import names_content, no_hash, occupied
@@ -60,33 +60,44 @@ class Remover:
             if names_content(precondition):
                 raise no_hash(endpoint)
             if recursive:
+                yield from self._check_content(endpoint)
                 yield from self._remove_content(endpoint, actor)
             self._remove_directory(handle, endpoint, actor)
             self.existing.make_durable([handle], endpoint)
             yield 1
 
-    def _remove_content(self, endpoint: Endpoint, actor: Actor) -> Iterator[int]:
-        """Remove everything in a directory, after checking that nothing in it prevents that."""
-        entries: list[Entry] = []
+    def _check_content(self, endpoint: Endpoint) -> Iterator[int]:
+        """Check that nothing in a directory prevents its removal."""
+        self._check_removable(endpoint, endpoint)
         for page in self.list_tree(endpoint):
             if page.skipped:
                 name, reason = page.skipped[0]
                 raise WrongKind(f"{display_path(endpoint)} was not removed: {name} in it is not shared: {reason}")
-            entries += page.entries
             yield 0
-        folders = [entry.name.split("/") for entry in entries if entry.kind == "directory"]
-        for parts in ([], *folders):
-            self._check_removable(endpoint.beneath(*parts), endpoint)
-            yield 0
-        names = [entry.name for entry in entries if entry.kind == "file"]
-        for start in range(0, len(names), _BATCH):
-            batch = names[start : start + _BATCH]
-            self._remove_files([endpoint.beneath(*name.split("/")) for name in batch], actor)
-            yield len(batch)
-        for parts in sorted(folders, key=len, reverse=True):
-            below = endpoint.beneath(*parts)
-            with self.existing.open_parent(below) as (handle, _):
-                self._remove_directory(handle, below, actor)
+            for entry in page.entries:
+                if entry.kind == "directory":
+                    self._check_removable(endpoint.beneath(*entry.name.split("/")), endpoint)
+                    yield 0
+
+    def _remove_content(self, endpoint: Endpoint, actor: Actor) -> Iterator[int]:
+        """Remove everything in a directory. It may hold millions of files: no more are known at a time than a batch."""
+        batch = _RemovalBatch()
+        for page in self.list_tree(endpoint):
+            for entry in page.entries:
+                batch.add(endpoint.beneath(*entry.name.split("/")), entry.kind)
+                if batch.is_full:
+                    yield from self._remove_batch(batch, actor)
+        batch.close()
+        yield from self._remove_batch(batch, actor)
+
+    def _remove_batch(self, batch: _RemovalBatch, actor: Actor) -> Iterator[int]:
+        files, directories = batch.take()
+        if files:
+            self._remove_files(files, actor)
+            yield len(files)
+        for directory in directories:
+            with self.existing.open_parent(directory) as (handle, _):
+                self._remove_directory(handle, directory, actor)
             yield 1
 
     def _check_removable(self, directory: Endpoint, endpoint: Endpoint) -> None:
@@ -96,11 +107,12 @@ class Remover:
         except NotFound:
             return
         try:
-            reserved = [name for name in os.listdir(handle.fd) if is_reserved(name)]
+            with os.scandir(handle.fd) as found:
+                reserved = next((one.name for one in found if is_reserved(one.name)), None)
             if not handle.same_mount and self.root.mount_depth(directory) == len(directory.parts):
                 problem = f"another disk is mounted at {display_path(directory)}. Unmount it on the server first."
-            elif reserved:
-                problem = f"{display_path(directory)} holds {reserved[0]}, which belongs to an unfinished transfer"
+            elif reserved is not None:
+                problem = f"{display_path(directory)} holds {reserved}, which belongs to an unfinished transfer"
             else:
                 return
         except OSError as error:
@@ -129,3 +141,42 @@ class Remover:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 raise not_empty(endpoint) from None
             raise
+
+
+class _RemovalBatch:
+    """What is removed next: files, then the directories whose whole content was listed before, the deepest first."""
+
+    def __init__(self) -> None:
+        self._files: list[Endpoint] = []
+        self._complete: list[Endpoint] = []
+        self._open: list[Endpoint] = []  # the directories on the way to the last entry
+        self._way = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether to remove it before anything is added: each directory on the way to a file may be opened."""
+        return len(self._files) + len(self._complete) >= _BATCH or self._way >= WAYS_PARTS
+
+    def add(self, endpoint: Endpoint, kind: str) -> None:
+        """Add an entry of a listing, in which a directory comes right before what is in it."""
+        self._leave(endpoint.parts)
+        if kind == "directory":
+            self._open.append(endpoint)
+            return
+        if not self._files or self._files[-1].parent != endpoint.parent:
+            self._way += len(endpoint.parts)
+        self._files.append(endpoint)
+
+    def close(self) -> None:
+        """The listing has ended."""
+        self._leave(())
+
+    def take(self) -> tuple[list[Endpoint], list[Endpoint]]:
+        """The files and the directories to remove now."""
+        taken = self._files, self._complete
+        self._files, self._complete, self._way = [], [], 0
+        return taken
+
+    def _leave(self, parts: Sequence[str]) -> None:
+        while self._open and self._open[-1].parts != tuple(parts[: len(self._open[-1].parts)]):
+            self._complete.append(self._open.pop())

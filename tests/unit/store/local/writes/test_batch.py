@@ -10,6 +10,7 @@ from typing import Any
 
 from homeftp.errors import BadEndpoint, ContentMismatch, FiletypeNotAllowed, Internal, NoSpace, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.store.local.disk.handles import WAYS_PARTS
 from homeftp.store.local.writes.batch import BATCH
 from homeftp.syscalls import System
 from tests.support.stores import LONG_AGO, Failing, Recording, StoreCase, made_by_hand, put_of, sha
@@ -99,6 +100,24 @@ class BatchTests(StoreCase):
             self.assertRegex(str(result), r"it needs 2\.0 kB, and .* exhausted")
             self.assertEqual((self.content("old.txt"), self.left()), (b"old", []))
             store.close()
+
+    def test_few_descriptors(self) -> None:
+        """Files in many deep directories are written in batches that open few directories together."""
+        opened: list[int] = []
+
+        class Counting(System):
+            def syncfs(self, fd: int) -> None:
+                opened.append(len(os.listdir("/dev/fd")))
+                super().syncfs(fd)
+
+        store = self.store(Counting())
+        before = len(os.listdir("/dev/fd"))
+        for content in (b"new", b"replaced"):
+            puts = [put_of(f"{number}{'/e' * 60}/file", content) for number in range(12)]
+            self.assertEqual([type(result) for result in store.write_many(puts)], [Entry] * 12)
+        self.assertGreaterEqual(len(opened), 6)
+        self.assertLess(max(opened) - before, 2 * WAYS_PARTS)
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
 
     def test_same_endpoint_twice(self) -> None:
         """Of two writes of one endpoint the later one wins; with ABSENT the first one does."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
-from homeftp.config import Retention
+from homeftp.config import LISTING_PAGE, Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import (
     BadRequest,
@@ -15,7 +16,9 @@ from homeftp.errors import (
     Refusal,
     WrongKind,
 )
-from homeftp.model import ABSENT
+from homeftp.model import ABSENT, Entry
+from homeftp.store.local.disk.handles import WAYS_PARTS
+from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
 from tests.support.storecases import MoveCase
 from tests.support.stores import LONG_AGO, Failing, Recording, sha, snapshot
@@ -89,6 +92,41 @@ class RemoveTests(MoveCase):
         self.assertEqual((self.versions(store), self.content("d/e/file.txt")), ([], b"old"))
         os.unlink(self.path("d/f/.homeftp-something"))
         self.assertEqual(self.remove(store, "d", recursive=True), 4, "the control")
+
+    def test_little_memory(self) -> None:
+        """Of a large directory no more entries are known at a time than a page and a batch."""
+
+        def known() -> int:
+            return sum(isinstance(each, Entry) for each in gc.get_objects())
+
+        for number in range(4 * LISTING_PAGE):
+            self.lay(f"d/{number % 3}/{number}")
+        store = self.store(retention=Retention(seconds=0))
+        everything = list(store.list(ROOT, True))
+        self.assertGreater(known(), 4 * LISTING_PAGE, "the control")
+        del everything
+        before = known()
+        self.assertLess(max(known() - before for _ in store.remove(parse("d"), None, True)), 2 * LISTING_PAGE)
+        self.assertEqual(self.files(), [])
+
+    def test_few_descriptors(self) -> None:
+        """Files in many deep directories are removed in batches that open few directories together."""
+        opened: list[int] = []
+
+        class Counting(System):
+            def rename_new(
+                self, source: bytes, target: bytes, *, source_dir: int | None = None, target_dir: int | None = None
+            ) -> None:
+                opened.append(len(os.listdir("/dev/fd")))
+                super().rename_new(source, target, source_dir=source_dir, target_dir=target_dir)
+
+        for number in range(12):
+            self.lay(f"d/{number}{'/e' * 60}/file")
+        store = self.store(Counting())
+        before = len(os.listdir("/dev/fd"))
+        self.assertEqual(self.remove(store, "d", recursive=True), 12 * 62 + 1)
+        self.assertEqual(len(opened), 12)
+        self.assertLess(max(opened) - before, 2 * WAYS_PARTS)
 
     def test_durable(self) -> None:
         """The name of the version is durable before the name of the file is removed."""
