@@ -6,6 +6,7 @@ Another application that embeds `HomeFTPService` decides these things itself.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -23,6 +24,10 @@ from homeftp.syscalls import System
 
 UMASK = 0o077
 """Files of the state folder are the owner's alone; shared files get their modes explicitly."""
+
+DESCRIPTORS = 8192
+"""Descriptors that the process may have, where its user may have so many. The default of most systems, 1,024, is for
+programs that use select(2): here it is less than what the requests of four accounts may need at once."""
 
 
 class StandaloneService(MultiService):
@@ -47,6 +52,7 @@ class StandaloneService(MultiService):
         """Set up the process and start the server."""
         os.umask(UMASK)
         System().give_back_memory(HEAP_SLACK)
+        self._allow_descriptors()
         with one_line():
             super().startService()
         signal.signal(signal.SIGHUP, self._hangup)
@@ -55,6 +61,16 @@ class StandaloneService(MultiService):
                 "The server runs as root: anyone who takes it over controls the whole machine. Start it as another "
                 "user, or let twistd switch to one: twistd --uid NAME --gid NAME homeftp ..."
             )
+
+    def _allow_descriptors(self) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+        if soft == resource.RLIM_INFINITY or soft >= wanted:
+            return
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:  # a sandbox may not allow it
+            self._log.warn("the limit of {soft} open files could not be raised: {error}", soft=soft, error=error)
 
     def stopService(self) -> Deferred[None]:
         """Stop the server."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import time
 from typing import Any
@@ -16,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.errors import OperatorError
-from homeftp.standalone import UMASK, StandaloneService, StartFailed, one_line, use_monotonic_clock
+from homeftp.standalone import DESCRIPTORS, UMASK, StandaloneService, StartFailed, one_line, use_monotonic_clock
 
 
 @implementer(IReactorFromThreads)
@@ -64,6 +65,24 @@ class StandaloneTests(SynchronousTestCase):
         self.service.startService()
         self.assertEqual(self.child.umask, UMASK)
         self.memory.assert_called_once()
+
+    def test_descriptors(self) -> None:
+        """The process may have as many descriptors as a server needs, where the system allows it."""
+        asked: list[object] = []
+        self.patch(resource, "setrlimit", lambda which, wanted: asked.append(wanted))
+        for limits in ((1024, 4096), (1024, 10**6), (1024, resource.RLIM_INFINITY), (10**4, 10**6), (4096, 4096)):
+            self.patch(resource, "getrlimit", lambda which, limits=limits: limits)
+            self.service.startService()
+        self.assertEqual(asked, [(4096, 4096), (DESCRIPTORS, 10**6), (DESCRIPTORS, resource.RLIM_INFINITY)])
+
+    def test_no_more_descriptors(self) -> None:
+        """A system that does not allow it is named in the log, and the server starts."""
+        self.patch(resource, "getrlimit", lambda which: (1024, 4096))
+        self.patch(resource, "setrlimit", mock.Mock(side_effect=PermissionError("not here")))
+        with capturedLogs() as events:
+            self.service.startService()
+        self.assertTrue(self.child.running)
+        self.assertEqual(len([event for event in events if "could not be raised" in str(event)]), 1)
 
     def test_hangup(self) -> None:
         """SIGHUP renews the certificates while the server runs; afterwards it does what it always does."""
