@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections import deque
+from typing import Callable, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
+
+Start = Callable[[], "Deferred[None]"]
+
+
+@attrs.define(eq=False)
+class _Requests:
+    """The requests of one account."""
+
+    running: int = 0
+    starting: bool = False
+    waiting: deque[tuple[Start, Deferred[None]]] = attrs.field(factory=deque)
 
 
 class AccountRequests:
@@ -17,23 +31,31 @@ class AccountRequests:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._running: dict[str, _Requests] = {}
+        self._accounts: dict[str, _Requests] = {}
 
-    async def run(self, account: str, request: Callable[[], Deferred[None]]) -> None:
-        """Call `request` at its turn."""
-        requests = self._running.setdefault(account, _Requests(DeferredSemaphore(self._most)))
-        requests.count += 1
-        try:
-            await requests.turns.run(request)
-        finally:
-            requests.count -= 1
-            if not requests.count:
-                del self._running[account]
+    def run(self, account: str, start: Start) -> Deferred[None]:
+        """What `start()` returns, called when it is the request's turn."""
+        requests = self._accounts.setdefault(account, _Requests())
+        if requests.running < self._most:
+            requests.running += 1
+            return start().addBoth(self._ended, account, requests)
+        answer: Deferred[None] = Deferred()
+        requests.waiting.append((start, answer))
+        return answer
 
+    def _ended(self, result: T, account: str, requests: _Requests) -> T:
+        requests.running -= 1
+        if not requests.starting:
+            self._start_waiting(account, requests)
+        return result
 
-@attrs.define(eq=False)
-class _Requests:
-    """The requests of one account."""
-
-    turns: DeferredSemaphore
-    count: int = 0
+    def _start_waiting(self, account: str, requests: _Requests) -> None:
+        """Start as many as may run now. One that ends at once does not start others: recursion would be too deep."""
+        requests.starting = True
+        while requests.waiting and requests.running < self._most:
+            start, answer = requests.waiting.popleft()
+            requests.running += 1
+            start().addBoth(self._ended, account, requests).addCallbacks(answer.callback, answer.errback)
+        requests.starting = False
+        if not requests.running and self._accounts.get(account) is requests:
+            del self._accounts[account]

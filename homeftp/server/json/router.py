@@ -156,7 +156,7 @@ class Router:
         files = login.files(request_type, record_refusals=False)  # `_refused` records the request as it was sent
         request = DispatchedRequest(request_type, body, payload, login.account, files, workers, self)
         begin = partial(self._begin, dispatcher, request, resolution)
-        return Deferred.fromCoroutine(self._context.in_flight.run(login.account, begin))
+        return self._context.in_flight.run(login.account, begin)
 
     def _begin(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
         """The turn of a request among those of its account; nothing begins for a client that has disconnected."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from typing import Callable
+
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.server.gate.accountrequests import AccountRequests
@@ -24,7 +26,7 @@ class AccountRequestsTests(SynchronousTestCase):
             self.under_way[name] = Deferred()
             return self.under_way[name]
 
-        return Deferred.fromCoroutine(self.requests.run(name[:3], begin))
+        return self.requests.run(name[:3], begin)
 
     def test_most(self) -> None:
         """Those beyond wait in their order, and no other account waits for them."""
@@ -36,6 +38,27 @@ class AccountRequestsTests(SynchronousTestCase):
         self.under_way["ann1"].errback(ValueError())
         self.failureResultOf(running[0], ValueError)
         self.assertEqual(self.begun[4:], ["ann4"])
+
+    def test_many(self) -> None:
+        """However many wait, all that end at once are started one after another, without recursion."""
+        running = [self.start("ann1"), self.start("ann2")]
+        done: list[int] = []
+
+        def at_once(number: int) -> Callable[[], Deferred[None]]:
+            def begin() -> Deferred[None]:
+                done.append(number)
+                return succeed(None)
+
+            return begin
+
+        waiting = [self.requests.run("ann", at_once(number)) for number in range(3000)]
+        self.assertEqual(done, [])
+        self.under_way["ann1"].callback(None)
+        for each in waiting:
+            self.successResultOf(each)
+        self.assertEqual(done, list(range(3000)))
+        self.under_way["ann2"].callback(None)
+        self.successResultOf(running[1])
 
     def test_again(self) -> None:
         """An account of which nothing runs any more begins anew."""
