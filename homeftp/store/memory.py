@@ -27,7 +27,13 @@ from homeftp.store.memorytree import Node
 from homeftp.store.policy import limits, wording
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.preconditions import check, check_directory, check_directory_move, check_replaceable
+from homeftp.store.policy.preconditions import (
+    check,
+    check_directory,
+    check_directory_move,
+    check_replaceable,
+    check_source,
+)
 
 Report = Callable[[Change], None]
 
@@ -154,7 +160,7 @@ class MemoryStore(MemoryReader):
         request = limits.directory_request(request)
         endpoint, actor = request.endpoint, self._actor_of(request)
         with self._changing() as changed:
-            check_directory(endpoint, self._tree.entry(endpoint), request.precondition)
+            check_directory(endpoint, self._tree.kind(endpoint), request.precondition)
             self._make_directories(endpoint, actor, changed)
             if request.mtime_us is not None or request.mode is not None:
                 self._set_metadata(endpoint, request.mtime_us, request.mode, actor, changed)
@@ -167,20 +173,18 @@ class MemoryStore(MemoryReader):
         limits.check_mtime(mtime_us)
         limits.check_not_top(endpoint)
         with self._changing() as changed:
-            check(endpoint, self._existing(endpoint).entry(), precondition)
+            self._source(endpoint, precondition)
             return self._set_metadata(endpoint, mtime_us, mode, self._actor, changed)
 
     def copy(
         self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
     ) -> Entry:
         """Copy a file's content, mtime and mode."""
-        if source.parts == target.parts:
-            raise wording.into_itself(source)
+        limits.check_copy(source, target)
         self._limits.check(WriteRequest(endpoint=target))
         with self._changing() as changed:
-            node = self._file(source)
-            check(source, node.entry(), source_precondition)
-            node = attrs.evolve(node, tag=self._tree.tag())
+            self._file(source)
+            node = attrs.evolve(self._source(source, source_precondition), tag=self._tree.tag())
             self._place(target, node, target_precondition, self._actor, changed)
         return node.entry()
 
@@ -188,15 +192,9 @@ class MemoryStore(MemoryReader):
         self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
     ) -> Entry:
         """Give a file or a directory another name."""
-        if not source.parts:
-            raise wording.stays()
-        if source.parts == target.parts[: len(source.parts)]:
-            raise wording.into_itself(source)
-        limits.check_not_root(target)
-        limits.check_path(target)
+        limits.check_move(source, target)
         with self._changing() as changed:
-            node = self._existing(source)
-            check(source, node.entry(), source_precondition)
+            node = self._source(source, source_precondition)
             if node.kind == "directory":
                 self._move_directory(source, target, target_precondition, changed)
             else:
@@ -206,7 +204,7 @@ class MemoryStore(MemoryReader):
             return self._tree.nodes[target.parts].entry()
 
     def _move_directory(self, source: Endpoint, target: Endpoint, precondition: str | None, changed: Report) -> None:
-        check_directory_move(source, target, self._tree.entry(target), precondition)
+        check_directory_move(source, target, target.parts in self._tree.nodes, precondition)
         limits.check_path(target, self._tree.longest(source))
         self._tree.check_name(target, moved_from=source)
         self._make_directories(target.parent, self._actor, changed)
@@ -215,10 +213,9 @@ class MemoryStore(MemoryReader):
 
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file or a directory, step by step."""
-        if not endpoint.parts:
-            raise wording.stays()
+        limits.check_removable(endpoint)
         with self._changing():
-            check(endpoint, self._existing(endpoint).entry(), precondition)
+            self._source(endpoint, precondition)
             below = self._tree.beneath(endpoint.parts)
             if below and not recursive:
                 raise wording.not_empty(endpoint)
@@ -270,6 +267,13 @@ class MemoryStore(MemoryReader):
         self._log.close()
 
     # -- common parts --------------------------------------------------------------
+
+    def _source(self, endpoint: Endpoint, precondition: str | None) -> Node:
+        """What exists and is to be copied, moved, removed or to get metadata, if it meets the precondition."""
+        node = self._existing(endpoint)
+        check_source(endpoint, node.kind, precondition)
+        check(endpoint, node.entry(), precondition)
+        return node
 
     def _actor_of(self, request: WriteRequest) -> Actor:
         return self._actor if request.actor == SERVER else request.actor

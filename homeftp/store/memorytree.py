@@ -104,6 +104,11 @@ class MemoryTree:
         node = self.nodes.get(endpoint.parts)
         return None if node is None else node.entry()
 
+    def kind(self, endpoint: Endpoint) -> Kind | None:
+        """The kind of what exists there."""
+        node = self.nodes.get(endpoint.parts)
+        return None if node is None else node.kind
+
     def missing(self, endpoint: Endpoint) -> list[Endpoint]:
         """The directories that are missing on the way to a directory, and it; raises `WrongKind` (43) for a file."""
         way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]

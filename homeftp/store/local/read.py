@@ -16,7 +16,7 @@ from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
-from homeftp.store.local.disk.entries import entry_of, kind_problem
+from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
@@ -233,10 +233,7 @@ class FileReader:
         if found is None:
             self._filetypes.check_absent(endpoint)
             return None
-        problem = kind_problem(found)
-        if problem is not None:
-            raise WrongKind(f"{display_path(endpoint)} {problem}")
-        if not stat.S_ISDIR(found.st_mode):
+        if kind_of(endpoint, found) == "file":
             self._filetypes.check(endpoint)
         return found
 

@@ -30,10 +30,10 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
-from homeftp.store.policy.limits import check_not_root
+from homeftp.store.policy.limits import check_not_root, check_removable
 from homeftp.store.policy.outcomes import results_of
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path, no_version, not_found, stays, unsupported
+from homeftp.store.policy.wording import display_path, no_version, not_found, unsupported
 
 T = TypeVar("T")
 
@@ -220,8 +220,7 @@ class AuthorizedStore:
     ) -> Entry:
         """Give a file or a directory another name, where the account may remove all of it and store all of it."""
         whole = self._visible(source)
-        if not source.parts:
-            raise stays()
+        check_removable(source)
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
             raise self._forbidden(source, "move this")
         there = self.rights.in_all_of(target.parts)
@@ -243,8 +242,7 @@ class AuthorizedStore:
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory where the account may remove everything in it."""
         whole = self._visible(endpoint)
-        if not endpoint.parts:
-            raise stays()
+        check_removable(endpoint)
         if DELETE not in self.rights.in_all_of(endpoint.parts):
             raise self._forbidden(endpoint, "remove this")
         yield from self._bound.remove(whole, precondition, recursive)

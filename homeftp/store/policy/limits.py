@@ -8,7 +8,7 @@ from homeftp.endpoint import MAX_PATH_BYTES, Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.wording import display_path, format_size
+from homeftp.store.policy.wording import display_path, format_size, into_itself, stays
 
 MAX_MTIME_US = 2**63 // 1000
 """Nanoseconds since 1970 in 64 bits, as most systems keep them: up to the year 2262."""
@@ -63,6 +63,32 @@ def check_not_root(endpoint: Endpoint) -> None:
     """Raise `WrongKind` (43) for the root, where a file is meant."""
     if not endpoint.parts:
         raise WrongKind(f"{display_path(endpoint)} is a directory")
+
+
+def check_removable(endpoint: Endpoint) -> None:
+    """Raise `BadRequest` (20) for the root, which is neither moved nor removed."""
+    if not endpoint.parts:
+        raise stays()
+
+
+def check_move(source: Endpoint, target: Endpoint) -> None:
+    """Refuse a move that its two names make impossible, whatever exists.
+
+    Raises `BadRequest` (20) for the root and for a move into itself, `WrongKind` (43) for the root as the target, and
+    `BadEndpoint` (41) for too long a path.
+    """
+    check_removable(source)
+    if source.parts == target.parts[: len(source.parts)]:
+        raise into_itself(source)
+    check_not_root(target)
+    check_path(target)
+
+
+def check_copy(source: Endpoint, target: Endpoint) -> None:
+    """Raise `BadRequest` (20) for a copy to itself, and `WrongKind` (43) for the root: only files are copied."""
+    if source.parts == target.parts:
+        raise into_itself(source, "copied")
+    check_not_root(source)
 
 
 def check_not_top(endpoint: Endpoint) -> None:

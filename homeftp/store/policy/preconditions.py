@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, WrongKind
-from homeftp.model import ABSENT, PRESENT, Entry
+from homeftp.model import ABSENT, PRESENT, Entry, Kind
 from homeftp.store.policy.wording import display_path
 
 
@@ -17,44 +17,64 @@ def names_content(precondition: str | None) -> bool:
     return precondition not in (None, ABSENT, PRESENT)
 
 
-def check(endpoint: Endpoint, existing: Entry | None, precondition: str | None) -> None:
-    """Raise `Changed` (44) where the precondition does not hold, and `WrongKind` (43) for a hash of a directory.
+def check_kind(endpoint: Endpoint, kind: Kind | None, precondition: str | None) -> None:
+    """Check a precondition, except that the content of a file is not compared with a hash.
 
-    The `hash` of an existing file must be known where the precondition names a content.
+    `kind` is that of what exists, or None. Raises `Changed` (44) where the precondition does not hold, and `WrongKind`
+    (43) for a hash of a directory.
     """
     if precondition is None:
         return
-    if existing is None:
+    if kind is None:
         if precondition != ABSENT:
             raise gone(endpoint)
     elif precondition == ABSENT:
         raise occupied(endpoint)
-    elif names_content(precondition):
-        if existing.kind == "directory":
-            raise no_hash(endpoint)
-        if existing.hash != precondition:
-            raise changed(endpoint)
+    elif kind == "directory" and names_content(precondition):
+        raise no_hash(endpoint)
+
+
+def check(endpoint: Endpoint, existing: Entry | None, precondition: str | None) -> None:
+    """`check_kind`, and compare the content: the `hash` of an existing file must be known where a hash is expected."""
+    check_kind(endpoint, None if existing is None else existing.kind, precondition)
+    if existing is not None and names_content(precondition) and existing.hash != precondition:
+        raise changed(endpoint)
+
+
+def check_source(endpoint: Endpoint, kind: Kind, precondition: str | None) -> None:
+    """`check_kind` for what exists and is to be copied, moved, removed, or to get metadata."""
+    if precondition == ABSENT:
+        raise Changed(f"{display_path(endpoint)} exists on the server, but the request requires that it does not")
+    check_kind(endpoint, kind, precondition)
+
+
+def check_target(endpoint: Endpoint, kind: Kind | None, precondition: str | None) -> None:
+    """`check_kind` for what a file is to replace: raises `WrongKind` (43) for every directory."""
+    if kind == "directory":
+        raise WrongKind(f"{display_path(endpoint)} is a directory: a file cannot replace it")
+    check_kind(endpoint, kind, precondition)
 
 
 def check_replaceable(endpoint: Endpoint, existing: Entry | None, precondition: str | None) -> None:
     """`check` for what a file is to replace: raises `WrongKind` (43) for every directory."""
-    if existing is not None and existing.kind == "directory":
-        raise WrongKind(f"{display_path(endpoint)} is a directory: a file cannot replace it")
+    check_target(endpoint, None if existing is None else existing.kind, precondition)
     check(endpoint, existing, precondition)
 
 
-def check_directory(endpoint: Endpoint, existing: Entry | None, precondition: str | None) -> None:
-    """`check` for a directory that is to be made, or to get metadata: raises `WrongKind` (43) for every hash."""
+def check_directory(endpoint: Endpoint, kind: Kind | None, precondition: str | None) -> None:
+    """`check_kind` for a directory that is to be made, or to get metadata: raises `WrongKind` (43) for every hash."""
     if names_content(precondition):
         raise no_hash(endpoint)
-    check(endpoint, existing, precondition)
+    check_kind(endpoint, kind, precondition)
 
 
-def check_directory_move(source: Endpoint, target: Endpoint, existing: Entry | None, precondition: str | None) -> None:
-    """`check` for the target of a directory's move: a directory replaces nothing."""
-    if precondition not in (None, ABSENT):
+def check_directory_move(source: Endpoint, target: Endpoint, exists: bool, precondition: str | None) -> None:
+    """Check the target of a directory's move: a directory replaces nothing. Raises `WrongKind` (43) for every hash."""
+    if names_content(precondition):
         raise no_hash(source)
-    check(target, existing, ABSENT)
+    if exists:
+        raise occupied(target)
+    check_kind(target, None, precondition)
 
 
 def gone(endpoint: Endpoint) -> Changed:

@@ -90,6 +90,8 @@ class TreesContract(ContractCase):
             ("d", "f", (sha(b""),), WrongKind),
             ("d", "f", (ABSENT,), Changed),
             ("d", "e.txt", (None, sha(b"b")), WrongKind),
+            ("d", "f", (None, PRESENT), Changed),
+            ("d", "e.txt", (None, PRESENT), Changed),
             ("d/a.txt", "e.txt", (), WrongKind),
             ("d/a.txt", "", (), WrongKind),
             ("d/a.txt", "e.txt/b.txt/c.txt", (), WrongKind),

@@ -9,19 +9,18 @@ from typing import Iterable, Iterator, Sequence
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import WrongKind
-from homeftp.model import ABSENT
 from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.commit.preconditions import Preconditions
-from homeftp.store.local.disk.entries import kind_problem
+from homeftp.store.local.disk.entries import kind_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.preconditions import occupied
-from homeftp.store.policy.wording import display_path, not_found, stays
+from homeftp.store.policy.limits import check_removable
+from homeftp.store.policy.preconditions import check_source
+from homeftp.store.policy.wording import not_found
 
 
 @attrs.frozen
@@ -39,16 +38,13 @@ class ExistingEntries:
 
         Raises `BadRequest` (20) for the root, `NotFound` (40), `WrongKind` (43).
         """
-        if not endpoint.parts:
-            raise stays()
+        check_removable(endpoint)
         handle = self.root.open_directory(endpoint.parent)
         try:
             found = self.root.stat_in(handle.fd, endpoint)
             if found is None:
                 raise not_found(endpoint)
-            problem = kind_problem(found)
-            if problem is not None:
-                raise WrongKind(f"{display_path(endpoint)} {problem}")
+            kind_of(endpoint, found)
             yield handle, found
         except OSError as error:
             raise refusal(error, endpoint) from error
@@ -66,8 +62,7 @@ class ExistingEntries:
         self, handle: DirHandle, endpoint: Endpoint, precondition: str | None
     ) -> tuple[str | None, str | None]:
         """The signature and the hash that a file must have, if the precondition is a hash."""
-        if precondition == ABSENT:
-            raise occupied(endpoint)
+        check_source(endpoint, "file", precondition)
         (expected,) = self.preconditions.expected([(handle, endpoint, precondition)])
         if isinstance(expected, Exception):
             raise expected

@@ -18,7 +18,7 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, Refusal
 from homeftp.hashing.filehash import signature
-from homeftp.model import ABSENT, PRESENT, Actor, Change
+from homeftp.model import ABSENT, Actor, Change
 from homeftp.store.local.commit.outcome import InDoubt, in_doubt, not_archived
 from homeftp.store.local.commit.pending import (
     ExistingTarget,
@@ -36,7 +36,7 @@ from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
 from homeftp.store.policy.changelog import ChangeLog
-from homeftp.store.policy.preconditions import changed, gone, occupied
+from homeftp.store.policy.preconditions import changed, occupied
 from homeftp.store.policy.wording import display_path
 
 T = TypeVar("T")
@@ -144,11 +144,9 @@ class Namespace:
             removed_name = pending.unlink.endpoint.name if pending.unlink.endpoint.parent == endpoint.parent else None
         # With ABSENT there is no need to look: the rename itself finds out.
         found = None if pending.precondition == ABSENT else self.root.stat_in(handle.fd, endpoint)
-        check_file(endpoint, found)
-        if pending.expected is not None and (found is None or signature(found) != pending.expected):
+        check_file(endpoint, found, pending.precondition)
+        if pending.expected is not None and found is not None and signature(found) != pending.expected:
             raise changed(endpoint)
-        if found is None and pending.precondition == PRESENT:
-            raise gone(endpoint)
         self.collisions.check(handle, endpoint, new=found is None, removed_name=removed_name)
         if found is None:
             self.root.check_new_name(handle.fd, endpoint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from functools import partial
 from typing import Callable, Sequence
@@ -12,16 +11,16 @@ import attrs
 
 from homeftp.config import SLICE
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, WrongKind
+from homeftp.errors import Changed
 from homeftp.hashing.filehash import at_rest, digest, is_settled, signature
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.interfaces import HashNeeded, IOpenFile
-from homeftp.model import ABSENT, PRESENT, HashCondition
-from homeftp.store.local.disk.entries import kind_problem, tag_of
+from homeftp.model import ABSENT, HashCondition
+from homeftp.store.local.disk.entries import kind_of, tag_of
 from homeftp.store.local.disk.errnos import catch, close_quietly
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.policy.preconditions import changed, gone
+from homeftp.store.policy.preconditions import changed, check_target, names_content
 from homeftp.store.policy.wording import display_path
 
 Precondition = tuple[DirHandle, Endpoint, str | None]
@@ -70,10 +69,8 @@ class Preconditions:
         if precondition is None or precondition == ABSENT:
             return None
         found = self.root.stat_in(handle.fd, endpoint)
-        check_file(endpoint, found)
-        if found is None:
-            raise gone(endpoint)
-        return None if precondition == PRESENT else found
+        check_file(endpoint, found, precondition)
+        return found if names_content(precondition) else None
 
     def _signature(
         self,
@@ -109,9 +106,6 @@ class Preconditions:
         return signature(found)
 
 
-def check_file(endpoint: Endpoint, found: os.stat_result | None) -> None:
-    """Raise `WrongKind` (43) for anything that a file cannot replace."""
-    if found is None or stat.S_ISREG(found.st_mode):
-        return
-    problem = kind_problem(found) or "is a directory: a file cannot replace it"
-    raise WrongKind(f"{display_path(endpoint)} {problem}")
+def check_file(endpoint: Endpoint, found: os.stat_result | None, precondition: str | None = None) -> None:
+    """`check_target` for what has this stat: raises `WrongKind` (43) for anything that a file cannot replace."""
+    check_target(endpoint, None if found is None else kind_of(endpoint, found), precondition)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 
-from homeftp.endpoint import RESERVED, RESERVED_PREFIX
+from homeftp.endpoint import RESERVED, RESERVED_PREFIX, Endpoint
+from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import signature
-from homeftp.model import Entry
+from homeftp.model import Entry, Kind
+from homeftp.store.policy.wording import display_path
 
 
 def kind_problem(found: os.stat_result) -> str | None:
@@ -17,6 +19,14 @@ def kind_problem(found: os.stat_result) -> str | None:
     if stat.S_ISLNK(found.st_mode):
         return "is a symbolic link: links are not followed"
     return "is neither a file nor a directory"
+
+
+def kind_of(endpoint: Endpoint, found: os.stat_result) -> Kind:
+    """The kind of what has this stat; raises `WrongKind` (43) for what is neither a regular file nor a directory."""
+    problem = kind_problem(found)
+    if problem is not None:
+        raise WrongKind(f"{display_path(endpoint)} {problem}")
+    return "directory" if stat.S_ISDIR(found.st_mode) else "file"
 
 
 def is_reserved(name: str) -> bool:

@@ -9,16 +9,15 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import at_rest, same_content, signature
 from homeftp.hashing.hashcache import HashCache
-from homeftp.model import ABSENT, Actor, Entry, WriteRequest
+from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.writes.staged import StagedFiles
 from homeftp.store.local.writes.target import TargetFinder
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import check_not_root
-from homeftp.store.policy.preconditions import changed, occupied
-from homeftp.store.policy.wording import into_itself
+from homeftp.store.policy.limits import check_copy
+from homeftp.store.policy.preconditions import changed, check_source
 
 
 @attrs.frozen
@@ -44,9 +43,7 @@ class Copier:
 
         Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `BadRequest` (20), `NoSpace` (52).
         """
-        if source.parts == target.parts:
-            raise into_itself(source, "copied")
-        check_not_root(source)
+        check_copy(source, target)
         fd, found, content_hash = self._open(source, source_precondition)
         try:
             request = WriteRequest(
@@ -68,8 +65,7 @@ class Copier:
             try:
                 found = at_rest(fd, found)
                 self.filetypes.check(source)
-                if precondition == ABSENT:
-                    raise occupied(source)
+                check_source(source, "file", precondition)
                 (expected,) = self.preconditions.expected([(handle, source, precondition)])
                 if isinstance(expected, Exception):
                     raise expected

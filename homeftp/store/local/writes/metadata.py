@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 
 import attrs
 
@@ -13,14 +12,14 @@ from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink, acting
 from homeftp.store.local.commit.preconditions import Preconditions
-from homeftp.store.local.disk.entries import entry_of
+from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
-from homeftp.store.policy.preconditions import names_content, no_hash, occupied
+from homeftp.store.policy.preconditions import check_source, names_content, no_hash
 from homeftp.store.policy.wording import not_found
 
 
@@ -66,13 +65,12 @@ class MetadataWriter:
         found = self.root.stat(endpoint)
         if found is None:
             raise not_found(endpoint)
-        if precondition == ABSENT:
-            raise occupied(endpoint)
-        if not stat.S_ISDIR(found.st_mode):
+        kind = kind_of(endpoint, found)
+        if kind == "file":
             self.filetypes.check(endpoint)
+        check_source(endpoint, kind, precondition)
+        if kind == "file":
             return self._set_on_file(endpoint, mtime_us, mode, precondition, actor)
-        if names_content(precondition):
-            raise no_hash(endpoint)
         handle = self.root.open_directory(endpoint)
         try:
             return self._set_on_directory(handle, endpoint, mtime_us, mode, actor)

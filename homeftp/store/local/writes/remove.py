@@ -11,7 +11,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound, WrongKind
-from homeftp.model import ABSENT, Actor, ListingPage
+from homeftp.model import Actor, ListingPage
 from homeftp.store.local.commit.existing import ExistingEntries, raise_first
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink
@@ -20,7 +20,7 @@ from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, close_all
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
-from homeftp.store.policy.preconditions import names_content, no_hash, occupied
+from homeftp.store.policy.preconditions import check_source
 from homeftp.store.policy.wording import display_path, not_empty
 
 ListTree = Callable[[Endpoint], Iterator[ListingPage]]
@@ -55,10 +55,7 @@ class Remover:
                 self.existing.make_durable([handle], endpoint)
                 yield 1
                 return
-            if precondition == ABSENT:
-                raise occupied(endpoint)
-            if names_content(precondition):
-                raise no_hash(endpoint)
+            check_source(endpoint, "directory", precondition)
             if recursive:
                 yield from self._check_content(endpoint)
                 yield from self._remove_content(endpoint, actor)

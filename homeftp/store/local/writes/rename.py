@@ -11,7 +11,7 @@ import attrs
 
 from homeftp.endpoint import MAX_PATH_BYTES, Endpoint, name_problem
 from homeftp.errors import NotFound
-from homeftp.model import ABSENT, Actor, Entry
+from homeftp.model import Actor, Entry
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.existing import ExistingEntries
@@ -25,9 +25,8 @@ from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.limits import check_not_root, check_path
-from homeftp.store.policy.preconditions import gone, names_content, no_hash, occupied
-from homeftp.store.policy.wording import into_itself
+from homeftp.store.policy.limits import check_move, check_path
+from homeftp.store.policy.preconditions import check_directory_move, check_source
 
 
 @attrs.frozen
@@ -60,10 +59,7 @@ class Mover:
         Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `BadEndpoint`
         (41), and `Forbidden` (33) for a target on another disk.
         """
-        if move.source.parts == move.target.parts[: len(move.source.parts)]:
-            raise into_itself(move.source)
-        check_not_root(move.target)
-        check_path(move.target)
+        check_move(move.source, move.target)
         with (
             self.existing.open_parent(move.source) as (source, _),
             self.directories.opened(move.target.parent, move.actor, target=move.target, size=0) as target,
@@ -80,13 +76,9 @@ class Mover:
     def _move_directory(
         self, move: Move, source: DirHandle, target: DirHandle, pinned: int, found: os.stat_result
     ) -> Entry:
-        if names_content(move.source_precondition) or names_content(move.target_precondition):
-            raise no_hash(move.source)
-        if move.source_precondition == ABSENT:
-            raise occupied(move.source)
-        if move.target_precondition not in (None, ABSENT):
-            existing = self.root.stat_in(target.fd, move.target)
-            raise gone(move.target) if existing is None else occupied(move.target)
+        check_source(move.source, "directory", move.source_precondition)
+        exists = self.root.stat_in(target.fd, move.target) is not None
+        check_directory_move(move.source, move.target, exists, move.target_precondition)
         if len(move.target.whole.encode()) > len(move.source.whole.encode()):
             check_path(move.target, self._longest(move.source))
         pending = PendingUnlink(source, move.source, None, inode=found.st_ino)

@@ -7,13 +7,13 @@ import os
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.model import ABSENT, WriteRequest
+from homeftp.model import WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions, check_file
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.limits import WriteLimits
-from homeftp.store.policy.preconditions import gone, occupied
+from homeftp.store.policy.preconditions import check_kind
 
 
 @attrs.frozen
@@ -52,15 +52,13 @@ class TargetFinder:
             expected = None
             if depth == len(parent.parts):
                 found = self.root.stat_in(nearest.fd, request.endpoint)
-                check_file(request.endpoint, found)
-                if found is not None and request.precondition == ABSENT:
-                    raise occupied(request.endpoint)
+                check_file(request.endpoint, found, request.precondition)
                 (result,) = self.preconditions.expected([(nearest, request.endpoint, request.precondition)])
                 if isinstance(result, Exception):
                     raise result
                 expected = result
-            elif request.precondition not in (None, ABSENT):
-                raise gone(request.endpoint)
+            else:
+                check_kind(request.endpoint, None, request.precondition)
             return Target(nearest, parent.first(depth), device, found, expected)
         except OSError as error:
             close_quietly(nearest.fd)

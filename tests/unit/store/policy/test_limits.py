@@ -5,16 +5,19 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, Endpoint, parse
-from homeftp.errors import BadRequest, ContentMismatch, FiletypeNotAllowed, Forbidden, TooLarge, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, FiletypeNotAllowed, Forbidden, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import (
     MAX_MTIME_US,
     WriteLimits,
     check_content,
+    check_copy,
+    check_move,
     check_mtime,
     check_not_root,
     check_not_top,
+    check_removable,
     directory_request,
 )
 
@@ -63,6 +66,24 @@ class LimitsTests(SynchronousTestCase):
         """The root is a directory."""
         check_not_root(A)
         self.assertRaises(WrongKind, check_not_root, ROOT)
+
+    def test_names(self) -> None:
+        """The root is neither moved nor removed, and nothing is moved or copied to itself."""
+        for source, target, refusal in (
+            (ROOT, A, BadRequest),
+            (A, A, BadRequest),
+            (A, A.beneath("b"), BadRequest),
+            (A, ROOT, WrongKind),
+            (A, Endpoint(("n" * 250,) * 20), BadEndpoint),
+        ):
+            self.assertRaises(refusal, check_move, source, target)
+        check_move(A.beneath("b"), A)
+        self.assertRaises(BadRequest, check_removable, ROOT)
+        check_removable(A)
+        copied = self.assertRaises(BadRequest, check_copy, A, A)
+        self.assertIn("copied", copied.message)
+        self.assertRaises(WrongKind, check_copy, ROOT, A)
+        check_copy(A, A.beneath("b"))
 
     def test_content(self) -> None:
         """A content has the declared size and the declared hash, where they are declared."""

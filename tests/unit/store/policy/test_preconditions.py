@@ -8,12 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import Changed, Refusal, WrongKind
-from homeftp.model import ABSENT, PRESENT, Entry
+from homeftp.model import ABSENT, PRESENT, Entry, Kind
 from homeftp.store.policy.preconditions import (
     check,
     check_directory,
     check_directory_move,
+    check_kind,
     check_replaceable,
+    check_source,
+    check_target,
     names_content,
 )
 
@@ -54,20 +57,42 @@ class PreconditionTests(SynchronousTestCase):
         self.assertEqual(self.outcomes(check_replaceable, FILE), self.outcomes(check, FILE))
         self.assertEqual(self.outcomes(check_replaceable, None), self.outcomes(check, None))
 
+    def test_without_content(self) -> None:
+        """Without comparing contents any hash is accepted for a file, and all else is the same."""
+        kinds = self.outcomes(_by_kind(check_kind), FILE)
+        self.assertEqual(kinds, [None, Changed, None, None, None])
+        self.assertEqual(self.outcomes(_by_kind(check_kind), FOLDER), self.outcomes(check, FOLDER))
+        self.assertEqual(self.outcomes(_by_kind(check_kind), None), self.outcomes(check, None))
+        self.assertEqual(self.outcomes(_by_kind(check_target), FILE), kinds)
+        self.assertEqual(self.outcomes(_by_kind(check_target), FOLDER), [WrongKind] * 5)
+
+    def test_source(self) -> None:
+        """What is to be moved or removed cannot be absent, and the message does not speak of pushing."""
+        self.assertEqual(self.outcomes(_by_kind(check_source), FILE), [None, Changed, None, None, None])
+        self.assertEqual(self.outcomes(_by_kind(check_source), FOLDER), [None, Changed, None, WrongKind, WrongKind])
+        refused = self.assertRaises(Changed, check_source, WHERE, "file", ABSENT)
+        self.assertNotIn("push", refused.message)
+
     def test_directory(self) -> None:
         """To make a directory no hash can be expected, whatever exists."""
-        self.assertEqual(self.outcomes(check_directory, None), [None, None, Changed, WrongKind, WrongKind])
-        self.assertEqual(self.outcomes(check_directory, FOLDER), [None, Changed, None, WrongKind, WrongKind])
+        make = _by_kind(check_directory)
+        self.assertEqual(self.outcomes(make, None), [None, None, Changed, WrongKind, WrongKind])
+        self.assertEqual(self.outcomes(make, FOLDER), [None, Changed, None, WrongKind, WrongKind])
 
     def test_directory_move(self) -> None:
         """A directory replaces nothing."""
 
         def move(where: Endpoint, existing: Entry | None, condition: str | None) -> None:
-            check_directory_move(WHERE, WHERE, existing, condition)
+            check_directory_move(WHERE, WHERE, existing is not None, condition)
 
-        self.assertEqual(self.outcomes(move, None), [None, None, WrongKind, WrongKind, WrongKind])
-        self.assertEqual(self.outcomes(move, FILE), [Changed, Changed, WrongKind, WrongKind, WrongKind])
+        self.assertEqual(self.outcomes(move, None), [None, None, Changed, WrongKind, WrongKind])
+        self.assertEqual(self.outcomes(move, FILE), [Changed, Changed, Changed, WrongKind, WrongKind])
 
     def test_names_content(self) -> None:
         """Only a hash names a content."""
         self.assertEqual([names_content(each) for each in CONDITIONS], [False, False, False, True, True])
+
+
+def _by_kind(check: Callable[[Endpoint, Kind, str | None], None]) -> Check:
+    """A check that only wants to know the kind of what exists."""
+    return lambda where, existing, condition: check(where, existing and existing.kind, condition)  # type: ignore[arg-type]

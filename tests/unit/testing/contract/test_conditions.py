@@ -161,7 +161,7 @@ class ConditionsControls(ControlCase):
                 self.all_checked = threading.Barrier(WRITERS)
 
             def make_directory(self, request: WriteRequest) -> Entry:
-                check_directory(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
+                check_directory(request.endpoint, self._tree.kind(request.endpoint), request.precondition)
                 self.all_checked.wait(60)
                 return super().make_directory(attrs.evolve(request, precondition=None))
 

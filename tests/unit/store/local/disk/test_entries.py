@@ -6,8 +6,10 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.endpoint import parse
+from homeftp.errors import WrongKind
 from homeftp.model import Entry
-from homeftp.store.local.disk.entries import entry_of
+from homeftp.store.local.disk.entries import entry_of, kind_of
 
 
 class EntryTests(SynchronousTestCase):
@@ -31,3 +33,16 @@ class EntryTests(SynchronousTestCase):
         os.mkdir(path, 0o755)
         entry = entry_of(os.stat(path), "sha256:x")
         self.assertEqual((entry.kind, entry.size, entry.hash), ("directory", 0, None))
+
+    def test_kind(self) -> None:
+        """Files and directories have a kind; anything else is refused."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        file, link = os.path.join(folder, "file"), os.path.join(folder, "link")
+        with open(file, "wb"):
+            pass
+        os.symlink(file, link)
+        self.assertEqual(kind_of(parse("a"), os.stat(folder)), "directory")
+        self.assertEqual(kind_of(parse("a"), os.stat(file)), "file")
+        refused = self.assertRaises(WrongKind, kind_of, parse("a"), os.lstat(link))
+        self.assertIn("symbolic link", refused.message)
