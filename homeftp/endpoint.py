@@ -55,8 +55,12 @@ _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"]
 )
-_PLAIN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. +,()=-]*[A-Za-z0-9_+,()=-])?\Z")
-"""Most names: these need only the checks of length and device names."""
+_PLAIN_NAME = r"[A-Za-z0-9_-](?:[A-Za-z0-9_. +,()=-]{0,253}[A-Za-z0-9_+,()=-])?"
+"""Most names: these need only the check of device names."""
+_PLAIN = re.compile(rf"{_PLAIN_NAME}\Z")
+_PLAIN_PATH = re.compile(rf"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*\Z")
+_PLAIN_DEVICE = re.compile(r"(?:\A|/)(?:con|prn|aux|nul|(?:com|lpt)[0-9]) *(?:[./]|\Z)", re.IGNORECASE | re.ASCII)
+"""A device's name in a path of such names."""
 
 
 @attrs.frozen(order=True)
@@ -179,7 +183,7 @@ def _first_other(name: str) -> str:
 
 def name_problem(name: str) -> str | None:
     """Why `name` cannot be one part of an endpoint, in words that follow "its name"; None if it can."""
-    if _PLAIN.match(name) and len(name) <= MAX_NAME_BYTES:
+    if _PLAIN.match(name):
         return "is a device's name on Windows" if _is_device(name) else None
     if not name:
         return "is empty"
@@ -221,6 +225,8 @@ def parse(rel_endpoint: str) -> Endpoint:
     if rel_endpoint.count("/") >= MAX_PARTS:
         raise BadEndpoint(f"the endpoint has more than {MAX_PARTS} parts")
     parts = tuple(rel_endpoint.split("/"))
+    if _PLAIN_PATH.match(rel_endpoint) and not _PLAIN_DEVICE.search(rel_endpoint):
+        return Endpoint(parts)
     for part in parts:
         problem = name_problem(part)
         if problem is None:

@@ -10,7 +10,6 @@ none overtakes another.
 from __future__ import annotations
 
 from collections import Counter, deque
-from itertools import accumulate
 from typing import Callable
 
 from twisted.internet.error import ConnectionLost
@@ -20,51 +19,31 @@ from homeftp.server.json.exchange import Exchange
 
 
 class PathLocks:
-    """The path locks that are held: how many at each endpoint, and how many below it.
-
-    An endpoint is known by a hash of its parts, and so is each of those above it: what a lock costs grows with its
-    depth, not with the square of that. Two endpoints of the same hash only wait for each other.
-    """
+    """The path locks that are held. They are few, and each costs the same however deep its endpoint is."""
 
     def __init__(self) -> None:
-        self._at: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
-        self._below: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
+        self._held: dict[bool, Counter[tuple[str, ...]]] = {True: Counter(), False: Counter()}
 
     def conflict(self, lock: PathLock) -> bool:
         """Whether `lock` conflicts with one that is held."""
-        *above, endpoint = _hashes(lock)
+        parts = lock.endpoint.parts
+        depth = len(parts)
         for changes in (True, False) if lock.changes else (True,):
-            if endpoint in self._below[changes]:
-                return True
-            at = self._at[changes]
-            if at and (endpoint in at or not at.keys().isdisjoint(above)):
-                return True
+            for held in self._held[changes]:
+                if held[:depth] == parts[: len(held)]:
+                    return True
         return False
 
     def hold(self, lock: PathLock) -> None:
         """Add a lock."""
-        self._count(lock, 1)
+        self._held[lock.changes][lock.endpoint.parts] += 1
 
     def release(self, lock: PathLock) -> None:
         """Remove a lock that is held."""
-        self._count(lock, -1)
-
-    def _count(self, lock: PathLock, step: int) -> None:
-        *above, endpoint = _hashes(lock)
-        at = self._at[lock.changes]
-        at[endpoint] += step
-        if not at[endpoint]:
-            del at[endpoint]
-        below = self._below[lock.changes]
-        for each in above:
-            below[each] += step
-            if not below[each]:
-                del below[each]
-
-
-def _hashes(lock: PathLock) -> list[int]:
-    """The hash of the root, and that of each endpoint on the way to the lock's own, which is the last."""
-    return list(accumulate(lock.endpoint.parts, lambda above, part: hash((above, part)), initial=0))
+        held = self._held[lock.changes]
+        held[lock.endpoint.parts] -= 1
+        if not held[lock.endpoint.parts]:
+            del held[lock.endpoint.parts]
 
 
 class Pipeline:
