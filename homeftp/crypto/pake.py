@@ -90,8 +90,8 @@ def parse_code(text: str) -> Code:
     for place, word in zip(("first", "second"), parts[1:], strict=True):
         if word not in WORDS:
             near = difflib.get_close_matches(word, WORDS, n=1, cutoff=_SIMILARITY)
-            hint = f": is it {near[0]}?" if near else ""
-            raise OperatorError(f"no code has the {place} word{hint}")
+            hint = f"Did you mean '{near[0]}'?" if near else "Type the code as it is shown."
+            raise OperatorError(f"no code has this {place} word. {hint}")
     return Code(int(parts[0]), f"{parts[1]}-{parts[2]}")
 
 

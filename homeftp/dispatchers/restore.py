@@ -26,6 +26,6 @@ class RestoreDispatcher:
         """Put it back."""
         body: RestoreBody = request.body
         if not body.rel_endpoint.parts:
-            raise BadRequest("RESTORE needs a rel_endpoint: the share's root is a directory")
+            raise BadRequest("RESTORE needs a rel_endpoint: the shared folder itself has no versions")
         entry = await request.files.restore(body.rel_endpoint, body.at, body.if_hash)
         resolution.resolve(Status.OK, f"restored {body.rel_endpoint}", entry_body(entry))

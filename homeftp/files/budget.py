@@ -13,11 +13,11 @@ class MemoryBudget:
         self._under_way: set[object] = set()
 
     def enter(self, payload: object) -> None:
-        """This one holds bytes, or will. May be said twice."""
+        """Count a payload that holds bytes, or will. May be called twice."""
         self._under_way.add(payload)
 
     def leave(self, payload: object) -> None:
-        """It holds nothing and will hold nothing. May be said twice, and of one that was never under way."""
+        """Stop counting a payload. May be called twice, and for one that was never counted."""
         self._under_way.discard(payload)
 
     @property

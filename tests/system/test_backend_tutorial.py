@@ -54,4 +54,4 @@ class BackendTutorialTests(SynchronousTestCase):
             timeout=WITHIN,
             check=False,
         )
-        self.assertEqual((ran.stdout.strip(), ran.stderr), ("it is a ZIP archive", ""))
+        self.assertEqual((ran.stdout.strip(), ran.stderr), ("a ZIP archive cannot be changed", ""))

@@ -51,7 +51,7 @@ async def list_path(client: Client, path: str, options: argparse.Namespace) -> N
     endpoint = str(parse_remote_path(path).endpoint)
     entry = (await client.cmp(endpoint)).remote
     if entry is None:
-        raise NotFound(f"{endpoint} does not exist on the server.")
+        raise NotFound(f"'{endpoint}' does not exist on the server")
     if entry.kind == "file":
         print_entry(entry, endpoint.rpartition("/")[2], options)
         return

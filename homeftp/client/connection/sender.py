@@ -102,7 +102,7 @@ class Sender:
                     await self._resumed
                 self._write(piece[start : start + TLS_WRITE])
         if missing:
-            raise Changed("what was being sent changed its size meanwhile")
+            raise Changed("the file changed its size while it was sent: try again")
 
     def _write(self, data: bytes) -> None:
         """Write to the transport; nothing else does while a connection is in use."""

@@ -62,7 +62,7 @@ class _Cmp:
         endpoint, path = remote.endpoint, local.path
         found = await stat_if_exists(self._context, path)
         if self._local_first and found is None:
-            raise OperatorError(f"{path} does not exist")
+            raise OperatorError(f"'{path}' does not exist")
         if self._local_first and remote.inside and not local.inside:
             endpoint = endpoint_inside(remote, local)
         elif not self._local_first and local.inside and not remote.inside:
@@ -70,7 +70,7 @@ class _Cmp:
             found = await stat_if_exists(self._context, path)
         listing = await list_remote(client, endpoint, recursive=True)
         if not self._local_first and listing.kind is None:
-            raise NotFound(f"{endpoint} does not exist on the server")
+            raise NotFound(f"'{endpoint}' does not exist on the server")
         await self._compare(client, path, found, endpoint, listing)
 
     async def _compare(

@@ -67,7 +67,7 @@ class _Get:
         for source in map(parse_remote_path, self._sources):
             listing = await stat_remote(client, source.endpoint)
             if listing.kind is None:
-                raise NotFound(f"{source.endpoint} does not exist on the server")
+                raise NotFound(f"'{source.endpoint}' does not exist on the server")
             if listing.kind == "directory":
                 require_recursive(self._options, str(source.endpoint) or "the shared folder")
             elif source.inside:

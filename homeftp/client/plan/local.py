@@ -25,7 +25,7 @@ async def stat_existing(context: TransferContext, path: str) -> FileStat:
     """The stat of a path; raises `OperatorError` where nothing exists or it cannot be read."""
     found = await stat_if_exists(context, path)
     if found is None:
-        raise OperatorError(f"{path} does not exist")
+        raise OperatorError(f"'{path}' does not exist")
     return found
 
 

@@ -35,7 +35,7 @@ def parse_remote_path(path: str) -> RemotePath:
     trimmed = wire_name(path).rstrip("/")
     try:
         if path and not trimmed:
-            raise BadEndpoint("the endpoint starts with /: it must be relative to the share's root")
+            raise BadEndpoint("the endpoint starts with /: it must be relative to the shared folder")
         return RemotePath(parse(trimmed), not trimmed or path.endswith("/"))
     except BadEndpoint as error:
         raise OperatorError(error.message) from None

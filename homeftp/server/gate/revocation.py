@@ -85,6 +85,6 @@ class RevocationMonitor:
         """In a worker: record them in the audit log, which must not delay their end."""
         for login in logins:
             try:
-                self._audit.note("cut", login.actor(), status)
+                self._audit.note("disconnect", login.actor(), status)
             except Exception:  # noqa: BLE001, PERF203 (the disk may fail)
                 self._log.failure("a revoked login could not be recorded in the audit log")

@@ -237,7 +237,7 @@ class AuthorizedStore:
                 raise
             if self.store.stat(self._whole(target)) is None:
                 raise
-            raise self._forbidden(target, "replace what is") from refused
+            raise self._forbidden(target, "replace anything") from refused
 
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory where the account may remove everything in it."""
@@ -253,7 +253,7 @@ class AuthorizedStore:
             raise no_version(endpoint, at_us)
         check_not_root(endpoint)
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
-            raise self._forbidden(endpoint, "put back what was there")
+            raise self._forbidden(endpoint, "restore a version")
         return self._bound.restore(self._whole(endpoint), at_us, precondition)
 
     def maintain(self) -> None:
@@ -321,10 +321,10 @@ class AuthorizedStore:
     def _disclosed(self, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
         """What may be disclosed of a refusal, where it `wanted` a precondition and the store got another."""
         if isinstance(refused, Changed) and wanted != asked:
-            return self._forbidden(endpoint, "replace what is" if asked == ABSENT else "store this")
+            return self._forbidden(endpoint, "replace anything" if asked == ABSENT else "store this")
         if isinstance(refused, _REVEALING) and not self._may(READ, endpoint):
             return self._forbidden(endpoint, "store this")
         return refused
 
     def _forbidden(self, endpoint: Endpoint, what: str) -> Forbidden:
-        return Forbidden(f"your account may not {what} at {display_path(endpoint)}: the server's owner decides that")
+        return Forbidden(f"your account may not {what} at {display_path(endpoint)}: ask the server's owner")

@@ -8,7 +8,7 @@ from homeftp.errors import BadEndpoint, BadRequest, Forbidden, NoSpace, NotEmpty
 
 def display_path(endpoint: Endpoint) -> str:
     """An endpoint as messages show it: as its account sees it."""
-    return str(endpoint) or "the share's root"
+    return str(endpoint) or "the shared folder"
 
 
 def format_size(size: int) -> str:
@@ -82,7 +82,7 @@ def no_space(endpoint: Endpoint, size: int, free: int | None) -> NoSpace:
 
 def read_only(reason: str) -> Forbidden:
     """The refusal of every change where the store is read-only."""
-    return Forbidden(f"the shared folder is read-only: {reason}")
+    return Forbidden(f"nothing can be changed: {reason}")
 
 
 def unsupported(what: str) -> Forbidden:

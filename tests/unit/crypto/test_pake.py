@@ -63,9 +63,9 @@ class CodeTests(SynchronousTestCase):
         for text in ("", "guitar-pine", "7-guitar", "7-guitar-pine-oven", "-7", "99999-guitar-pine"):
             with self.assertRaisesRegex(OperatorError, "a number and two words"):
                 parse_code(text)
-        with self.assertRaisesRegex(OperatorError, r"^no code has the first word: is it guitar\?$"):
+        with self.assertRaisesRegex(OperatorError, r"^no code has this first word\. Did you mean 'guitar'\?$"):
             parse_code("7-gitar-pine")
-        with self.assertRaisesRegex(OperatorError, "^no code has the second word$"):
+        with self.assertRaisesRegex(OperatorError, r"^no code has this second word\. Type the code as it is shown\.$"):
             parse_code("7-guitar-zzzzzz")
 
     def test_resembles(self) -> None:

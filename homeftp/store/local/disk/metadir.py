@@ -20,12 +20,12 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 FOLDER = RESERVED.encode()
 
 _DENIED = (
-    f"the server's user may not write to it, or to its folder {RESERVED}: give it both with chown, "
+    f"the server's user may not write to the shared folder, or to its folder {RESERVED}: give it both with chown, "
     "or the rights with chmod u+rwx, and restart the server"
 )
 
 _READ_ONLY = {
-    errno.EROFS: "its disk is mounted read-only: mount it writable and restart the server",
+    errno.EROFS: "the shared folder's disk is mounted read-only: mount it writable and restart the server",
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
 }
@@ -44,7 +44,7 @@ def in_metadata_dir() -> Iterator[None]:
 
 
 class ReadOnlyRoot(Exception):
-    """The root is not writable; the message says why, in words that follow "the shared folder is read-only:"."""
+    """The root is not writable; the message says why, in words that stand alone."""
 
 
 class MetadataDir:

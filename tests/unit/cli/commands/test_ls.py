@@ -40,6 +40,6 @@ class LsTests(RemoteCommandCase):
     def test_refused(self) -> None:
         """A missing path is refused by the server's side, a local path by ours."""
         self.assertEqual(self.homeftp("ls", "nas:none"), Exit.REFUSED)
-        self.assertEqual(self.err.getvalue(), "homeftp: none does not exist on the server.\n")
+        self.assertEqual(self.err.getvalue(), "homeftp: 'none' does not exist on the server\n")
         self.assertEqual(self.homeftp("ls", "nas"), Exit.USAGE)
         self.assertEqual(self.err.getvalue(), "homeftp: 'nas' has no path. Did you mean `nas:`?\n")

@@ -71,7 +71,7 @@ class RevocationTests(SynchronousTestCase):
         self.devices.revoke("ann-old")
         self.assertEqual(self.aborted(), [True, False])
         told = [(line["event"], line["account"], line["device"]) for line in replay.lines(self.server.folder)]
-        self.assertEqual(told, [("cut", "ann", "ann-laptop")])
+        self.assertEqual(told, [("disconnect", "ann", "ann-laptop")])
 
     def test_large_push(self) -> None:
         """The partial upload of a revoked device is removed, though it was large enough to be resumed."""
@@ -222,7 +222,7 @@ class RevocationTests(SynchronousTestCase):
         self.assertEqual(self.aborted(), [True, True])
         self.flushLoggedErrors()
         told = {(line["event"], line["device"], line["status"]) for line in replay.lines(self.server.folder)}
-        self.assertEqual(told, {("cut", name, Status.INTERNAL) for name in ("ann-laptop", "ann-phone")})
+        self.assertEqual(told, {("disconnect", name, Status.INTERNAL) for name in ("ann-laptop", "ann-phone")})
 
     def test_disk(self) -> None:
         """A disk that fails for a moment ends no login; the failure is logged, and the check is repeated."""

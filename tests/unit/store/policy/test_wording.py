@@ -14,8 +14,8 @@ class WordingTests(SynchronousTestCase):
     def test_paths(self) -> None:
         """A path is shown as its account sees it; the root has words of its own."""
         self.assertEqual(wording.display_path(Endpoint(("homes", "ann", "a.txt"), 2)), "a.txt")
-        self.assertEqual(wording.display_path(ROOT), "the share's root")
-        self.assertEqual(wording.display_path(Endpoint(("homes", "ann"), 2)), "the share's root")
+        self.assertEqual(wording.display_path(ROOT), "the shared folder")
+        self.assertEqual(wording.display_path(Endpoint(("homes", "ann"), 2)), "the shared folder")
 
     def test_sizes(self) -> None:
         """Sizes are in units that people know, powers of ten."""

@@ -39,7 +39,7 @@ class RefusalTests(SynchronousTestCase):
 
     def test_root(self) -> None:
         """The root has a name in messages, though its endpoint is empty."""
-        self.assertIn("the share's root", refusal(OSError(errno.EACCES, ""), ROOT).message)
+        self.assertIn("the shared folder", refusal(OSError(errno.EACCES, ""), ROOT).message)
 
     def test_space(self) -> None:
         """A full disk: how much was needed, and what may be exhausted; not how much others have left."""

@@ -95,8 +95,8 @@ class ReadOnlyTests(StoreCase):
         self.addCleanup(root.close)
         for number, remedy in (
             (errno.EROFS, "is mounted read-only: mount it writable"),
-            (errno.EACCES, "may not write to it, or to its folder .homeftp: give it both with chown"),
-            (errno.EPERM, "may not write to it, or to its folder .homeftp: give it both with chown"),
+            (errno.EACCES, "may not write to the shared folder, or to its folder .homeftp: give it both with chown"),
+            (errno.EPERM, "may not write to the shared folder, or to its folder .homeftp: give it both with chown"),
         ):
             root.number = number
             with self.assertRaisesRegex(ReadOnlyRoot, remedy):

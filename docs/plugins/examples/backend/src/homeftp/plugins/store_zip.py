@@ -25,7 +25,7 @@ class ZipStore(ReadOnlyStore):
     """The files of an archive, which must not change while it is shared."""
 
     def __init__(self, path: str, options: StoreOptions) -> None:
-        super().__init__("it is a ZIP archive")
+        super().__init__("a ZIP archive cannot be changed")
         self._archive = zipfile.ZipFile(path)
         self._filetypes = Filetypes(options.filetypes)
         self._files: dict[tuple[str, ...], zipfile.ZipInfo] = {}
