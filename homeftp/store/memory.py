@@ -205,7 +205,7 @@ class MemoryStore(MemoryReader):
 
     def _move_directory(self, source: Endpoint, target: Endpoint, precondition: str | None, changed: Report) -> None:
         check_directory_move(source, target, target.parts in self._tree.nodes, precondition)
-        limits.check_path(target, self._tree.longest(source))
+        limits.check_path(target, *self._tree.reach(source))
         self._tree.check_name(target, moved_from=source)
         self._make_directories(target.parent, self._actor, changed)
         self._tree.rename(source, target)

@@ -94,10 +94,12 @@ class MemoryTree:
         """What is beneath a directory, sorted as a listing is: each directory is followed by what it holds."""
         return sort(each for each in self.nodes if len(each) > len(names) and each[: len(names)] == names)
 
-    def longest(self, endpoint: Endpoint) -> int:
-        """The bytes of the longest path beneath a directory, with the / before it."""
-        start = len(endpoint.whole.encode())
-        return max((len(Endpoint(each).whole.encode()) - start for each in self.beneath(endpoint.parts)), default=0)
+    def reach(self, endpoint: Endpoint) -> tuple[int, int]:
+        """The bytes of the longest path beneath a directory, with the / before it, and the parts of the deepest one."""
+        start, depth = len(endpoint.whole.encode()), len(endpoint.parts)
+        beneath = [Endpoint(each) for each in self.beneath(endpoint.parts)]
+        longest = max((len(each.whole.encode()) - start for each in beneath), default=0)
+        return longest, max((len(each.parts) - depth for each in beneath), default=0)
 
     def entry(self, endpoint: Endpoint) -> Entry | None:
         """What exists there, for preconditions."""

@@ -109,7 +109,7 @@ def compose(
         editor=Editor(root, targets, staged),
         metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),
         copier=Copier(root, filetypes, preconditions, cache, targets, staged),
-        mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer),
+        mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer, lister.budget),
         remover=Remover(root, lister.tree, existing, namespace, changelog),
         restorer=Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer),
         history=VersionHistory(catalog, filetypes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from homeftp.endpoint import MAX_PATH_BYTES, Endpoint
+from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
@@ -47,16 +47,19 @@ class WriteLimits:
             raise TooLarge(f"{display_path(endpoint)} is too large: files of up to {limit} are accepted here")
 
 
-def check_path(endpoint: Endpoint, longest: int = 0) -> None:
-    """Raise `BadEndpoint` (41) where an endpoint, or one `longest` bytes beneath it, could not be named any more.
+def check_path(endpoint: Endpoint, longest: int = 0, deepest: int = 0) -> None:
+    """Raise `BadEndpoint` (41) where an endpoint, or something beneath it, could not be named any more.
 
-    What an account sees as a short path may be a long one beneath its home.
+    Beneath it is something of `longest` bytes, and something of `deepest` parts. What an account sees as a short path
+    may be a long one beneath its home.
     """
+    problem = None
     if len(endpoint.whole.encode()) + longest > MAX_PATH_BYTES:
-        raise BadEndpoint(
-            f"{display_path(endpoint)}, or something in it, would have a path of more than {MAX_PATH_BYTES} bytes: "
-            "use shorter names, or fewer folders"
-        )
+        problem = f"{MAX_PATH_BYTES} bytes: use shorter names, or fewer folders"
+    elif len(endpoint.parts) + deepest > MAX_PARTS:
+        problem = f"{MAX_PARTS} parts: use fewer folders"
+    if problem is not None:
+        raise BadEndpoint(f"{display_path(endpoint)}, or something in it, would have a path of more than {problem}")
 
 
 def check_not_root(endpoint: Endpoint) -> None:

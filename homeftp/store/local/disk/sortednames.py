@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+from functools import partial
 from threading import Lock
 from typing import Callable, Iterable, Iterator, Protocol, Sequence
+
+import attrs
 
 from homeftp.config import LISTING_PAGE
 
@@ -117,3 +120,47 @@ def forget_outer(levels: Sequence[Level], budget: NameBudget) -> None:
             return
         kept -= level.kept
         level.forget()
+
+
+@attrs.frozen(eq=False)
+class _Folder:
+    """A directory on the way of a walk."""
+
+    path: tuple[bytes, ...]
+    names: SortedNames
+
+    @property
+    def kept(self) -> int:
+        return self.names.kept
+
+    def forget(self) -> None:
+        self.names.forget()
+
+
+def directories_in(
+    top: tuple[bytes, ...],
+    subdirectories: Callable[[tuple[bytes, ...]], Iterable[bytes]],
+    budget: NameBudget,
+    *,
+    left: bool = False,
+) -> Iterator[tuple[bytes, ...]]:
+    """A directory and all below it, by the path of each; with `left` each after those below it.
+
+    `subdirectories` reads the names of those that are directly in a directory.
+    """
+    levels = [_Folder(top, SortedNames(budget))]
+    if not left:
+        yield top
+    while levels:
+        level = levels[-1]
+        name = level.names.take(1, partial(subdirectories, level.path))
+        if name:
+            below = (*level.path, *name)
+            levels.append(_Folder(below, SortedNames(budget)))
+            forget_outer(levels, budget)
+            if not left:
+                yield below
+        else:
+            levels.pop()
+            if left:
+                yield level.path

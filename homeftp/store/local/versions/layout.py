@@ -9,11 +9,11 @@ import os
 import stat
 from collections import deque
 from functools import partial
-from typing import Callable, Container, Iterator, NamedTuple
+from typing import Callable, Container, Iterator
 
 from homeftp.config import LISTING_PAGE
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
+from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in
 from homeftp.store.local.versions.naming import Names, VersionFile, folder_of, original_of, start_of, time_of
 
 Skip = Callable[[Names], bool]
@@ -153,24 +153,9 @@ class VersionDir:
 
     def _folders(self, top: Names, skip: Skip | None = None, *, left: bool = False) -> Iterator[Names]:
         """A folder and all folders below it; with `left` each after those below it."""
-        levels = [_Folder(top, SortedNames(self._budget))]
-        if not left:
-            yield top
-        while levels:
-            level = levels[-1]
-            name = level.names.take(1, partial(self._subfolders, level.folder, skip))
-            if name:
-                below = (*level.folder, *name)
-                levels.append(_Folder(below, SortedNames(self._budget)))
-                forget_outer([each.names for each in levels], self._budget)
-                if not left:
-                    yield below
-            else:
-                levels.pop()
-                if left:
-                    yield level.folder
+        return directories_in(top, partial(self._subfolders, skip=skip), self._budget, left=left)
 
-    def _subfolders(self, folder: Names, skip: Skip | None) -> Iterator[bytes]:
+    def _subfolders(self, folder: Names, *, skip: Skip | None) -> Iterator[bytes]:
         """The names of the folders in a folder, except those that are skipped."""
         with _skip_missing(), self._root.open_below(self.fd, folder) as directory, os.scandir(directory) as entries:
             for entry in entries:
@@ -207,13 +192,6 @@ class VersionDir:
         for folder in self._folders(top, left=True):
             with contextlib.suppress(OSError), self._root.open_below(self.fd, folder[:-1]) as directory:
                 os.rmdir(folder[-1], dir_fd=directory)
-
-
-class _Folder(NamedTuple):
-    """A folder on the way of a walk, with the names of those in it that are still to come."""
-
-    folder: Names
-    names: SortedNames
 
 
 def _versions(directory: int, wanted: Callable[[bytes], bool]) -> Iterator[bytes]:

@@ -6,10 +6,12 @@ import contextlib
 import os
 import stat
 import time
+from functools import partial
+from typing import Iterator
 
 import attrs
 
-from homeftp.endpoint import MAX_PATH_BYTES, Endpoint, name_problem
+from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint, name_problem
 from homeftp.errors import NotFound
 from homeftp.model import Actor, Entry
 from homeftp.store.local.commit.committer import Committer
@@ -24,6 +26,7 @@ from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.sortednames import NameBudget, directories_in
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_move, check_path
 from homeftp.store.policy.preconditions import check_directory_move, check_source
@@ -52,6 +55,7 @@ class Mover:
     namespace: Namespace
     fsync: Fsync
     committer: Committer
+    budget: NameBudget
 
     def move(self, move: Move) -> Entry:
         """Give a file or a directory another name, durably; a file that has that name becomes a version.
@@ -79,8 +83,9 @@ class Mover:
         check_source(move.source, "directory", move.source_precondition)
         exists = self.root.stat_in(target.fd, move.target) is not None
         check_directory_move(move.source, move.target, exists, move.target_precondition)
-        if len(move.target.whole.encode()) > len(move.source.whole.encode()):
-            check_path(move.target, self._longest(move.source))
+        source_parts, target_parts = len(move.source.parts), len(move.target.parts)
+        if target_parts > source_parts or len(move.target.whole.encode()) > len(move.source.whole.encode()):
+            check_path(move.target, *self._reach(move.source))
         pending = PendingUnlink(source, move.source, None, inode=found.st_ino)
         self.namespace.move_directory(pending, target, move.target, move.actor)
         try:
@@ -93,31 +98,39 @@ class Mover:
             raise in_doubt(move.target, failure)
         return entry_of(moved)
 
-    def _longest(self, directory: Endpoint) -> int:
-        """The bytes of the longest path beneath a directory, with the / before it, of those that can be named now.
+    def _reach(self, directory: Endpoint) -> tuple[int, int]:
+        """The bytes of the longest path beneath a directory, with the / before it, and the parts of the deepest one.
 
-        Reads names only, without any lock: something that is stored there meanwhile is not seen.
+        Only those count that can be named now. Reads names only, without any lock: something that is stored there
+        meanwhile is not seen.
         """
-        longest = 0
-        start = len(directory.whole.encode())
-        most = MAX_PATH_BYTES - start
-        todo: list[tuple[tuple[str, ...], int]] = [((), 0)]
-        while todo:
-            names, above = todo.pop()
-            with contextlib.suppress(NotFound):  # it was removed meanwhile
-                handle = self.root.open_directory(directory.beneath(*names))
-                try:
-                    with os.scandir(handle.fd) as entries:
-                        for entry in entries:
-                            size = above + 1 + len(os.fsencode(entry.name))
-                            if size > most or name_problem(entry.name) is not None:
-                                continue
-                            longest = max(longest, size)
-                            if entry.is_dir(follow_symlinks=False):
-                                todo.append(((*names, entry.name), size))
-                finally:
-                    close_quietly(handle.fd)
-        return longest
+        longest = deepest = 0
+        most = MAX_PATH_BYTES - len(directory.whole.encode())
+        with self.budget.walk():
+            for way in directories_in((), partial(self._subdirectories, directory), self.budget):
+                above = sum(map(len, way)) + len(way) + 1
+                sizes = (above + len(name) for name, _ in self._names(directory, way))
+                size = max((size for size in sizes if size <= most), default=0)
+                if size:
+                    longest, deepest = max(longest, size), max(deepest, len(way) + 1)
+        return longest, deepest
+
+    def _subdirectories(self, directory: Endpoint, way: tuple[bytes, ...]) -> Iterator[bytes]:
+        """The names of the directories in one beneath `directory`."""
+        return (name for name, is_directory in self._names(directory, way) if is_directory)
+
+    def _names(self, directory: Endpoint, way: tuple[bytes, ...]) -> Iterator[tuple[bytes, bool]]:
+        """The legal names in one beneath `directory`, and whether each is a directory; none where it was removed."""
+        depth = len(directory.parts) + len(way)
+        with contextlib.suppress(NotFound):
+            handle = self.root.open_directory(directory.beneath(*map(os.fsdecode, way)))
+            try:
+                with os.scandir(handle.fd) as entries:
+                    for entry in entries:
+                        if depth < MAX_PARTS and name_problem(entry.name) is None:
+                            yield os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)
+            finally:
+                close_quietly(handle.fd)
 
     def _move_file(self, move: Move, source: DirHandle, target: DirHandle, pinned: int, found: os.stat_result) -> Entry:
         self.filetypes.check(move.target)

@@ -6,7 +6,7 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.store.local.disk.sortednames import PER_DIRECTORY, NameBudget, SortedNames, forget_outer
+from homeftp.store.local.disk.sortednames import PER_DIRECTORY, NameBudget, SortedNames, directories_in, forget_outer
 
 
 class NameBudgetTests(SynchronousTestCase):
@@ -93,3 +93,19 @@ class SortedNamesTests(SynchronousTestCase):
         self.assertEqual([level.kept for level in levels], [0, 0, 80])
         forget_outer(levels, NameBudget(1, least=1))
         self.assertEqual(levels[-1].kept, 80, "the directory that is being read keeps its names")
+
+
+class DirectoriesTests(SynchronousTestCase):
+    """A walk through directories."""
+
+    def test_walk(self) -> None:
+        """Each directory comes once, before or after those below it, however few names are kept."""
+        tree = {(): [b"a", b"b", b"c"], (b"a",): [b"x", b"y"], (b"a", b"y"): [b"z"], (b"c",): [b"x"]}
+        ways = [(), (b"a",), (b"a", b"x"), (b"a", b"y"), (b"a", b"y", b"z"), (b"b",), (b"c",), (b"c", b"x")]
+        for kept in (1, 4, 1000):
+            budget = NameBudget(kept, least=1)
+            found = list(directories_in((), lambda way: tree.get(way, []), budget))
+            self.assertEqual(found, ways, kept)
+            after = list(directories_in((), lambda way: tree.get(way, []), budget, left=True))
+            self.assertEqual(sorted(after), ways)
+            self.assertTrue(all(after.index(way) < after.index(way[:-1]) for way in ways if way))

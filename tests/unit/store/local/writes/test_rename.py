@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from homeftp.config import Retention
-from homeftp.endpoint import MAX_PATH_BYTES, parse
+from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, parse
 from homeftp.errors import (
     BadEndpoint,
     BadRequest,
@@ -144,6 +144,23 @@ class MoveTests(MoveCase):
             else:
                 with self.assertRaisesRegex(BadEndpoint, "4096 bytes"):
                     self.move(store, "src", target)
+                self.assertEqual(self.files(), before)
+
+    def test_deepest_path(self) -> None:
+        """A directory does not go where something in it would have too many parts; nothing is changed then."""
+        store = self.store()
+        beneath = "/".join("d" * 60)
+        self.put(store, f"a/{beneath}/f", b"content")
+        self.lay("a/b")
+        before = self.files()
+        for parts, fits in ((MAX_PARTS - 60, False), (MAX_PARTS - 61, True)):
+            target = "/".join("t" * parts)
+            if fits:
+                self.move(store, "a", target)
+                self.assertEqual(store.open(parse(f"{target}/{beneath}/f")).read(0, 9), b"content")
+            else:
+                with self.assertRaisesRegex(BadEndpoint, "128 parts"):
+                    self.move(store, "a", target)
                 self.assertEqual(self.files(), before)
 
     def test_refused_leaves_no_parents(self) -> None:
