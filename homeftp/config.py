@@ -33,6 +33,9 @@ MAX_RESPONSE_LINE = 256 * KIB
 LISTING_PAGE = 500
 """Entries in one page of a listing, at most."""
 
+LISTING_PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
+"""Bytes of one page of a listing, as a store counts them: a front end encodes it, with its envelope, as one line."""
+
 MAX_IN_FLIGHT = 64
 """Requests of one connection that are in progress at once, at most; then the server stops reading."""
 

@@ -98,7 +98,7 @@ class NotEmpty(WrongKind):
 
 
 class Changed(Refusal):
-    """The precondition (`if_hash`) does not hold, or a file changed while it was read."""
+    """A precondition does not hold, or a file changed while it was read."""
 
     status = Status.CHANGED
 

@@ -5,6 +5,7 @@ Another application that embeds `HomeFTPService` decides these things itself.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -20,7 +21,11 @@ from twisted.logger import Logger
 
 from homeftp.config import HEAP_SLACK
 from homeftp.errors import OperatorError
-from homeftp.syscalls import System
+
+Mallopt = Callable[[int, int], int]
+"""mallopt(3): takes a setting and its value; 1 where the C library took it."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 UMASK = 0o077
 """Files of the state folder are the owner's alone; shared files get their modes explicitly."""
@@ -28,6 +33,23 @@ UMASK = 0o077
 DESCRIPTORS = 8192
 """Descriptors that the process may have, where its user may have so many. The default of most systems, 1,024, is for
 programs that use select(2): here it is less than what the requests of four accounts may need at once."""
+
+
+def c_mallopt() -> Mallopt | None:
+    """mallopt(3) of the C library; None where it has none."""
+    return getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+
+
+def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:
+    """Let the C library keep no more than `threshold` free bytes, and one heap for all threads.
+
+    By itself glibc gives each thread a heap, and keeps for ever in each of
+    them what it once needed. A hint: without `mallopt` nothing happens.
+    """
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_TRIM_THRESHOLD, threshold)
+        mallopt(_M_MMAP_THRESHOLD, threshold)
 
 
 class StandaloneService(MultiService):
@@ -51,7 +73,7 @@ class StandaloneService(MultiService):
     def startService(self) -> None:
         """Set up the process and start the server."""
         os.umask(UMASK)
-        System().give_back_memory(HEAP_SLACK)
+        give_back_memory(HEAP_SLACK, c_mallopt())
         self._allow_descriptors()
         with one_line():
             super().startService()

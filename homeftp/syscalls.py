@@ -29,8 +29,6 @@ _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 _SYNC_FILE_RANGE_WRITE = 2
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-
 _NO_SUCH_CALL = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What renameat2(2) says where the kernel, or the file system, does not know the flag."""
 
@@ -79,7 +77,6 @@ class System:
         self._sync_file_range = self._function("sync_file_range", fd, ctypes.c_longlong, ctypes.c_longlong, unsigned)
         self._fstatfs = self._function("fstatfs", fd, ctypes.c_void_p)
         self._syncfs: Any = self._function("syncfs", fd) if _kernel() >= _SYNCFS_REPORTS else None
-        self._mallopt = self._function("mallopt", fd, fd)
         self.has_openat2 = self._try_openat2()
         """Whether paths can be resolved beneath a directory by the kernel itself (Linux 5.6)."""
 
@@ -131,20 +128,6 @@ class System:
             if number not in again:
                 break
         raise OSError(number, os.strerror(number))
-
-    def give_back_memory(self, threshold: int) -> None:
-        """Let the C library keep no more than `threshold` free bytes, and one heap for all threads: mallopt(3).
-
-        By itself glibc gives each thread a heap, and keeps for ever in each
-        of them what it once needed. A hint: elsewhere nothing happens.
-        """
-        self.mallopt(_M_ARENA_MAX, 1)
-        self.mallopt(_M_TRIM_THRESHOLD, threshold)
-        self.mallopt(_M_MMAP_THRESHOLD, threshold)
-
-    def mallopt(self, setting: int, value: int) -> bool:
-        """mallopt(3): whether the C library has it and took the value."""
-        return self._mallopt is not None and self._mallopt(setting, value) == 1
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""

@@ -237,7 +237,7 @@ class FaultTests(TestCase):
             command = (*namespace, how, self.root, sys.executable, "-m", "homeftp", "serve")
             server = ServerProcess(folder=self.folder, command=command)
             self.addCleanup(server.end)
-            said = re.search(r"read-only +its disk is mounted read-only: mount it writable", server.output())
+            said = re.search(r"read-only +the shared folder.s disk is mounted read-only: mount it", server.output())
             self.assertEqual(said is not None, how == "ro", server.output())
             with RawClient(server.ports[0], server.ca_file) as client:
                 client.start_tls().login("ann", PASSWORD)

@@ -17,7 +17,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.errors import OperatorError
-from homeftp.standalone import DESCRIPTORS, UMASK, StandaloneService, StartFailed, one_line, use_monotonic_clock
+from homeftp.standalone import (
+    DESCRIPTORS,
+    UMASK,
+    StandaloneService,
+    StartFailed,
+    give_back_memory,
+    one_line,
+    use_monotonic_clock,
+)
 
 
 @implementer(IReactorFromThreads)
@@ -52,7 +60,7 @@ class StandaloneTests(SynchronousTestCase):
         self.child = Child()
         self.child.setServiceParent(self.service)
         self.patch(os, "geteuid", lambda: 1000)
-        memory = mock.patch("homeftp.syscalls.System.give_back_memory")
+        memory = mock.patch("homeftp.standalone.give_back_memory")
         self.memory = memory.start()
         self.addCleanup(memory.stop)
 
@@ -121,3 +129,19 @@ class StandaloneTests(SynchronousTestCase):
         reactor = FakeReactor()
         use_monotonic_clock(reactor)
         self.assertIs(reactor.seconds, time.monotonic)  # type: ignore[attr-defined]
+
+
+class MemoryTests(SynchronousTestCase):
+    """The C library's heap."""
+
+    def test_give_back(self) -> None:
+        """One arena (-8), and the threshold for trimming (-1) and for separate mappings (-3)."""
+        settings: list[tuple[int, int]] = []
+
+        def mallopt(setting: int, value: int) -> int:
+            settings.append((setting, value))
+            return 1
+
+        give_back_memory(2**21, mallopt)
+        self.assertEqual(sorted(settings), [(-8, 1), (-3, 2**21), (-1, 2**21)])
+        give_back_memory(2**21, None)

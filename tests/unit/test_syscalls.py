@@ -30,7 +30,7 @@ class PlainSystem(System):
 
     def __init__(self) -> None:
         super().__init__()
-        self._renameat2 = self._syncfs = self._sync_file_range = self._mallopt = None
+        self._renameat2 = self._syncfs = self._sync_file_range = None
 
 
 class NoLinkSystem(NoCallSystem):
@@ -190,30 +190,3 @@ class SyncTests(SyscallCase):
         for system in (System(), PlainSystem()):
             system.start_writeback(self.fd, 0, 4096)
             system.start_writeback(-1, 0, 4096)
-
-
-class HeapSystem(System):
-    """Records the settings of the C library's heap instead of changing them for the test process."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.settings: list[tuple[int, int]] = []
-
-    def mallopt(self, setting: int, value: int) -> bool:
-        self.settings.append((setting, value))
-        return True
-
-
-class MemoryTests(SynchronousTestCase):
-    """The C library's heap."""
-
-    def test_give_back(self) -> None:
-        """One arena (-8), and the threshold for trimming (-1) and for separate mappings (-3)."""
-        system = HeapSystem()
-        system.give_back_memory(2**21)
-        self.assertEqual(sorted(system.settings), [(-8, 1), (-3, 2**21), (-1, 2**21)])
-
-    def test_unknown(self) -> None:
-        """A C library without mallopt, or without the setting, reports False and changes nothing."""
-        PlainSystem().give_back_memory(2**21)
-        self.assertFalse(PlainSystem().mallopt(-1, 2**21))

@@ -14,14 +14,12 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
-from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
+from homeftp.errors import Changed, Forbidden, Refusal
 from homeftp.interfaces import IDraft, IOpenFile, IStore, IUpload
 from homeftp.model import (
     ABSENT,
-    PRESENT,
     SERVER,
     Actor,
-    Allotment,
     Capabilities,
     Entry,
     ListingPage,
@@ -32,13 +30,11 @@ from homeftp.model import (
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.limits import check_not_root, check_removable
 from homeftp.store.policy.outcomes import results_of
+from homeftp.store.policy.permissions import REVEALING, allotment, condition, disclosed, forbidden
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path, no_version, not_found, unsupported
+from homeftp.store.policy.wording import no_version, not_found, unsupported
 
 T = TypeVar("T")
-
-_REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
-"""Refusals that tell what exists at an endpoint."""
 
 
 @implementer(IStore)
@@ -153,8 +149,8 @@ class AuthorizedStore:
 
     def upload(self, request: WriteRequest) -> IUpload:
         """Begin to write a file."""
-        upload, disclosed = self._begin(request, self._bound.upload)
-        return upload if disclosed is None else DisclosedUpload(upload, disclosed)
+        upload, disclose = self._begin(request, self._bound.upload)
+        return upload if disclose is None else DisclosedUpload(upload, disclose)
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
@@ -169,16 +165,16 @@ class AuthorizedStore:
         for ours, (request, _) in zip(allowed, requests, strict=True):
             result = next(done) if isinstance(ours, WriteRequest) else ours
             if isinstance(result, Refusal) and isinstance(ours, WriteRequest):
-                result = self._disclosed(result, request.endpoint, request.precondition, ours.precondition)
+                result = disclosed(self.rights, result, request.endpoint, request.precondition, ours.precondition)
             results.append(result)
         return results
 
     def edit(self, request: WriteRequest) -> IDraft:
         """Begin to change a file; an account that may not read it can only make a new one."""
         if READ not in self.rights.at(request.endpoint.parts) and request.precondition != ABSENT:
-            raise self._forbidden(request.endpoint, "change part of a file")
-        draft, disclosed = self._begin(request, self._bound.edit)
-        return draft if disclosed is None else DisclosedDraft(draft, disclosed)
+            raise forbidden(request.endpoint, "change part of a file")
+        draft, disclose = self._begin(request, self._bound.edit)
+        return draft if disclose is None else DisclosedDraft(draft, disclose)
 
     def make_directory(self, request: WriteRequest) -> Entry:
         """Make a directory, and its parents; what an account may not see it can only make anew."""
@@ -193,7 +189,7 @@ class AuthorizedStore:
         """Change mtime and mode of what the account may replace."""
         whole = self._visible(endpoint)
         if not self._may(REPLACE, endpoint):
-            raise self._forbidden(endpoint, "change the metadata")
+            raise forbidden(endpoint, "change the metadata")
         return self._bound.set_metadata(whole, mtime_us=mtime_us, mode=mode, precondition=precondition)
 
     def copy(
@@ -202,8 +198,8 @@ class AuthorizedStore:
         """Copy a file that the account may read to where it may store it."""
         whole = self._visible(source)
         if READ not in self.rights.at(target.parts):
-            raise self._forbidden(target, "store a copy")
-        asked = self._condition(target, target_precondition)
+            raise forbidden(target, "store a copy")
+        asked = condition(self.rights, target, target_precondition)
         if isinstance(asked, Forbidden):
             raise asked
         try:
@@ -213,7 +209,7 @@ class AuthorizedStore:
         except Changed as refused:
             if asked == target_precondition or self.store.stat(whole) is None:
                 raise
-            raise self._disclosed(refused, target, target_precondition, asked) from None
+            raise disclosed(self.rights, refused, target, target_precondition, asked) from None
 
     def move(
         self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
@@ -222,29 +218,29 @@ class AuthorizedStore:
         whole = self._visible(source)
         check_removable(source)
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
-            raise self._forbidden(source, "move this")
+            raise forbidden(source, "move this")
         there = self.rights.in_all_of(target.parts)
         if ADD not in there or (REPLACE not in there and target_precondition not in (None, ABSENT)):
-            raise self._forbidden(target, "store this")
+            raise forbidden(target, "store this")
         asked = target_precondition if REPLACE in there else ABSENT
         try:
             return self._bound.move(whole, self._whole(target), source_precondition, asked)
-        except _REVEALING as refused:
+        except REVEALING as refused:
             if READ not in there:
                 there_is_a_source = self.store.stat(whole) is not None
-                raise self._forbidden(target, "store this") if there_is_a_source else not_found(source) from None
+                raise forbidden(target, "store this") if there_is_a_source else not_found(source) from None
             if not isinstance(refused, Changed) or asked == target_precondition:
                 raise
             if self.store.stat(self._whole(target)) is None:
                 raise
-            raise self._forbidden(target, "replace anything") from refused
+            raise forbidden(target, "replace anything") from refused
 
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory where the account may remove everything in it."""
         whole = self._visible(endpoint)
         check_removable(endpoint)
         if DELETE not in self.rights.in_all_of(endpoint.parts):
-            raise self._forbidden(endpoint, "remove this")
+            raise forbidden(endpoint, "remove this")
         yield from self._bound.remove(whole, precondition, recursive)
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
@@ -253,7 +249,7 @@ class AuthorizedStore:
             raise no_version(endpoint, at_us)
         check_not_root(endpoint)
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
-            raise self._forbidden(endpoint, "restore a version")
+            raise forbidden(endpoint, "restore a version")
         return self._bound.restore(self._whole(endpoint), at_us, precondition)
 
     def maintain(self) -> None:
@@ -273,14 +269,7 @@ class AuthorizedStore:
         """An actor of this account, with the part of the store that is its own. Raises `Forbidden` (33)."""
         if self.quota is not None and not self.store.capabilities.account_quotas:
             raise unsupported("limit what one account stores: ask the server's owner to remove your account's quota")
-        everything = self.rights.in_all_of(())
-        allotment = Allotment(
-            self.home,
-            self.quota,
-            may_discard={REPLACE, DELETE} <= everything,
-            sees_all=READ in everything and not self.home.parts,
-        )
-        return attrs.evolve(actor, allotment=allotment)
+        return attrs.evolve(actor, allotment=allotment(self.rights, self.home, self.quota))
 
     def _begin(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> tuple[T, Disclose | None]:
         """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise.
@@ -293,38 +282,16 @@ class AuthorizedStore:
         endpoint, wanted, asked = request.endpoint, request.precondition, allowed.precondition
         if wanted == asked and self._may(READ, endpoint):
             return write(allowed), None
-        disclose = partial(self._disclosed, endpoint=endpoint, wanted=wanted, asked=asked)
+        disclose = partial(disclosed, self.rights, endpoint=endpoint, wanted=wanted, asked=asked)
         with disclosing(disclose):
             return write(allowed), disclose
 
     def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
         if request.offset and not self._may(READ, request.endpoint):
-            return self._forbidden(request.endpoint, "resume a partial upload")
-        condition = self._condition(request.endpoint, request.precondition)
-        if isinstance(condition, Forbidden):
-            return condition
+            return forbidden(request.endpoint, "resume a partial upload")
+        allowed = condition(self.rights, request.endpoint, request.precondition)
+        if isinstance(allowed, Forbidden):
+            return allowed
         actor = request.actor if request.actor == SERVER else self._acting(request.actor)
-        return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=condition, actor=actor)
-
-    def _condition(self, endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
-        """The precondition under which the account may store something there: the store checks it, in one step."""
-        rights = self.rights.at(endpoint.parts)
-        if {ADD, REPLACE} <= rights and (READ in rights or precondition in (None, ABSENT)):
-            return precondition
-        if ADD in rights and precondition in (None, ABSENT):
-            return ABSENT
-        if {READ, REPLACE} <= rights and precondition != ABSENT:
-            return PRESENT if precondition is None else precondition
-        return self._forbidden(endpoint, "store this")
-
-    def _disclosed(self, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
-        """What may be disclosed of a refusal, where it `wanted` a precondition and the store got another."""
-        if isinstance(refused, Changed) and wanted != asked:
-            return self._forbidden(endpoint, "replace anything" if asked == ABSENT else "store this")
-        if isinstance(refused, _REVEALING) and not self._may(READ, endpoint):
-            return self._forbidden(endpoint, "store this")
-        return refused
-
-    def _forbidden(self, endpoint: Endpoint, what: str) -> Forbidden:
-        return Forbidden(f"your account may not {what} at {display_path(endpoint)}: ask the server's owner")
+        return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=allowed, actor=actor)

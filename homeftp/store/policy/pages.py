@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, Iterator, TypeVar
 
-from homeftp.config import LISTING_PAGE, MAX_RESPONSE_LINE
+from homeftp.config import LISTING_PAGE, LISTING_PAGE_BYTES
 from homeftp.model import Entry, ListingPage
 
 T = TypeVar("T")
 
-PAGE_BYTES = MAX_RESPONSE_LINE * 3 // 4
-"""Bytes of one page, encoded as the JSON front end does: the rest of its line is for the envelope."""
-
 ENTRY_BYTES = 256
-"""Bytes of an encoded entry besides its name, at most: four keys, two large numbers, the metadata and a hash."""
+"""Bytes that are counted for an entry besides its name: two large numbers, the metadata, a hash and their names."""
 
 SKIPPED_BYTES = 16
-"""Bytes of an encoded pair of a name and a reason besides these: brackets, quotes and commas."""
+"""Bytes that are counted for a pair of a name and a reason besides these: what separates them."""
 
 
 def paged(items: Iterable[T], cost: Callable[[T], int]) -> Iterator[list[T]]:
-    """Items page by page: at most `config.LISTING_PAGE`, and `PAGE_BYTES` by `cost`, which is in bytes."""
+    """Items page by page: at most `config.LISTING_PAGE`, and `LISTING_PAGE_BYTES` by `cost`."""
     page: list[T] = []
     used = 0
     for item in items:
         size = cost(item)
-        if page and (len(page) == LISTING_PAGE or used + size > PAGE_BYTES):
+        if page and (len(page) == LISTING_PAGE or used + size > LISTING_PAGE_BYTES):
             yield page
             page, used = [], 0
         page.append(item)

@@ -54,7 +54,7 @@ class EmbeddingTests(ServiceCase):
         self.addCleanup(os.umask, os.umask(0o027))
         before = found()
         server = self.make()
-        with mock.patch("homeftp.syscalls.System.give_back_memory") as memory:
+        with mock.patch("homeftp.standalone.give_back_memory") as memory:
             server.start()
             self.assertEqual(found(), before)
             await server.stop()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import LISTING_PAGE
+from homeftp.config import LISTING_PAGE, LISTING_PAGE_BYTES
 from homeftp.model import Entry
-from homeftp.store.policy.pages import PAGE_BYTES, entry_cost, listing_pages, paged
+from homeftp.store.policy.pages import entry_cost, listing_pages, paged
 
 
 class PageTests(SynchronousTestCase):
@@ -16,9 +16,9 @@ class PageTests(SynchronousTestCase):
         """A page ends at the most items or bytes; nothing is lost, and an item that is too large has its own."""
         self.assertEqual(list(paged([], len)), [])
         self.assertEqual([len(page) for page in paged(range(LISTING_PAGE + 1), lambda item: 1)], [LISTING_PAGE, 1])
-        items = [b"x" * (PAGE_BYTES // 2)] * 3
+        items = [b"x" * (LISTING_PAGE_BYTES // 2)] * 3
         self.assertEqual([len(page) for page in paged(items, len)], [2, 1])
-        items = [b"x", b"x" * (PAGE_BYTES + 1), b"x"]
+        items = [b"x", b"x" * (LISTING_PAGE_BYTES + 1), b"x"]
         self.assertEqual([len(page) for page in paged(items, len)], [1, 1, 1])
 
     def test_listing(self) -> None:
@@ -28,5 +28,7 @@ class PageTests(SynchronousTestCase):
         long = [Entry(f"{number}" + "é" * 2000, "file") for number in range(100)]
         pages = list(listing_pages(long))
         self.assertGreater(len(pages), 1)
-        self.assertTrue(all(sum(entry_cost(each.name) for each in page.entries) <= PAGE_BYTES for page in pages))
+        self.assertTrue(
+            all(sum(entry_cost(each.name) for each in page.entries) <= LISTING_PAGE_BYTES for page in pages)
+        )
         self.assertEqual([each for page in pages for each in page.entries], long)

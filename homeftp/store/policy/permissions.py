@@ -1,0 +1,49 @@
+"""Under what condition an account may store something, how much, and what a refusal may tell it."""
+
+from __future__ import annotations
+
+from homeftp.endpoint import Endpoint
+from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
+from homeftp.model import ABSENT, PRESENT, Allotment
+from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
+from homeftp.store.policy.wording import display_path
+
+REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
+"""Refusals that tell what exists at an endpoint."""
+
+
+def forbidden(endpoint: Endpoint, what: str) -> Forbidden:
+    """The refusal of what an account may not do; `what` follows "your account may not"."""
+    return Forbidden(f"your account may not {what} at {display_path(endpoint)}: ask the server's owner")
+
+
+def allotment(rights: Rights, home: Endpoint, quota: int | None) -> Allotment:
+    """The part of the store that is an account's own, and what it may do with all of it."""
+    everything = rights.in_all_of(())
+    return Allotment(
+        home,
+        quota,
+        may_discard={REPLACE, DELETE} <= everything,
+        sees_all=READ in everything and not home.parts,
+    )
+
+
+def condition(rights: Rights, endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
+    """The precondition under which an account may store something there: the store checks it, in one step."""
+    here = rights.at(endpoint.parts)
+    if {ADD, REPLACE} <= here and (READ in here or precondition in (None, ABSENT)):
+        return precondition
+    if ADD in here and precondition in (None, ABSENT):
+        return ABSENT
+    if {READ, REPLACE} <= here and precondition != ABSENT:
+        return PRESENT if precondition is None else precondition
+    return forbidden(endpoint, "store this")
+
+
+def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:
+    """What an account may learn of a refusal, where it `wanted` one precondition and the store got another."""
+    if isinstance(refused, Changed) and wanted != asked:
+        return forbidden(endpoint, "replace anything" if asked == ABSENT else "store this")
+    if isinstance(refused, REVEALING) and READ not in rights.at(endpoint.parts):
+        return forbidden(endpoint, "store this")
+    return refused

@@ -1,0 +1,62 @@
+"""The condition under which an account may store something, and what a refusal may tell it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Changed, Forbidden, NoSpace, NotFound
+from homeftp.model import ABSENT, PRESENT, Allotment
+from homeftp.store.policy.permissions import allotment, condition, disclosed, forbidden
+from homeftp.store.policy.rights import Rights, parse_rights
+
+WHERE = parse("d/a.txt")
+HASH = "sha256:0"
+
+
+def rights(text: str) -> Rights:
+    """These rights everywhere."""
+    return Rights(parse_rights(text))
+
+
+class PermissionTests(SynchronousTestCase):
+    """The tables."""
+
+    def test_condition(self) -> None:
+        """Who may only add gets ABSENT, who may only replace PRESENT; who cannot read may name no hash."""
+        for text, expected in (
+            ("read,add,replace", [None, ABSENT, HASH]),
+            ("add,replace", [None, ABSENT, Forbidden]),
+            ("read,add", [ABSENT, ABSENT, Forbidden]),
+            ("add", [ABSENT, ABSENT, Forbidden]),
+            ("read,replace", [PRESENT, Forbidden, HASH]),
+            ("replace", [Forbidden, Forbidden, Forbidden]),
+            ("read", [Forbidden, Forbidden, Forbidden]),
+        ):
+            got = [condition(rights(text), WHERE, wanted) for wanted in (None, ABSENT, HASH)]
+            self.assertEqual([type(each) if isinstance(each, Forbidden) else each for each in got], expected, text)
+
+    def test_disclosed(self) -> None:
+        """An account that cannot read learns nothing of what exists; every account learns that the disk is full."""
+        for refused in (NotFound("x"), Changed("x")):
+            self.assertIs(disclosed(rights("read,add"), refused, WHERE, ABSENT, ABSENT), refused)
+            self.assertIsInstance(disclosed(rights("add"), refused, WHERE, ABSENT, ABSENT), Forbidden)
+        added = disclosed(rights("read,add"), Changed("x"), WHERE, None, ABSENT)
+        self.assertIsInstance(added, Forbidden)
+        self.assertIn("replace", added.message)
+        full = NoSpace("x")
+        self.assertIs(disclosed(rights("add"), full, WHERE, None, ABSENT), full)
+
+    def test_allotment(self) -> None:
+        """Versions are given up by an account that may remove them all; one with a home does not see all."""
+        home = parse("home")
+        self.assertEqual(allotment(rights("read,replace,delete"), home, 5), Allotment(home, 5, True, False))
+        self.assertEqual(allotment(rights("read,add,replace"), ROOT, None), Allotment(ROOT, None, False, True))
+        narrow = Rights(parse_rights("read,add,replace,delete"), ((("d",), frozenset()),))
+        self.assertEqual(allotment(narrow, ROOT, None), Allotment(ROOT, None, False, False))
+
+    def test_message(self) -> None:
+        """The refusal names the act, the place, and who can help."""
+        self.assertEqual(
+            forbidden(WHERE, "move this").message, "your account may not move this at d/a.txt: ask the server's owner"
+        )
