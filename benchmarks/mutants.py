@@ -34,7 +34,7 @@ TESTS = {
     "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_pairing"],
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/revocation": ["tests.unit.files.test_revocation"],
-    "store/policy/authorized": [f"{RULES}.test_authorized", f"{RULES}.test_disclosure"],
+    "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights"],
     "store/policy/rights": [f"{RULES}.test_rights", f"{RULES}.test_rights_table", f"{RULES}.test_authorized"],
 }
 """Each module, and the tests that say what it gives to whom."""

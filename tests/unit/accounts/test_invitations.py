@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts import invitations
+from homeftp.accounts.access import AccessTable
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.devices import Device, Devices
-from homeftp.accounts.invitations import TRIES, Invitation, Invitations, InvitationState
+from homeftp.accounts.invitations import TRIES, Invitation, Invitations, InvitationState, default_account
 from homeftp.crypto.pake import Code
 from homeftp.errors import OperatorError
+from homeftp.store.policy.rights import parse_rights
 
 DAY = 24 * 60 * 60
 
@@ -44,6 +47,30 @@ class InvitationTests(SynchronousTestCase):
         self.state.set_password("ann", "kept")
         self.invitations.make("ann", 600)
         self.assertEqual(self.state.password("ann"), "kept")
+
+    def test_rights(self) -> None:
+        """A new account gets the rights that were asked for; for one that has others no code is made."""
+        accesses = AccessTable(self.state)
+        self.invitations.make("kid", 600, parse_rights("read"))
+        kid = accesses.find("kid")
+        assert kid is not None
+        self.assertEqual(kid.rights.everywhere, {"read"})
+        self.invitations.make("kid", 600, parse_rights("read"))
+        self.invitations.make("kid", 600)
+        with self.assertRaisesRegex(OperatorError, "exists already and may read: "):
+            self.invitations.make("kid", 600, parse_rights("read,add"))
+        with self.assertRaisesRegex(OperatorError, "exists already and may read,add,replace,delete: "):
+            self.invitations.make("ann", 600, parse_rights("read"))
+        self.assertEqual(accesses.find("kid"), kid)
+
+    def test_default_account(self) -> None:
+        """The only account, or one that is named after this user; of several the owner names one."""
+        self.assertEqual(default_account(["ann"]), "ann")
+        with self.assertRaisesRegex(OperatorError, "--account ann or --account bob$"):
+            default_account(["ann", "bob"])
+        for user, account in (("Bob Smith", "bob-smith"), ("root", "home"), ("...", "home")):
+            with mock.patch("getpass.getuser", return_value=user):
+                self.assertEqual(default_account([]), account)
 
     def test_used(self) -> None:
         """It admits one device, once."""
