@@ -12,6 +12,7 @@ from tests.support.hostilenames import hostile
 from tests.support.mounts import held, ntfs
 from tests.support.nameoracle import RULES, broken
 from tests.support.nameproperties import any_text, biased, faults, forgetful, misspelled, search, tidying
+from tests.support.repeatable import REPEATABLE
 
 
 class PropertyTests(SynchronousTestCase):
@@ -72,7 +73,7 @@ class NtfsTests(SynchronousTestCase):
             if not faults(parse, text) and not broken(text):
                 names.update(text.split("/"))
 
-        given(biased)(settings(max_examples=2000, derandomize=True, database=None)(collect))()
+        given(biased)(settings(REPEATABLE, max_examples=2000)(collect))()
         names.discard("")
         self.assertEqual([name for name in sorted(names) if not self.made(name)], [])
         self.assertGreater(len(names), 300)

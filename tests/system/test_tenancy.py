@@ -21,6 +21,7 @@ from homeftp.interfaces import IOpenFile, IStore, StoreOptions
 from homeftp.model import Entry, ListingPage, Version
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
+from tests.support.repeatable import REPEATABLE
 from tests.support.tenancy import TenancyMachine
 
 RUNS = 5000 if os.environ.get("HOMEFTP_TESTS_LONG") else 200
@@ -125,11 +126,9 @@ def run(machine: type[TenancyMachine], *, control: bool = False) -> None:
     """Raises what the machine finds: as few steps as possible, but for a control."""
     phases = [Phase.generate] if control else list(Phase)
     chosen = settings(
+        REPEATABLE,
         max_examples=RUNS,
         stateful_step_count=CONTROL_STEPS if control else STEPS,
-        deadline=None,
-        derandomize=True,
-        database=None,
         phases=phases,
         report_multiple_bugs=False,
     )

@@ -26,6 +26,7 @@ from homeftp.wire.events import (
     Violation,
 )
 from homeftp.wire.states import ConnectionState, Phase
+from tests.support.repeatable import REPEATABLE
 
 LOGIN = {"username": "ann", "password": "secret"}
 
@@ -309,7 +310,7 @@ class LoginTests(SynchronousTestCase):
 class ChunkingTests(SynchronousTestCase):
     """Whole conversations, in pieces."""
 
-    @settings(deadline=None, derandomize=True, database=None, max_examples=50)
+    @settings(REPEATABLE, max_examples=50)
     @given(st.integers(1, 300), st.lists(st.binary(max_size=400), max_size=5))
     def test_any_split(self, split: int, payloads: list[bytes]) -> None:
         """Requests, responses and payloads come out the same, however large the pieces."""

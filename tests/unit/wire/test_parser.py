@@ -15,6 +15,7 @@ from homeftp.wire.codec import decode_request
 from homeftp.wire.events import EndOfInput, MessageReceived, PayloadReceived, Violation
 from homeftp.wire.messages import Request
 from homeftp.wire.parser import MessageParser
+from tests.support.repeatable import REPEATABLE
 
 WHOLE = 100
 LONGEST = 200
@@ -189,7 +190,7 @@ TAILS = st.sampled_from([b"", b"{", b"hello\n", b"x" * (2 * LONGEST), b'{"reques
 class ChunkingTests(SynchronousTestCase):
     """However the bytes are split, the events are the same."""
 
-    @settings(deadline=None, derandomize=True, database=None, max_examples=200)
+    @settings(REPEATABLE, max_examples=200)
     @given(MESSAGES, TAILS, st.data())
     def test_any_split(self, messages: list[tuple[bytes, bytes, int]], tail: bytes, data: st.DataObject) -> None:
         """Split at random places, the same events come as from all bytes at once."""

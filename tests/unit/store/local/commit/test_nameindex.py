@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import folded
 from homeftp.store.local.commit.nameindex import NameIndex
+from tests.support.repeatable import REPEATABLE
 
 NAMES = st.sampled_from([f"{name}{number}" for number in range(40) for name in ("A", "a", "ß", "SS", "ss", "é")])
 
@@ -15,7 +16,7 @@ NAMES = st.sampled_from([f"{name}{number}" for number in range(40) for name in (
 class NameIndexTests(SynchronousTestCase):
     """One index."""
 
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(REPEATABLE)
     @given(st.lists(st.tuples(st.booleans(), NAMES), max_size=100))
     def test_set(self, steps: list[tuple[bool, str]]) -> None:
         """It holds what was added and not removed since, each once, and finds every name by its folded form."""
