@@ -113,9 +113,12 @@ NOT_IN_WIRE = frozenset({"twisted", "zope", "asyncio", "io", "os", "pathlib", "s
 """Modules that the wire may not import: it has no input, no output and no clock."""
 
 NO_PATHS = frozenset({"server", "dispatchers", "store"})
-"""Packages of the server that open no path: store/local/disk/saferoot.py does it for them."""
+"""Packages of the server that open no path, except in the modules of `OPENS_PATHS`."""
 
-OPENS_PATHS = frozenset({"store.local.disk.resolver", "store.local.disk.saferoot"})
+OPENS_PATHS = frozenset(
+    {"store.local.disk.privatefiles", "store.local.disk.resolver", "store.local.disk.saferoot"},
+)
+"""The first opens only single names of the server's own, from an open directory."""
 
 PATH_CALLS = frozenset(
     (

@@ -61,7 +61,7 @@ class LayerTests(SynchronousTestCase):
         self.assertEqual([wrong for each in modules() for wrong in global_reactor(*each)], [])
 
     def test_only_the_safe_root_opens_paths(self) -> None:
-        """A path that a client names is opened in one module, store/local/disk/saferoot.py."""
+        """Only the modules beside store/local/disk/saferoot.py that are meant to open paths do so."""
         self.assertEqual([wrong for each in modules() for wrong in opened_path(*each)], [])
 
     def test_no_circles(self) -> None:

@@ -13,7 +13,7 @@ import attrs
 
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle
-from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.privatefiles import open_private_file
 from homeftp.syscalls import System
 
 FEW = 3
@@ -39,13 +39,13 @@ class Fsync:
         """Make the names in open directories durable; one result for each."""
         return self._sync([(handle.fd, handle) for handle in handles], self.system.fsync_directory)
 
-    def existing_file(self, root: SafeRoot, directory: int, name: bytes, target: DirHandle) -> None:
+    def existing_file(self, directory: int, name: bytes, target: DirHandle) -> None:
         """Make a file durable that another program may have written, before it is renamed into `target`.
 
         `target` is on the same file system. Raises OSError.
         """
         try:
-            fd = root.open_private_file(directory, name, make=False)
+            fd = open_private_file(directory, name, make=False)
         except PermissionError:
             if not (self.whole and target.same_mount):
                 raise

@@ -5,9 +5,10 @@ Nothing here opens a path; `saferoot.py` does that.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from typing import Iterable, Sequence
+from typing import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -34,6 +35,16 @@ def close_all(handles: Iterable[DirHandle | Exception]) -> None:
     for handle in handles:
         if isinstance(handle, DirHandle):
             close_quietly(handle.fd)
+
+
+@contextlib.contextmanager
+def close_on_error(fd: int) -> Iterator[None]:
+    """Close `fd` if the block raises: it has no other owner yet."""
+    try:
+        yield
+    except BaseException:
+        close_quietly(fd)
+        raise
 
 
 _NO_NAMES = frozenset({"", ".", ".."})

@@ -15,6 +15,7 @@ from typing import Iterator
 from homeftp.endpoint import RESERVED
 from homeftp.errors import Internal, OperatorError
 from homeftp.store.local.disk.errnos import close_quietly
+from homeftp.store.local.disk.privatefiles import open_private_directory, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 
 FOLDER = RESERVED.encode()
@@ -57,7 +58,7 @@ class MetadataDir:
             if os.fstatvfs(root.fd).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             with contextlib.ExitStack() as opened:
-                self.folder = root.open_private_directory(root.fd, FOLDER)
+                self.folder = open_private_directory(root.fd, FOLDER)
                 opened.callback(close_quietly, self.folder)
                 self._lock(opened)
                 if os.fstat(self.folder).st_dev != root.device:
@@ -80,7 +81,7 @@ class MetadataDir:
     def _lock(self, opened: contextlib.ExitStack) -> None:
         """Lock the directory for as long as the lock file is open."""
         for writable in (False, True):
-            lock = self._root.open_private_file(self.folder, b"lock", writable=writable)
+            lock = open_private_file(self.folder, b"lock", writable=writable)
             opened.callback(close_quietly, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,7 +92,7 @@ class MetadataDir:
                     raise
 
     def _make(self, opened: contextlib.ExitStack, name: bytes) -> int:
-        folder = self._root.open_private_directory(self.folder, name)
+        folder = open_private_directory(self.folder, name)
         opened.callback(close_quietly, folder)
         if os.fstat(folder).st_dev != self._root.device:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))

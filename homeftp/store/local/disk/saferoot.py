@@ -1,6 +1,7 @@
 """Opens files and directories, and only beneath the root of the shared folder.
 
-Only this module and `resolver.py` open paths. Every path is resolved from the
+Only this module, `resolver.py` and, by one name of the server's own, `privatefiles.py` open
+paths. Every path is resolved from the
 root's descriptor, which stays open for the lifetime of the store: a root that
 is moved stays the root, and a directory put in its place is ignored. No
 symbolic link is followed, neither as a parent nor at the end; only regular
@@ -24,10 +25,9 @@ from typing import Callable, Iterator, Sequence
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
-from homeftp.model import kept_mode
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
-from homeftp.store.local.disk.handles import DirHandle, close_all, raw, set_mode
+from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
 from homeftp.store.local.disk.mounts import places, views
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
@@ -38,9 +38,6 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: opening a FIFO would wait for its writer. O_NOCTTY: a terminal must not become the controlling one."""
 
 _PIN = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | os.O_NOFOLLOW
-
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-
 
 _NOT_OPENED = {
     errno.ENOENT: "there is no such folder",
@@ -167,7 +164,7 @@ class SafeRoot:
                 raise
             is_new = False
         fd, _ = self._resolver.open_entry(parent.fd, name, DIRECTORY)
-        with _close_on_error(fd):
+        with close_on_error(fd):
             if is_new:
                 set_mode(fd, 0o755)
         return DirHandle(fd, parent.same_mount)
@@ -228,7 +225,7 @@ class SafeRoot:
             fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
-        with _close_on_error(fd):
+        with close_on_error(fd):
             if stat.S_ISDIR(found.st_mode):
                 raise WrongKind(f"{display_path(endpoint)} is a directory")
             if not stat.S_ISREG(found.st_mode):
@@ -241,7 +238,7 @@ class SafeRoot:
             fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
             raise refusal(error, endpoint) from error
-        with _close_on_error(fd):
+        with close_on_error(fd):
             problem = kind_problem(found)
             if problem is not None:
                 raise WrongKind(f"{display_path(endpoint)} {problem}")
@@ -253,39 +250,6 @@ class SafeRoot:
         It need not be readable, except on systems without O_PATH.
         """
         return os.open(name, _PIN, dir_fd=directory)
-
-    def create_file(self, directory: int, name: bytes, mode: int) -> int:
-        """Create a new file and open it for reading and writing; never opens an existing one. Raises OSError."""
-        return os.open(name, _CREATE, mode & 0o777, dir_fd=directory)
-
-    def open_private_directory(self, parent: int, name: bytes) -> int:
-        """Open a directory of the server's own with mode 0700, making it if it is missing. Raises OSError.
-
-        A symbolic link or anything else in its place is refused.
-        """
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=parent)
-        fd = os.open(name, DIRECTORY, dir_fd=parent)
-        with _close_on_error(fd):
-            set_mode(fd, 0o700)
-        return fd
-
-    def open_private_file(self, directory: int, name: bytes, *, writable: bool = False, make: bool = True) -> int:
-        """Open a file of the server's own for reading, made with mode 0600 unless `make` is False. Raises OSError.
-
-        With `writable` it is opened for writing too; its content stays.
-        """
-        flags = os.O_RDWR if writable else os.O_RDONLY
-        return os.open(name, flags | (make and os.O_CREAT) | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
-
-    def complete_mode(self, directory: int, name: bytes, found: os.stat_result) -> None:
-        """Give a file in a folder of the server's own the bits of `kept_mode`, unless it is another user's. OSError.
-
-        It may date from before every mode had them, or another program took them away.
-        """
-        mode = stat.S_IMODE(found.st_mode) | kept_mode("file", found.st_mode)
-        if mode != stat.S_IMODE(found.st_mode) and found.st_uid == os.geteuid():
-            os.chmod(name, mode, dir_fd=directory)
 
     @contextlib.contextmanager
     def open_below(self, directory: int, names: Sequence[bytes]) -> Iterator[int]:
@@ -315,15 +279,5 @@ class SafeRoot:
             if error.errno != errno.EXDEV:
                 raise
             return DirHandle(self._resolver.open(self.fd, parts, DIRECTORY), same_mount=False)
-        with _close_on_error(fd):
+        with close_on_error(fd):
             return DirHandle(fd, same_mount=os.fstat(fd).st_dev == self.device)
-
-
-@contextlib.contextmanager
-def _close_on_error(fd: int) -> Iterator[None]:
-    """Close `fd` if the block raises: it has no other owner yet."""
-    try:
-        yield
-    except BaseException:
-        close_quietly(fd)
-        raise

@@ -32,6 +32,7 @@ from homeftp.store.local.disk.books import Allocation, Books
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
+from homeftp.store.local.disk.privatefiles import create_file, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.partial import PartialRegistry, PartialUpload, not_resumable
 from homeftp.store.local.staging.partialfile import PartialFile
@@ -59,7 +60,7 @@ class PartialUploads:
         self._root = root
         self._system = system
         self._folder = metadata_dir.partial
-        self._records = ResumeRecords(root, metadata_dir.partial)
+        self._records = ResumeRecords(metadata_dir.partial)
         self._books = books
         self._changelog = changelog
         self._registry = PartialRegistry(self._records, books)
@@ -80,7 +81,7 @@ class PartialUploads:
                 with in_metadata_dir():
                     self._records.write(token, record)  # otherwise it could not be found after a crash
             with in_metadata_dir() if handle.same_mount else contextlib.nullcontext():
-                fd = self._root.create_file(folder, partial.name, _MODE)
+                fd = create_file(folder, partial.name, _MODE)
         except (OSError, Internal):
             self._records.remove(token)
             if not handle.same_mount:
@@ -129,7 +130,7 @@ class PartialUploads:
             try:
                 folder = self._open_folder(partial)
                 opened.callback(self._close_folder, partial, folder)
-                fd = self._root.open_private_file(folder, partial.name, writable=True, make=False)
+                fd = open_private_file(folder, partial.name, writable=True, make=False)
             except Refusal:
                 raise not_resumable(partial.record.endpoint) from None
             except OSError as error:
@@ -225,7 +226,7 @@ class PartialUploads:
     def _load_one(self, name: bytes) -> bool:
         """Load one by its record; returns whether to keep the record."""
         try:
-            fd = self._root.open_private_file(self._folder, name, make=False)
+            fd = open_private_file(self._folder, name, make=False)
             try:
                 content, last_used = read_record(fd), os.fstat(fd).st_mtime
             finally:

@@ -19,7 +19,7 @@ from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint
 from homeftp.model import ResumePoint, WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly
-from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.privatefiles import open_private_file
 
 SUFFIX = b".note"
 
@@ -120,12 +120,11 @@ def read_record(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
 class ResumeRecords:
     """The records in the open directory `folder`, one for each partial upload."""
 
-    root: SafeRoot
     folder: int
 
     def write(self, token: bytes, record: ResumeRecord, line: bytes = b"") -> None:
         """Create the record, or append a line to it. Raises OSError."""
-        fd = self.root.open_private_file(self.folder, token + SUFFIX, writable=True)
+        fd = open_private_file(self.folder, token + SUFFIX, writable=True)
         try:
             if not os.lseek(fd, 0, os.SEEK_END):
                 line = record.encode() + line

@@ -25,6 +25,7 @@ from homeftp.model import WriteRequest, kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import DirHandle, set_mode
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
+from homeftp.store.local.disk.privatefiles import create_file, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
@@ -133,15 +134,15 @@ class TempFiles:
         name = token.encode()
         if handle.same_mount:
             with in_metadata_dir():
-                fd = self._root.create_file(self._incoming, name, mode)
+                fd = create_file(self._incoming, name, mode)
             return TempFile(self._system, fd, self._incoming, name, None)
         locator = name + _LOCATOR
         with in_metadata_dir():
-            located = self._root.create_file(self._incoming, locator, 0o600)
+            located = create_file(self._incoming, locator, 0o600)
         try:
             self._system.write(located, directory.whole.encode())
             name = RESERVED_PREFIX.encode() + name
-            fd = self._root.create_file(handle.fd, name, mode)
+            fd = create_file(handle.fd, name, mode)
         except OSError:
             os.unlink(locator, dir_fd=self._incoming)
             raise
@@ -164,7 +165,7 @@ class TempFiles:
         After a power cut its content may be garbage.
         """
         try:
-            fd = self._root.open_private_file(self._incoming, locator, make=False)
+            fd = open_private_file(self._incoming, locator, make=False)
             try:
                 directory = parse(os.read(fd, _LOCATOR_BYTES).decode())
                 age = time.time() - os.fstat(fd).st_mtime

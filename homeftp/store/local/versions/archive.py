@@ -24,6 +24,7 @@ from homeftp.model import Actor
 from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.privatefiles import open_private_directory
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import VersionDir
@@ -243,4 +244,4 @@ class Archiver:
             os.stat(names[-1], dir_fd=above, follow_symlinks=False)
         except FileNotFoundError:
             self._archive.unsynced.add((mount, names[:-1]))
-        return self._root.open_private_directory(above, names[-1])
+        return open_private_directory(above, names[-1])

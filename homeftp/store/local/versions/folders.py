@@ -20,6 +20,7 @@ from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import FOLDER, MetadataDir
+from homeftp.store.local.disk.privatefiles import open_private_directory, open_private_file
 from homeftp.store.local.disk.quota import VERSIONS
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget
@@ -112,7 +113,7 @@ class VersionFolders:
         known = mount in self._mounts
         for name in (FOLDER, VERSIONS):
             above = folder
-            folder = self._root.open_private_directory(above, name)
+            folder = open_private_directory(above, name)
             opened.callback(close_quietly, folder)
             if not known:
                 durable(above)
@@ -123,7 +124,7 @@ class VersionFolders:
         """Read one mount from each line; a line that a power cut damaged is skipped, and written again when needed."""
         mounts = set()
         with contextlib.suppress(FileNotFoundError):
-            fd = self._root.open_private_file(self._metadata_dir.folder, _MOUNTS, make=False)
+            fd = open_private_file(self._metadata_dir.folder, _MOUNTS, make=False)
             try:
                 lines = os.read(fd, _MOUNTS_BYTES).decode("utf-8", "replace").splitlines()
             finally:
@@ -137,7 +138,7 @@ class VersionFolders:
         with self.lock:
             if mount in self._mounts:
                 return
-            fd = self._root.open_private_file(self._metadata_dir.folder, _MOUNTS, writable=True)
+            fd = open_private_file(self._metadata_dir.folder, _MOUNTS, writable=True)
             try:
                 os.lseek(fd, 0, os.SEEK_END)
                 os.write(fd, f"\n{mount}\n".encode())

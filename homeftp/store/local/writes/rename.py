@@ -139,7 +139,7 @@ class Mover:
         (expected,) = self.preconditions.expected([(target, move.target, move.target_precondition)])
         if isinstance(expected, Exception):
             raise expected
-        self.fsync.existing_file(self.root, source.fd, name, source)
+        self.fsync.existing_file(source.fd, name, source)
         pending = PendingRename(
             source=PinnedFile(pinned, source.fd, name),
             handle=target,

@@ -20,6 +20,7 @@ from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.privatefiles import complete_mode, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.catalog import StoredVersion, VersionCatalog
 from homeftp.store.local.versions.retention import VersionArchive
@@ -62,10 +63,10 @@ class Restorer:
         pinned = self.root.open_pinned(version.folder, version.file)
         try:
             found = os.fstat(pinned)
-            self.root.complete_mode(version.folder, version.file, found)
+            complete_mode(version.folder, version.file, found)
             known = version.hash if same_content(version.found, found) else None
             known = known or self._hash(version, found)
-            self.fsync.existing_file(self.root, version.folder, version.file, handle)
+            self.fsync.existing_file(version.folder, version.file, handle)
             pending = PendingRename(
                 source=PinnedFile(pinned, version.folder, version.file),
                 handle=handle,
@@ -93,7 +94,7 @@ class Restorer:
         if found.st_size > SLICE:
             return None  # a request that needs it hashes the file in slices
         try:
-            fd = self.root.open_private_file(version.folder, version.file, make=False)
+            fd = open_private_file(version.folder, version.file, make=False)
         except PermissionError:
             return None
         try:

@@ -59,9 +59,9 @@ class FsyncTests(StoreCase):
         self.addCleanup(os.close, handle.fd)
         system = Recording()
         system.opened = True
-        Fsync(system, True).existing_file(root, handle.fd, b"f0", handle)
+        Fsync(system, True).existing_file(handle.fd, b"f0", handle)
         self.assertEqual(system.calls, [("fsync", os.stat(self.path("f0")).st_ino)])
         failing = Failing(1)
         failing.opened = True
         with self.assertRaises(OSError):
-            Fsync(failing, True).existing_file(root, handle.fd, b"f0", handle)
+            Fsync(failing, True).existing_file(handle.fd, b"f0", handle)

@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 import subprocess
+from contextlib import AbstractContextManager
+from unittest import mock
 
 from homeftp.errors import OperatorError
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
@@ -13,6 +15,12 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
 from tests.support import needs
 from tests.support.stores import StoreCase, put_of
+
+
+def failing(number: int) -> AbstractContextManager[object]:
+    """The server's own folders cannot be opened."""
+    error = OSError(number, os.strerror(number))
+    return mock.patch("homeftp.store.local.disk.metadir.open_private_directory", side_effect=error)
 
 
 class MetadataDirTests(StoreCase):
@@ -36,14 +44,10 @@ class MetadataDirTests(StoreCase):
 
     def test_not_usable(self) -> None:
         """If the metadata directory cannot be used, the store is not opened, and one line says why."""
-
-        class Full(SafeRoot):
-            def open_private_directory(self, parent: int, name: bytes) -> int:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        root = Full(self.root, System())
+        root = SafeRoot(self.root, System())
         self.addCleanup(root.close)
-        with self.assertRaisesRegex(OperatorError, "cannot share .*: its folder .homeftp.*No space left on device"):
+        message = "cannot share .*: its folder .homeftp.*No space left on device"
+        with failing(errno.ENOSPC), self.assertRaisesRegex(OperatorError, message):
             MetadataDir(root, self.root)
 
     def test_two_servers(self) -> None:
@@ -84,22 +88,14 @@ class ReadOnlyTests(StoreCase):
 
     def test_not_writable(self) -> None:
         """The message says why it is read-only, and what to do."""
-
-        class Closed(SafeRoot):
-            number = 0
-
-            def open_private_directory(self, parent: int, name: bytes) -> int:
-                raise OSError(self.number, os.strerror(self.number))
-
-        root = Closed(self.root, System())
+        root = SafeRoot(self.root, System())
         self.addCleanup(root.close)
         for number, remedy in (
             (errno.EROFS, "is mounted read-only: mount it writable"),
             (errno.EACCES, "may not write to the shared folder, or to its folder .homeftp: give it both with chown"),
             (errno.EPERM, "may not write to the shared folder, or to its folder .homeftp: give it both with chown"),
         ):
-            root.number = number
-            with self.assertRaisesRegex(ReadOnlyRoot, remedy):
+            with failing(number), self.assertRaisesRegex(ReadOnlyRoot, remedy):
                 MetadataDir(root, self.root)
 
     def mounted(self, *options: str) -> None:

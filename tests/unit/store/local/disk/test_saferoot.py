@@ -14,7 +14,7 @@ from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
-from tests.support.stores import StoreCase, made_by_hand, snapshot
+from tests.support.stores import made_by_hand, snapshot
 
 BAD_PARTS = ("..", ".", "", "a/../../outside", "/etc", "a\0b", "\udcff", "x\ud800")
 
@@ -322,20 +322,3 @@ class RootTests(SynchronousTestCase):
         root = SafeRoot(f"{base}/link", System())
         self.assertEqual(os.fstat(root.fd).st_ino, os.stat(f"{base}/real").st_ino)
         root.close()
-
-
-class ModeTests(StoreCase):
-    """Files in a folder of the server's own."""
-
-    def test_complete_mode(self) -> None:
-        """A file gets the owner's right to read, and nothing else changes; another user's stays."""
-        root, metadata_dir = self.opened_root()
-        path = self.lay(".homeftp/versions/file")
-        for mode, wanted in ((0, 0o400), (0o2044, 0o2444), (0o640, 0o640)):
-            os.chmod(path, mode)
-            root.complete_mode(metadata_dir.versions, b"file", os.stat(path))
-            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), wanted)
-        os.chmod(path, 0)
-        found = os.stat_result((*os.stat(path)[:4], os.geteuid() + 1, *os.stat(path)[5:]))
-        root.complete_mode(metadata_dir.versions, b"file", found)
-        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0)

@@ -25,7 +25,7 @@ class PartialTests(StoreCase):
         """Register it."""
         super().setUp()
         root, metadata_dir = self.opened_root()
-        self.records = ResumeRecords(root, metadata_dir.partial)
+        self.records = ResumeRecords(metadata_dir.partial)
         books = Books(root, QUOTA)
         self.usage = books.whole
         self.usage.count()

@@ -75,8 +75,8 @@ class RecordTests(StoreCase):
 
     def test_files(self) -> None:
         """A record file begins with the record, grows by lines, and can be removed twice."""
-        root, metadata_dir = self.opened_root()
-        records = ResumeRecords(root, metadata_dir.partial)
+        _, metadata_dir = self.opened_root()
+        records = ResumeRecords(metadata_dir.partial)
         for point in POINTS:
             records.write(b"token", RECORD, encode_point(point))
         with open(self.path(".homeftp/partial/token.note"), "rb") as file:

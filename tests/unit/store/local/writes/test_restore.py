@@ -11,7 +11,7 @@ from homeftp.config import SLICE, Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed, NotFound, WrongKind
 from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.disk.privatefiles import open_private_file
 from homeftp.wire.messages import meta_data
 from tests.support.outsidereplacement import OTHER, OWN, OutsideReplacement
 from tests.support.storecases import VersionsCase
@@ -56,20 +56,24 @@ class RestoreTests(VersionsCase):
     def test_unreadable(self) -> None:
         """A version that the server may not read can still be restored."""
 
-        class Unreadable(SafeRoot):
-            """A user who is not root."""
+        refused: list[bytes] = []
 
-            def open_private_file(self, directory: int, name: bytes, **how: bool) -> int:
-                if name.endswith(b"-file.txt"):
-                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-                return super().open_private_file(directory, name, **how)
+        def refuse(directory: int, name: bytes, **how: bool) -> int:
+            if name.endswith(b"-file.txt"):
+                refused.append(name)
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return open_private_file(directory, name, **how)
 
-        with mock.patch("homeftp.store.local.store.SafeRoot", Unreadable):
-            store = self.store()
+        for module in ("writes.restore", "disk.fsync"):
+            patched = mock.patch(f"homeftp.store.local.{module}.open_private_file", refuse)
+            patched.start()
+            self.addCleanup(patched.stop)
+        store = self.store()
         for content in (b"one", b"two"):
             self.put(store, "file.txt", content, mode=0)
         store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"one")
+        self.assertEqual(len(refused), 2, "the control")
 
     def test_refused(self) -> None:
         """Wrong preconditions, missing versions and wrong kinds are refused, and nothing changes."""

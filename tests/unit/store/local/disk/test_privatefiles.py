@@ -1,0 +1,58 @@
+"""The server's own files are opened by one name, and nothing else in their place is."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from homeftp.store.local.disk.privatefiles import (
+    complete_mode,
+    create_file,
+    open_private_directory,
+    open_private_file,
+)
+from tests.support.stores import StoreCase
+
+
+class PrivateFileTests(StoreCase):
+    """Files in a folder of the server's own."""
+
+    def test_complete_mode(self) -> None:
+        """A file gets the owner's right to read, and nothing else changes; another user's stays."""
+        _, metadata_dir = self.opened_root()
+        path = self.lay(".homeftp/versions/file")
+        for mode, wanted in ((0, 0o400), (0o2044, 0o2444), (0o640, 0o640)):
+            os.chmod(path, mode)
+            complete_mode(metadata_dir.versions, b"file", os.stat(path))
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), wanted)
+        os.chmod(path, 0)
+        found = os.stat_result((*os.stat(path)[:4], os.geteuid() + 1, *os.stat(path)[5:]))
+        complete_mode(metadata_dir.versions, b"file", found)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0)
+
+    def test_new_only(self) -> None:
+        """A temp file is new: what exists, also a dangling link, is never opened."""
+        _, metadata_dir = self.opened_root()
+        folder = metadata_dir.incoming
+        fd = create_file(folder, b"new", 0o640)
+        self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode) & ~0o640, 0)
+        os.close(fd)
+        os.symlink("elsewhere", b"link", dir_fd=folder)
+        for name in (b"new", b"link"):
+            self.assertRaises(FileExistsError, create_file, folder, name, 0o640)
+        self.assertNotIn("elsewhere", os.listdir(folder))
+
+    def test_links(self) -> None:
+        """A link in the place of a private file or folder is refused."""
+        _, metadata_dir = self.opened_root()
+        folder = metadata_dir.incoming
+        os.symlink(".", b"link", dir_fd=folder)
+        self.assertRaises(OSError, open_private_directory, folder, b"link")
+        self.assertRaises(OSError, open_private_file, folder, b"link")
+        fd = open_private_directory(folder, b"made")
+        self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o700, "the control")
+        self.assertRaises(FileNotFoundError, open_private_file, fd, b"none", make=False)
+        file = open_private_file(fd, b"none", writable=True)
+        self.assertEqual(os.write(file, b"x"), 1)
+        os.close(file)
+        os.close(fd)
