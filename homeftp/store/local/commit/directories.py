@@ -130,15 +130,10 @@ class Directories:
             with self._making:
                 for endpoint, nearest in found.items():
                     actor = endpoints[endpoint]
-                    if isinstance(nearest, Exception):
-                        results[endpoint] = nearest
-                    elif nearest[1] == len(endpoint.parts) and os.fstat(nearest[0].fd).st_nlink:
-                        results[endpoint] = nearest[0]
-                    else:
-                        close_quietly(nearest[0].fd)
-                        results[endpoint] = gone(endpoint)
-                        if actor is not None:
-                            to_make[endpoint] = actor
+                    existing = nearest if isinstance(nearest, Exception) else _existing(*nearest, endpoint)
+                    results[endpoint] = gone(endpoint) if existing is None else existing
+                    if existing is None and actor is not None:
+                        to_make[endpoint] = actor
                 opened = self._made_for(results, to_make)
         except BaseException:
             close_all(results.values())
@@ -325,3 +320,15 @@ class Directories:
 
 def _refuse_all(endpoints: Iterable[Endpoint], error: OSError) -> dict[Endpoint, DirHandle | Exception]:
     return {endpoint: refusal(error, endpoint) for endpoint in endpoints}
+
+
+def _existing(nearest: DirHandle, depth: int, endpoint: Endpoint) -> DirHandle | Refusal | None:
+    """The open directory, if it is the one at `endpoint`; None if that is missing. What is not returned is closed."""
+    failure = None
+    try:
+        if depth == len(endpoint.parts) and os.fstat(nearest.fd).st_nlink:
+            return nearest
+    except OSError as error:
+        failure = refusal(error, endpoint)
+    close_quietly(nearest.fd)
+    return failure

@@ -67,9 +67,7 @@ class Remover:
         """Check that nothing in a directory prevents its removal."""
         self._check_removable(endpoint, endpoint)
         for page in self.list_tree(endpoint):
-            if page.skipped:
-                name, reason = page.skipped[0]
-                raise WrongKind(f"{display_path(endpoint)} was not removed: {name} in it is not shared: {reason}")
+            _check_listed(page, endpoint)
             yield 0
             for entry in page.entries:
                 if entry.kind == "directory":
@@ -80,6 +78,7 @@ class Remover:
         """Remove everything in a directory. It may hold millions of files: no more are known at a time than a batch."""
         batch = _RemovalBatch()
         for page in self.list_tree(endpoint):
+            _check_listed(page, endpoint)
             for entry in page.entries:
                 batch.add(endpoint.beneath(*entry.name.split("/")), entry.kind)
                 if batch.is_full:
@@ -177,3 +176,10 @@ class _RemovalBatch:
     def _leave(self, parts: Sequence[str]) -> None:
         while self._open and self._open[-1].parts != tuple(parts[: len(self._open[-1].parts)]):
             self._complete.append(self._open.pop())
+
+
+def _check_listed(page: ListingPage, endpoint: Endpoint) -> None:
+    """Raise `WrongKind` (43) if a directory holds something that cannot be listed, and so cannot be removed."""
+    if page.skipped:
+        name, reason = page.skipped[0]
+        raise WrongKind(f"{display_path(endpoint)} was not removed: {name} in it is not shared: {reason}")
