@@ -51,10 +51,6 @@ STREAM_PIECE = 1 * MIB
 STREAM_MEMORY = 8 * MIB
 """Bytes that all large payloads together may hold, as long as each has a `PIECE`."""
 
-REQUEST_MEMORY = 8 * MIB
-"""Bytes that the requests in progress of all connections may hold together, as long as each has a `SMALL_FILE`: eight
-clients that push small files at full speed. The buffers of their sockets may hold as much again."""
-
 READ_BUFFER = 256 * KIB
 """Bytes taken from a socket at once; Twisted's 64 KiB measured a fifth slower for large payloads."""
 

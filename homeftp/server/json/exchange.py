@@ -23,7 +23,7 @@ class Exchange:
     resolution: Resolution
     _stuck_requests: StuckRequestLog
     weight: int = 0
-    """Bytes of memory that it holds, with its line and a payload that arrived with it."""
+    """Bytes of a payload that arrived with the request, and is kept in memory with it."""
     _finished: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 

@@ -62,7 +62,7 @@ class Pipeline:
         self._streaming = False
         self._starting = False
         self.weight = 0
-        """Bytes of memory that the requests hold, with the payloads that arrived with them."""
+        """Bytes of the payloads that arrived with their requests."""
 
     def __len__(self) -> int:
         return len(self._queue)

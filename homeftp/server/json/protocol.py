@@ -85,7 +85,6 @@ class ServerProtocol(RequestReceiver):
         self._stuck_requests.stop()
         self._output.stopProducing()
         self._pipeline.disconnect()
-        self._budget.hold(self, 0)
         self._fail_stream(ConnectionLost("the client disconnected"))
         self._server.connections.remove(self)
 
@@ -179,8 +178,12 @@ class ServerProtocol(RequestReceiver):
             self._abort()
             return
         # Never the line itself: it may be a LOGIN with a comma too many.
-        what = {"size": violation.size, "peer": self.peer, "fault": violation.message}
-        self._log.info("bad line of {size} bytes from {peer}: {fault}", **what)
+        self._log.info(
+            "bad line of {size} bytes from {peer}: {fault}",
+            size=violation.size,
+            peer=self.peer,
+            fault=violation.message,
+        )
         self._refuse_and_close(refusal(violation.status, violation.message))
 
     def _refuse_and_close(self, refused: Refusal, id: Identifier = None) -> None:
@@ -272,12 +275,12 @@ class ServerProtocol(RequestReceiver):
         # Reading resumes at half the limits: to pause and resume for each request costs more.
         factor = 2 if self.paused else 1
         # The payload that is arriving has a limit of its own, `full`, which changes only when it is read.
-        held = self._held_bytes(self._pipeline.weight)
+        held = self._pipeline.weight + self._waiting_bytes()
         full = (
             self._identifying
             or self._state.phase is Phase.CLOSING  # nothing more is read before the last answer
             or len(self._pipeline) * factor >= self._limits.in_flight
-            or held * factor >= min(self._limits.buffered, self._budget.requests)
+            or held * factor >= min(self._limits.buffered, self._budget.piece)
             or (self._stream is not None and self._stream.full)
         )
         if full and not self.paused:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from twisted.protocols.basic import LineReceiver
 
-from homeftp.config import KIB, MAX_REQUEST_LINE
+from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IPayload
 from homeftp.server.json.payload import StreamPayload, WholePayload
@@ -20,9 +20,6 @@ from homeftp.wire.connection import ServerConnection
 from homeftp.wire.events import MessageReceived, PayloadReceived, TLSRequested, Violation
 from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import ConnectionState
-
-REQUEST_BYTES = 8 * KIB
-"""Bytes that a request in progress takes up besides its line and its payload, as measured with CPython 3.11."""
 
 
 class RequestReceiver(LineReceiver):
@@ -43,7 +40,7 @@ class RequestReceiver(LineReceiver):
     # -- for the subclass to define ---------------------------------------------
 
     def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        """A request, with its payload whole or still arriving; it holds `weight` bytes of memory."""
+        """A request, with its payload whole or still arriving; a whole one holds `weight` bytes."""
         raise NotImplementedError
 
     def _tls_requested(self, id: Identifier) -> None:
@@ -110,32 +107,28 @@ class RequestReceiver(LineReceiver):
 
     def _message_received(self, event: MessageReceived[Request]) -> None:
         self._input_completed()
-        payload, weight = event.payload, len(event.line) + REQUEST_BYTES
+        payload = event.payload
         if payload is not None:
-            self._request_received(event.message, WholePayload(payload), len(payload) + weight)
+            self._request_received(event.message, WholePayload(payload), len(payload))
             return
         self._stream = StreamPayload(event.message.content_length, self._update_reading, self._budget)
-        self.transport.bufferSize = max(self._budget.buffer, self._budget.piece // 2)
-        self._request_received(event.message, self._stream, weight)
+        self.transport.bufferSize = max(READ_BUFFER, self._budget.piece // 2)
+        self._request_received(event.message, self._stream)
 
     def _payload_received(self, event: PayloadReceived) -> None:
         stream = self._stream
         if event.last:
             self._input_completed()
             self._stream = None
-            self.transport.bufferSize = self._budget.buffer
+            self.transport.bufferSize = READ_BUFFER
         if stream is not None:
             stream.deliver(event.data)
             if stream.waiting:
                 self._arrived.append(stream)
                 self._update_reading()
 
-    def _held_bytes(self, weight: int) -> int:
-        """What the connection holds: the weight of its requests, and payloads that arrived and nothing has read yet."""
+    def _waiting_bytes(self) -> int:
+        """What is held of streamed payloads that have arrived, and that nothing has read yet."""
         if self._arrived:
             self._arrived = [stream for stream in self._arrived if stream.waiting]
-        held = weight + sum(stream.waiting for stream in self._arrived)
-        self._budget.hold(self, held)
-        if self._stream is None:
-            self.transport.bufferSize = self._budget.buffer
-        return held
+        return sum(stream.waiting for stream in self._arrived)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import KIB, PIECE, SMALL_FILE, STREAM_PIECE
+from homeftp.config import KIB, PIECE, STREAM_PIECE
 from homeftp.files.budget import MemoryBudget
 
 
@@ -34,18 +34,3 @@ class MemoryBudgetTests(SynchronousTestCase):
         for _ in range(2):
             budget.leave(self)
         self.assertEqual(budget.streams, 0)
-
-    def test_requests(self) -> None:
-        """The connections whose requests hold memory share it: each may hold a piece, and at least a small file."""
-        budget = MemoryBudget(requests=8 * PIECE)
-        self.assertEqual(budget.requests, STREAM_PIECE)
-        for connection in range(8):
-            budget.hold(connection, 1)
-            budget.hold(connection, 2)
-        self.assertEqual(budget.requests, PIECE)
-        for connection in range(4):
-            budget.hold(connection, 0)
-        self.assertEqual(budget.requests, 2 * PIECE)
-        for connection in range(100):
-            budget.hold(connection, 1)
-        self.assertEqual(budget.requests, SMALL_FILE)
