@@ -6,11 +6,10 @@ from typing import Literal
 import attrs
 from zope.interface import implementer
 
+from homeftp.config import STREAM_PIECE
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.wire.messages import RelEndpoint
-
-PIECE = 8 * 1024 * 1024
 
 
 @attrs.frozen
@@ -33,7 +32,7 @@ class DigestDispatcher:
         file = await request.files.open(body.rel_endpoint)
         try:
             done = 0
-            while data := await file.read(done, PIECE):
+            while data := await file.read(done, STREAM_PIECE):
                 await request.workers.run(digest.update, data)
                 done += len(data)
                 await resolution.send({"done": done})
