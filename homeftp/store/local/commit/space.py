@@ -7,19 +7,18 @@ nothing is removed for bytes that have not arrived.
 from __future__ import annotations
 
 import os
-from typing import Callable
 
 import attrs
 
 from homeftp.config import MIB
-from homeftp.endpoint import ROOT, Endpoint
+from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace
 from homeftp.model import Actor
 from homeftp.store.local.disk.books import Allocation, Books
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.quota import QuotaUsage
 from homeftp.store.local.staging.partials import PartialUploads
-from homeftp.store.local.versions.retention import VersionArchive
+from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.wording import no_space, over_quota, rough_up
 
@@ -44,9 +43,8 @@ class _Limit:
     usage: QuotaUsage
     held_back: int
     """Bytes that files on their way may still need."""
-    removable: Callable[[], int]
-    """The bytes that could be removed for this account."""
-    remove: Callable[[int], object]
+    scope: EvictionScope
+    """What could be removed for this account."""
 
 
 @attrs.frozen(eq=False)
@@ -97,7 +95,8 @@ class SpaceReservation:
             left = self._recounted(limit.usage, wanted + limit.held_back)
             if left is None or wanted <= left - limit.held_back:
                 continue
-            if wanted > self._shown(limit.usage, left - limit.held_back + limit.removable()):
+            most = left - limit.held_back + self._removable(allocation.actor, limit.scope)
+            if wanted > self._shown(limit.usage, most):
                 raise self._refusal(allocation, limit.usage, wanted, left)
         self._on_disk(allocation, handle, directory, wanted, arrived=False)
 
@@ -123,9 +122,10 @@ class SpaceReservation:
 
     def evict_for(self, actor: Actor, handle: DirHandle, directory: Endpoint, cost: int) -> bool:
         """Remove old files because the disk is full; returns whether to try again. Raises OSError."""
-        if cost > self._removable(actor, handle, directory):
+        scope = EvictionScope(handle, directory)
+        if cost > self._removable(actor, scope):
             return False
-        self._remove(actor, handle, directory, cost)
+        self._remove(actor, scope, cost)
         self.changelog.ensure_recorded()
         return True
 
@@ -137,25 +137,13 @@ class SpaceReservation:
         limits = []
         own = self.books.home(actor)
         if own is not None and actor.allotment is not None:
-            home, any_age = actor.allotment.home, actor.allotment.may_discard
-            limits.append(
-                _Limit(
-                    own,
-                    self.books.held_back(allocation, self._bound(own.quota), home=home),
-                    lambda: self._removable(actor, None, ROOT, home, any_age=any_age),
-                    lambda size: self._remove(actor, None, ROOT, size, home=home, any_age=any_age),
-                )
-            )
+            home = actor.allotment.home
+            held_back = self.books.held_back(allocation, self._bound(own.quota), home=home)
+            limits.append(_Limit(own, held_back, EvictionScope(home=home, any_age=actor.allotment.may_discard)))
         whole = self.books.whole
         if whole.quota is not None:
-            limits.append(
-                _Limit(
-                    whole,
-                    self.books.held_back(allocation, self._bound(whole.quota)),
-                    lambda: self._removable(actor, None, ROOT),
-                    lambda size: self._remove(actor, None, ROOT, size),
-                )
-            )
+            held_back = self.books.held_back(allocation, self._bound(whole.quota))
+            limits.append(_Limit(whole, held_back, EvictionScope()))
         return limits
 
     def _within_quotas(self, allocation: Allocation, more: int, *, arrived: bool) -> None:
@@ -168,10 +156,10 @@ class SpaceReservation:
             (limit,) = (each for each in limits if each.usage is refusing)
             left = self._recounted(refusing, more + limit.held_back) or 0
             short = more - (left - limit.held_back)
-            if not arrived or tries == _TRIES or short > limit.removable():
+            if not arrived or tries == _TRIES or short > self._removable(allocation.actor, limit.scope):
                 raise self._refusal(allocation, refusing, more, left)
             if more > left:
-                limit.remove(more - left)
+                self._remove(allocation.actor, limit.scope, more - left)
 
     def _recounted(self, usage: QuotaUsage, wanted: int) -> int | None:
         """What a quota leaves, counted again before it refuses something: other programs may have removed files."""
@@ -211,12 +199,13 @@ class SpaceReservation:
         files_short = max(0, 1 + SLACK - disk.f_favail) if disk.f_files else 0
         if wanted <= left and not bytes_short and not files_short:
             return
+        scope = EvictionScope(handle, directory)
         if wanted > left:
-            removable = self._removable(allocation.actor, handle, directory)
+            removable = self._removable(allocation.actor, scope)
             if wanted > (left + removable if arrived else rough_up(left + removable)):
                 raise self._full(allocation, wanted, left)
         if arrived and (bytes_short or files_short):
-            free += self._remove(allocation.actor, handle, directory, bytes_short, files_short)
+            free += self._remove(allocation.actor, scope, bytes_short, files_short)
             if wanted > free:
                 raise self._full(allocation, wanted, free)
 
@@ -226,31 +215,12 @@ class SpaceReservation:
 
     # -- what can be removed -------------------------------------------------------
 
-    def _removable(
-        self,
-        actor: Actor,
-        handle: DirHandle | None,
-        directory: Endpoint,
-        home: Endpoint | None = None,
-        *,
-        any_age: bool = False,
-    ) -> int:
-        """The bytes that may be removed for an actor: on the file system of `handle`, or in all, or beneath a home."""
-        versions = self.versions.removable(handle, directory, home, any_age=any_age)
-        return versions + self.partials.total(handle, actor.account)
+    def _removable(self, actor: Actor, scope: EvictionScope) -> int:
+        """The bytes that may be removed for an actor: versions, and its own partial uploads."""
+        return self.versions.removable(scope) + self.partials.total(scope.handle, actor.account)
 
-    def _remove(
-        self,
-        actor: Actor,
-        handle: DirHandle | None,
-        directory: Endpoint,
-        wanted: int,
-        files: int = 0,
-        *,
-        home: Endpoint | None = None,
-        any_age: bool = False,
-    ) -> int:
-        freed = self.versions.evict(actor, handle, directory, wanted, files, home=home, any_age=any_age)
+    def _remove(self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0) -> int:
+        freed = self.versions.evict(actor, scope, wanted, files)
         if freed < wanted:
-            freed += self.partials.evict(actor, handle, wanted - freed)
+            freed += self.partials.evict(actor, scope.handle, wanted - freed)
         return freed

@@ -29,7 +29,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import VersionDir
 from homeftp.store.local.versions.naming import Names, version_path
-from homeftp.store.local.versions.retention import VersionArchive
+from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
@@ -133,7 +133,8 @@ class Archiver:
             try:
                 return self._link(handle, endpoint, found, mount)
             except OSError as error:
-                if error.errno not in FULL or not self._archive.evict(actor, handle, endpoint.parent, _FOLDER_BYTES):
+                scope = EvictionScope(handle, endpoint.parent)
+                if error.errno not in FULL or not self._archive.evict(actor, scope, _FOLDER_BYTES):
                     raise
             return self._link(handle, endpoint, found, mount)
         except BaseException:

@@ -15,7 +15,7 @@ from typing import Iterator
 import attrs
 
 from homeftp.config import Retention
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import ROOT, Endpoint
 from homeftp.model import Actor, Change
 from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.handles import DirHandle, raw
@@ -33,6 +33,19 @@ _SECOND_US = 1_000_000
 _ESTIMATE = 0.001
 """The part of the protected time for which a total of what may be removed is used again: 86 seconds of a day. Newer
 versions cannot have become old enough meanwhile, and clients that are refused must not make the server count again."""
+
+
+@attrs.frozen
+class EvictionScope:
+    """The versions that may be removed to make space: on one file system or on all, of all files or of one home's."""
+
+    handle: DirHandle | None = None
+    """A directory on the file system; None: on all of them."""
+    directory: Endpoint = ROOT
+    """The endpoint of that directory."""
+    home: Endpoint | None = None
+    any_age: bool = False
+    """Whether versions that are still protected may be removed too."""
 
 
 @attrs.frozen
@@ -95,43 +108,29 @@ class VersionArchive:
             if mount in self._totals:
                 self._totals[mount] -= self._books.cost(size)
 
-    def evict(
-        self,
-        actor: Actor,
-        handle: DirHandle | None,
-        directory: Endpoint,
-        wanted: int,
-        files: int = 0,
-        *,
-        home: Endpoint | None = None,
-        any_age: bool = False,
-    ) -> int:
+    def evict(self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0) -> int:
         """Remove the oldest for an actor: `files` of them, and more until `wanted` bytes are freed; returns the bytes.
 
-        Only those that are not protected any more, unless `any_age`; on the
-        file system of `handle`, the open `directory`, or everywhere without a
-        handle; only of files beneath `home`, if it is given. Raises OSError.
+        Raises OSError.
         """
         freed = 0
         with self.lock:
-            for victims in self._victims(handle, directory, home, any_age=any_age):
+            for victims in self._victims(scope):
                 with self._folders.open_if_exists(victims.mount) as version_dir:
                     if version_dir is not None and (freed < wanted or files):
                         freed += self._evict(victims, version_dir, wanted - freed, files, for_actor=actor)
         return freed
 
-    def removable(
-        self, handle: DirHandle | None, directory: Endpoint, home: Endpoint | None = None, *, any_age: bool = False
-    ) -> int:
+    def removable(self, scope: EvictionScope) -> int:
         """The bytes of the versions that `evict` may remove. Raises OSError."""
         total = 0
-        for victims in self._victims(handle, directory, home, any_age=any_age):
+        for victims in self._victims(scope):
             key = victims.mount, victims.home
             until, known = self._removable.get(key, (0.0, 0))
-            if any_age or time.monotonic() >= until:
+            if scope.any_age or time.monotonic() >= until:
                 with self._folders.open_if_exists(victims.mount) as version_dir:
                     known = 0 if version_dir is None else version_dir.total(victims.before_us, victims.home or ())
-                if not any_age:
+                if not scope.any_age:
                     until = time.monotonic() + self._retention.protected_seconds * _ESTIMATE
                     self._removable[key] = until, known
             total += known
@@ -158,11 +157,12 @@ class VersionArchive:
             with self.lock:
                 self._pinned[version.found.st_ino] -= 1
 
-    def _victims(
-        self, handle: DirHandle | None, directory: Endpoint, home: Endpoint | None, *, any_age: bool
-    ) -> list[_Victims]:
-        mounts = self._folders.mounts() if handle is None else [self._folders.mount_of(handle, directory)]
-        before_us = _FOREVER if any_age else self._protected_since_us()
+    def _victims(self, scope: EvictionScope) -> list[_Victims]:
+        if scope.handle is None:
+            mounts = self._folders.mounts()
+        else:
+            mounts = [self._folders.mount_of(scope.handle, scope.directory)]
+        before_us, home = _FOREVER if scope.any_age else self._protected_since_us(), scope.home
         if home is None:
             return [_Victims(mount, before_us) for mount in mounts]
         found = []

@@ -8,6 +8,7 @@ from homeftp.config import Retention
 from homeftp.endpoint import parse
 from homeftp.errors import NotFound
 from homeftp.model import SERVER
+from homeftp.store.local.versions.retention import EvictionScope
 from tests.support.storecases import VersionsCase
 from tests.support.stores import sha
 
@@ -57,7 +58,7 @@ class CatalogTests(VersionsCase):
         """An open version is not evicted; it is once it is closed."""
         (oldest,) = list(self.catalog.find(parse("d/a"), below=False))[2:]
         with self.catalog.open(parse("d/a"), oldest.at_us):
-            self.archive.evict(SERVER, None, parse(""), 10**9, any_age=True)
+            self.archive.evict(SERVER, EvictionScope(any_age=True), 10**9)
             self.assertEqual(self.contents(), [b"one"])
-        self.archive.evict(SERVER, None, parse(""), 10**9, any_age=True)
+        self.archive.evict(SERVER, EvictionScope(any_age=True), 10**9)
         self.assertEqual(self.contents(), [])
