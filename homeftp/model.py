@@ -143,7 +143,7 @@ class Allotment:
 
 @attrs.frozen
 class Actor:
-    """Who asks for something, from where, and with what request: what an audit record says about it."""
+    """The account and device that ask for something, their address, and the request: fields of an audit record."""
 
     account: str | None = None
     device: str | None = None
@@ -210,7 +210,7 @@ class WriteRequest:
     offset: int = 0
     """Bytes of the content that arrived in an earlier upload; the next ones are appended to them."""
     actor: Actor = SERVER
-    """Who asks; where it is `SERVER` the actor counts that the store is bound to (`IStore.bind`)."""
+    """The actor; with `SERVER` it is the actor that the store is bound to (`IStore.bind`)."""
 
     @property
     def known_size(self) -> int:

@@ -43,8 +43,8 @@ def c_mallopt() -> Mallopt | None:
 def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:
     """Let the C library keep no more than `threshold` free bytes, and one heap for all threads.
 
-    By itself glibc gives each thread a heap, and keeps for ever in each of
-    them what it once needed. A hint: without `mallopt` nothing happens.
+    By default glibc gives each thread a heap, and never gives back memory that a
+    heap once needed. A hint: without `mallopt` nothing happens.
     """
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)

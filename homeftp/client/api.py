@@ -80,7 +80,7 @@ class Client:
         self.address = address
         """The one of the addresses given to `connect` at which the server was reached."""
         self.server_info = Hello(protocol=0)
-        """What the server said of itself and of the account at the login."""
+        """The server's answer at the login: about itself and the account."""
 
     def set_listener(self, listener: IListener) -> None:
         """From now on every line of the server goes to `listener`, and `send_line` sends any line.

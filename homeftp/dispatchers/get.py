@@ -15,7 +15,7 @@ from homeftp.wire.messages import GetBody, entry_body
 
 @implementer(IDispatcher, IPathLocking)
 class GetDispatcher:
-    """Sends a file, then says whether it stayed the same meanwhile; or lists a directory, page by page."""
+    """Sends a file, and then whether it changed while it was sent; or lists a directory, page by page."""
 
     request_type = "GET"
     body_type = GetBody

@@ -1,4 +1,4 @@
-"""PUSH: store a file or make a directory. The payload is the content; its hash comes before it, behind it, or not."""
+"""PUSH: store a file or make a directory. The payload is the content; a hash may precede or follow it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class ContentPayload:
         self._trailer = b""
 
     def trailing_hash(self) -> str:
-        """What followed the content; complete once all was read."""
+        """The hash that followed the content; complete once all was read."""
         return _decode_hash(self._trailer)
 
     async def read(self) -> bytes:

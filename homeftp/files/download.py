@@ -71,7 +71,7 @@ class FileStream:
         return self._hash
 
     async def _find_hash(self, cancelled: Callable[[], bool]) -> str:
-        """What is at the endpoint now is hashed for all who ask, where it is still this file."""
+        """The hash of this file, computed once for all callers if the endpoint still has this file."""
         tag = self._file.entry.tag
         if self._hash_shared is not None and tag:
             try:
@@ -201,7 +201,7 @@ class FilePayload:
 
     @property
     def hashed(self) -> ReadRange | None:
-        """What was read, with its hash, where it was hashed: all of it, or as much as has been taken."""
+        """The part of the range that was read, with its hash; None if nothing was hashed."""
         read = self._offset - self._start
         if self._hasher is None or not read:
             return None

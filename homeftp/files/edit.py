@@ -16,7 +16,7 @@ from homeftp.interfaces import IDraft, IFileDraft
 from homeftp.model import Entry
 
 Recorded = Callable[[Deferred[Any]], Deferred[Any]]
-"""Gives the same work; where it is refused that is recorded before the caller is told."""
+"""Returns the same work; a refusal is recorded before the caller gets it."""
 
 
 @implementer(IFileDraft)

@@ -41,7 +41,7 @@ class Files:
     """The files of `shared`, as `actor` changes them."""
 
     _shared: IStore
-    """The same for all logins of an account, so that their small calls go together."""
+    """The same object for all logins of an account, so that their small calls are batched together."""
     _actor: Actor
     _jobs: RevocableJobs
     _share: AccountShare
@@ -124,7 +124,7 @@ class Files:
         return FileStream(file, Turns(self._jobs), self._budget, shared)
 
     def _close_unwanted(self, file: IOpenFile) -> None:
-        """Who asked for it does not wait any more."""
+        """Close a file whose caller has stopped waiting."""
         if file.content is None:
             self._jobs.run_cleanup(file.close)
 

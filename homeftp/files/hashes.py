@@ -30,7 +30,7 @@ class Waiter:
     workers: IWorkers
     """The queue of that account."""
     cancelled: Callable[[], bool] = never
-    """Whether the request has ended; asked before each slice. Who cancels `answer` does not wait any more either."""
+    """Whether the request has ended; asked before each slice. Cancelling `answer` ends the wait too."""
     answer: Deferred[Entry] = attrs.field(init=False, factory=Deferred)
 
 
@@ -45,9 +45,10 @@ class SharedHashes:
         """How many hashings have ended well."""
 
     def join(self, tag: str, waiter: Waiter, opened: int) -> Deferred[Entry] | None:
-        """Wait for the hashing of that content which is under way; None where there is none.
+        """Wait for the running hashing of that content; None if no such hashing runs.
 
-        One will do that has ended while the waiter opened its file; `opened` is what `ended` was before.
+        The result of one that ended while the waiter opened its file is used too; `opened` is the value of `ended`
+        before that.
         """
         hashing = self._under_way.get(tag)
         if hashing is not None:
@@ -114,7 +115,7 @@ class _Hashing:
 
     file: IOpenFile
     tag: str
-    """That of the file when it was opened."""
+    """The tag of the file when it was opened."""
     workers: IWorkers
     """The queue of the last slice."""
     waiters: list[Waiter] = attrs.field(factory=list)

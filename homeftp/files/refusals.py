@@ -33,7 +33,7 @@ class RefusedChange:
         return cls(request.endpoint, None, request.size, request.hash, request.precondition)
 
     def fields(self, home: Endpoint) -> dict[str, object]:
-        """What the audit log says of it; the account's endpoints begin at `home`."""
+        """Its fields in the audit log; the account's endpoints begin at `home`."""
         to = None if self.to is None else Endpoint((*home.parts, *self.to.parts)).whole
         return {
             "size": self.size,
@@ -54,7 +54,7 @@ def record_no_refusal(status: Status, change: RefusedChange) -> Deferred[None]:
 
 
 def recorded(work: Deferred[T], change: RefusedChange, record: RecordRefusal) -> Deferred[T]:
-    """The same work; where it is refused that is recorded, and then the caller is told."""
+    """The same work; a refusal is recorded before the caller gets it."""
 
     def refused(failure: Failure) -> Deferred[T]:
         if failure.check(CancelledError, ConnectionLost) is not None:

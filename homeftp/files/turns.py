@@ -36,9 +36,9 @@ def detached(work: Deferred[T], discard: Callable[[T], object] | None = None) ->
 
 @implementer(IWorkers)
 class Turns:
-    """The jobs of a login as workers for what one thread at a time may use: each job waits for the end of those before.
+    """The jobs of a login for an object that one thread at a time may use: each job waits until the earlier ones ended.
 
-    Who cancels a call does not wait any more; the call keeps its turn, and those after it wait for it.
+    Cancelling a call ends only the wait: the call keeps its turn, and later calls wait for it.
     """
 
     size = 1

@@ -17,7 +17,7 @@ Progress = Callable[[int], Awaitable[None]]
 """Called with the number of bytes verified while the part that arrived earlier is read again; awaited."""
 
 TrailingHash = Callable[[], "str | None"]
-"""Gives, once all content has been read, the hash that came behind it."""
+"""Returns the hash that followed the content, once all content has been read."""
 
 
 async def upload(

@@ -93,9 +93,9 @@ class IDispatcher(Interface):
 
 
 class IPathLocking(Interface):
-    """What a dispatcher may provide as well, so that its requests overlap others of the same connection.
+    """A dispatcher that also provides this lets its requests overlap others of the same connection.
 
-    Without it a request waits for those before it and holds up those behind it.
+    Without it a request waits for all earlier requests, and all later ones wait for it.
     """
 
     def path_lock(body: Any) -> PathLock:

@@ -3,8 +3,8 @@
 Nothing here blocks and nothing here knows a protocol. Methods are called on the reactor's thread and raise the refusals
 of `homeftp.errors`; where a docstring names none, they are those of the `IStore` method of the same name.
 
-Who cancels a call, or the coroutine that waits for one, does not wait any more. What a worker has been given is done
-all the same; a file, a draft or an upload that it opens then is closed. A change may have been made.
+Cancelling a call, or the coroutine that waits for one, ends only the wait. A job that a worker has been given still
+runs: a change may be made, and a file, a draft or an upload that the job opens is closed.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class ILogin(Interface):
     def add_connection(connection: IConnection) -> None:
         """Let `disconnect` reach this connection, from now until `remove_connection`.
 
-        It is disconnected at once where the login was revoked or closed meanwhile.
+        If the login was revoked or closed in the meantime, it is disconnected at once.
         """
 
     def remove_connection(connection: IConnection) -> None:

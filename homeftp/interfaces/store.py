@@ -269,7 +269,7 @@ class IStore(Interface):
     def restore(endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
         """Put back the version of that time (`Version.at_us`), or the newest; the current file becomes a version.
 
-        The version itself is none any more. Raises `NotFound` (40) where there
+        The restored version is removed from the versions. Raises `NotFound` (40) where there
         is no such version, and so without `capabilities.versions`; `Changed`
         (44), `WrongKind` (43), and `Forbidden` (33) where the store is read-only.
         """

@@ -16,8 +16,8 @@ from homeftp.model import Entry
 class IOpenFile(Interface):
     """A file that is open for reading: a snapshot of the content that it had when it was opened.
 
-    What is written, moved or removed through the store meanwhile does not
-    change what is read. For one thread at a time.
+    Writing, moving or removing the file through the store does not change
+    what is read. For one thread at a time.
     """
 
     entry: Entry = Attribute("The file when it was opened; `hash` where it is known without reading.")
@@ -33,7 +33,7 @@ class IOpenFile(Interface):
     def hash_steps() -> Iterator[str | None]:
         """Hash it step by step: None after each, and at last the hash, which the store remembers.
 
-        Raises `Changed` (44) where another program changed the file meanwhile.
+        Raises `Changed` (44) if another program changes the file during the hashing.
         """
 
     def is_stale() -> bool:

@@ -14,7 +14,7 @@ class IWorkers(Interface):
     """The fixed pool of threads that runs everything that blocks, through the queue of one account.
 
     The queues are served in turn. Every `run…` calls `job(*args)` in a thread; its Deferred fires with the result or
-    the exception. Who cancels it does not wait any more; the job is carried out, and keeps its place until then. For
+    the exception. Cancelling it ends only the wait: the job still runs, and keeps its place until then. For
     the reactor's thread.
     """
 

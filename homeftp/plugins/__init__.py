@@ -2,7 +2,7 @@
 
 A plugin is one file, or a package, in any folder `homeftp/plugins` of
 `sys.path`, or in a folder that the owner names. This package has none of its
-own: who ships one leaves out the `__init__.py`, as docs/plugins tells.
+own: a package that ships one leaves out the `__init__.py` (docs/plugins).
 Twisted's `getPlugins` is not used: it imports every module that it finds, so
 that installing a package would run it, and only logs the one that fails.
 """

@@ -47,7 +47,7 @@ class MdnsService:
 
 
 def advertisement(listened: Sequence[ListeningAddress]) -> MdnsService | None:
-    """The first port for STARTTLS that other machines can reach; None where there is none."""
+    """The first port for STARTTLS that other machines can reach; None without such a port."""
     port, hosts = 0, []
     for one in listened:
         host = getattr(one.address, "host", None)

@@ -244,7 +244,7 @@ class MemoryStore(MemoryReader):
         return 1
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
-        """Put a version back; it is none any more."""
+        """Put a version back, and remove it from the versions."""
         limits.check_not_root(endpoint)
         self._limits.filetypes.check(endpoint)
         with self._changing() as changed:
@@ -302,7 +302,7 @@ class MemoryStore(MemoryReader):
         source: Endpoint | None = None,
         reserve: bool = True,
     ) -> None:
-        """Let `endpoint` have a file, which is no longer at `source`; what is there becomes a version."""
+        """Put a file at `endpoint`, moved from `source` if given; the file that it replaces becomes a version."""
         existing = self._tree.nodes.get(endpoint.parts)
         check_replaceable(endpoint, self._tree.entry(endpoint), precondition)
         if existing is None:

@@ -1,4 +1,4 @@
-"""A store that cannot be changed: what is left to write is `stat`, `open` and `list`."""
+"""A store that cannot be changed: a backend adds `stat`, `open` and `list`."""
 
 from __future__ import annotations
 

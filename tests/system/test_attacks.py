@@ -294,7 +294,7 @@ class FloodTests(TestCase):
     """More connections than the limits allow."""
 
     def test_caps(self) -> None:
-        """The connection over the cap is told so and closed; when those that are logged in go, the next is served."""
+        """A connection over the cap gets a message and is closed; when others end, the next one is served."""
         server = ServerProcess("--max-connections", "3")
         self.addCleanup(server.end)
         held = [RawClient(server.ports[0], server.ca_file) for _ in range(3)]

@@ -91,7 +91,7 @@ def _change_addresses(remotes: Remotes, options: argparse.Namespace) -> None:
         remotes.load(options.name), lambda remote: attrs.evolve(remote, addresses=change(remote, address))
     )
     if changed is None:
-        raise OperatorError(f"The remote {options.name} was removed meanwhile. Nothing was changed.")
+        raise OperatorError(f"The remote '{options.name}' has been removed by another command. Nothing was changed.")
     addresses = [str(each) for each in changed.addresses]
     print_result(
         options,

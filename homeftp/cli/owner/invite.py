@@ -25,7 +25,7 @@ _UNITS = {"s": (1, "second"), "m": (60, "minute"), "h": (60 * 60, "hour"), "d": 
 _MAX_SECONDS = 7 * 24 * 60 * 60
 
 _POLL_SECONDS = 0.5
-"""Seconds between two looks at what has become of the invitation."""
+"""Seconds between two checks whether the invitation was used."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

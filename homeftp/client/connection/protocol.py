@@ -86,7 +86,7 @@ class ClientProtocol(LineReceiver):
         if self._connection.phase is not Phase.HANDSHAKE:
             return
         self._connection.receive_data(self.clearLineBuffer())
-        self._process_events()  # of which there is none, unless plaintext was injected
+        self._process_events()  # there are no events, unless plaintext was injected
         if self._reason is not None:
             return
         if not negotiated_ok(self.transport, required=True):

@@ -91,7 +91,7 @@ def _read(request: ReadRequest) -> Content:
     fd, stat = open_regular(path)
     try:
         if stat.st_size > STREAM_PIECE:
-            raise Changed("the file grew meanwhile: try again")
+            raise Changed("the file grew while it was read: try again")
         data = os.read(fd, stat.st_size + 1)
         if not filehash.same_content(stat, os.fstat(fd)) or len(data) != stat.st_size:
             raise changed_while_read()

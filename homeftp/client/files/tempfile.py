@@ -124,7 +124,7 @@ class DownloadTempFile:
                 self._folder.replace(self._temporary, self._name)
         except FileExistsError:
             self.abort()
-            raise Changed("a local file of that name appeared meanwhile: run the command again") from None
+            raise Changed("another program made a local file of that name: run the command again") from None
         except BaseException:
             self.abort()
             raise

@@ -31,7 +31,7 @@ async def get(
 ) -> None:
     """Fetch files of the server, and directories where `options.recursive`, to the local path `target`.
 
-    What becomes of each file is reported to `observer`; a file that fails does
+    The outcome of each file is reported to `observer`; a file that fails does
     not stop the others, unless the disk is full. Raises `NotFound` (40) for a
     missing source, `WrongKind` (43), `Forbidden` (33) and `OperatorError`, all
     before anything is fetched. Raises `ConnectionFailed` where the connection

@@ -41,7 +41,7 @@ async def push(
 ) -> None:
     """Send local files, and folders where `options.recursive`, to the path `target` on the server.
 
-    What becomes of each file is reported to `observer`; a file that is refused
+    The outcome of each file is reported to `observer`; a file that is refused
     does not stop the others. Raises `OperatorError` for paths that make no
     sense, `WrongKind` (43) where a file is in the way of a folder, and
     `Forbidden` (33), all before anything is sent. Raises `ConnectionFailed`

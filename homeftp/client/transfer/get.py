@@ -89,7 +89,7 @@ class GetTransfer:
         if task.failure is not None:
             self.fail_task(task, task.failure)
         elif remote is None or remote.kind != "file":
-            self._finish_task(task, Outcome.FAILED, "the server's file changed meanwhile: get it again")
+            self._finish_task(task, Outcome.FAILED, "the server's file changed during the transfer: get it again")
         elif local is None:
             self._fetch_new(task)
         elif not task.differs:

@@ -101,7 +101,7 @@ class LargeGet:
             await self._run(partial(file.close, keep=keep))
 
     async def _resume_offset(self, file: LargeDownload) -> int:
-        """The offset from which the rest is fetched; the hash at the end says whether it fits what is there."""
+        """The offset from which the rest is fetched; the hash at the end tells whether both parts fit."""
         if not file.size:
             return 0
         steps = file.verify_resumed()

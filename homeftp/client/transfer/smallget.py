@@ -54,7 +54,7 @@ class SmallGetHandler:
             elif self._entry is None:
                 self._entry = head(response.body, response.content_length)
                 if response.content_length > STREAM_PIECE:
-                    self._failure = Changed("the server's file grew meanwhile: get it again")
+                    self._failure = Changed("the server's file grew during the transfer: get it again")
             else:
                 self._failure = ProtocolViolation("the server sent a file in two parts")
         except ProtocolViolation as violation:
@@ -72,7 +72,7 @@ class SmallGetHandler:
         elif self._failure is not None:
             self._receiver.fail_task(self._task, self._failure)
         elif self._entry is None or self._verdict is None:
-            self._receiver.fail_task(self._task, Changed("the server's file changed meanwhile: get it again"))
+            self._receiver.fail_task(self._task, Changed("the server's file changed during the transfer: get it again"))
         else:
             data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
             self._receiver.on_fetched(self._task, self._outcome, self._entry, data, self._verdict)

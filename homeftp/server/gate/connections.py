@@ -38,7 +38,7 @@ class _Counted:
     since: float
     """Seconds by the clock."""
     deadline: Deadline | None = None
-    """That of its login; None once it has logged in."""
+    """The deadline of its login; None once it has logged in."""
     displaced: bool = False
     """Whether it had to give way to another: it does not count any more."""
 
@@ -171,7 +171,7 @@ def _group(address: str | None) -> str | None:
 
 
 def _most(waiting: Sequence[_Counted]) -> Sequence[_Counted]:
-    """Those of the group that has most, or of all groups that have as many."""
+    """The connections of the largest group, or of all groups of that size."""
     count = Counter(each.group for each in waiting)
     most = max(count.values(), default=0)
     return [each for each in waiting if count[each.group] == most]

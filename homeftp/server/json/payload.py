@@ -113,7 +113,7 @@ class StreamPayload:
         self._changed()
 
     def _leave_when_drained(self) -> None:
-        """What has arrived and is not read is in memory like any other piece."""
+        """Bytes that have arrived and were not read are in memory like any other piece."""
         if self._ended and not self._held:
             self._budget.leave(self)
 

@@ -128,7 +128,7 @@ class RequestReceiver(LineReceiver):
                 self._update_reading()
 
     def _waiting_bytes(self) -> int:
-        """What is held of streamed payloads that have arrived, and that nothing has read yet."""
+        """The bytes of streamed payloads that have arrived and that no request has read yet."""
         if self._arrived:
             self._arrived = [stream for stream in self._arrived if stream.waiting]
         return sum(stream.waiting for stream in self._arrived)

@@ -188,7 +188,7 @@ class Resolution:
         return response_line(status, message, body, id=self._id, content_length=size, more=more)
 
     async def _stream(self, payload: IPayload | bytes | None) -> None:
-        """Send the payload behind its line; raises `ConnectionLost` when it cannot be sent whole."""
+        """Send the payload after its line; raises `ConnectionLost` when it cannot be sent whole."""
         if payload is None:
             return
         if isinstance(payload, bytes):

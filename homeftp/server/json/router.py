@@ -171,7 +171,7 @@ class Router:
         return recorded(resolution, envelope, self.login, self._context.server.refusals)
 
     def _hello(self, body: NoBody, resolution: IResolution) -> None:
-        """What this server is and answers; before its login a client learns no more than it needs to log in."""
+        """The answer to HELLO; before its login a client learns no more than it needs to log in."""
         limits = self._context.server.limits
         answer: dict[str, Any] = {
             "protocol": PROTOCOL_VERSION,

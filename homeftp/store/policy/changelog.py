@@ -48,7 +48,7 @@ class ChangeLog:
         self._unrecorded.append(change)
 
     def close(self) -> None:
-        """Record what is left; raises `UnrecordedChanges` with what still cannot be."""
+        """Record the changes that are left; raises `UnrecordedChanges` with those that still cannot be recorded."""
         with self._lock:
             try:
                 self._write("these changes were made")

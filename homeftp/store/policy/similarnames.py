@@ -2,9 +2,9 @@
 
 `Photo.jpg` and `photo.jpg` are two files on Linux and one on Windows and
 macOS; `ﬁn` and `fin` are one where compatible forms are folded. A new name
-that differs from a sibling in nothing else is refused, unless the owner allows
-it. `endpoint.folded` is the rule; this is what is done with it (CVE-2014-9390
-of Git shows what comes of such pairs).
+that differs from a sibling only in this way is refused, unless the owner allows
+it. `endpoint.folded` is the rule, and this module applies it. CVE-2014-9390 of
+Git is an attack with such a pair.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from homeftp.errors import BadEndpoint
 
 
 def similar(name: str, names: Iterable[str]) -> str | None:
-    """A sibling that is too similar to `name`; None where there is none, or `name` is a sibling itself."""
+    """A sibling that is too similar to `name`; None without one, or if `name` is a sibling itself."""
     fold = folded(name)
     alike = [each for each in names if folded(each) == fold]
     return None if name in alike or not alike else alike[0]

@@ -46,7 +46,7 @@ class ContractCase(Mixin):
     """The options that this run of the suite is about. Files of the suite are named `….txt`, and small."""
 
     def make_store(self, options: StoreOptions) -> IStore:
-        """An empty store; every test makes its own. To be written by who tests a backend."""
+        """An empty store; every test makes its own. The tests of a backend define this method."""
         raise NotImplementedError("write make_store: it returns an empty store with these options")
 
     def reopen_store(self, store: IStore, options: StoreOptions) -> IStore | None:

@@ -189,7 +189,7 @@ class ConditionsContract(ContractCase):
         self._one_wins(sha(b"base"))
 
     def test_whole_or_not(self) -> None:
-        """Who reads while others write finds one whole content or another, never a mixture, and never nothing."""
+        """A reader finds one complete content or another while others write, never a mixture and never nothing."""
         store = self.store()
         contents = [bytes([letter]) * 50_000 for letter in b"abc"]
         self.write(store, "a.txt", contents[0])

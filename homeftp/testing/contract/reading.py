@@ -77,7 +77,7 @@ class ReadingContract(ContractCase):
         file.close()
 
     def test_read(self) -> None:
-        """A file is read from any offset; at its end there is less, and behind it nothing."""
+        """A file is read from any offset; a read that reaches its end is shorter, and one past it empty."""
         store = self.filled({"a.txt": b"0123456789"})
         file = store.open(parse("a.txt"))
         self.assertEqual(file.entry.size, 10)

@@ -103,7 +103,7 @@ class RecordingContract(ContractCase):
             self.assertEqual(self.summary(), [("add", "file", "x.txt")])
 
     def test_facts(self) -> None:
-        """A record has sizes and hashes of what is there, and of what was where the request named it."""
+        """A record has size and hash of the new content, the old size, and the old hash if the request named it."""
         store = self.store(record_changes=self.record)
         self.write(store, "a.txt", b"four")
         self.write(store, "a.txt", b"sevenly", precondition=sha(b"four"))

@@ -11,7 +11,7 @@ class SnapshotsContract(ContractCase):
     """Reading while others write."""
 
     def test_snapshot(self) -> None:
-        """An open file keeps its content, whatever is written, moved or removed meanwhile."""
+        """An open file keeps its content when the file is replaced, moved or removed."""
         store = self.store()
         for name in ("replaced.txt", "moved.txt", "removed.txt"):
             self.write(store, name, b"first" * 1000)
@@ -25,7 +25,7 @@ class SnapshotsContract(ContractCase):
             file.close()
 
     def test_list_while_changing(self) -> None:
-        """What exists all the time is listed exactly once, though others come and go meanwhile."""
+        """A file that exists during the whole listing is listed exactly once, though others come and go."""
         store = self.store()
         lasting = [f"{number:04}.txt" for number in range(LISTING_PAGE + 20)]
         store.write_many([(request(name, size=1), b"x") for name in [*lasting, "0000a.txt", "0001a.txt", "0500a.txt"]])

@@ -1,4 +1,4 @@
-"""The contract of versions and restore: what is replaced or removed can be had back."""
+"""The contract of versions and restore: a replaced or removed file can be restored."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class VersionsContract(ContractCase):
             store.write_many([(request(path, size=1), content) for path in paths])
 
     def test_restore(self) -> None:
-        """The newest version is put back, or the one of a time; what is there becomes one, and the restored is none."""
+        """The newest version is restored, or that of a time; the current file becomes a version in its place."""
         store = self.store()
         if not store.capabilities.versions:
             return

@@ -72,7 +72,7 @@ class ListTests(AddressesCase):
         self.assertIn("homeftp remote remove nas", done.stderr)
 
     def test_refused(self) -> None:
-        """Of what cannot be, it is said why not."""
+        """The message says why an address is not possible."""
         for arguments, words in (
             (("add-address", "nas", "a b"), "HOST:PORT"),
             (("add-address", "other", "a"), "other"),

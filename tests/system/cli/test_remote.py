@@ -104,7 +104,7 @@ class AddTests(RemoteCase):
         self.assertEqual(self.add("--fingerprint", self.server.fingerprint)[0], 2)
 
     def test_tls_from_the_first_byte(self) -> None:
-        """At a port that is TLS from the first byte it is said that another one is meant."""
+        """At a port that is TLS from the first byte the message names the right kind of port."""
         server = ServerProcess(listen=("--listen-tls", "tcp:0:interface=127.0.0.1"))
         self.addCleanup(server.end)
         self.address = f"127.0.0.1:{server.ports[0]}"

@@ -84,7 +84,7 @@ class RenewalTests(PairCase):
         self.assertEqual((listed.returncode, listed.stdout), (4, ""))
 
     def test_too_late(self) -> None:
-        """One that has ended is no login any more: what to do is said, in one line."""
+        """An expired certificate is no login: one line says what to do."""
         self.paired()
         self.age(DEVICE_LIFE + timedelta(days=1))
         listed = self.homeftp("ls", "nas:")

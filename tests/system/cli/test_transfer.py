@@ -276,7 +276,7 @@ class InterruptedTests(ServedCase):
         self.assertEqual(self.homeftp("ls", f"nas:{self.there}").stdout, "big\n")
 
     def test_server_goes_away(self) -> None:
-        """A server that is not there any more is told in one line, with 4."""
+        """A server that has gone away is reported in one line, with exit code 4."""
         server = ServerProcess()
         self.home = self.mktemp()
         add_remote(server, self.home)

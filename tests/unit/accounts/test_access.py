@@ -23,7 +23,7 @@ class AccessTests(SynchronousTestCase):
         self.state.add_account("ann", None)
 
     def test_at_first(self) -> None:
-        """Everything, unless it is said otherwise; an account that is not there has nothing."""
+        """An account has all rights unless some were given; one that does not exist has none."""
         self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)
         self.assertIsNone(self.accesses.find("bob"))
 

@@ -116,7 +116,7 @@ class RealmTests(SynchronousTestCase):
             self.avatar(verified())
 
     def test_unlisted(self) -> None:
-        """What another checker's accounts get without a record is said; not for one that was removed."""
+        """The log says what another checker's accounts get without a record, and nothing of a removed account."""
         realm = Realm(lambda: SHARE, self.accesses, InlineWorkers(), WHOLE_STORE)
         self.assertEqual(self.avatar(b"bob", realm).access, WHOLE_STORE)
         self.assertEqual(self.avatar(b"anna", realm).rights, frozenset({"add"}))

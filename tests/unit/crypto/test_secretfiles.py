@@ -12,7 +12,7 @@ from homeftp.errors import OperatorError
 
 
 class PrivateTests(SynchronousTestCase):
-    """Folders are 0700, files 0600, and anything looser is said so."""
+    """Folders are 0700, files 0600, and looser modes are reported."""
 
     def setUp(self) -> None:
         """A folder of one's own, under the loosest umask."""
@@ -82,14 +82,14 @@ class PrivateTests(SynchronousTestCase):
         self.assertIn(f"chmod 700 '{folder}'", str(error))
 
     def test_not_a_folder(self) -> None:
-        """A file in the folder's place is said so in one line."""
+        """A file in the folder's place is reported in one line."""
         write_private(self.file, b"x")
         for path in (self.file, os.path.join(self.file, "below")):
             error = self.assertRaises(OperatorError, private_folder, path)
             self.assertNotIn("\n", str(error))
 
     def test_unwritable(self) -> None:
-        """A folder where nothing can be made is said so in one line, and so is a file that cannot be read."""
+        """A folder where nothing can be made, and a file that cannot be read, are reported in one line."""
         self.assertRaises(OperatorError, private_folder, "/proc/homeftp")
         self.assertRaises(OperatorError, read_private, self.folder)
         error = self.assertRaises(OperatorError, write_private, os.path.join(self.folder, "absent", "secret"), b"x")

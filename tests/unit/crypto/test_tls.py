@@ -117,7 +117,7 @@ class ServerNameTests(SynchronousTestCase):
         self.assert_refused(forged).trap(SSL.Error)
 
     def test_no_certificate_pinned(self) -> None:
-        """A damaged pin is said so, in one line."""
+        """A damaged pin is reported in one line."""
         self.assertRaises(UntrustedServer, tls.client_options, b"no certificate")
 
 

@@ -87,7 +87,7 @@ class FileDraftTests(FilesTestCase):
         self.error_of(TooLarge, draft.commit())
 
     def test_cancelled(self) -> None:
-        """A call whose caller does not wait keeps its turn: those behind it wait for its end."""
+        """A call whose caller stopped waiting keeps its turn: later calls wait for its end."""
         draft = self.edit()
         writing = draft.write(0, b"x")
         reading = draft.read(0, 2)
@@ -98,7 +98,7 @@ class FileDraftTests(FilesTestCase):
         self.assertEqual(self.successResultOf(reading), b"x1")
 
     def test_abort(self) -> None:
-        """A draft that is aborted leaves the file be."""
+        """An aborted draft does not change the file."""
         draft = self.edit()
         self.result_of(draft.write(0, b"x"))
         self.result_of(draft.abort())

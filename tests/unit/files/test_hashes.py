@@ -123,7 +123,7 @@ class SharedHashesTests(SynchronousTestCase):
             self.assertIsNone(self.hashes.join(tag, self.waiter("bob"), opened))
 
     def test_goes_on_for_others(self) -> None:
-        """It goes on while somebody waits, whoever asked first; who is gone gets ConnectionLost, others the hash."""
+        """It continues while anyone waits; a lost connection gets ConnectionLost, the others get the hash."""
         file = SlicedFile()
         first = self.hashes.begin(file, self.waiter("ann"))
         second = self.join("tag", "bob")

@@ -100,7 +100,7 @@ class PluginTests(FactoryCase):
         self.assertEqual(self.fault("forget://later"), "forget://later: only forget://now can be opened")
 
     def test_not_installed(self) -> None:
-        """For a scheme without a backend it is said which there are; none of them is imported for that."""
+        """For an unknown scheme the message lists the known ones, without importing them."""
         self.install("store_other", "raise SystemExit(1)")
         fault = self.fault("s3://bucket/prefix")
         for part in ("s3://bucket/prefix", "file", "other", "write its path"):

@@ -48,7 +48,7 @@ class OpenDirectories:
     handles: Mapping[Endpoint, DirHandle | Exception]
     """Each that was asked for, or why it could not be opened or made."""
     new: Sequence[_New] = ()
-    """Those on the way that are removed again, unless a request needs them."""
+    """The new directories on the way, which are removed again unless a request needs them."""
 
     def keep(self, endpoint: Endpoint) -> None:
         """Note that something was stored in a directory, or that it was to be made itself."""

@@ -297,4 +297,4 @@ class Namespace:
 
 def moved_meanwhile(endpoint: Endpoint) -> Changed:
     """The refusal where an open directory is no longer where it was opened."""
-    return Changed(f"the directory of {display_path(endpoint)} was moved meanwhile: compare again")
+    return Changed(f"the directory of {display_path(endpoint)} was moved during the request: compare again")

@@ -46,7 +46,7 @@ Stamp = tuple[int, int]
 
 @attrs.define(eq=False)
 class _Directory:
-    """What is remembered of one directory."""
+    """The names that are remembered of one directory."""
 
     index: NameIndex | None = None
     """Its names when it was last read, and all changes by this server since."""

@@ -88,7 +88,7 @@ class Spelling:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def listed_name(self, directory: int, name: bytes) -> bytes:
-        """The name by which an open directory lists what a person calls `name`; that itself if nothing is there."""
+        """The spelling with which an open directory lists `name`; `name` itself if nothing has that name."""
         at = os.fstat(directory)
         if self._is_exact(directory, at) or _contains(self._names(directory, at), name):
             return name

@@ -56,7 +56,7 @@ class ArchivedFile:
     mount: Endpoint
     found: os.stat_result
     linked: bool
-    """Whether it is there already."""
+    """Whether its link exists already."""
 
     def cache_row(self, content_hash: str) -> CachedHash:
         """The row for the hash cache, once the file has no other name. Raises OSError."""

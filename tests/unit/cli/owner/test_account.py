@@ -50,7 +50,7 @@ class AccountTests(SynchronousTestCase):
         return self.run_with(f"{password}\n".encode(), "add", name, "--password-stdin")
 
     def test_add(self) -> None:
-        """An account is added with the password from standard input; what to do next is said, the password not."""
+        """An account is added with the password from standard input; the next step is printed, the password is not."""
         self.assertEqual(self.add("anna"), Exit.DONE)
         kept = AccountDatabase(self.folder).password("anna") or ""
         self.assertTrue(verify_password(SECRET, kept))
@@ -83,7 +83,7 @@ class AccountTests(SynchronousTestCase):
         self.assertTrue(verify_password(SECRET, AccountDatabase(self.folder).password("anna") or ""))
 
     def test_access(self) -> None:
-        """Home, rights and grants: said when it is added, changed later, shown in the list."""
+        """Home, rights and grants: printed when the account is added, changed later, shown in the list."""
         self.assertEqual(self.run_with(b"", "add", "anna", "--no-password", "--home", "people/anna/"), Exit.DONE)
         self.assertIn("homeftp invite --account anna", self.out.getvalue())
         self.assertEqual(self.run_with(b"", "change", "anna", "--rights", "read,add"), Exit.DONE)
@@ -96,7 +96,7 @@ class AccountTests(SynchronousTestCase):
         )
 
     def test_quota(self) -> None:
-        """A quota: said when the account is added, changed and removed later, shown in the list as it is typed."""
+        """A quota: printed when the account is added, changed and removed later, shown in the list as it was typed."""
         self.assertEqual(
             self.run_with(b"", "add", "anna", "--no-password", "--home", "anna", "--quota", "50g"), Exit.DONE
         )

@@ -1,4 +1,4 @@
-"""`homeftp invite` at a terminal: it shows a code, and waits to see what becomes of it."""
+"""`homeftp invite` at a terminal: it shows a code, and waits until it is used."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class InviteTests(SynchronousTestCase):
         return parse_code(self.out.getvalue().splitlines()[1].split()[-1])
 
     def test_rights(self) -> None:
-        """An account that is made for it may do what is said, none perhaps; one that is there must fit."""
+        """A new account gets the given rights, perhaps none; an existing account must have the same."""
         for name, rights, kept in (("kid", "read", "read"), ("box", "add", "add"), ("off", "none", "none")):
             self.assertEqual(self.invite("--account", name, "--rights", rights, "--json"), Exit.DONE)
             access = AccessTable(AccountDatabase(self.folder)).find(name)

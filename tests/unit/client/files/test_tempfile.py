@@ -75,7 +75,7 @@ class TempFileTests(SynchronousTestCase):
         """The compared file is replaced; a file that changed, appeared or vanished since is an error, unless forced."""
         temp = self.complete(self.open())
         compared = self.existing(b"old")
-        with self.assertRaisesRegex(Changed, "appeared"):
+        with self.assertRaisesRegex(Changed, "made a local file"):
             temp.commit()
         self.complete(self.open(replaces=compared)).commit()
         self.assertEqual(tree(self.path), {"x/a": b"content"})

@@ -53,7 +53,7 @@ class RemotesTests(SynchronousTestCase):
             self.remotes.load("nas")
 
     def test_damaged(self) -> None:
-        """A damaged file is told as such."""
+        """A damaged file is reported as damaged."""
         self.remotes.save(self.remote)
         rest = b'"user": "ann", "ca": ""}'
         damaged = [b"", b"[]", b"{}", b"\xff", b'{"address": "x y", ' + rest]

@@ -195,7 +195,7 @@ class ReadingTests(AuthorizedCase):
         self.assertEqual(len(whole.still_open), 2)
 
     def test_resume(self) -> None:
-        """A resume point is told to those who may read and write there."""
+        """Accounts that may read and write there get the resume point."""
         upload = self.whole.bind(ANN).upload(request("home/new.txt", size=9, hash=sha(b"x")))
         upload.write(b"part")
         upload.suspend()
@@ -347,7 +347,7 @@ class WritingTests(AuthorizedCase):
         self.assertEqual(store.write_many([]), [])
 
     def test_directories(self) -> None:
-        """A directory is made by who may add; one that exists gets metadata by who may replace."""
+        """Making a directory needs "add"; changing the metadata of an existing one needs "replace"."""
         self.assertEqual(self.seen("read,add").make_directory(request("n/e/w")).kind, "directory")
         self.assertRaises(Forbidden, self.seen("read,replace").make_directory, request("n2"))
         self.assertEqual(self.seen("read,replace").make_directory(request("d", mode=0o700)).mode, 0o700)
@@ -355,7 +355,7 @@ class WritingTests(AuthorizedCase):
         self.assertFalse(self.exists("home/n2"))
 
     def test_metadata(self) -> None:
-        """Metadata is changed by who may replace, of what is seen."""
+        """Changing metadata needs "replace", and "read"."""
         change: dict[str, Any] = {"mtime_us": 1, "mode": None, "precondition": None}
         self.assertEqual(self.seen("read,replace").set_metadata(parse("a.txt"), **change).mtime_us, 1)
         self.assertRaises(Forbidden, self.seen("read,add").set_metadata, parse("a.txt"), **change)

@@ -23,7 +23,7 @@ class PermissionTests(SynchronousTestCase):
     """The tables."""
 
     def test_condition(self) -> None:
-        """Who may only add gets ABSENT, who may only replace PRESENT; who cannot read may name no hash."""
+        """With only "add" it is ABSENT, with only "replace" PRESENT; without "read" a hash is forbidden."""
         for text, expected in (
             ("read,add,replace", [None, ABSENT, HASH]),
             ("add,replace", [None, ABSENT, Forbidden]),

@@ -134,7 +134,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(done, allowed, (what, rights_shown(rights), told))
 
     def test_refusals(self) -> None:
-        """Who may not see is told that nothing exists; other acts are forbidden."""
+        """An account that may not read gets "not found"; other acts are forbidden."""
         for (what, (act, needs)), rights in itertools.product(TABLE.items(), self.sets):
             told = self.told(act, rights)
             if not isinstance(told, str) or needs <= rights:
@@ -146,14 +146,14 @@ class TableTests(SynchronousTestCase):
             )
 
     def test_hidden_and_missing(self) -> None:
-        """Who may not see is told the same whether something exists or not, in the same words."""
+        """An account that may not read gets the same answer, in the same words, whether something exists or not."""
         for (what, (act, _)), rights in itertools.product(TABLE.items(), self.sets):
             if READ in rights or (ADD in rights and what.split()[0] in EXISTENCE_SHOWS):
                 continue
             self.assertEqual(self.told(act, rights), self.told(act, rights, exists=False), (what, rights_shown(rights)))
 
     def test_drop_box(self) -> None:
-        """Who may add and not see learns at most that a name is taken, and nothing about what is there."""
+        """An account that may add and not read learns at most that a name is taken."""
         taken: list[tuple[str, str, Act]] = [
             ("a file", OLD, partial(upload, OLD, None)),
             ("another case", OLD, partial(upload, "d/OLD.txt", None)),
