@@ -1,8 +1,8 @@
 """A state machine of several accounts that share one store: what each may do is computed from the rules alone.
 
 The accounts have homes, folders with narrower rights and a drop box. They log in, use every verb on a few names that
-collide often, and are removed, added again and changed meanwhile. After each step the machine compares the whole store
-with what it was before:
+collide often, and the owner removes, adds and changes them. After each step the machine compares the whole store with
+what it was before:
 
 - what changed is what the account may change, and a refused call changed nothing;
 - what an account was given is at endpoints that it may read;
@@ -11,289 +11,28 @@ with what it was before:
 - what an account is told does not depend on what it may not see: a second store, which differs there only, is asked
   the same, and must answer the same.
 
-The rules are written here once more, in a few lines, from docs/owner: `Rules` shares no code with the product.
+The rules are those of `tests.support.tenancyrules`, which share no code with the product.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from typing import Any, Awaitable, Callable, ClassVar, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Sequence
 
 import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from twisted.cred.credentials import UsernamePassword
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
-from homeftp.accounts.access import AccessChange, AccessTable
-from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.login import LoginService
-from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
-from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
-from homeftp.accounts.realm import portal
-from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.access import AccessTable
+from homeftp.accounts.passwords import hash_password
 from homeftp.accounts.validator import AccessValidator
-from homeftp.audit import Audit
-from homeftp.endpoint import Endpoint, parse
+from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
-from homeftp.files.budget import MemoryBudget
-from homeftp.files.factory import FilesFactory
-from homeftp.interfaces import IFiles, ILogin, IStore
-from homeftp.model import ABSENT, Entry, WriteRequest
-from homeftp.workers import InlineWorkers
-from tests.support.queuedworkers import QueuedWorkers
-
-ALL = frozenset({"read", "add", "replace", "delete"})
-READ, ADD = frozenset({"read"}), frozenset({"add"})
-NONE: frozenset[str] = frozenset()
-
-QUICK = Cost(n=2, r=1, p=1)
-"""The cost of a password, so that a login takes no time."""
-
-MANY = 10**9
-"""More wrong passwords than a run has."""
-
-
-@attrs.frozen
-class Rules:
-    """One account by the rules: where it begins, what it may do, and the folders where it may do less."""
-
-    home: str = ""
-    everywhere: frozenset[str] = ALL
-    grants: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
-
-    def at(self, path: str) -> frozenset[str]:
-        """What the account may do at one endpoint of its own."""
-        rights = self.everywhere
-        for folder, most in self.grants.items():
-            if inside(path.lower(), folder.lower()):
-                rights &= most
-        return rights
-
-    def whole(self, path: str) -> str:
-        """An endpoint of the account as the store has it."""
-        return "/".join(filter(None, [self.home, path]))
-
-    def at_whole(self, path: str) -> frozenset[str]:
-        """What it may do at an endpoint of the store."""
-        if not inside(path, self.home):
-            return NONE
-        return self.at(path[len(self.home) :].lstrip("/"))
-
-
-def inside(path: str, folder: str) -> bool:
-    """Whether a path is a folder or beneath it; everything is beneath ""."""
-    return not folder or path == folder or path.startswith(folder + "/")
-
-
-ACCOUNTS: Mapping[str, Rules] = {
-    "owner": Rules(),
-    "ann": Rules("people/ann", ALL, {"tax": READ}),
-    "bob": Rules("people/bob", ALL, {"tax": NONE, "inbox": ADD}),
-    "kid": Rules("", READ | ADD, {"people": NONE, "secret": NONE, "drop": ADD}),
-    "box": Rules("drop", ADD),
-}
-"""The accounts at the start."""
-
-PLACES = ("", "a", "b", "drop", "drop/a", "secret", "secret/a", "Secret/a", "people", "people/ann", "people/ann/tax/a")
-OWN_PLACES = ("a/b", "b/a", "tax", "tax/a", "tax/b", "inbox", "inbox/a")
-PATHS = st.sampled_from([*PLACES, *OWN_PLACES])
-CONTENTS = st.sampled_from([b"", b"one", b"two", b"three" * 10])
-
-HIDDEN = ("people", "secret")
-"""Folders of which the account `kid` must not learn anything."""
-
-HIDDEN_PATHS = st.sampled_from(
-    [f"{folder}/{name}" for folder in ("people", "secret", "people/ann") for name in ("x", "y", "x/z")]
-)
-
-
-@attrs.frozen
-class Snapshot:
-    """All that a store holds."""
-
-    entries: Mapping[str, tuple[object, ...]]
-    """Kind, content, mtime and mode of what is in place. The mtime of a directory is left out: it follows its names."""
-    versions: Mapping[str, frozenset[str]]
-    """The hashes of the versions of each file; those that are not known are only counted."""
-    unknown: int = 0
-
-    def hashes(self) -> frozenset[str]:
-        """Of everything that is kept."""
-        in_place = {str(value[1]) for value in self.entries.values() if value[0] == "file"}
-        return frozenset(in_place.union(*self.versions.values()))
-
-
-def snapshot(store: IStore) -> Snapshot:
-    """What a store holds now, read as the server itself reads it."""
-    entries: dict[str, tuple[object, ...]] = {}
-    for page in store.list(parse(""), True):
-        for entry in page.entries:
-            if entry.kind == "directory":
-                entries[entry.name] = (entry.kind, entry.mode)
-                continue
-            opened = store.open(parse(entry.name))
-            try:
-                known = [hash for hash in opened.hash_steps() if hash is not None]
-            finally:
-                opened.close()
-            entries[entry.name] = (entry.kind, known[-1], entry.mtime_us, entry.mode)
-    versions: dict[str, set[str]] = {}
-    unknown = 0
-    for kept in store.versions(parse("")):
-        for version in kept:
-            unknown += version.hash is None
-            versions.setdefault(version.name, set()).add(version.hash or str(version.at_us))
-    return Snapshot(entries, {name: frozenset(hashes) for name, hashes in versions.items()}, unknown)
-
-
-class World:
-    """One server without its protocols: a store, the accounts and the login service."""
-
-    def __init__(self, store: Callable[[str], IStore], validator: type[AccessValidator]) -> None:
-        """`store` opens a store in a folder."""
-        self.folder = tempfile.mkdtemp(dir=_memory())
-        self.store = store(self.folder)
-        self.state = AccountDatabase(os.path.join(self.folder, "state"))
-        workers, clock = InlineWorkers(), Clock()
-        self.logins = QueuedWorkers()
-        """Checks credentials, one job after another, when `log_in` or the machine says so."""
-        audit = Audit(os.path.join(self.folder, "state"))
-        table = AccessTable(self.state)
-        self.service = LoginService(
-            portal(lambda: self.store, [PasswordChecker(self.state, self.logins, QUICK)], self.logins, table),
-            throttle=Throttle(clock, most=MANY, seconds=1),
-            audit=LoginAudit(audit, workers, AuditRateLimit(clock)),
-            refusals=RefusalAudit(audit, workers, AuditRateLimit(clock)),
-            validator=validator(self.state),
-            files=FilesFactory(workers, MemoryBudget()),
-            workers=workers,
-        )
-
-    def add_account(self, name: str, rules: Rules, password: str) -> None:
-        """As the owner's command does it."""
-        table = AccessTable(self.state)
-        table.add(name, hash_password(password, QUICK), AccessChange(home=parse(rules.home), rights=rules.everywhere))
-        for folder, most in rules.grants.items():
-            table.grant(name, parse(folder), most)
-
-    def begin_login(self, name: str, password: str) -> Deferred[ILogin]:
-        """A login whose credentials are checked when `logins` works."""
-        return self.service.login(UsernamePassword(name.encode(), password.encode()), "192.0.2.1", "test")
-
-    def close(self) -> None:
-        """Remove everything."""
-        self.store.close()
-        shutil.rmtree(self.folder)
-
-
-def _memory() -> str | None:
-    """A folder in memory, where there is one: the machine makes many stores."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
-def wait(work: Awaitable[Any]) -> Any:
-    """The result of what is done by now; raises what it raises."""
-    results: list[Any] = []
-    Deferred.fromCoroutine(_awaited(work)).addBoth(results.append)
-    assert results, "it waits for something"
-    if isinstance(results[0], Failure):
-        results[0].raiseException()
-    return results[0]
-
-
-async def _awaited(work: Awaitable[Any]) -> Any:
-    return await work
-
-
-@attrs.frozen
-class Step:
-    """One call of an account: what it does, and the rights it needs, each at a path of the account's own."""
-
-    what: str
-    paths: tuple[str, ...]
-    """The paths that it names: nothing else may change, but for directories that are made on the way."""
-    call: Callable[[IFiles], Awaitable[Any]]
-    reads: Callable[[Any], Iterable[str]] = lambda result: ()
-    """The paths, of the account's own, that its result tells about."""
-    source: tuple[str, ...] = ()
-    """The path, of the account's own, whose content it uses."""
-
-
-def told(path: str, names: Iterable[str]) -> list[str]:
-    """Names relative to a path as paths."""
-    return ["/".join(filter(None, [path, name])) for name in names]
-
-
-async def listing(files: IFiles, path: str, recursive: bool) -> list[Entry]:
-    """All entries."""
-    return [entry async for page in files.list(parse(path), recursive) for entry in page.entries]
-
-
-async def edited(files: IFiles, path: str, content: bytes, precondition: str | None) -> Entry:
-    """Append to a file."""
-    draft = await files.edit(WriteRequest(endpoint=parse(path), size=None, precondition=precondition))
-    try:
-        await draft.write(draft.size, content)
-        return await draft.commit()
-    finally:
-        await draft.abort()
-
-
-async def versions_of(files: IFiles, path: str) -> list[tuple[str, str | None]]:
-    """Name and hash of each version; their times differ between two stores."""
-    return [(version.name, version.hash) async for page in files.versions(parse(path)) for version in page]
-
-
-async def restored(files: IFiles, path: str) -> Entry:
-    """Put back the newest version."""
-    return await files.restore(parse(path), None)
-
-
-PRECONDITIONS = st.sampled_from([None, None, ABSENT])
-
-
-@st.composite
-def steps(draw: st.DrawFn) -> Step:
-    """Any call of `IFiles`."""
-    path, other = draw(PATHS), draw(PATHS)
-    content, condition = draw(CONTENTS), draw(PRECONDITIONS)
-    endpoint: Endpoint = parse(path)
-    request = WriteRequest(endpoint=endpoint, size=len(content), mtime_us=1_000_000, mode=0o644, precondition=condition)
-    recursive = draw(st.booleans())
-    return draw(
-        st.sampled_from(
-            [
-                Step("stat", (), lambda files: files.stat(endpoint), lambda entry: [path] if entry else []),
-                Step(
-                    "list",
-                    (),
-                    lambda files: listing(files, path, recursive),
-                    lambda entries: [path, *told(path, (entry.name for entry in entries))],
-                ),
-                Step("read", (), lambda files: files.read(endpoint, 1000), lambda content: [path]),
-                Step("hash", (), lambda files: files.hash(endpoint), lambda entry: [path]),
-                Step(
-                    "versions",
-                    (),
-                    lambda files: versions_of(files, path),
-                    lambda found: told(path, (name for name, _ in found)),
-                ),
-                Step("write", (path,), lambda files: files.write(request, content)),
-                Step("make_directory", (path,), lambda files: files.make_directory(attrs.evolve(request, size=0))),
-                Step("edit", (path,), lambda files: edited(files, path, content, condition)),
-                Step("move", (path, other), lambda files: files.move(endpoint, parse(other))),
-                Step("copy", (other,), lambda files: files.copy(endpoint, parse(other)), source=(path,)),
-                Step("remove", (path,), lambda files: files.remove(endpoint, None, recursive)),
-                Step("restore", (path,), lambda files: restored(files, path)),
-                Step("set_metadata", (path,), lambda files: files.set_metadata(endpoint, mtime_us=5, mode=0o600)),
-            ]
-        )
-    )
+from homeftp.interfaces import ILogin, IStore
+from homeftp.model import Entry, WriteRequest
+from tests.support.tenancyrules import ACCOUNTS, ADD, NONE, READ, Rules, inside
+from tests.support.tenancysteps import CONTENTS, HIDDEN, HIDDEN_PATHS, Step, steps
+from tests.support.tenancyworld import QUICK, Snapshot, World, snapshot, wait
 
 
 @attrs.define(eq=False)

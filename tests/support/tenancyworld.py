@@ -1,0 +1,135 @@
+"""One server of the tenancy machine, without its protocols, and a snapshot of all that its store holds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import Any, Awaitable, Callable, Mapping
+
+import attrs
+from twisted.cred.credentials import UsernamePassword
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from homeftp.accounts.access import AccessChange, AccessTable
+from homeftp.accounts.database import AccountDatabase
+from homeftp.accounts.login import LoginService
+from homeftp.accounts.loginaudit import AuditRateLimit, LoginAudit, RefusalAudit
+from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
+from homeftp.accounts.realm import portal
+from homeftp.accounts.throttle import Throttle
+from homeftp.accounts.validator import AccessValidator
+from homeftp.audit import Audit
+from homeftp.endpoint import parse
+from homeftp.files.budget import MemoryBudget
+from homeftp.files.factory import FilesFactory
+from homeftp.interfaces import ILogin, IStore
+from homeftp.workers import InlineWorkers
+from tests.support.queuedworkers import QueuedWorkers
+from tests.support.tenancyrules import Rules
+
+QUICK = Cost(n=2, r=1, p=1)
+"""The cost of a password, so that a login takes no time."""
+
+MANY = 10**9
+"""More wrong passwords than a run has."""
+
+
+@attrs.frozen
+class Snapshot:
+    """All that a store holds."""
+
+    entries: Mapping[str, tuple[object, ...]]
+    """Kind, content, mtime and mode of what is in place. The mtime of a directory is left out: it follows its names."""
+    versions: Mapping[str, frozenset[str]]
+    """The hashes of the versions of each file; those that are not known are only counted."""
+    unknown: int = 0
+
+    def hashes(self) -> frozenset[str]:
+        """Of everything that is kept."""
+        in_place = {str(value[1]) for value in self.entries.values() if value[0] == "file"}
+        return frozenset(in_place.union(*self.versions.values()))
+
+
+def snapshot(store: IStore) -> Snapshot:
+    """What a store holds now, read as the server itself reads it."""
+    entries: dict[str, tuple[object, ...]] = {}
+    for page in store.list(parse(""), True):
+        for entry in page.entries:
+            if entry.kind == "directory":
+                entries[entry.name] = (entry.kind, entry.mode)
+                continue
+            opened = store.open(parse(entry.name))
+            try:
+                known = [hash for hash in opened.hash_steps() if hash is not None]
+            finally:
+                opened.close()
+            entries[entry.name] = (entry.kind, known[-1], entry.mtime_us, entry.mode)
+    versions: dict[str, set[str]] = {}
+    unknown = 0
+    for kept in store.versions(parse("")):
+        for version in kept:
+            unknown += version.hash is None
+            versions.setdefault(version.name, set()).add(version.hash or str(version.at_us))
+    return Snapshot(entries, {name: frozenset(hashes) for name, hashes in versions.items()}, unknown)
+
+
+class World:
+    """One server without its protocols: a store, the accounts and the login service."""
+
+    def __init__(self, store: Callable[[str], IStore], validator: type[AccessValidator]) -> None:
+        """`store` opens a store in a folder."""
+        self.folder = tempfile.mkdtemp(dir=_memory())
+        self.store = store(self.folder)
+        self.state = AccountDatabase(os.path.join(self.folder, "state"))
+        workers, clock = InlineWorkers(), Clock()
+        self.logins = QueuedWorkers()
+        """Checks credentials, one job after another, when `log_in` or the machine says so."""
+        audit = Audit(os.path.join(self.folder, "state"))
+        table = AccessTable(self.state)
+        self.service = LoginService(
+            portal(lambda: self.store, [PasswordChecker(self.state, self.logins, QUICK)], self.logins, table),
+            throttle=Throttle(clock, most=MANY, seconds=1),
+            audit=LoginAudit(audit, workers, AuditRateLimit(clock)),
+            refusals=RefusalAudit(audit, workers, AuditRateLimit(clock)),
+            validator=validator(self.state),
+            files=FilesFactory(workers, MemoryBudget()),
+            workers=workers,
+        )
+
+    def add_account(self, name: str, rules: Rules, password: str) -> None:
+        """As the owner's command does it."""
+        table = AccessTable(self.state)
+        table.add(name, hash_password(password, QUICK), AccessChange(home=parse(rules.home), rights=rules.everywhere))
+        for folder, most in rules.grants.items():
+            table.grant(name, parse(folder), most)
+
+    def begin_login(self, name: str, password: str) -> Deferred[ILogin]:
+        """A login whose credentials are checked when `logins` works."""
+        return self.service.login(UsernamePassword(name.encode(), password.encode()), "192.0.2.1", "test")
+
+    def close(self) -> None:
+        """Remove everything."""
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+def _memory() -> str | None:
+    """A folder in memory, where there is one: the machine makes many stores."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def wait(work: Awaitable[Any]) -> Any:
+    """The result of what is done by now; raises what it raises."""
+    results: list[Any] = []
+    Deferred.fromCoroutine(_awaited(work)).addBoth(results.append)
+    assert results, "it waits for something"
+    if isinstance(results[0], Failure):
+        results[0].raiseException()
+    return results[0]
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
