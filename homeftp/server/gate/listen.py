@@ -21,6 +21,13 @@ from homeftp.crypto.ca import Identity
 from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
 
+BACKLOG = 512
+"""Connections that the system keeps until the server accepts them, where the endpoint names no other number (nginx has
+511). Twisted's 50 are full after a burst of a few clients; the system then drops what comes, and an honest client
+tries again only after one, three and seven seconds."""
+
+_WITH_BACKLOG = ("tcp:", "tcp6:", "unix:")
+
 
 @implementer(IOpenSSLServerConnectionCreator)
 class RenewableOptions:
@@ -94,10 +101,16 @@ def listening(reactor: object, description: str, factory: IProtocolFactory) -> L
     Raises `OperatorError` for a description that no endpoint has.
     """
     try:
-        endpoint = serverFromString(reactor, description)
+        endpoint = serverFromString(reactor, _with_backlog(description))
     except Exception as error:  # noqa: BLE001 (endpoint parsers raise what they like)
         raise OperatorError(
             f"{description!r} is not an endpoint to listen on ({error}): write, for example, tcp:8421, "
             "tcp6:8421, tcp:8421:interface=127.0.0.1 or unix:/run/homeftp.sock"
         ) from None
     return ListeningService(endpoint, factory, description)
+
+
+def _with_backlog(description: str) -> str:
+    if description.startswith(_WITH_BACKLOG) and ":backlog=" not in description:
+        return f"{description}:backlog={BACKLOG}"
+    return description

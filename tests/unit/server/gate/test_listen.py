@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from homeftp.errors import OperatorError
-from homeftp.server.gate.listen import ListeningService, RenewableOptions, listening
+from homeftp.server.gate.listen import BACKLOG, ListeningService, RenewableOptions, listening
 from tests.support.fakeserver import identity
 
 
@@ -47,6 +47,15 @@ class ListeningTests(SynchronousTestCase):
         taken = ListeningService(TakenEndpoint(), Factory(), "tcp:8421")
         error = self.assertRaises(OperatorError, taken.privilegedStartService)
         self.assertEqual(str(error), "cannot listen on tcp:8421: Address already in use")
+
+    def test_backlog(self) -> None:
+        """The system keeps many connections until they are accepted; an endpoint that names a number keeps that."""
+        for description in ("tcp:8422", "tcp:8423:interface=127.0.0.1", "tcp:8424:backlog=7"):
+            listening(self.reactor, description, Factory()).startService()
+        self.assertEqual([server[2] for server in self.reactor.tcpServers], [BACKLOG, BACKLOG, 7])
+        self.assertGreater(BACKLOG, 100)
+        listening(self.reactor, "unix:/run/homeftp.sock", Factory()).startService()
+        self.assertEqual(self.reactor.unixServers[0][2], BACKLOG)
 
     def test_description(self) -> None:
         """A description that no endpoint has is refused with examples of right ones."""
