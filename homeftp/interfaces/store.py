@@ -69,6 +69,9 @@ class StoreOptions:
 
     state_dir: str | None = None
     """A private folder for what the backend remembers and can lose, such as an index; None: remember nothing."""
+    known: bool = False
+    """Whether the store was served before. Then a place where nothing of it is left, such as the mount point of a disk
+    that is not mounted, is refused and not begun anew."""
     filetypes: tuple[str, ...] = ()
     """Suffixes that files must have, such as ".txt"; none: any file."""
     file_size: int | None = None
@@ -286,6 +289,17 @@ class IStore(Interface):
         Changes that could not be recorded are recorded now; where that fails
         too, everything is closed and then `UnrecordedChanges` is raised, which
         names them.
+        """
+
+
+class IStoreHealth(Interface):
+    """What a store offers besides `IStore` where it can tell its owner what is wrong with it while it is open."""
+
+    def problems() -> Sequence[str]:
+        """What is wrong at the moment, one line each, in words for the owner. Blocks.
+
+        The server calls it every few seconds and puts what is new into its log. A store whose disk is gone refuses
+        everything with `Busy` (51), and looks here whether it is back.
         """
 
 

@@ -23,7 +23,7 @@ from homeftp.config import DAY, HOUR, Settings
 from homeftp.crypto.ca import FOLDER, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.host import now
-from homeftp.interfaces import IFrontEnd, IStore, UnrecordedChanges
+from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
 from homeftp.server.banner import ListeningAddress, LoginMethods, banner, reachable
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.loginmethods import own_login_methods
@@ -36,6 +36,10 @@ MAINTENANCE_SECONDS = 1 * HOUR
 
 RENEWAL_SECONDS = 1 * DAY
 """Time between two looks at the server's certificate, which is renewed long before it expires."""
+
+
+STORE_SECONDS = 5.0
+"""Time between two looks whether the store is there: a person who plugs a disk in waits no longer."""
 
 
 class HomeFTPService(MultiService):
@@ -60,7 +64,12 @@ class HomeFTPService(MultiService):
         self._server = compose(settings, reactor, checkers, front_ends)
         self._is_open = False
         self._mdns = MdnsAnnouncer(reactor)
-        self._loops = {LoopingCall(self.renew): RENEWAL_SECONDS, LoopingCall(self.maintain): MAINTENANCE_SECONDS}
+        self._loops = {
+            LoopingCall(self.renew): RENEWAL_SECONDS,
+            LoopingCall(self.maintain): MAINTENANCE_SECONDS,
+            LoopingCall(self.watch_store): STORE_SECONDS,
+        }
+        self._problems: tuple[str, ...] = ()
         for front_end in self._server.front_ends:
             front_end.service(self._server.context).setServiceParent(self)
 
@@ -163,6 +172,25 @@ class HomeFTPService(MultiService):
             await self._server.context.workers.run(self.store.maintain)
         except Exception:  # noqa: BLE001 (the disk may fail: the log says so, and the next run tries again)
             self._log.failure("the store's maintenance failed")
+
+    def watch_store(self) -> Deferred[None]:
+        """Say in the log what is wrong with the store, where that has changed."""
+        return Deferred.fromCoroutine(self._watch_store())
+
+    async def _watch_store(self) -> None:
+        if not self._is_open or not IStoreHealth.providedBy(self.store):
+            return
+        try:
+            problems = await self._server.context.workers.run(IStoreHealth(self.store).problems)
+        except Exception:  # noqa: BLE001 (the next look tries again)
+            self._log.failure("the state of the store is not known")
+            return
+        before, self._problems = self._problems, tuple(problems)
+        for problem in problems:
+            if problem not in before:
+                self._log.error("{problem}", problem=problem)
+        if before and not problems:
+            self._log.info("the shared folder is usable again")
 
     # -- stopping --------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.json.frontend import JsonFrontEnd
+from homeftp.server.roots import KnownRoots
 from homeftp.store.factory import check_store, open_store
 from homeftp.workers import ThreadWorkers
 
@@ -56,6 +57,7 @@ class StoreHandle:
     def __init__(self, settings: Settings, audit: Audit) -> None:
         self._settings = settings
         self._audit = audit
+        self._roots = KnownRoots(settings.state, settings.root)
         self._store: IStore | None = None
 
     def check(self) -> None:
@@ -65,6 +67,8 @@ class StoreHandle:
     def open(self) -> IStore:
         """Open the store. Raises `OperatorError`."""
         self._store = store = open_store(self._settings.root, self._options, self._settings.plugin_dirs)
+        if store.read_only is None:
+            self._roots.add()
         return store
 
     @property
@@ -72,6 +76,7 @@ class StoreHandle:
         settings = self._settings
         return StoreOptions(
             state_dir=settings.state,
+            known=self._roots.is_known(),
             filetypes=settings.filetypes,
             file_size=settings.limits.file_size,
             retention=settings.retention,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from urllib.parse import unquote, urlsplit
 
@@ -11,6 +12,7 @@ from homeftp.errors import OperatorError
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.store import IStoreFactory, StoreOptions
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.opened import expect_metadata_dir
 from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 
@@ -27,7 +29,9 @@ class LocalStoreFactory:
     def check(self, url: str, options: StoreOptions) -> None:
         """Raise `OperatorError` for a folder that cannot be read, or that has the server's keys in it."""
         root = folder_of(url)
-        SafeRoot(root, System()).close()
+        with contextlib.closing(SafeRoot(root, System())) as opened:
+            if options.known:
+                expect_metadata_dir(opened, root)
         if options.state_dir is not None:
             root, state = os.path.realpath(root), os.path.realpath(options.state_dir)
             if os.path.commonpath([root, state]) == root:

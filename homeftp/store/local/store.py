@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from typing import Generator, Iterator, Sequence
 
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, RESERVED, Endpoint, FolderSet
-from homeftp.errors import Forbidden, OperatorError
+from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces import IStore, StoreOptions
+from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.model import SERVER, Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
 from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import free_bytes
-from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
-from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.listing import DirectoryLister
-from homeftp.store.local.read import FileReader, LocalFile
-from homeftp.store.local.wiring import Operations, compose
+from homeftp.store.local.opened import OpenFolder, SharedFolder
+from homeftp.store.local.read import LocalFile
+from homeftp.store.local.wiring import Operations
 from homeftp.store.local.writes.edit import LocalDraft
 from homeftp.store.local.writes.rename import Move
 from homeftp.store.local.writes.upload import LocalUpload
-from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.wording import read_only, rough
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.wording import rough
 from homeftp.syscalls import System
 
 
-@implementer(IStore)
+@implementer(IStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
     The caller closes `cache`, which takes the place of `options.state_dir`. Raises `OperatorError` for a root that is
-    missing, is not a directory, cannot be used, or is used by another server. A root that is not writable is
-    `read_only`.
+    missing, is not a directory, cannot be used, is used by another server, or is known and has lost its metadata
+    directory. A root that is not writable is `read_only`. While the path of the root leads elsewhere, such as to an
+    empty mount point, everything is refused with `Busy` (51).
     """
 
     def __init__(
@@ -45,28 +43,12 @@ class LocalStore:
         *,
         system: System | None = None,
     ) -> None:
-        system = System() if system is None else system
-        self.read_only: str | None = None
-        """Why nothing can be changed; None if it can."""
+        opened_by = System() if system is None else system
+        self._changelog = changelog = ChangeLog(options.record_changes)
         self._actor = SERVER
-        self._operations: Operations | None = None
-        with contextlib.ExitStack() as opened:
-            self._root = SafeRoot(root, system)
-            opened.callback(self._root.close)
-            allowed = Filetypes(options.filetypes)
-            self._reader = FileReader(self._root, cache, allowed)
-            self._lister = DirectoryLister(self._root, cache, allowed)
-            try:
-                metadata_dir = MetadataDir(self._root, root)
-                opened.callback(metadata_dir.close)
-                if system.syncs_whole(self._root.fd):
-                    system.syncfs(self._root.fd)  # a server that was killed may have left names that are not durable
-                self._operations = compose(self._root, system, metadata_dir, cache, self._reader, self._lister, options)
-            except ReadOnlyRoot as reason:
-                self.read_only = str(reason)
-            except OSError as error:
-                raise OperatorError(f"cannot share {root}: its folder {RESERVED}: {error.strerror}") from None
-            self._opened = opened.pop_all()
+        self._folder = SharedFolder(
+            lambda known: OpenFolder(root, opened_by, cache, changelog, options, known=known), known=options.known
+        )
         self.capabilities = Capabilities(
             resume=True,
             versions=options.retention.seconds > 0,
@@ -83,10 +65,9 @@ class LocalStore:
     def close(self) -> None:
         """Release the folder, so that another server may use it; raises `UnrecordedChanges`. May be called twice."""
         try:
-            if self._operations is not None:
-                self._operations.changelog.close()
+            self._changelog.close()
         finally:
-            self._opened.close()
+            self._folder.close()
 
     def bind(self, actor: Actor) -> LocalStore:
         """The same store; what is changed through it is recorded as changed by `actor`."""
@@ -95,15 +76,26 @@ class LocalStore:
         return bound
 
     @property
+    def read_only(self) -> str | None:
+        """Why nothing can be changed; None if it can."""
+        return self._folder.read_only
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong at the moment, for the owner. A disk that is back is opened again."""
+        try:
+            self._folder.get()
+        except Busy as error:
+            return [f"the shared folder is not usable, and all requests are refused: {error.__cause__ or error}"]
+        return []
+
+    @property
     def _writable(self) -> Operations:
-        if self._operations is None:
-            raise read_only(self.read_only or "")
-        return self._operations
+        return self._folder.get().writable
 
     def places(self, folder: Endpoint) -> Sequence[Endpoint]:
         """The paths of a folder: more than its own where it is mounted a second time."""
         try:
-            return self._root.places(folder)
+            return self._folder.get().root.places(folder)
         except OSError as error:
             raise refusal(error, folder) from error
 
@@ -111,48 +103,51 @@ class LocalStore:
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
         """The entry at an endpoint, with its hash if it is known; None if nothing exists."""
-        return self._reader.stat(endpoint)
+        return self._folder.get().reader.stat(endpoint)
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several at once."""
-        return self._reader.stat_many(endpoints)
+        return self._folder.get().reader.stat_many(endpoints)
 
     def open(self, endpoint: Endpoint) -> LocalFile:
         """Open a file for reading."""
-        return self._reader.open(endpoint)
+        return self._folder.get().reader.open(endpoint)
 
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[LocalFile | Exception]:
         """`open` for several at once; files of at most `inline` bytes have their content and hash, and are closed."""
-        return self._reader.open_many(endpoints, inline)
+        return self._folder.get().reader.open_many(endpoints, inline)
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, page by page."""
-        return self._lister.pages(endpoint, recursive, hidden)
+        return self._folder.get().lister.pages(endpoint, recursive, hidden)
 
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of a file, or of all files below a directory, page by page."""
-        if self._operations is None:
+        folder = self._folder.get()
+        if folder.operations is None:
             raise Forbidden(
                 f"the shared folder is read-only, and the versions in its folder {RESERVED}/versions are not listed: "
                 f"{self.read_only}"
             )
-        return self._operations.history.pages(endpoint, hidden)
+        return folder.operations.history.pages(endpoint, hidden)
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
     ) -> ResumePoint | None:
         """How much of a content for that endpoint arrived in an upload of the account; None if nothing."""
-        if self._operations is None:
+        operations = self._folder.get().operations
+        if operations is None:
             return None
-        partial = self._operations.partials.find(endpoint, hash, size, mtime_us, self._actor.account)
+        partial = operations.partials.find(endpoint, hash, size, mtime_us, self._actor.account)
         return None if partial is None else partial.points[-1]
 
     def free_space(self) -> int | None:
         """Bytes that can still be stored, by the disk and the quotas; None if that is not known."""
-        known = [free_bytes(self._root.fd)]
+        folder = self._folder.get()
+        known = [free_bytes(folder.root.fd)]
         own = None
-        if self._operations is not None:
-            books = self._operations.books
+        if folder.operations is not None:
+            books = folder.operations.books
             known.append(books.whole.left())
             own = books.home(self._actor)
         left = [max(0, each) for each in known if each is not None]
@@ -210,7 +205,8 @@ class LocalStore:
 
     def maintain(self) -> None:
         """Remove versions and partial uploads that were kept long enough; a quota needs it before any change."""
-        if self._operations is not None:
-            self._operations.partials.expire()
-            self._operations.archive.expire()
-            self._operations.books.refresh()
+        operations = self._folder.get().operations
+        if operations is not None:
+            operations.partials.expire()
+            operations.archive.expire()
+            operations.books.refresh()

@@ -60,7 +60,6 @@ class Operations:
     partials: PartialUploads
     archive: VersionArchive
     books: Books
-    changelog: ChangeLog
 
 
 def compose(
@@ -70,12 +69,12 @@ def compose(
     cache: HashCache,
     reader: FileReader,
     lister: DirectoryLister,
+    changelog: ChangeLog,
     options: StoreOptions,
 ) -> Operations:
     """The operations of a store whose root and metadata directory are open. Raises OSError."""
     filetypes = Filetypes(options.filetypes)
     limits = WriteLimits(filetypes, options.file_size)
-    changelog = ChangeLog(options.record_changes)
     books = Books(root, options.quota)
     fsync = Fsync(system, system.syncs_whole(root.fd))
 
@@ -116,5 +115,4 @@ def compose(
         partials=partials,
         archive=archive,
         books=books,
-        changelog=changelog,
     )

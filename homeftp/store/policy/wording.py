@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadEndpoint, BadRequest, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, Busy, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
 
 
 def display_path(endpoint: Endpoint) -> str:
@@ -34,6 +34,14 @@ def rough_up(size: int) -> int:
 def _step(size: int) -> int:
     """The value of the second digit of a number, the highest first."""
     return int(10 ** max(0, len(str(abs(size))) - 2))
+
+
+def root_missing() -> Busy:
+    """The refusal while the shared folder is not where it was opened."""
+    return Busy(
+        "the server's shared folder is not there at the moment, perhaps because its disk was unmounted. "
+        "Ask the server's owner to mount it; nothing was changed"
+    )
 
 
 def not_found(endpoint: Endpoint) -> NotFound:

@@ -13,6 +13,7 @@ from homeftp.interfaces.store import (
     IOpenFile,
     IStore,
     IStoreFactory,
+    IStoreHealth,
     IUpload,
     StoreOptions,
     UnrecordedChanges,
@@ -44,6 +45,7 @@ class StoreInterfaceTests(SynchronousTestCase):
             (IUpload, (BytesUpload, LocalUpload)),
             (IDraft, (BytesDraft, LocalDraft)),
             (IStoreFactory, (LocalStoreFactory,)),
+            (IStoreHealth, (LocalStore,)),
         ):
             for implementation in implementations:
                 verifyClass(interface, implementation, tentative=True)

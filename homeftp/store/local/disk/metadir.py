@@ -10,7 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from typing import Iterator
+from typing import Callable, Iterator
 
 from homeftp.endpoint import RESERVED
 from homeftp.errors import Internal, OperatorError
@@ -54,6 +54,7 @@ class MetadataDir:
     def __init__(self, root: SafeRoot, path: str) -> None:
         self._root = root
         self._opened = contextlib.ExitStack()
+        self._locks: list[int] = []
         try:
             if os.fstatvfs(root.fd).f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -85,6 +86,7 @@ class MetadataDir:
             opened.callback(close_quietly, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._locks.append(lock)
                 return
             except OSError as error:
                 # NFS locks only writable files (flock(2)); elsewhere a writable file would block a remount read-only.
@@ -107,6 +109,14 @@ class MetadataDir:
             with in_metadata_dir():
                 self.versions = self._make(self._opened, b"versions")
         return self.versions
+
+    def unlock(self) -> Callable[[], None]:
+        """Unlock it while operations that use it may still end; returns what closes it after them."""
+        for lock in self._locks:
+            with contextlib.suppress(OSError):  # the disk is gone, and its locks with it
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        self._locks.clear()
+        return self._opened.close
 
     def close(self) -> None:
         """Close and unlock it. May be called twice."""

@@ -2,8 +2,8 @@
 
 Only this module, `resolver.py` and, by one name of the server's own, `privatefiles.py` open
 paths. Every path is resolved from the
-root's descriptor, which stays open for the lifetime of the store: a root that
-is moved stays the root, and a directory put in its place is ignored. No
+root's descriptor, so that nothing is ever written to a folder that took its place,
+such as the empty mount point of a disk that was unmounted. No
 symbolic link is followed, neither as a parent nor at the end; only regular
 files and directories are opened. The kernel resolves
 the path (openat2 with RESOLVE_BENEATH) if it can; otherwise each part is opened
@@ -21,9 +21,10 @@ import contextlib
 import errno
 import os
 import stat
+import weakref
 from typing import Callable, Iterator, Sequence
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import RESERVED, Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -31,7 +32,7 @@ from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_erro
 from homeftp.store.local.disk.mounts import places, views
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
-from homeftp.store.policy.wording import display_path, other_name
+from homeftp.store.policy.wording import display_path, other_name, root_missing
 from homeftp.syscalls import System
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -57,14 +58,16 @@ class SafeRoot:
     def __init__(self, path: str, system: System, *, walk: bool = False) -> None:
         self._path = os.path.abspath(path)
         self._system = system
+        self._detached = False
         try:
-            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
         except ValueError as error:
             raise OperatorError(f"cannot share {path!a}: {error}") from None
         try:
-            self.device = os.stat(b".", dir_fd=self.fd).st_dev
+            self._found = os.stat(b".", dir_fd=self.fd)
+            self.device = self._found.st_dev
             self._spelling = Spelling(system, self.fd)
         except OSError as error:
             close_quietly(self.fd)
@@ -72,11 +75,49 @@ class SafeRoot:
         self._opened_at = os.path.realpath(path)
         self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
 
+    @property
+    def fd(self) -> int:
+        """The root's descriptor. Raises `Busy` (51) after `detach`."""
+        self.expect_attached()
+        return self._fd
+
+    def expect_attached(self) -> None:
+        """Raise `Busy` (51) after `detach`."""
+        if self._detached:
+            raise root_missing()
+
     def close(self) -> None:
         """Close the root. May be called twice."""
-        fd, self.fd = self.fd, -1
+        fd, self._fd = self._fd, -1
         if fd >= 0:
             close_quietly(fd)
+
+    def is_there(self) -> bool:
+        """Whether its path still leads to it: a disk may have been unmounted, or another one mounted over it."""
+        try:
+            found = os.stat(self._path)
+        except PermissionError:
+            return True  # the server has given up the right to see the folders around it
+        except OSError:
+            return False
+        return os.path.samestat(found, self._found)
+
+    def has_metadata_dir(self) -> bool:
+        """Whether the store's metadata directory is in it, as it is in every root that was ever changed by homeftp."""
+        try:
+            return stat.S_ISDIR(os.stat(RESERVED.encode(), dir_fd=self.fd, follow_symlinks=False).st_mode)
+        except OSError:
+            return False
+
+    def detach(self, *close: Callable[[], None]) -> None:
+        """Refuse everything from now on: its path leads elsewhere.
+
+        It is closed, and `close` are called, when the last operation that uses it has ended.
+        """
+        self._detached = True
+        weakref.finalize(self, close_quietly, self._fd)
+        for each in close:
+            weakref.finalize(self, each)
 
     def cache_path(self, directory: Endpoint) -> str:
         """A directory's path as the key of the hash cache. No file is ever opened by it."""

@@ -9,7 +9,7 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.config import MIB
-from homeftp.errors import Changed, NoSpace
+from homeftp.errors import Busy, Changed, NoSpace
 from homeftp.hashing.filehash import Hasher, hash_slices
 from homeftp.interfaces import IUpload
 from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
@@ -155,10 +155,11 @@ class LocalUpload:
             self.abort()
             raise wrong_size(self._request, size)
         try:
+            self._committer.root.expect_attached()
             self._limits.check_size(self._request.endpoint, size)
             self._space.grow(self._file.partial.allocation, self._target.nearest, self._target.directory, size)
             self._write(data)
-        except NoSpace:
+        except (NoSpace, Busy):
             self.suspend()
             raise
         except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, Sequence
 from unittest import mock
 
 from homeftp.accounts.loginaudit import REFUSALS
@@ -171,11 +171,11 @@ class GroupTests(AccessCase):
         groups: list[int] = []
         recording = server.audit.changed
 
-        def record(changes: list[Change]) -> None:
+        def record(changes: Sequence[Change]) -> None:
             groups.append(len(changes))
             recording(changes)
 
-        server.store._operations.changelog._record = record  # type: ignore[union-attr]
+        server.store._changelog._record = record
         connections = []
         for number in range(4):
             connections.append(Connection(server, login=False))

@@ -57,6 +57,15 @@ class FolderTests(SynchronousTestCase):
         self.assertIn("file:///path", self.fault("file://elsewhere/folder"))
         self.assertIn("file:///path", self.fault("file:relative"))
 
+    def test_not_mounted(self) -> None:
+        """A known folder that has lost its metadata directory is told in one line, before it is opened."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        known = StoreOptions(known=True)
+        self.assertIn("not mounted", str(self.assertRaises(OperatorError, check_store, folder, known)))
+        os.mkdir(os.path.join(folder, ".homeftp"))
+        check_store(folder, known)
+
     def test_keys_inside(self) -> None:
         """A folder that has the state folder in it is not shared."""
         folder = os.path.abspath(self.mktemp())

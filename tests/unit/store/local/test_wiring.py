@@ -8,7 +8,7 @@ from typing import Callable
 from zope.interface.verify import verifyObject
 
 from homeftp.endpoint import Endpoint, parse
-from homeftp.errors import NotFound, OperatorError, Refusal, WrongKind
+from homeftp.errors import Busy, NotFound, OperatorError, Refusal, WrongKind
 from homeftp.interfaces import IStore
 from homeftp.model import ABSENT, WriteRequest
 from homeftp.store.local.store import LocalStore
@@ -125,20 +125,21 @@ class StoreTests(StoreCase):
             store.close()
 
     def test_root_moves(self) -> None:
-        """B11: the root stays the folder that it was at the start, wherever it is moved."""
+        """B11: what is put in the place of the root is never taken for it; a root that comes back is served again."""
         self.lay("file.txt")
         for kind in KINDS:
             store = self.store(kind())
             moved = self.root + ".moved"
             os.rename(self.root, moved)
             os.symlink(self.outside, self.root)
-            store.write_many([put_of("a/new.txt", b"new")])
-            self.assertEqual(sorted(os.listdir(moved)), [".homeftp", "a", "file.txt"])
+            self.assertRaises(Busy, store.write_many, [put_of("a/new.txt", b"new")])
+            self.assertRaises(Busy, store.stat, parse("secret.txt"))
+            self.assertEqual(sorted(os.listdir(moved)), [".homeftp", "file.txt"])
             self.assertEqual(os.listdir(self.outside), ["secret.txt"])
-            self.assertIsNone(store.stat(parse("secret.txt")))
-            store.close()
             os.unlink(self.root)
             os.rename(moved, self.root)
+            self.assertIsNotNone(store.stat(parse("file.txt")))
+            store.close()
 
     def test_setup_errors(self) -> None:
         """A root that cannot be opened is refused with one line, and nothing stays open."""

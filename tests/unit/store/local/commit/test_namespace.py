@@ -96,7 +96,7 @@ class NamespaceTests(StoreCase):
         store = self.store()
         self.put(store, "a", b"a")
         self.put(store, "b", b"b")
-        handle = store._root.open_directory(parse(""))
+        handle = store._folder.get().root.open_directory(parse(""))
         self.addCleanup(os.close, handle.fd)
         namespace = store._writable.mover.namespace
         inode = os.stat(self.path("b")).st_ino

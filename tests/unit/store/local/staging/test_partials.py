@@ -361,7 +361,7 @@ class ExpiryTests(PartialCase):
         """On another disk the partial upload lies beside its target, hidden, and is found after a restart."""
         os.makedirs(self.path("disk/a"))
         store = self.store(System())
-        store._root.device += 1
+        store._folder.get().root.device += 1
         put, _ = put_of("disk/a/file", CONTENT)
         upload = store.upload(put)
         upload.write(CONTENT[:HALF])
@@ -370,7 +370,7 @@ class ExpiryTests(PartialCase):
         self.assertTrue(name.startswith(".homeftp-"))
         store.close()
         store = self.store(System())
-        store._root.device += 1
+        store._folder.get().root.device += 1
         upload = store.upload(put_of("disk/a/file", CONTENT, offset=HALF)[0])
         list(upload.verify_resumed())
         upload.write(CONTENT[HALF:])
@@ -382,7 +382,7 @@ class ExpiryTests(PartialCase):
         for away in (lambda: None, lambda: os.makedirs(self.path("disk/a"))):
             os.makedirs(self.path("disk/a"), exist_ok=True)
             store = self.store(System())
-            store._root.device += 1
+            store._folder.get().root.device += 1
             upload = store.upload(put_of("disk/a/file", CONTENT)[0])
             upload.write(CONTENT[:HALF])
             upload.suspend()
@@ -395,7 +395,7 @@ class ExpiryTests(PartialCase):
             shutil.rmtree(disk, ignore_errors=True)
             os.rename(self.outside + "/disk", disk)
             store = self.store(System())
-            store._root.device += 1
+            store._folder.get().root.device += 1
             self.assertIsNotNone(store._writable.partials.find(parse("disk/a/file"), sha(CONTENT), None, None, None))
             store.close()
             (note,) = self.left()

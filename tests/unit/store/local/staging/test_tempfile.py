@@ -80,7 +80,7 @@ class OtherDiskTests(StoreCase):
     def other_disk(self) -> LocalStore:
         """A store for which every directory is on another disk."""
         store = self.store()
-        store._root.device += 1
+        store._folder.get().root.device += 1
         return store
 
     def abandon(self) -> None:

@@ -1,0 +1,136 @@
+"""The open folder of a local store: opened once, and again when the disk that it is on comes back.
+
+`wiring.py` composes what works on an open folder. Whether a root may be shared
+at all is decided here: one without its metadata directory is refused where it
+is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from threading import Lock
+from typing import Callable
+
+from homeftp.endpoint import RESERVED
+from homeftp.errors import OperatorError
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces.store import StoreOptions
+from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.listing import DirectoryLister
+from homeftp.store.local.read import FileReader
+from homeftp.store.local.wiring import Operations, compose
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.wording import read_only, root_missing
+from homeftp.syscalls import System
+
+
+def expect_metadata_dir(root: SafeRoot, path: str) -> None:
+    """Raise `OperatorError` for a root that was shared before and has lost its metadata directory."""
+    if not root.has_metadata_dir():
+        raise OperatorError(
+            f"cannot share {path}: it was shared before and its folder {RESERVED} is missing, so its disk is probably "
+            "not mounted. Mount it; or, if this is the right folder nevertheless, confirm that with: "
+            f"mkdir {shlex.quote(os.path.join(path, RESERVED))}"
+        )
+
+
+class OpenFolder:
+    """An open root and all that works on it.
+
+    With `known` a root without its metadata directory is refused. Raises `OperatorError`.
+    """
+
+    def __init__(
+        self, path: str, system: System, cache: HashCache, changelog: ChangeLog, options: StoreOptions, *, known: bool
+    ) -> None:
+        self.read_only: str | None = None
+        """Why nothing can be changed; None if it can."""
+        self._operations: Operations | None = None
+        self._metadata_dir: MetadataDir | None = None
+        with contextlib.ExitStack() as opened:
+            self.root = SafeRoot(path, system)
+            opened.callback(self.root.close)
+            if known:
+                expect_metadata_dir(self.root, path)
+            allowed = Filetypes(options.filetypes)
+            self.reader = FileReader(self.root, cache, allowed)
+            self.lister = DirectoryLister(self.root, cache, allowed)
+            try:
+                metadata_dir = self._metadata_dir = MetadataDir(self.root, path)
+                opened.callback(metadata_dir.close)
+                if system.syncs_whole(self.root.fd):
+                    system.syncfs(self.root.fd)  # a server that was killed may have left names that are not durable
+                self._operations = compose(
+                    self.root, system, metadata_dir, cache, self.reader, self.lister, changelog, options
+                )
+            except ReadOnlyRoot as reason:
+                self.read_only = str(reason)
+            except OSError as error:
+                raise OperatorError(f"cannot share {path}: its folder {RESERVED}: {error.strerror}") from None
+            self._opened = opened.pop_all()
+
+    @property
+    def operations(self) -> Operations | None:
+        """What changes it; None if it is read-only."""
+        return self._operations
+
+    @property
+    def writable(self) -> Operations:
+        """What changes it; raises `Forbidden` (33) if it is read-only."""
+        if self._operations is None:
+            raise read_only(self.read_only or "")
+        return self._operations
+
+    def detach(self) -> None:
+        """Refuse new operations and unlock it. It is closed when those that are under way have ended."""
+        self.root.detach(*([] if self._metadata_dir is None else [self._metadata_dir.unlock()]))
+
+    def close(self) -> None:
+        """Close and unlock it. May be called twice."""
+        self._opened.close()
+
+
+class SharedFolder:
+    """The folder of a store at its path, whichever disk is mounted there. Thread-safe.
+
+    `opener` opens it; its argument is whether it must have its metadata directory.
+    """
+
+    def __init__(self, opener: Callable[[bool], OpenFolder], *, known: bool) -> None:
+        self._opener = opener
+        self._lock = Lock()
+        self._current: OpenFolder | None = opener(known)
+        self.read_only = self._current.read_only
+        """Why nothing can be changed; None if it can."""
+
+    def get(self) -> OpenFolder:
+        """The open folder; a disk that is back is opened again. Raises `Busy` (51) where it is not there."""
+        current = self._current
+        if current is not None and current.root.is_there():
+            return current
+        with self._lock:
+            return self._reopen()
+
+    def _reopen(self) -> OpenFolder:
+        current = self._current
+        if current is not None:
+            if current.root.is_there():
+                return current  # another thread has opened it meanwhile
+            self._current = None
+            current.detach()
+        try:
+            self._current = self._opener(True)
+        except OperatorError as error:
+            raise root_missing() from error
+        self.read_only = self._current.read_only
+        return self._current
+
+    def close(self) -> None:
+        """Close it. May be called twice."""
+        with self._lock:
+            if self._current is not None:
+                self._current.close()

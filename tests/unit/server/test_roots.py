@@ -1,0 +1,48 @@
+"""What a state folder knows of the stores that were served with it."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.errors import OperatorError
+from homeftp.server.roots import FILE, KnownRoots
+
+
+class KnownRootsTests(SynchronousTestCase):
+    """`KnownRoots`."""
+
+    def setUp(self) -> None:
+        self.state = os.path.abspath(self.mktemp())
+        os.mkdir(self.state, 0o700)
+
+    def test_remembered(self) -> None:
+        """A location that was added is known from then on, and no other is."""
+        for location in ("/srv/photos", "s3://bucket", "/srv/\udcff"):
+            self.assertFalse(KnownRoots(self.state, location).is_known())
+            for _ in range(2):
+                KnownRoots(self.state, location).add()
+            self.assertTrue(KnownRoots(self.state, location).is_known())
+        self.assertFalse(KnownRoots(self.state, "/srv/other").is_known())
+
+    def test_link(self) -> None:
+        """A folder is known by every path that leads to it."""
+        folder = os.path.abspath(self.mktemp())
+        os.mkdir(folder)
+        os.symlink(folder, f"{folder}.link")
+        KnownRoots(self.state, f"{folder}.link").add()
+        self.assertTrue(KnownRoots(self.state, folder).is_known())
+
+    def test_no_state(self) -> None:
+        """Without a state folder nothing is known."""
+        self.assertFalse(KnownRoots(os.path.join(self.state, "none"), "/srv").is_known())
+
+    def test_damaged(self) -> None:
+        """A damaged file is not taken for an empty one: the start is refused, and the line says what to do."""
+        for content in (b"", b"[", b"{}", b"[1]", b"\xff"):
+            with open(os.path.join(self.state, FILE), "wb") as file:
+                file.write(content)
+            os.chmod(os.path.join(self.state, FILE), 0o600)
+            error = self.assertRaises(OperatorError, KnownRoots(self.state, "/srv").is_known)
+            self.assertIn("remove the file", str(error))
