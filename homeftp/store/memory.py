@@ -144,6 +144,9 @@ class MemoryStore(MemoryReader):
         self._limits.check(request if request.offset else attrs.evolve(request, size=len(content)))
         limits.check_content(request, len(content), hash, declared)
         with self._changing() as changed:
+            old = self._tree.nodes.get(request.endpoint.parts)
+            if request.mode is None and old is not None:
+                request = attrs.evolve(request, mode=old.mode)
             node = self._tree.new("file", request, content, hash)
             self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
             self._tree.drop_partials(request, self._actor_of(request).account)

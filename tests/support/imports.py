@@ -129,7 +129,7 @@ PATH_CALLS = frozenset(
 )
 """The functions of `os` that take a path."""
 
-DESCRIPTOR_CALLS = frozenset({"listdir", "scandir", "utime"})
+DESCRIPTOR_CALLS = frozenset({"getxattr", "listdir", "scandir", "setxattr", "utime"})
 """Those that take a descriptor in its place."""
 
 DESCRIPTORS = ("fd", "directory", "_folder", "_incoming")

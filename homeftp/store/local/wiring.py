@@ -103,7 +103,7 @@ def compose(
     targets = TargetFinder(root, limits, preconditions)
     staged = StagedFiles(limits, space, temp_files, committer)
     return Operations(
-        batch=BatchWriter(limits, directories, preconditions, space, temp_files, fsync, committer),
+        batch=BatchWriter(root, limits, directories, preconditions, space, temp_files, fsync, committer),
         uploads=Uploads(targets, limits, partials, space, system, committer),
         editor=Editor(root, targets, staged),
         metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),

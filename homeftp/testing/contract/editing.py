@@ -189,6 +189,23 @@ class EditingContract(ContractCase):
         folders.append(store.set_metadata(parse("e"), mtime_us=None, mode=0o123, precondition=None))
         self.assertEqual([entry.mode for entry in folders], [0o700, 0o755, 0o723])
 
+    def test_mode_stays(self) -> None:
+        """A file that is replaced by a write without a mode keeps its own, whatever call writes it."""
+        store = self.store()
+        if not store.capabilities.metadata:
+            return
+        new = self.write(store, "new.txt", b"new").mode
+        for write in (self.write, self.upload):
+            self.write(store, "a.txt", b"old", mode=0o600)
+            write(store, "a.txt", b"new")
+            found = store.stat(parse("a.txt"))
+            assert found is not None
+            self.assertEqual(found.mode, 0o600)
+        self.assertNotEqual(new, 0o600, "the control: a new file has another")
+        self.write(store, "a.txt", b"again", mode=0o640)
+        if store.capabilities.edit:
+            self.assertEqual(store.edit(request("a.txt")).commit().mode, 0o640)
+
     def test_top(self) -> None:
         """The time and mode of the root, and of the home that an account sees as its root, are not changed."""
         store = self.store()

@@ -18,6 +18,7 @@ from homeftp.store.local.commit.pending import PendingRename, acting
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TempFile
 
@@ -89,13 +90,15 @@ class Committer:
         content_hash: str | None,
         hashed_ns: int,
         size: int,
+        replaced: os.stat_result | None,
     ) -> Entry:
         """Set the metadata of a complete temp file, make it durable, make its directory, and commit it.
 
-        `beside` is a directory on its file system that was opened before it was
-        written. Raises what `commit` returns, the refusals of `Directories`, and OSError.
+        `beside` is the deepest directory of its path that existed before it was
+        written; new directories hand on what they get from it. `replaced` is the
+        file that has its name. Raises what `commit` returns, the refusals of `Directories`, and OSError.
         """
-        temp_file.set_metadata(request, size)
+        temp_file.set_metadata(request, size, Inheritance.of(beside), replaced)
         (failure,) = self.fsync.files([(temp_file.fd, beside)])
         if failure is not None:
             raise failure

@@ -14,24 +14,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import time
 
 from homeftp.config import KIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
 from homeftp.errors import Internal, Refusal
 from homeftp.hashing.filehash import read_at
-from homeftp.model import WriteRequest, kept_mode
+from homeftp.model import WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly
-from homeftp.store.local.disk.handles import DirHandle, set_mode
+from homeftp.store.local.disk.handles import DirHandle
+from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.metadir import MetadataDir, in_metadata_dir
 from homeftp.store.local.disk.privatefiles import create_file, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
-NEW_FILE_MODE = 0o644
-"""The mode of files that are written without one, independent of the umask."""
+_UNDECIDED_MODE = 0o600
+"""The mode of a temp file whose mode depends on what it replaces."""
 
 TOKEN_BYTES = 16
 """Random bytes in the name of a temp file: 128 bits do not repeat."""
@@ -82,18 +82,19 @@ class TempFile:
         os.ftruncate(self.fd, size)
         os.lseek(self.fd, size, os.SEEK_SET)
 
-    def set_metadata(self, request: WriteRequest, size: int) -> None:
-        """Set mode and mtime, and check that the file has `size` bytes.
+    def set_metadata(
+        self, request: WriteRequest, size: int, inheritance: Inheritance, replaced: os.stat_result | None
+    ) -> None:
+        """Set owner, group, ACL, mode and mtime, and check that the file has `size` bytes.
+
+        `inheritance` is that of its directory, `replaced` the file that has its name.
 
         Raises OSError, and `Internal` (50) if the disk lost some of them.
         """
+        inheritance.apply(self.fd, request.mode, replaced)
         if request.mtime_us is not None:
             os.utime(self.fd, ns=(request.mtime_us * 1000, request.mtime_us * 1000))
-        found = os.fstat(self.fd)
-        mode = NEW_FILE_MODE if request.mode is None else kept_mode("file", request.mode)
-        if stat.S_IMODE(found.st_mode) != mode:
-            set_mode(self.fd, mode)
-        if found.st_size != size:
+        if os.fstat(self.fd).st_size != size:
             raise Internal(f"the server's disk lost part of {display_path(request.endpoint)}: the old content was kept")
 
     def renamed(self) -> None:
@@ -128,9 +129,9 @@ class TempFiles:
         """Create one for a target in or below `handle`, the open `directory`. Raises OSError.
 
         `token` holds 128 random bits. The file has its final mode from the
-        start, so that no user reads it who may not read it later.
+        start, or only the server may read it, so that no user reads it who may not read it later.
         """
-        mode = NEW_FILE_MODE if mode is None else mode
+        mode = _UNDECIDED_MODE if mode is None else mode
         name = token.encode()
         if handle.same_mount:
             with in_metadata_dir():

@@ -25,6 +25,8 @@ from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, catch, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle
+from homeftp.store.local.disk.inheritance import Inheritance
+from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
 from homeftp.store.policy.limits import WriteLimits, check_content
 
@@ -41,6 +43,7 @@ BATCH = 128
 class BatchWriter:
     """Writes small files together. Thread-safe."""
 
+    root: SafeRoot
     limits: WriteLimits
     directories: Directories
     preconditions: Preconditions
@@ -106,6 +109,7 @@ class _Batch:
         self._parents = [request.endpoint.parent for request, _ in requests]
         self._results: dict[int, Entry | Exception] = {}
         self._handles: Mapping[Endpoint, DirHandle | Exception] = {}
+        self._inheritances: dict[DirHandle, Inheritance] = {}
         self._expected: dict[int, str | Exception | None] = {}
         self._temp_files: list[TempFile] = []
         self._allocations: dict[int, Allocation] = {}
@@ -209,11 +213,20 @@ class _Batch:
         self._temp_files.append(temp_file)
         try:
             temp_file.write(content)
-            temp_file.set_metadata(request, len(content))
+            replaced = (
+                None if request.precondition == ABSENT else self._writer.root.stat_in(handle.fd, request.endpoint)
+            )
+            temp_file.set_metadata(request, len(content), self._inheritance(handle), replaced)
         except BaseException:
             temp_file.close()
             raise
         return temp_file
+
+    def _inheritance(self, handle: DirHandle) -> Inheritance:
+        """What the files of a directory get from it, asked once in a batch."""
+        if handle not in self._inheritances:
+            self._inheritances[handle] = Inheritance.of(handle)
+        return self._inheritances[handle]
 
     def _sync(self, written: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:
         """Make the contents durable; returns the files for which that succeeded."""

@@ -32,10 +32,9 @@ class Editor:
     def begin(self, request: WriteRequest, actor: Actor) -> LocalDraft:
         """A draft with the current content. Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52)."""
         target = self.targets.find(attrs.evolve(request, size=None, hash=None, offset=0))
-        mode = request.mode if request.mode is not None or target.found is None else target.found.st_mode & 0o777
         staged = None
         try:
-            staged = self.files.create(attrs.evolve(request, mode=mode), actor, target)
+            staged = self.files.create(request, actor, target)
             if target.found is not None:
                 self._copy_content(request.endpoint, target, staged)
             return LocalDraft(request.endpoint, staged)

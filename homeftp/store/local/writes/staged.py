@@ -122,6 +122,7 @@ class StagedFile:
                 content_hash=content_hash,
                 hashed_ns=began,
                 size=self.size,
+                replaced=self._target.found,
             )
             self._files.space.end(self._allocation, committed=True)
             return entry

@@ -205,6 +205,7 @@ class LocalUpload:
                 content_hash=content_hash,
                 hashed_ns=self._began,
                 size=self._size,
+                replaced=self._target.found,
             )
         except OSError as error:
             self._fail(error)

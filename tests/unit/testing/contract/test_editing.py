@@ -145,6 +145,15 @@ class EditingControls(ControlCase):
         self.assert_caught("test_top", Owners)
         self.assert_caught("test_top", Open)
 
+    def test_replaced_modes(self) -> None:
+        """A store that gives the mode of new files to those that it replaces."""
+
+        class Forgets(MemoryStore):
+            def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
+                return super()._put(attrs.evolve(request, mode=request.mode or 0o644), content, declared)
+
+        self.assert_caught("test_mode_stays", Forgets)
+
     def test_copies(self) -> None:
         """Copies that are new files, or that take the source away."""
 

@@ -1,0 +1,120 @@
+"""What a file gets from its place, as if it had been created or rewritten there: owner, group, ACL, and a mode.
+
+A file is written in a folder of the server's own and then renamed, so the system does not do what it does for a file
+that is created in place: the group comes from a set-group-ID directory (inode(7)), the access ACL from the default ACL
+of the directory (acl(5), "Object creation and default ACLs"). A file that is replaced keeps its owner and group, as one
+that is rewritten does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import struct
+import sys
+from typing import Iterator
+
+import attrs
+
+from homeftp.model import MODE_BITS, kept_mode
+from homeftp.store.local.disk.handles import DirHandle, set_mode
+
+NEW_FILE_MODE = 0o644
+"""The mode of files that are written without one, independent of the umask."""
+
+_NEW_WITH_ACL = 0o666
+"""With what mode programs create files; a default ACL, where there is one, takes the place of the umask."""
+
+_DEFAULT, _ACCESS = "system.posix_acl_default", "system.posix_acl_access"
+
+_HEADER = struct.Struct("<I")
+_ENTRY = struct.Struct("<HHI")
+"""Tag, permissions and identity of one entry: the kernel's include/uapi/linux/posix_acl_xattr.h."""
+
+_MAY_NOT = (errno.EPERM, errno.EACCES, errno.EINVAL)
+"""How a change of owner, group or ACL is refused; EINVAL for an owner that a user namespace does not map."""
+
+_USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
+
+_CLASSES = {_USER_OBJ: 6, _GROUP_OBJ: 3, _MASK: 3, _OTHER: 0}
+"""The entries that a mode limits, and where their bits are in it."""
+
+
+@attrs.frozen
+class Inheritance:
+    """What the files of one directory get from it."""
+
+    group: int | None
+    """The group of a set-group-ID directory."""
+    acl: bytes | None
+    """Its default ACL, as the system encodes it."""
+
+    @classmethod
+    def of(cls, handle: DirHandle) -> Inheritance:
+        """What an open directory gives. Raises OSError."""
+        found = os.fstat(handle.fd)
+        return cls(found.st_gid if found.st_mode & stat.S_ISGID else None, _default_acl(handle.fd))
+
+    def apply(self, fd: int, mode: int | None, replaced: os.stat_result | None) -> None:
+        """Give it to an open file, with the `mode` that was asked for, or that of the file that it replaces.
+
+        An owner or group that the server's user may not give, and an ACL that
+        the disk does not keep, is left out. Raises OSError.
+        """
+        if replaced is not None:
+            _give(fd, replaced.st_uid, replaced.st_gid)
+            mode = replaced.st_mode & MODE_BITS if mode is None else mode
+        elif self.group is not None:
+            _give(fd, -1, self.group)
+        if self.acl is not None and sys.platform == "linux":
+            with _permitted():
+                os.setxattr(fd, _ACCESS, created_acl(self.acl, _NEW_WITH_ACL if mode is None else mode))
+            if mode is None:
+                mode = os.fstat(fd).st_mode
+        set_mode(fd, NEW_FILE_MODE if mode is None else mode)
+
+
+def created_acl(default: bytes, mode: int) -> bytes:
+    """The access ACL of a file that is created with `mode` in a directory with that default ACL.
+
+    The entries of the mode's three classes have no permission that it lacks;
+    the mask, where there is one, stands for the group's.
+    """
+    mode = kept_mode("file", mode)
+    entries = list(_ENTRY.iter_unpack(default[_HEADER.size :]))
+    limited = dict(_CLASSES)
+    if any(tag == _MASK for tag, _, _ in entries):
+        del limited[_GROUP_OBJ]
+    made = [_ENTRY.pack(t, p & mode >> limited[t] if t in limited else p, who) for t, p, who in entries]
+    return default[: _HEADER.size] + b"".join(made)
+
+
+def _default_acl(fd: int) -> bytes | None:
+    """The default ACL of an open directory; None where it has none, or its file system knows none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.getxattr(fd, _DEFAULT)
+    except OSError:
+        return None
+
+
+def _give(fd: int, owner: int, group: int) -> None:
+    """Give an open file to its owner and group, or to the group alone, as far as the server's user may. OSError."""
+    found = os.fstat(fd)
+    wanted = [(owner, -1)] if owner not in (-1, found.st_uid) else []
+    for each in [*wanted, (-1, group)] if group != found.st_gid else wanted:
+        with _permitted():
+            os.fchown(fd, *each)
+
+
+@contextlib.contextmanager
+def _permitted() -> Iterator[None]:
+    """Ignore that the server's user may not do this. Raises every other OSError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _MAY_NOT:
+            raise
