@@ -2,9 +2,12 @@
 
 Twisted gives OpenSSL 16 KiB, a record, takes the ciphertext out and passes it
 on, and so on, and hands every record that it reads to the protocol by itself.
-That costs more than the encryption. Here one call encrypts all of a write,
-and the records of one read are delivered together. How TLS is spoken does not
-change, nor what happens on an error.
+That costs more than the encryption. Here a call encrypts two records, one
+write passes on all of them, and the records of one read are delivered
+together. How TLS is spoken does not change, nor what happens on an error.
+
+OpenSSL's buffers for ciphertext grow to what they once held, and stay so for
+as long as the connection lasts. So no more than a few records are in them.
 
 This leans on methods of `TLSMemoryBIOProtocol` that are not public, and have
 been the same since Twisted 11.1. Where they are not there, Twisted's own way
@@ -23,14 +26,19 @@ from twisted.python.failure import Failure
 RECORD = 2**14
 """Bytes of plaintext in a TLS record, at most (RFC 8446, 5.1)."""
 
-_TAKEN = 2**18
-"""Bytes of ciphertext that are taken out of OpenSSL at once."""
+PART = 2 * RECORD
+"""Bytes that are given to OpenSSL at once. After one read and one write of 256 KiB a connection keeps 640 KiB; in parts
+of this size it keeps 100 KiB. Smaller parts cost more calls."""
+
+_TAKEN = PART + 2**10
+"""Bytes of ciphertext that are taken out of OpenSSL at once: a part with its records' headers and tags."""
 
 _PARTIAL_WRITE = 1
 """OpenSSL's SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets and does not name: one record for each call."""
 
 _NEEDED = (
     "_aborted",
+    "_appSendBuffer",
     "_tlsConnection",
     "_lostTLSConnection",
     "_bufferedWrite",
@@ -44,44 +52,63 @@ class GroupedTLSTransport(BufferingTLSTransport):
 
     transport: Any
 
+    def dataReceived(self, data: bytes) -> None:
+        """Decrypt what came, part by part, and deliver all of it in one piece."""
+        records: list[bytes] = []
+        ended, why = self._lostTLSConnection, None
+        for start in range(0, len(data), PART):
+            if ended:
+                break
+            self._tlsConnection.bio_write(data[start : start + PART])
+            if self._appSendBuffer:
+                BufferingTLSTransport._unbufferPendingWrites(self)
+            ended, why = self._decrypt(records)
+        self._deliver(records, ended, why)
+
     def _write(self, octets: bytes) -> None:
-        """Encrypt all of `octets`, then pass the ciphertext on."""
+        """Encrypt all of `octets`, part by part, then pass the ciphertext on."""
         if self._lostTLSConnection:
             return
         plain = memoryview(octets)
+        cipher: list[bytes] = []
+        failure: Failure | None = None
         try:
             while plain:
-                plain = plain[self._tlsConnection.send(plain) :]
+                plain = plain[self._tlsConnection.send(plain[:PART]) :]
+                self._take(cipher)
         except WantReadError:
             BufferingTLSTransport._bufferedWrite(self, bytes(plain))
         except Error:
-            BufferingTLSTransport._tlsShutdownFinished(self, Failure())
-            return
+            failure = Failure()
+        if cipher:
+            self.transport.write(cipher[0] if len(cipher) == 1 else b"".join(cipher))
+        if failure is not None:
+            BufferingTLSTransport._tlsShutdownFinished(self, failure)
+
+    def _take(self, cipher: list[bytes]) -> None:
+        """Take all the ciphertext that there is out of OpenSSL."""
         taken = _TAKEN
         while taken == _TAKEN:
             try:
-                cipher = self._tlsConnection.bio_read(_TAKEN)
+                cipher.append(self._tlsConnection.bio_read(_TAKEN))
             except WantReadError:
                 return
-            self.transport.write(cipher)
-            taken = len(cipher)
+            taken = len(cipher[-1])
 
-    def _flushReceiveBIO(self) -> None:
-        """Deliver all that can be decrypted, in one piece; then what came with it: the end, or an error."""
-        if self._lostTLSConnection:
-            return
-        records: list[bytes] = []
-        ended = False
-        why: Failure | None = None
+    def _decrypt(self, records: list[bytes]) -> tuple[bool, Failure | None]:
+        """Add all that can be decrypted to `records`; tells whether that was the end, and of which error."""
         try:
             while True:
                 records.append(self._tlsConnection.recv(RECORD))
         except WantReadError:
-            pass
+            return False, None
         except ZeroReturnError:
-            ended = True
+            return True, None
         except Error:
-            ended, why = True, Failure()
+            return True, Failure()
+
+    def _deliver(self, records: list[bytes], ended: bool, why: Failure | None) -> None:
+        """Deliver records in one piece, then what came behind them: the end, or an error."""
         if records and not self._aborted:
             ProtocolWrapper.dataReceived(self, records[0] if len(records) == 1 else b"".join(records))
         if ended and not self._lostTLSConnection:
@@ -89,6 +116,12 @@ class GroupedTLSTransport(BufferingTLSTransport):
                 BufferingTLSTransport._shutdownTLS(self)
             BufferingTLSTransport._tlsShutdownFinished(self, why)
         BufferingTLSTransport._flushSendBIO(self)
+
+    def _flushReceiveBIO(self) -> None:
+        """Deliver all that can be decrypted: Twisted calls this where the connection ends."""
+        if not self._lostTLSConnection:
+            records: list[bytes] = []
+            self._deliver(records, *self._decrypt(records))
 
 
 def whole_writes(context: Context) -> None:

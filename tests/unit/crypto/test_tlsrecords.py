@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from OpenSSL.SSL import Error
+from OpenSSL.SSL import Error, WantReadError
 from twisted.protocols.tls import BufferingTLSTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto import tls
-from homeftp.crypto.tlsrecords import RECORD, GroupedTLSTransport, group_records
+from homeftp.crypto.tlsrecords import PART, RECORD, GroupedTLSTransport, group_records
 from tests.support.fakeserver import Wire
+
+SENT = 64 * RECORD
+"""Bytes of plaintext that are sent at once."""
 
 
 def sent_at_once(wire: Wire) -> list[int]:
@@ -29,6 +32,39 @@ def sent_at_once(wire: Wire) -> list[int]:
     wire.near.protocol.write(bytes(8 * RECORD))
     wire.near.protocol._tlsConnection = connection
     return taken
+
+
+class Watched:
+    """An OpenSSL connection; `most` is what it has held of one direction's bytes, at most."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.most = self._held = 0
+
+    def send(self, data: memoryview) -> int:
+        return self._hold(self.connection.send(data))
+
+    def bio_write(self, data: bytes) -> int:
+        return self._hold(self.connection.bio_write(data))
+
+    def bio_read(self, size: int) -> bytes:
+        data: bytes = self.connection.bio_read(size)
+        if len(data) < size:
+            self._held = 0  # all has been taken
+        return data
+
+    def recv(self, size: int) -> bytes:
+        try:
+            data: bytes = self.connection.recv(size)
+        except WantReadError:
+            self._held = 0
+            raise
+        return data
+
+    def _hold(self, size: int) -> int:
+        self._held += size
+        self.most = max(self.most, self._held)
+        return size
 
 
 class RecordsTests(SynchronousTestCase):
@@ -67,13 +103,32 @@ class RecordsTests(SynchronousTestCase):
             layer.write(bytes(8 * RECORD))
             self.assertEqual(len(below), writes)
 
-    def test_one_call(self) -> None:
-        """All of a write is encrypted by one call. As pyOpenSSL makes a context, the control, each takes a record."""
-        self.assertEqual(sent_at_once(self.wire), [8 * RECORD])
+    def test_few_calls(self) -> None:
+        """A call encrypts a part of several records. As pyOpenSSL makes a context, the control, it takes one record."""
+        self.assertEqual(sent_at_once(self.wire), 8 * RECORD // PART * [PART])
         self.patch(tls, "whole_writes", lambda context: None)
         wire = Wire()
         wire.secure()
         self.assertEqual(sent_at_once(wire), 8 * [RECORD])
+
+    def test_small_buffers(self) -> None:
+        """OpenSSL's buffers, which never shrink, hold one part at a time. Twisted's own reading is the control."""
+        reader = self.wire.far.protocol
+        self.assertEqual(self.held_while_sent(self.layer), PART)
+        self.assertGreater(self.held_while_sent(reader), SENT)
+        group_records(self.wire.far)
+        self.assertEqual(self.held_while_sent(reader), PART)
+
+    def held_while_sent(self, layer: Any) -> int:
+        """What OpenSSL has held at most, at one end, while the client sent many bytes in one piece."""
+        watched = Watched(layer._tlsConnection)
+        layer._tlsConnection = watched
+        self.wire.server.heard = b""
+        self.layer.write(bytes(SENT))
+        self.wire.pump()
+        self.assertEqual(len(self.wire.server.heard), SENT)
+        layer._tlsConnection = watched.connection
+        return watched.most
 
     def test_one_delivery(self) -> None:
         """The records of one read are delivered in one piece. Twisted's own way is the control: one by one."""
