@@ -40,6 +40,8 @@ class Allocation:
     """Bytes of the whole file, as far as that is known."""
     arrived: int = 0
     """Bytes that have arrived. Only `Books` changes it."""
+    turn: int = attrs.field(default=0, init=False)
+    """Its place among the files on their way: those with lower ones came first. Only `Books` changes it."""
 
     @property
     def outstanding(self) -> int:
@@ -56,6 +58,9 @@ class Books:
         """What the whole store takes up."""
         self._homes: dict[tuple[Endpoint, int], QuotaUsage] = {}
         self._allocations: dict[Allocation, None] = {}
+        self._expected: dict[Allocation, None] = {}
+        """Those of which something is still expected: few, since a small file is allocated when all of it is here."""
+        self._turns = 0
         self._lock = RLock()
 
     def cost(self, size: int) -> int:
@@ -92,11 +97,19 @@ class Books:
     def begin(self, allocation: Allocation) -> None:
         """From now on something is expected of this file, after what is expected of all others."""
         with self._lock:
-            if allocation in self._allocations:
-                del self._allocations[allocation]
-            else:
+            if allocation not in self._allocations:
                 self._count(allocation, allocation.arrived)
-            self._allocations[allocation] = None
+                self._allocations[allocation] = None
+            self._turns += 1
+            allocation.turn = self._turns
+            self._expect(allocation)
+
+    def _expect(self, allocation: Allocation) -> None:
+        """Note whether something is expected of this file. Called with the lock."""
+        if allocation.outstanding and allocation in self._allocations:
+            self._expected[allocation] = None
+        else:
+            self._expected.pop(allocation, None)
 
     def held_back(
         self, allocation: Allocation, most: int, *, device: int | None = None, home: Endpoint | None = None
@@ -105,12 +118,16 @@ class Books:
 
         Only those for one device, or beneath one home, where that is given.
         """
+        if not self._expected:
+            return 0
         expected: Counter[str | None] = Counter()
         with self._lock:
-            for each in self._allocations:
-                if each is allocation:
-                    break
-                if device in (None, each.device) and (home is None or _is_in(each.endpoint, home)):
+            for each in self._expected:
+                if (
+                    each.turn < allocation.turn
+                    and device in (None, each.device)
+                    and (home is None or _is_in(each.endpoint, home))
+                ):
                     expected[each.actor.account] += each.outstanding
         own = expected.pop(allocation.actor.account, 0)
         return own + sum(min(most, size) for size in expected.values())
@@ -127,6 +144,7 @@ class Books:
                     return usage
             allocation.arrived += size
             self._count(allocation, size)
+            self._expect(allocation)
             return None
 
     def give_back(self, allocation: Allocation, arrived: int, expected: int = 0) -> None:
@@ -134,6 +152,7 @@ class Books:
         with self._lock:
             self._count(allocation, arrived - allocation.arrived)
             allocation.arrived, allocation.declared = arrived, expected
+            self._expect(allocation)
 
     def end(self, allocation: Allocation, *, committed: bool) -> None:
         """The file was committed, or discarded. May be called twice."""
@@ -141,6 +160,7 @@ class Books:
             if allocation not in self._allocations:
                 return
             del self._allocations[allocation]
+            self._expected.pop(allocation, None)
             used = allocation.arrived if committed else 0
             for usage in self._at(allocation.endpoint):
                 usage.add(reserved=-allocation.arrived, used=used)
@@ -186,10 +206,10 @@ class Books:
                 usage.add(used=size)
 
     def _at(self, endpoint: Endpoint) -> list[QuotaUsage]:
-        """The books that an endpoint counts in."""
+        """The books that an endpoint counts in; those without a quota count nothing."""
         with self._lock:
             homes = [usage for (home, _), usage in self._homes.items() if _is_in(endpoint, home)]
-        return [self.whole, *homes]
+        return homes if self.whole.quota is None else [self.whole, *homes]
 
 
 def _is_in(endpoint: Endpoint, home: Endpoint) -> bool:

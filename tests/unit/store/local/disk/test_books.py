@@ -74,6 +74,23 @@ class AllocationTests(BooksCase):
         self.assertEqual(self.books.held_back(allocation, MIB, home=parse("other")), 20 * BLOCK)
         self.assertEqual(self.books.held_back(allocation, MIB, device=2), 0)
 
+    def test_held_back_as_it_arrives(self) -> None:
+        """What has arrived, or is not expected any more, is not held back; what is expected again is, in its turn."""
+        before = self.begun(account("ann"))
+        first = self.begun(account("ann"), declared=5)
+        after = self.begun(account("ann"))
+        for step, held_back in (
+            (lambda: None, 5),
+            (lambda: self.assertIsNone(self.books.take(first, 2 * BLOCK, [])), 3),
+            (lambda: self.assertIsNone(self.books.take(first, 3 * BLOCK, [])), 0),
+            (lambda: self.books.give_back(first, 4 * BLOCK, expected=6 * BLOCK), 2),
+            (lambda: self.books.end(first, committed=False), 0),
+            (lambda: self.books.give_back(first, 0, expected=6 * BLOCK), 0),
+        ):
+            step()
+            self.assertEqual(self.books.held_back(after, MIB), held_back * BLOCK)
+            self.assertEqual(self.books.held_back(before, MIB), 0)
+
     def test_continued(self) -> None:
         """An upload that is continued begins after all others, and what it has counts once."""
         first = self.begun(account("ann"), declared=50, arrived=10)
