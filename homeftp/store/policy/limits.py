@@ -118,7 +118,7 @@ def check_mtime(mtime_us: int | None) -> None:
 
 def check_range(*numbers: int) -> None:
     """Raise `BadRequest` (20) for an offset, a length or a size that no file has."""
-    if not all(0 <= number <= MAX_OFFSET for number in numbers):
+    if min(numbers) < 0 or max(numbers) > MAX_OFFSET:
         raise BadRequest("the offset, the length or the size is out of range: none may be negative")
 
 

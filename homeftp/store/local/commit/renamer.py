@@ -40,7 +40,7 @@ class Renamer:
         """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError."""
         source, handle = pending.source, pending.handle
         name = raw(pending.endpoint.name)
-        marks = self.books.mark()
+        marks = self.books.mark() if existing.found is not None or pending.counted else {}
         if existing.found is None:
             try:
                 self.system.rename_new(source.name, name, source_dir=source.directory, target_dir=handle.fd)

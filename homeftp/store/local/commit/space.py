@@ -72,6 +72,18 @@ class SpaceReservation:
             self.discard(allocation)
             raise
 
+    def begin_whole(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
+        """Make space for a file of which all `size` bytes are here. Raises as `grow`."""
+        if not size:
+            self.begin(allocation, handle, directory, 0)  # `grow` makes no space for nothing, whatever is left
+            return
+        self.books.begin(allocation)
+        try:
+            self.grow(allocation, handle, directory, size)
+        except BaseException:
+            self.discard(allocation)
+            raise
+
     def shrink(self, allocation: Allocation, size: int) -> None:
         """The file has only `size` bytes any more."""
         cost = self.books.cost(size)

@@ -52,7 +52,9 @@ _NO_NAMES = frozenset({"", ".", ".."})
 
 def raw(name: str) -> bytes:
     """One name of a path as system calls take it. Raises `BadEndpoint` (41) for what is more than a name."""
-    return raw_path((name,))
+    if name in _NO_NAMES or "/" in name or "\0" in name:
+        raise _outside()
+    return _encoded(name)
 
 
 def raw_path(names: Sequence[str]) -> bytes:
@@ -64,7 +66,15 @@ def raw_path(names: Sequence[str]) -> bytes:
     """
     path = "/".join(names)
     if "\0" in path or path.count("/") != max(len(names) - 1, 0) or not _NO_NAMES.isdisjoint(names):
-        raise BadEndpoint("the endpoint leaves the shared folder")
+        raise _outside()
+    return _encoded(path)
+
+
+def _outside() -> BadEndpoint:
+    return BadEndpoint("the endpoint leaves the shared folder")
+
+
+def _encoded(path: str) -> bytes:
     try:
         return path.encode()
     except UnicodeEncodeError:

@@ -69,7 +69,8 @@ def _batches(requests: Contents) -> Iterator[Contents]:
     seen: set[tuple[str, ...]] = set()
     parents: set[tuple[str, ...]] = set()
     for number, (request, _) in enumerate(requests):
-        endpoint, parent = request.endpoint.parts, request.endpoint.parent.parts
+        endpoint = request.endpoint.parts
+        parent = endpoint[:-1]
         more = 0 if parent in parents else len(parent)
         if endpoint in seen or number - start == BATCH or parts + more > WAYS_PARTS:
             yield requests[start:number]
@@ -195,8 +196,7 @@ class _Batch:
         space = self._writer.space
         actor = acting(request, self._actor)
         allocation = self._allocations[number] = Allocation(actor, request.endpoint)
-        space.begin(allocation, handle, directory, 0)
-        space.grow(allocation, handle, directory, len(content))
+        space.begin_whole(allocation, handle, directory, len(content))
         try:
             temp_file = self._write_temp_file(handle, directory, request, content)
         except OSError as error:
@@ -254,7 +254,7 @@ class _Batch:
         ]
         for (number, _), result in zip(durable, self._writer.committer.commit(pendings), strict=True):
             if isinstance(result, Entry | InDoubt):
-                self._writer.space.end(self._allocations[number], committed=True)
+                self._writer.space.end(self._allocations.pop(number), committed=True)
             if isinstance(result, Exception):
                 self._refuse(number, result)
             else:
