@@ -45,7 +45,11 @@ class NameIndex:
     def similar(self, name: str) -> list[str]:
         """The names with the same folded form; `name` itself is one of them where it is there."""
         fold = folded(name)
-        return [each for each in self._names(self._place(fold)) if folded(each) == fold]
+        place = self._place(fold)
+        bucket = self._buckets[place]
+        if bucket.isascii() and _entry(fold) not in bucket.lower():
+            return []  # most of the time; of such names the folded form is the lower case
+        return [each for each in self._names(place) if folded(each) == fold]
 
     def add(self, name: str) -> None:
         """Add a name, unless it is there already."""

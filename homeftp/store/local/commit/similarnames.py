@@ -15,7 +15,7 @@ import os
 from collections import OrderedDict
 from itertools import islice
 from threading import Condition
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -89,6 +89,8 @@ class NameCollisions:
         self._known: OrderedDict[Key, _Directory] = OrderedDict()
         self._bytes = 0
         self._guard = Condition()
+        self._changing: Mapping[DirHandle, _Directory] = {}
+        """The known directories of `changing`: each is looked up once for all names that it gets."""
 
     @property
     def size(self) -> int:
@@ -111,15 +113,20 @@ class NameCollisions:
     @contextlib.contextmanager
     def changing(self, handles: Iterable[DirHandle]) -> Iterator[None]:
         """In the block the namespace's lock is held, and names in these directories are changed."""
-        known = [(handle, found) for handle in set(handles) if (found := self._find(handle)) is not None]
-        for handle, directory in known:
+        known = {handle: found for handle in set(handles) if (found := self._find(handle, users=1)) is not None}
+        for handle, directory in known.items():
             directory.stale = directory.stale or directory.stamp != _stamp(handle)
+        self._changing = known
         try:
             yield
         finally:
-            for handle, directory in known:
+            self._changing = {}
+            for handle, directory in known.items():
                 directory.pending.clear()
                 directory.stamp = directory.stamp if directory.stale else _stamp(handle)
+            with self._guard:
+                for directory in known.values():
+                    directory.users -= 1
 
     def check(self, handle: DirHandle, endpoint: Endpoint, *, new: bool, removed_name: str | None = None) -> None:
         """Raise `BadEndpoint` (41) for a name in a known directory that is too similar to another one there.
@@ -140,7 +147,7 @@ class NameCollisions:
             alike = directory.index.similar(endpoint.name)
             if fold in directory.pending:
                 alike.append(directory.pending[fold])
-            sibling = similar(endpoint.name, (name for name in alike if name != removed_name))
+            sibling = similar(endpoint.name, (name for name in alike if name != removed_name)) if alike else None
             if sibling is not None:
                 raise too_similar(endpoint.name, sibling)
         if new:
@@ -171,12 +178,18 @@ class NameCollisions:
                 if directory.reading is not None:
                     directory.removed.add(name)
 
-    def _find(self, handle: DirHandle) -> _Directory | None:
+    def _find(self, handle: DirHandle, *, users: int = 0) -> _Directory | None:
+        """What is known of a directory, which has so many more users from now on."""
         if self._allowed:
             return None
-        key = _key(handle)
+        if handle in self._changing:
+            return self._changing[handle]
+        key = _key(handle)  # another thread may have begun to read it since
         with self._guard:
-            return None if key is None else self._known.get(key)
+            directory = None if key is None else self._known.get(key)
+            if directory is not None:
+                directory.users += users
+            return directory
 
     @contextlib.contextmanager
     def _held(self, handle: DirHandle) -> Iterator[None]:

@@ -212,6 +212,26 @@ class RememberedTests(StoreCase):
         for name, similar in (("new", True), ("stays", True), ("gone", False)):
             self.assertEqual(self.refused(collisions, handle, name), similar, name)
 
+    def test_not_forgotten_while_it_changes(self) -> None:
+        """A directory in which names are being changed stays known, however little may be kept."""
+        for name in ("a/Name", "b/Name"):
+            self.lay(name)
+        a, b = self.opened("a"), self.opened("b")
+        reads: list[int] = []
+        real = os.scandir
+        self.patch(os, "scandir", lambda fd: reads.append(fd) or real(fd))  # type: ignore[func-returns-value]
+        collisions = NameCollisions(kept=0)
+        with collisions.known([a]):
+            pass
+        with collisions.changing([a]), collisions.known([b]):
+            os.unlink(self.path("a/Name"))
+            collisions.removed(a, "Name")
+        self.assertFalse(self.refused(collisions, a, "name"))
+        self.assertEqual(reads, [a.fd, b.fd])
+        self.assertTrue(self.refused(collisions, b, "name"))
+        self.assertFalse(self.refused(collisions, a, "name"))
+        self.assertEqual(reads[2:], [b.fd, a.fd], "control: otherwise one is forgotten when the other is used")
+
     def test_read_once(self) -> None:
         """Of many threads that need a directory one reads it, and the others wait."""
         for number in range(3000):
