@@ -7,7 +7,7 @@ nothing, whether something exists there or not: a refusal tells nothing.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 import attrs
@@ -154,7 +154,8 @@ class AuthorizedStore:
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
-        allowed = [self._allowed(request) for request, _ in requests]
+        acting = cache(self._acting)  # there are few actors, and many requests of each
+        allowed = [self._allowed(request, acting) for request, _ in requests]
         asked = [
             (ours, content)
             for ours, (_, content) in zip(allowed, requests, strict=True)
@@ -276,7 +277,7 @@ class AuthorizedStore:
 
         Also returns how later refusals are disclosed; None where all may be.
         """
-        allowed = self._allowed(request)
+        allowed = self._allowed(request, self._acting)
         if isinstance(allowed, Forbidden):
             raise allowed
         endpoint, wanted, asked = request.endpoint, request.precondition, allowed.precondition
@@ -286,12 +287,12 @@ class AuthorizedStore:
         with disclosing(disclose):
             return write(allowed), disclose
 
-    def _allowed(self, request: WriteRequest) -> WriteRequest | Forbidden:
+    def _allowed(self, request: WriteRequest, acting: Callable[[Actor], Actor]) -> WriteRequest | Forbidden:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
         if request.offset and not self._may(READ, request.endpoint):
             return forbidden(request.endpoint, "resume a partial upload")
         allowed = condition(self.rights, request.endpoint, request.precondition)
         if isinstance(allowed, Forbidden):
             return allowed
-        actor = request.actor if request.actor == SERVER else self._acting(request.actor)
+        actor = request.actor if request.actor == SERVER else acting(request.actor)
         return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=allowed, actor=actor)
