@@ -38,6 +38,8 @@ _LOCK_RETRY_SECONDS = 0.005
 _LONGEST_TEXT = 512
 """Characters that are kept of text from a client, which may be there to fill the log; endpoints are kept whole."""
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Audit:
     """The log in the state folder `folder`. Blocks; safe in several threads and processes.
@@ -80,24 +82,16 @@ class Audit:
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Record changes of the store, in this order, all or none of them. Raises OSError."""
-        self.append([self._line("change", each.actor, Status.OK, _fields(each)) for each in changes])
+        time = self._time()
+        self.append([_line(time, "change", each.actor, Status.OK, _fields(each)) for each in changes])
 
     def note(self, event: str, actor: Actor, status: int = Status.OK, **fields: Any) -> None:
         """Record one other event, such as a login. Raises OSError."""
-        self.append([self._line(event, actor, status, {name: _short(value) for name, value in fields.items()})])
+        shown = {name: _short(value) for name, value in fields.items()}
+        self.append([_line(self._time(), event, actor, status, shown)])
 
-    def _line(self, event: str, actor: Actor, status: int, fields: dict[str, Any]) -> bytes:
-        line = {
-            "time": self._now().isoformat(timespec="microseconds"),
-            "event": event,
-            "account": _short(actor.account),
-            "device": _short(actor.device),
-            "address": actor.address,
-            "request": _short(actor.request),
-            "status": int(status),
-        }
-        line.update((name, value) for name, value in fields.items() if value is not None)
-        return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
+    def _time(self) -> str:
+        return self._now().isoformat(timespec="microseconds")
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Write lines at the end of the log, all or none of them: every record goes through here. Raises OSError."""
@@ -169,6 +163,20 @@ class Audit:
             problem = "others may read it: use chmod 600" if stat.S_ISREG(found.st_mode) else "not a file"
             raise OSError(errno.EPERM, problem, self._path)  # `strerror` may reach a client: no path in it
         return fd
+
+
+def _line(time: str, event: str, actor: Actor, status: int, fields: dict[str, Any]) -> bytes:
+    line = {
+        "time": time,
+        "event": event,
+        "account": _short(actor.account),
+        "device": _short(actor.device),
+        "address": actor.address,
+        "request": _short(actor.request),
+        "status": int(status),
+    }
+    line.update((name, value) for name, value in fields.items() if value is not None)
+    return _encode(line).encode("ascii") + b"\n"
 
 
 def _write_all(fd: int, data: bytes) -> None:
