@@ -4,14 +4,16 @@ By hand, with strace before it or not, on a root that is made if it is not there
 
     python -m tests.system.faults.driver SCENARIO ROOT
 
-Without arguments it is told on a socket, its standard input, what to do. It
-then forks for each run, after everything has been imported; the child says
-when its store is open, and waits to be traced. Only sendto and recvfrom are
-used for that, so that no fault that is meant for the disk meets it.
+Without arguments it is told on a socket, its standard input, what to do. A
+child does that, run by run, and the next child goes on where one was killed: to
+fork for a run costs more than the run. The child says when its store is open,
+and waits to be traced. Only sendto and recvfrom are used for that, so that no
+fault that is meant for the disk meets it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -55,13 +57,20 @@ class Server:
         self._root = root
         self._system = system
         self._store: LocalStore | None = None
+        self._opened = contextlib.ExitStack()
 
     def start(self) -> LocalStore:
         """The store; it is opened when it is not open."""
         if self._store is None:
             cache = HashCache(os.path.join(os.path.dirname(self._root), "index.sqlite"))
-            self._store = LocalStore(self._root, cache, system=SYSTEMS[self._system]())
+            self._opened.enter_context(contextlib.closing(cache))
+            store = LocalStore(self._root, cache, system=SYSTEMS[self._system]())
+            self._store = self._opened.enter_context(contextlib.closing(store))
         return self._store
+
+    def close(self) -> None:
+        """Close what is open; that changes nothing on the disk."""
+        self._opened.close()
 
     def carry_out(self, scenario: Scenario, say: Say) -> None:
         """Ask for everything, and tell of each answer as soon as there is one."""
@@ -114,7 +123,7 @@ def _limit(limits: Mapping[str, int]) -> Callable[[], None]:
 
 
 def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
-    """One run, in a child of its own: ready, go, the answers, done, next, what is put afterwards."""
+    """One run: ready, go, the answers, done, next, what is put afterwards, ended."""
 
     def say(**message: Any) -> None:
         control.send(json.dumps(message).encode())
@@ -123,8 +132,6 @@ def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
     server = Server(order["root"], order["system"])
     if not scenario.starts:
         server.start()
-    # Where only ancestors may trace (Yama), anyone may trace this one.
-    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYONE, 0, 0, 0)
     before = opened()
     lift = _limit(order["limits"])
     say(ready=os.getpid())
@@ -137,20 +144,43 @@ def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
     for known in before:
         kept.remove(known)
     say(afterwards=server.afterwards(), kept=[] if scenario.starts else kept)
+    server.close()
+    say(ended=0)
+
+
+def _warm_up() -> None:
+    """Carry out everything once: what is loaded or remembered at the first use makes system calls then only."""
+    for number, scenario in enumerate(SCENARIOS.values()):
+        root = os.path.join(os.getcwd(), f"warm-{number}", "root")
+        scenario.lay(root)
+        server = Server(root, "kernel")
+        server.carry_out(scenario, lambda **message: None)
+        server.close()
+
+
+def _orders(control: socket.socket) -> None:
+    """Carry out what is ordered, in a child, until there is nothing more."""
+    try:
+        # Where only ancestors may trace (Yama), anyone may trace this one.
+        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYONE, 0, 0, 0)
+        while order := control.recv(2**16):
+            _run(control, json.loads(order))
+    except BaseException:  # noqa: BLE001 - the child must not become a second server
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 def _serve(control: socket.socket) -> None:
-    """Fork for each order, and tell how the child ended."""
-    while order := control.recv(2**16):
+    """Fork a child for the orders, and when one has ended, tell how, and fork another."""
+    _warm_up()
+    while True:
         child = os.fork()
         if not child:
-            try:
-                _run(control, json.loads(order))
-            except BaseException:  # noqa: BLE001 - the child must not become a second server
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
+            _orders(control)
         _, status = os.waitpid(child, 0)
+        if not status:
+            return
         control.send(json.dumps({"ended": os.waitstatus_to_exitcode(status)}).encode())
 
 

@@ -114,7 +114,7 @@ def can_trace() -> None:
 
 
 class Driver:
-    """A process that forks a child for each run. `folder` is for what the runs leave; not for two threads at once."""
+    """A process that carries out runs. `folder` is for what they leave; not for two threads at once."""
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
@@ -130,6 +130,7 @@ class Driver:
                 stdout=self._output,
                 stderr=self._output,
                 env=environment(),
+                cwd=self.folder,
             )
 
     def close(self) -> None:
