@@ -30,8 +30,6 @@ from tests.support.processes import PASSWORD, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
 
 NAMES = 50
-PAGED = 600
-"""Files of its own, each with a version: more than one page."""
 LISTINGS = 9
 OTHER = "sha256:" + "0" * 64
 
@@ -130,6 +128,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--samples", type=int, default=1000, metavar="N", help="of each")
     parser.add_argument("--hidden", type=int, default=30_000, metavar="N", help="files that are hidden from a listing")
+    parser.add_argument(
+        "--paged", type=int, default=600, metavar="N", help="listed files, each with a version: several pages"
+    )
     parser.add_argument("--folder", metavar="DIR", help="where to work")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -157,7 +158,7 @@ def main() -> None:
                         client.ask("CMP", {"rel_endpoint": name, "hash": OTHER})
                         control[place].append(time.perf_counter() - began)
                 show("CMP      its own (control)", *control)
-                for number in range(PAGED):
+                for number in range(options.paged):
                     for content in (b"1", b"2"):
                         client.ask("PUSH", {"rel_endpoint": f"paged/{number:03}"}, content)
                 account(server.state, "grant", "bob", "counted", "none")
