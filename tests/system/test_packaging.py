@@ -91,7 +91,8 @@ class InstallationTests(SynchronousTestCase):
         """`pip install` of it makes `twistd` list homeftp, and `homeftp` run."""
         python = self.environment()
         self.assertNotIn("homeftp", self.services(python), "the control: it is not there before")
-        self.call(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", *what)
+        offline = ("--no-deps", "--no-build-isolation", "--no-index")
+        self.call(python, "-m", "pip", "install", "--quiet", "--no-compile", *offline, *what)
         self.assertIn("homeftp", self.services(python))
         self.assertIn("serve", self.call(python.with_name("homeftp"), "--help"))
 

@@ -16,6 +16,8 @@ from tests.support.processes import PASSWORD, environment
 
 PROGRAM = """
 import os, shutil, signal, sys
+import homeftp.accounts.access, homeftp.accounts.invitations, homeftp.accounts.passwords, homeftp.audit
+import homeftp.cli.owner.account, homeftp.cli.owner.grant, homeftp.cli.owner.invite, homeftp.host
 from homeftp.cli.main import main
 
 def killed(statements):
@@ -44,7 +46,10 @@ for statements in range(1000):
     if os.WIFEXITED(status):
         sys.exit(os.WEXITSTATUS(status))
 """
-"""Runs a command on copies of a state folder: killed before its first statement, its second, and so on to its end."""
+"""Runs a command on copies of a state folder: killed before its first statement, its second, and so on to its end.
+
+What the commands import at their first use is imported before it forks.
+"""
 
 
 class KilledTests(TestCase):
