@@ -32,7 +32,7 @@ from homeftp.interfaces import ILogin, IStore
 from homeftp.model import Entry, WriteRequest
 from tests.support.tenancyrules import ACCOUNTS, ADD, NONE, READ, Rules, inside
 from tests.support.tenancysteps import CONTENTS, HIDDEN, HIDDEN_PATHS, Step, steps
-from tests.support.tenancyworld import QUICK, Snapshot, World, snapshot, wait
+from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, add_account, snapshot, wait
 
 
 @attrs.define(eq=False)
@@ -73,8 +73,8 @@ class TenancyMachine(RuleBasedStateMachine):
         super().__init__()
         self.world, self.twin = (World(self.open_store, self.validator) for _ in range(2))
         """The second one differs from the first in what `kid` may not see, and nowhere else."""
-        self.accounts: dict[str, Rules] = {}
-        self.passwords: dict[str, str] = {}
+        self.accounts: dict[str, Rules] = dict(ACCOUNTS)
+        self.passwords: dict[str, str] = dict(FIRST_PASSWORDS)
         self.sessions: list[Session] = []
         self.attempts: list[Attempt] = []
         self.count = 0
@@ -93,13 +93,15 @@ class TenancyMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """All accounts exist, and some folders and files."""
-        for name in ACCOUNTS:
-            self._add(name, ACCOUNTS[name])
+        """Some folders and files exist."""
+        paths = ("drop/first", "secret/a", "people/ann/tax/a", "people/bob/tax/a", "people/bob/inbox/a", "a")
         for world in self.worlds:
-            for path in ("drop/first", "secret/a", "people/ann/tax/a", "people/bob/tax/a", "people/bob/inbox/a", "a"):
-                request = WriteRequest(endpoint=parse(path), size=len(path), mtime_us=1_000_000)
-                world.store.write_many([(request, path.encode())])
+            world.store.write_many(
+                [
+                    (WriteRequest(endpoint=parse(path), size=len(path), mtime_us=1_000_000), path.encode())
+                    for path in paths
+                ]
+            )
 
     # -- the owner's commands ------------------------------------------------------
 
@@ -108,7 +110,7 @@ class TenancyMachine(RuleBasedStateMachine):
         self.passwords[name] = f"password {self.count}"
         self.accounts[name] = rules
         for world in self.worlds:
-            world.add_account(name, rules, self.passwords[name])
+            add_account(world.state, name, rules, self.passwords[name])
 
     def _changed(self, name: str, *, replaced: bool) -> None:
         """The logins of an account end at once; and those that are being checked, where it or its password is new."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import tempfile
@@ -28,13 +30,16 @@ from homeftp.files.factory import FilesFactory
 from homeftp.interfaces import ILogin, IStore
 from homeftp.workers import InlineWorkers
 from tests.support.queuedworkers import QueuedWorkers
-from tests.support.tenancyrules import Rules
+from tests.support.tenancyrules import ACCOUNTS, Rules
 
 QUICK = Cost(n=2, r=1, p=1)
 """The cost of a password, so that a login takes no time."""
 
 MANY = 10**9
 """More wrong passwords than a run has."""
+
+FIRST_PASSWORDS = {name: f"first password of {name}" for name in ACCOUNTS}
+"""With which a world begins."""
 
 
 @attrs.frozen
@@ -76,13 +81,35 @@ def snapshot(store: IStore) -> Snapshot:
     return Snapshot(entries, {name: frozenset(hashes) for name, hashes in versions.items()}, unknown)
 
 
+def add_account(state: AccountDatabase, name: str, rules: Rules, password: str) -> None:
+    """As the owner's command does it."""
+    table = AccessTable(state)
+    table.add(name, hash_password(password, QUICK), AccessChange(home=parse(rules.home), rights=rules.everywhere))
+    for folder, most in rules.grants.items():
+        table.grant(name, parse(folder), most)
+
+
+@functools.lru_cache(maxsize=1)
+def _first_state() -> str:
+    """A state folder with all accounts, to be copied: each transaction takes longer than the copy."""
+    folder = tempfile.mkdtemp(dir=_memory())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = os.path.join(folder, "state")
+    state = AccountDatabase(path)
+    for name, rules in ACCOUNTS.items():
+        add_account(state, name, rules, FIRST_PASSWORDS[name])
+    state.close()
+    return path
+
+
 class World:
-    """One server without its protocols: a store, the accounts and the login service."""
+    """One server without its protocols: a store, all accounts and the login service."""
 
     def __init__(self, store: Callable[[str], IStore], validator: type[AccessValidator]) -> None:
         """`store` opens a store in a folder."""
         self.folder = tempfile.mkdtemp(dir=_memory())
         self.store = store(self.folder)
+        shutil.copytree(_first_state(), os.path.join(self.folder, "state"))
         self.state = AccountDatabase(os.path.join(self.folder, "state"))
         workers, clock = InlineWorkers(), Clock()
         self.logins = QueuedWorkers()
@@ -98,13 +125,6 @@ class World:
             files=FilesFactory(workers, MemoryBudget()),
             workers=workers,
         )
-
-    def add_account(self, name: str, rules: Rules, password: str) -> None:
-        """As the owner's command does it."""
-        table = AccessTable(self.state)
-        table.add(name, hash_password(password, QUICK), AccessChange(home=parse(rules.home), rights=rules.everywhere))
-        for folder, most in rules.grants.items():
-            table.grant(name, parse(folder), most)
 
     def begin_login(self, name: str, password: str) -> Deferred[ILogin]:
         """A login whose credentials are checked when `logins` works."""
