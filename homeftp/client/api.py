@@ -200,6 +200,16 @@ class Client:
         part = await self.request("PUSH", body, content).last()
         return itself(understood(part.body, Entry, "the answer to PUSH"))
 
+    async def set_metadata(self, rel_endpoint: str, meta_data: MetaData, *, if_hash: str | None = None) -> Entry:
+        """Set `mtime_us` or `mode`, or both, of a file or directory; its content stays.
+
+        `if_hash` is the hash that the file must have. Raises `NotFound` (40), `Changed` (44), `Forbidden` (33), and
+        `UnknownRequestType` (21) where the server has no such request: `server_info.request_types` names those it has.
+        """
+        body = _given(rel_endpoint=rel_endpoint, meta_data=meta_data, if_hash=if_hash)
+        part = await self.request("SETSTAT", body).last()
+        return itself(understood(part.body, Entry, "the answer to SETSTAT"))
+
     async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
         """Make a directory and its parents, and set its metadata, also where it exists.
 

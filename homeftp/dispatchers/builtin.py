@@ -10,6 +10,7 @@ from homeftp.dispatchers.get import GetDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.interfaces import IDispatcher
 
@@ -17,6 +18,7 @@ BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
     "GET": GetDispatcher,
     "CMP": CmpDispatcher,
     "PUSH": PushDispatcher,
+    "SETSTAT": SetstatDispatcher,
     "DELETE": DeleteDispatcher,
     "MOVE": MoveDispatcher,
     "VERSIONS": VersionsDispatcher,

@@ -181,6 +181,15 @@ class PushBody:
 
 
 @attrs.frozen
+class SetstatBody:
+    """SETSTAT's body."""
+
+    rel_endpoint: RelEndpoint
+    meta_data: MetaData = attrs.field(factory=list)
+    if_hash: Hash | None = None
+
+
+@attrs.frozen
 class DeleteBody:
     """DELETE's body."""
 

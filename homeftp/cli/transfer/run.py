@@ -20,6 +20,9 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
         "-f", "--force", action="store_true", help="replace whatever differs at the target, without asking"
     )
     parser.add_argument("-n", "--new-only", action="store_true", help="replace nothing; only add what is missing")
+    parser.add_argument(
+        "-p", "--perms", action="store_true", help="also change the mode of folders that exist at the target"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
     add_output_arguments(parser)
 
@@ -60,6 +63,7 @@ async def run_transfer(
     transfer_options = TransferOptions(
         recursive=getattr(options, "recursive", False),
         force=getattr(options, "force", False),
+        perms=getattr(options, "perms", False),
         ignore_existing=getattr(options, "new_only", False),
         ask=prompter.confirm_replace if can_ask() and not options.json else None,
     )

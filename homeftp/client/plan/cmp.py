@@ -30,16 +30,18 @@ async def cmp(
     observer: TransferObserver,
     *,
     local_first: bool = True,
+    perms: bool = False,
 ) -> None:
     """Compare a local file or folder with the server's; the second path is found as a transfer would find it.
 
-    `local_first` says that `local` is the first path. Differences are reported
+    `local_first` says that `local` is the first path; with `perms` the modes of
+    folders are compared too. Differences are reported
     to `observer`. Raises `OperatorError` where nothing exists at the first
     path, `NotFound` (40) where that is the server's, and `Forbidden` (33).
     Raises `ConnectionFailed` where the connection is lost and `context` cannot
     reconnect.
     """
-    planned = _Cmp(context, local, remote, observer, local_first)
+    planned = _Cmp(context, local, remote, observer, local_first, perms)
     await with_reconnects(client, context, observer, planned.run)
 
 
@@ -47,13 +49,20 @@ class _Cmp:
     """A comparison, which runs again over each new connection."""
 
     def __init__(
-        self, context: TransferContext, local: str, remote: str, observer: TransferObserver, local_first: bool
+        self,
+        context: TransferContext,
+        local: str,
+        remote: str,
+        observer: TransferObserver,
+        local_first: bool,
+        perms: bool,
     ) -> None:
         self._context = context
         self._local = local
         self._remote = remote
         self._observer = observer
         self._local_first = local_first
+        self._perms = perms
 
     async def run(self, client: Client) -> None:
         """Plan, and compare."""
@@ -96,5 +105,7 @@ class _Cmp:
             if found is not None:
                 tree.files[""] = found
         endpoint_of = endpoints_below(str(endpoint))
-        transfer = CompareTransfer(client, self._context, endpoint_of, tree, listing.entries, self._observer, unread)
+        transfer = CompareTransfer(
+            client, self._context, endpoint_of, tree, listing.entries, self._observer, unread, perms=self._perms
+        )
         await transfer.run()

@@ -21,8 +21,8 @@ class CompareTransfer:
     """Compares `tree` with `remote`; `endpoint_of` gives the endpoints.
 
     What exists on one side only is MISSING (only local) or EXTRA (only on the
-    server). Of directories the permission bits are compared, not the times,
-    which change with every file made or removed in them. Nothing is reported
+    server). Of directories the permission bits are compared with `perms`, and
+    never the times, which change with every file made or removed in them. Nothing is reported
     below the directories `unread`, which one of the sides could not read.
     """
 
@@ -35,7 +35,10 @@ class CompareTransfer:
         remote: dict[str, Entry],
         observer: TransferObserver,
         unread: Container[str] = (),
+        *,
+        perms: bool = False,
     ) -> None:
+        self._perms = perms
         self._endpoint_of = endpoint_of
         self._tree = tree
         self._remote = remote
@@ -97,7 +100,7 @@ class CompareTransfer:
             entry = self._remote.get(name)
             if entry is None or entry.kind != "directory" or name in self._unread:
                 continue
-            if "mode" in differing(directory, entry):
+            if self._perms and "mode" in differing(directory, entry):
                 self._observer.add_result(FileResult(Outcome.DIFFERS, name, differs=("mode",), kind="directory"))
         missing_files = (name for name in self._tree.files if name not in self._remote)
         self._report_one_sided(Outcome.MISSING, self._missing, missing_files)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Collection, Iterable
+import contextlib
+from typing import Any, Callable, Collection, Coroutine, Iterable, Sequence
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
-from homeftp.client.files.model import FileStat
+from homeftp.client.files.model import HAS_MODES, FileStat
 from homeftp.client.transfer.metadata import differing, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
@@ -18,17 +19,43 @@ _WINDOW = 256
 """Directories that are made at once; as many as files in a push."""
 
 
+_IMPLICIT = 0o755
+"""The mode that a server gives to directories that it makes for a file in them."""
+
+
 class RemoteDirectories:
     """The directories of a server that has `remote`; `endpoint_of` gives the endpoints."""
 
     def __init__(
-        self, client: Client, endpoint_of: EndpointOf, remote: dict[str, Entry], observer: TransferObserver
+        self,
+        client: Client,
+        endpoint_of: EndpointOf,
+        remote: dict[str, Entry],
+        observer: TransferObserver,
+        *,
+        perms: bool,
     ) -> None:
+        """With `perms` directories that exist get the mode of the local ones, otherwise only their time."""
         self._client = client
         self._endpoint_of = endpoint_of
         self._remote = remote
         self._observer = observer
+        self._perms = perms
         self._filled: Collection[str] = ()
+
+    async def make_private(self, directories: Iterable[FileStat]) -> None:
+        """Make the missing directories that not everybody may read, before anything is in them.
+
+        A server gives other modes to those that it makes for a file in them.
+        Raises `ConnectionFailed`.
+        """
+        new = [each for each in directories if self._endpoint_of(each.name) and each.name not in self._remote]
+        await self._in_batches(self._make_one, [each for each in new if HAS_MODES and _IMPLICIT & ~each.stat.st_mode])
+
+    async def _make_one(self, directory: FileStat) -> None:
+        with contextlib.suppress(Refusal):  # `update` asks again, and reports it
+            meta_data = wire_metadata(directory.stat)
+            await self._client.make_directory(self._endpoint_of(directory.name), meta_data=meta_data)
 
     async def update(self, directories: Iterable[FileStat], filled: Collection[str]) -> None:
         """Make the missing directories and set the metadata of all, deepest first.
@@ -45,8 +72,13 @@ class RemoteDirectories:
             if directory.name not in self._remote:
                 changed |= {directory.name, directory.name.rpartition("/")[0]}
         outdated = [each for each in wanted if each.name in changed or self._is_outdated(each)]
-        for start in range(0, len(outdated), _WINDOW):
-            batch = [Deferred.fromCoroutine(self._make(each)) for each in outdated[start : start + _WINDOW]]
+        await self._in_batches(self._make, outdated)
+
+    async def _in_batches(
+        self, make: Callable[[FileStat], Coroutine[Any, Any, None]], directories: Sequence[FileStat]
+    ) -> None:
+        for start in range(0, len(directories), _WINDOW):
+            batch = [Deferred.fromCoroutine(make(each)) for each in directories[start : start + _WINDOW]]
             try:
                 await gatherResults(batch, consumeErrors=True)
             except FirstError as error:
@@ -54,12 +86,15 @@ class RemoteDirectories:
 
     def _is_outdated(self, directory: FileStat) -> bool:
         entry = self._remote.get(directory.name)
-        return entry is None or entry.kind != "directory" or bool(set(differing(directory, entry)) - {"size"})
+        if entry is None or entry.kind != "directory":
+            return True
+        return bool(set(differing(directory, entry)) - ({"size"} if self._perms else {"size", "mode"}))
 
     async def _make(self, directory: FileStat) -> None:
         name = directory.name
+        meta_data = wire_metadata(directory.stat, mode=self._perms or name not in self._remote)
         try:
-            await self._client.make_directory(self._endpoint_of(name), meta_data=wire_metadata(directory.stat))
+            await self._client.make_directory(self._endpoint_of(name), meta_data=meta_data)
         except Refusal as refused:
             if not self._may_be_ignored(name):
                 result = FileResult(Outcome.REFUSED, name, 0, refused.message, kind="directory")

@@ -22,7 +22,7 @@ from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, OperatorError, Refusal, ShuttingDown
-from homeftp.model import Entry
+from homeftp.model import Entry, kept_mode
 from homeftp.workers import Batcher
 
 WINDOW = 1024
@@ -61,6 +61,8 @@ class GetTransfer:
         self._unsendable = dict(tree.skipped + tree.failed)
         self._changed: set[str] = set()
         """Directories in which a file was written: that changed their time."""
+        self._failed_directories: dict[str, OSError] = {}
+        """Those that could not be made."""
         self._connection_failed = False
         self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=WINDOW)
         self._writer: Batcher[SmallDownload, os.stat_result] = Batcher(
@@ -71,10 +73,11 @@ class GetTransfer:
         )
 
     async def run(self) -> None:
-        """Fetch the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
+        """Make the directories, fetch the files, and set the directories' metadata. Raises `ConnectionFailed`."""
         local = self._tree.files.get
         run = self._context.workers.run
         try:
+            await self._make_directories()
             tasks = (FileTask(name, local(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
             await self._update_directories()
@@ -217,17 +220,34 @@ class GetTransfer:
         self._observer.add_bytes(result.size if moved is None else moved, moved=moved is not None)
         self._comparer.release(task)
 
-    async def _update_directories(self) -> None:
-        """Make the missing local directories and set the metadata of all, deepest first."""
-        run = self._context.workers.run
+    def _directories(self) -> list[Entry]:
+        """The wanted directories, deepest first."""
         wanted = [entry for entry in self._remote.values() if entry.kind == "directory"]
-        wanted.sort(key=lambda entry: entry.name.count("/") + bool(entry.name), reverse=True)
+        return sorted(wanted, key=lambda entry: entry.name.count("/") + bool(entry.name), reverse=True)
+
+    async def _make_directories(self) -> None:
+        """Make the missing local directories, with their modes: they have them also where the transfer is cut short.
+
+        Their owner may write into them until it is complete.
+        """
+        run = self._context.workers.run
+        new = [entry for entry in self._directories() if entry.name not in self._tree.directories]
+        self._failed_directories = dict(await run(self._folder.make_directories, [entry.name for entry in new]))
+        if HAS_MODES:
+            metadata = [LocalMetadata(each.name, None, kept_mode("directory", each.mode or 0)) for each in new]
+            wanted = [each for each in metadata if each.name not in self._failed_directories]
+            self._failed_directories |= dict(await run(self._folder.set_directory_metadata, wanted))
+
+    async def _update_directories(self) -> None:
+        """Set the metadata of the local directories, deepest first."""
+        run = self._context.workers.run
+        wanted = self._directories()
         new = [entry.name for entry in wanted if entry.name not in self._tree.directories]
-        failed = dict(await run(self._folder.make_directories, new))
+        failed = self._failed_directories
         for name in new:
             self._changed |= {name, name.rpartition("/")[0]}
         outdated = [entry for entry in wanted if entry.name not in failed and self._is_outdated(entry)]
-        metadata = [_local_metadata(entry.name, entry) for entry in outdated]
+        metadata = [_local_metadata(entry.name, entry, mode=self._sets_mode(entry)) for entry in outdated]
         failed |= dict(await run(self._folder.set_directory_metadata, metadata))
         for name, error in failed.items():
             reason = error.strerror or str(error)
@@ -240,13 +260,17 @@ class GetTransfer:
         directory = self._tree.directories.get(entry.name)
         if directory is None or entry.name in self._changed:
             return True
-        return bool(set(differing(directory, entry)) - {"size"})
+        return bool(set(differing(directory, entry)) - ({"size"} if self._options.perms else {"size", "mode"}))
+
+    def _sets_mode(self, directory: Entry) -> bool:
+        """Whether a local directory gets the server's mode: a new one does, an existing one where that was asked."""
+        return self._options.perms or directory.name not in self._tree.directories
 
 
 def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:
     return FileResult(outcome, task.name, task.remote.size if task.remote else 0, reason, task.differs)
 
 
-def _local_metadata(name: str, entry: Entry) -> LocalMetadata:
-    """The server's metadata, as far as this system supports them."""
-    return LocalMetadata(name, entry.mtime_us, entry.mode if HAS_MODES else None)
+def _local_metadata(name: str, entry: Entry, *, mode: bool = True) -> LocalMetadata:
+    """The server's metadata, as far as this system supports them; the mode only if it is wanted."""
+    return LocalMetadata(name, entry.mtime_us, entry.mode if HAS_MODES and mode else None)

@@ -9,9 +9,9 @@ from homeftp.model import MODE_BITS, Entry, same_mode
 from homeftp.wire.messages import MetaData
 
 
-def wire_metadata(stat: os.stat_result) -> MetaData:
-    """`mtime_us`, and `mode` on systems with permission bits."""
-    if not HAS_MODES:
+def wire_metadata(stat: os.stat_result, *, mode: bool = True) -> MetaData:
+    """`mtime_us`, and, if `mode` is wanted, `mode` on systems with permission bits."""
+    if not HAS_MODES or not mode:
         return [("mtime_us", stat.st_mtime_ns // 1000)]
     return [("mtime_us", stat.st_mtime_ns // 1000), ("mode", stat.st_mode & MODE_BITS)]
 

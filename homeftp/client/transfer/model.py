@@ -112,6 +112,8 @@ class TransferOptions:
     """Transfer folders with their content."""
     force: bool = False
     """Replace the target even if it is newer or was changed meanwhile."""
+    perms: bool = False
+    """Also change the mode of folders that exist at the target already."""
     ignore_existing: bool = False
     """Replace nothing."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None

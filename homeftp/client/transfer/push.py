@@ -26,6 +26,9 @@ from homeftp.wire.messages import MetaData, Response
 MAX_REJECTED_RESUMES = 3
 """After the server could not use its partial upload this often the file is sent whole."""
 
+_SETSTAT = "SETSTAT"
+"""The request that changes metadata alone."""
+
 WINDOW = 256
 """Files that are read, compared or sent at once: more than the server works on, so that it never waits."""
 
@@ -58,12 +61,15 @@ class PushTransfer:
     async def run(self) -> None:
         """Send the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
         remote = self._remote.get
+        directories = RemoteDirectories(
+            self._client, self._endpoint_of, self._remote, self._observer, perms=self._options.perms
+        )
+        await directories.make_private(self._tree.directories.values())
         try:
             tasks = (FileTask(name, file, remote(name)) for name, file in self._tree.files.items())
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
         finally:
             await self._comparer.close()
-        directories = RemoteDirectories(self._client, self._endpoint_of, self._remote, self._observer)
         await directories.update(self._tree.directories.values(), self._filled)
 
     def _decide(self, task: FileTask) -> None:
@@ -80,7 +86,7 @@ class PushTransfer:
         elif self._options.ignore_existing:
             self._finish_task(task, Outcome.EXISTS)
         elif "hash" not in task.differs:
-            self._send(task, Outcome.METADATA)
+            self._send_metadata(task, remote)
         elif self._options.force:
             self._send(task, Outcome.REPLACED)
         elif _is_newer(task, remote):
@@ -103,6 +109,25 @@ class PushTransfer:
             self._send(task, Outcome.REPLACED)
         else:
             self._finish_task(task, outcome)
+
+    def _send_metadata(self, task: FileTask, remote: Entry) -> None:
+        """Send time and mode alone; a server that has no request for that gets the content with them."""
+        if _SETSTAT in self._client.server_info.request_types and remote.hash is not None:
+            self._comparer.spawn(self._set_metadata(task, remote.hash))
+        else:
+            self._send(task, Outcome.METADATA)
+
+    async def _set_metadata(self, task: FileTask, hash: str) -> None:
+        assert task.content is not None
+        try:
+            meta_data = wire_metadata(task.content.file.stat)
+            await self._client.set_metadata(self._endpoint_of(task.name), meta_data, if_hash=hash)
+        except ShuttingDown as reason:
+            self.fail(reason)
+        except Refusal as refused:
+            self._finish_task(task, Outcome.REFUSED, refused.message)
+        else:
+            self._finish_task(task, Outcome.METADATA)
 
     def _send(self, task: FileTask, outcome: Outcome) -> None:
         if task.source is None:

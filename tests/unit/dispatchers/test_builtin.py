@@ -49,6 +49,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "GET": {},
     "CMP": {"hash": hash_bytes(b"new")},
     "PUSH": {"hash": hash_bytes(b"")},
+    "SETSTAT": {"meta_data": [["mode", 0o600]]},
     "DELETE": {},
     "MOVE": {"to": "some/other folder/ñ"},
     "VERSIONS": {},

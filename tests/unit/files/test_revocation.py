@@ -14,6 +14,7 @@ from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.errors import Forbidden, Internal, OperatorError
 from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from tests.support.inmemory import Connection, Server
@@ -28,6 +29,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any], bytes]] = {
     "a move": ("MOVE", {"rel_endpoint": "a", "to": "new"}, b""),
     "a removed file": ("DELETE", {"rel_endpoint": "a"}, b""),
     "a removed directory": ("DELETE", {"rel_endpoint": "d", "recursive": True}, b""),
+    "other metadata": ("SETSTAT", {"rel_endpoint": "a", "meta_data": [["mode", 384]]}, b""),
     "a version put back": ("RESTORE", {"rel_endpoint": "a"}, b""),
 }
 
@@ -140,7 +142,7 @@ class QueuedJobsTests(SynchronousTestCase):
         server = Server.make(
             workers=workers,
             own_accounts=True,
-            extra=[DeleteDispatcher(), MoveDispatcher(), RestoreDispatcher()],
+            extra=[DeleteDispatcher(), MoveDispatcher(), RestoreDispatcher(), SetstatDispatcher()],
         )
         self.addCleanup(server.close)
         server.state.add_account("ann", None)

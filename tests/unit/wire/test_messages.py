@@ -38,6 +38,7 @@ class BoundTests(SynchronousTestCase):
             (messages.PushBody, {"rel_endpoint": "a"}, "if_hash", [HASH, "absent", None], ["present", "", HASH[:-1]]),
             (messages.PushBody, {"rel_endpoint": "a"}, "kind", ["file", "directory"], ["link", None]),
             (messages.PushBody, {"rel_endpoint": "a"}, "meta_data", [[], [["size", 1]]], [[["x", 1]], [["mode", "1"]]]),
+            (messages.SetstatBody, {"rel_endpoint": "a"}, "if_hash", [HASH, None], ["absent", HASH[:-1]]),
             (messages.LoginBody, {"username": "a"}, "password", ["x" * 1024], ["x" * 1025, None]),
             (messages.PairBody, {}, "invitation", [0, 9999, None], [-1, 10_000]),
             (messages.RestoreBody, {"rel_endpoint": "a"}, "at", [0, None], [-1, messages.MAX_SIZE]),

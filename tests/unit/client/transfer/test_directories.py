@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from unittest import mock
 
-from homeftp.client import (
-    Outcome,
-)
+from homeftp.client import Outcome
+from homeftp.client.plan.local import scan_if_exists
+from homeftp.client.transfer.directories import RemoteDirectories
+from homeftp.client.transfer.model import endpoints_below
 from homeftp.errors import Forbidden
-from tests.support.transfers import OLD, TransferCase, stamp
+from tests.support.transfers import OLD, TransferCase, folders, stamp
 
 
 class DirectoryTests(TransferCase):
@@ -38,6 +39,35 @@ class DirectoryTests(TransferCase):
         with mock.patch.object(self.client, "make_directory") as made:
             self.push(f"{self.here}/lib", "lib", recursive=True)
         made.assert_not_called()
+
+    def test_modes_stay(self) -> None:
+        """A directory that exists keeps its mode, unless that is asked for; a new one gets the local mode."""
+        shared = f"{self.server.root}/lib/shared"
+        os.makedirs(shared)
+        os.chmod(shared, 0o2775)
+        for name in ("shared", "new"):
+            self.make_file(f"lib/{name}/a")
+            os.chmod(f"{self.here}/lib/{name}", 0o700)
+        os.utime(f"{self.here}/lib/shared", (OLD, OLD))
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        self.assertEqual(stamp(shared), (OLD * 10**6, 0o775))
+        self.assertEqual(stamp(f"{self.server.root}/lib/new")[1], 0o700)
+        self.push(f"{self.here}/lib", "lib", recursive=True, perms=True)
+        self.assertEqual(os.stat(shared).st_mode & 0o7777, 0o2700)
+
+    def test_private(self) -> None:
+        """A new directory that not everybody may read has its mode before anything is in it."""
+        for name, mode in (("private", 0o700), ("private/open", 0o755), ("group", 0o750), ("open", 0o755)):
+            os.makedirs(f"{self.here}/lib/{name}")
+            os.chmod(f"{self.here}/lib/{name}", mode)
+        os.chmod(f"{self.here}/lib", 0o700)
+        tree = self.run_work(scan_if_exists(self.context, f"{self.here}/lib"))
+        made = RemoteDirectories(self.client, endpoints_below("lib"), {}, self.observer(), perms=False)
+        self.run_work(made.make_private(tree.directories.values()))
+        self.assertEqual(folders(f"{self.server.root}/lib"), {"private", "group"})
+        modes = [stamp(f"{self.server.root}/lib/{name}")[1] for name in (".", "private", "group")]
+        self.assertEqual(modes, [0o700, 0o700, 0o750])
+        self.assertEqual(self.results, [], "they are reported at the end")
 
     def test_refused(self) -> None:
         """A directory that the server refuses is reported with the reason."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 
@@ -13,6 +14,7 @@ from homeftp.client import (
     TransferContext,
     TransferOptions,
 )
+from homeftp.client.files.write import DownloadTarget
 from homeftp.client.plan.get import get
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.errors import (
@@ -21,7 +23,7 @@ from homeftp.errors import (
 from homeftp.syscalls import System
 from homeftp.testing.memorylink import BUFFER_SIZE
 from homeftp.workers import InlineWorkers
-from tests.support.transfers import BIG, NEW, OLD, TransferCase, tree
+from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp, tree
 
 
 class LocalTests(TransferCase):
@@ -39,6 +41,32 @@ class LocalTests(TransferCase):
         self.assertEqual(self.outcomes()["b"], Outcome.FAILED)
         self.assertEqual(self.outcomes()["c"], Outcome.NEW)
         self.assertEqual(tree(self.here)["lib/a"], b"a file")
+
+    def test_modes_of_folders(self) -> None:
+        """A folder that exists keeps its mode, unless that is asked for; a new one gets the server's."""
+        for name in ("shared", "new"):
+            self.make_remote_file(f"lib/{name}/a")
+            os.chmod(f"{self.server.root}/lib/{name}", 0o750)
+        shared = f"{self.here}/lib/shared"
+        os.makedirs(shared)
+        os.chmod(shared, 0o775)
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual((stamp(shared)[1], stamp(f"{self.here}/lib/new")[1]), (0o775, 0o750))
+        self.get("lib", f"{self.here}/lib", recursive=True, perms=True)
+        self.assertEqual(stamp(shared)[1], 0o750)
+
+    def test_cut_short(self) -> None:
+        """Where a transfer is cut short, its new folders have the server's modes; their owner may write into them."""
+        for name, mode in (("shared", 0o775), ("readable", 0o555)):
+            self.make_remote_file(f"lib/{name}/a")
+            os.chmod(f"{self.server.root}/lib/{name}", mode)
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with mock.patch.object(DownloadTarget, "write_many", side_effect=full), self.assertRaises(OperatorError):
+            self.get("lib", f"{self.here}/lib", recursive=True)
+        modes = [stamp(f"{self.here}/lib/{name}")[1] for name in ("shared", "readable")]
+        self.assertEqual(modes, [0o775, 0o755])
+        self.get("lib", f"{self.here}/lib", recursive=True)
+        self.assertEqual(tree(self.here), {"lib/shared/a": b"content", "lib/readable/a": b"content"})
 
     def test_disk_full(self) -> None:
         """A full disk ends the transfer with a message; the old file stays and no other, large or small."""

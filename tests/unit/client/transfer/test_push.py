@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from typing import Any
+from unittest import mock
 
+import attrs
 from twisted.internet.defer import Deferred
 
 from homeftp.client import (
@@ -19,13 +21,14 @@ from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.push import push
 from homeftp.config import STREAM_PIECE
 from homeftp.dispatchers import push as push_dispatcher
+from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
 from homeftp.model import Entry
 from homeftp.syscalls import System
 from homeftp.wire import messages
 from homeftp.workers import InlineWorkers
-from tests.support.transfers import BIG, TransferCase
+from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp
 
 
 class ExcludedTests(TransferCase):
@@ -188,6 +191,51 @@ class LargeTests(TransferCase):
         self.push(path, "big")
         known = cache.lookup(os.path.realpath(self.here), {"big": os.stat(path)})
         self.assertEqual(known, {"big": filehash.hash_bytes(BIG)})
+
+
+class MetadataTests(TransferCase):
+    """Files of which only time or mode differ, at a server with SETSTAT and at one without."""
+
+    extra = (SetstatDispatcher(),)
+
+    def changed(self) -> list[str]:
+        """The requests by which time and mode of a file with the same content cross; they are then the same."""
+        self.make_file("a", BIG, mtime=OLD)
+        self.push(f"{self.here}/a", "a")
+        self.make_file("a", BIG, mtime=NEW, mode=0o600)
+        request = self.client.protocol.request
+        with mock.patch.object(self.client.protocol, "request", side_effect=request) as requests:
+            observer = self.push(f"{self.here}/a", "a")
+        self.assertEqual(
+            (observer.counts, stamp(f"{self.server.root}/a")), ({Outcome.METADATA: 1}, (NEW * 10**6, 0o600))
+        )
+        return [call.args[1] for call in requests.call_args_list if call.args[1] in ("PUSH", "SETSTAT")]
+
+    def test_alone(self) -> None:
+        """They cross without the content."""
+        self.assertEqual(self.changed(), ["SETSTAT"])
+
+    def test_older_server(self) -> None:
+        """A server that has no such request gets the content with them."""
+        self.client.server_info = attrs.evolve(self.client.server_info, request_types=["CMP", "GET", "PUSH"])
+        self.assertEqual(self.changed(), ["PUSH"])
+
+    def test_changed_meanwhile(self) -> None:
+        """A file that somebody else replaced since it was compared keeps their time and mode."""
+        self.make_file("a", b"one", mtime=OLD)
+        self.push(f"{self.here}/a", "a")
+        os.utime(f"{self.here}/a", (NEW, NEW))
+        set_metadata = self.client.set_metadata
+
+        async def late(*arguments: Any, **options: Any) -> Entry:
+            self.make_remote_file("a", b"two", mtime=OLD + 1)
+            return await set_metadata(*arguments, **options)
+
+        with mock.patch.object(self.client, "set_metadata", late):
+            observer = self.push(f"{self.here}/a", "a")
+        self.assertEqual(
+            (observer.counts, stamp(f"{self.server.root}/a")[0]), ({Outcome.REFUSED: 1}, (OLD + 1) * 10**6)
+        )
 
 
 class ConnectionTests(TransferCase):

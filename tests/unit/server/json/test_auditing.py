@@ -52,17 +52,18 @@ class ChangeTests(AccessCase):
             ("DELETE", b"", {"rel_endpoint": "b.txt"}),
             ("MOVE", b"", {"rel_endpoint": "b.txt", "to": "c.txt"}),
             ("RESTORE", b"", {"rel_endpoint": "b.txt"}),
+            ("SETSTAT", b"", {"rel_endpoint": "b.txt", "meta_data": [["mode", 0o600]]}),
         ):
             self.assertEqual(self.ask(ann, kind, payload, **body).status, Status.FORBIDDEN, kind)
             line = self.lines()[-1]
             self.assertEqual((line["event"], line["request"], line["status"]), ("refused", kind, 33))
             self.assertEqual((line["endpoint"], line["size"]), (f"people/ann/{body['rel_endpoint']}", len(payload)))
             self.assertEqual((line["account"], line["address"]), ("ann", "192.0.2.1"))
-        self.assertEqual([line.get("to") for line in self.lines()], [None] * 3 + ["people/ann/c.txt", None])
+        self.assertEqual([line.get("to") for line in self.lines()], [None] * 3 + ["people/ann/c.txt", None, None])
         self.assertEqual(self.lines()[0]["hash"], hash_bytes(b"123"))
         for kind in ("GET", "CMP", "VERSIONS"):
             self.ask(ann, kind, rel_endpoint="nothing")
-        self.assertEqual(len(self.lines()), 5)
+        self.assertEqual(len(self.lines()), 6)
 
     def test_nonsense(self) -> None:
         """A request that cannot be understood is recorded as it was sent: it may have been a change."""

@@ -12,6 +12,7 @@ from homeftp.config import SMALL_FILE
 from homeftp.dispatchers.delete import DeleteDispatcher
 from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
+from homeftp.dispatchers.setstat import SetstatDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.endpoint import parse
 from homeftp.hashing.filehash import hash_bytes
@@ -29,7 +30,7 @@ class AccessCase(SynchronousTestCase):
     """A store with the homes of two accounts."""
 
     def setUp(self) -> None:
-        extra = [DeleteDispatcher(), MoveDispatcher(), VersionsDispatcher(), RestoreDispatcher()]
+        extra = [DeleteDispatcher(), MoveDispatcher(), VersionsDispatcher(), RestoreDispatcher(), SetstatDispatcher()]
         self.server = Server.make(extra=extra)
         self.addCleanup(self.server.close)
         self.state = self.server.state
@@ -110,6 +111,7 @@ class HomeTests(AccessCase):
                 ("MOVE", {"to": "mine"}),
                 ("VERSIONS", {}),
                 ("RESTORE", {}),
+                ("SETSTAT", {"meta_data": [["mode", 0o600]]}),
             ):
                 one, other = (self.ask(ann, kind, rel_endpoint=name, **body) for name in (there, nowhere))
                 message = one.message.replace(there, nowhere).replace("people/bob", "people/xxx")
@@ -181,8 +183,9 @@ class RightsTests(AccessCase):
             ("DELETE", b"", {"rel_endpoint": "b.txt"}),
             ("MOVE", b"", {"rel_endpoint": "b.txt", "to": "c.txt"}),
             ("RESTORE", b"", {"rel_endpoint": "b.txt"}),
+            ("SETSTAT", b"", {"rel_endpoint": "b.txt", "meta_data": [["mode", 0o600]]}),
         )
-        self.assertEqual(statuses, [Status.OK] + [Status.FORBIDDEN] * 7)
+        self.assertEqual(statuses, [Status.OK] + [Status.FORBIDDEN] * 8)
         self.assertEqual(sorted(os.listdir(os.path.join(self.server.root, "people/ann"))), ["b.txt", "notes"])
 
     def test_drop_box(self) -> None:
@@ -326,6 +329,7 @@ class RightsTests(AccessCase):
             ("VERSIONS", {}),
             ("RESTORE", {}),
             ("RESTORE", {"at": 5}),
+            ("SETSTAT", {"meta_data": [["mode", 0o600]]}),
             ("DELETE", {}),
             ("MOVE", {"to": "x"}),
         ):
