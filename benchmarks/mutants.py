@@ -29,7 +29,7 @@ TESTS = {
     "accounts/passwords": [f"{ACCOUNTS}.test_passwords"],
     "accounts/devicelogin": [f"{ACCOUNTS}.test_devicelogin"],
     "accounts/devices": [f"{ACCOUNTS}.test_devices", f"{ACCOUNTS}.test_devicelogin"],
-    "accounts/database": [f"{ACCOUNTS}.test_database", f"{ACCOUNTS}.test_validator"],
+    "accounts/database": [ACCOUNTS],
     "accounts/login": [f"{ACCOUNTS}.test_login"],
     "accounts/invitations": [f"{ACCOUNTS}.test_invitations", f"{ACCOUNTS}.test_pairing"],
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
