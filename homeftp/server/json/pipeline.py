@@ -19,31 +19,43 @@ from homeftp.server.json.exchange import Exchange
 
 
 class PathLocks:
-    """The path locks that are held. They are few, and each costs the same however deep its endpoint is."""
+    """The path locks that are held. Each costs the same memory however deep its endpoint is.
+
+    A lock is looked up among those that are held at the same depth or above, and compared with each that is deeper.
+    """
 
     def __init__(self) -> None:
-        self._held: dict[bool, Counter[tuple[str, ...]]] = {True: Counter(), False: Counter()}
+        self._held: dict[bool, dict[int, Counter[tuple[str, ...]]]] = {True: {}, False: {}}
+        """By whether they change something, and by the depth of their endpoints."""
 
     def conflict(self, lock: PathLock) -> bool:
         """Whether `lock` conflicts with one that is held."""
         parts = lock.endpoint.parts
         depth = len(parts)
         for changes in (True, False) if lock.changes else (True,):
-            for held in self._held[changes]:
-                if held[:depth] == parts[: len(held)]:
+            for level, held in self._held[changes].items():
+                if parts[:level] in held if level <= depth else any(each[:depth] == parts for each in held):
                     return True
         return False
 
     def hold(self, lock: PathLock) -> None:
         """Add a lock."""
-        self._held[lock.changes][lock.endpoint.parts] += 1
+        parts = lock.endpoint.parts
+        levels = self._held[lock.changes]
+        if len(parts) not in levels:
+            levels[len(parts)] = Counter()
+        levels[len(parts)][parts] += 1
 
     def release(self, lock: PathLock) -> None:
         """Remove a lock that is held."""
-        held = self._held[lock.changes]
-        held[lock.endpoint.parts] -= 1
-        if not held[lock.endpoint.parts]:
-            del held[lock.endpoint.parts]
+        parts = lock.endpoint.parts
+        levels = self._held[lock.changes]
+        held = levels[len(parts)]
+        held[parts] -= 1
+        if not held[parts]:
+            del held[parts]
+        if not held:
+            del levels[len(parts)]
 
 
 class Pipeline:

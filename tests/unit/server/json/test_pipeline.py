@@ -6,6 +6,8 @@ import tracemalloc
 from functools import partial
 from typing import Callable
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
@@ -13,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import KIB, TLS_WRITE
-from homeftp.endpoint import MAX_PARTS, parse
+from homeftp.endpoint import MAX_PARTS, Endpoint, parse
 from homeftp.model import PathLock
 from homeftp.server.json.exchange import Exchange
 from homeftp.server.json.payload import WholePayload
@@ -22,6 +24,7 @@ from homeftp.server.json.resolution import OutputBuffer, Resolution
 from homeftp.server.json.router import Route
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.wire.codec import decode_response
+from tests.support.repeatable import REPEATABLE
 
 
 def reads(endpoint: str) -> PathLock:
@@ -68,6 +71,26 @@ class PathLocksTests(SynchronousTestCase):
         self.assertTrue(locks.conflict(changes("a")))
         locks.release(reads("a/b"))
         self.assertFalse(locks.conflict(changes("a")))
+
+    @settings(REPEATABLE)
+    @given(st.lists(st.tuples(st.booleans(), st.lists(st.sampled_from("ab"), max_size=3)), min_size=1, max_size=12))
+    def test_many(self, wanted: list[tuple[bool, list[str]]]) -> None:
+        """Among many locks a conflict is found as among two, and every lock can be released."""
+        (changing, parts), *others = wanted
+        lock = PathLock(Endpoint(tuple(parts)), changing)
+        held = [PathLock(Endpoint(tuple(parts)), changing) for changing, parts in others]
+        locks = PathLocks()
+        for each in held:
+            locks.hold(each)
+        while held:
+            expected = any(
+                (lock.changes or each.changes)
+                and all(one == other for one, other in zip(lock.endpoint.parts, each.endpoint.parts, strict=False))
+                for each in held
+            )
+            self.assertEqual(locks.conflict(lock), expected)
+            locks.release(held.pop())
+        self.assertFalse(locks.conflict(lock))
 
     def test_deep(self) -> None:
         """A lock costs no memory for each part of its endpoint, besides the endpoint itself."""
