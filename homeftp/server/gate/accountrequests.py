@@ -35,7 +35,9 @@ class AccountRequests:
 
     def run(self, account: str, start: Start) -> Deferred[None]:
         """What `start()` returns, called when it is the request's turn."""
-        requests = self._accounts.setdefault(account, _Requests())
+        requests = self._accounts.get(account)
+        if requests is None:
+            requests = self._accounts[account] = _Requests()
         if requests.running < self._most:
             requests.running += 1
             return start().addBoth(self._ended, account, requests)

@@ -81,7 +81,7 @@ class _Recorded:
         """The answer."""
         if self.resolved:
             raise RuntimeError("the request has been answered already")
-        if not Status(status).refused:
+        if status < Status.BAD_REQUEST:
             self._resolution.resolve(status, message, body, payload)
             self.resolved = True
             return
