@@ -7,7 +7,7 @@ nothing, whether something exists there or not: a refusal tells nothing.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Callable, Generator, Iterator, Sequence, TypeVar
 
 import attrs
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @implementer(IStore)
-@attrs.frozen
+@attrs.frozen(slots=False)
 class AuthorizedStore:
     """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
 
@@ -261,7 +261,7 @@ class AuthorizedStore:
 
     # -- rights --------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _bound(self) -> IStore:
         """The store, where changes are recorded as the actor's, and counted in its quota."""
         return self.store.bind(self._acting(self.actor))
