@@ -15,6 +15,7 @@ import errno
 import os
 import struct
 import sys
+import time
 from typing import Any
 
 _SYS_OPENAT2 = 437
@@ -64,6 +65,10 @@ _SYNCED_WHOLE = frozenset(
 
 _EXACT_NAMES = _SYNCED_WHOLE - {_ZFS}
 """Types that at most fold names as Unicode does (ext4's casefold); ZFS maps letters by a table of its own."""
+
+
+_US_NS = 1000
+"""Nanoseconds of a microsecond."""
 
 
 class System:
@@ -128,6 +133,14 @@ class System:
             if number not in again:
                 break
         raise OSError(number, os.strerror(number))
+
+    def wall_us(self) -> int:
+        """The time that the computer's clock shows: microseconds since 1970 UTC."""
+        return time.time_ns() // _US_NS
+
+    def running_seconds(self) -> float:
+        """Seconds that pass while the computer is on or suspended. They begin anywhere and cannot be set."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping
 from unittest import mock
 
 from twisted.trial.reporter import TestResult
@@ -13,12 +14,25 @@ from homeftp.endpoint import parse
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store.memory import MemoryStore
+from homeftp.syscalls import System
+
+
+@contextlib.contextmanager
+def later(seconds: float) -> Iterator[None]:
+    """In the block so many seconds have passed in this process."""
+    now, running, monotonic = time.time() + seconds, System().running_seconds() + seconds, time.monotonic() + seconds
+    with (
+        mock.patch("time.time", lambda: now),
+        mock.patch("time.time_ns", lambda: int(now * 1e9)),
+        mock.patch("time.monotonic", lambda: monotonic),
+        mock.patch.object(System, "running_seconds", lambda system: running),
+    ):
+        yield
 
 
 def maintain_later(store: IStore, seconds: float) -> bool:
     """`ContractCase.maintain_later` for stores that ask this process for the time."""
-    now = time.time() + seconds
-    with mock.patch("time.time", lambda: now), mock.patch("time.time_ns", lambda: int(now * 1e9)):
+    with later(seconds):
         store.maintain()
     return True
 

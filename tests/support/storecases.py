@@ -90,7 +90,7 @@ class SpaceCase(StoreCase):
         for folder, _, names in os.walk(self.root):
             for name in names:
                 stat = os.lstat(os.path.join(folder, name))
-                if not name.endswith(".note") and name != "lock":
+                if not name.endswith(".note") and name not in ("lock", "clock"):
                     found[stat.st_ino] = -(-stat.st_size // block) * block
         return sum(found.values())
 

@@ -64,6 +64,25 @@ class Journaled(System):
         return self._has_syncfs
 
 
+class SetClock(System):
+    """A computer whose clock can be set, and whose time can pass."""
+
+    def __init__(self, wall: float = 0.0, running: float = 0.0) -> None:
+        super().__init__()
+        self.wall = wall
+        """Seconds that the clock is ahead."""
+        self.running = running
+        """Seconds that have passed besides the real ones."""
+
+    def wall_us(self) -> int:
+        """What the clock shows."""
+        return super().wall_us() + int((self.wall + self.running) * 1_000_000)
+
+    def running_seconds(self) -> float:
+        """How long it has been on."""
+        return super().running_seconds() + self.running
+
+
 class Recording(Journaled):
     """Makes nothing durable, and records the order of the calls."""
 

@@ -91,6 +91,10 @@ class OpenFolder:
 
     def close(self) -> None:
         """Close and unlock it. May be called twice."""
+        if self._operations is not None:
+            with contextlib.suppress(OSError):  # less time has passed for certain at the next start
+                self._operations.clock.save()
+            self._operations = None
         self._opened.close()
 
 

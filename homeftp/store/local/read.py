@@ -18,6 +18,7 @@ from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
+from homeftp.store.local.disk.handles import per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_range
@@ -247,8 +248,9 @@ class FileReader:
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> list[LocalFile | Exception]:
         """`open` for several; files of at most `inline` bytes are read, hashed and closed already."""
         results: list[LocalFile | Exception] = []
-        for start in range(0, len(endpoints), BATCH):
-            results.extend(self._open_batch(endpoints[start : start + BATCH]))
+        batch = per_job(BATCH)
+        for start in range(0, len(endpoints), batch):
+            results.extend(self._open_batch(endpoints[start : start + batch]))
             rows = []
             for number in range(start, len(results)):
                 file = results[number]

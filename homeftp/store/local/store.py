@@ -83,10 +83,11 @@ class LocalStore:
     def problems(self) -> Sequence[str]:
         """What is wrong at the moment, for the owner. A disk that is back is opened again."""
         try:
-            self._folder.get()
+            operations = self._folder.get().operations
         except Busy as error:
             return [f"the shared folder is not usable, and all requests are refused: {error.__cause__ or error}"]
-        return []
+        clock = None if operations is None else operations.clock.problem()
+        return [] if clock is None else [clock]
 
     @property
     def _writable(self) -> Operations:
@@ -210,3 +211,4 @@ class LocalStore:
             operations.partials.expire()
             operations.archive.expire()
             operations.books.refresh()
+            operations.clock.save()

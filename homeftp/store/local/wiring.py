@@ -28,6 +28,7 @@ from homeftp.store.local.versions.archive import ArchiverFactory
 from homeftp.store.local.versions.catalog import VersionCatalog
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.retention import VersionArchive
+from homeftp.store.local.versions.storeclock import StoreClock
 from homeftp.store.local.writes.batch import BatchWriter
 from homeftp.store.local.writes.copy import Copier
 from homeftp.store.local.writes.edit import Editor
@@ -60,6 +61,7 @@ class Operations:
     partials: PartialUploads
     archive: VersionArchive
     books: Books
+    clock: StoreClock
 
 
 def compose(
@@ -78,10 +80,11 @@ def compose(
     books = Books(root, options.quota)
     fsync = Fsync(system, system.syncs_whole(root.fd))
 
-    temp_files = TempFiles(root, system, metadata_dir)
-    partials = PartialUploads(root, system, metadata_dir, books, changelog)
     folders = VersionFolders(root, metadata_dir, books, lister.budget)
-    archive = VersionArchive(folders, options.retention, books, changelog)
+    clock = StoreClock(system, metadata_dir, folders.newest_us)
+    temp_files = TempFiles(root, system, metadata_dir, clock.now_seconds)
+    partials = PartialUploads(root, system, metadata_dir, books, changelog, clock.now_seconds)
+    archive = VersionArchive(folders, options.retention, books, changelog, clock)
     catalog = VersionCatalog(root, folders, archive, cache)
 
     preconditions = Preconditions(root, cache, reader.open)
@@ -115,4 +118,5 @@ def compose(
         partials=partials,
         archive=archive,
         books=books,
+        clock=clock,
     )

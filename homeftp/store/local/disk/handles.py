@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import stat
 from typing import Iterable, Iterator, Sequence
 
@@ -19,6 +20,18 @@ from homeftp.store.local.disk.errnos import close_quietly
 WAYS_PARTS = 256
 """Parts of the paths of all directories in which one batch of changes makes names, or so: each directory on the way may
 be open at the same time, twice where a version gets the same folders. A process may open 1,024 files by default."""
+
+
+_JOB_PART = 16
+"""One job takes at most one in so many of the process's descriptors: four run at once, and each file may need three."""
+
+_JOB_LEAST = 4
+
+
+def per_job(most: int) -> int:
+    """How many files or directories one job may hold open: `most`, or fewer where the process may have only few."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if limit == resource.RLIM_INFINITY else min(most, max(_JOB_LEAST, limit // _JOB_PART))
 
 
 @attrs.frozen(eq=False)

@@ -20,6 +20,9 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 
 FOLDER = RESERVED.encode()
 
+CLOCK = b"clock"
+"""A file in it, of `storeclock`."""
+
 _DENIED = (
     f"the server's user may not write to the shared folder, or to its folder {RESERVED}: give it both with chown, "
     "or the rights with chmod u+rwx, and restart the server"

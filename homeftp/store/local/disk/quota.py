@@ -16,7 +16,7 @@ from typing import Iterator
 
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.errors import Busy
-from homeftp.store.local.disk.metadir import FOLDER
+from homeftp.store.local.disk.metadir import CLOCK, FOLDER
 from homeftp.store.local.disk.saferoot import SafeRoot
 
 Names = tuple[bytes, ...]
@@ -24,7 +24,9 @@ Names = tuple[bytes, ...]
 VERSIONS = b"versions"
 """The folder of versions, in the metadata directory."""
 
-_STAGING = (b"incoming", b"partial")
+_UNCOUNTED = (b"incoming", b"partial", CLOCK)
+"""In a metadata directory; the first two are reserved already."""
+
 _TEMP_PREFIX = RESERVED_PREFIX.encode()
 
 _DAY = 24 * 60 * 60
@@ -188,12 +190,13 @@ class QuotaUsage:
 
     def _read(self, folder: Names) -> Iterator[tuple[bytes, os.stat_result]]:
         """The names in one folder with their stat; not temp files and partial uploads, which are reserved already."""
-        in_metadata = FOLDER in folder
         opened = self._root.open_below(self._root.fd, folder)
         with contextlib.suppress(OSError), opened as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                if (in_metadata and name in _STAGING) or (not in_metadata and name.startswith(_TEMP_PREFIX)):
+                if folder[-1:] == (FOLDER,) and name in _UNCOUNTED:
+                    continue
+                if FOLDER not in folder and name.startswith(_TEMP_PREFIX):
                     continue
                 with contextlib.suppress(OSError):
                     yield name, entry.stat(follow_symlinks=False)

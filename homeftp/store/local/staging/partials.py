@@ -21,8 +21,8 @@ import contextlib
 import errno
 import os
 import stat
-import time
 from collections import Counter
+from typing import Callable
 
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import Endpoint
@@ -55,7 +55,13 @@ class PartialUploads:
     """All partial uploads of one store. Thread-safe."""
 
     def __init__(
-        self, root: SafeRoot, system: System, metadata_dir: MetadataDir, books: Books, changelog: ChangeLog
+        self,
+        root: SafeRoot,
+        system: System,
+        metadata_dir: MetadataDir,
+        books: Books,
+        changelog: ChangeLog,
+        now: Callable[[], float],
     ) -> None:
         self._root = root
         self._system = system
@@ -63,6 +69,7 @@ class PartialUploads:
         self._records = ResumeRecords(metadata_dir.partial)
         self._books = books
         self._changelog = changelog
+        self._now = now
         self._registry = PartialRegistry(self._records, books)
         self._load()
 
@@ -180,10 +187,11 @@ class PartialUploads:
     def expire(self) -> None:
         """Remove those that were not resumed for a day."""
         newer: Counter[str | None] = Counter()
+        now = self._now()
         for partial in reversed(self._idle(None)):
             newer[partial.record.account] += 1
             too_many = newer[partial.record.account] > MOST
-            if too_many or time.time() - partial.last_used >= PARTIAL_UPLOAD_SECONDS:
+            if too_many or now - partial.last_used >= PARTIAL_UPLOAD_SECONDS:
                 self._remove(partial)
 
     def _idle(self, handle: DirHandle | None) -> list[PartialUpload]:
@@ -240,7 +248,7 @@ class PartialUploads:
         partial = PartialUpload(
             name.removesuffix(SUFFIX), record, self._records, points, last_used=last_used, allocation=allocation
         )
-        age = time.time() - last_used
+        age = self._now() - last_used
         try:
             folder = self._open_folder(partial)
             try:

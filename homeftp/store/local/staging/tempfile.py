@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import time
+from typing import Callable
 
 from homeftp.config import KIB, PIECE
 from homeftp.endpoint import RESERVED_PREFIX, Endpoint, parse
@@ -119,10 +119,11 @@ class TempFile:
 class TempFiles:
     """Creates temp files for one store; those of an earlier run are removed at the start. Thread-safe."""
 
-    def __init__(self, root: SafeRoot, system: System, metadata_dir: MetadataDir) -> None:
+    def __init__(self, root: SafeRoot, system: System, metadata_dir: MetadataDir, now: Callable[[], float]) -> None:
         self._root = root
         self._system = system
         self._incoming = metadata_dir.incoming
+        self._now = now
         self._remove_leftovers()
 
     def create(self, token: str, handle: DirHandle, directory: Endpoint, mode: int | None) -> TempFile:
@@ -169,7 +170,7 @@ class TempFiles:
             fd = open_private_file(self._incoming, locator, make=False)
             try:
                 directory = parse(os.read(fd, _LOCATOR_BYTES).decode())
-                age = time.time() - os.fstat(fd).st_mtime
+                age = self._now() - os.fstat(fd).st_mtime
             finally:
                 close_quietly(fd)
         except (OSError, Refusal, UnicodeError):

@@ -78,6 +78,11 @@ class VersionFolders:
         names = (FOLDER, VERSIONS, *folder)
         return "/".join((self._root.cache_path(mount), *map(os.fsdecode, names)))
 
+    def newest_us(self) -> int | None:
+        """The end of the last day on which a version was made on the root's own disk; None if there is none."""
+        with self.open(ROOT) as version_dir:
+            return version_dir.newest_us()
+
     @contextlib.contextmanager
     def open(self, mount: Endpoint, *, make: Callable[[int], None] | None = None) -> Iterator[VersionDir]:
         """Open the versions of one file system. Raises OSError if there are none, unless `make` is given.

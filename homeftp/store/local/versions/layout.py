@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import heapq
+import itertools
 import os
 import stat
 from collections import deque
 from functools import partial
 from typing import Callable, Container, Iterator
 
-from homeftp.config import LISTING_PAGE
+from homeftp.config import DAY, LISTING_PAGE
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in
 from homeftp.store.local.versions.naming import Names, VersionFile, folder_of, original_of, start_of, time_of
@@ -23,6 +24,9 @@ _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _BATCH = 2000
 """How many of the oldest versions one search for eviction finds: some hundred KiB."""
+
+
+_DAY_US = int(DAY) * 1_000_000
 
 
 def _note_nothing(version: VersionFile, freed: int) -> None:
@@ -109,6 +113,49 @@ class VersionDir:
                 freed += cost
                 removed(version, cost)
         return freed
+
+    def newest_us(self) -> int | None:
+        """The end of the last day that has versions; None if there are none."""
+        starts = [start for start in map(start_of, self._days()) if start is not None]
+        return max(starts) + _DAY_US if starts else None
+
+    def count(self, before_us: int) -> int:
+        """How many versions are from before that time."""
+        days = (day for day in self._days() if (start_of(day) or 0) < before_us)
+        return sum(each.at_us < before_us for day in days for each in self._walk((day,)))
+
+    def expire(
+        self, before_us: int, most: int, *, pinned: Container[int] = (), removed: Callable[[VersionFile, int], None]
+    ) -> int:
+        """Remove versions from before `before_us`, at most so many, and never all that a file has of several.
+
+        Returns how many, and calls `removed` as `evict` does.
+        """
+        count = 0
+        thinned: set[Names] = set()
+        kept: set[Names] = set()
+        for day in self._days():
+            progress = (start_of(day) or 0) < before_us
+            while progress and count < most:
+                progress = False
+                old = (each for each in self._walk((day,)) if each.at_us < before_us and each.names not in kept)
+                found = (each for each in old if each.found.st_ino not in pinned)
+                for version in heapq.nsmallest(min(_BATCH, most - count), found, key=lambda version: version.at_us):
+                    if version.names in thinned and self._is_last(version):
+                        kept.add(version.names)
+                        continue
+                    alone = self._remove(version)
+                    if alone is not None:
+                        progress = True
+                        count += 1
+                        thinned.add(version.names)
+                        removed(version, self._cost(version.found.st_size) if alone else 0)
+        return count
+
+    def _is_last(self, version: VersionFile) -> bool:
+        """Whether its file has no other version."""
+        found = (each for page in self.find(version.names, below=False) for each in page)
+        return all(each.file == version.file and each.folder == version.folder for each in itertools.islice(found, 2))
 
     def _oldest(self, pinned: Container[int], below: Names) -> list[VersionFile]:
         """Some of the oldest that may be removed."""

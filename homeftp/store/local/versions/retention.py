@@ -10,18 +10,19 @@ import os
 import time
 from collections import Counter, deque
 from threading import RLock
-from typing import Iterator
+from typing import Callable, Iterator
 
 import attrs
 
 from homeftp.config import Retention
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.model import Actor, Change
-from homeftp.store.local.disk.books import Books
+from homeftp.store.local.disk.books import Books, Marks
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.layout import VersionDir
 from homeftp.store.local.versions.naming import Names, VersionFile
+from homeftp.store.local.versions.storeclock import StoreClock
 from homeftp.store.policy.changelog import ChangeLog
 
 _FOREVER = 2**62
@@ -61,11 +62,14 @@ class _Victims:
 class VersionArchive:
     """Counts and limits the versions of one store. Thread-safe. `unsynced` is changed only under `lock`."""
 
-    def __init__(self, folders: VersionFolders, retention: Retention, books: Books, changelog: ChangeLog) -> None:
+    def __init__(
+        self, folders: VersionFolders, retention: Retention, books: Books, changelog: ChangeLog, clock: StoreClock
+    ) -> None:
         self._folders = folders
         self._retention = retention
         self._books = books
         self._changelog = changelog
+        self._clock = clock
         self._last_us = 0
         self._totals: dict[Endpoint, int] = {}
         self._removable: dict[tuple[Endpoint, Names | None], tuple[float, int]] = {}
@@ -137,14 +141,29 @@ class VersionArchive:
         return total
 
     def expire(self) -> None:
-        """Remove the versions that are older than the retention time, and empty folders. Raises OSError."""
-        before_us = time.time_ns() // 1000 - int(self._retention.seconds * _SECOND_US)
+        """Remove versions that are older than the retention time, and empty folders. Raises OSError.
+
+        Some of them only, and never all versions of a file at once: a clock may be wrong, and the disk may not need it.
+        """
+        before_us = self._clock.now_us() - int(self._retention.seconds * _SECOND_US)
+        left = self._clock.allowed(lambda: self._count(before_us))
         for mount in self._folders.mounts():
             with self.lock, self._folders.open_if_exists(mount) as version_dir:
                 self._totals.pop(mount, None)  # an owner may have removed some
                 if version_dir is not None:
-                    self._evict(_Victims(mount, before_us), version_dir, _FOREVER)
+                    removed = self._removed(mount, self._books.mark(), None)
+                    count = version_dir.expire(before_us, left, pinned=+self._pinned, removed=removed)
+                    self._clock.removed(count)
+                    left -= count
                     version_dir.remove_empty_folders()
+
+    def _count(self, before_us: int) -> int:
+        """How many versions are from before that time."""
+        total = 0
+        for mount in self._folders.mounts():
+            with self._folders.open_if_exists(mount) as version_dir:
+                total += 0 if version_dir is None else version_dir.count(before_us)
+        return total
 
     @contextlib.contextmanager
     def pinned(self, version: VersionFile) -> Iterator[None]:
@@ -191,20 +210,10 @@ class VersionArchive:
         """The time, in microseconds since 1970, from which on versions are protected."""
         if not self._retention.protected_seconds:
             return _FOREVER
-        return time.time_ns() // 1000 - int(self._retention.protected_seconds * _SECOND_US)
+        return self._clock.now_us() - int(self._retention.protected_seconds * _SECOND_US)
 
-    def _evict(
-        self,
-        victims: _Victims,
-        version_dir: VersionDir,
-        wanted: int,
-        files: int = 0,
-        *,
-        for_actor: Actor | None = None,
-    ) -> int:
-        """Remove the oldest; without an actor because they are old enough, which is not recorded."""
-        mount, marks = victims.mount, self._books.mark()
-        oldest = self._oldest.setdefault((mount, victims.home), deque())
+    def _removed(self, mount: Endpoint, marks: Marks, for_actor: Actor | None) -> Callable[[VersionFile, int], None]:
+        """What counts a version that was removed; for an actor that is recorded too."""
 
         def removed(version: VersionFile, freed: int) -> None:
             endpoint = Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in version.names)))
@@ -214,14 +223,24 @@ class VersionArchive:
             self._books.removed(endpoint, freed, marks)
             if for_actor is not None:
                 self._changelog.evicted(Change("evict", "version", endpoint, for_actor, old_size=version.found.st_size))
+            self._subtract_removable(mount, freed)
 
-        freed = version_dir.evict(
-            oldest, victims.before_us, wanted, files, pinned=+self._pinned, below=victims.home or (), removed=removed
-        )
+        return removed
+
+    def _subtract_removable(self, mount: Endpoint, freed: int) -> None:
         for key, (until, known) in list(self._removable.items()):
             if key[0] == mount:
                 self._removable[key] = until, max(0, known - freed)
-        return freed
+
+    def _evict(
+        self, victims: _Victims, version_dir: VersionDir, wanted: int, files: int = 0, *, for_actor: Actor
+    ) -> int:
+        """Remove the oldest for an actor."""
+        removed = self._removed(victims.mount, self._books.mark(), for_actor)
+        oldest = self._oldest.setdefault((victims.mount, victims.home), deque())
+        return version_dir.evict(
+            oldest, victims.before_us, wanted, files, pinned=+self._pinned, below=victims.home or (), removed=removed
+        )
 
     def _total(self, mount: Endpoint, version_dir: VersionDir) -> int:
         if mount not in self._totals:

@@ -24,7 +24,7 @@ from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, catch, refusal
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle
+from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, per_job
 from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.staging.tempfile import TOKEN_BYTES, TempFile, TempFiles
@@ -66,13 +66,15 @@ def _batches(requests: Contents) -> Iterator[Contents]:
     They have at most `BATCH` files, and their directories at most `WAYS_PARTS` parts.
     """
     start = parts = 0
+    most_files, most_parts = per_job(BATCH), per_job(WAYS_PARTS)
     seen: set[tuple[str, ...]] = set()
     parents: set[tuple[str, ...]] = set()
     for number, (request, _) in enumerate(requests):
         endpoint = request.endpoint.parts
         parent = endpoint[:-1]
         more = 0 if parent in parents else len(parent)
-        if endpoint in seen or number - start == BATCH or parts + more > WAYS_PARTS:
+        is_full = number - start == most_files or (number > start and parts + more > most_parts)
+        if endpoint in seen or is_full:
             yield requests[start:number]
             start, parts, more = number, 0, len(parent)
             seen.clear()

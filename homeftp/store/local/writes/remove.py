@@ -17,7 +17,7 @@ from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.disk.entries import is_reserved
 from homeftp.store.local.disk.errnos import close_quietly, refusal
-from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, close_all
+from homeftp.store.local.disk.handles import WAYS_PARTS, DirHandle, close_all, per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.preconditions import check_source
@@ -151,7 +151,7 @@ class _RemovalBatch:
     @property
     def is_full(self) -> bool:
         """Whether to remove it before anything is added: each directory on the way to a file may be opened."""
-        return len(self._files) + len(self._complete) >= _BATCH or self._way >= WAYS_PARTS
+        return len(self._files) + len(self._complete) >= _BATCH or self._way >= per_job(WAYS_PARTS)
 
     def add(self, endpoint: Endpoint, kind: str) -> None:
         """Add an entry of a listing, in which a directory comes right before what is in it."""

@@ -13,6 +13,7 @@ from homeftp.errors import Busy, NoSpace
 from homeftp.model import SERVER, Change, WriteRequest
 from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.store import LocalStore
+from tests.support.contracts import later
 from tests.support.storecases import SpaceCase, account
 from tests.support.stores import put_of, sha
 
@@ -215,8 +216,7 @@ class ArrivalTests(SpaceCase):
                 for _ in range(7):
                     upload.write(bytes(MIB))
         self.assertEqual((self.kept(store), self.evicted()), (["a", "b", "c", "d"], []))
-        now = time.time_ns() + 25 * 60 * 60 * 10**9
-        with mock.patch("time.time_ns", return_value=now), mock.patch("time.monotonic", return_value=now / 1e9):
+        with later(25 * 60 * 60):
             self.put(store, "x", bytes(7 * MIB))
         self.assertEqual(self.kept(store), ["b", "c", "d"], "the control")
 

@@ -12,6 +12,20 @@ from tests.support.storecases import SpaceCase
 from tests.support.waiting import WITHIN
 
 
+class ScanTests(SpaceCase):
+    """What counts."""
+
+    def test_names(self) -> None:
+        """Versions of files in any folder count, whatever its name; what the server keeps for itself does not."""
+        store = self.store()
+        for name in ("incoming/a", "partial/a", "clock/a", "mounts"):
+            self.lay(f".homeftp/versions/2026-01-01/{name}/.homeftp-00.00.00.000000-x", bytes(4096))
+        store.close()
+        usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
+        usage.count()
+        self.assertEqual(usage.left(), 96 * 4096)
+
+
 class CountTests(SpaceCase):
     """Changes during a count: it may count too much, never too little."""
 

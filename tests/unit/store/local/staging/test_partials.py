@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from threading import Lock
 from unittest import mock
 
 import attrs
 
-from homeftp.config import CHECKPOINT, MIB, PARTIAL_UPLOAD_SECONDS, RESUMABLE
+from homeftp.config import CHECKPOINT, DAY, MIB, PARTIAL_UPLOAD_SECONDS, RESUMABLE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, ContentMismatch, NoSpace, Refusal
 from homeftp.model import Actor, Change, ResumePoint, WriteRequest, kept_mode
@@ -19,7 +18,7 @@ from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from homeftp.wire.messages import meta_data
 from tests.support.storecases import CONTENT, HALF, PartialCase
-from tests.support.stores import LONG_AGO, put_of, sha
+from tests.support.stores import LONG_AGO, SetClock, put_of, sha
 
 
 class ResumeTests(PartialCase):
@@ -307,28 +306,39 @@ class ExpiryTests(PartialCase):
 
     def test_a_day(self) -> None:
         """It is removed after a day, by a running server and at a start."""
-        store = self.store()
+        system = SetClock()
+        store = self.store(system)
         put = self.cut(store)
-        now = time.time()
-        with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS - 60):
-            store.maintain()
+        system.running = PARTIAL_UPLOAD_SECONDS - 60
+        store.maintain()
         self.assertIsNotNone(self.arrived(store, put), "the control")
-        with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS + 60):
-            store.maintain()
+        system.running = PARTIAL_UPLOAD_SECONDS + 60
+        store.maintain()
         self.assertEqual((self.arrived(store, put), self.left()), (None, []))
         self.cut(store)
         store.close()
-        with mock.patch("time.time", return_value=now + PARTIAL_UPLOAD_SECONDS + 60):
-            self.store()
+        self.store(system)
         self.assertEqual(self.left(), [])
+
+    def test_wrong_clock(self) -> None:
+        """None is removed by a clock that is years ahead, neither by a running server nor at a start."""
+        system = SetClock()
+        store = self.store(system)
+        put = self.cut(store)
+        system.wall = 5 * 365 * DAY
+        store.maintain()
+        self.assertIsNotNone(self.arrived(store, put))
+        store.close()
+        self.assertIsNotNone(self.arrived(self.store(system), put))
 
     def test_active(self) -> None:
         """An upload that is being written is not removed, however old it is."""
-        store = self.store()
+        system = SetClock()
+        store = self.store(system)
         upload = store.upload(put_of("a/file", CONTENT)[0])
         upload.write(CONTENT[:HALF])
-        with mock.patch("time.time", return_value=time.time() + 2 * PARTIAL_UPLOAD_SECONDS):
-            store.maintain()
+        system.running = 2 * PARTIAL_UPLOAD_SECONDS
+        store.maintain()
         upload.write(CONTENT[HALF:])
         self.assertEqual(upload.commit().hash, sha(CONTENT))
 
@@ -339,9 +349,11 @@ class ExpiryTests(PartialCase):
         partial = store._writable.partials.find(put.endpoint, put.hash, None, None, None)
         assert partial is not None
         partials = store._writable.partials
-        first, second = (attrs.evolve(partial, token=b"%d" % n, last_used=n, lock=Lock()) for n in range(2))
+        first, second = (
+            attrs.evolve(partial, token=b"%d" % n, last_used=partial.last_used - 2 + n, lock=Lock()) for n in range(2)
+        )
         partials._registry._all.update({first.token: first, second.token: second})
-        with mock.patch("homeftp.store.local.staging.partials.MOST", 2), mock.patch("time.time", return_value=5.0):
+        with mock.patch("homeftp.store.local.staging.partials.MOST", 2):
             store.maintain()
         self.assertEqual(set(partials._registry._all), {second.token, partial.token})
         self.assertGreater(MOST, 100)

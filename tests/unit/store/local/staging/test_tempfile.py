@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Internal
@@ -49,7 +50,7 @@ class TempFileTests(StoreCase):
     def test_never_opened_twice(self) -> None:
         """A name that exists is refused, not reused."""
         root, metadata_dir = self.opened_root()
-        temp_files = TempFiles(root, System(), metadata_dir)
+        temp_files = TempFiles(root, System(), metadata_dir, time.time)
         handle = root.open_directory(ROOT)
         self.addCleanup(os.close, handle.fd)
         temp_file = temp_files.create(TOKEN, handle, ROOT, None)
@@ -89,7 +90,7 @@ class OtherDiskTests(StoreCase):
         root, metadata_dir = self.opened_root()
         root.device += 1
         handle = root.open_directory(parse("disk/a"))
-        TempFiles(root, System(), metadata_dir).create(TOKEN, handle, parse("disk/a"), None).write(b"half")
+        TempFiles(root, System(), metadata_dir, time.time).create(TOKEN, handle, parse("disk/a"), None).write(b"half")
         os.close(handle.fd)
         metadata_dir.close()
         root.close()
@@ -150,7 +151,7 @@ class LyingDiskTests(StoreCase):
             root, metadata_dir = self.opened_root(system)
             handle = root.open_directory(ROOT)
             request, content = put_of("file", b"content")
-            temp_file = TempFiles(root, system, metadata_dir).create(TOKEN, handle, ROOT, None)
+            temp_file = TempFiles(root, system, metadata_dir, time.time).create(TOKEN, handle, ROOT, None)
             temp_file.write(content)
             if isinstance(system, Lying):
                 with self.assertRaises(Internal):

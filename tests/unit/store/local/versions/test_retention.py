@@ -10,7 +10,7 @@ from homeftp.config import Retention
 from homeftp.endpoint import parse
 from homeftp.model import Actor, Allotment, Change
 from tests.support.storecases import VersionsCase
-from tests.support.stores import snapshot
+from tests.support.stores import SetClock, put_of, snapshot
 
 DAY = 24 * 60 * 60
 
@@ -50,6 +50,51 @@ class AgeTests(VersionsCase):
         with mock.patch("time.time_ns", return_value=now):
             store.maintain()
         self.assertEqual(self.contents(), [b"from 1", b"from 12", b"from 8"], "the one from 20 was replaced 12 ago")
+
+    def test_wrong_clock(self) -> None:
+        """A clock that is years ahead removes no version, neither at a start nor in a running server."""
+        for restarts in (True, False):
+            system = SetClock()
+            store = self.store(system)
+            for content in (b"1", b"2", b"3"):
+                self.put(store, f"{restarts}.txt", content)
+            before = self.contents()
+            if restarts:
+                store.close()
+                system.wall = 5 * 365 * DAY
+                store = self.store(system)
+            system.wall = 5 * 365 * DAY
+            store.maintain()
+            self.assertEqual(self.contents(), before)
+            system.running = 32 * DAY
+            store.maintain()
+            self.assertLess(len(self.contents()), len(before), "the control")
+            store.close()
+
+    def test_last(self) -> None:
+        """Not all versions of a file are removed in one step, however old they are."""
+        system = SetClock()
+        store = self.store(system)
+        for content in (b"1", b"2", b"3"):
+            self.put(store, "file.txt", content)
+        for left in ([b"2"], []):
+            system.running += 40 * DAY
+            store.maintain()
+            self.assertEqual(self.contents(), left)
+
+    def test_few_a_day(self) -> None:
+        """At most a hundred, or a tenth, are removed because of their age on one day."""
+        system = SetClock()
+        store = self.store(system)
+        store.write_many([put_of(f"{number}.txt", b"old") for number in range(120)])
+        store.write_many([put_of(f"{number}.txt", b"new") for number in range(120)])
+        system.running += 40 * DAY
+        for _ in range(2):
+            store.maintain()
+            self.assertEqual(len(self.contents()), 20)
+        system.running += DAY
+        store.maintain()
+        self.assertEqual(self.contents(), [])
 
     def test_pinned(self) -> None:
         """A version that is being restored is not evicted; later ones are evicted instead."""
