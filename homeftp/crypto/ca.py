@@ -123,8 +123,10 @@ def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
     """The identity in the state folder; created at the first start.
 
     The server's certificate is replaced when it ends in less than 30 days, is
-    missing or damaged, or comes from a future clock; the CA never is. `now`
-    gives aware datetimes. Blocks; a running server calls it again once a day.
+    missing or damaged, or comes from a future clock; the CA never is. A clock
+    at which not even the CA is valid is wrong, and replaces nothing; and as any
+    other may be wrong too, a new certificate is valid whenever the old one was.
+    `now` gives aware datetimes. Blocks; a running server calls it again once a day.
     Raises `OperatorError` for what the owner must repair: modes, a damaged or
     incomplete CA, a folder that cannot be written.
     """
@@ -133,10 +135,18 @@ def open_identity(state: str, *, now: Callable[[], datetime]) -> Identity:
         _make_home(state, folder, now())
     private_folder(folder)
     ca, ca_key = load_ca(folder)
-    server = _load_server(folder, ca)
-    if server is None or not server.certificate.not_valid_before_utc <= now() < _renewal(server.certificate):
-        server = _make_server(folder, ca, ca_key, now())
+    server, at = _load_server(folder, ca), now()
+    if server is None:
+        return _make_server(folder, ca, ca_key, max(at, ca.not_valid_before_utc), None)
+    is_due = not server.certificate.not_valid_before_utc <= at < _renewal(server.certificate)
+    if is_due and is_possible(ca, at):
+        return _make_server(folder, ca, ca_key, at, server.certificate)
     return server
+
+
+def is_possible(ca: x509.Certificate, at: datetime) -> bool:
+    """Whether it may be that time: the home's CA exists and has not ended."""
+    return ca.not_valid_before_utc <= at < ca.not_valid_after_utc
 
 
 def _renewal(certificate: x509.Certificate) -> datetime:
@@ -168,11 +178,17 @@ def _make_home(state: str, folder: str, now: datetime) -> None:
             raise OperatorError(f"cannot create {folder}: {error.strerror}") from error
 
 
-def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, now: datetime) -> Identity:
+def _make_server(
+    folder: str,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    before: x509.Certificate | None,
+) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp server")])
     certificate = (
-        certificate_builder(name, ca.subject, key.public_key(), now, SERVER_LIFE)
+        certificate_builder(name, ca.subject, key.public_key(), now, SERVER_LIFE, before)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -186,17 +202,25 @@ def _make_server(folder: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePriv
 
 
 def certificate_builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, life: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    life: timedelta,
+    before: x509.Certificate | None = None,
 ) -> x509.CertificateBuilder:
-    """The parts that all certificates of the home have in common."""
+    """The parts that all certificates of the home have in common; it is also valid when `before` was."""
+    begin, end = now - BACKDATED, now - BACKDATED + life
+    if before is not None:
+        begin, end = min(begin, before.not_valid_before_utc), max(end, before.not_valid_after_utc)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now - BACKDATED + life)
+        .not_valid_before(begin)
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 

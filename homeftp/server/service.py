@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from homeftp.accounts.database import REACHABLE
 from homeftp.accounts.devices import Devices
 from homeftp.config import DAY, HOUR, Settings
-from homeftp.crypto.ca import FOLDER, open_identity
+from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.host import now
 from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
@@ -103,6 +103,7 @@ class HomeFTPService(MultiService):
         server, folder = self._server, private_folder(self._settings.state)
         is_new = not os.path.exists(os.path.join(folder, FOLDER))
         server.context.tls.renew(open_identity(folder, now=now))
+        self._check_clock()
         server.audit.open()
         server.store.open()
         server.state.open()
@@ -160,6 +161,18 @@ class HomeFTPService(MultiService):
             self._log.failure("the certificates could not be renewed: the old ones stay in use")
         else:
             self._log.info("certificates read again; accounts are read at each login")
+            self._check_clock()
+
+    def _check_clock(self) -> None:
+        at, ca = now(), self._server.context.tls.identity.ca
+        if not is_possible(ca, at):
+            self._log.error(
+                "the computer's clock shows {at}, and this server's keys are valid from {begin} to {end}: set the "
+                "clock. Until then devices may not be able to connect",
+                at=at.date(),
+                begin=ca.not_valid_before_utc.date(),
+                end=ca.not_valid_after_utc.date(),
+            )
 
     def maintain(self) -> Deferred[None]:
         """Let the store remove what has been kept for long enough."""
@@ -189,8 +202,9 @@ class HomeFTPService(MultiService):
         for problem in problems:
             if problem not in before:
                 self._log.error("{problem}", problem=problem)
-        if before and not problems:
-            self._log.info("the shared folder is usable again")
+        for problem in before:
+            if problem not in problems:
+                self._log.info("no longer so: {problem}", problem=problem)
 
     # -- stopping --------------------------------------------------------------
 

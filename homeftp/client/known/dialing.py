@@ -131,7 +131,14 @@ async def explain_distrust(reactor: IReactorTime, remote: Remote, reason: Except
     except (UntrustedServer, ConnectionFailed):
         return reason
     pinned = remote.fingerprint
-    if pinned in ("", presented.fingerprint):
+    if pinned == presented.fingerprint:
+        text = (
+            f"The server at {where[0]} shows the identity of {remote.name} and a certificate that is not valid now or "
+            f"is a device's. Nothing was sent. Check the clocks of both machines: here it is {now():%Y-%m-%d %H:%M} "
+            "UTC. Do not remove the remote."
+        )
+        return NoTrustedServer(reason.failures, text) if isinstance(reason, NoTrustedServer) else UntrustedServer(text)
+    if pinned == "":
         return reason
     elsewhere = f" Other addresses: {describe(others)}." if others else ""
     text = (

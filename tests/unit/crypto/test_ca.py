@@ -156,11 +156,39 @@ class LaterStartTests(IdentityCase):
         self.assertEqual(self.open().certificate, second.certificate)
 
     def test_from_the_future(self) -> None:
-        """A certificate made while the clock was ahead is made anew once the clock is right."""
+        """A certificate made while the clock was ahead serves when the clock is right, or is made anew then."""
+        self.open()
         self.pass_days(1000)
         self.open()
         self.now = START
         self.assertLess(self.open().certificate.not_valid_before_utc, START)
+        os.unlink(self.path("server.crt"))
+        self.pass_days(1000)
+        self.open()
+        self.now = START
+        self.assertLess(self.open().certificate.not_valid_before_utc, START)
+
+    def test_wrong_clock(self) -> None:
+        """A wrong clock never takes away a certificate that is valid at the right time."""
+        first = self.open()
+        for days in (-4000, -2, 26 * 365):
+            self.now = START + timedelta(days=days)
+            self.assertEqual(self.open().certificate, first.certificate, "impossible: before or after the CA")
+        self.now = START
+        self.assertEqual(self.open().certificate, first.certificate)
+        self.pass_days(2000)
+        ahead = self.open().certificate
+        self.assertNotEqual(ahead, first.certificate, "it may be true")
+        for moment in (START, self.now):
+            self.assertTrue(ahead.not_valid_before_utc <= moment < ahead.not_valid_after_utc)
+
+    def test_mended_with_a_wrong_clock(self) -> None:
+        """What is missing is made even then, for a time at which the CA exists."""
+        first = self.open()
+        os.unlink(self.path("server.crt"))
+        self.now = START - timedelta(days=4000)
+        certificate = self.open().certificate
+        self.assertGreater(certificate.not_valid_after_utc, first.ca.not_valid_before_utc + timedelta(days=390))
 
     def test_server_mended(self) -> None:
         """A missing, damaged or foreign certificate or key of the server is made anew: the CA can."""
