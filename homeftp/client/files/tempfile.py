@@ -7,10 +7,12 @@ largefile.py. Everything here blocks and is called in a worker.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import Iterator, NamedTuple
 
 from homeftp.client.errors import Corrupted
+from homeftp.client.files.directory import Directory
 from homeftp.client.files.folders import OpenFolders
 from homeftp.client.files.names import partial_name
 from homeftp.errors import Changed, ContentMismatch
@@ -44,7 +46,8 @@ class DownloadTempFile:
         self.target = target
         self._name = folders.last_name(target.name)
         self._system = folders.system
-        self._folder = folders.open(target.name.rpartition("/")[0])
+        self._folders = folders
+        folders.open(target.name.rpartition("/")[0])
         self._hasher = filehash.Hasher()
         self.size = 0
         """Bytes that were written."""
@@ -57,6 +60,11 @@ class DownloadTempFile:
             fd = self._folder.create(self._temporary)
         self._fd = fd
         self.size = os.lseek(self._fd, 0, os.SEEK_END)
+
+    @property
+    def _folder(self) -> Directory:
+        """Its folder, which may have been closed meanwhile: then the one that has its name now."""
+        return self._folders.open(self.target.name.rpartition("/")[0], make=False)
 
     def verify_resumed(self) -> Iterator[None]:
         """Hash what an earlier download left, in steps."""
@@ -81,6 +89,13 @@ class DownloadTempFile:
         while rest:
             rest = rest[self._system.write(self._fd, rest) :]
         self.size += len(data)
+
+    def expect_space(self, size: int) -> None:
+        """Raise OSError (ENOSPC) where the disk has no space for `size` bytes in all, as far as it says."""
+        if hasattr(os, "fstatvfs"):
+            disk = os.fstatvfs(self._fd)
+            if disk.f_blocks and size - self.size > disk.f_bavail * disk.f_frsize:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def start_writeback(self, length: int) -> None:
         """Ask the system to write the last `length` bytes to the disk now, so that the fsync takes less time."""

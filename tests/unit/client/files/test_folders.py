@@ -6,7 +6,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client.files.folders import OpenFolders
+from homeftp.client.files.folders import MOST_OPEN, OpenFolders
 from homeftp.errors import OperatorError
 from homeftp.syscalls import System
 
@@ -22,6 +22,20 @@ class OpenFoldersTests(SynchronousTestCase):
             self.assertIs(folders.open("x/y"), folder)
             self.assertIs(folders.open(""), folders.top)
         self.assertTrue(os.path.isdir(f"{path}/x/y"))
+
+    def test_few_open(self) -> None:
+        """Only a few are open at once, however many are used and however deep they are; closed ones open again."""
+        path = self.mktemp()
+        deep = "/".join(str(number) for number in range(100))
+        with OpenFolders(path, System(), {}) as folders:
+            before = len(os.listdir("/dev/fd"))
+            for name in (deep, *(f"wide/{number}" for number in range(100))):
+                folders.open(name)
+            self.assertLessEqual(len(os.listdir("/dev/fd")) - before, MOST_OPEN)
+            self.assertIsNone(folders.open(deep, make=False).stat("none"))
+            self.assertRaises(FileNotFoundError, folders.open, "wide/none", make=False)
+        self.assertLess(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(len(os.listdir(f"{path}/wide")), 100)
 
     def test_local_names(self) -> None:
         """Names are spelled as they are locally."""

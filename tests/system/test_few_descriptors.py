@@ -1,0 +1,76 @@
+"""Client and server work with 256 descriptors, as some systems allow no more: wide trees, deep ones, many at once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.processes import WITHIN, ServerProcess, environment, pair
+from tests.support.transfers import tree
+
+LIMIT = 256
+
+_LIMITED = (
+    "import os, resource, sys; "
+    f"resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT})); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+"""A program that runs another one with so few."""
+
+_WIDE, _DEEP = 600, 100
+
+
+class FewDescriptorsTests(SynchronousTestCase):
+    """A server and its clients, none of which may raise the limit."""
+
+    def setUp(self) -> None:
+        self.here = os.path.abspath(self.mktemp())
+        self.home = os.path.join(self.here, "home")
+        os.makedirs(self.home)
+        twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
+        self.server = ServerProcess(
+            folder=os.path.join(self.here, "server"),
+            command=(sys.executable, "-c", _LIMITED, twistd, "-n", "--pidfile=", "homeftp"),
+        )
+        self.addCleanup(self.server.end)
+        pair(self.server, self.home)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            [sys.executable, "-c", _LIMITED, "-m", "homeftp", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(HOMEFTP_HOME=self.home),
+        )
+
+    def homeftp(self, *commands: tuple[str, ...]) -> None:
+        """Run commands at the same time; each must succeed."""
+        for running in [self.start(*command) for command in commands]:
+            said, _ = running.communicate(timeout=4 * WITHIN)
+            self.assertEqual(running.returncode, 0, said)
+
+    def test_folders(self) -> None:
+        """Many folders with one file each, and a deep one, are pushed, compared and fetched; several at a time too."""
+        with open(f"/proc/{self.server.process.pid}/limits", encoding="ascii") as limits:
+            self.assertRegex(limits.read(), rf"Max open files +{LIMIT} +{LIMIT} ")
+        self.assertGreater(resource.getrlimit(resource.RLIMIT_NOFILE)[0], LIMIT, "the test itself is not limited")
+        source = os.path.join(self.here, "source")
+        for name in (*(f"{number}" for number in range(_WIDE)), "/".join(["deep"] * _DEEP)):
+            os.makedirs(os.path.join(source, name))
+            with open(os.path.join(source, name, "file"), "w", encoding="ascii") as file:
+                file.write(name)
+        self.homeftp(("push", "-r", source, "nas:a"))
+        self.assertEqual(tree(self.server.path("a")), tree(source))
+        self.homeftp(*(("push", "-r", source, f"nas:{name}") for name in "bcd"))
+        self.homeftp(("cmp", source, "nas:a"))
+        self.homeftp(*(("get", "-r", f"nas:{name}", os.path.join(self.here, f"got {name}")) for name in "abc"))
+        for name in "abc":
+            self.assertEqual(tree(os.path.join(self.here, f"got {name}")), tree(source))
+            self.assertEqual(os.stat(os.path.join(self.here, f"got {name}", "0")).st_mode & 0o777, 0o755)
+        self.homeftp(("push", "-r", "-f", source, "nas:a"))
