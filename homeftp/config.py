@@ -88,6 +88,15 @@ SOCKET_WRITE = 1 * MIB
 MAX_ADDRESSES = 8
 """Addresses of one server that a client remembers, or that a server announces; the oldest is dropped first."""
 
+MOST_LISTED = 2_000_000
+"""Names, or versions, that a client takes in one listing, and responses to one request: about a gigabyte of memory."""
+
+MOST_DISCARDED = 64 * MIB
+"""Bytes of an answer that a client reads only to throw them away; for more it is quicker to connect again."""
+
+KEEPALIVE_SECONDS = 15
+"""Silence after which a server that works on a request shows that it is there, to a client that asked for that."""
+
 CLIENT_THREADS = 4
 """Threads of the command line's pool, which reads, hashes and writes local files."""
 
@@ -173,7 +182,10 @@ class ClientTimeouts:
     reconnect_seconds: float = 600.0
     """For a broken connection to be made again; starts anew whenever the transfer makes progress."""
     answer_seconds: float = 3600.0
-    """For a response to begin: to compare a file of a terabyte the server has to read it."""
+    """For a response to begin, from a server that does not show that it is there: to compare a file of a terabyte it
+    has to read it. Before a server has said whether it does, and where it does, `stall_seconds` count."""
+    notice_seconds: float = 15.0
+    """Silence after which a person is told, and then again after each such time."""
 
 
 @attrs.frozen(kw_only=True)

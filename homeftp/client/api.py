@@ -18,6 +18,7 @@ from homeftp.client.connection.replies import (
     Hello,
     Names,
     Verdict,
+    check_count,
     compared,
     head,
     itself,
@@ -101,8 +102,9 @@ class Client:
 
     async def hello(self) -> Hello:
         """Ask what the server is, supports and allows, and which account is logged in."""
-        part = await self.request("HELLO").last()
+        part = await self.request("HELLO", {"keepalive": True}).last()
         self.server_info = understood(part.body, Hello, "the answer to HELLO")
+        self.protocol.keepalive = self.server_info.keepalive or 0.0
         return self.server_info
 
     def require_rights(self, action: str, *rights: str) -> None:
@@ -257,6 +259,7 @@ class Client:
                     return
                 listed = versions(part.body)
                 count += len(listed)
+                check_count(count)
                 yield listed
         finally:
             answer.discard()

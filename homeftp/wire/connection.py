@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, SMALL_FILE
+from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, MOST_LISTED, SMALL_FILE
 from homeftp.errors import refusal
 from homeftp.status import Status
 from homeftp.wire.codec import decode_request, decode_response, request_line
@@ -141,6 +141,7 @@ class ClientConnection:
         self._parser = MessageParser(decode_response, MAX_RESPONSE_LINE)
         self._open: deque[tuple[int, str]] = deque()
         self._sent = 0
+        self._responses = 0
         self._matching = True
         self._current: Response | None = None  # whose payload is arriving, where it answers an open request
         self._answered = False
@@ -235,6 +236,9 @@ class ClientConnection:
             if self.state.phase is Phase.UNAUTHENTICATED and proves_login(self._open[0][1], response):
                 self.state.advance(Phase.AUTHENTICATED)
             self._current = response
+            self._responses = self._responses + 1 if response.more else 0
+            if self._responses > MOST_LISTED:
+                return self._violation(f"the server sent more than {MOST_LISTED} responses to one request")
         if event.payload is not None:
             self._end_response()
         return event
@@ -266,7 +270,7 @@ class ClientConnection:
     def begin_tls(self) -> None:
         """The server has accepted STARTTLS: the handshake is next, and what was known before it does not count."""
         self.state.advance(Phase.HANDSHAKE)
-        self._parser = MessageParser(decode_response, MAX_RESPONSE_LINE)
+        self._parser = MessageParser(decode_response, MAX_RESPONSE_LINE, skips_empty=True)
 
     def tls_established(self) -> None:
         """The handshake is complete, and the server has proven its identity."""

@@ -75,7 +75,10 @@ Name = Annotated[str, Meta(max_length=256)]
 MetaName = Literal["size", "mtime_us", "mode"]
 """`size` in bytes, `mtime_us` in microseconds since 1970 UTC, `mode` the nine permission bits."""
 
-MetaData = Annotated[list[tuple[MetaName, int]], Meta(max_length=16)]
+MetaNumber = Annotated[int, Meta(ge=-MAX_SIZE, le=MAX_SIZE)]
+"""No system has a time or a size beyond these; calls of the system fail in ways of their own for them."""
+
+MetaData = Annotated[list[tuple[MetaName, MetaNumber]], Meta(max_length=16)]
 """Entries of `[name, value]`."""
 
 Moment = Annotated[int, Meta(ge=0, le=MAX_SIZE // 1000)]
@@ -112,6 +115,14 @@ class Response:
 @attrs.frozen
 class NoBody:
     """The body of a request that takes no parameter."""
+
+
+@attrs.frozen
+class HelloBody:
+    """The body of HELLO."""
+
+    keepalive: bool = False
+    """Whether the server is to show, by an empty line now and then, that it works on a request."""
 
 
 @attrs.frozen

@@ -23,13 +23,17 @@ class MessageParser(Generic[M]):
 
     A line has at most `longest` bytes without its ending; `decode` makes a
     message of it, or raises `BadRequest`. A payload of at most `whole` bytes
-    comes with its message, a larger one in pieces behind it.
+    comes with its message, a larger one in pieces behind it. With
+    `skips_empty` an empty line, ended by LF alone, is no message.
     """
 
-    def __init__(self, decode: Callable[[bytes], M], longest: int, whole: int = 0) -> None:
+    def __init__(
+        self, decode: Callable[[bytes], M], longest: int, whole: int = 0, *, skips_empty: bool = False
+    ) -> None:
         self._decode = decode
         self._longest = longest
         self._whole = whole
+        self._skips_empty = skips_empty
         self._data = b""  # empty as soon as all of it is parsed
         self._position = 0
         self._partial = bytearray()  # of a line, or of a payload that is to be delivered whole
@@ -124,6 +128,12 @@ class MessageParser(Generic[M]):
 
     def _parse_line(self) -> ParserEvent[M] | None:
         data, start = self._data, self._position
+        if self._skips_empty and not self._partial:
+            while data.startswith(b"\n", start):
+                start += 1
+            self._skip_to(start)
+            if not self._data:
+                return None
         end = data.find(b"\n", start, start + self._longest + 2 - len(self._partial))
         if end < 0:
             return self._keep_partial_line()

@@ -37,7 +37,7 @@ def dotted(node: ast.AST) -> str:
 
 VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "workers"})
+TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "tcp", "workers"})
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 
@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "wire": VALUES,
     "interfaces": VALUES,
     "host": frozenset(),
+    "tcp": frozenset(),
     "syscalls": VALUES,
     "workers": CONTRACTS,
     "hashing": VALUES,
@@ -76,7 +77,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "plugins": VALUES,
     "server.gate": CONTRACTS | {"accounts", "audit", "crypto", "files"},
     "server.json": CONTRACTS
-    | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "wire"},
+    | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
     "server": SHARED | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store", "store.policy"},
     "standalone": VALUES | {"syscalls"},
     "optionvalues": VALUES,

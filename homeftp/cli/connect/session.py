@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Awaitable, Callable
 
 from homeftp.cli.connect.reactor import run_reactor
+from homeftp.cli.terminal.failures import print_error
 
 if TYPE_CHECKING:
     from homeftp.client import Client, IClientReactor, TransferContext
@@ -33,7 +34,7 @@ def with_remote(name: str, work: Work) -> int:
 
         from homeftp.client import Reconnector, connect_remote
 
-        reconnector = Reconnector(reactor, lambda: connect_remote(reactor, remotes, name))
+        reconnector = Reconnector(reactor, lambda: connect_remote(reactor, remotes, name), notify=print_error)
         connecting = Deferred.fromCoroutine(reconnector.connect())
         reactor.callLater(_IMPORT_DELAY, _import_transfers)
         client = await connecting

@@ -9,7 +9,7 @@ fails with the same reason. What requests mean is known to api.py.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IReactorTime
@@ -28,6 +28,7 @@ from homeftp.crypto.tls import negotiated_ok
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import Refusal
 from homeftp.interfaces import IPayload
+from homeftp.tcp import detect_dead_peer
 from homeftp.wire.connection import ClientConnection, ClientEvent
 from homeftp.wire.events import (
     MessageReceived,
@@ -39,6 +40,9 @@ from homeftp.wire.events import (
 )
 from homeftp.wire.messages import Response
 from homeftp.wire.states import TLS_ACTIVE, Phase
+
+_KEEPALIVES = 3
+"""Signs of life of the server that must be missing before it counts as gone: one may be late."""
 
 
 @implementer(IHandshakeListener)
@@ -55,6 +59,8 @@ class ClientProtocol(LineReceiver):
         self._timeouts = timeouts
         self._watchdog = Watchdog(clock, timeouts, self._timed_out)
         self._connection = ClientConnection()
+        self.keepalive: float | None = None
+        """Seconds of silence after which the server shows that it is there; 0: it does not; None: not known yet."""
         self._processing = False
         self._reason: Exception | None = None
         self._ended = False
@@ -68,11 +74,16 @@ class ClientProtocol(LineReceiver):
         """The phase of the connection; AUTHENTICATED from the response that proves the login on."""
         return self._connection.phase
 
+    def on_silence(self, notify: Callable[[str], None]) -> None:
+        """Call `notify` with a message for people while the server is silent and has something to answer."""
+        self._watchdog.notify = notify
+
     # -- the connection ---------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Ask for TLS, before anything else."""
         self._watchdog.await_tls()
+        detect_dead_peer(self.transport)
         self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
         self.transport.write(self._connection.send_starttls())
 
@@ -169,7 +180,10 @@ class ClientProtocol(LineReceiver):
             return None
         if self._connection.incomplete or self._payload_blocked():
             return PendingWait(self._timeouts.stall_seconds, "the server has stalled")
-        return PendingWait(self._timeouts.answer_seconds, "the server does not answer")
+        seconds = self._timeouts.answer_seconds
+        if self.keepalive != 0:
+            seconds = min(seconds, max(self._timeouts.stall_seconds, _KEEPALIVES * (self.keepalive or 0)))
+        return PendingWait(seconds, "the server does not answer")
 
     def _payload_blocked(self) -> bool:
         """Whether the server does not read the payload of the oldest open request, so nothing else keeps it busy."""

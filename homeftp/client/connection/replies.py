@@ -11,7 +11,7 @@ import attrs
 
 from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
-from homeftp.config import MAX_IN_FLIGHT, SMALL_FILE
+from homeftp.config import MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest
 from homeftp.model import Entry, ListingPage, ResumePoint, Version
 from homeftp.status import Status
@@ -47,6 +47,8 @@ class Hello:
     filetypes: list[str] = attrs.field(factory=list)
     limits: ServerLimits = ServerLimits()
     account: str | None = None
+    keepalive: float | None = None
+    """Seconds of silence after which the server shows that it is there; None: it does not."""
     rights: list[str] | None = None
     """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
 
@@ -97,6 +99,7 @@ class Names:
     def __init__(self) -> None:
         self._directories = {""}
         self._listed: set[str] = set()
+        self._count = 0
 
     def check(self, entry: Entry) -> None:
         """Raises `ProtocolViolation` for a name that could lead elsewhere, has no listed directory, or comes twice."""
@@ -104,10 +107,24 @@ class Names:
         if entry.name in self._listed:
             raise ProtocolViolation(f"the server listed a name twice: {entry.name[:_SHOWN]!a}")
         self._listed.add(entry.name)
-        if (slash and not parent) or parent not in self._directories or endpoints.name_problem(name) is not None:
+        self.count(1)
+        is_long = len(entry.name) > endpoints.MAX_PATH_BYTES or entry.name.count("/") >= endpoints.MAX_PARTS
+        is_lost = (slash and not parent) or parent not in self._directories
+        if is_long or is_lost or endpoints.name_problem(name) is not None:
             raise ProtocolViolation(f"the server listed an illegal name: {entry.name[:_SHOWN]!a}")
         if entry.kind == "directory":
             self._directories.add(entry.name)
+
+    def count(self, more: int) -> None:
+        """Count names, also of what is skipped; raises `ProtocolViolation` for more than anybody can work with."""
+        self._count += more
+        check_count(self._count)
+
+
+def check_count(count: int) -> None:
+    """Raise `ProtocolViolation` for more names or versions than a client takes."""
+    if count > MOST_LISTED:
+        raise ProtocolViolation(f"the server listed more than {MOST_LISTED} names: name folders in it one by one")
 
 
 def page(body: dict[str, Any], names: Names) -> ListingPage:
@@ -116,6 +133,7 @@ def page(body: dict[str, Any], names: Names) -> ListingPage:
     entries = tuple(entry.entry() for entry in listed.entries)
     for entry in entries:
         names.check(entry)
+    names.count(len(listed.skipped))
     return ListingPage(entries, tuple(listed.skipped))
 
 

@@ -13,7 +13,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
-from homeftp.config import PIECE, STREAM_PIECE
+from homeftp.client.errors import ConnectionFailed
+from homeftp.config import MOST_DISCARDED, PIECE, STREAM_PIECE
 from homeftp.errors import TooLarge
 from homeftp.interfaces import IPayload
 from homeftp.wire.messages import Response
@@ -57,6 +58,9 @@ class Flow(Protocol):
     def resumeProducing(self) -> None:
         """Read again."""
 
+    def abort(self, reason: Exception) -> None:
+        """End the connection at once."""
+
 
 @implementer(IPayload)
 class ResponseBody:
@@ -73,6 +77,11 @@ class ResponseBody:
     def ready(self) -> bool:
         """Whether a reader need not wait: there is a whole piece, or the rest."""
         return self._held >= PIECE or not self._missing
+
+    @property
+    def missing(self) -> int:
+        """Bytes that have not arrived."""
+        return self._missing
 
     async def read(self) -> bytes:
         """The next piece, from `config.PIECE` to `config.STREAM_PIECE` bytes; the rest, then b"", at the end.
@@ -177,11 +186,20 @@ class ResponseStream:
         raise RuntimeError("the answer has been read already")
 
     def discard(self) -> None:
-        """Discard everything that has not been read, and everything that still arrives."""
+        """Discard everything that has not been read, and everything that still arrives.
+
+        Where that is too much the connection ends.
+        """
         self._discarding = True
         self._parts.clear()
         self._held = 0
         self._resume()
+        if self._current is not None and not self._ended:
+            self._expect_little(self._current.missing)
+
+    def _expect_little(self, size: int) -> None:
+        if size > MOST_DISCARDED:
+            self._flow.abort(ConnectionFailed("the rest of a large file is not wanted any more"))
 
     @property
     def broken(self) -> bool:
@@ -205,7 +223,9 @@ class ResponseStream:
     def responded(self, response: Response) -> None:
         """A response's line was received."""
         self._current = ResponseBody(response.content_length, self)
-        if not self._discarding:
+        if self._discarding:
+            self._expect_little(response.content_length)
+        else:
             self._parts.append(Part(response, self._current))
             self._hold(_LINE_COST)
             self._wake()

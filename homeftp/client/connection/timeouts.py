@@ -28,6 +28,8 @@ class Watchdog:
         self._expired = expired
         self._call: IDelayedCall | None = None
         self._progressed_at = 0.0
+        self.notify: Callable[[str], None] = lambda message: None
+        """Called with a message for people while the server is silent."""
 
     def call_later(self, seconds: float, act: Callable[[], object]) -> None:
         """Call `act` after so many seconds, whatever progresses; replaces what was scheduled before."""
@@ -45,10 +47,13 @@ class Watchdog:
     def watch(self, waits: Callable[[], PendingWait | None]) -> None:
         """Check regularly from now on: `waits` returns what is waited for now, None where nothing is."""
         wait = waits()
+        silent = self._clock.seconds() - self._progressed_at
         if wait is None:
             self.progress()
-        elif self._clock.seconds() - self._progressed_at >= wait.seconds:
+        elif silent >= wait.seconds:
             return self._expired(wait.complaint)
+        elif silent >= self._timeouts.notice_seconds:
+            self.notify(f"no answer from the server for {silent:.0f} s")
         self.call_later(self._timeouts.stall_seconds / _CHECKS, lambda: self.watch(waits))
 
     def stop(self) -> None:

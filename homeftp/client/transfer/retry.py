@@ -60,9 +60,14 @@ class Reconnector:
 
     async def connect(self) -> Client:
         """Make the first connection; raises what `make` raises."""
-        self.client = await self._make()
+        self.client = await self._connect()
         self.record_progress()
         return self.client
+
+    async def _connect(self) -> Client:
+        client = await self._make()
+        client.protocol.on_silence(lambda message: self.notify(message))
+        return client
 
     def record_progress(self) -> None:
         """The transfer got on: count the time and the pauses anew when the connection is lost."""
@@ -78,7 +83,7 @@ class Reconnector:
             await deferLater(self._clock, self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             try:
-                self.client = await self._make()
+                self.client = await self._connect()
             except _TEMPORARY as failed:
                 reason = failed
             else:

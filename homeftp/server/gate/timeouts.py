@@ -87,6 +87,36 @@ class StallTimer:
             self.begin()
 
 
+class KeepAlive:
+    """Calls `send` after each `seconds` in which `total`, the count of bytes that were sent, did not grow."""
+
+    def __init__(self, clock: IReactorTime, seconds: float, total: Callable[[], int], send: Callable[[], None]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._total = total
+        self._send = send
+        self._before = -1
+        self._timer: Deadline | None = None
+
+    def start(self) -> None:
+        """Begin. May be called twice."""
+        if self._timer is None:
+            self._timer = Deadline(self._clock, self._seconds, self._check)
+
+    def stop(self) -> None:
+        """Stop the timer."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _check(self) -> None:
+        self._timer = None
+        if self._total() == self._before:
+            self._send()
+        self._before = self._total()
+        self.start()
+
+
 LINGER_SECONDS = 10.0
 """How long the client may take to close its end of a connection that the server has closed."""
 

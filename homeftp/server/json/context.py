@@ -35,5 +35,8 @@ class IConnectionControl(IConnection, Interface):
     def logged_in() -> None:
         """The client has logged in."""
 
+    def keep_alive() -> None:
+        """Show the client from now on that the server is there while it works on a request."""
+
     def secret() -> bytes:
         """A secret that only the two ends of this TLS session know."""

@@ -88,6 +88,11 @@ class Pipeline:
             exchange.resolution.reach_head()
         self._start_waiting()
 
+    @property
+    def is_working(self) -> bool:
+        """Whether there are requests, and no payload of an answer is on its way."""
+        return bool(self._queue) and not self._queue[0].resolution.in_payload
+
     def flush(self) -> None:
         """Send the answers that are ready, in order, as far as the client reads them."""
         while self._queue and not self._streaming and self._queue[0].resolution.resolved and self._can_write():

@@ -15,12 +15,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import GOODBYE_BYTES, READ_BUFFER, SOCKET_WRITE
+from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, READ_BUFFER, SOCKET_WRITE
 from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
-from homeftp.server.gate.timeouts import Deadlines
+from homeftp.server.gate.timeouts import Deadlines, KeepAlive
 from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.exchange import Exchange
 from homeftp.server.json.payload import WholePayload
@@ -31,6 +31,7 @@ from homeftp.server.json.router import Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
+from homeftp.tcp import detect_dead_peer
 from homeftp.wire.codec import response_line
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
@@ -75,6 +76,10 @@ class ServerProtocol(RequestReceiver):
             stalled=self._input_stalled,
             expired=self._expire,
         )
+        self._keepalive = KeepAlive(
+            self._server.reactor, KEEPALIVE_SECONDS, lambda: self._output.written, self._show_work
+        )
+        detect_dead_peer(self.transport)
         self._stuck_requests = StuckRequestLog(self._server.reactor, self._limits.stuck_seconds, self.peer)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionLost())) -> None:  # noqa: B008
@@ -82,6 +87,7 @@ class ServerProtocol(RequestReceiver):
         self.session.close()
         self._connection.close()
         self._deadlines.stop()
+        self._keepalive.stop()
         self._stuck_requests.stop()
         self._output.stopProducing()
         self._pipeline.disconnect()
@@ -211,6 +217,14 @@ class ServerProtocol(RequestReceiver):
     def logged_in(self) -> None:
         """The client is authenticated."""
         self._server.connections.authenticated(self)
+
+    def keep_alive(self) -> None:
+        """Show the client from now on that the server is there while it works on a request."""
+        self._keepalive.start()
+
+    def _show_work(self) -> None:
+        if self._pipeline.is_working and not self._output.paused and not self._output.lost:
+            self._output.write(b"\n")
 
     def disconnect(self) -> None:
         """Access was revoked: close at once, and keep nothing of an upload in progress."""

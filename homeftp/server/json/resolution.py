@@ -115,6 +115,8 @@ class Resolution:
         self._at_head = False
         self._waiting: list[Deferred[None]] = []
         self._answer: tuple[bytes, IPayload | bytes | None] | None = None
+        self.in_payload = False
+        """Whether a payload has been begun and is not sent whole."""
         self.status: Status | int | None = None
         self.written = 0
         """Bytes of this answer that have been written."""
@@ -191,8 +193,10 @@ class Resolution:
         """Send the payload after its line; raises `ConnectionLost` when it cannot be sent whole."""
         if payload is None:
             return
+        self.in_payload = True
         if isinstance(payload, bytes):
             await self._slices(payload)
+            self.in_payload = False
             return
         try:
             await self._pieces(payload)
@@ -201,6 +205,7 @@ class Resolution:
         except Exception as error:
             self._output.fail(Failure())
             raise ConnectionLost("the payload could not be sent whole") from error
+        self.in_payload = False
 
     async def _pieces(self, payload: IPayload) -> None:
         missing = payload.size

@@ -13,7 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 
 import homeftp
-from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
+from homeftp.config import KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Refusal, ShuttingDown
 from homeftp.interfaces import IDispatcher, ILogin, IPayload, IRequest, IResolution
@@ -25,7 +25,7 @@ from homeftp.status import Status
 from homeftp.store.policy.rights import ORDER
 from homeftp.wire import states
 from homeftp.wire.codec import decode_body
-from homeftp.wire.messages import LoginBody, NoBody, PairBody, RenewBody, Request
+from homeftp.wire.messages import HelloBody, LoginBody, NoBody, PairBody, RenewBody, Request
 from homeftp.wire.states import ConnectionState, Phase
 
 
@@ -59,7 +59,7 @@ class Router:
         self.disconnected = False
         """Whether the connection has ended."""
         self._own: dict[str, tuple[type, Callable[[Any, IResolution], Deferred[None] | None]]] = {
-            states.HELLO: (NoBody, self._hello),
+            states.HELLO: (HelloBody, self._hello),
             states.LOGIN: (LoginBody, self.authenticator.log_in),
             states.PAIR: (PairBody, self.authenticator.pair),
             states.RENEW: (RenewBody, self.authenticator.renew),
@@ -170,7 +170,7 @@ class Router:
             return resolution
         return recorded(resolution, envelope, self.login, self._context.server.refusals)
 
-    def _hello(self, body: NoBody, resolution: IResolution) -> None:
+    def _hello(self, body: HelloBody, resolution: IResolution) -> None:
         """The answer to HELLO; before its login a client learns no more than it needs to log in."""
         limits = self._context.server.limits
         answer: dict[str, Any] = {
@@ -193,6 +193,9 @@ class Router:
                 "small_file": SMALL_FILE,
                 "file_size": limits.file_size,
             }
+        if body.keepalive:
+            self._connection.keep_alive()
+            answer["keepalive"] = KEEPALIVE_SECONDS
         resolution.resolve(Status.OK, "hello", answer)
 
     def _quit(self, body: NoBody, resolution: IResolution) -> None:

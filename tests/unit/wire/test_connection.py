@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, SMALL_FILE
+from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, MOST_LISTED, SMALL_FILE
 from homeftp.errors import TooLarge
 from homeftp.status import Status
 from homeftp.wire.codec import response_line
@@ -324,3 +324,44 @@ class ChunkingTests(SynchronousTestCase):
         self.assertEqual(events.count(RequestAnswered()), len(payloads))
         received = b"".join(event.data for event in events if isinstance(event, PayloadReceived))
         self.assertEqual(received, b"".join(payloads))
+
+
+class KeepAliveTests(SynchronousTestCase):
+    """Empty lines between responses."""
+
+    def test_skipped(self) -> None:
+        """A client skips them wherever a response may begin, in pieces of any size; CR or a space is no empty line."""
+        for split in (0, 1, 3):
+            pair = ConnectionPair(split).start_tls()
+            pair.client.send_request("HELLO")
+            answer = response_line(0, "hello", id=1)
+            events = pair.to_client(b"\n\n" + answer + b"\n")
+            self.assertEqual([type(event) for event in events], [MessageReceived, RequestAnswered])
+            self.assertFalse(pair.client.incomplete)
+            for line in (b"\r\n", b" \n"):
+                self.assertIsInstance(ConnectionPair(split).start_tls().to_client(line)[-1], Violation)
+
+    def test_not_before_tls(self) -> None:
+        """Before TLS one is an injection."""
+        for data in (b"\n" + response_line(0, "go ahead"), response_line(0, "go ahead") + b"\n"):
+            self.assertIsInstance(_asked().to_client(data)[-1], Violation)
+
+    def test_not_from_a_client(self) -> None:
+        """A server takes none."""
+        self.assertIsInstance(ConnectionPair().start_tls().to_server(b"\n")[-1], Violation)
+
+    def test_endless(self) -> None:
+        """A request gets so many responses, and no more."""
+        pair = ConnectionPair().start_tls()
+        pair.client.send_request("HELLO")
+        pair.client._responses = MOST_LISTED - 1
+        line = response_line(0, "", id=1, more=True)
+        self.assertIsInstance(pair.to_client(line)[-1], MessageReceived)
+        self.assertIsInstance(pair.to_client(line)[-1], Violation)
+
+
+def _asked() -> ConnectionPair:
+    """A client that has asked for TLS."""
+    pair = ConnectionPair()
+    pair.client.send_starttls()
+    return pair

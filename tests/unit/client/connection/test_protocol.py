@@ -290,7 +290,8 @@ class RequestTests(SynchronousTestCase):
             b"not JSON",
             b"\xff\xfe{\x00",
             b"[" * 100_000,
-            b"",
+            b"\r",
+            b" ",
             json.dumps({**good, "id": 2}).encode(),
             json.dumps({**good, "id": "1"}).encode(),
             json.dumps({"status": 0, "message": ""}).encode(),
@@ -495,13 +496,48 @@ class TimeoutTests(SynchronousTestCase):
         self.assertIn("stalled", said(told))
 
     def test_server_that_works(self) -> None:
-        """A server may take an hour to begin its answer, no more."""
+        """A server that does not show that it is there may take an hour to begin its answer, no more."""
         told = Told()
+        self.client.keepalive = 0
         self.client.request(told, "CMP")
         self.wait(3500)
         self.assertIsNone(told.reason)
         self.wait(200)
         self.assertIn("does not answer", said(told))
+
+    def test_dead_server(self) -> None:
+        """One that should show it, or has not said whether it does, is given up after a minute; a person is told."""
+        for keepalive in (None, 15.0, 1e-9):
+            self.setUp()
+            told, notices = Told(), list[str]()
+            self.client.keepalive = keepalive
+            self.client.on_silence(notices.append)
+            self.client.request(told, "CMP")
+            self.wait(59)
+            self.assertIsNone(told.reason)
+            self.assertEqual(notices, [f"no answer from the server for {seconds} s" for seconds in (15, 30, 45)])
+            self.wait(16)
+            self.assertIn("does not answer", said(told))
+
+    def test_keepalive(self) -> None:
+        """Empty lines show that a server works, and are no answer; a hostile interval is no reason to wait longer."""
+        for keepalive in (15.0, 1e300):
+            self.setUp()
+            told, notices = Told(), list[str]()
+            self.client.keepalive = keepalive
+            self.client.on_silence(notices.append)
+            self.client.request(told, "CMP")
+            for _ in range(300):
+                self.wait(14)
+                self.wire.far.write(b"\n")
+                self.wire.pump()
+            self.assertEqual((told.reason, notices), (None, []))
+            self.wire.say({"status": 14, "message": "", "id": 1})
+            self.wire.pump()
+            self.assertIsNone(told.reason)
+            self.client.request(told, "CMP")
+            self.wait(3700)
+            self.assertIn("does not answer", said(told))
 
     def test_server_that_does_not_read(self) -> None:
         """A payload that the server does not take is given up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.server.gate.timeouts import Deadline, StallTimer
+from homeftp.server.gate.timeouts import Deadline, KeepAlive, StallTimer
 
 
 class DeadlineTests(SynchronousTestCase):
@@ -96,3 +96,23 @@ class StallTests(SynchronousTestCase):
         self.stall.stop()
         self.stall.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class KeepAliveTests(SynchronousTestCase):
+    """`KeepAlive`."""
+
+    def test_silence(self) -> None:
+        """It sends only after a time in which nothing was sent."""
+        clock, sent, total = Clock(), list[float](), [0]
+        keepalive = KeepAlive(clock, 15, lambda: total[0], lambda: sent.append(clock.seconds()))
+        keepalive.start()
+        keepalive.start()
+        for _ in range(4):
+            clock.advance(15)
+            total[0] += 1
+        self.assertEqual(sent, [])
+        for _ in range(3):
+            clock.advance(15)
+        self.assertEqual(sent, [90.0, 105.0])
+        keepalive.stop()
+        self.assertEqual(clock.getDelayedCalls(), [])

@@ -12,13 +12,16 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.logger import ILogObserver, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
-from homeftp.config import GOODBYE_BYTES, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
+from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
 from homeftp.errors import Busy
+from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
+from homeftp.model import PathLock
 from homeftp.server.json.payload import StreamPayload
 from homeftp.status import Status
+from homeftp.wire.messages import AtEndpoint
 from homeftp.workers import InlineWorkers
 from homeftp.workers.pool import described
 from tests.support.inmemory import PASSWORD, Connection, Server
@@ -765,3 +768,71 @@ class DeadlineTests(SynchronousTestCase):
         self.assertFalse(connection.transport.aborted)
         self.clock.advance(10)
         self.assertTrue(connection.transport.aborted)
+
+
+@implementer(IDispatcher, IPathLocking)
+class _Working:
+    """Works on its request until the test says that it is done."""
+
+    request_type = "WORK"
+    body_type = AtEndpoint
+
+    def __init__(self) -> None:
+        self.working: Deferred[None] = Deferred()
+
+    def path_lock(self, body: AtEndpoint) -> PathLock:
+        return PathLock(body.rel_endpoint, changes=False)
+
+    async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        await self.working
+        resolution.resolve(0, "done")
+
+
+class KeepAliveTests(SynchronousTestCase):
+    """The server shows that it works, by empty lines, to those who asked for that."""
+
+    def setUp(self) -> None:
+        self.dispatcher = _Working()
+        self.server = Server.make(extra=[self.dispatcher])
+        self.addCleanup(self.server.close)
+        self.connection = Connection(self.server)
+
+    def wait(self, seconds: int) -> bytes:
+        """What it sends within so many seconds."""
+        self.server.clock.pump([1] * seconds)
+        said: bytes = self.connection.transport.value()
+        self.connection.transport.clear()
+        return said
+
+    def test_shown(self) -> None:
+        """While it works there is a line every 15 to 30 seconds, and none while nothing is asked."""
+        answer = self.connection.ask("HELLO", {"keepalive": True})
+        self.assertEqual(answer.body["keepalive"], KEEPALIVE_SECONDS)
+        self.assertEqual(self.wait(1000), b"")
+        self.connection.send("WORK", {"rel_endpoint": "a"})
+        self.assertIn(self.wait(20 * KEEPALIVE_SECONDS), (b"\n" * 19, b"\n" * 20))
+        self.dispatcher.working.callback(None)
+        self.assertEqual([response.message for response in self.connection.responses()], ["done"])
+        self.assertEqual(self.wait(1000), b"")
+
+    def test_not_asked(self) -> None:
+        """The control: nothing comes to a client that did not ask for it, and HELLO does not mention it."""
+        self.assertNotIn("keepalive", self.connection.ask("HELLO").body)
+        self.connection.send("WORK", {"rel_endpoint": "a"})
+        self.assertEqual(self.wait(1000), b"")
+
+    def test_not_in_a_payload(self) -> None:
+        """None comes between the bytes of a payload, however slowly the client reads them."""
+        self.connection.ask("HELLO", {"keepalive": True})
+        self.server.put("large", bytes(3 * STREAM_PIECE))
+        self.connection.protocol._output.pauseProducing()
+        self.connection.send("GET", {"rel_endpoint": "large"})
+        self.wait(50)
+        self.connection.protocol._output.resumeProducing()
+        self.assertEqual([len(payload) for _, payload in self.connection.answers()], [3 * STREAM_PIECE, 0])
+
+    def test_ended(self) -> None:
+        """A connection that has ended leaves nothing on the clock."""
+        self.connection.ask("HELLO", {"keepalive": True})
+        self.connection.protocol.connectionLost()
+        self.assertEqual(self.server.clock.getDelayedCalls(), [])
