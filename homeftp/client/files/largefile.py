@@ -83,6 +83,11 @@ class LargeDownload:
         with self._locked() as temp:
             temp.restart()
 
+    def expect_space(self, size: int) -> None:
+        """Raise OSError (ENOSPC) where the disk cannot take all of `size` bytes."""
+        with self._locked() as temp:
+            temp.expect_space(size)
+
     def write(self, data: bytes) -> None:
         """Append bytes."""
         with self._locked() as temp:

@@ -41,7 +41,8 @@ class RemoteDirectories:
         self._remote = remote
         self._observer = observer
         self._perms = perms
-        self._filled: Collection[str] = ()
+        self._holding: set[str] = set()
+        """Directories in or below which a file was stored."""
 
     async def make_private(self, directories: Iterable[FileStat]) -> None:
         """Make the missing directories that not everybody may read, before anything is in them.
@@ -63,7 +64,10 @@ class RemoteDirectories:
         `filled` are the names of those in which files were stored: that
         changed their time. Raises `ConnectionFailed`.
         """
-        self._filled = filled
+        for name in filled:
+            while name not in self._holding:
+                self._holding.add(name)
+                name = name.rpartition("/")[0]
         wanted = [each for each in directories if self._endpoint_of(each.name)]
         # Making a directory changes the time of its parent: the server carries out these requests in this order.
         wanted.sort(key=lambda directory: directory.name.count("/") + bool(directory.name), reverse=True)
@@ -106,6 +110,4 @@ class RemoteDirectories:
     def _may_be_ignored(self, name: str) -> bool:
         """Whether only the metadata is missing: files were stored below, and this account may not replace anything."""
         rights = self._client.server_info.rights
-        prefix = f"{name}/" if name else ""
-        exists = any(f"{directory}/".startswith(prefix) for directory in self._filled)
-        return rights is not None and "replace" not in rights and exists
+        return rights is not None and "replace" not in rights and name in self._holding

@@ -84,7 +84,10 @@ class GetTransfer:
             await run(self._folder.remove_expired, self._tree.partials)
         finally:
             await self._comparer.close()
-            await run(self._folder.sync)
+            try:
+                await run(self._folder.sync)
+            except OSError as error:
+                raise OperatorError(f"{self._folder.path} cannot be written: {error.strerror}") from error
 
     def _decide(self, task: FileTask) -> None:
         """Decide what to do with a file that was compared."""
@@ -170,6 +173,7 @@ class GetTransfer:
             self.fail(reason)
         except (Refusal, OSError) as failure:
             self.fail_task(task, failure)
+            fetching.discard()
         else:
             self._on_written(stat, task, outcome, 0)
 

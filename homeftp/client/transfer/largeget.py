@@ -54,6 +54,7 @@ class LargeGet:
         self._name = name
         self._target_for = target_for
         self._keep_if_cancelled = keep_if_cancelled
+        self._download: Download | None = None
 
     async def run(self) -> os.stat_result:
         """Fetch and write the file; from its beginning where an earlier download turns out to be of no use.
@@ -70,13 +71,13 @@ class LargeGet:
         file = LargeDownload(self._folder, self._target_for(self._entry), partial_key(self._endpoint, self._entry))
         keep = False
         offset = 0
-        download = None
         try:
             await self._run(file.open)
             offset = await self._resume_offset(file) if resume else 0
             if file.size != offset:
                 await self._run(file.restart)
-            download = await self._client.get(self._endpoint, offset=offset)
+            self._download = download = await self._client.get(self._endpoint, offset=offset)
+            await self._run(file.expect_space, download.entry.size)
             await self._stream(download, file)
             verdict = await download.verdict()
             if verdict.hash is None:
@@ -93,12 +94,13 @@ class LargeGet:
                 raise
             self._observer.add_bytes(-offset, moved=False)
             raise _ResumeFailed from None
-        except OSError:
-            if download is not None:
-                download.discard()
-            raise
         finally:
             await self._run(partial(file.close, keep=keep))
+
+    def discard(self) -> None:
+        """Read nothing more of the file; that may end the connection."""
+        if self._download is not None:
+            self._download.discard()
 
     async def _resume_offset(self, file: LargeDownload) -> int:
         """The offset from which the rest is fetched; the hash at the end tells whether both parts fit."""
@@ -121,7 +123,8 @@ class LargeGet:
         try:
             while data := await download.read():
                 self._observer.add_bytes(len(data), moved=True)
-                await writing
+                before, writing = writing, succeed(None)  # a Deferred can be awaited once
+                await before
                 writing = self._run(file.write, data)
         finally:
             await writing

@@ -184,6 +184,9 @@ class PushTransfer:
         if task.source is not None and task.source.failure is not None:
             self._fail_task(task, task.source.failure, moved=True)
             return
+        if response.status == Status.CHANGED and (task.source is None or not task.source.offset):
+            self._comparer.spawn(self._look_again(task, response))
+            return
         if response.status != Status.OK:
             self._on_refused(task, response)
             return
@@ -194,6 +197,35 @@ class PushTransfer:
             return
         self._filled.add(task.name.rpartition("/")[0])
         self._finish_task(task, outcome, moved=True)
+
+    async def _look_again(self, task: FileTask, response: Response) -> None:
+        """Somebody else was faster: that is no failure where the server has now what was to be sent."""
+        assert task.content is not None
+        sent = task.content.hash if task.source is None else task.source.hash
+        meta_data = wire_metadata(task.content.file.stat)
+        try:
+            if sent is None:  # the server refused before it had read the file to its end
+                sent = await self._hash(task.content.file.path)
+            found = await self._client.cmp(self._endpoint_of(task.name), hash=sent, meta_data=meta_data)
+        except (Refusal, OSError):
+            self._on_refused(task, response)
+            return
+        if found.status == Status.SAME:
+            self._finish_task(task, Outcome.SAME, moved=True)
+        else:
+            self._on_refused(task, response)
+
+    async def _hash(self, path: str) -> str:
+        run = self._context.workers.run
+        source = await run(SourceFile, path, self._context.hash_cache)
+        try:
+            steps = source.hash_steps()
+            found: str | None = None
+            while found is None:
+                found = await run(next, steps)
+            return found
+        finally:
+            await run(source.close)
 
     def _on_refused(self, task: FileTask, response: Response) -> None:
         endpoint = self._endpoint_of(task.name)

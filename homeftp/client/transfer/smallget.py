@@ -6,9 +6,9 @@ from zope.interface import Interface, implementer
 
 from homeftp.client.connection.replies import Verdict, head, understood
 from homeftp.client.connection.response import IResponseHandler
-from homeftp.client.errors import ProtocolViolation
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.transfer.model import FileTask, Outcome
-from homeftp.config import STREAM_PIECE
+from homeftp.config import MOST_DISCARDED, STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.model import Entry
 from homeftp.wire.messages import Response
@@ -53,7 +53,9 @@ class SmallGetHandler:
                 self._verdict = understood(response.body, Verdict, "the verdict of GET")
             elif self._entry is None:
                 self._entry = head(response.body, response.content_length)
-                if response.content_length > STREAM_PIECE:
+                if response.content_length > MOST_DISCARDED:
+                    self._receiver.fail(ConnectionFailed("the server sends far more than it listed"))
+                elif response.content_length > STREAM_PIECE:
                     self._failure = Changed("the server's file grew during the transfer: get it again")
             else:
                 self._failure = ProtocolViolation("the server sent a file in two parts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from typing import Any, Callable, TypeVar
 from unittest import mock
 
 import attrs
@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from homeftp.client import (
     ConnectionFailed,
+    FileResult,
     Outcome,
     TransferContext,
     TransferOptions,
@@ -29,6 +30,8 @@ from homeftp.syscalls import System
 from homeftp.wire import messages
 from homeftp.workers import InlineWorkers
 from tests.support.transfers import BIG, NEW, OLD, TransferCase, stamp
+
+T = TypeVar("T")
 
 
 class ExcludedTests(TransferCase):
@@ -259,3 +262,43 @@ class ConnectionTests(TransferCase):
         self.failureResultOf(pushing, ConnectionFailed)
         for name, content in self.remote_files().items():
             self.assertEqual(content, BIG if name == "lib/250" else b"small")
+
+
+class _Meanwhile(InlineWorkers):
+    """Lets something happen right after the server was asked what it has, before the first file is read."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act: Callable[[], object] | None = act
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run it."""
+        act = self._act
+        if job in (read_many, SourceFile) and act is not None:
+            self._act = None
+            act()
+        return super().run(job, *args)
+
+
+class SameMeanwhileTests(TransferCase):
+    """Another push stores the same file while this one is under way."""
+
+    def pushed(self, content: bytes, there: bytes, mtime: int) -> FileResult:
+        """The result, where the server got a file meanwhile."""
+        self.setUp()
+        path = self.make_file("file", content, mtime=mtime)
+        self.context = TransferContext(_Meanwhile(lambda: self.make_remote_file("file", there, mtime=mtime)), System())
+        self.push(path, "file")
+        (result,) = self.results
+        self.assertEqual(self.remote_files(), {"file": there})
+        return result
+
+    def test_same(self) -> None:
+        """What is there already as it was to be is the same, for small files and large ones."""
+        for content in (b"content", b"", BIG):
+            self.assertEqual(self.pushed(content, content, NEW).outcome, Outcome.SAME)
+
+    def test_other(self) -> None:
+        """The control: another content is not replaced, and the push is refused."""
+        for content in (b"content", BIG):
+            result = self.pushed(content, content[:-1] + b"!", NEW)
+            self.assertEqual(result.outcome, Outcome.REFUSED)

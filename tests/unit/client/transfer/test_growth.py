@@ -1,0 +1,73 @@
+"""The work for one file does not grow with the number of files: what both ends do is counted, line by line."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, Callable
+
+from homeftp.client import TransferObserver
+from tests.support.transfers import TransferCase
+
+FEW, MANY = 40, 160
+"""A few files more or less do not matter here: the first ones cost as much as the next."""
+
+MOST = 1.3
+"""The work for each of many files, at most, in terms of that for each of a few: to sort costs a little more."""
+
+
+def lines_of(work: Callable[[], object]) -> int:
+    """The lines of homeftp that run in `work`; a loop counts each time it goes round."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal count
+        if "homeftp" not in frame.f_code.co_filename and frame.f_code.co_filename != __file__:
+            return None
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+class GrowthTests(TransferCase):
+    """Trees of a few and of many files, in one folder and in one folder each."""
+
+    def per_file(self, number: int, shape: str) -> dict[str, float]:
+        """The work for each file of one operation after the other."""
+        self.setUp()
+        for index in range(number):
+            self.make_file("src/" + shape.format(index))
+        source, copy = f"{self.here}/src", f"{self.here}/copy"
+        steps: dict[str, Callable[[], TransferObserver]] = {
+            "push": lambda: self.push(source, "a", recursive=True),
+            "push again": lambda: self.push(source, "a", recursive=True),
+            "cmp": lambda: self.cmp(source, "a"),
+            "get": lambda: self.get("a", copy, recursive=True),
+            "get again": lambda: self.get("a", copy, recursive=True),
+            "push onto it": lambda: self.push(source, "a", recursive=True, force=True),
+        }
+        return {name: lines_of(step) / number for name, step in steps.items()}
+
+    def test_per_file(self) -> None:
+        """Neither of them grows."""
+        for shape in ("{}", "{}/file", "{}/a/b/c/file"):
+            few, many = self.per_file(FEW, shape), self.per_file(MANY, shape)
+            for name, lines in many.items():
+                self.assertLess(
+                    lines, MOST * few[name], f"{name} of {shape}: {few[name]:.0f}, {lines:.0f} lines a file"
+                )
+
+    def test_control(self) -> None:
+        """The test would notice a sum over all files for each of them."""
+
+        def quadratic(number: int) -> float:
+            return lines_of(lambda: [sum(x for x in range(number)) for _ in range(number)]) / number
+
+        self.assertGreater(quadratic(MANY), MOST * quadratic(FEW))
