@@ -222,10 +222,10 @@ class Settings:
     """Bytes of the audit log after which a new file is begun: about fifty thousand lines."""
     audit_files: int = 20
     """Files of the audit log that are kept, the current one among them: at least 2."""
+    audit_reads: bool = False
+    """Whether files that are read, and folders that are listed, are recorded too."""
     quota: int | None = None
     """Bytes that the store may hold, versions among them; None: no limit but free space."""
-    show_pairing_code: bool = False
-    """Whether the start banner may show a pairing code: only where a person reads it, and not a log file."""
     similar_names: bool = False
     """Whether a new name may differ from one in the same directory only in case or compatibility form."""
     announce: bool = True

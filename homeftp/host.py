@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from datetime import datetime, timezone
+from typing import Callable
 
 _UNUSED = ("192.0.2.1", 9)
 """An address that no machine has (RFC 5737), and the port that discards all (RFC 863)."""
@@ -24,6 +26,15 @@ def own_address() -> str:
             return socket.gethostname()
         address: str = probe.getsockname()[0]
         return address
+
+
+def user_folder(path: Callable[[], object]) -> str | None:
+    """The folder that a function of platformdirs gives; None for a user without a home."""
+    try:
+        found = str(path())
+    except RuntimeError:  # no HOME, and no entry in passwd(5); older versions give a relative path
+        return None
+    return found if os.path.isabs(found) else None
 
 
 def own_name() -> str:

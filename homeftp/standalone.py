@@ -12,11 +12,11 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import Callable, Iterator
+from typing import Callable, Iterator, TextIO, cast
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 from twisted.logger import Logger
 
 from homeftp.config import HEAP_SLACK
@@ -52,18 +52,39 @@ def give_back_memory(threshold: int, mallopt: Mallopt | None) -> None:
         mallopt(_M_MMAP_THRESHOLD, threshold)
 
 
-class StandaloneService(MultiService):
-    """Sets up the process for its child, a server. `renew` is called on SIGHUP, which would end the process otherwise.
+def terminal() -> TextIO | None:
+    """The terminal that this process writes to; None for a daemon, and where its output goes to a file or a program.
 
+    twistd makes a daemon only after it has made the service, so ask when the service starts.
+    """
+    output = sys.__stdout__  # twistd makes sys.stdout a part of its log
+    try:
+        return output if output is not None and output.isatty() else None
+    except ValueError:  # it has been closed
+        return None
+
+
+class IProcessReactor(IReactorFromThreads, IReactorCore):
+    """The reactor as the process needs it: to be called from a signal handler, and to be stopped."""
+
+
+class StandaloneService(MultiService):
+    """Sets up the process for its child, a server, and decides what SIGHUP means.
+
+    Where the `terminal` has been closed the process ends with it; otherwise `renew` is called.
     An `OperatorError` of the child ends the process.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: object, renew: Callable[[], object]) -> None:
+    def __init__(
+        self, reactor: object, renew: Callable[[], object], terminal: Callable[[], TextIO | None] = terminal
+    ) -> None:
         super().__init__()
-        self._reactor = IReactorFromThreads(reactor)
+        self._reactor = cast(IProcessReactor, reactor)
         self._renew = renew
+        self._find_terminal = terminal
+        self._had_terminal = False
 
     def privilegedStartService(self) -> None:
         """Bind ports while there are privileges to do so."""
@@ -75,9 +96,15 @@ class StandaloneService(MultiService):
         os.umask(UMASK)
         give_back_memory(HEAP_SLACK, c_mallopt())
         self._allow_descriptors()
-        with one_line():
-            super().startService()
-        signal.signal(signal.SIGHUP, self._hangup)
+        before = signal.signal(signal.SIGHUP, self._hangup)
+        # nohup(1) has the signal ignored: the server is to outlive its terminal
+        self._had_terminal = before is not signal.SIG_IGN and self._find_terminal() is not None
+        try:
+            with one_line():
+                super().startService()
+        except BaseException:
+            signal.signal(signal.SIGHUP, before)
+            raise
         if os.geteuid() == 0:
             self._log.warn(
                 "The server runs as root: anyone who takes it over controls the whole machine. Start it as another "
@@ -103,8 +130,15 @@ class StandaloneService(MultiService):
         await super().stopService()
 
     def _hangup(self, number: int, frame: object) -> None:
-        """Handle SIGHUP, which interrupts anything: renew when the reactor is free."""
-        self._reactor.callFromThread(self._renew)
+        """Handle SIGHUP, which interrupts anything, when the reactor is free."""
+        self._reactor.callFromThread(self._hung_up)
+
+    def _hung_up(self) -> None:
+        if self._had_terminal and self._find_terminal() is None:
+            self._log.info("the terminal was closed: the server stops")
+            self._reactor.stop()
+        else:
+            self._renew()
 
 
 class StartFailed(SystemExit, Exception):

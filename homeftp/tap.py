@@ -31,9 +31,12 @@ _DEFAULTS = Settings(root="", state="")
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 
 
-def _is_attended() -> bool:
-    """Whether a person reads the output of the server: it goes neither to a log file nor to systemd's journal."""
-    return sys.stdout.isatty() or (sys.argv[0] == "homeftp" and "JOURNAL_STREAM" not in os.environ)
+def _shown_state_dir() -> str:
+    """The default of --state, for --help."""
+    try:
+        return default_state_dir(os.environ)
+    except OperatorError:
+        return "none, because this user has no home folder"
 
 
 def _location(text: str) -> str:
@@ -57,7 +60,7 @@ _RETENTION: dict[str, Callable[[str], Any]] = {
     "versions-max": optionvalues.portion,
     "protect-versions": optionvalues.days,
 }
-_FLAGS = ("similar-names", "no-announce")
+_FLAGS = ("similar-names", "no-announce", "audit-reads")
 _MANY: dict[str, Callable[[str], Any]] = {
     "listen": str,
     "listen-tls": str,
@@ -101,7 +104,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             "state",
             "s",
             None,
-            f"The folder for keys, accounts and the hash cache. [default: {default_state_dir(os.environ)}]",
+            f"The folder for keys, accounts and the hash cache. [default: {_shown_state_dir()}]",
         ],
         ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
         ["pool-size", None, None, f"Threads for disk access and hashing. [default: {_DEFAULTS.pool_size}]"],
@@ -191,6 +194,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def __init__(self) -> None:
         super().__init__()
         self._many: dict[str, list[str]] = {}
+        self._given: dict[str, list[str]] = {}
+        self._auth: list[str] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """Listen on this endpoint; repeatable. Examples: tcp6:8421, tcp:8421:interface=127.0.0.1,
@@ -221,12 +226,17 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """Do not announce the server on the network by multicast DNS."""
         self._many["no-announce"] = ["yes"]
 
+    def opt_audit_reads(self) -> None:
+        """Record in the audit log also which files are read and listed."""
+        self._many["audit-reads"] = ["yes"]
+
     def opt_auth(self, description: str) -> None:
         """Check passwords with a Twisted checker (see --help-auth) instead of homeftp's own accounts."""
         kind = description.partition(":")[0]
         if kind == "file":
             raise usage.UsageError("--auth file: stores passwords in plain text. Use `homeftp account add NAME`")
         super().opt_auth(description)
+        self._auth.append(description)
         if kind == "memory":
             self["auth-memory"] = True
             checker = self["credCheckers"][-1]
@@ -251,6 +261,19 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             if self["root"] is not None:
                 raise usage.UsageError("The folder was given twice, with --root and as DIR")
             self["root"] = root
+
+    def command_line(self) -> list[str]:
+        """The options as a command line of their own, without the ini file and with every path absolute."""
+        words = [f"--auth={each}" for each in self._auth]
+        for name, texts in self._given.items():
+            if name in _FLAGS:
+                words += [f"--{name}"] if optionvalues.yes(texts[0]) else []
+            elif name == "filetypes":
+                words.append(f"--{name}={','.join(texts)}")
+            else:
+                absolute = name in ("root", "state", "plugin-dir")
+                words += [f"--{name}={(_SINGLE | _MANY)[name](text) if absolute else text}" for text in texts]
+        return words
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse; a fault ends the process with one line and status 2."""
@@ -280,9 +303,11 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             if self[name] is not None:
                 given[name] = [self[name]]
         given.update(self._many)
+        self._given = given
         if "root" not in given:
             raise OperatorError("Give the folder to share, as DIR or with --root DIR")
-        given.setdefault("state", [default_state_dir(os.environ)])
+        if "state" not in given:
+            given["state"] = [default_state_dir(os.environ)]
         values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
         many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in _MANY.items()}
         limits = {
@@ -297,9 +322,9 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
-            show_pairing_code=_is_attended(),
             similar_names=flags.get("similar-names", _DEFAULTS.similar_names),
             announce=not flags.get("no-announce", not _DEFAULTS.announce),
+            audit_reads=flags.get("audit-reads", _DEFAULTS.audit_reads),
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
@@ -363,14 +388,20 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from homeftp.crypto.secretfiles import private_folder
+    from homeftp.server.control import ControlService
     from homeftp.server.service import HomeFTPService
-    from homeftp.standalone import StandaloneService, one_line, use_monotonic_clock
+    from homeftp.standalone import StandaloneService, one_line, terminal, use_monotonic_clock
 
     use_monotonic_clock(reactor)
     with one_line():
-        server = HomeFTPService(options.settings, reactor, options.get("credCheckers") or ())
+        server = HomeFTPService(options.settings, reactor, options.get("credCheckers") or (), terminal=terminal)
         server.check()
         private_folder(options.settings.state)
-        service = StandaloneService(reactor, server.renew)
+        service = StandaloneService(reactor, server.renew, terminal)
         server.setServiceParent(service)
+
+        async def arguments(request: Mapping[str, Any]) -> dict[str, Any]:
+            return {"arguments": options.command_line()}
+
+        ControlService(reactor, {**server.commands(), "arguments": arguments}).setServiceParent(service)
         return service

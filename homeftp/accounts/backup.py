@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sqlite3
 import tarfile
 import tempfile
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Callable
 
 from homeftp.accounts.database import FILE, AccountDatabase
 from homeftp.config import MIB
@@ -37,11 +40,40 @@ def backup_state(folder: str, path: str) -> None:
     Raises `OperatorError` where there is no state, where `path` exists, and
     where either cannot be used.
     """
+    if os.path.lexists(path):
+        raise OperatorError(f"{path} exists already: choose another name, or let --keep N add the date to it")
+    write_private(os.path.abspath(path), backup(folder))
+
+
+def backup_dated(folder: str, path: str, keep: int, now: Callable[[], datetime] = now) -> tuple[str, list[str]]:
+    """`backup_state` to a name with the date in it, after which only the `keep` newest such files stay.
+
+    `path` is `NAME.tar` or a folder. Gives the path of the file, and those of the files that were removed: only files
+    that this function named. The one just written stays, whatever the clock says.
+    """
+    path = os.path.abspath(path)
+    base = os.path.join(path, "homeftp-state.tar") if os.path.isdir(path) else path
+    parent, name = os.path.split(base)
+    stem, suffix = os.path.splitext(name)
+    written = os.path.join(parent, f"{stem}-{now().astimezone(timezone.utc):%Y-%m-%dT%H%M%SZ}{suffix}")
+    backup_state(folder, written)
+    pattern = re.compile(rf"{re.escape(stem)}-\d{{4}}-\d\d-\d\dT\d{{6}}Z{re.escape(suffix)}")
+    dated = sorted(each for each in os.listdir(parent) if pattern.fullmatch(each))
+    others = [os.path.join(parent, each) for each in dated if os.path.join(parent, each) != written]
+    removed = others[: max(0, len(others) - (keep - 1))]
+    try:
+        for each in removed:
+            os.unlink(each)
+    except OSError as error:
+        raise OperatorError(f"wrote {written}, but cannot remove {error.filename}: {error.strerror}") from error
+    return written, removed
+
+
+def backup(folder: str) -> bytes:
+    """The state in `folder` as one archive. Raises `OperatorError` where there is no state, or it cannot be read."""
     folder = os.path.abspath(folder)
     if not os.path.exists(os.path.join(folder, FILE)):
         raise OperatorError(f"{folder} holds no server state: name the server's state folder with --state")
-    if os.path.lexists(path):
-        raise OperatorError(f"{path} exists already: choose another name")
     AccountDatabase(folder).open()  # upgrades it to this version
     with io.BytesIO() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -52,7 +84,7 @@ def backup_state(folder: str, path: str) -> None:
                     info = tarfile.TarInfo(member)
                     info.size, info.mode = len(data), 0o600
                     tar.addfile(info, io.BytesIO(data))
-        write_private(os.path.abspath(path), archive.getvalue())
+        return archive.getvalue()
 
 
 def restore_state(path: str, folder: str) -> None:

@@ -21,6 +21,7 @@ from typing import Iterator, Mapping
 from homeftp.config import KIB
 from homeftp.crypto.secretfiles import private_file, private_folder
 from homeftp.errors import OperatorError
+from homeftp.host import user_folder
 
 FILE = "state.sqlite"
 """Inside the state folder."""
@@ -88,10 +89,17 @@ SCHEMA = (
     "ALTER TABLE new_accounts RENAME TO accounts",
     "CREATE TABLE removed_accounts (name TEXT PRIMARY KEY)",
     *_STAMPING,
+    # What the server has seen of a device since it was paired; NULL: nothing yet.
+    "ALTER TABLE devices ADD COLUMN machine TEXT",
+    "ALTER TABLE devices ADD COLUMN seen REAL",
+    "ALTER TABLE devices ADD COLUMN address TEXT",
+    "ALTER TABLE devices ADD COLUMN client TEXT",
+    "ALTER TABLE devices ADD COLUMN expires REAL",
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
 _TEXT, _TEXT_OR_NULL, _NUMBER = "'text'", "'text', 'null'", "'integer', 'real'"
+_NUMBER_OR_NULL = "'integer', 'real', 'null'"
 _COUNT_OR_NULL = "'integer', 'null'"
 _COLUMN_TYPES = {
     "accounts": {
@@ -102,7 +110,17 @@ _COLUMN_TYPES = {
         "quota": _COUNT_OR_NULL,
         "stamp": _TEXT,
     },
-    "devices": {"id": _TEXT, "name": _TEXT, "account": _TEXT, "paired": _NUMBER},
+    "devices": {
+        "id": _TEXT,
+        "name": _TEXT,
+        "account": _TEXT,
+        "paired": _NUMBER,
+        "machine": _TEXT_OR_NULL,
+        "seen": _NUMBER_OR_NULL,
+        "address": _TEXT_OR_NULL,
+        "client": _TEXT_OR_NULL,
+        "expires": _NUMBER_OR_NULL,
+    },
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
     "tries": {"count": _NUMBER},
@@ -112,13 +130,21 @@ _COLUMN_TYPES = {
 
 
 def default_state_dir(environ: Mapping[str, str]) -> str:
-    """The state folder by default: systemd's (systemd.exec(5)), else the platform's folder for this user."""
+    """The state folder by default: systemd's (systemd.exec(5)), else the platform's folder for this user.
+
+    Raises `OperatorError` for a user without a home.
+    """
     given = environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return given
-    from platformdirs import user_state_path
+    import platformdirs
 
-    return str(user_state_path("homeftp", appauthor=False))
+    folder = user_folder(lambda: platformdirs.user_state_path("homeftp", appauthor=False))
+    if folder is None:
+        raise OperatorError(
+            "this user has no home folder, so there is no default state folder: name one with --state DIR"
+        )
+    return folder
 
 
 class AccountDatabase:

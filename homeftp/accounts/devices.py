@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
+from typing import Any
 
 import attrs
 
@@ -20,8 +21,16 @@ from homeftp.errors import OperatorError
 LONGEST = 63
 """Characters of a device's name: those of a host name (RFC 1035)."""
 
+_MICROSECONDS = 1_000_000
+
 _SUFFIX = 5
 """Characters kept free at the end of a suggested name, for a number that makes it unique."""
+
+
+_FIELDS = ("id", "name", "account", "paired", "seen", "address", "client", "expires")
+_COLUMNS = ", ".join(_FIELDS)
+_QUALIFIED = ", ".join(f"devices.{name}" for name in _FIELDS)
+"""The columns of a `Device`, in its order."""
 
 
 @attrs.frozen
@@ -32,7 +41,32 @@ class Device:
     name: str
     account: str
     paired: float
-    """When it was paired: seconds since 1970 UTC."""
+    """When it was paired the last time: seconds since 1970 UTC."""
+    seen: float | None = None
+    """When it was connected the last time: seconds since 1970 UTC. None: it never was."""
+    address: str | None = None
+    """Where it was then."""
+    client: str | None = None
+    """The program that it used then, by its own account, such as `homeftp 1.2`."""
+    expires: float | None = None
+    """When its certificate ends, unless it is renewed before: seconds since 1970 UTC."""
+
+
+def device_fields(device: Device) -> dict[str, Any]:
+    """A device for scripts; times in microseconds since 1970 UTC."""
+    return {
+        "name": device.name,
+        "account": device.account,
+        "paired_us": _us(device.paired),
+        "seen_us": _us(device.seen),
+        "address": device.address,
+        "client": device.client,
+        "expires_us": _us(device.expires),
+    }
+
+
+def _us(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * _MICROSECONDS)
 
 
 def device_name(text: str) -> str:
@@ -57,23 +91,28 @@ class Devices:
     def all(self) -> list[Device]:
         """All devices, sorted by name."""
         with self.state.connection() as connection:
-            return [
-                Device(*row)
-                for row in connection.execute("SELECT id, name, account, paired FROM devices ORDER BY name")
-            ]
+            return [Device(*row) for row in connection.execute(f"SELECT {_COLUMNS} FROM devices ORDER BY name")]
 
     def find(self, id: str) -> Device | None:
         """The device of that id; None where it is not paired."""
         with self.state.connection() as connection:
-            row = connection.execute("SELECT id, name, account, paired FROM devices WHERE id = ?", (id,)).fetchone()
+            row = connection.execute(f"SELECT {_COLUMNS} FROM devices WHERE id = ?", (id,)).fetchone()
         return None if row is None else Device(*row)
+
+    def saw(self, id: str, now: float, address: str, client: str | None, expires: float | None) -> None:
+        """A device was connected. What is None stays as it is; a device that was revoked meanwhile stays so."""
+        with self.state.transaction() as connection:
+            connection.execute(
+                "UPDATE devices SET seen = ?, address = ?, client = coalesce(?, client),"
+                " expires = coalesce(?, expires) WHERE id = ?",
+                (now, address, client, expires, id),
+            )
 
     def find_with_stamp(self, id: str) -> tuple[Device, str] | None:
         """The device of that id and the stamp of its account; None where it is not paired or has no account."""
         with self.state.connection() as connection:
             row = connection.execute(
-                "SELECT id, devices.name, account, paired, stamp FROM devices JOIN accounts"
-                " ON accounts.name = account WHERE id = ?",
+                f"SELECT {_QUALIFIED}, stamp FROM devices JOIN accounts ON accounts.name = account WHERE id = ?",
                 (id,),
             ).fetchone()
         if row is None:
@@ -105,6 +144,24 @@ class Devices:
         return device
 
 
+def pair_device(
+    connection: sqlite3.Connection, id: str, account: str, suggestion: str, machine: str | None, now: float
+) -> Device:
+    """Within a transaction: pair a machine with an account. One that the account has already stays the same device.
+
+    It keeps its id and its name, so that its other pairings with this server go on.
+    """
+    if machine is not None:
+        known = f"SELECT {_COLUMNS} FROM devices WHERE account = ? AND machine = ?"
+        row = connection.execute(known, (account, machine)).fetchone()
+        if row is not None:
+            connection.execute("UPDATE devices SET paired = ? WHERE id = ?", (now, row[0]))
+            return attrs.evolve(Device(*row), paired=now)
+    device = add_device(connection, id, account, suggestion, now)
+    connection.execute("UPDATE devices SET machine = ? WHERE id = ?", (machine, id))
+    return device
+
+
 def add_device(connection: sqlite3.Connection, id: str, account: str, suggestion: str, now: float) -> Device:
     """Add a device within a transaction, under a unique name."""
     name = wanted = suggest_name(account, suggestion)
@@ -112,12 +169,12 @@ def add_device(connection: sqlite3.Connection, id: str, account: str, suggestion
     while connection.execute("SELECT 1 FROM devices WHERE name = ?", (name,)).fetchone():
         number += 1
         name = f"{wanted}-{number}"
-    connection.execute("INSERT INTO devices VALUES (?, ?, ?, ?)", (id, name, account, now))
+    connection.execute("INSERT INTO devices (id, name, account, paired) VALUES (?, ?, ?, ?)", (id, name, account, now))
     return Device(id, name, account, now)
 
 
 def _find_named(connection: sqlite3.Connection, name: str) -> Device:
-    row = connection.execute("SELECT id, name, account, paired FROM devices WHERE name = ?", (name,)).fetchone()
+    row = connection.execute(f"SELECT {_COLUMNS} FROM devices WHERE name = ?", (name,)).fetchone()
     if row is None:
         raise OperatorError(f"there is no device named {name!a}: `homeftp device list` shows all")
     return Device(*row)

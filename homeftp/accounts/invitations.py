@@ -18,7 +18,7 @@ from typing import Callable, Sequence
 import attrs
 
 from homeftp.accounts.database import AccountDatabase, add_account
-from homeftp.accounts.devices import Device, add_device
+from homeftp.accounts.devices import Device, pair_device
 from homeftp.accounts.passwords import NAME_LENGTH
 from homeftp.config import DAY
 from homeftp.crypto.pake import Code, new_words
@@ -33,6 +33,9 @@ MOST = 999
 
 NUMBERS = range(1000, 10_000)
 """The numbers of codes. They are chosen by chance: who knows a number can cancel its code by three wrong tries."""
+
+_WITHDRAWN = 99
+"""The number of misses that stands for a code which the owner cancelled."""
 
 _NAMED_ACCOUNTS = 5
 """Accounts that a message names, at most."""
@@ -61,6 +64,10 @@ class Invitation:
     state: InvitationState = InvitationState.OPEN
     device: str = ""
     """The name of the device that used it; "" while none has."""
+    tries_left: int = TRIES
+    """Wrong tries that are left."""
+    withdrawn: bool = False
+    """Whether the owner cancelled it."""
 
 
 def default_account(accounts: Sequence[str]) -> str:
@@ -126,6 +133,28 @@ class Invitations:
         with self.state.connection() as connection:
             return self._find(connection, number)
 
+    def all(self) -> list[Invitation]:
+        """All invitations that are kept, the one that ends first at the top."""
+        with self.state.connection() as connection:
+            numbers = connection.execute("SELECT number FROM invitations ORDER BY ends, number").fetchall()
+            found = [self._find(connection, number) for (number,) in numbers]
+        return [each for each in found if each is not None]
+
+    def cancel(self, number: int) -> Invitation:
+        """The owner withdraws a code: it cannot be used any more. Gives it as it was before.
+
+        Raises `OperatorError` where there is none of that number, and where it is not open any more.
+        """
+        with self.state.transaction() as connection:
+            found = self._find(connection, number)
+            if found is None:
+                raise OperatorError(f"there is no code {number}: `homeftp invite --list` shows all")
+            if found.state is not InvitationState.OPEN:
+                used = f" by {found.device}" if found.device else ""
+                raise OperatorError(f"the code {number} cannot be cancelled: it is {found.state.value}{used} already")
+            connection.execute("UPDATE invitations SET misses = ? WHERE number = ?", (_WITHDRAWN, number))
+        return found
+
     def open_code(self, number: int) -> Code | None:
         """The code of that number while it is open, else None."""
         found = self.find(number)
@@ -152,11 +181,17 @@ class Invitations:
             )
 
     def use(
-        self, code: Code, id: str, suggestion: str, note: Callable[[Device], None] = lambda device: None
+        self,
+        code: Code,
+        id: str,
+        suggestion: str,
+        note: Callable[[Device], None] = lambda device: None,
+        machine: str | None = None,
     ) -> Device | None:
-        """Add the device with this id, which suggests the name `suggestion`; None where the code is not open any more.
+        """Pair the device that suggests the name `suggestion`; None where the code is not open any more.
 
-        `note` records the pairing; when it raises, the device is not added.
+        It gets this id, or is the one that the account has on the same `machine`. `note` records
+        the pairing; when it raises, nothing is changed.
         """
         with self.state.transaction() as connection:
             found = self._find(connection, code.number)
@@ -164,7 +199,7 @@ class Invitations:
                 return None
             if connection.execute("SELECT 1 FROM accounts WHERE name = ?", (found.account,)).fetchone() is None:
                 return None
-            device = add_device(connection, id, found.account, suggestion, self.clock())
+            device = pair_device(connection, id, found.account, suggestion, machine, self.clock())
             connection.execute("UPDATE invitations SET device = ? WHERE number = ?", (device.name, code.number))
             note(device)
         return device
@@ -183,7 +218,8 @@ class Invitations:
             state = InvitationState.CANCELLED
         elif not isinstance(ends, int | float) or ends <= self.clock():
             state = InvitationState.EXPIRED
-        return Invitation(Code(number, words), account, ends, state, device or "")
+        tried = misses if isinstance(misses, int) and 0 <= misses < TRIES else TRIES
+        return Invitation(Code(number, words), account, ends, state, device or "", TRIES - tried, misses == _WITHDRAWN)
 
 
 def _numbers(connection: sqlite3.Connection) -> set[int]:

@@ -24,10 +24,12 @@ from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.realm import Account
 from homeftp.accounts.throttle import Throttle
 from homeftp.accounts.validator import AccessValidator, CheckedStore
+from homeftp.audit import Audit
 from homeftp.endpoint import Endpoint
 from homeftp.errors import INTERNAL_ERROR, Forbidden, Internal, LoginFailed, OperatorError, Refusal
 from homeftp.files.factory import FilesFactory
 from homeftp.files.refusals import RefusedChange, record_no_refusal
+from homeftp.host import now
 from homeftp.interfaces import IAccount, IConnection, IFiles, ILogin, ILoginService, IWorkers
 from homeftp.model import Actor
 from homeftp.status import Status
@@ -52,12 +54,24 @@ class Login:
         self._address = address
         self.avatar = account
         self.paired_device = device
+        self.since = now()
+        """When it began."""
         self.revoked = False
         self.closed = False
         self.valid_at: Version | None = None
         """The version of the database by which it was valid when that was last looked up."""
         key = account.access.stamp, None if device is None else device.id
         self._store = CheckedStore.of(account.store, self._confirm, key)
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return self._address
+
+    @property
+    def connections(self) -> list[IConnection]:
+        """Its connections."""
+        return list(self._connections)
 
     @property
     def account(self) -> str:
@@ -89,8 +103,19 @@ class Login:
         if key not in self._files:
             actor = self.actor(request)
             record = partial(self._record_refusal, actor) if record_refusals else record_no_refusal
-            self._files[key] = self._service.files.files(self._store, actor, self, record)
+            reads = None if self._service.reads is None else partial(self._record_read, self._service.reads, actor)
+            self._files[key] = self._service.files.files(self._store, actor, self, record, reads)
         return self._files[key]
+
+    def _record_read(self, audit: Audit, actor: Actor, kind: str, endpoint: Endpoint) -> None:
+        """In a worker."""
+        whole = Endpoint((*self.home.parts, *endpoint.parts)).whole
+        try:
+            audit.note("read", actor, kind=kind, endpoint=whole)
+        except OSError as error:
+            raise Internal(
+                f"the server's audit log cannot be written ({error.strerror}): reading is refused until it can"
+            ) from error
 
     def _record_refusal(self, actor: Actor, status: Status, change: RefusedChange) -> Deferred[None]:
         return self._service.refusals.note(actor, status, lambda: change.fields(self.home))
@@ -143,8 +168,8 @@ class Login:
 class LoginService:
     """Logs clients in by `portal`. Wrong passwords count in `throttle`; `validator` says which logins stay valid.
 
-    `files` makes the files of each login, whose refused changes are recorded in `refusals`; what blocks runs in
-    `workers`.
+    `files` makes the files of each login, whose refused changes are recorded in `refusals`, and what they read in
+    `reads` where that is given; what blocks runs in `workers`.
     """
 
     _log = Logger()
@@ -159,9 +184,12 @@ class LoginService:
         validator: AccessValidator,
         files: FilesFactory,
         workers: IWorkers,
+        reads: Audit | None = None,
     ) -> None:
         self._portal = portal
         self.files = files
+        self.reads = reads
+        """Where reads are recorded; None: they are not."""
         self.refusals = refusals
         self._throttle = throttle
         self._audit = audit

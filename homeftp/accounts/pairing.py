@@ -19,8 +19,8 @@ import attrs
 from cryptography import x509
 from twisted.logger import Logger
 
-from homeftp.accounts.devices import Device
-from homeftp.accounts.invitations import Invitations, InvitationState
+from homeftp.accounts.devices import Device, Devices
+from homeftp.accounts.invitations import TRIES, Invitations, InvitationState
 from homeftp.accounts.throttle import Throttle
 from homeftp.audit import Audit
 from homeftp.crypto.pake import Code, PakeExchange, Proofs, new_words, proves
@@ -31,6 +31,11 @@ from homeftp.status import Status
 
 _REQUEST = "PAIR"
 """The request of a pairing, in its audit record."""
+
+MOST_GUESSED = 10_000
+"""Numbers that no code has, and whose wrong tries are counted: as many as a code's number can be."""
+
+_IN_WORDS = {1: "one", 2: "two", 3: "three"}
 
 _ID_BYTES = 16
 """Random bytes of a device's id: 128 bits do not repeat."""
@@ -63,6 +68,7 @@ class PairingService:
     host: str
     """The name of this machine, for the client's list of servers."""
     audit: Audit
+    guessed: GuessedNumbers = attrs.field(factory=lambda: GuessedNumbers())
 
     _log = Logger()
 
@@ -74,16 +80,22 @@ class PairingService:
     async def prove(self, attempt: PairingAttempt, proof: bytes) -> bytes:
         """The server's proof. Raises `LoginFailed` (32) for a wrong proof, `Busy` (51) after too many of them."""
         self.tried.take(attempt.address)
-        if not await self.workers.run_unbounded(self._check, attempt, proof):
-            raise _wrong()
+        left = await self.workers.run_unbounded(self._check, attempt, proof)
+        if left is not None:
+            raise _wrong(left)
         self.tried.give_back(attempt.address)
         return attempt.proofs.server
 
-    async def admit(self, attempt: PairingAttempt, request: bytes, name: str) -> tuple[x509.Certificate, Device]:
-        """The certificate and the new device, after a right proof. Raises `LoginFailed` (32), `BadRequest` (20)."""
-        certificate, device = await self.workers.run(self._admit, attempt, request, name)
-        if device is None:
-            raise _wrong()
+    async def admit(
+        self, attempt: PairingAttempt, request: bytes, name: str, machine: str | None = None
+    ) -> tuple[x509.Certificate, Device]:
+        """The certificate and the device, after a right proof. Raises `LoginFailed` (32), `BadRequest` (20).
+
+        A `machine` that the account has already paired stays the same device.
+        """
+        certificate, device = await self.workers.run(self._admit, attempt, request, name, machine)
+        if device is None or certificate is None:
+            raise _wrong(0)
         self._log.info(
             "paired {name}, a device of {account}, from {address}",
             name=device.name,
@@ -98,13 +110,16 @@ class PairingService:
         half = PakeExchange(code, is_server=True)
         return PairingAttempt(code, half.message, half.finish(message, secret), address)
 
-    def _check(self, attempt: PairingAttempt, proof: bytes) -> bool:
-        """In a worker. The try is counted first: if counting fails, no answer tells whether the proof was right."""
+    def _check(self, attempt: PairingAttempt, proof: bytes) -> int | None:
+        """In a worker: None for a right proof, else the tries that are left.
+
+        The try is counted first: if counting fails, no answer tells whether the proof was right.
+        """
         code, address = attempt.code, attempt.address
         is_open = self.invitations.reserve(code)
         if proves(proof, attempt.proofs.device) and is_open:
             self.invitations.give_back(code)
-            return True
+            return None
         self._log.info("a wrong pairing code, from {address}", address=address)
         self.audit.note("pairing", Actor(None, None, address, _REQUEST), Status.LOGIN_FAILED, invitation=code.number)
         found = self.invitations.find(code.number)
@@ -115,19 +130,53 @@ class PairingService:
                 number=code.number,
                 address=address,
             )
-        return False
+        return self._tries_left(code)
 
-    def _admit(self, attempt: PairingAttempt, request: bytes, name: str) -> tuple[x509.Certificate, Device | None]:
-        """In a worker. The certificate is made first: then only an expired code can still stop the pairing."""
-        id = secrets.token_hex(_ID_BYTES)
-        certificate = self.certify(request, id)
+    def _admit(
+        self, attempt: PairingAttempt, request: bytes, name: str, machine: str | None
+    ) -> tuple[x509.Certificate | None, Device | None]:
+        """In a worker. A request that cannot be certified leaves the code as it is."""
+        certificates: list[x509.Certificate] = []
 
         def note(device: Device) -> None:
+            certificates.append(self.certify(request, device.id))
             actor = Actor(device.account, device.name, attempt.address, _REQUEST)
             self.audit.note("pairing", actor, invitation=attempt.code.number)
 
-        return certificate, self.invitations.use(attempt.code, id, name, note)
+        device = self.invitations.use(attempt.code, secrets.token_hex(_ID_BYTES), name, note, machine)
+        if device is None:
+            return None, None
+        (certificate,) = certificates
+        expires = certificate.not_valid_after_utc.timestamp()
+        Devices(self.invitations.state).saw(device.id, self.invitations.clock(), attempt.address, None, expires)
+        return certificate, device
+
+    def _tries_left(self, code: Code) -> int:
+        """In a worker: the tries that are left after a wrong one, also for a number that no code has."""
+        found = self.invitations.find(code.number)
+        if found is not None:
+            return found.tries_left if found.state is InvitationState.OPEN else 0
+        return self.guessed.missed(code.number)
 
 
-def _wrong() -> LoginFailed:
+@attrs.define
+class GuessedNumbers:
+    """The wrong tries at numbers that no code has: each is answered as if one had. The oldest is forgotten."""
+
+    _misses: dict[int, int] = attrs.field(factory=dict, init=False)
+
+    def missed(self, number: int) -> int:
+        """Count a wrong try; gives how many would be left."""
+        misses = min(TRIES, self._misses.pop(number, 0) + 1)
+        self._misses[number] = misses
+        if len(self._misses) > MOST_GUESSED:
+            del self._misses[next(iter(self._misses))]
+        return TRIES - misses
+
+
+def _wrong(left: int) -> LoginFailed:
+    """The refusal of a wrong code with so many tries left."""
+    if left:
+        tries = "one try is" if left == 1 else f"{_IN_WORDS[left]} tries are"
+        return LoginFailed(f"the code is wrong, or not valid any more: if it is, {tries} left. Type it again")
     return LoginFailed("the code is wrong, or not valid any more: ask for a new one, which homeftp invite makes")

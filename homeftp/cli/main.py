@@ -39,6 +39,10 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.owner.account", "Add, list, change and remove the accounts of this machine's server."
     ),
     "grant": Command("homeftp.cli.owner.grant", "Restrict an account's rights in one folder."),
+    "log": Command("homeftp.cli.owner.log", "Show who did what on this machine's server."),
+    "status": Command(
+        "homeftp.cli.status.command", "Show how this machine's server is, and which known servers can be reached."
+    ),
     "discover": Command("homeftp.cli.commands.discover", "List the servers that announce themselves on this network."),
     "pair": Command(
         "homeftp.cli.commands.pair", "Pair this machine with a server, using a code from `homeftp invite`."

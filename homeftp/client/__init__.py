@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from homeftp.client.known.dialing import IClientReactor, connect_remote
     from homeftp.client.known.discover import AnnouncedServer, browse, check_discovery
+    from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
     from homeftp.client.plan.cmp import cmp
@@ -52,6 +53,7 @@ _MODULES = {
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
     "known.dialing": ("IClientReactor", "connect_remote"),
     "known.discover": ("AnnouncedServer", "browse", "check_discovery"),
+    "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
     "plan.cmp": ("cmp",),
@@ -79,6 +81,7 @@ __all__ = [
     "IClientReactor",
     "IListener",
     "IReconnector",
+    "Machine",
     "NoTrustedServer",
     "Outcome",
     "PairingResult",

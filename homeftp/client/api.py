@@ -12,6 +12,7 @@ from typing import Any, AsyncIterator, Sequence
 
 from twisted.internet.defer import Deferred
 
+from homeftp import __version__
 from homeftp.client.connection.protocol import ClientProtocol
 from homeftp.client.connection.replies import (
     Comparison,
@@ -102,7 +103,8 @@ class Client:
 
     async def hello(self) -> Hello:
         """Ask what the server is, supports and allows, and which account is logged in."""
-        part = await self.request("HELLO", {"keepalive": True}).last()
+        asked = {"client": f"homeftp {__version__}", "keepalive": True}
+        part = await self.request("HELLO", asked).last()
         self.server_info = understood(part.body, Hello, "the answer to HELLO")
         self.protocol.keepalive = self.server_info.keepalive or 0.0
         return self.server_info

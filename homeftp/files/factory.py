@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from homeftp.config import Limits
 from homeftp.files.budget import MemoryBudget
-from homeftp.files.files import Files
+from homeftp.files.files import Files, RecordRead
 from homeftp.files.hashes import SharedHashes
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
 from homeftp.files.revocation import PermanentLogin, RevocableJobs, RevocableLogin
-from homeftp.files.share import AccountShare
+from homeftp.files.share import HASHED_AT_ONCE, AccountShare
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import SERVER, Actor
 
@@ -26,12 +26,21 @@ class FilesFactory:
         self._hashes = SharedHashes()
         self._shares: dict[str | None, AccountShare] = {}
 
+    def usage(self, account: str) -> dict[str, tuple[int, int]]:
+        """What an account uses of what its logins share: how much of how many listings and hashings at once."""
+        share = self._shares.get(account)
+        if share is None:
+            return {"listings": (0, self._listings), "hashings": (0, HASHED_AT_ONCE)}
+        used = {"listings": share.listing, "hashings": share.hashing}
+        return {name: (each.limit - each.tokens, each.limit) for name, each in used.items()}
+
     def files(
         self,
         store: IStore,
         actor: Actor = SERVER,
         login: RevocableLogin | None = None,
         record_refusal: RecordRefusal = record_no_refusal,
+        record_read: RecordRead | None = None,
     ) -> Files:
         """The files of `store`, changed by `actor`, until `login` is revoked; without one they never are."""
         account = actor.account
@@ -40,4 +49,4 @@ class FilesFactory:
             self._shares[account] = AccountShare(account, workers, self._listings)
         share = self._shares[account]
         jobs = RevocableJobs(share.workers, login or PermanentLogin())
-        return Files(store, actor, jobs, share, self._hashes, self._budget, record_refusal)
+        return Files(store, actor, jobs, share, self._hashes, self._budget, record_refusal, record_read)

@@ -34,6 +34,9 @@ from homeftp.store.policy.preconditions import names_content
 
 T = TypeVar("T")
 
+RecordRead = Callable[[str, Endpoint], None]
+"""Records that a "file", a "directory" or "versions" at an endpoint are read. Blocks; raises `Internal` (50)."""
+
 
 @implementer(IFiles)
 @attrs.frozen(eq=False)
@@ -48,6 +51,7 @@ class Files:
     _hashes: SharedHashes
     _budget: MemoryBudget
     _record_refusal: RecordRefusal
+    _record_read: RecordRead | None = None
     _hasher: FileHasher = attrs.field(init=False)
     _store: IStore = attrs.field(init=False)
     """The same store; changes are recorded as those of `actor`."""
@@ -120,6 +124,12 @@ class Files:
         """Open a file for reading; a small one is read at once."""
         self._jobs.require_unrevoked()
         file = await detached(self._share.batches.opens.run((self._shared, endpoint)), self._close_unwanted)
+        if self._record_read is not None:
+            try:
+                await self._jobs.run(self._record_read, "file", endpoint)
+            except BaseException:
+                self._close_unwanted(file)
+                raise
         shared = partial(self.hash, endpoint) if self.capabilities.unique_tags else None
         return FileStream(file, Turns(self._jobs), self._budget, shared)
 
@@ -144,14 +154,19 @@ class Files:
 
     def list(self, endpoint: Endpoint, recursive: bool = False) -> Pages[ListingPage]:
         """The entries of a directory, page by page."""
-        return self._pages(partial(self._store.list, endpoint, recursive))
+        return self._pages(partial(self._store.list, endpoint, recursive), "directory", endpoint)
 
     def versions(self, endpoint: Endpoint) -> Pages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""
-        return self._pages(partial(self._store.versions, endpoint))
+        return self._pages(partial(self._store.versions, endpoint), "versions", endpoint)
 
-    def _pages(self, begin: Callable[[], Iterator[T]]) -> Pages[T]:
-        return Pages(Turns(self._jobs), begin, self._share.listing, self._jobs.closed)
+    def _pages(self, begin: Callable[[], Iterator[T]], kind: str, endpoint: Endpoint) -> Pages[T]:
+        def begin_recorded() -> Iterator[T]:
+            if self._record_read is not None:
+                self._record_read(kind, endpoint)
+            return begin()
+
+        return Pages(Turns(self._jobs), begin_recorded, self._share.listing, self._jobs.closed)
 
     def free_space(self) -> Deferred[int | None]:
         """Bytes that can still be stored."""

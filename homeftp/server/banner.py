@@ -10,6 +10,7 @@ import attrs
 
 from homeftp.accounts.database import default_state_dir
 from homeftp.config import DEFAULT_PORT, MINUTE, Settings
+from homeftp.errors import OperatorError
 from homeftp.host import own_address, own_name
 
 FIRST_CODE_SECONDS = 10 * MINUTE
@@ -61,7 +62,7 @@ class LoginMethods:
     password: str | None
     """An account that has a password."""
     code: str | None
-    """A code for pairing the first device."""
+    """A code for pairing the first device, which is shown at a terminal only (`first_code`)."""
 
 
 def banner(
@@ -72,7 +73,7 @@ def banner(
     fingerprint: str,
     read_only: str | None,
 ) -> list[str]:
-    """The lines. `read_only` is why nothing can be changed, or None."""
+    """The lines, which may be logged. `read_only` is why nothing can be changed, or None."""
     only = f" (only {', '.join(settings.filetypes)})" if settings.filetypes else ""
     lines = [f"sharing    {settings.root}{only}", *(one.line() for one in listened), f"identity   {fingerprint}"]
     if read_only is not None:
@@ -84,14 +85,27 @@ def banner(
     address = reachable(listened)
     if not address:
         return lines
-    if methods.code is not None:
-        minutes = FIRST_CODE_SECONDS / MINUTE
-        lines.append(f"Run this on the first device within {minutes:.0f} minutes:   homeftp pair {address}")
-        lines.append(f"It asks for this code, which works once:   {methods.code}")
-    else:
-        state = "" if settings.state == default_state_dir(os.environ) else f" --state {shlex.quote(settings.state)}"
-        lines.append(f"To add a device, also while this runs:   homeftp invite{state}")
+    if methods.code is None:
+        lines.append(f"To add a device, also while this runs:   homeftp invite{_state_option(settings.state)}")
     if methods.password is not None:
         remote = f"{own_name()} {address} --user {methods.password} --fingerprint {fingerprint}"
         lines += ["With a password, on another machine:", f"  homeftp remote add {remote}"]
     return lines
+
+
+def _state_option(state: str) -> str:
+    """What the owner's commands need to find the state folder, also while the server is stopped."""
+    try:
+        is_default = state == default_state_dir(os.environ)
+    except OperatorError:
+        is_default = False
+    return "" if is_default else f" --state {shlex.quote(state)}"
+
+
+def first_code(address: str, code: str) -> list[str]:
+    """What to do on the first device: for a person, and never for a log."""
+    minutes = FIRST_CODE_SECONDS / MINUTE
+    return [
+        f"Run this on the first device within {minutes:.0f} minutes:   homeftp pair {address}",
+        f"It asks for this code, which works once:   {code}",
+    ]

@@ -8,7 +8,7 @@ of its own needs is in `homeftp.standalone`.
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import Callable, Sequence, TextIO
 
 from twisted.application.service import MultiService
 from twisted.cred.checkers import ICredentialsChecker
@@ -24,10 +24,12 @@ from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
 from homeftp.host import now
 from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
-from homeftp.server.banner import ListeningAddress, LoginMethods, banner, reachable
+from homeftp.server.banner import LoginMethods, banner, first_code, reachable
+from homeftp.server.control import Command
 from homeftp.server.gate.timeouts import Deadline
 from homeftp.server.loginmethods import own_login_methods
 from homeftp.server.mdns import MdnsAnnouncer
+from homeftp.server.status import ServerStatus
 from homeftp.server.wiring import compose
 from homeftp.store.policy.changelog import described
 
@@ -46,7 +48,9 @@ class HomeFTPService(MultiService):
     """The whole server; it can be started once.
 
     `checkers` replace its own accounts; `front_ends` are protocols besides its
-    own. Raises `OperatorError`, as `startService` does, for settings that cannot work.
+    own. `terminal` gives, once the server has started, the terminal of the person who
+    starts it: only there the code for the first device is shown. Raises
+    `OperatorError`, as `startService` does, for settings that cannot work.
     """
 
     _log = Logger()
@@ -57,11 +61,15 @@ class HomeFTPService(MultiService):
         reactor: IReactorTime,
         checkers: Sequence[ICredentialsChecker] = (),
         front_ends: Sequence[IFrontEnd] = (),
+        *,
+        terminal: Callable[[], TextIO | None] = lambda: None,
     ) -> None:
         super().__init__()
+        self._terminal = terminal
         self._settings = settings
         self._reactor = reactor
         self._server = compose(settings, reactor, checkers, front_ends)
+        self._status = ServerStatus(settings, self._server)
         self._is_open = False
         self._mdns = MdnsAnnouncer(reactor)
         self._loops = {
@@ -77,6 +85,10 @@ class HomeFTPService(MultiService):
     def store(self) -> IStore:
         """The store, while the server runs."""
         return self._server.store.get()
+
+    def commands(self) -> dict[str, Command]:
+        """What the server answers its owner over a control socket (control.py), while it runs."""
+        return {"hello": self._status.hello, "status": self._status.status}
 
     def check(self) -> None:
         """Raise `OperatorError` for a store that cannot be opened, as far as that shows without opening it."""
@@ -116,7 +128,7 @@ class HomeFTPService(MultiService):
             )
         methods = LoginMethods(accounts=None, password=None, code=None)
         if server.own_accounts:
-            invite = self._settings.show_pairing_code and bool(server.json.plain)
+            invite = bool(server.json.plain) and self._terminal() is not None
             methods = own_login_methods(server.state, server.audit, invite=invite)
         self._is_open = True  # last of all threads, which keep a process alive
         for pool in server.pools:
@@ -125,11 +137,7 @@ class HomeFTPService(MultiService):
 
     def _announce(self, methods: LoginMethods) -> None:
         identity = self._server.context.tls.identity
-        json = self._server.json
-        listened = [
-            ListeningAddress(description=one.description, address=one.address, immediate_tls=one in json.tls)
-            for one in (*json.plain, *json.tls)
-        ]
+        listened = self._status.listened()
         write_private(os.path.join(self._settings.state, REACHABLE), reachable(listened).encode())
         for line in banner(
             self._settings,
@@ -139,6 +147,10 @@ class HomeFTPService(MultiService):
             read_only=self.store.read_only,
         ):
             self._log.info("{line}", line=line)
+        shown = self._terminal()
+        if methods.code is not None and shown is not None:
+            # never through a log: others may read that, now or later
+            print(*first_code(reachable(listened), methods.code), sep="\n", file=shown, flush=True)
         if self._settings.announce:
             self._mdns.start(listened, identity.fingerprint)
 

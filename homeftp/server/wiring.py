@@ -38,6 +38,7 @@ from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
 from homeftp.server.gate.revocation import RevocationMonitor
+from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.roots import KnownRoots
 from homeftp.store.factory import check_store, open_store
@@ -152,6 +153,7 @@ def compose(
         validator=AccessValidator(state),
         files=FilesFactory(workers, budget, listings=settings.limits.account_listings),
         workers=login_work,
+        reads=audit if settings.audit_reads else None,
     )
     context = ServerContext(
         reactor=reactor,
@@ -170,6 +172,7 @@ def compose(
         ),
         audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
+        sightings=Sightings(Devices(state), login_work),
         workers=workers,
         budget=budget,
     )

@@ -48,6 +48,7 @@ from homeftp.interfaces import IDispatcher, IStore, IWorkers
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
 from homeftp.server.wiring import BEGUN_PER_TRIED
@@ -107,6 +108,7 @@ class InMemoryServer:
                 validator=AccessValidator(state),
                 files=FilesFactory(workers, budget),
                 workers=workers,
+                reads=audit if settings.audit_reads else None,
             ),
             pairings=PairingService(
                 invitations=Invitations(state),
@@ -119,6 +121,7 @@ class InMemoryServer:
             ),
             audit=login_audit,
             refusals=refusals,
+            sightings=Sightings(Devices(state), workers),
             workers=workers,
             budget=budget,
         )

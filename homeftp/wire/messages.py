@@ -117,10 +117,20 @@ class NoBody:
     """The body of a request that takes no parameter."""
 
 
+ClientName = Annotated[str, Meta(max_length=64)]
+"""What a client calls itself, such as `homeftp 1.2`: for the server's owner, and never trusted."""
+
+_MACHINE = r"\A[0-9a-f]{64}\Z"
+
+MachineId = Annotated[str, Meta(pattern=_MACHINE)]
+"""The same for each pairing of one machine with one server, and different for each server: 32 bytes in hexadecimal."""
+
+
 @attrs.frozen
 class HelloBody:
     """The body of HELLO."""
 
+    client: ClientName | None = None
     keepalive: bool = False
     """Whether the server is to show, by an empty line now and then, that it works on a request."""
 
@@ -149,6 +159,7 @@ class PairBody:
     proof: Proof | None = None
     request: Annotated[str, Meta(max_length=4096)] | None = None
     device: Name | None = None
+    machine: MachineId | None = None
 
 
 @attrs.frozen

@@ -96,6 +96,10 @@ class ThreadWorkers:
         self._report_idle()
         return idle
 
+    def usage(self, account: str) -> tuple[int, int]:
+        """How many jobs of an account wait, and how many may."""
+        return self._queue.waiting(account), self._bound
+
     def of(self, account: str) -> AccountWorkers:
         """The same threads, with the queue of one account."""
         return AccountWorkers(self, account)

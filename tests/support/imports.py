@@ -37,7 +37,9 @@ def dotted(node: ast.AST) -> str:
 
 VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset({"audit", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "tcp", "workers"})
+TOOLS = frozenset(
+    {"audit", "control", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "tcp", "workers"}
+)
 SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 
@@ -62,6 +64,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "crypto": VALUES,
     "discovery": VALUES,
     "audit": VALUES | {"host", "crypto"},
+    "control": VALUES,
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
     "store.local.disk": STORE,
@@ -75,7 +78,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
     "plugins": VALUES,
-    "server.gate": CONTRACTS | {"accounts", "audit", "crypto", "files"},
+    "server.gate": CONTRACTS | {"accounts", "audit", "control", "crypto", "files"},
     "server.json": CONTRACTS
     | {"accounts", "audit", "crypto", "dispatchers", "files", "server.gate", "store.policy", "tcp", "wire"},
     "server": SHARED | {"accounts", "dispatchers", "files", "server.gate", "server.json", "store", "store.policy"},
@@ -97,7 +100,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli.commands": CONTRACTS
     | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "wire"},
     "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store.policy", "tap"},
-    "cli": frozenset({"", "cli.commands", "cli.owner", "cli.terminal"}),
+    "cli.status": SHARED | {"accounts", "cli.connect", "cli.owner", "cli.terminal", "client", "store.policy"},
+    "cli": frozenset({"", "cli.commands", "cli.owner", "cli.status", "cli.terminal"}),
     "__main__": frozenset({"cli"}),
     "testing": SHARED
     | CLIENT

@@ -9,7 +9,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.host import now, own_address, own_name
+from homeftp.host import now, own_address, own_name, user_folder
 
 
 class HostTests(SynchronousTestCase):
@@ -36,3 +36,13 @@ class HostTests(SynchronousTestCase):
         self.assertTrue(re.fullmatch(r"[0-9.]+", own_address()) or own_address() == socket.gethostname())
         with mock.patch("socket.socket.connect", side_effect=OSError(101, "Network is unreachable")):
             self.assertEqual(own_address(), socket.gethostname())
+
+    def test_user_folder(self) -> None:
+        """A user without a home has no folders, however platformdirs says that."""
+
+        def without_home() -> str:
+            raise RuntimeError("could not determine the home directory")
+
+        self.assertEqual(user_folder(lambda: "/home/ann/.config/homeftp"), "/home/ann/.config/homeftp")
+        self.assertIsNone(user_folder(lambda: "~/.config/homeftp"))
+        self.assertIsNone(user_folder(without_home))

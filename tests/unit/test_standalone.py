@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import pty
 import resource
 import signal
+import sys
 import time
 from typing import Any
 from unittest import mock
 
 from twisted.application.service import Service
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from homeftp.errors import OperatorError
 from homeftp.standalone import (
@@ -24,13 +24,18 @@ from homeftp.standalone import (
     StartFailed,
     give_back_memory,
     one_line,
+    terminal,
     use_monotonic_clock,
 )
 
 
-@implementer(IReactorFromThreads)
 class FakeReactor:
     """Calls at once what is to be called later."""
+
+    stopped = 0
+
+    def stop(self) -> None:
+        self.stopped += 1
 
     def callFromThread(self, callable: Any, *args: object, **kw: object) -> None:
         callable(*args, **kw)
@@ -56,7 +61,9 @@ class StandaloneTests(SynchronousTestCase):
         self.addCleanup(os.umask, os.umask(0o022))
         self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
         self.renewed = 0
-        self.service = StandaloneService(FakeReactor(), self.renew)
+        self.reactor = FakeReactor()
+        self.terminal: io.StringIO | None = None
+        self.service = StandaloneService(self.reactor, self.renew, lambda: self.terminal)
         self.child = Child()
         self.child.setServiceParent(self.service)
         self.patch(os, "geteuid", lambda: 1000)
@@ -100,6 +107,37 @@ class StandaloneTests(SynchronousTestCase):
         self.successResultOf(self.service.stopService())
         self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_DFL)
         self.assertFalse(self.child.running)
+
+    def test_closed_terminal(self) -> None:
+        """A server that was started at a terminal stops when SIGHUP comes because that was closed, and only then."""
+        self.terminal = io.StringIO()
+        self.service.startService()
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual((self.renewed, self.reactor.stopped), (1, 0))
+        self.terminal = None
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual((self.renewed, self.reactor.stopped), (1, 1))
+
+    def test_nohup(self) -> None:
+        """Where nohup(1) has SIGHUP ignored, the server outlives its terminal."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.terminal = io.StringIO()
+        self.service.startService()
+        self.terminal = None
+        os.kill(os.getpid(), signal.SIGHUP)
+        self.assertEqual((self.renewed, self.reactor.stopped), (1, 0))
+
+    def test_terminal(self) -> None:
+        """Only an output that is a terminal is one; one that has been closed is none."""
+        person, inner = pty.openpty()
+        self.addCleanup(os.close, person)
+        with open(inner, "w") as shown:
+            self.patch(sys, "__stdout__", shown)
+            self.assertIs(terminal(), shown)
+        self.assertIsNone(terminal())
+        for other in (io.StringIO(), None):
+            self.patch(sys, "__stdout__", other)
+            self.assertIsNone(terminal())
 
     def test_root(self) -> None:
         """A server of root's is warned about, and no other."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import sys
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from homeftp.syscalls import System
+from homeftp.syscalls import System, lock_holder
 
 
 class NoCallSystem(System):
@@ -190,3 +191,15 @@ class SyncTests(SyscallCase):
         for system in (System(), PlainSystem()):
             system.start_writeback(self.fd, 0, 4096)
             system.start_writeback(-1, 0, 4096)
+
+
+class LockHolderTests(SynchronousTestCase):
+    """lock_holder."""
+
+    def test_holder(self) -> None:
+        """The process that holds a lock is named; without a lock, and without the system's list, none is."""
+        with open(self.mktemp(), "w") as file:
+            self.assertIsNone(lock_holder(file.fileno()))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertEqual(lock_holder(file.fileno()), os.getpid())
+            self.assertIsNone(lock_holder(file.fileno(), "/nowhere"))

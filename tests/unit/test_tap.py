@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from contextlib import redirect_stderr, redirect_stdout
-from unittest import mock
 
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
@@ -153,18 +151,6 @@ class OptionsTests(SynchronousTestCase):
         loopback = ("--listen", "tcp:1:interface=127.0.0.1", "--listen-tls", "unix:/tmp/x")
         self.assertEqual(len(self.parse("a", "--auth", "memory:ann:secret", *loopback).listen), 1)
         self.fault("a", "--auth", "memory:ann:secret", *loopback, "--listen", "tcp:2")
-
-    def test_attended(self) -> None:
-        """The first code is for a person: `homeftp serve` shows it, not in systemd's journal, nor twistd in a log."""
-        cases: tuple[tuple[str, dict[str, str], bool], ...] = (
-            ("homeftp", {}, True),
-            ("homeftp", {"JOURNAL_STREAM": "8:1"}, False),
-            ("/usr/bin/twistd", {}, False),
-        )
-        for command, environ, attended in cases:
-            self.patch(sys, "argv", [command])
-            with mock.patch.dict(os.environ, environ):
-                self.assertEqual(self.parse("a").show_pairing_code, attended, (command, environ))
 
     def test_help(self) -> None:
         """--help names every option and ends well."""

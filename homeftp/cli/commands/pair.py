@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Pair; returns the exit code."""
     from homeftp.cli.connect.reactor import run_reactor
-    from homeftp.client import Remotes, check_discovery, client_folder, pair, parse_address
+    from homeftp.client import Machine, Remotes, check_discovery, client_folder, pair, parse_address
     from homeftp.crypto.pake import parse_code
 
     remotes = Remotes(client_folder(os.environ))
@@ -74,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
 
         addresses, announced = ([address], "") if address is not None else await _find_announced(reactor)
         device = options.device or socket.gethostname()
-        paired = await pair(reactor, addresses, code, device=device, announced=announced)
+        machine = Machine(client_folder(os.environ)).id_for
+        paired = await pair(reactor, addresses, code, device=device, machine=machine, announced=announced)
         reached = [cast("Address", paired.address), *addresses]
         name = await deferToThread(store_pairing, remotes, paired, reached, options.name)
         fields = {"paired": name, "address": str(reached[0]), "fingerprint": paired.fingerprint}

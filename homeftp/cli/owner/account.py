@@ -66,7 +66,7 @@ def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
     from homeftp.accounts.access import AccessChange, AccessTable
     from homeftp.accounts.database import AccountDatabase
 
-    folder = state_dir(options)
+    folder = state_dir(options, make=options.action == "add")
     state = AccountDatabase(folder)
     if options.action == "list":
         _list(state, options, folder)

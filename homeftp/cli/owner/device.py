@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.text import print_json, print_result
+from homeftp.cli.terminal.text import print_json, print_result, printable
 from homeftp.cli.terminal.times import format_minute
 
 if TYPE_CHECKING:
     from homeftp.accounts.devices import Device
 
-_MICROSECONDS = 1_000_000
+_DAY_WIDTH = len("2026-01-31")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +62,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(devices: list[Device], as_json: bool) -> int:
+    from homeftp.accounts.devices import device_fields
+
     if not devices and not as_json:
         print("No device is paired yet. Run `homeftp invite` to make a code for one.")
     for device in devices:
-        paired_us = int(device.paired * _MICROSECONDS)
         if as_json:
-            print_json({"name": device.name, "account": device.account, "paired_us": paired_us})
+            print_json(device_fields(device))
         else:
-            print(f"{device.name:30} {device.account:20} paired {format_minute(paired_us)}")
+            print(f"{device.name:30} {device.account:20} {described(device)}")
     return Exit.DONE
+
+
+def described(device: Device) -> str:
+    """What is known of a device, for a person."""
+    from homeftp.accounts.devices import device_fields
+
+    fields = device_fields(device)
+    parts = [f"paired {format_minute(fields['paired_us'])}"]
+    if device.seen is None:
+        parts.append("not seen since")
+    else:
+        parts.append(f"seen {format_minute(fields['seen_us'])} at {printable(device.address or 'a local socket')}")
+    if device.client is not None:
+        parts.append(f"with {printable(device.client)}")
+    if device.expires is not None:
+        parts.append(f"certificate until {format_minute(fields['expires_us'])[:_DAY_WIDTH]}")
+    return ", ".join(parts)

@@ -1,21 +1,24 @@
 """`homeftp invite`: make a code with which one device can pair with this machine's server, once.
 
-It works on the state folder, so the server need not run yet.
+It works on the state folder, so the server need not run. Ctrl-C while it waits cancels the code.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
+import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.text import print_json
+from homeftp.cli.terminal.text import print_json, print_result
+from homeftp.cli.terminal.times import format_minute
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 _UNITS = {"s": (1, "second"), "m": (60, "minute"), "h": (60 * 60, "hour"), "d": (24 * 60 * 60, "day")}
 _MAX_SECONDS = 7 * 24 * 60 * 60
+
+_MICROSECONDS = 1_000_000
 
 _POLL_SECONDS = 0.5
 """Seconds between two checks whether the invitation was used."""
@@ -42,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--for", dest="time", metavar="TIME", default="10m", help="how long the code is valid (default: 10m)"
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until the code is used")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--list", action="store_true", help="list the codes by their numbers, and what became of them")
+    other.add_argument("--cancel", metavar="NUMBER", help="cancel the code that begins with this number, or `all`")
     add_state_argument(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object, for scripts; does not wait")
 
@@ -58,22 +66,115 @@ def run(options: argparse.Namespace) -> int:
     rights = None if options.rights is None else parse_rights(options.rights)
     folder = state_dir(options)
     state = AccountDatabase(folder)
-    account = account_name(options.account) if options.account else default_account(state.account_names())
     invitations = Invitations(state)
+    if options.list:
+        return _list(invitations.all(), options)
+    if options.cancel is not None:
+        return _cancel(invitations, folder, options)
+    account = account_name(options.account) if options.account else default_account(state.account_names())
     log = CommandAudit(folder, "invite")
-    made = invitations.make(account, seconds, rights)
-    log.note("invitation", account, invitation=made.code.number)
-    if options.json:
-        print_json({"code": str(made.code), "account": account, "seconds": seconds})
-        return Exit.DONE
-    command = f"homeftp pair {_server_address(folder)}"
-    within = f"{number} {_UNITS[unit][1]}{'' if number == 1 else 's'}"
-    print(f"Run this on the other machine within {within}:   {command}")
-    print(f"It asks for this code, which works once:   {made.code}", flush=True)
-    if not sys.stdout.isatty():
-        return Exit.DONE
-    print_qr_code(f"{command} {made.code}")
-    return Exit.DONE if options.no_wait else wait_until_used(invitations, made)
+    with ended_like_ctrl_c():
+        made = invitations.make(account, seconds, rights)
+        try:
+            log.note("invitation", account, invitation=made.code.number)
+            if options.json:
+                print_json({"code": str(made.code), "account": account, "seconds": seconds, "state": folder})
+                return Exit.DONE
+            command = f"homeftp pair {_server_address(folder)}"
+            within = f"{number} {_UNITS[unit][1]}{'' if number == 1 else 's'}"
+            print(f"Run this on the other machine within {within}:   {command}")
+            print(f"It asks for this code, which works once:   {made.code}", flush=True)
+            if not sys.stdout.isatty():
+                return Exit.DONE
+            print_qr_code(f"{command} {made.code}")
+            return Exit.DONE if options.no_wait else wait_until_used(invitations, made)
+        except KeyboardInterrupt:
+            _withdraw(invitations, folder, made)
+            raise
+
+
+@contextlib.contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """A closed terminal (SIGHUP) and SIGTERM end what is in here as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [number for number in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _withdraw(invitations: Invitations, folder: str, made: Invitation) -> None:
+    """The command does not wait any more: cancel the code, unless a device has used it just now."""
+    try:
+        _note_cancelled(invitations, folder, made.code.number)
+    except OperatorError as error:
+        print(f"homeftp: {error}", file=sys.stderr)
+    else:
+        print("\nThe code was cancelled: it cannot be used any more.", file=sys.stderr)
+
+
+def _note_cancelled(invitations: Invitations, folder: str, number: int) -> Invitation:
+    log = CommandAudit(folder, "invite --cancel")
+    cancelled = invitations.cancel(number)
+    log.note("cancellation", cancelled.account, invitation=number)
+    return cancelled
+
+
+def _cancel(invitations: Invitations, folder: str, options: argparse.Namespace) -> int:
+    """Cancel the code of one number, or all that are open."""
+    from homeftp.accounts.invitations import InvitationState
+
+    if options.cancel.strip().lower() == "all":
+        numbers = [each.code.number for each in invitations.all() if each.state is InvitationState.OPEN]
+    else:
+        first = re.match(r"\s*([0-9]{1,4})\b", options.cancel)
+        if first is None:
+            raise OperatorError(f"--cancel {options.cancel}: give a code's number, such as 4821, or all.")
+        numbers = [int(first[1])]
+    for number in numbers:
+        _note_cancelled(invitations, folder, number)
+    shown = ", ".join(map(str, numbers))
+    line = f"Cancelled: {shown}. No device can use them any more." if numbers else "No code is open."
+    print_result(options, line, {"cancelled": numbers})
+    return Exit.DONE
+
+
+def _list(found: Sequence[Invitation], options: argparse.Namespace) -> int:
+    """Print every code by its number: the words are for the one who made it."""
+    if not found and not options.json:
+        print("There is no code. To make one, run: homeftp invite")
+    for each in found:
+        ends_us = int(each.ends * _MICROSECONDS)
+        fields = {
+            "invitation": each.code.number,
+            "account": each.account,
+            "state": each.state.value,
+            "ends_us": ends_us,
+            "tries_left": each.tries_left,
+            "device": each.device or None,
+        }
+        print_result(options, f"{each.code.number:<6}{each.account:20} {_described(each, ends_us)}", fields)
+    return Exit.DONE
+
+
+def _described(each: Invitation, ends_us: int) -> str:
+    """What became of a code."""
+    from homeftp.accounts.invitations import TRIES, InvitationState
+
+    if each.state is InvitationState.OPEN:
+        wrong = TRIES - each.tries_left
+        tries = "" if not wrong else f", {wrong} wrong {'try' if wrong == 1 else 'tries'}"
+        return f"open until {format_minute(ends_us)}{tries}"
+    if each.state is InvitationState.CANCELLED and not each.withdrawn:
+        return "cancelled after three wrong tries"
+    return f"used by {each.device}" if each.device else each.state.value
 
 
 def print_qr_code(text: str) -> None:
@@ -85,9 +186,13 @@ def print_qr_code(text: str) -> None:
 
 
 def wait_until_used(invitations: Invitations, made: Invitation) -> int:
-    """Wait until the code is used; returns the exit code. Raises `OperatorError` when it can no longer be used."""
+    """Wait until the code is used; returns the exit code. Raises `OperatorError` when it can no longer be used.
+
+    Says how many tries are left when a wrong one was made.
+    """
     from homeftp.accounts.invitations import InvitationState
 
+    reported = before = made.tries_left
     while True:
         found = invitations.find(made.code.number)
         if found is None or found.code != made.code:
@@ -96,12 +201,20 @@ def wait_until_used(invitations: Invitations, made: Invitation) -> int:
             print(f"Paired with {found.device}, a device of {found.account}.")
             return Exit.DONE
         if found.state is InvitationState.CANCELLED:
+            if found.withdrawn:
+                raise OperatorError("The code was cancelled. To make a new one, run: homeftp invite")
             raise OperatorError(
                 "Code cancelled after three wrong tries. If that wasn't you, someone may be guessing. To make a new "
                 "code, run: homeftp invite"
             )
         if found.state is InvitationState.EXPIRED:
             raise OperatorError("The code expired unused. To make a new one, run: homeftp invite")
+        # A right try counts as a wrong one for an instant: only what stays is reported.
+        if found.tries_left == before < reported:
+            reported = before
+            left = "One try is left" if before == 1 else "Two tries are left"
+            print(f"Someone typed a wrong code. {left}; then this code is cancelled.", flush=True)
+        before = found.tries_left
         time.sleep(_POLL_SECONDS)
 
 

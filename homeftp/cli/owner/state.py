@@ -6,11 +6,16 @@ A backup can be made while the server runs.
 from __future__ import annotations
 
 import argparse
+import sys
 
 from homeftp.cli.owner.auditlog import CommandAudit
-from homeftp.cli.owner.statedir import add_state_argument, state_dir
+from homeftp.cli.owner.statedir import add_state_argument, new_state_dir, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_result
+from homeftp.errors import OperatorError
+
+_STANDARD = "-"
+"""Standard output, in the place of a file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,26 +26,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("restore", "Create a state folder from a backup. The folder must not hold a state already."),
     ):
         action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        action.add_argument("file", metavar="FILE", help="the backup; it holds the server's private keys")
+        if name == "backup":
+            action.add_argument(
+                "file", metavar="FILE", help="the backup; it holds the server's private keys. - is standard output"
+            )
+            action.add_argument(
+                "--keep",
+                metavar="N",
+                type=int,
+                help="add the date to the file's name (FILE may be a folder), and keep the N newest such files",
+            )
+        else:
+            action.add_argument("file", metavar="FILE", help="the backup")
         add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out the action; returns the exit code."""
-    from homeftp.accounts.backup import backup_state, restore_state
+    from homeftp.accounts.backup import restore_state
 
-    folder = state_dir(options)
     if options.action == "backup":
-        log = CommandAudit(folder, "state backup")
-        backup_state(folder, options.file)
+        return _backup(options)
+    folder = new_state_dir(options)
+    restore_state(options.file, folder)
+    CommandAudit(folder, "state restore").note("restore", None)
+    print_result(
+        options,
+        f"Restored the state to {folder}. Start the server; paired devices will recognise it.",
+        {"restored": options.file, "state": folder},
+    )
+    return Exit.DONE
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from homeftp.accounts.backup import backup, backup_dated, backup_state
+
+    if options.keep is not None and (options.keep < 1 or options.file == _STANDARD):
+        raise OperatorError("--keep N: give a number of files of at least 1, and a file or a folder to write to.")
+    if options.file == _STANDARD and (options.json or sys.stdout.isatty()):
+        raise OperatorError("- writes the backup to standard output: send that to a file or a program, without --json.")
+    folder = state_dir(options)
+    log = CommandAudit(folder, "state backup")
+    if options.file == _STANDARD:
+        sys.stdout.buffer.write(backup(folder))
+        sys.stdout.buffer.flush()
         log.note("backup", None)
-        line = f"Wrote the state in {folder} to {options.file}. Keep this file where no other user can read it."
-        fields = {"backup": options.file, "state": folder}
+        return Exit.DONE
+    removed: list[str] = []
+    if options.keep is None:
+        written = options.file
+        backup_state(folder, written)
     else:
-        restore_state(options.file, folder)
-        CommandAudit(folder, "state restore").note("restore", None)
-        line = f"Restored the state to {folder}. Start the server; paired devices will recognise it."
-        fields = {"restored": options.file, "state": folder}
-    print_result(options, line, fields)
+        written, removed = backup_dated(folder, options.file, options.keep)
+    log.note("backup", None)
+    line = f"Wrote the state in {folder} to {written}. Keep this file where no other user can read it."
+    if removed:
+        line += f" Removed {len(removed)} older {'backup' if len(removed) == 1 else 'backups'}."
+    fields = {"backup": written, "state": folder}
+    print_result(options, line, fields if options.keep is None else {**fields, "removed": removed})
     return Exit.DONE

@@ -26,3 +26,50 @@ def _format(us: int | None, pattern: str, width: int) -> str:
         return at.astimezone().strftime(pattern)
     except (ValueError, OverflowError, OSError):
         return "????-??-?? ??:??".ljust(width)
+
+
+_AGO = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60, "w": 7 * 24 * 60 * 60}
+
+
+def parse_moment(text: str, option: str) -> str:
+    """A time that a person typed, in this machine's time zone or as long ago as that, as ISO 8601 in UTC.
+
+    Raises `OperatorError`, which names the option.
+    """
+    import re
+    from datetime import datetime, timedelta, timezone
+
+    from homeftp.errors import OperatorError
+
+    ago = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip().lower())
+    try:
+        if ago is not None:
+            at = datetime.now(timezone.utc) - timedelta(seconds=int(ago[1]) * _AGO[ago[2]])
+        else:
+            at = datetime.fromisoformat(text.strip()).astimezone(timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        raise OperatorError(
+            f"{option} {text}: give a time such as 2026-11-28, '2026-11-28 10:30' or 2h (two hours ago)."
+        ) from None
+    return at.isoformat(timespec="microseconds")
+
+
+def format_second(iso: str) -> str:
+    """A time in ISO 8601 to the second, in this machine's time zone; as it is where it is none."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return iso
+
+
+def format_duration(seconds: float) -> str:
+    """A time that has passed, in its two largest units."""
+    left = int(seconds)
+    parts: list[str] = []
+    for size, name in ((_AGO["d"], "d"), (_AGO["h"], "h"), (_AGO["m"], "min"), (1, "s")):
+        if left >= size and len(parts) < 2:
+            parts.append(f"{left // size} {name}")
+            left %= size
+    return " ".join(parts) or "0 s"

@@ -51,6 +51,8 @@ class Hello:
     """Seconds of silence after which the server shows that it is there; None: it does not."""
     rights: list[str] | None = None
     """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
+    read_only: bool = False
+    """Whether nothing can be changed there."""
 
 
 @attrs.frozen

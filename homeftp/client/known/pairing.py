@@ -7,7 +7,7 @@ certificate signing request; the device's key never leaves this machine.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Sequence, TypeVar, cast
+from typing import Annotated, Any, Callable, Sequence, TypeVar, cast
 
 import attrs
 from cryptography import x509
@@ -92,11 +92,13 @@ async def pair(
     code: Code,
     *,
     device: str,
+    machine: Callable[[str], str] | None = None,
     announced: str = "",
     timeouts: ClientTimeouts | None = None,
 ) -> PairingResult:
     """Pair with the server that made the code; `device` is the name that this machine suggests for itself.
 
+    `machine` gives, for a CA's fingerprint, what lets that server know a machine that pairs again (`Machine.id_for`).
     Several addresses are tried together. `announced` is the beginning of a
     CA's fingerprint in hexadecimal digits; the code is then only tried with a
     server of that CA.
@@ -115,12 +117,14 @@ async def pair(
     options = tls.first_contact_options()
     address, protocol = await connect_first(reactor, addresses, options, timeouts or ClientTimeouts(), check_announced)
     try:
-        return attrs.evolve(await pair_over(Client(protocol), code, device), address=address)
+        return attrs.evolve(await pair_over(Client(protocol), code, device, machine), address=address)
     finally:
         await protocol.close()
 
 
-async def pair_over(client: Client, code: Code, device: str) -> PairingResult:
+async def pair_over(
+    client: Client, code: Code, device: str, machine: Callable[[str], str] | None = None
+) -> PairingResult:
     """`pair` over a connection with TLS whose server has not proven its identity."""
     transport = client.protocol.transport
     ca = tls.presented_ca(transport)
@@ -134,7 +138,8 @@ async def pair_over(client: Client, code: Code, device: str) -> PairingResult:
     if not proves(bytes.fromhex(proven.proof), proofs.server):
         raise _wrong_proof()
     key, request = new_request()
-    paired = await _request(client, _PairReply, request=request.decode("ascii"), device=_sendable(device))
+    same = {} if machine is None else {"machine": machine(identity.fingerprint(ca))}
+    paired = await _request(client, _PairReply, request=request.decode("ascii"), device=_sendable(device), **same)
     certificate = paired.certificate.encode()
     _check_certificate(certificate, key, ca)
     return PairingResult(

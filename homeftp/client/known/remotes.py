@@ -18,6 +18,7 @@ from homeftp.client.connection.address import Address, parse_address
 from homeftp.config import MAX_ADDRESSES
 from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder, write_private
 from homeftp.errors import OperatorError
+from homeftp.host import user_folder
 
 _FOLDER_VARIABLE = "HOMEFTP_HOME"
 """The environment variable that names the client's folder."""
@@ -212,12 +213,12 @@ def _addresses(fields: Mapping[str, Any]) -> Sequence[Address]:
 
 
 def client_folder(environ: Mapping[str, str]) -> str:
-    """The client's folder: `$HOMEFTP_HOME`, or the platform's folder for configuration."""
+    """The client's folder: `$HOMEFTP_HOME`, or the platform's folder for configuration. Raises `OperatorError`."""
     if environ.get(_FOLDER_VARIABLE):
         return environ[_FOLDER_VARIABLE]
     import platformdirs
 
-    return str(platformdirs.user_config_path("homeftp"))
+    return _folder(lambda: platformdirs.user_config_path("homeftp"))
 
 
 def hash_cache_path(environ: Mapping[str, str]) -> str:
@@ -226,4 +227,14 @@ def hash_cache_path(environ: Mapping[str, str]) -> str:
         return os.path.join(environ[_FOLDER_VARIABLE], "cache", "index.sqlite")
     import platformdirs
 
-    return os.path.join(platformdirs.user_cache_path("homeftp"), "index.sqlite")
+    return os.path.join(_folder(lambda: platformdirs.user_cache_path("homeftp")), "index.sqlite")
+
+
+def _folder(path: Callable[[], object]) -> str:
+    """One of this user's folders for homeftp."""
+    found = user_folder(path)
+    if found is None:
+        raise OperatorError(
+            f"this user has no home folder to keep servers in: name one in the environment variable {_FOLDER_VARIABLE}"
+        )
+    return found

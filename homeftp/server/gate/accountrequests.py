@@ -33,6 +33,11 @@ class AccountRequests:
         self._most = most
         self._accounts: dict[str, _Requests] = {}
 
+    def usage(self, account: str) -> tuple[int, int]:
+        """How many requests of an account run, and how many wait."""
+        requests = self._accounts.get(account)
+        return (0, 0) if requests is None else (requests.running, len(requests.waiting))
+
     def run(self, account: str, start: Start) -> Deferred[None]:
         """What `start()` returns, called when it is the request's turn."""
         requests = self._accounts.get(account)

@@ -62,6 +62,11 @@ class Connections:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def unauthenticated(self) -> int:
+        """How many have not logged in."""
+        return sum(counted.deadline is not None for counted in self._all.values())
+
     def __contains__(self, connection: object) -> bool:
         return connection in self._all
 

@@ -14,6 +14,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IServerContext, IWorkers
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.gate.sightings import Sightings
 
 
 @implementer(IServerContext)
@@ -29,6 +30,7 @@ class ServerContext:
     pairings: PairingService
     audit: LoginAudit
     refusals: RefusalAudit
+    sightings: Sightings
     workers: IWorkers
     budget: MemoryBudget
 

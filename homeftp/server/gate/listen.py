@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+
 from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -17,6 +21,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from homeftp.control.ask import server_on
 from homeftp.crypto.ca import Identity
 from homeftp.crypto.tls import server_options
 from homeftp.errors import OperatorError
@@ -76,7 +81,8 @@ class ListeningService(Service):
         if failures:
             reason = failures[0].value
             reason = getattr(reason, "socketError", reason)
-            raise OperatorError(f"cannot listen on {self.description}: {getattr(reason, 'strerror', None) or reason}")
+            why = f"cannot listen on {self.description}: {getattr(reason, 'strerror', None) or reason}"
+            raise OperatorError(why + _taken_by(self.description, reason))
 
     def _bound(self, port: IListeningPort) -> None:
         self._port = port
@@ -93,6 +99,17 @@ class ListeningService(Service):
         port, self._port = self._port, None
         stopping = None if port is None else port.stopListening()
         return succeed(None) if stopping is None else stopping
+
+
+def _taken_by(description: str, reason: object) -> str:
+    """Which homeftp of this user has the port of an endpoint that is taken; "" where that is another program."""
+    port = re.match(r"tcp6?:(?:port=)?(\d+)", description)
+    if port is None or getattr(reason, "errno", None) != errno.EADDRINUSE:
+        return ""
+    other = server_on(os.environ, int(port[1]))
+    return (
+        "" if other is None else f": the homeftp (pid {other.pid}) that shares {other.root} has it; stop that one first"
+    )
 
 
 def listening(reactor: object, description: str, factory: IProtocolFactory) -> ListeningService:

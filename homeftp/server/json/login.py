@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from homeftp.accounts.devicelogin import DeviceCertificate
+from homeftp.accounts.devices import Device
 from homeftp.errors import INTERNAL_ERROR, BadRequest, Internal, LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IResolution
 from homeftp.server.gate.context import ServerContext
@@ -34,7 +35,7 @@ class Authenticator:
         self._address = address
         self._pairing = PairingSession(context.pairings, connection.secret, address)
         self._failed_logins = 0
-        self._device_id: str | None = None
+        self._device: Device | None = None
         self.login: ILogin | None = None
         """None before the client has logged in."""
         self.refusal: Refusal | None = None
@@ -42,6 +43,7 @@ class Authenticator:
 
     def close(self) -> None:
         """The connection has ended."""
+        self._saw()
         if self.login is not None:
             self.login.close()
 
@@ -52,12 +54,22 @@ class Authenticator:
         log in with a password, or pair again.
         """
         try:
-            await self._log_in(DeviceCertificate(id))
-            self._device_id = id
+            credentials = DeviceCertificate(id)
+            await self._log_in(credentials)
+            self._device = credentials.device
+            self._saw()
         except LoginFailed:
             pass
         except Refusal as refusal:
             self.refusal = refusal
+
+    def saw_client(self, client: str) -> None:
+        """The program that the client says it is: recorded for a device, for the server's owner."""
+        self._saw(client=client)
+
+    def _saw(self, client: str | None = None, expires: float | None = None) -> None:
+        if self._device is not None:
+            self._context.sightings.saw(self._device, self._address, client=client, expires=expires)
 
     def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
         """LOGIN."""
@@ -94,11 +106,12 @@ class Authenticator:
 
     async def _answer_renew(self, body: RenewBody, resolution: IResolution) -> None:
         try:
-            if self.login is None or self._device_id is None:
+            if self.login is None or self._device is None:
                 raise BadRequest("only a device that logged in with its certificate can have it renewed")
             certify = self._context.pairings.certify
-            made = await self._context.workers.run(certify, body.request.encode(), self._device_id)
+            made = await self._context.workers.run(certify, body.request.encode(), self._device.id)
             await self._context.audit.note("renewal", self.login.actor(states.RENEW))
+            self._saw(expires=made.not_valid_after_utc.timestamp())
         except Exception as error:  # noqa: BLE001 (the disk may fail)
             self._refuse(self._as_refusal(error, "a certificate could not be renewed"), resolution)
         else:

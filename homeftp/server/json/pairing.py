@@ -5,7 +5,8 @@
 2. `proof`: the device's proof that it knows the code, in this TLS session; the
    answer is the server's proof.
 3. `request`, `device`: a signing request, and the name that the device
-   suggests for itself; the answer is its certificate.
+   suggests for itself, with `machine`, by which the server knows a machine
+   that pairs again; the answer is its certificate.
 
 `homeftp.accounts.pairing` carries them out.
 """
@@ -39,7 +40,7 @@ class PairingSession:
         wrong ones.
         """
         first = (body.invitation, body.message) != (None, None)
-        third = (body.request, body.device) != (None, None)
+        third = (body.request, body.device, body.machine) != (None, None, None)
         if first + third + (body.proof is not None) != 1:
             raise BadRequest("PAIR has one step at a time: invitation and message, or proof, or request and device")
         if body.proof is not None:
@@ -47,7 +48,7 @@ class PairingSession:
         if body.invitation is not None and body.message is not None:
             return await self._begin(body.invitation, bytes.fromhex(body.message))
         if body.request is not None and body.device is not None:
-            return await self._certify(body.request.encode(), body.device)
+            return await self._certify(body.request.encode(), body.device, body.machine)
         raise BadRequest("a parameter of this step of PAIR is missing")
 
     async def _begin(self, number: int, message: bytes) -> dict[str, Any]:
@@ -67,12 +68,12 @@ class PairingSession:
         self._proven = attempt
         return {"proof": answer.hex(), "host": self._service.host}
 
-    async def _certify(self, request: bytes, name: str) -> dict[str, Any]:
+    async def _certify(self, request: bytes, name: str, machine: str | None) -> dict[str, Any]:
         if self._proven is None:
             raise BadRequest("a signing request needs a right proof before it")
         attempt = self._proven
         try:
-            certificate, device = await self._service.admit(attempt, request, name)
+            certificate, device = await self._service.admit(attempt, request, name, machine)
         except LoginFailed:
             self._proven = None
             raise

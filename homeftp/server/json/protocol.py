@@ -8,6 +8,8 @@ answer and the handshake. Only two methods write to the transport:
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
@@ -20,6 +22,7 @@ from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import Refusal, TimedOut, refusal
 from homeftp.interfaces import IPayload
+from homeftp.interfaces.usage import Activity, IActiveConnection
 from homeftp.server.gate.timeouts import Deadlines, KeepAlive
 from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.exchange import Exchange
@@ -38,7 +41,7 @@ from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import Phase
 
 
-@implementer(IHandshakeListener, IConnectionControl)
+@implementer(IHandshakeListener, IConnectionControl, IActiveConnection)
 class ServerProtocol(RequestReceiver):
     """One connection of the server."""
 
@@ -93,6 +96,10 @@ class ServerProtocol(RequestReceiver):
         self._pipeline.disconnect()
         self._fail_stream(ConnectionLost("the client disconnected"))
         self._server.connections.remove(self)
+
+    def activities(self) -> Sequence[Activity]:
+        """The requests that are being carried out, the oldest first."""
+        return self._stuck_requests.activities()
 
     def abort(self) -> None:
         """The server does not wait any longer: close at once, and log which requests were not finished."""

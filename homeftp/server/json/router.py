@@ -172,6 +172,8 @@ class Router:
 
     def _hello(self, body: HelloBody, resolution: IResolution) -> None:
         """The answer to HELLO; before its login a client learns no more than it needs to log in."""
+        if body.client is not None:
+            self.authenticator.saw_client(body.client)
         limits = self._context.server.limits
         answer: dict[str, Any] = {
             "protocol": PROTOCOL_VERSION,

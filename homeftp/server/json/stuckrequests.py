@@ -13,6 +13,8 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from homeftp.interfaces.usage import Activity
+from homeftp.model import PathLock
 from homeftp.server.gate.timeouts import Deadline
 
 CHECKS = 4
@@ -23,6 +25,10 @@ class IRunningRequest(Protocol):
     """A request that is running."""
 
     request_type: str
+
+    @property
+    def path_lock(self) -> PathLock:
+        """The paths that it reads or changes."""
 
     def progress(self) -> tuple[int, int] | None:
         """A value that changes when it makes progress; None while it waits for the client or earlier answers."""
@@ -65,6 +71,14 @@ class StuckRequestLog:
     def end(self, request: IRunningRequest) -> None:
         """The request has finished; it need not have been added."""
         self._running.pop(request, None)
+
+    def activities(self) -> list[Activity]:
+        """The requests that are running, the oldest first."""
+        now = self._clock.seconds()
+        return [
+            Activity(request=request.request_type, endpoint=request.path_lock.endpoint, seconds=now - seen.began)
+            for request, seen in self._running.items()
+        ]
 
     def log_aborted(self) -> None:
         """The server stops and waits no longer: log all requests that are not finished."""

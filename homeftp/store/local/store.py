@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Generator, Iterator, Sequence
 
+import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import NO_FOLDERS, RESERVED, Endpoint, FolderSet
+from homeftp.endpoint import NO_FOLDERS, RESERVED, ROOT, Endpoint, FolderSet
 from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
+from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, StoreUsage
 from homeftp.model import SERVER, Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
 from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import free_bytes
@@ -25,7 +28,7 @@ from homeftp.store.policy.wording import rough
 from homeftp.syscalls import System
 
 
-@implementer(IStore, IStoreHealth)
+@implementer(IStore, IMeasuredStore, IStoreHealth)
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
@@ -99,6 +102,30 @@ class LocalStore:
             return self._folder.get().root.places(folder)
         except OSError as error:
             raise refusal(error, folder) from error
+
+    # -- what it takes up ----------------------------------------------------------
+
+    def usage(self) -> StoreUsage:
+        """What the store takes up. The first call may read all versions."""
+        folder = self._folder.get()
+        disk = os.fstatvfs(folder.root.fd)
+        found = StoreUsage(size=disk.f_blocks * disk.f_frsize or None, free=disk.f_bavail * disk.f_frsize)
+        if folder.read_only is not None:
+            return found
+        whole = folder.writable.books.whole
+        try:
+            versions, most = folder.writable.archive.usage()
+        except OSError as error:
+            raise refusal(error, ROOT) from error
+        return attrs.evolve(found, versions=versions, most_versions=most, used=whole.taken(), quota=whole.quota)
+
+    def account_usage(self, actor: Actor) -> AccountUsage:
+        """What the actor's account takes up. The first call counts its home where it has a quota."""
+        folder = self._folder.get()
+        if folder.read_only is not None:
+            return AccountUsage()
+        unfinished = folder.writable.partials.total(None, actor.account)
+        return attrs.evolve(folder.writable.books.usage(actor), unfinished=unfinished)
 
     # -- reading -------------------------------------------------------------------
 

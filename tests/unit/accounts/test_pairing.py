@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Coroutine, TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.devices import Devices
+from homeftp.accounts.devices import Device, Devices
 from homeftp.accounts.invitations import InvitationState
 from homeftp.accounts.pairing import PairingAttempt
 from homeftp.config import Limits
@@ -50,10 +51,57 @@ class PairingTests(SynchronousTestCase):
         certificate, device = self.run_it(self.service.admit(attempt, new_request()[1], "Laptop"))
         self.assertEqual((device.name, device.account), ("ann-laptop", "ann"))
         self.assertEqual(device_id(certificate, self.server.services.tls.identity.ca), device.id)
-        self.assertEqual(Devices(self.server.state).all(), [device])
+        (kept,) = Devices(self.server.state).all()
+        self.assertEqual((kept.id, kept.name, kept.address), (device.id, device.name, ADDRESS))
+        self.assertEqual(kept.expires, certificate.not_valid_after_utc.timestamp())
         self.fails(self.service.admit(attempt, new_request()[1], "again"), LoginFailed)
         (record,) = replay.lines(self.server.folder)
         self.assertEqual((record["event"], record["device"], record["address"]), ("pairing", "ann-laptop", ADDRESS))
+
+    def test_same_machine(self) -> None:
+        """A machine that pairs again with the account is the same device; on another account it is another one."""
+
+        def pair(account: str, name: str, machine: str | None) -> Device:
+            self.code = self.service.invitations.make(account, 600).code
+            attempt, proofs = self.begin(self.code)
+            self.run_it(self.service.prove(attempt, proofs.device))
+            certificate, device = self.run_it(self.service.admit(attempt, new_request()[1], name, machine))
+            self.assertEqual(device_id(certificate, self.server.services.tls.identity.ca), device.id)
+            return device
+
+        first = pair("ann", "laptop", "ab" * 32)
+        again = pair("ann", "renamed", "ab" * 32)
+        self.assertEqual((again.id, again.name), (first.id, first.name))
+        for account, machine in (("bob", "ab" * 32), ("ann", "cd" * 32), ("ann", None), ("ann", None)):
+            self.assertNotIn(pair(account, "laptop", machine).id, {first.id})
+        self.assertEqual(len(Devices(self.server.state).all()), 5)
+        Devices(self.server.state).revoke(first.name)
+        self.assertNotEqual(pair("ann", "laptop", "ab" * 32).id, first.id, "what was revoked stays revoked")
+
+    def test_bad_request(self) -> None:
+        """A signing request that cannot be certified pairs nothing, and leaves the code as it is."""
+        attempt, proofs = self.begin(self.code)
+        self.run_it(self.service.prove(attempt, proofs.device))
+        self.fails(self.service.admit(attempt, b"nonsense", "laptop"), BadRequest)
+        self.assertEqual(Devices(self.server.state).all(), [])
+        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+
+    def test_tries_left(self) -> None:
+        """Each wrong try says how many are left, and a number that no code has is answered in the same words."""
+        unknown = next(number for number in range(1000, 1010) if number != self.code.number)
+        said: dict[int, list[str]] = {}
+        for number in (self.code.number, unknown):
+            for _ in range(4):
+                attempt, proofs = self.begin(Code(number, "acorn-acorn"))
+                attempt = attrs.evolve(attempt, address=f"192.0.2.{number % 100 + 10}")
+                work = Deferred.fromCoroutine(self.service.prove(attempt, proofs.device))
+                refused = self.failureResultOf(work, LoginFailed).value
+                said.setdefault(number, []).append(str(refused))
+        self.assertEqual(said[unknown], said[self.code.number])
+        first, second, third, fourth = said[unknown]
+        self.assertIn("two tries are left", first)
+        self.assertIn("one try is left", second)
+        self.assertNotIn("left", third + fourth)
 
     def test_wrong(self) -> None:
         """A wrong code, an unknown number and another TLS session fail in the same way; three tries cancel a code."""

@@ -82,7 +82,9 @@ class CallTests(MainCase):
     def test_table(self) -> None:
         """Every subcommand of the table says in one sentence what it is for, under the name of its module."""
         for name, command in COMMANDS.items():
-            self.assertRegex(command.module, rf"\Ahomeftp\.cli\.(commands|owner|completion)(\.{name})?\Z")
+            self.assertRegex(
+                command.module, rf"\Ahomeftp\.cli\.(commands|owner|completion|status)(\.({name}|command))?\Z"
+            )
             self.assertRegex(command.summary, r"\A[A-Z].*[^.]\.\Z")
 
 

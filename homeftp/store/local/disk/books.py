@@ -9,6 +9,7 @@ from storing files. What is removed for a new file is decided in
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from threading import RLock
 from typing import Sequence
@@ -16,6 +17,8 @@ from typing import Sequence
 import attrs
 
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Busy
+from homeftp.interfaces.usage import AccountUsage
 from homeftp.model import Actor
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.quota import QuotaUsage
@@ -84,6 +87,16 @@ class Books:
                 self._homes[key] = usage
         usage.count_first()
         return usage
+
+    def usage(self, actor: Actor) -> AccountUsage:
+        """What an actor's account takes up, but for what is kept of its interrupted uploads."""
+        used = None
+        with contextlib.suppress(Busy):  # another thread is counting
+            home = self.home(actor)
+            used = None if home is None else home.taken()
+        with self._lock:
+            uploads = [each.outstanding for each in self._allocations if each.actor.account == actor.account]
+        return AccountUsage(used=used, uploads=len(uploads), held_back=sum(uploads))
 
     def refresh(self) -> None:
         """Count what was counted a day ago."""

@@ -17,6 +17,7 @@ from homeftp.errors import Internal, OperatorError
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.privatefiles import open_private_directory, open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.syscalls import lock_holder
 
 FOLDER = RESERVED.encode()
 
@@ -51,6 +52,14 @@ class ReadOnlyRoot(Exception):
     """The root is not writable; the message says why, in words that stand alone."""
 
 
+class _RootTaken(Exception):
+    """Another process has locked the metadata directory."""
+
+    def __init__(self, pid: int | None) -> None:
+        super().__init__(pid)
+        self.pid = pid
+
+
 class MetadataDir:
     """`.homeftp` of one store. Raises `ReadOnlyRoot`, and `OperatorError` if another server has locked it."""
 
@@ -71,9 +80,10 @@ class MetadataDir:
                 self.partial = self._make(opened, b"partial")
                 self.versions = self._make(opened, b"versions")
                 self._opened = opened.pop_all()
-        except BlockingIOError:
+        except _RootTaken as taken:
+            pid = "" if taken.pid is None else f" (pid {taken.pid})"
             raise OperatorError(
-                f"cannot share {path}: another homeftp server is using it. Stop that server first."
+                f"cannot share {path}: another homeftp server is using it{pid}. Stop that server first."
             ) from None
         except OSError as error:
             if error.errno in _READ_ONLY:
@@ -91,6 +101,8 @@ class MetadataDir:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._locks.append(lock)
                 return
+            except BlockingIOError:
+                raise _RootTaken(lock_holder(lock)) from None
             except OSError as error:
                 # NFS locks only writable files (flock(2)); elsewhere a writable file would block a remount read-only.
                 if error.errno != errno.EBADF:

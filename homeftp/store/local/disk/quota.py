@@ -64,6 +64,11 @@ class QuotaUsage:
         """The bytes that a file of this size counts for."""
         return -(-size // self._block) * self._block
 
+    def taken(self) -> int | None:
+        """The bytes that count, of files on their way too; None without a quota, and while they are not counted."""
+        with self._lock:
+            return self._used + self._reserved if self.quota is not None and self._counted else None
+
     def left(self) -> int | None:
         """How many bytes the quota has left; negative if other programs used more. None without a quota.
 

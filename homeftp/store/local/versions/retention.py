@@ -106,6 +106,17 @@ class VersionArchive:
             self._totals[mount] += cost
         return True
 
+    def usage(self) -> tuple[int, int]:
+        """The bytes of all versions, and what they may take up on their disks. Raises OSError."""
+        total = most = 0
+        for mount in self._folders.mounts():
+            with self.lock, self._folders.open_if_exists(mount) as version_dir:
+                if version_dir is not None:
+                    disk = os.fstatvfs(version_dir.fd)
+                    most += self._retention.most(disk.f_blocks * disk.f_frsize) if self._retention.seconds else 0
+                    total += self._total(mount, version_dir)
+        return total, most
+
     def subtract(self, mount: Endpoint, size: int) -> None:
         """Stop counting one that is no longer a version, although it was not removed."""
         with self.lock:

@@ -158,6 +158,7 @@ class AccountTests(SynchronousTestCase):
 
     def test_list(self) -> None:
         """A list has one name on a line, and says what to do when it is empty."""
+        AccountDatabase(self.folder).open()
         self.run_with(b"", "list")
         self.assertIn("homeftp account add NAME", self.out.getvalue())
         self.add("zoe")
@@ -168,6 +169,7 @@ class AccountTests(SynchronousTestCase):
 
     def test_json(self) -> None:
         """With --json each says in JSON what it did."""
+        AccountDatabase(self.folder).open()
         for arguments, typed, said in (
             (["list"], b"", {"accounts": [], "access": {}}),
             (["add", "anna", "--password-stdin"], SECRET.encode(), {"added": "anna"}),

@@ -74,6 +74,7 @@ class AuditedTests(SynchronousTestCase):
 
     def test_invite(self) -> None:
         """A code is told by its number, and not by its words."""
+        AccountDatabase(self.folder).open()
         self.assertEqual(self.run_it("invite", "--account", "ann", "--json"), Exit.DONE)
         number, _, words = json.loads(self.out.getvalue())["code"].partition("-")
         line = self.last()
@@ -89,6 +90,7 @@ class AuditedTests(SynchronousTestCase):
 
     def test_nothing_done(self) -> None:
         """Commands that only show something, or are refused, leave no line."""
+        AccountDatabase(self.folder).open()
         self.assertEqual(self.run_it("device", "list"), Exit.DONE)
         self.assertEqual(self.run_it("account", "list"), Exit.DONE)
         self.assertEqual(self.run_it("device", "revoke", "nobody"), Exit.USAGE)

@@ -6,7 +6,7 @@ import json
 import os
 
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.devices import add_device
+from homeftp.accounts.devices import Devices, add_device
 from homeftp.cli.terminal.exitcodes import Exit
 from tests.support.commandline import CommandCase
 
@@ -34,9 +34,25 @@ class DeviceTests(CommandCase):
         self.assertEqual(self.out.getvalue(), "")
         self.pair()
         self.device("list")
-        self.assertRegex(self.out.getvalue(), r"\Aann-laptop {20} ann {17} paired [0-9-]{10} [0-9:]{5}\n\Z")
+        self.assertRegex(
+            self.out.getvalue(), r"\Aann-laptop {20} ann {17} paired [0-9-]{10} [0-9:]{5}, not seen since\n\Z"
+        )
         self.device("list", "--json")
-        self.assertEqual(json.loads(self.out.getvalue()), {"name": "ann-laptop", "account": "ann", "paired_us": 0})
+        listed = json.loads(self.out.getvalue())
+        self.assertEqual((listed["name"], listed["account"], listed["paired_us"]), ("ann-laptop", "ann", 0))
+        self.assertEqual([listed[name] for name in ("seen_us", "address", "client", "expires_us")], [None] * 4)
+
+    def test_seen(self) -> None:
+        """What the server has seen of a device is listed; what a client calls itself cannot steer the terminal."""
+        self.pair()
+        Devices(AccountDatabase(self.folder)).saw("1" * 32, 60.0, "192.0.2.7", "homeftp\x1b[31m", 90.0)
+        self.device("list")
+        self.assertRegex(
+            self.out.getvalue(),
+            r"seen [0-9-]{10} [0-9:]{5} at 192\.0\.2\.7, with homeftp\\x1b\[31m, certificate until 19[0-9-]{8}\n\Z",
+        )
+        self.device("list", "--json")
+        self.assertEqual(json.loads(self.out.getvalue())["expires_us"], 90_000_000)
 
     def test_changed(self) -> None:
         """A device is renamed and revoked; an unknown one is refused."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
-from typing import Callable
+import time
+from typing import Any, Callable
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import AccessTable
 from homeftp.accounts.database import AccountDatabase
-from homeftp.accounts.invitations import Invitations
+from homeftp.accounts.invitations import Invitation, Invitations, InvitationState
 from homeftp.cli.main import main
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.crypto.pake import Code, parse_code
 from homeftp.store.policy.rights import rights_shown
+from tests.support import replay
 
 
 class Terminal(io.StringIO):
@@ -31,6 +34,7 @@ class InviteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.folder = os.path.abspath(self.mktemp())
+        AccountDatabase(self.folder).open()
         self.out, self.err = Terminal(), io.StringIO()
         self.patch(sys, "stdout", self.out)
         self.patch(sys, "stderr", self.err)
@@ -43,7 +47,7 @@ class InviteTests(SynchronousTestCase):
             if not happened:
                 meanwhile(self.code())
             happened.append(seconds)
-            self.assertLess(len(happened), 3, "it waits for something that has happened")
+            self.assertLess(len(happened), 5, "it waits for something that has happened")
 
         with mock.patch("homeftp.cli.owner.invite.time.sleep", sleep):
             return main(["invite", *arguments, "--state", self.folder])
@@ -86,6 +90,91 @@ class InviteTests(SynchronousTestCase):
         )
         self.assertEqual(done, Exit.USAGE)
         self.assertIn("someone may be guessing", self.err.getvalue())
+
+    def test_wrong_try(self) -> None:
+        """The owner learns of a wrong try once, and how many are left."""
+
+        def meanwhile(code: Code) -> None:
+            invitations = Invitations(AccountDatabase(self.folder))
+            invitations.reserve(code)
+            waiting = iter((lambda: None, lambda: None, lambda: invitations.use(code, "1" * 32, "laptop")))
+            self.patch(time, "sleep", lambda seconds: next(waiting)())
+
+        self.patch(time, "sleep", lambda seconds: meanwhile(self.code()))
+        self.assertEqual(main(["invite", "--account", "ann", "--state", self.folder]), Exit.DONE)
+        self.assertEqual(self.out.getvalue().count("Two tries are left; then this code is cancelled."), 1)
+
+    def test_ctrl_c(self) -> None:
+        """Ctrl-C, and likewise a closed terminal, cancels the code: nobody waits for it any more."""
+        usual: tuple[tuple[signal.Signals, Callable[..., Any] | signal.Handlers], ...] = (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGHUP, signal.SIG_DFL),
+            (signal.SIGTERM, signal.SIG_DFL),
+        )
+        for number, before in usual:
+            self.addCleanup(signal.signal, number, signal.signal(number, before))
+            self.out.truncate(0)
+            self.out.seek(0)
+            self.patch(time, "sleep", lambda seconds, number=number: os.kill(os.getpid(), number))
+            self.assertEqual(main(["invite", "--account", "ann", "--state", self.folder]), Exit.INTERRUPTED)
+            (found,) = [each for each in self.invitations() if each.code == self.code()]
+            self.assertEqual((found.state, found.withdrawn), (InvitationState.CANCELLED, True))
+            self.assertEqual(signal.getsignal(number), before)
+        self.assertEqual(self.err.getvalue().count("The code was cancelled"), 3)
+        self.assertEqual(replay.lines(self.folder)[-1]["event"], "cancellation")
+
+    def test_ctrl_c_too_late(self) -> None:
+        """A code that a device has just used stays used."""
+
+        def use(code: Code) -> None:
+            Invitations(AccountDatabase(self.folder)).use(code, "1" * 32, "laptop")
+            raise KeyboardInterrupt
+
+        self.assertEqual(self.invite("--account", "ann", meanwhile=use), Exit.INTERRUPTED)
+        self.assertIn("used by ann-laptop", self.err.getvalue())
+        self.assertEqual([each.device for each in self.invitations()], ["ann-laptop"])
+
+    def invitations(self) -> list[Invitation]:
+        return Invitations(AccountDatabase(self.folder)).all()
+
+    def test_list_and_cancel(self) -> None:
+        """Codes are listed by number, never with their words, and cancelled by number or all at once."""
+        self.assertEqual(self.invite("--list"), Exit.DONE)
+        self.assertEqual(self.out.getvalue(), "There is no code. To make one, run: homeftp invite\n")
+        invitations = Invitations(AccountDatabase(self.folder))
+        codes = [invitations.make("ann", 600).code for _ in range(3)]
+        invitations.reserve(codes[2])
+        self.assertEqual(self.invite("--cancel", str(codes[0].number)), Exit.DONE)
+        self.assertEqual(self.invite("--cancel", str(codes[0].number)), Exit.USAGE)
+        self.assertIn("is cancelled already", self.err.getvalue())
+        self.assertEqual(self.invite("--cancel", str(codes[1])), Exit.DONE)
+        for wrong in ("acorn", "12345", "999"):
+            self.assertEqual(self.invite("--cancel", wrong), Exit.USAGE)
+        self.assertEqual(self.invite("--list"), Exit.DONE)
+        shown = self.out.getvalue()
+        self.assertEqual(shown.count("ann                  cancelled\n"), 2)
+        self.assertRegex(shown, rf"{codes[2].number}  ann +open until [-0-9]+ [0-9:]+, 1 wrong try\n")
+        self.assertFalse(any(code.words in shown for code in codes))
+        self.assertEqual(self.invite("--cancel", "all", "--json"), Exit.DONE)
+        self.assertTrue(self.out.getvalue().endswith(f'{{"cancelled": [{codes[2].number}]}}\n'))
+        self.assertEqual(self.invite("--list", "--json"), Exit.DONE)
+        self.assertIn('"state": "cancelled"', self.out.getvalue())
+
+    def test_cancelled_elsewhere(self) -> None:
+        """One that the owner cancels in another terminal ends the waiting, without an alarm."""
+        done = self.invite(
+            meanwhile=lambda code: Invitations(AccountDatabase(self.folder)).cancel(code.number),
+        )
+        self.assertEqual(done, Exit.USAGE)
+        self.assertIn("The code was cancelled. ", self.err.getvalue())
+        self.assertNotIn("guessing", self.err.getvalue())
+
+    def test_no_state(self) -> None:
+        """Where no server's state is, no code is made: it would never work. The folder is named, and not created."""
+        nowhere = os.path.abspath(self.mktemp())
+        self.assertEqual(main(["invite", "--json", "--state", nowhere]), Exit.USAGE)
+        self.assertIn(nowhere, self.err.getvalue())
+        self.assertFalse(os.path.exists(nowhere))
 
     def test_over(self) -> None:
         """An unused code expires."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.crypto.ca import open_identity
-from tests.support.commandline import CommandCase
+from tests.support.commandline import CommandCase, Output
 from tests.support.handshakes import now
 from tests.support.replay import lines
 
@@ -32,3 +34,55 @@ class StateTests(CommandCase):
         self.assertEqual([line["event"] for line in lines(new)], ["restore"])
         self.assertEqual(self.homeftp("state", "restore", file, "--state", new), Exit.USAGE)
         self.assertIn(new, self.err.getvalue())
+
+    def test_standard_output(self) -> None:
+        """- writes the backup itself, and nothing else; not to a terminal, and not with --json."""
+        folder, file, new = (os.path.abspath(self.mktemp()) for _ in range(3))
+        self.homeftp("account", "add", "ann", "--no-password", "--state", folder)
+        open_identity(folder, now=now)
+        self.assertEqual(self.homeftp("state", "backup", "-", "--state", folder), Exit.DONE, self.err.getvalue())
+        assert isinstance(self.out.buffer, io.BytesIO)
+        with open(file, "wb") as written:
+            written.write(self.out.buffer.getvalue())
+        self.assertEqual(self.homeftp("state", "restore", file, "--state", new), Exit.DONE, self.err.getvalue())
+        self.assertEqual(self.homeftp("state", "backup", "-", "--json", "--state", folder), Exit.USAGE)
+        self.out = Output(terminal=True)
+        self.patch(sys, "stdout", self.out)
+        self.assertEqual(self.homeftp("state", "backup", "-", "--state", folder), Exit.USAGE)
+        self.assertFalse(os.path.exists("-"))
+
+    def test_keep(self) -> None:
+        """--keep adds the date and keeps the newest; other files stay, also those of another name."""
+        folder, backups = (os.path.abspath(self.mktemp()) for _ in range(2))
+        self.homeftp("account", "add", "ann", "--no-password", "--state", folder)
+        open_identity(folder, now=now)
+        os.mkdir(backups)
+        names = [f"homeftp-state-2026-01-0{day}T000000Z.tar" for day in (1, 2, 3)]
+        others = ["homeftp-state.tar", "homeftp-state-2026-01-01.tar", "other-2026-01-01T000000Z.tar"]
+        for name in (*names, *others):
+            with open(os.path.join(backups, name), "w"):
+                pass
+        done = self.homeftp("state", "backup", backups, "--keep", "2", "--state", folder, "--json")
+        self.assertEqual(done, Exit.DONE, self.err.getvalue())
+        said = json.loads(self.out.getvalue())
+        self.assertRegex(said["backup"], r"/homeftp-state-\d{4}-\d\d-\d\dT\d{6}Z\.tar\Z")
+        self.assertEqual([os.path.basename(path) for path in said["removed"]], names[:2])
+        self.assertEqual(sorted(os.listdir(backups)), sorted([os.path.basename(said["backup"]), names[2], *others]))
+        for arguments in (("--keep", "0"), ("--keep", "-1")):
+            self.assertEqual(self.homeftp("state", "backup", backups, *arguments, "--state", folder), Exit.USAGE)
+        self.assertEqual(self.homeftp("state", "backup", "-", "--keep", "2", "--state", folder), Exit.USAGE)
+
+    def test_keep_when_clock_was_ahead(self) -> None:
+        """The backup that was just written stays, whatever the names of the others say."""
+        folder = os.path.abspath(self.mktemp())
+        self.homeftp("account", "add", "ann", "--no-password", "--state", folder)
+        open_identity(folder, now=now)
+        backups = os.path.abspath(self.mktemp())
+        os.mkdir(backups)
+        for year in (2099, 2098):
+            with open(os.path.join(backups, f"home-{year}-01-01T000000Z.tar"), "w"):
+                pass
+        target = os.path.join(backups, "home.tar")
+        self.assertEqual(self.homeftp("state", "backup", target, "--keep", "1", "--state", folder), Exit.DONE)
+        (left,) = os.listdir(backups)
+        self.assertNotIn("-209", left)

@@ -55,7 +55,7 @@ class MetadataDirTests(StoreCase):
         store = self.store()
         upload = store.upload(put_of("large", b"x" * 10)[0])
         upload.write(b"x" * 5)
-        self.assertIn("another homeftp server", self.refused())
+        self.assertIn(f"another homeftp server is using it (pid {os.getpid()})", self.refused())
         upload.write(b"x" * 5)
         self.assertEqual(upload.commit().size, 10)
 

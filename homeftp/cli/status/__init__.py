@@ -1,0 +1,1 @@
+"""`homeftp status`: this machine's server, and the servers that this machine knows."""

@@ -1,0 +1,151 @@
+"""This machine's server: asked over its control socket while it runs, and from its database while it does not."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Iterator
+
+from homeftp.cli.owner.statedir import become_owner, has_state, state_found
+from homeftp.cli.terminal.text import format_size
+from homeftp.cli.terminal.times import format_duration, format_minute
+
+_BUDGETS = (
+    ("requests", "requests"),
+    ("jobs", "waiting jobs"),
+    ("listings", "listings"),
+    ("hashings", "hashings"),
+)
+"""The budgets of an account that are counted, and their names for people."""
+
+
+def ask_server(options: argparse.Namespace) -> dict[str, Any] | None:
+    """What the server says, with `running`; None where this machine has no server."""
+    folder, server = state_found(options)
+    if server is not None:
+        return {**server.ask("status"), "running": True}
+    if not has_state(folder):
+        if options.state:
+            from homeftp.cli.owner.statedir import state_dir
+
+            state_dir(options)  # which refuses that
+        return None
+    become_owner(folder)
+    return {"running": False, "server": {"state": folder}, **_stored(folder)}
+
+
+def _stored(folder: str) -> dict[str, Any]:
+    """What the database says."""
+    from homeftp.accounts.access import AccessTable
+    from homeftp.accounts.database import AccountDatabase
+    from homeftp.accounts.devices import Devices, device_fields
+    from homeftp.store.policy.rights import rights_shown
+
+    state = AccountDatabase(folder)
+    accounts = []
+    for name in state.account_names():
+        access = AccessTable(state).find(name)
+        if access is not None:
+            rights = rights_shown(access.rights.everywhere)
+            accounts.append({"name": name, "home": access.home.whole, "rights": rights, "quota": access.quota})
+    return {"accounts": accounts, "devices": [device_fields(each) for each in Devices(state).all()]}
+
+
+def server_lines(found: dict[str, Any]) -> Iterator[str]:
+    """The same for a person."""
+    server = found["server"]
+    if not found["running"]:
+        yield f"The server does not run. Its state is in {server['state']}."
+    else:
+        yield (
+            f"The server (pid {server['pid']}, homeftp {server['version']}) has run for "
+            f"{format_duration(server['uptime_seconds'])}."
+        )
+        yield from _running_lines(found)
+    if found["accounts"]:
+        yield "Accounts"
+        for account in found["accounts"]:
+            yield from _account_lines(account)
+    yield from _device_lines(found)
+
+
+def _running_lines(found: dict[str, Any]) -> Iterator[str]:
+    server, space, connections = found["server"], found["space"], found["connections"]
+    yield f"  sharing      {server['root']}{'' if server['read_only'] is None else ': ' + server['read_only']}"
+    yield f"  state        {server['state']}"
+    yield from (f"  problem      {each}" for each in found["problems"])
+    for address in found["addresses"]:
+        yield f"  listening    {address['reachable']} ({address['endpoint']}{', TLS' if address['tls'] else ''})"
+    yield f"  front ends   {', '.join(found['front_ends'])}"
+    yield f"  identity     {server['fingerprint']}"
+    if space["size"] is not None:
+        yield f"  disk         {format_size(space['free'])} of {format_size(space['size'])} free"
+    if space["quota"] is not None:
+        yield f"  quota        {_of(space['used'], space['quota'])}"
+    if space["versions"] is not None:
+        yield f"  versions     {_of(space['versions'], space['most_versions'])}"
+    if found.get("scrub"):
+        yield f"  scrub        {found['scrub'].get('summary', found['scrub'])}"
+    waiting = connections["unauthenticated"]
+    yield (
+        f"  connections  {connections['open']} of {connections['most']}"
+        + (f"; {waiting} of {connections['most_unauthenticated']} not logged in" if waiting else "")
+        + (f"; {found['payloads']} large payloads under way" if found["payloads"] else "")
+    )
+    if server["audit_reads"]:
+        yield "  audit        reads are recorded"
+
+
+def _account_lines(account: dict[str, Any]) -> Iterator[str]:
+    line = f"  {account['name']:20} home {account['home'] or '/'}, rights {account['rights']}"
+    if account["quota"] is not None:
+        line += f", quota {_of(account.get('used'), account['quota'])}"
+    if account.get("unfinished"):
+        line += f", {format_size(account['unfinished'])} of interrupted uploads"
+    yield line
+    budgets = account.get("budgets")
+    if budgets is None:
+        return
+    uses = [f"{shown} {budgets[name]['used']} of {budgets[name]['most']}" for name, shown in _BUDGETS]
+    if budgets["requests"]["waiting"]:
+        uses[0] += f" ({budgets['requests']['waiting']} wait)"
+    reserved = budgets["reserved"]
+    uses.append(f"reserved {format_size(reserved['used'])} (counts up to {format_size(reserved['most'])} for others)")
+    yield f"  {'':20} {', '.join(uses)}"
+
+
+def _device_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Every device, and every login with a password; what is connected with what it does."""
+    clients: list[dict[str, Any]] = found.get("clients", [])
+    if found["devices"]:
+        yield "Devices"
+    for device in found["devices"]:
+        name = f"  {device['name']:20} {device['account']:12}"
+        own = [each for each in clients if each["device"] == device["name"]]
+        program = f" with {device['client']}" if device["client"] else ""
+        if own:
+            yield from (f"{name} connected from {each['address']}{program}{_doing(each)}" for each in own)
+        elif device["seen_us"] is None:
+            yield f"{name} paired {format_minute(device['paired_us'])}, not seen since"
+        else:
+            yield f"{name} seen {format_minute(device['seen_us'])} at {device['address']}{program}"
+    others = [each for each in clients if each["device"] is None]
+    if others:
+        yield "Logged in with a password"
+        yield from (f"  {each['account']:20} connected from {each['address']}{_doing(each)}" for each in others)
+
+
+def _doing(client: dict[str, Any]) -> str:
+    """What a client does, in words."""
+    if not client["doing"]:
+        return ", idle"
+    first = client["doing"][0]
+    more = f" and {len(client['doing']) - 1} more" if len(client["doing"]) > 1 else ""
+    return f": {first['request']} {first['path'] or '/'} ({format_duration(first['seconds'])}){more}"
+
+
+def _of(used: int | None, most: int) -> str:
+    """How much of a limit is used."""
+    if used is None:
+        return f"of {format_size(most)}, not counted yet"
+    percent = f" ({100 * used / most:.0f} %)" if most else ""
+    return f"{format_size(used)} of {format_size(most)} used{percent}"

@@ -1,0 +1,106 @@
+"""The end of the control socket at which an owner's command is: it finds the running servers, and asks one. Blocks.
+
+A request is one line of JSON, `{"command": NAME}` with parameters beside it; the answer is one line too,
+`{"ok": true, ...}` or `{"ok": false, "error": TEXT}`. Then the server closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from typing import Any, Mapping
+
+import attrs
+
+from homeftp.control.runtime import MAX_ANSWER, may_control, peer_uid, sockets
+from homeftp.errors import OperatorError
+
+HELLO_SECONDS = 3.0
+"""How long a server may take to say who it is: it answers from memory."""
+
+ANSWER_SECONDS = 60.0
+"""How long any other answer may take: to count the files of a quota is the longest."""
+
+_PIECE = 64 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class RunningServer:
+    """A homeftp server that runs on this machine, of this user or, for root, of the system's."""
+
+    path: str
+    """Its control socket."""
+    uid: int | None
+    """Its user."""
+    pid: int
+    state: str
+    """Its state folder."""
+    root: str
+    """What it shares."""
+    ports: tuple[int, ...] = ()
+    """The TCP ports that it listens on."""
+
+    def ask(self, command: str, **parameters: Any) -> dict[str, Any]:
+        """Its answer to a command. Raises `OperatorError` where it refuses, or does not answer."""
+        try:
+            _, answer = _ask(self.path, {**parameters, "command": command}, ANSWER_SECONDS)
+        except (OSError, ValueError) as error:
+            raise OperatorError(
+                f"the server (pid {self.pid}) does not answer ({error}): look at its log, or start it again"
+            ) from error
+        if answer.get("ok") is not True:
+            raise OperatorError(f"the server (pid {self.pid}) refused: {answer.get('error', 'no reason was given')}")
+        return answer
+
+
+def running_servers(environ: Mapping[str, str]) -> list[RunningServer]:
+    """The servers that this user may control; those that do not say who they are are left out."""
+    found = []
+    for path in sockets(environ):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            uid, answer = _ask(path, {"command": "hello"}, HELLO_SECONDS)
+            found.append(
+                RunningServer(
+                    path=path,
+                    uid=uid,
+                    pid=int(answer["pid"]),
+                    state=str(answer["state"]),
+                    root=str(answer["root"]),
+                    ports=tuple(map(int, answer["ports"])),
+                )
+            )
+    return found
+
+
+def server_of(environ: Mapping[str, str], state: str) -> RunningServer | None:
+    """The running server that uses the state folder `state`; None where none does."""
+    wanted = os.path.realpath(state)
+    return next((each for each in running_servers(environ) if os.path.realpath(each.state) == wanted), None)
+
+
+def server_on(environ: Mapping[str, str], port: int) -> RunningServer | None:
+    """The running server that listens on this TCP port; None where that is another program."""
+    return next((each for each in running_servers(environ) if port in each.ports), None)
+
+
+def _ask(path: str, request: Mapping[str, Any], seconds: float) -> tuple[int | None, dict[str, Any]]:
+    """The user at the other end, and its answer. Raises OSError, and ValueError for what is no answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
+        connection.connect(path)
+        uid = peer_uid(connection)
+        if not may_control(uid) and os.geteuid() != 0:
+            raise PermissionError("it belongs to another user")
+        connection.sendall(json.dumps(request).encode("ascii") + b"\n")
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = connection.recv(_PIECE)
+            line += piece
+            if not piece or len(line) > MAX_ANSWER:
+                raise ValueError("it sent no answer" if not piece else "its answer is too long")
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise ValueError("it sent no answer")
+    return uid, answer

@@ -1,0 +1,71 @@
+"""What a server can tell its owner about itself: what a store takes up, and what a connection does. Optional both."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import attrs
+from zope.interface import Interface
+
+from homeftp.endpoint import Endpoint
+from homeftp.model import Actor
+
+
+@attrs.frozen(kw_only=True)
+class StoreUsage:
+    """What a store takes up, in bytes. None: it is not known, or there is no limit."""
+
+    size: int | None = None
+    """Of its disk."""
+    free: int | None = None
+    """Free on its disk for this server."""
+    versions: int | None = None
+    """Of all versions together."""
+    most_versions: int | None = None
+    """What they may take up."""
+    used: int | None = None
+    """What counts for the quota of the whole store; counted only where there is one."""
+    quota: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AccountUsage:
+    """What one account takes up in a store, in bytes."""
+
+    used: int | None = None
+    """What counts for its quota; None without one, and while it is being counted."""
+    uploads: int = 0
+    """Files that it is sending now."""
+    held_back: int = 0
+    """What those may still need."""
+    unfinished: int = 0
+    """What is kept of its interrupted uploads."""
+
+
+class IMeasuredStore(Interface):
+    """A store that can tell what it takes up. Its methods block."""
+
+    def usage() -> StoreUsage:
+        """What the store takes up. The first call may read all versions."""
+
+    def account_usage(actor: Actor) -> AccountUsage:
+        """What the actor's account takes up, by its `allotment`. The first call counts a home that has a quota."""
+
+
+@attrs.frozen(kw_only=True)
+class Activity:
+    """A request that is being carried out."""
+
+    request: str
+    """Its type."""
+    endpoint: Endpoint
+    """What it reads or changes, as the account sees it."""
+    seconds: float
+    """Since it began."""
+
+
+class IActiveConnection(Interface):
+    """A connection that can tell what it does."""
+
+    def activities() -> Sequence[Activity]:
+        """The requests that are being carried out, the oldest first."""

@@ -1,0 +1,194 @@
+"""What a running server tells its owner about itself: `homeftp status` asks for it over the control socket.
+
+Nothing here is told to a client. Times are microseconds since 1970, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any, Iterator, Mapping
+
+import attrs
+
+import homeftp
+from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.devices import Device, Devices, device_fields
+from homeftp.accounts.login import Login
+from homeftp.config import Settings
+from homeftp.errors import Refusal
+from homeftp.host import now
+from homeftp.interfaces import IStoreHealth
+from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore, StoreUsage
+from homeftp.model import Actor
+from homeftp.server.banner import ListeningAddress
+from homeftp.server.wiring import Server
+from homeftp.store.policy.permissions import allotment
+from homeftp.store.policy.rights import rights_shown
+
+_SECOND_US = 1_000_000
+
+
+@attrs.frozen(eq=False)
+class ServerStatus:
+    """The state of one running server, as JSON."""
+
+    settings: Settings
+    server: Server
+    since: float = attrs.field(factory=lambda: now().timestamp())
+    """When the server started: seconds since 1970 UTC."""
+
+    def listened(self) -> list[ListeningAddress]:
+        """What the JSON front end listens on."""
+        json = self.server.json
+        return [
+            ListeningAddress(description=one.description, address=one.address, immediate_tls=one in json.tls)
+            for one in (*json.plain, *json.tls)
+        ]
+
+    async def hello(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Which server this is, from memory."""
+        ports = [getattr(each.address, "port", None) for each in self.listened()]
+        return {
+            "pid": os.getpid(),
+            "version": homeftp.__version__,
+            "state": self.settings.state,
+            "root": self.settings.root,
+            "ports": [port for port in ports if port is not None],
+        }
+
+    async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything."""
+        context = self.server.context
+        logins = context.logins.logins()
+        found: dict[str, Any] = await context.workers.run_unbounded(self._stored)
+        accounts = found.pop("accounts")
+        for account in accounts:
+            account["budgets"] = self._budgets(account["name"], account.pop("held_back"))
+        connected = {login.paired_device.id for login in logins if login.paired_device is not None}
+        for device in found["devices"]:
+            device["connected"] = device.pop("id") in connected
+        return {
+            "server": await self._server(),
+            "addresses": [_address(each) for each in self.listened()],
+            "front_ends": [each.name for each in self.server.front_ends],
+            "connections": {
+                "open": len(context.connections),
+                "most": context.limits.connections,
+                "unauthenticated": context.connections.unauthenticated,
+                "most_unauthenticated": context.limits.unauthenticated,
+            },
+            "clients": [_client(each) for each in logins],
+            "accounts": accounts,
+            "payloads": context.budget.streams,
+            **found,
+        }
+
+    async def _server(self) -> dict[str, Any]:
+        since, read_only = self.since, self.server.store.get().read_only
+        return {
+            **await self.hello({}),
+            "started_us": int(since * _SECOND_US),
+            "uptime_seconds": int(max(0.0, now().timestamp() - since)),
+            "fingerprint": self.server.context.tls.identity.fingerprint,
+            "read_only": read_only,
+            "audit_reads": self.settings.audit_reads,
+        }
+
+    def _budgets(self, account: str, held_back: int) -> dict[str, dict[str, int]]:
+        """What an account uses of what each may use at once."""
+        in_flight, limits = self.server.json.in_flight, self.server.context.limits
+        running, waiting = (0, 0) if in_flight is None else in_flight.usage(account)
+        jobs, most_jobs = self.server.pools[0].usage(account)
+        budgets = {
+            "requests": {"used": running, "most": limits.account_in_flight, "waiting": waiting},
+            "jobs": {"used": jobs, "most": most_jobs},
+            "reserved": {"used": held_back, "most": limits.reserved},
+        }
+        for name, (used, most) in self.server.context.logins.files.usage(account).items():
+            budgets[name] = {"used": used, "most": most}
+        return budgets
+
+    # -- in a worker ---------------------------------------------------------------
+
+    def _stored(self) -> dict[str, Any]:
+        """What the disk and the database say."""
+        store = self.server.store.get()
+        measured = store if IMeasuredStore.providedBy(store) else None
+        usage = StoreUsage()
+        problems = list(store.problems()) if IStoreHealth.providedBy(store) else []
+        if measured is not None and not problems:
+            try:
+                usage = measured.usage()
+            except Refusal as refusal:
+                problems.append(refusal.message)
+        measure = partial(_measured, None if problems else measured)
+        return {
+            "problems": problems,
+            "space": attrs.asdict(usage),
+            "devices": [_device(each) for each in Devices(self.server.state).all()],
+            "accounts": [_account(name, access, measure(name, access)) for name, access in self._accesses()],
+        }
+
+    def _accesses(self) -> Iterator[tuple[str, Access]]:
+        table = AccessTable(self.server.state)
+        for name in self.server.state.account_names():
+            access = table.find(name)
+            if access is not None:
+                yield name, access
+
+
+def _measured(store: IMeasuredStore | None, name: str, access: Access) -> AccountUsage:
+    """What an account takes up."""
+    if store is None:
+        return AccountUsage()
+    return store.account_usage(Actor(name, allotment=allotment(access.rights, access.home, access.quota)))
+
+
+def _account(name: str, access: Access, usage: AccountUsage) -> dict[str, Any]:
+    return {
+        "name": name,
+        "home": access.home.whole,
+        "rights": rights_shown(access.rights.everywhere),
+        "quota": access.quota,
+        "used": usage.used,
+        "uploads": usage.uploads,
+        "unfinished": usage.unfinished,
+        "held_back": usage.held_back,
+    }
+
+
+def _address(each: ListeningAddress) -> dict[str, Any]:
+    return {
+        "endpoint": each.description,
+        "reachable": each.reachable(),
+        "port": getattr(each.address, "port", None),
+        "tls": each.immediate_tls,
+    }
+
+
+def _client(login: Login) -> dict[str, Any]:
+    """One login: who it is, and what its connections do."""
+    doing: list[dict[str, Any]] = []
+    for connection in login.connections:
+        if IActiveConnection.providedBy(connection):
+            doing += [
+                {
+                    "request": each.request,
+                    "path": "/".join((*login.home.parts, *each.endpoint.parts)),
+                    "seconds": round(each.seconds, 1),
+                }
+                for each in connection.activities()
+            ]
+    return {
+        "account": login.account,
+        "device": login.device,
+        "address": login.address,
+        "since_us": int(login.since.timestamp() * _SECOND_US),
+        "connections": len(login.connections),
+        "doing": doing,
+    }
+
+
+def _device(device: Device) -> dict[str, Any]:
+    return {"id": device.id, **device_fields(device)}

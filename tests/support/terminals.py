@@ -1,0 +1,80 @@
+"""A command on a pseudo-terminal, as a person sees it; the terminal can be closed under it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Sequence
+
+from tests.support.processes import environment
+from tests.support.waiting import WITHIN
+
+
+class TerminalProcess:
+    """`command`, which leads a session of its own on a terminal of its own; `end` ends it."""
+
+    def __init__(self, command: Sequence[str], *, cwd: str | None = None, **variables: str) -> None:
+        self.terminal, inner = pty.openpty()
+        self.displayed = ""
+        self._is_open = True
+        launch = (
+            "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", launch, *command],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            start_new_session=True,
+            env=environment(TERM="dumb", COLUMNS="200", **variables),
+            cwd=cwd,
+        )
+        os.close(inner)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read the terminal until its output has this pattern; returns the match."""
+        deadline = time.monotonic() + WITHIN
+        while (found := re.search(pattern, self.displayed)) is None:
+            ready, _, _ = select.select([self.terminal], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"{pattern!r} was not shown: {self.displayed!r}"
+            try:
+                self.displayed += os.read(self.terminal, 4096).decode(errors="replace").replace("\r\n", "\n")
+            except OSError:  # it has ended
+                assert re.search(pattern, self.displayed), f"{pattern!r} was not shown: {self.displayed!r}"
+        return found
+
+    def type(self, text: str) -> None:
+        """Type some text."""
+        os.write(self.terminal, text.encode())
+
+    def hang_up(self) -> None:
+        """Close the terminal: the kernel sends SIGHUP."""
+        if self._is_open:
+            self._is_open = False
+            os.close(self.terminal)
+
+    def wait(self) -> int:
+        """Its exit code. What it still prints is read, so that it does not wait for that."""
+        with contextlib.suppress(OSError, AssertionError):
+            while self._is_open and self.process.poll() is None:
+                if select.select([self.terminal], [], [], 0.05)[0]:
+                    self.displayed += os.read(self.terminal, 4096).decode(errors="replace").replace("\r\n", "\n")
+        return self.process.wait(WITHIN)
+
+    def end(self) -> None:
+        """Stop the process, if it still runs."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.wait()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.hang_up()

@@ -1,0 +1,166 @@
+"""`homeftp log` on a log that the audit log wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import datetime, timedelta, timezone
+
+from homeftp.accounts.database import AccountDatabase
+from homeftp.audit import Audit
+from homeftp.cli.owner.log import AuditReader, describe
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.endpoint import parse
+from homeftp.model import Actor, Change
+from tests.support.commandline import CommandCase
+
+ANN = Actor("ann", "ann-laptop", "192.0.2.7", "PUSH")
+BOB = Actor("bob", None, "192.0.2.8", "GET")
+START = datetime(2026, 11, 28, 10, 0, tzinfo=timezone.utc)
+
+
+class LogTests(CommandCase):
+    """The command line."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = os.path.abspath(self.mktemp())
+        AccountDatabase(self.folder).open()
+        self.at = START
+        self.audit = self.open_audit()
+
+    def open_audit(self, size: int | None = None, kept: int = 9) -> Audit:
+        audit = Audit(self.folder, size=size, kept=kept, now=self.tick)
+        self.addCleanup(audit.close)
+        return audit
+
+    def tick(self) -> datetime:
+        self.at += timedelta(minutes=1)
+        return self.at
+
+    def write(self) -> None:
+        """Five records, a minute apart."""
+        self.audit.note("login", ANN)
+        self.audit.changed([Change("add", "file", parse("photos/lake.jpg"), ANN, size=2100)])
+        self.audit.note("read", BOB, kind="file", endpoint="photos/lake.jpg")
+        self.audit.changed([Change("move", "file", parse("a"), ANN, to=parse("photos/b"))])
+        self.audit.note("refused", BOB, 33, endpoint="tax")
+
+    def log(self, *arguments: str) -> list[str]:
+        self.assertEqual(self.homeftp("log", "--state", self.folder, *arguments), Exit.DONE, self.err.getvalue())
+        return self.out.getvalue().splitlines()
+
+    def events(self, *arguments: str) -> list[str]:
+        return [json.loads(line)["event"] for line in self.log("--json", *arguments)]
+
+    def test_people(self) -> None:
+        """Each record is a line with when, who, where and what."""
+        self.write()
+        lines = self.log()
+        self.assertEqual(len(lines), 5)
+        for line, words in zip(
+            lines,
+            (
+                ("ann-laptop (ann)", "192.0.2.7", "logged in"),
+                ("ann-laptop (ann)", "added photos/lake.jpg (2.1 kB)"),
+                ("bob ", "192.0.2.8", "read photos/lake.jpg"),
+                ("ann-laptop (ann)", "moved a to photos/b"),
+                ("bob ", "was refused (status 33): GET tax"),
+            ),
+            strict=True,
+        ):
+            self.assertRegex(line, r"\A20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  ")
+            for word in words:
+                self.assertIn(word, line)
+
+    def test_filters(self) -> None:
+        """By device, account, path, event and time; together they narrow."""
+        self.write()
+        for arguments, events in (
+            (("--device", "ann-laptop"), ["login", "change", "change"]),
+            (("--account", "bob"), ["read", "refused"]),
+            (("--path", "photos"), ["change", "read", "change"]),
+            (("--path", "/photos/lake.jpg"), ["change", "read"]),
+            (("--path", "phot"), []),
+            (("--event", "change", "--path", "photos/b"), ["change"]),
+            (("--since", "2026-11-28T10:04:00+00:00"), ["change", "refused"]),
+            (("--until", "2026-11-28T10:02:00+00:00"), ["login"]),
+            (("--since", "1d", "--until", "1d"), []),
+            (("-n", "2"), ["change", "refused"]),
+            (("-n", "1", "--account", "ann"), ["change"]),
+        ):
+            self.assertEqual(self.events(*arguments), events, arguments)
+        self.assertEqual(self.homeftp("log", "--state", self.folder, "--since", "yesterday"), Exit.USAGE)
+        self.assertIn("--since yesterday", self.err.getvalue())
+
+    def test_rotated(self) -> None:
+        """The log is read across its files, the oldest first; a line that a power cut broke is passed over."""
+        self.audit.close()
+        self.audit = self.open_audit(size=1)
+        self.write()
+        self.assertGreater(len([name for name in os.listdir(self.folder) if name.startswith("audit.jsonl")]), 3)
+        self.assertEqual(self.events(), ["login", "change", "read", "change", "refused"])
+        with open(os.path.join(self.folder, "audit.jsonl.2"), "ab") as file:
+            file.write(b'{"time":"20\n')
+        self.assertEqual(len(self.events()), 5)
+
+    def test_new(self) -> None:
+        """What is new since the last look is read, also when a new file was begun, and no record twice."""
+        reader = AuditReader(self.folder)
+        self.assertEqual(list(reader.records()), [])
+        seen: list[str] = []
+        for size in (None, 1, 1, None):
+            self.audit.close()
+            self.audit = self.open_audit(size=size)
+            self.write()
+            seen += [str(record["time"]) for record in reader.records()]
+        self.assertEqual(len(seen), 20)
+        self.assertEqual(seen, sorted(set(seen)))
+        with open(os.path.join(self.folder, "audit.jsonl"), "ab") as file:
+            file.write(b'{"time":"2099","event":"x"')
+            file.flush()
+            self.assertEqual(list(reader.records()), [], "it is not whole yet")
+            file.write(b"}\n")
+        self.assertEqual([record["event"] for record in reader.records()], ["x"])
+
+    def test_follow(self) -> None:
+        """--follow shows the last records, and each new one until Ctrl-C."""
+        for _ in range(3):
+            self.write()
+        steps = iter((self.write, lambda: None))
+
+        def sleep(seconds: float) -> None:
+            step = next(steps, None)
+            if step is None:
+                raise KeyboardInterrupt
+            step()
+
+        self.patch(time, "sleep", sleep)
+        self.assertEqual(self.homeftp("log", "--follow", "--state", self.folder), Exit.INTERRUPTED)
+        self.assertEqual(len(self.out.getvalue().splitlines()), 15)
+
+    def test_hostile(self) -> None:
+        """A name cannot steer the terminal, nor forge a line."""
+        self.audit.changed([Change("add", "file", parse("a\u202eb"), ANN)])
+        (line,) = self.log()
+        self.assertIn("a\\u202eb", line)
+
+    def test_described(self) -> None:
+        """Every event has words; one from a newer version is shown as it is."""
+        for event, fields, words in (
+            ("change", {"change": "delete", "kind": "directory", "endpoint": "d"}, "removed folder d"),
+            ("change", {"change": "metadata", "endpoint": ""}, "changed time or mode of the shared folder"),
+            ("read", {"kind": "directory", "endpoint": "d"}, "listed d"),
+            ("read", {"kind": "versions", "endpoint": "d"}, "listed the versions of d"),
+            ("login", {"status": 32, "user": "eve"}, "could not log in (status 32)"),
+            ("pairing", {"invitation": 4821, "status": 0}, "was paired with code 4821"),
+            ("pairing", {"invitation": 4821, "status": 32}, "tried a wrong code 4821"),
+            ("cancellation", {"invitation": 4821}, "code 4821 was cancelled"),
+            ("account", {"rights": "read", "endpoint": ""}, "got the rights read in the shared folder"),
+            ("novelty", {"what": 1}, "novelty status=0 what=1"),
+        ):
+            line = describe({"time": "x", "event": event, "status": 0, **fields})
+            self.assertTrue(line.endswith(f" {words}"), line)
+        self.assertIn("eve", describe({"event": "login", "status": 32, "user": "eve"}))
+        self.assertIn("this machine", describe({"event": "backup", "request": "homeftp state backup"}))
