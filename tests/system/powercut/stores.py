@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import stat
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache
+from homeftp.model import Entry, WriteRequest
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.staging.tempfile import TempFile, TempFiles
 from homeftp.store.local.store import LocalStore
@@ -99,11 +100,10 @@ class SharedName(TempFiles):
 class SharedNameStore(LocalStore):
     """A local store whose batches share one temp file."""
 
-    def __init__(self, root: str, cache: HashCache, system: System) -> None:
-        super().__init__(root, cache, system=system)
-        right = self._writable
-        batch = attrs.evolve(right.batch, temp_files=SharedName(right.batch.temp_files))
-        self._operations = attrs.evolve(right, batch=batch)
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        """Small files, at once."""
+        right = self._writable.batch
+        return attrs.evolve(right, temp_files=SharedName(right.temp_files)).write(requests, self._actor)
 
 
 @attrs.frozen
@@ -127,7 +127,7 @@ STORES = {
     "no-directory-sync": _over(NoDirectorySync),
     "in-place": _over(InPlace),
     "forgetful": _over(RestlessForgetful),
-    "shared-name": Kind(lambda root, cache, chance: SharedNameStore(root, cache, Restless(chance))),
+    "shared-name": Kind(lambda root, cache, chance: SharedNameStore(root, cache, system=Restless(chance))),
 }
 """Each by its name."""
 
