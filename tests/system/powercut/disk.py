@@ -1,8 +1,6 @@
 """A disk that writes down what it is told: a FUSE file system with one file, `disk`, in a process of its own.
 
-    python -m tests.system.powercut.disk IMAGE LOG MOUNT-POINT
-
-Says "ready" once it is mounted, and ends when it is unmounted. It has a single
+It prints "ready" once it is mounted, and ends when it is unmounted. It has a single
 thread, so the log has one order; and it must never touch what is mounted from
 its own file, since it would wait for itself.
 """
@@ -69,7 +67,3 @@ def mount(disk: Disk, point: str) -> None:
     """Be the disk, until it is unmounted."""
     # direct_io: the page cache would keep writes from us, and merge them.
     mfusepy.FUSE(disk, point, foreground=True, nothreads=True, direct_io=True)
-
-
-if __name__ == "__main__":
-    mount(Disk(sys.argv[1], sys.argv[2]), sys.argv[3])

@@ -8,7 +8,7 @@ import random
 import shutil
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Iterator, Sequence
 
 import attrs
@@ -18,7 +18,7 @@ from homeftp.syscalls import System
 from tests.system.powercut.filesystems import FILE_SYSTEMS, FileSystem
 from tests.system.powercut.history import History
 from tests.system.powercut.log import Event
-from tests.system.powercut.recording import recording
+from tests.system.powercut.recording import FORKING, end_with_parent, recording
 from tests.system.powercut.recovery import ROOT, Recovery
 from tests.system.powercut.states import Cut, Cuts, Images
 from tests.system.powercut.stores import STORES
@@ -26,6 +26,9 @@ from tests.system.powercut.workload import Workload
 
 _THREADS = 2
 """How many put files at once."""
+
+_AT_ONCE = 4
+"""Trials: most of each is waiting for mounts."""
 
 _KEPT = 3
 """Bad disks that are kept for a person to look at: the first ones."""
@@ -43,6 +46,8 @@ class Trial:
     states: int = 60
     enough: int | None = None
     """Bad states after which no more are tried."""
+    workloads: int = 1
+    """With other seeds, one after the other until there is enough: one has not always what a wrong store breaks."""
 
 
 @attrs.define
@@ -61,6 +66,26 @@ class Report:
     """What the store did not take. It was asked for nothing that it may refuse."""
     seconds: tuple[float, float] = (0.0, 0.0)
     """For the workload, and for the states."""
+
+
+def attempts(trials: Sequence[Trial], folder: str) -> list[Report]:
+    """Try each in a process of its own, which gets a folder of its own in `folder`."""
+    folders = [os.path.join(folder, f"{trial.system}-{trial.seed}") for trial in trials]
+    for each in folders:
+        os.makedirs(each)
+    with ProcessPoolExecutor(_AT_ONCE, FORKING, end_with_parent) as pool:
+        return list(pool.map(_one_after_the_other, trials, folders))
+
+
+def _one_after_the_other(trial: Trial, folder: str) -> Report:
+    """The report of the last workload."""
+    for number in range(trial.workloads):
+        own = os.path.join(folder, f"{number}")
+        os.mkdir(own)
+        report = attempt(attrs.evolve(trial, seed=trial.seed + number), own)
+        if report.bad == trial.enough:
+            break
+    return report
 
 
 def attempt(trial: Trial, folder: str) -> Report:

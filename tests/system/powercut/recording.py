@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import multiprocessing
 import os
+import signal
 import subprocess
-import sys
 from typing import Iterator
 
 import attrs
 
-from tests.support.processes import environment
+from tests.system.powercut.disk import Disk, mount
 from tests.system.powercut.filesystems import FileSystem
 from tests.system.powercut.log import Log
 
 _WITHIN = 30.0
+
+_PR_SET_PDEATHSIG = 1
+
+FORKING = multiprocessing.get_context("fork")
+"""Processes that need not import anything again."""
 
 
 @attrs.frozen
@@ -36,26 +43,36 @@ def recording(system: FileSystem, image: str, folder: str) -> Iterator[Recording
         yield Recording(mounted, Log(log))
 
 
+def end_with_parent() -> None:
+    """Have this process killed when its parent ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 @contextlib.contextmanager
 def _disk(image: str, log: str, point: str) -> Iterator[None]:
     """The process behind the disk. It is killed when this process ends, and ignores Ctrl-C."""
-    process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.system.powercut.disk", image, log, point],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env=environment(),
-        start_new_session=True,
-    )
+    reading, writing = os.pipe()
+    process = FORKING.Process(target=_be_the_disk, args=(image, log, point, writing))
+    process.start()
+    os.close(writing)
     try:
-        assert process.stdout is not None
-        if process.stdout.readline() != b"ready\n":
-            raise AssertionError("the disk did not start")
+        with os.fdopen(reading, "rb") as output:
+            if output.readline() != b"ready\n":
+                raise AssertionError("the disk did not start")
         try:
             yield
         finally:
             subprocess.run(["umount", point], check=True)
-        if process.wait(_WITHIN):
-            raise AssertionError(f"the disk ended with status {process.returncode}")
+        process.join(_WITHIN)
+        if process.exitcode:
+            raise AssertionError(f"the disk ended with status {process.exitcode}")
     finally:
         process.kill()
-        process.communicate()
+        process.join()
+
+
+def _be_the_disk(image: str, log: str, point: str, output: int) -> None:
+    end_with_parent()
+    os.setsid()
+    os.dup2(output, 1)
+    mount(Disk(image, log), point)

@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,17 +41,11 @@ class PowerCutTests(SynchronousTestCase):
             needs.program(program)
         needs.require("the FUSE library", lambda: ctypes.util.find_library("fuse3") or ctypes.util.find_library("fuse"))
 
-    def attempts(self, *runs: tuple[str, str, int, int], options: Sequence[str] = ()) -> list[Report]:
-        """Power cuts: system, store, seed and states of each. Four at a time: most of it is waiting for mounts."""
-        folders = [os.path.abspath(self.mktemp()) for _ in runs]
-        with ThreadPoolExecutor(4) as pool:
-            return list(pool.map(lambda folder, run: self.attempt(folder, run, options), folders, runs))
-
-    def attempt(self, folder: str, run: tuple[str, str, int, int], options: Sequence[str]) -> Report:
-        """One, in a process and a mount namespace of its own: when they end, however they do, nothing is mounted."""
+    def attempts(self, systems: Sequence[str], seeds: Sequence[int], *options: str) -> list[Report]:
+        """Power cuts, in a mount namespace of their own: when all processes have ended, nothing is mounted."""
         own = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount"]
-        system, store, seed, states = run
-        given = [system, store, f"--seed={seed}", f"--states={states}", f"--folder={folder}", *options]
+        folder = os.path.abspath(self.mktemp())
+        given = [*systems, "--seeds", *map(str, seeds), f"--folder={folder}", *options]
         done = subprocess.run(
             [*own, sys.executable, "-m", "tests.system.powercut", *given],
             capture_output=True,
@@ -62,21 +55,21 @@ class PowerCutTests(SynchronousTestCase):
             check=False,
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""), given)
-        return Report(**json.loads(done.stdout))
+        return [Report(**report) for report in json.loads(done.stdout)]
 
     def holds(self, system: str) -> None:
         """The local store, on this file system."""
-        for report in self.attempts(*((system, "right", seed, _STATES) for seed in _SEEDS)):
+        for report in self.attempts([system], _SEEDS, f"--states={_STATES}"):
             self.assertEqual(report.refusals, [])
             self.assertEqual(report.bad, 0, "\n".join(["", *report.faults]))
             self.assertEqual(report.states, _STATES)
             self.assertGreater(report.acknowledged, 20)
 
     def notices(self, store: str, systems: Sequence[str] = tuple(FILE_SYSTEMS)) -> None:
-        """The verdict notices a wrong store, on each of these file systems."""
-        runs = [(system, store, _SEEDS[0], 400) for system in systems]
-        for run, report in zip(runs, self.attempts(*runs, options=["--enough=1"]), strict=True):
-            self.assertEqual(report.bad, 1, f"{run}: {report}")
+        """The verdict notices a wrong store, on each of these file systems, in a hundred states mostly."""
+        reports = self.attempts(systems, _SEEDS[:1], f"--store={store}", "--states=200", "--enough=1", "--workloads=20")
+        for system, report in zip(systems, reports, strict=True):
+            self.assertEqual(report.bad, 1, f"{system}, {store}: {report}")
 
     def test_ext4(self) -> None:
         """C1: on ext4 each file is the last acknowledged or a newer whole version, and the disk comes up again."""
