@@ -1,4 +1,8 @@
-"""How Hypothesis runs here: the same examples each time, however slow the machine is. Tests do not assert speed."""
+"""How Hypothesis runs here: the same examples each time, however slow the machine is. Tests do not assert speed.
+
+The same, that is, where the same modules are loaded: Hypothesis tries constants that it finds in them, and with -j each
+process has loaded others. So a control is given as many examples as it may take, not as many as it took.
+"""
 
 from __future__ import annotations
 
