@@ -30,14 +30,14 @@ class BashTests(SynchronousTestCase):
         with open(command, "w") as file:
             file.write(f'#!/bin/sh\nexec "{sys.executable}" -m homeftp "$@"\n')
         os.chmod(command, 0o755)
+        self.script = run_homeftp("completion", "bash").stdout
 
     def completed(self, line: str) -> list[str]:
         """What bash offers at the end of this line, by the function that it was told to call."""
         if shutil.which("bash") is None:
             raise SkipTest("there is no bash here")
-        script = run_homeftp("completion", "bash").stdout
         program = (
-            f"{script}\nCOMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDS=(); COMP_CWORD=0\n"
+            f"{self.script}\nCOMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDS=(); COMP_CWORD=0\n"
             '"$(complete -p homeftp | sed "s/.*-F //; s/ .*//")"; printf "%s\\n" "${COMPREPLY[@]}"'
         )
         environ = environment(HOMEFTP_HOME=self.home, PATH=f"{self.here}:{os.environ['PATH']}")

@@ -10,18 +10,19 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from typing import Any
+from typing import IO, Any
 
 from twisted.trial.unittest import TestCase
 
-from homeftp.config import ClientTimeouts
 from homeftp.discovery import short
 from tests.support.forkserver import ForkServer
 from tests.support.networks import ADDRESS, OTHER_ADDRESS, Network
 from tests.support.processes import SERVE, WITHIN, ServerProcess, environment, run_homeftp
 from tests.support.socketpaths import socket_path
-from tests.support.waiting import pause, wait_until
+from tests.support.waiting import wait_until
+
+MULTICAST_PORT = f":{5353:04X} "
+"""The port of multicast DNS, as the kernel shows those that are open."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -103,9 +104,7 @@ class DiscoverTests(NetworkCase):
         """A server that ends takes its announcement back, and is gone quickly."""
         server = self.serve()
         self.assertEqual(len(self.discover()), 1, "the control")
-        began = time.monotonic()
         server.end()
-        self.assertLess(time.monotonic() - began, 5)
         self.assertEqual(self.discover(), [])
 
     def test_moved(self) -> None:
@@ -120,20 +119,18 @@ class DiscoverTests(NetworkCase):
         wait_until(lambda: OTHER_ADDRESS in str(self.discover()))
 
     def test_nobody(self) -> None:
-        """If no server is announced, nothing is printed; Ctrl-C ends the search at once."""
+        """If no server is announced, nothing is printed; Ctrl-C ends the search, however long it was to be."""
         self.assertEqual(self.discover(), [])
         waiting = subprocess.Popen(
-            [*self.network.inside, sys.executable, "-m", "homeftp", "discover", "--seconds", "60"],
+            [*self.network.inside, sys.executable, "-m", "homeftp", "discover", "--seconds", f"{2 * WITHIN}"],
             env=environment(HOMEFTP_HOME=self.home),
             stderr=subprocess.PIPE,
         )
         self.addCleanup(waiting.kill)
-        pause(2)
+        wait_until(lambda: MULTICAST_PORT in self.network.run("cat", "/proc/net/udp"))
         waiting.send_signal(signal.SIGINT)
-        began = time.monotonic()
         _, said = waiting.communicate(timeout=WITHIN)
         self.assertEqual((waiting.returncode, said), (130, b"homeftp: Interrupted.\n"))
-        self.assertLess(time.monotonic() - began, 3)
 
 
 class PairTests(NetworkCase):
@@ -198,8 +195,8 @@ class MovedTests(NetworkCase):
         listed = json.loads(self.homeftp("remote", "list", "--json").stdout)
         self.assertTrue(re.fullmatch(rf"10\.99\.0\.\d:{moved.ports[0]}", listed["addresses"][0]), listed)
 
-    def beside(self, program: str, *arguments: str) -> None:
-        """Run a program in the network until the end of the test; it says when it is ready."""
+    def beside(self, program: str, *arguments: str) -> IO[str]:
+        """Run a program in the network until the end of the test, after it is ready; gives what it prints."""
         running = subprocess.Popen(
             [*self.network.inside, sys.executable, "-c", program, *arguments],
             stdin=subprocess.PIPE,
@@ -209,20 +206,23 @@ class MovedTests(NetworkCase):
         self.addCleanup(running.communicate)
         assert running.stdout is not None
         self.assertEqual(running.stdout.readline(), "ready\n")
+        return running.stdout
 
     def test_silent(self) -> None:
-        """A remembered address at which something else takes the connection, and says nothing, is not waited for."""
+        """A remembered address at which something else takes the connection, and says nothing, does not matter.
+
+        That it is not waited for shows tests/unit/client/known/test_dialing.py.
+        """
         server = self.serve()
         port = server.ports[0]
         done = self.homeftp("pair", f"{ADDRESS}:{port}", self.invite(server), "--name", "nas")
         self.assertEqual(done.returncode, 0, done.stderr)
         server.end()
-        self.beside(SILENT, str(port))
+        silent = self.beside(SILENT, str(port))
         self.serve(folder=server.folder)
-        began = time.monotonic()
         done = self.homeftp("ls", "nas:")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertLess(time.monotonic() - began, ClientTimeouts().tls_seconds, "it has waited for the other")
+        self.assertEqual(silent.readline(), "taken\n")
 
     def test_impostor(self) -> None:
         """A server that announces another's fingerprint learns nothing, and does not hide the right one."""
@@ -250,6 +250,8 @@ SILENT = """
 import socket, sys
 listening = socket.create_server(("", int(sys.argv[1])))
 print("ready", flush=True)
+taken = listening.accept()
+print("taken", flush=True)
 sys.stdin.read()
 """
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from homeftp.config import MIB
 from tests.support.cutproxy import Cutter
 from tests.support.processes import ServerProcess, add_remote, environment, run_homeftp
+from tests.support.waiting import wait_until
 
 SIZE = 60 * MIB
 
@@ -107,33 +109,46 @@ class ResumeTests(TestCase):
         self.here = os.path.abspath(self.mktemp())
         os.mkdir(self.here)
 
-    def add(self, port: int) -> None:
-        """Make the server known at this port; the introduction itself uses up two connections."""
-        add_remote(self.server, self.home, port=port)
+    def hold(self, remote: str, *, downwards: bool = False) -> threading.Event:
+        """Make the server known by this name, over a network that stops in the middle of the first transfer.
 
-    def homeftp(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command of the client."""
-        return run_homeftp(*arguments, HOMEFTP_HOME=self.home)
+        Until the event is set, when that connection breaks; later ones last.
+        """
+        held = threading.Event()
+        self.addCleanup(held.set)
+        allowances = [10**9, 10**9, SIZE * 2 // 3]  # to add the server takes two connections
+        cutter = Cutter(self.server.ports[0], allowances, downwards=downwards, cut=lambda number: held.wait())
+        self.addCleanup(cutter.close)
+        add_remote(self.server, self.home, remote, port=cutter.port)
+        return held
 
-    def test_server_is_killed(self) -> None:
-        """A server that is killed in the middle, and started anew, is found again, and the file is whole."""
-        path = lay(f"{self.here}/big")
-        port = self.server.ports[0]
-        self.add(port)
+    def start(self, *arguments: str, partial: str) -> subprocess.Popen[str]:
+        """A command of the client, which is in its middle: `partial` is the folder of the content that has arrived."""
         client = subprocess.Popen(
-            [sys.executable, "-m", "homeftp", "push", path, "nas:big"],
+            [sys.executable, "-m", "homeftp", *arguments],
             env=environment(HOMEFTP_HOME=self.home),
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)
+
+        def arrived() -> bool:
+            with os.scandir(partial) as found:
+                return any(each.stat().st_size > SIZE // 3 for each in found)
+
+        wait_until(arrived)
+        return client
+
+    def test_server_is_killed(self) -> None:
+        """A server that is killed in the middle, and started anew, is found again, and the file is whole."""
+        path = lay(f"{self.here}/big")
+        self.hold("nas")
         partial = self.server.path(".homeftp/partial")
-        while client.poll() is None and not any(
-            os.path.getsize(os.path.join(partial, name)) > SIZE // 3 for name in os.listdir(partial)
-        ):
-            pass
+        client = self.start("push", path, "nas:big", partial=partial)
         self.assertIsNone(client.poll(), "the control: it is in its middle")
+        listen = ("--listen", f"tcp:{self.server.ports[0]}:interface=127.0.0.1")
         self.server.end(signal.SIGKILL)
-        listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
         self.server = ServerProcess(folder=self.server.folder, listen=listen)
         _, said = client.communicate(timeout=60)
         self.assertEqual(client.returncode, 0, said)
@@ -144,21 +159,17 @@ class ResumeTests(TestCase):
     def test_next_command(self) -> None:
         """A client that is killed in its middle: the next push, and the next get, go on where it was."""
         path = lay(f"{self.here}/big")
-        self.add(self.server.ports[0])
-        for command, places, watched in (
-            ("push", (path, "nas:big"), self.server.path(".homeftp/partial")),
-            ("get", ("nas:big", f"{self.here}/again/big"), f"{self.here}/again"),
+        for command, places, partial in (
+            ("push", (path, "push:big"), self.server.path(".homeftp/partial")),
+            ("get", ("get:big", f"{self.here}/again/big"), f"{self.here}/again"),
         ):
-            os.makedirs(watched, exist_ok=True)
-            arguments = [sys.executable, "-m", "homeftp", command, *places]
-            client = subprocess.Popen(arguments, env=environment(HOMEFTP_HOME=self.home), stderr=subprocess.DEVNULL)
-            while client.poll() is None and not any(
-                os.path.getsize(os.path.join(watched, name)) > SIZE // 3 for name in os.listdir(watched)
-            ):
-                pass
+            os.makedirs(partial, exist_ok=True)
+            held = self.hold(command, downwards=command == "get")
+            client = self.start(command, *places, partial=partial)
+            self.assertIsNone(client.poll(), "the control: it is in its middle")
             client.kill()
-            client.wait()
-            said = self.homeftp(command, *places)
+            held.set()
+            said = run_homeftp(command, *places, HOMEFTP_HOME=self.home)
             self.assertEqual(said.returncode, 0, said.stderr)
             self.assertIn("Resuming", said.stderr)
         self.assertTrue(filecmp.cmp(path, f"{self.here}/again/big", shallow=False))

@@ -14,6 +14,7 @@ from homeftp.config import MIB
 from tests.support.cutproxy import Slow
 from tests.support.processes import ServerProcess, add_remote, environment
 from tests.support.serving import ServedCase
+from tests.support.waiting import wait_until
 
 OLD, NEW = 1_600_000_000, 1_700_000_000
 
@@ -249,8 +250,7 @@ class InterruptedTests(ServedCase):
             stderr=subprocess.PIPE,
             text=True,
         )
-        while len(os.listdir(self.here)) < 2 and process.poll() is None:
-            pass
+        wait_until(lambda: len(os.listdir(self.here)) == 2 or process.poll() is not None)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         self.assertEqual((process.returncode, said), (130, "homeftp: Interrupted.\n"))
@@ -268,8 +268,7 @@ class InterruptedTests(ServedCase):
             env=environment(HOMEFTP_HOME=self.home),
         )
         incoming = self.server.path(".homeftp/partial")
-        while not os.listdir(incoming) and process.poll() is None:
-            pass
+        wait_until(lambda: os.listdir(incoming) or process.poll() is not None)
         process.kill()
         process.wait()
         self.assertEqual(self.read_there("big"), b"what was there")

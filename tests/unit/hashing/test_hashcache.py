@@ -6,7 +6,6 @@ import os
 import sqlite3
 import stat
 import threading
-import time
 from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -200,9 +199,7 @@ class DamageTests(IndexCase):
         other = sqlite3.connect(self.path, isolation_level=None)
         self.addCleanup(other.close)
         other.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
         self.cache.record([self.row("more")])
-        self.assertLess(time.monotonic() - began, 1)
         self.assertEqual(self.known(), HASH, "known hashes can still be read")
         self.assertIsNone(self.known("more"))
         other.execute("ROLLBACK")

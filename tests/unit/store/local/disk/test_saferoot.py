@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import stat
-import time
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -179,10 +178,8 @@ class WalkTests(SynchronousTestCase):
     def test_fifo(self) -> None:
         """B5: a FIFO is refused without blocking."""
         os.mkfifo(f"{self.root}/a/fifo")
-        began = time.monotonic()
         with self.assertRaises(WrongKind):
             self.open_file(parse("a/fifo"))
-        self.assertLess(time.monotonic() - began, 1)
 
     def test_socket(self) -> None:
         """B5: a socket is refused."""
