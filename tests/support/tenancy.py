@@ -93,15 +93,17 @@ class TenancyMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Some folders and files exist."""
+        """Some folders and files exist, each file with a version."""
         paths = ("drop/first", "secret/a", "people/ann/tax/a", "people/bob/tax/a", "people/bob/inbox/a", "a")
-        for world in self.worlds:
-            world.store.write_many(
-                [
-                    (WriteRequest(endpoint=parse(path), size=len(path), mtime_us=1_000_000), path.encode())
-                    for path in paths
-                ]
-            )
+        for what in ("version", "file"):
+            contents = {path: f"{what} {path}".encode() for path in paths}
+            for world in self.worlds:
+                world.store.write_many(
+                    [
+                        (WriteRequest(endpoint=parse(path), size=len(content), mtime_us=1_000_000), content)
+                        for path, content in contents.items()
+                    ]
+                )
 
     # -- the owner's commands ------------------------------------------------------
 
