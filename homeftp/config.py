@@ -43,16 +43,26 @@ SMALL_FILE = 64 * KIB
 """Files up to this many bytes are held in memory whole, and many of them are written in one job."""
 
 PIECE = 256 * KIB
-"""Bytes of a large file that are read or written in one job, at least."""
+"""Bytes of a file that are read at once where one job reads all of it."""
 
 STREAM_PIECE = 1 * MIB
 """Bytes of a large payload that are read or written at once, at most: each piece costs a switch of threads."""
 
+MIN_PIECE = 32 * KIB
+"""The same, at least: where many clients send or fetch large files at once, each job moves little."""
+
 STREAM_MEMORY = 8 * MIB
-"""Bytes that all large payloads together may hold, as long as each has a `PIECE`."""
+"""Bytes of the pieces of all large payloads together, as long as each has a `MIN_PIECE`."""
 
 READ_BUFFER = 256 * KIB
-"""Bytes taken from a socket at once; Twisted's 64 KiB measured a fifth slower for large payloads."""
+"""Bytes taken from a socket at once, and written to it before the writer has to wait, at most; Twisted's 64 KiB
+measured a fifth slower for large payloads."""
+
+MIN_BUFFER = 32 * KIB
+"""The same, at least: two TLS records."""
+
+BUFFER_MEMORY = 4 * MIB
+"""Bytes of all connections' buffers together, as long as each has a `MIN_BUFFER`: 16 connections have large ones."""
 
 HEAP_SLACK = 2 * MIB
 """Free bytes that the server's heap may keep: twice `STREAM_PIECE`. With half of it each piece is paged in again; with
@@ -125,7 +135,11 @@ class Limits:
     """Listings and recursive removals of one account that are under way at once; the next wait until one has ended. A
     client needs one or two; each holds a page and some names, about a megabyte, for as long as its client reads."""
     buffered: int = 1 * MIB
-    """Bytes of payload or of unsent answers that one connection may keep in memory before it is paused."""
+    """Bytes of payloads that one connection may keep in memory before the server stops reading from it."""
+    request_memory: int = 20 * MIB
+    """Bytes that the requests in progress and the waiting answers of all connections may hold together. An account may
+    hold half of what others leave, a connection half of what its account's others leave of that: a single connection
+    a quarter, which is four times what the protocol promises it."""
     file_size: int | None = None
     """Bytes of the largest file that may be pushed; None: no limit but free space."""
     reserved: int = RESERVED_SPACE

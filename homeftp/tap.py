@@ -74,6 +74,7 @@ _LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "max-unauthenticated": ("unauthenticated", optionvalues.count),
     "max-unauthenticated-per-address": ("unauthenticated_per_address", optionvalues.count),
     "max-in-flight": ("in_flight", optionvalues.count),
+    "request-memory": ("request_memory", optionvalues.size),
     "max-file-size": ("file_size", optionvalues.size),
     "max-login-attempts": ("login_attempts", optionvalues.count),
     "tls-timeout": ("tls_seconds", optionvalues.seconds),
@@ -158,6 +159,13 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             f"The same from one address. {_default('max-unauthenticated-per-address')}",
         ],
         ["max-in-flight", None, None, f"Most unanswered requests of one connection. {_default('max-in-flight')}"],
+        [
+            "request-memory",
+            None,
+            None,
+            "Memory for requests in progress and unsent answers of all clients. "
+            f"[default: {optionvalues.size_shown(_DEFAULTS.limits.request_memory)}]",
+        ],
         ["max-file-size", None, None, "Largest file that may be uploaded, such as 500M or 20G. [default: none]"],
         [
             "max-login-attempts",

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
+from homeftp.config import MIN_PIECE, STREAM_MEMORY, STREAM_PIECE
+
+DIVISOR = 4
+"""A payload gets this part of what the others leave, so that much is left for the next ones."""
 
 
 class MemoryBudget:
-    """The more payloads there are under way, the smaller their pieces. For one thread."""
+    """The more is granted to payloads under way, the smaller the next piece. For one thread."""
 
     def __init__(self, memory: int = STREAM_MEMORY) -> None:
         self._memory = memory
-        self._under_way: set[object] = set()
+        self._granted: dict[object, int] = {}
+        self.granted = 0
+        """Bytes of the pieces of all payloads under way."""
 
-    def enter(self, payload: object) -> None:
-        """Count a payload that holds bytes, or will. May be called twice."""
-        self._under_way.add(payload)
+    def grant(self, payload: object) -> int:
+        """Bytes of the next piece of a payload, in the place of the one before: up to `config.STREAM_PIECE`.
+
+        It is at least `config.MIN_PIECE`, whatever has been granted to others, so that each payload makes progress.
+        """
+        self.leave(payload)
+        piece = self.piece
+        self._granted[payload] = piece
+        self.granted += piece
+        return piece
 
     def leave(self, payload: object) -> None:
-        """Stop counting a payload. May be called twice, and for one that was never counted."""
-        self._under_way.discard(payload)
+        """A payload needs no more memory. May be called twice, and for one to which nothing was granted."""
+        self.granted -= self._granted.pop(payload, 0)
 
     @property
     def streams(self) -> int:
         """How many payloads are under way."""
-        return len(self._under_way)
+        return len(self._granted)
 
     @property
     def piece(self) -> int:
-        """Bytes of one piece now, from `config.PIECE` to `config.STREAM_PIECE`."""
-        return max(PIECE, min(STREAM_PIECE, self._memory // max(1, self.streams)))
+        """Bytes of the piece that another payload would be granted."""
+        return max(MIN_PIECE, min(STREAM_PIECE, (self._memory - self.granted) // DIVISOR))

@@ -209,7 +209,7 @@ class FilePayload:
 
     def _read_ahead(self) -> Deferred[bytes]:
         """Two pieces are held at once, the one that is being sent and the next."""
-        return self._workers.run_slice(self._read_piece, max(PIECE, self._budget.piece // 2))
+        return self._workers.run_slice(self._read_piece, self._budget.grant(self) // 2)
 
     def _read_piece(self, size: int) -> bytes:
         """In a worker: the next piece."""
@@ -230,7 +230,6 @@ class FilePayload:
         Raises `Changed` (44) when the file got shorter, and ConnectionLost after `stop` and after a read that failed.
         """
         self._expect_running()
-        self._budget.enter(self)
         ahead, self._ahead = self._ahead or self._read_ahead(), None
         reading: Deferred[None] = Deferred()
         self._reading = reading

@@ -52,8 +52,8 @@ class StreamPayload:
         self.size = size
         self._changed = changed
         self._budget = budget
-        budget.enter(self)
-        self._piece = budget.piece
+        self.piece = budget.grant(self)
+        """Bytes after which the client has to wait until they are read."""
         self._missing = size
         self._pieces: deque[bytes] = deque()
         self._held = 0
@@ -83,7 +83,7 @@ class StreamPayload:
         budget at once, the server could stop reading while the reader still
         waits for the rest of a larger piece.
         """
-        return self._held >= self._piece
+        return self._held >= self.piece
 
     def deliver(self, data: bytes) -> None:
         """Take the next bytes from the client; never more than are missing."""
@@ -145,8 +145,10 @@ class StreamPayload:
             taken.append(piece)
             size += len(piece)
         self._held -= size
-        self._leave_when_drained()
-        self._piece = self._budget.piece
+        if self._ended:
+            self._leave_when_drained()
+        else:
+            self.piece = self._budget.grant(self)
         return b"".join(taken)
 
     async def read_all(self, limit: int) -> bytes:

@@ -15,6 +15,7 @@ from typing import Callable
 from twisted.internet.error import ConnectionLost
 
 from homeftp.model import PathLock
+from homeftp.server.gate.requestmemory import Share, Weight
 from homeftp.server.json.exchange import Exchange
 
 
@@ -62,26 +63,27 @@ class Pipeline:
     """Exchanges in the order of their arrival.
 
     `can_write` tells whether the client reads fast enough; `flushed` is called
-    after answers have been sent.
+    after answers have been sent. What they hold counts in `share`.
     """
 
-    def __init__(self, *, can_write: Callable[[], bool], flushed: Callable[[], None]) -> None:
+    def __init__(self, share: Share, *, can_write: Callable[[], bool], flushed: Callable[[], None]) -> None:
         self._can_write = can_write
+        self._share = share
         self._flushed = flushed
         self._queue: deque[Exchange] = deque()
+        self._weights: dict[Exchange, Weight] = {}
         self._waiting: deque[Exchange] = deque()
         self._locks = PathLocks()
         self._streaming = False
         self._starting = False
-        self.weight = 0
-        """Bytes of the payloads that arrived with their requests."""
+        self._disconnected = False
 
     def __len__(self) -> int:
         return len(self._queue)
 
     def add(self, exchange: Exchange) -> None:
         """Add a request; it starts at once, or when the requests that it conflicts with have finished."""
-        self.weight += exchange.weight
+        self._weigh(exchange)
         self._queue.append(exchange)
         self._waiting.append(exchange)
         if len(self._queue) == 1:
@@ -102,6 +104,7 @@ class Pipeline:
             else:
                 self._streaming = True
                 streaming.addCallbacks(self._streamed, lambda failure: failure.trap(ConnectionLost) and None)
+        self._start_waiting()
         self._flushed()
 
     def drop_waiting(self) -> None:
@@ -109,14 +112,17 @@ class Pipeline:
         while self._waiting:
             self._waiting.pop()
             exchange = self._queue.pop()
-            self.weight -= exchange.weight
+            self._forget(exchange)
             exchange.close()
 
     def disconnect(self) -> None:
         """The client has disconnected: start nothing more, and fail the requests that wait to send."""
         waiting, self._waiting = self._waiting, deque()
         queue, self._queue = self._queue, deque()
+        self._disconnected = True
         for exchange in queue:
+            if not exchange.is_running:
+                self._forget(exchange)
             exchange.resolution.reach_head()
             exchange.disconnect()
         for exchange in waiting:
@@ -130,13 +136,15 @@ class Pipeline:
 
     def _pop(self) -> None:
         exchange = self._queue.popleft()
-        self.weight -= exchange.weight
+        self._forget(exchange)
         exchange.close()
         if self._queue:
             self._queue[0].resolution.reach_head()
 
     def _start_waiting(self) -> None:
         """Start all requests that need not wait; the first that has to blocks the rest.
+
+        One whose answer there is no memory for waits until earlier answers are sent; the first of all never does.
 
         A request that finishes at once calls this again. Then the outer loop
         continues: recursion would be as deep as the queue is long.
@@ -145,17 +153,41 @@ class Pipeline:
             return
         self._starting = True
         try:
-            while self._waiting and not self._locks.conflict(self._waiting[0].path_lock):
+            while self._waiting and self._may_start(self._waiting[0]):
                 exchange = self._waiting.popleft()
-                self._locks.hold(exchange.path_lock)
+                lock = exchange.path_lock
+                self._locks.hold(lock)
                 running = exchange.start()
+                self._weigh_again(exchange)
                 if running is None:
-                    self._locks.release(exchange.path_lock)
+                    self._locks.release(lock)
                 else:
-                    running.addCallback(self._release, exchange.path_lock)
+                    running.addCallback(self._release, exchange, lock)
         finally:
             self._starting = False
 
-    def _release(self, _: None, lock: PathLock) -> None:
+    def _may_start(self, exchange: Exchange) -> bool:
+        if self._locks.conflict(exchange.path_lock):
+            return False
+        expected = exchange.expected
+        return not expected or exchange is self._queue[0] or self._share.fits(expected)
+
+    def _release(self, _: None, exchange: Exchange, lock: PathLock) -> None:
         self._locks.release(lock)
+        self._weigh_again(exchange)
         self._start_waiting()
+
+    def _weigh(self, exchange: Exchange) -> None:
+        before = self._weights.get(exchange, Weight())
+        self._weights[exchange] = weight = exchange.weigh()
+        self._share.change(before, weight)
+
+    def _weigh_again(self, exchange: Exchange) -> None:
+        """Look at what a request takes up now, unless it has been answered, or never will be."""
+        if self._disconnected and not exchange.is_running:
+            self._forget(exchange)
+        elif exchange in self._weights:
+            self._weigh(exchange)
+
+    def _forget(self, exchange: Exchange) -> None:
+        self._share.change(self._weights.pop(exchange, Weight()), Weight())

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, READ_BUFFER, SOCKET_WRITE
+from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, SOCKET_WRITE, TLS_WRITE
 from homeftp.crypto.tls import negotiated_ok, pairing_secret, presented_device
 from homeftp.crypto.tlsrecords import group_records
 from homeftp.errors import Refusal, TimedOut, refusal
@@ -25,12 +25,12 @@ from homeftp.interfaces import IPayload
 from homeftp.interfaces.usage import Activity, IActiveConnection
 from homeftp.server.gate.timeouts import Deadlines, KeepAlive
 from homeftp.server.json.context import IConnectionControl, JsonContext
-from homeftp.server.json.exchange import Exchange
+from homeftp.server.json.exchange import REFUSED, Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import Pipeline
 from homeftp.server.json.receiver import RequestReceiver
 from homeftp.server.json.resolution import OutputBuffer, Resolution
-from homeftp.server.json.router import Route, Router, refuse
+from homeftp.server.json.router import CROWDED, Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
@@ -59,18 +59,20 @@ class ServerProtocol(RequestReceiver):
         self._received_at_close = 0
         self._aborted = False
         self._identifying = False
+        self._share = context.memory.share()
 
     # -- the connection ---------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Start the deadlines. The client speaks first."""
-        self.transport.bufferSize, self.transport.SEND_LIMIT = READ_BUFFER, SOCKET_WRITE
+        self.transport.SEND_LIMIT = SOCKET_WRITE
         if self._state.phase is Phase.HANDSHAKE:
             self.setRawMode()
         self._output = OutputBuffer(
             self.transport, paused=self._output_paused, resumed=self._output_resumed, failed=self._output_failed
         )
-        self._pipeline = Pipeline(can_write=self._can_write, flushed=self._update_reading)
+        self._size_buffer()
+        self._pipeline = Pipeline(self._share, can_write=self._can_write, flushed=self._update_reading)
         self._deadlines = Deadlines(
             self._server.reactor,
             self._limits,
@@ -94,6 +96,7 @@ class ServerProtocol(RequestReceiver):
         self._stuck_requests.stop()
         self._output.stopProducing()
         self._pipeline.disconnect()
+        self._share.close()
         self._fail_stream(ConnectionLost("the client disconnected"))
         self._server.connections.remove(self)
 
@@ -172,17 +175,28 @@ class ServerProtocol(RequestReceiver):
         elif self._deadlines.lingering and self._received - self._received_at_close > GOODBYE_BYTES:
             self._expire("the client goes on sending after the last answer")
 
+    def _size_buffer(self, *, large: bool = False) -> None:
+        buffer = self._share.buffer
+        self.transport.bufferSize = 2 * buffer if large else buffer
+        self._output.slice = min(TLS_WRITE, buffer)
+
     def _input_completed(self) -> None:
         self._deadlines.input.end()
+        self._size_buffer()
 
     # -- requests ---------------------------------------------------------------
 
-    def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        self._enqueue(self.session.route(request), request.request_type, request.id, payload, weight)
+    def _request_received(self, request: Request, payload: IPayload, line: int) -> None:
+        if self._can_write() or not self._share.is_crowded():
+            self._enqueue(self.session.route(request), request.request_type, request.id, payload, line)
+        else:  # To wait for a client that sends all its requests before it reads would be a deadlock.
+            if self._stream is not None:
+                self._stream.discard()
+            self._enqueue(CROWDED, REFUSED, request.id, self._stream or WholePayload(), len(str(request.id)))
 
-    def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, weight: int = 0) -> None:
+    def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, line: int = 0) -> None:
         resolution = Resolution(id, self._output, self._pipeline.flush)
-        self._pipeline.add(Exchange(request_type, route, payload, resolution, self._stuck_requests, weight))
+        self._pipeline.add(Exchange(request_type, route, payload, resolution, self._stuck_requests, line))
         self._update_reading()
 
     def _violation(self, violation: Violation) -> None:
@@ -223,6 +237,8 @@ class ServerProtocol(RequestReceiver):
 
     def logged_in(self) -> None:
         """The client is authenticated."""
+        if self.session.login is not None:
+            self._share.log_in(self.session.login.account)
         self._server.connections.authenticated(self)
 
     def keep_alive(self) -> None:
@@ -250,6 +266,7 @@ class ServerProtocol(RequestReceiver):
 
     def _output_paused(self) -> None:
         self._deadlines.output.begin()
+        self._update_reading()
 
     def _output_resumed(self) -> None:
         self._deadlines.output.end()
@@ -293,16 +310,17 @@ class ServerProtocol(RequestReceiver):
         if ending and not len(self._pipeline) and self._stream is None:
             self._close()
             return
-        # Reading resumes at half the limits: to pause and resume for each request costs more.
-        factor = 2 if self.paused else 1
+        # Reading resumes at half the limits, since to pause and resume for each request costs more. A client that does
+        # not read may not have reached a limit at all, but have been paused before that for another reason.
+        factor = 2 if self.paused and self._can_write() else 1
         # The payload that is arriving has a limit of its own, `full`, which changes only when it is read.
-        held = self._pipeline.weight + self._waiting_bytes()
+        self._share.keep(self._waiting_bytes())
         full = (
             self._identifying
             or self._state.phase is Phase.CLOSING  # nothing more is read before the last answer
             or len(self._pipeline) * factor >= self._limits.in_flight
-            or held * factor >= min(self._limits.buffered, self._budget.piece)
             or (self._stream is not None and self._stream.full)
+            or (len(self._pipeline) > 0 and self._share.must_wait(factor, client_reads=self._can_write()))
         )
         if full and not self.paused:
             self._deadlines.input.end()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from twisted.protocols.basic import LineReceiver
 
-from homeftp.config import MAX_REQUEST_LINE, READ_BUFFER
+from homeftp.config import MAX_REQUEST_LINE
 from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IPayload
 from homeftp.server.json.payload import StreamPayload, WholePayload
@@ -39,8 +39,8 @@ class RequestReceiver(LineReceiver):
 
     # -- for the subclass to define ---------------------------------------------
 
-    def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        """A request, with its payload whole or still arriving; a whole one holds `weight` bytes."""
+    def _request_received(self, request: Request, payload: IPayload, line: int) -> None:
+        """A request, whose line has `line` bytes, with its payload whole or still arriving."""
         raise NotImplementedError
 
     def _tls_requested(self, id: Identifier) -> None:
@@ -49,6 +49,10 @@ class RequestReceiver(LineReceiver):
 
     def _violation(self, violation: Violation) -> None:
         """The client broke the protocol."""
+        raise NotImplementedError
+
+    def _size_buffer(self, *, large: bool = False) -> None:
+        """Decide how much is read and written at once; twice as much is read of a large payload."""
         raise NotImplementedError
 
     def _input_completed(self) -> None:
@@ -109,18 +113,17 @@ class RequestReceiver(LineReceiver):
         self._input_completed()
         payload = event.payload
         if payload is not None:
-            self._request_received(event.message, WholePayload(payload), len(payload))
+            self._request_received(event.message, WholePayload(payload), len(event.line))
             return
         self._stream = StreamPayload(event.message.content_length, self._update_reading, self._budget)
-        self.transport.bufferSize = max(READ_BUFFER, self._budget.piece // 2)
-        self._request_received(event.message, self._stream)
+        self._size_buffer(large=True)
+        self._request_received(event.message, self._stream, len(event.line))
 
     def _payload_received(self, event: PayloadReceived) -> None:
         stream = self._stream
         if event.last:
             self._input_completed()
             self._stream = None
-            self.transport.bufferSize = READ_BUFFER
         if stream is not None:
             stream.deliver(event.data)
             if stream.waiting:

@@ -51,6 +51,8 @@ class OutputBuffer:
         self.paused = False
         self.lost = False
         self.written = 0
+        self.slice = TLS_WRITE
+        """Bytes of a payload that are written at once, at most."""
 
     def attach(self) -> None:
         """Register with the transport, which from now on tells when its buffer is full."""
@@ -125,6 +127,14 @@ class Resolution:
     def resolved(self) -> bool:
         """Whether there is an answer."""
         return self._answer is not None
+
+    @property
+    def held(self) -> int:
+        """Bytes of the answer that are in memory."""
+        if self._answer is None:
+            return 0
+        line, payload = self._answer
+        return len(line) + (len(payload) if isinstance(payload, bytes) else 0)
 
     @property
     def streams(self) -> bool:
@@ -219,9 +229,12 @@ class Resolution:
 
     async def _slices(self, data: bytes) -> None:
         """Write pieces of the size that is fastest with TLS, as the client reads them."""
-        for start in range(0, len(data), TLS_WRITE):
+        start = 0
+        while start < len(data):
             await self._output.ready()
-            self._write(data[start : start + TLS_WRITE])
+            end = start + self._output.slice
+            self._write(data[start:end])
+            start = end
 
     def _write(self, data: bytes) -> None:
         self.written += len(data)

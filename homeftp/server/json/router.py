@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 import homeftp
 from homeftp.config import KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
-from homeftp.errors import Refusal, ShuttingDown
+from homeftp.errors import Busy, Refusal, ShuttingDown
 from homeftp.interfaces import IDispatcher, ILogin, IPayload, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.server.json.auditing import recorded
@@ -44,6 +44,12 @@ def refuse(refusal: Refusal, recorded: Callable[[IResolution], IResolution] = la
         recorded(resolution).resolve(refusal.status, refusal.message)
 
     return Route(EVERYTHING, begin)
+
+
+CROWDED = refuse(
+    Busy("the server holds too much for this client: read the answers that wait, then send this request again")
+)
+"""The route of a request that there is no memory for."""
 
 
 class Router:

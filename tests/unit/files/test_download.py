@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from homeftp.config import PIECE, SMALL_FILE, STREAM_PIECE
+from homeftp.config import MIN_PIECE, PIECE, SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Changed, Forbidden, NotFound, Refusal, TooLarge, WrongKind
 from homeftp.files.download import RANGES_COMPARED, FilePayload, FileStream
@@ -287,8 +287,8 @@ class LargeFileTests(FilesTestCase):
     def test_budget(self) -> None:
         """Pieces are small while many streams share the memory."""
         for number in range(100):
-            self.budget.enter(number)
-        self.assertEqual(len(self.result_of(self.payload().read())), PIECE)
+            self.budget.grant(number)
+        self.assertEqual(len(self.result_of(self.payload().read())), MIN_PIECE // 2)
 
     def test_read_all(self) -> None:
         """All of it at once, up to a limit."""

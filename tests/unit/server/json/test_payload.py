@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from homeftp.config import PIECE, STREAM_MEMORY, STREAM_PIECE
+from homeftp.config import MIN_PIECE, PIECE, STREAM_PIECE
 from homeftp.errors import TimedOut, TooLarge
-from homeftp.files.budget import MemoryBudget
+from homeftp.files.budget import DIVISOR, MemoryBudget
 from homeftp.interfaces import IPayload
 from homeftp.server.json.payload import StreamPayload, WholePayload
 
@@ -45,9 +45,9 @@ class BudgetTests(SynchronousTestCase):
         budget = MemoryBudget()
         self.assertEqual(budget.piece, STREAM_PIECE)
         payloads = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(16)]
-        self.assertEqual(budget.piece, STREAM_MEMORY // 16)
+        self.assertLess(budget.piece, PIECE)
         more = [StreamPayload(10 * PIECE, lambda: None, budget) for _ in range(100)]
-        self.assertEqual(budget.piece, PIECE)
+        self.assertEqual(budget.piece, MIN_PIECE)
         for payload in more:
             payload.fail(TimedOut("late"))
             payload.discard()
@@ -95,7 +95,7 @@ class SharedBudgetTests(SynchronousTestCase):
         reading = Deferred.fromCoroutine(payload.read())
         self.assertNoResult(reading)
         others = [StreamPayload(4 * STREAM_PIECE, lambda: None, budget) for _ in range(100)]
-        self.assertEqual(budget.piece, PIECE, "the control: its share has shrunk")
+        self.assertEqual(budget.piece, MIN_PIECE, "the control: its share has shrunk")
         self.assertFalse(payload.full and not reading.called, "the server would stop reading, and nobody would go on")
         payload.deliver(b"x")
         self.assertEqual(len(self.successResultOf(reading)), STREAM_PIECE)
@@ -109,7 +109,7 @@ class StreamPayloadTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.changes = 0
-        self.budget = MemoryBudget(PIECE)
+        self.budget = MemoryBudget(DIVISOR * PIECE)
 
     def stream(self, size: int) -> StreamPayload:
         def changed() -> None:

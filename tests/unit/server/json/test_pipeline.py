@@ -14,10 +14,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import KIB, TLS_WRITE
+from homeftp.config import KIB, SMALL_FILE, TLS_WRITE, Limits
 from homeftp.endpoint import MAX_PARTS, Endpoint, parse
 from homeftp.model import PathLock
-from homeftp.server.json.exchange import Exchange
+from homeftp.server.gate.requestmemory import RequestMemory, Weight
+from homeftp.server.json.exchange import ANSWER_BYTES, REQUEST_BYTES, Exchange
 from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import PathLocks, Pipeline
 from homeftp.server.json.resolution import OutputBuffer, Resolution
@@ -115,6 +116,10 @@ class Written:
     def unregisterProducer(self) -> None: ...
 
 
+LINE = 10
+"""Bytes of a request's line."""
+
+
 class PipelineTests(SynchronousTestCase):
     """Order and overlap."""
 
@@ -127,7 +132,9 @@ class PipelineTests(SynchronousTestCase):
             resumed=lambda: self.pipeline.flush(),
             failed=self.failures.append,
         )
-        self.pipeline = Pipeline(can_write=lambda: not self.output.paused, flushed=lambda: None)
+        self.memory = RequestMemory(Limits())
+        self.share = self.memory.share()
+        self.pipeline = Pipeline(self.share, can_write=lambda: not self.output.paused, flushed=lambda: None)
         self.stuck = StuckRequestLog(Clock(), 60, "somebody")
         self.begun: list[str] = []
         self.work: dict[str, tuple[Deferred[None], Resolution]] = {}
@@ -141,13 +148,13 @@ class PipelineTests(SynchronousTestCase):
             self.begun.append(name)
             return working
 
-        self.pipeline.add(self.exchange(lock, resolution, begin, 10))
+        self.pipeline.add(self.exchange(lock, resolution, begin, LINE))
 
     def exchange(
-        self, lock: PathLock, resolution: Resolution, begin: Callable[[], Deferred[None]], weight: int = 0
+        self, lock: PathLock, resolution: Resolution, begin: Callable[[], Deferred[None]], line: int = 0
     ) -> Exchange:
         route = Route(lock, lambda payload, resolution: begin())
-        return Exchange("", route, WholePayload(), resolution, self.stuck, weight)
+        return Exchange("PUSH", route, WholePayload(), resolution, self.stuck, line)
 
     def end(self, name: str) -> None:
         working, resolution = self.work[name]
@@ -168,7 +175,7 @@ class PipelineTests(SynchronousTestCase):
         self.end("a")
         self.assertEqual(self.answered(), ["a", "b", "c"])
         self.assertEqual(len(self.pipeline), 0)
-        self.assertEqual(self.pipeline.weight, 0)
+        self.assertEqual(self.share.weight, Weight())
 
     def test_conflicting_work_waits(self) -> None:
         """A read behind a change of the same endpoint begins when the change has ended."""
@@ -236,6 +243,46 @@ class PipelineTests(SynchronousTestCase):
         self.end("a")
         self.assertEqual(self.begun, ["a"])
         self.assertEqual(self.answered(), [])
+
+    def test_memory(self) -> None:
+        """A request counts with its line, then with the answer it may have, then with its answer, until it is sent."""
+        self.output.pauseProducing()
+        self.add("push", changes("x"))
+        self.add("get", reads("x"))
+        self.assertEqual(self.share.weight, Weight(held=2 * (REQUEST_BYTES + LINE)))
+        self.end("push")
+        answer = self.share.weight.held - REQUEST_BYTES - LINE - ANSWER_BYTES
+        self.assertEqual(self.share.weight.expected, SMALL_FILE)
+        self.assertTrue(0 < answer < 100, answer)
+        self.end("get")
+        self.assertLess(self.share.weight.held, 2 * (ANSWER_BYTES + 100))
+        self.assertEqual(self.share.weight.expected, 0)
+        self.output.resumeProducing()
+        self.assertEqual(self.share.weight, Weight())
+
+    def test_memory_after_the_end(self) -> None:
+        """What a client has left behind counts until it has ended, and no longer."""
+        self.add("a", changes("a"))
+        self.add("c", changes("c"))
+        self.add("b", reads("a"))
+        self.pipeline.disconnect()
+        self.assertEqual(self.share.weight, Weight(held=2 * (REQUEST_BYTES + LINE)))
+        for name in "ac":
+            self.work[name][0].callback(None)
+        self.assertEqual(self.share.weight, Weight())
+
+    def test_memory_of_answers(self) -> None:
+        """Requests that read begin while there is memory for their answers, the first in any case; changes go on."""
+        other = self.memory.share()
+        other.change(Weight(), Weight(held=self.memory.most(None) - 3 * SMALL_FILE))
+        for name in "abcd":
+            self.add(name, reads(name))
+        self.assertEqual(self.begun, ["a"])
+        self.end("a")
+        self.assertEqual(self.begun, ["a", "b"], "when one is answered the next is the first")
+        other.change(other.weight, Weight())
+        self.end("b")
+        self.assertEqual(self.begun, ["a", "b", "c", "d"])
 
     def test_resolving_twice_is_a_bug(self) -> None:
         """One request has one answer."""

@@ -15,10 +15,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer, provider
 
 from homeftp.accounts.passwords import Cost, PasswordChecker, hash_password
-from homeftp.config import GOODBYE_BYTES, KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MIB, SMALL_FILE, STREAM_PIECE, Limits
+from homeftp.config import (
+    GOODBYE_BYTES,
+    KEEPALIVE_SECONDS,
+    KIB,
+    MAX_REQUEST_LINE,
+    MIB,
+    MIN_BUFFER,
+    READ_BUFFER,
+    SMALL_FILE,
+    STREAM_PIECE,
+    Limits,
+)
 from homeftp.errors import Busy
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
+from homeftp.server.gate.requestmemory import Weight
 from homeftp.server.json.payload import StreamPayload
 from homeftp.status import Status
 from homeftp.wire.messages import AtEndpoint
@@ -427,7 +439,7 @@ class PaceTests(SynchronousTestCase):
         for number in range(40):
             self.connection.send("PUSH", {"rel_endpoint": f"f{number}"}, bytes(SMALL_FILE))
         self.assertEqual(self.connection.transport.producerState, "paused")
-        self.assertLessEqual(self.connection.protocol._pipeline.weight, 1024 * 1024)
+        self.assertLessEqual(self.connection.protocol._share.weight.payload, 1024 * 1024)
         self.work()
         self.assertEqual([r.status for r in self.connection.responses()], [0] * 40)
 
@@ -460,18 +472,117 @@ class PaceTests(SynchronousTestCase):
         self.assertEqual(self.server.services.budget.streams, 0)
 
     def test_many_with_arrived_payloads(self) -> None:
-        """The more clients do that, the less of each is held."""
+        """The more clients do that, the less of each is held; when they are gone, nothing is."""
         size = 250_000
-        connections = [self.connection, *(Connection(self.server, login=False) for _ in range(9))]
+        connections = [self.connection, *(Connection(self.server, login=False) for _ in range(19))]
         for connection in connections[1:]:
             connection.enter(self.server.account("ann"))
         self.wait_behind_get(connections, size, pushes=4)
-        self.assertEqual({self.waiting(connection)[0] for connection in connections[8:]}, {2})
-        self.assertEqual(self.waiting(connections[0])[0], 4, "the control")
+        held = [self.waiting(connection)[1] for connection in connections]
+        self.assertEqual(held[0], 4 * size, "the control")
+        self.assertLess(held[-1], 2 * size)
+        self.assertLess(sum(held), self.server.services.limits.request_memory)
         for connection in connections:
             connection.protocol.connectionLost(Failure(ConnectionDone()))
         self.work()
         self.assertEqual(self.server.services.budget.streams, 0)
+        self.assertEqual(self.server.json.memory.held, 0)
+
+    def test_buffers(self) -> None:
+        """The more connections there are, the less each reads and writes at once; twice as much of a large payload."""
+        memory, transport = self.server.json.memory, self.connection.protocol.transport
+        head = b'{"request_type": "PUSH", "body": {"rel_endpoint": "f"}, "content_length": 1000000}\n'
+        for others, size in ((0, READ_BUFFER), (199, MIN_BUFFER), (0, READ_BUFFER)):
+            shares = [memory.share() for _ in range(others)]
+            self.connection.send("HELLO")
+            self.assertEqual(transport.bufferSize, size)
+            self.assertEqual(self.connection.protocol._output.slice, size)
+            self.connection.send_raw(head)
+            self.assertEqual(transport.bufferSize, 2 * size)
+            self.connection.send_raw(bytes(1_000_000))
+            self.work()
+            self.assertEqual(transport.bufferSize, size)
+            for share in shares:
+                share.close()
+        self.connection.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(memory.connections, 0)
+
+    def leave_little(self, left: int = 320 * KIB) -> None:
+        """Another client of the account holds so much that the account may hold `left` bytes more."""
+        memory = self.server.json.memory
+        share = memory.share()
+        share.log_in("ann")
+        share.change(Weight(), Weight(held=memory.most("ann") - left))
+        self.addCleanup(share.change, share.weight, Weight())
+
+    def test_window_without_memory(self) -> None:
+        """64 requests with a MiB of payloads are read from a client that does not read; those beyond its share get 51.
+
+        So neither end waits for the other, and the client can send the refused ones again.
+        """
+        self.leave_little()
+        self.wait_behind_get([self.connection], 16_000, pushes=62)
+        self.assertEqual(self.connection.transport.producerState, "producing")
+        memory = self.server.json.memory
+        self.assertLess(memory.held, memory.limits.request_memory)
+        self.connection.send("CMP", {"rel_endpoint": "big"})
+        self.assertEqual(self.connection.transport.producerState, "paused", "the control: a 64th is the last")
+        self.connection.protocol._output.resumeProducing()
+        self.work()
+        _, _, *answers = self.connection.responses()
+        accepted = [response.status for response in answers].index(Status.BUSY)
+        self.assertGreater(accepted, 1)
+        self.assertEqual([response.status for response in answers], accepted * [0] + (63 - accepted) * [Status.BUSY])
+        self.assertIn("send this request again", answers[-1].message)
+        self.assertEqual(self.connection.ask("HELLO").status, 0)
+
+    def test_reading_client_without_memory(self) -> None:
+        """A client that reads its answers has nothing refused: it only waits until the server has done its work."""
+        self.leave_little()
+        for number in range(62):
+            self.connection.send("PUSH", {"rel_endpoint": f"f{number}"}, bytes(16_000))
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.assertLess(len(self.connection.protocol._pipeline), 15, "the control: the others wait")
+        self.work()
+        self.assertEqual([response.status for response in self.connection.responses()], [0] * 62)
+
+    def test_client_that_stops_reading(self) -> None:
+        """A client that has to wait while it still reads, and then does not read any more, need not wait any more."""
+        self.leave_little(1200 * KIB)
+        for _ in range(60):
+            self.connection.send("PUSH", {"rel_endpoint": "big"}, b"x")
+        self.assertEqual(self.connection.transport.producerState, "paused", "the control")
+        self.assertGreater(len(self.connection.protocol._pipeline), 32, "the control: at half of this limit it goes on")
+        self.connection.protocol._output.pauseProducing()
+        self.assertEqual(self.connection.transport.producerState, "producing")
+        self.assertEqual(len(self.connection.protocol._pipeline), 60)
+        self.connection.protocol._output.resumeProducing()
+        self.work()
+        self.assertEqual(len(self.connection.responses()), 60)
+
+    def test_long_ids(self) -> None:
+        """A refused request keeps its id, which may be long: at some point the server stops reading after all."""
+        self.leave_little()
+        self.connection.protocol._output.pauseProducing()
+        for number in range(60):
+            self.connection.send("CMP", {"rel_endpoint": "f"}, id=f"{number:10000}")
+        self.assertEqual(self.connection.transport.producerState, "paused")
+        self.assertLess(len(self.connection.protocol._pipeline), 30)
+        self.connection.protocol._output.resumeProducing()
+        self.work()
+        self.assertEqual(len(self.connection.responses()), 60)
+
+    def test_answers_without_memory(self) -> None:
+        """GETs of small files begin as long as there is memory for their answers, the first in any case."""
+        for share in (False, True):
+            if share:
+                self.leave_little()
+            for _ in range(10):
+                self.connection.send("GET", {"rel_endpoint": "big"})
+            waiting = len(self.connection.protocol._pipeline._waiting)
+            self.assertEqual(waiting > 5, share, "the control is without others")
+            self.work()
+            self.assertEqual(len(self.connection.responses()), 10)
 
     def test_large_payload(self) -> None:
         """A large payload is read only as fast as the disk takes it."""

@@ -55,8 +55,8 @@ class Receiver(RequestReceiver):
         self.completed = 0
         self.pause_after = 0
 
-    def _request_received(self, request: Request, payload: IPayload, weight: int = 0) -> None:
-        self.requests.append((request.id, payload, weight))
+    def _request_received(self, request: Request, payload: IPayload, line: int) -> None:
+        self.requests.append((request.id, payload, line))
         if len(self.requests) == self.pause_after:
             self.pauseProducing()
 
@@ -65,6 +65,9 @@ class Receiver(RequestReceiver):
 
     def _violation(self, violation: Violation) -> None:
         self.violations.append(violation)
+
+    def _size_buffer(self, *, large: bool = False) -> None:
+        pass
 
     def _input_completed(self) -> None:
         self.completed += 1
@@ -88,13 +91,13 @@ class ReceiverTests(SynchronousTestCase):
         return made
 
     def test_payloads(self) -> None:
-        """A small payload comes whole and counts with its size; a large one streams, and is held elsewhere."""
+        """A small payload comes whole, a large one streams; the size of the line is told."""
         made = self.make()
         made.dataReceived(line(1, bytes(SMALL_FILE)) + line(2, bytes(SMALL_FILE + 1)) + line(3))
-        (_, first, weight), (_, second, streamed), (_, third, none) = made.requests
+        (_, first, size), (_, second, _), (_, third, _) = made.requests
         self.assertIsInstance(first, WholePayload)
         self.assertIsInstance(second, StreamPayload)
-        self.assertEqual((weight, streamed, none), (SMALL_FILE, 0, 0))
+        self.assertEqual(size, len(line(1, bytes(SMALL_FILE))) - SMALL_FILE - 1)
         self.assertEqual((first.size, second.size, third.size), (SMALL_FILE, SMALL_FILE + 1, 0))
 
     def test_paused(self) -> None:
@@ -131,7 +134,7 @@ class ReceiverTests(SynchronousTestCase):
         data = line(1, bytes(range(256)) * 234) + line(2, bytes(20_000))
         for start in range(80_000):
             made.dataReceived(data[start : start + 1])
-        [(id, payload, weight)] = made.requests
-        self.assertEqual((id, weight), (1, 256 * 234))
+        [(id, payload, _)] = made.requests
+        self.assertEqual(id, 1)
         assert isinstance(payload, WholePayload)
         self.assertEqual(payload.content, bytes(range(256)) * 234)
