@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.owner.account", "Add, list, change and remove the accounts of this machine's server."
     ),
     "grant": Command("homeftp.cli.owner.grant", "Restrict an account's rights in one folder."),
+    "service": Command("homeftp.cli.owner.service", "Let systemd run the server that runs now."),
     "log": Command("homeftp.cli.owner.log", "Show who did what on this machine's server."),
     "status": Command(
         "homeftp.cli.status.command", "Show how this machine's server is, and which known servers can be reached."

@@ -19,7 +19,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 CHECKOUT = Path(__file__).parents[2]
-FOLDERS = ("benchmarks", "changelog.d", "docs", "homeftp", "tests", "twisted")
+FOLDERS = ("benchmarks", "changelog.d", "docs", "homeftp", "packaging", "tests", "twisted")
 TWISTD = "from twisted.scripts.twistd import run; run()"
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"
 

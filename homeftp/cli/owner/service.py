@@ -1,0 +1,205 @@
+"""`homeftp service`: let systemd run the server that runs now, or one with the options of `homeftp serve`.
+
+The unit names the state folder of the running server, so that what was paired with it stays paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import grp
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Sequence
+
+from homeftp.cli.owner.statedir import state_found
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.text import print_result
+from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.cli.owner.units import ServedFolder
+    from homeftp.control.ask import RunningServer
+
+SYSTEM_FOLDER = "/etc/systemd/system"
+UNIT = "homeftp.service"
+
+_STOP_SECONDS = 15.0
+"""How long the server that runs now may take to stop: it gives requests in flight ten seconds."""
+
+_POLL_SECONDS = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one subcommand per action."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, summary in (
+        ("install", "Write, enable and start the unit for the server that runs now, or for DIR and OPTIONS."),
+        ("uninstall", "Stop and remove the unit. The shared folder and the state folder stay."),
+    ):
+        action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        kind = action.add_mutually_exclusive_group()
+        kind.add_argument("--user", action="store_true", help="for this user, without root (default, unless root)")
+        kind.add_argument("--system", action="store_true", help="for the machine (default for root)")
+        if name == "install":
+            action.add_argument(
+                "--run-as",
+                metavar="USER",
+                help="the user of a service of the system (default: the "
+                "user of the server that runs now, or the owner of the shared folder)",
+            )
+            action.add_argument("--print", action="store_true", help="print the unit and do nothing else")
+            action.add_argument("--state", metavar="DIR", help="the state folder of the server that is meant")
+            action.add_argument("serve", metavar="DIR and OPTIONS", nargs="*", help="as for `homeftp serve`, behind --")
+        action.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the action; returns the exit code."""
+    is_system = options.system or (not options.user and os.geteuid() == 0)
+    if options.action == "uninstall":
+        return _uninstall(is_system, options)
+    from homeftp.cli.owner.units import system_unit, user_unit
+
+    running = None if options.serve else state_found(options)[1]
+    server = _served(options, running, is_system)
+    text = system_unit(server) if is_system else user_unit(server)
+    if options.print:
+        print(text, end="")
+        return Exit.DONE
+    _require_systemctl(is_system)
+    path = _unit_path(is_system)
+    _write(path, text)
+    _systemctl(is_system, "daemon-reload")
+    if running is not None:
+        _stop(running)
+    _systemctl(is_system, "enable", "--now", UNIT)
+    line = f"Installed {path}, and started it. It shares {server.root} with the state in {server.state}."
+    if not is_system:
+        line += " To let it run while you are not logged in: sudo loginctl enable-linger $USER"
+    print_result(options, line, {"installed": path, "root": server.root, "state": server.state})
+    return Exit.DONE
+
+
+def _served(options: argparse.Namespace, running: RunningServer | None, is_system: bool) -> ServedFolder:
+    """The server that the unit is to run."""
+    from homeftp.cli.owner.units import ServedFolder
+    from homeftp.tap import Options
+
+    if not options.serve and running is None:
+        raise OperatorError(
+            "No server runs here. Start it as you want it (homeftp serve DIR) and run this again, or give its options: "
+            "homeftp service install -- DIR"
+        )
+    arguments = options.serve
+    if running is not None:
+        arguments = running.ask("arguments")["arguments"]
+    elif options.state:
+        arguments = [*arguments, "--state", options.state]
+    parsed = Options()
+    parsed.parseOptions(arguments)
+    user = group = ""
+    if is_system:
+        account = _account(options.run_as, running, parsed.settings.root)
+        user, group = account.pw_name, grp.getgrgid(account.pw_gid).gr_name
+    return ServedFolder(
+        program=_program(),
+        arguments=parsed.command_line(),
+        root=parsed.settings.root,
+        state=parsed.settings.state,
+        user=user,
+        group=group,
+    )
+
+
+def _account(name: str | None, running: RunningServer | None, root: str) -> pwd.struct_passwd:
+    """The user of a service of the system."""
+    try:
+        if name is not None:
+            return pwd.getpwnam(name)
+        uid = running.uid if running is not None and running.uid is not None else os.stat(root).st_uid
+        return pwd.getpwuid(uid)
+    except (KeyError, OSError):
+        raise OperatorError("Name an existing user for the service with --run-as USER.") from None
+
+
+def _program() -> list[str]:
+    """The command for this homeftp, with an absolute path."""
+    script = shutil.which(sys.argv[0]) if os.path.basename(sys.argv[0]) == "homeftp" else None
+    return [os.path.abspath(script)] if script is not None else [sys.executable, "-m", "homeftp"]
+
+
+def _unit_path(is_system: bool) -> str:
+    if is_system:
+        return os.path.join(SYSTEM_FOLDER, UNIT)
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(config, "systemd", "user", UNIT)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+    except OSError as error:
+        hint = " Run it with sudo, or with --user." if isinstance(error, PermissionError) else ""
+        raise OperatorError(f"Cannot write {path}: {error.strerror}.{hint}") from None
+
+
+def _require_systemctl(is_system: bool) -> None:
+    if shutil.which("systemctl") is None:
+        raise OperatorError(
+            "This machine has no systemd (systemctl). `homeftp service install --print` shows the unit."
+        )
+    if is_system and os.geteuid() != 0:
+        raise OperatorError("A service of the system is installed by root: run it with sudo, or use --user.")
+
+
+def _systemctl(is_system: bool, *arguments: str) -> None:
+    """Run systemctl; raises `OperatorError` with what it says."""
+    command = ["systemctl", *(() if is_system else ("--user",)), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise OperatorError(
+            f"`{' '.join(command)}` failed: {said}. What was written stays; run it again when it works."
+        )
+
+
+def _stop(running: RunningServer) -> None:
+    """Stop the server that runs now: its port and its folder are needed."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    try:
+        os.kill(running.pid, signal.SIGTERM)
+        while time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            os.kill(running.pid, 0)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise OperatorError(f"The server that runs now (pid {running.pid}) is another user's: stop it first.") from None
+    raise OperatorError(
+        f"The server that runs now (pid {running.pid}) does not stop. Stop it, then: systemctl start homeftp"
+    )
+
+
+def _uninstall(is_system: bool, options: argparse.Namespace) -> int:
+    path = _unit_path(is_system)
+    if not os.path.exists(path):
+        raise OperatorError(f"There is no {path}: nothing was installed.")
+    _require_systemctl(is_system)
+    _systemctl(is_system, "disable", "--now", UNIT)
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise OperatorError(f"Cannot remove {path}: {error.strerror}.") from None
+    _systemctl(is_system, "daemon-reload")
+    print_result(options, f"Stopped and removed {path}. The shared folder and the state stay.", {"removed": path})
+    return Exit.DONE
+
+
+__all__: Sequence[str] = ("add_arguments", "run")
