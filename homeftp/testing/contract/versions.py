@@ -50,7 +50,7 @@ class VersionsContract(ContractCase):
             self.assertEqual(everything.index("e.txt") + 1, len(everything) - everything[::-1].index("e.txt") - 1)
         self.assertEqual(self.kept(store, "none"), [])
 
-    def test_hidden(self) -> None:
+    def test_hidden_versions(self) -> None:
         """Versions in hidden folders are left out, in any case; pages are as if there were none."""
         store = self.store()
         if not store.capabilities.versions:

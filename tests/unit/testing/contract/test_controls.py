@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.testing.contract import StoreContract
+from homeftp.testing.contract import ReadOnlyStoreContract, StoreContract
+from homeftp.testing.contract.case import ContractCase
 
 
 class ControlTests(SynchronousTestCase):
@@ -23,3 +25,28 @@ class ControlTests(SynchronousTestCase):
         promised = {name for name in dir(StoreContract) if name.startswith("test_")}
         self.assertEqual(promised - controlled, set())
         self.assertEqual(controlled - promised, set())
+
+    def test_no_clash(self) -> None:
+        """No part of the contract has a test or a helper of another's name: one of the two would never run."""
+        for contract in (StoreContract, ReadOnlyStoreContract):
+            self.assertEqual(_clashes(contract), [])
+
+    def test_clash(self) -> None:
+        """The control: a clash is found."""
+
+        class One:
+            def test_it(self) -> None: ...
+
+        class Other:
+            def test_it(self) -> None: ...
+
+        class Both(One, Other): ...
+
+        self.assertEqual(_clashes(Both), ["test_it"])
+
+
+def _clashes(contract: type) -> list[str]:
+    """The names that more than one part of a contract defines."""
+    parts = [part for part in contract.__mro__ if part not in (contract, ContractCase, object)]
+    defined = collections.Counter(name for part in parts for name in vars(part) if not name.startswith("__"))
+    return [name for name, count in defined.items() if count > 1]

@@ -57,8 +57,8 @@ class VersionsControls(ControlCase):
                 for page in super().versions(endpoint):
                     yield [each for each in page if not hidden.covers((*endpoint.parts, *each.name.split("/")))]
 
-        self.assert_caught("test_hidden", Careless)
-        self.assert_caught("test_hidden", Late)
+        self.assert_caught("test_hidden_versions", Careless)
+        self.assert_caught("test_hidden_versions", Late)
 
     def test_restoring(self) -> None:
         """The restored version that stays one; the condition that is forgotten; any version for a time that is none."""
