@@ -99,6 +99,33 @@ class LimitsContract(ContractCase):
             draft.abort()
         self.assertEqual(self.names(store), ["a.txt", "b.txt"])
 
+    def test_over_quota(self) -> None:
+        """Not one byte more than the quota is written."""
+        quota = 1_000_000
+        store = self.store(quota=quota)
+        if not store.capabilities.quota:
+            return
+        store.maintain()
+        for act in (self.write, self.upload):
+            self.assert_refused(NoSpace, act, store, "a.txt", bytes(quota + 1))
+            self.assertEqual(self.names(store), [])
+
+    def test_declared_size(self) -> None:
+        """Versions are removed for bytes that have arrived, and not for a size that is only declared."""
+        quota = 4 * PART
+        store = self.store(quota=quota, retention=attrs.evolve(self.options.retention, protected_seconds=0))
+        if not (store.capabilities.quota and store.capabilities.versions):
+            return
+        store.maintain()
+        self.write(store, "a.txt", bytes(2 * PART))
+        self.write(store, "a.txt", b"")
+        content = bytes(3 * PART)
+        upload = store.upload(request("b.txt", size=len(content)))
+        self.assertEqual(len(self.kept(store)), 1)
+        upload.abort()
+        self.upload(store, "b.txt", content)
+        self.assertEqual(self.kept(store), [], "the control: it goes when they arrive")
+
     def test_kept_from_others(self) -> None:
         """For a declared size nothing is removed; young versions and others' uploads are not, whatever arrives."""
         quota = 4 * PART
@@ -161,6 +188,21 @@ class LimitsContract(ContractCase):
         free = ann.free_space()
         assert free is not None
         self.assertLessEqual(free, 100_000)
+
+    def test_free_space_is_rounded(self) -> None:
+        """The free space of the whole store is told to an account in two digits: the rest would tell what others do."""
+        store = self.store(quota=1_000_000)
+        if not store.capabilities.quota:
+            return
+        store.maintain()
+        self.write(store, "a.txt", bytes(123_456))
+        left = store.free_space()
+        assert left is not None
+        allotment = Allotment(parse("ann"), None, may_discard=False, sees_all=False)
+        shown = store.bind(Actor("ann", allotment=allotment)).free_space()
+        assert shown is not None
+        self.assertLessEqual(shown, left)
+        self.assertLessEqual(len(str(shown).rstrip("0")), 2, shown)
 
     def test_free_space(self) -> None:
         """Free space is a number of bytes, or not known."""

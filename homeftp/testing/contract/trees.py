@@ -8,7 +8,7 @@ import random
 from functools import partial
 from typing import Callable
 
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, ROOT, parse
 from homeftp.errors import BadEndpoint, BadRequest, Changed, NotFound, Refusal, WrongKind
 from homeftp.model import ABSENT, PRESENT
 from homeftp.testing.contract.case import ContractCase, request, sha
@@ -99,6 +99,23 @@ class TreesContract(ContractCase):
             self.assert_refused(kind, self.move, store, source, target, *conditions)
             self.assertEqual(self.tree(store), before, (source, target))
 
+    def test_move_too_far(self) -> None:
+        """A directory is not moved to where a path in it would be too long, or have too many parts."""
+        store = self.store()
+        self.write(store, "d/e/f.txt", b"f")
+        longest = MAX_PATH_BYTES - len("/e/f.txt")
+        long = ("n" * 99 + "/") * (longest // 100 - 1)
+        long += "m" * (longest - len(long))
+        deep = "/".join(["n"] * (MAX_PARTS - 2))
+        before = self.tree(store)
+        for far in (f"{long}m", f"{deep}/n"):
+            self.assert_refused(BadEndpoint, self.move, store, "d", far)
+            self.assertEqual(self.tree(store), before)
+        near_long, near_deep = long[: -len("/an/accounts/home")], deep[: -len("/a/b/c/d")]
+        for source, near in (("d", near_long), (near_long, near_deep)):
+            self.move(store, source, near)
+            self.assertEqual(self.content(store, f"{near}/e/f.txt"), b"f")
+
     def test_directory_moves_at_once(self) -> None:
         """With `atomic_directory_move` no reader ever sees part of a directory at either of its places."""
         store = self.store()
@@ -176,10 +193,12 @@ class TreesContract(ContractCase):
         self.remove(store, "d/phoTo.txt")
         self.write(store, "d/Photo.txt", b"first")
         self.write(store, "other.txt", b"other")
+        store.make_directory(request("folder"))
         acts: dict[str, Callable[[], object]] = {
             "d/photo.txt": lambda: self.write(store, "d/photo.txt", b"second"),
             "d/PHOTO.txt": lambda: self.upload(store, "d/PHOTO.txt", b"second"),
             "D/a.txt": lambda: self.write(store, "D/a.txt", b"second"),
+            "d/PhotO.txt": lambda: self.move(store, "folder", "d/PhotO.txt"),
         }
         if store.capabilities.copy:
             acts["d/phOto.txt"] = lambda: self.copy(store, "other.txt", "d/phOto.txt")

@@ -7,7 +7,7 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
 from homeftp.interfaces.store import IDraft, StoreOptions
-from homeftp.model import Entry, WriteRequest
+from homeftp.model import SERVER, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import Node
 from homeftp.testing.contract.limits import LimitsContract
@@ -63,6 +63,23 @@ class LimitsControls(ControlCase):
                 draft._check_size = lambda size: None  # type: ignore[attr-defined]
                 return draft
 
+        class OneByteMore(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(attrs.evolve(options, quota=(options.quota or 0) + 1))
+
+        class Hasty(MemoryStore):
+            def _begin(self, request: WriteRequest) -> Node | None:
+                found = super()._begin(request)
+                self._tree.reserve(request.endpoint, request.size or 0, self._actor, arrived=True)
+                return found
+
+        class Exact(MemoryStore):
+            def free_space(self) -> int | None:
+                return self._tree.free(SERVER)
+
+        self.assert_caught("test_over_quota", OneByteMore)
+        self.assert_caught("test_declared_size", Hasty)
+        self.assert_caught("test_free_space_is_rounded", Exact)
         self.assert_caught("test_quota", CopiesFreely)
         self.assert_caught("test_quota", EditsFreely)
         self.assert_caught("test_account_quota", Boundless)

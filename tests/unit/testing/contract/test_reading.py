@@ -23,7 +23,7 @@ class ReadingControls(ControlCase):
     contract = ReadingContract
 
     def test_order(self) -> None:
-        """Listings that are sorted as whole paths, or not at all."""
+        """Listings that are sorted as whole paths, by UTF-16, or not at all."""
 
         class AsPaths(MemoryStore):
             def list(
@@ -39,7 +39,16 @@ class ReadingControls(ControlCase):
                 for page in super().list(endpoint, recursive, hidden):
                     yield ListingPage(page.entries[::-1])
 
+        class ByUtf16(MemoryStore):
+            def list(
+                self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS
+            ) -> Iterator[ListingPage]:
+                entries = [entry for page in super().list(endpoint, recursive, hidden) for entry in page.entries]
+                key = {entry.name: [part.encode("utf-16-be") for part in entry.name.split("/")] for entry in entries}
+                yield ListingPage(tuple(sorted(entries, key=lambda entry: key[entry.name])))
+
         self.assert_caught("test_order", AsPaths)
+        self.assert_caught("test_order", ByUtf16)
         self.assert_caught("test_order", Backwards)
 
     def test_facts(self) -> None:

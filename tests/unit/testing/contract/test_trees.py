@@ -70,6 +70,22 @@ class TreesControls(ControlCase):
         self.assert_caught("test_move_refused", Onto)
         self.assert_caught("test_move_file", Onto)
 
+    def test_far(self) -> None:
+        """A directory that is moved to where the paths in it are too long, or to a name that is too similar."""
+
+        class TooFar(MemoryStore):
+            def _move_directory(self, source: Endpoint, target: Endpoint, *rest: object) -> None:
+                self._tree.reach = lambda endpoint: (0, 0)  # type: ignore[method-assign]
+                super()._move_directory(source, target, *rest)  # type: ignore[arg-type]
+
+        class TooSimilar(MemoryStore):
+            def _move_directory(self, source: Endpoint, target: Endpoint, *rest: object) -> None:
+                self._tree.check_name = lambda *args, **kwargs: None  # type: ignore[method-assign]
+                super()._move_directory(source, target, *rest)  # type: ignore[arg-type]
+
+        self.assert_caught("test_move_too_far", TooFar)
+        self.assert_caught("test_similar_names", TooSimilar)
+
     def test_prefixes(self) -> None:
         """A directory that takes along what only begins with its name."""
 
