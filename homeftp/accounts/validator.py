@@ -13,7 +13,7 @@ from homeftp.accounts.devices import Device
 from homeftp.accounts.realm import Account
 from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IOpenFile, IStore
-from homeftp.model import Entry, ResumePoint
+from homeftp.model import Entry
 from homeftp.store.policy.authorized import AuthorizedStore
 
 
@@ -55,7 +55,8 @@ class CheckedStore(AuthorizedStore):
     """The store of an account for the logins of one of its devices: `confirm` is called before a batch is read.
 
     A batch is made of calls of many logins, of those whose stores are equal: access is confirmed alike for all of
-    them. Everything else is confirmed in its own job (`homeftp.files.revocation`).
+    them. Everything else is confirmed in its own job (`homeftp.files.revocation`), except `resume_point`: a batch looks
+    up many before its `stat_many`, and nothing that it found is given to anybody where that raises.
     """
 
     _confirm: Callable[[], None] = attrs.field(kw_only=True, eq=False)
@@ -78,10 +79,3 @@ class CheckedStore(AuthorizedStore):
         """`open` for several at once."""
         self._confirm()
         return super().open_many(endpoints, inline)
-
-    def resume_point(
-        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
-    ) -> ResumePoint | None:
-        """How much of a content arrived earlier."""
-        self._confirm()
-        return super().resume_point(endpoint, hash, size, mtime_us)
