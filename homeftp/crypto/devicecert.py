@@ -73,7 +73,7 @@ def certify_device(state: str, request_pem: bytes, id: str, *, now: Callable[[],
     ca, ca_key = load_ca(private_folder(os.path.join(state, FOLDER)))
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "homeftp device")])
     return (
-        certificate_builder(name, ca.subject, key, max(now(), ca.not_valid_before_utc), DEVICE_LIFE)
+        certificate_builder(name, ca.subject, key, now(), DEVICE_LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)

@@ -114,10 +114,14 @@ async def renew_certificate(client: Client, remote: Remote, own: DeviceIdentity,
     """Renew the device's certificate long before it expires. A failure is ignored: the next connection tries again."""
     if not is_renewal_due(own.certificate, now()):
         return
-    from homeftp.client.known.pairing import renew  # needs seldom what takes a while to import
+    from cryptography.x509 import load_pem_x509_certificate  # needed seldom, and takes a while to import
+
+    from homeftp.client.known.pairing import renew
 
     with contextlib.suppress(Refusal, UntrustedServer, OperatorError):
         certificate, key = await renew(client, remote.ca)
+        if load_pem_x509_certificate(certificate).not_valid_after_utc <= own.certificate.not_valid_after_utc:
+            return  # the server's clock is wrong: the old one serves for longer
         await update(functools.partial(attrs.evolve, certificate=certificate, key=key))
 
 
