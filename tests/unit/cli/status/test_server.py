@@ -89,6 +89,7 @@ class LinesTests(SynchronousTestCase):
             "name": "ann",
             "home": "ann",
             "rights": "read,add",
+            "folders": {},
             "quota": 10**9,
             "used": None,
             "unfinished": 10**6,
