@@ -12,8 +12,6 @@ refused. docs/decisions/request-memory has the proof and the alternatives.
 from __future__ import annotations
 
 from collections import Counter
-from operator import add
-from operator import sub as subtract
 from typing import NamedTuple
 
 from homeftp.config import BUFFER_MEMORY, MAX_IN_FLIGHT, MIN_BUFFER, READ_BUFFER, Limits
@@ -33,6 +31,10 @@ class Weight(NamedTuple):
     """Of answers that are being made."""
     refused: int = 0
     """Of the ids of requests that were refused because too much is held already."""
+
+
+NOTHING = Weight()
+"""The weight of a request that is not there."""
 
 
 class RequestMemory:
@@ -75,7 +77,7 @@ class Share:
         self._limits = memory.limits
         self._account: str | None = None
         self._waiting = 0
-        self.weight = Weight()
+        self.weight = NOTHING
         """The sum of its requests."""
 
     @property
@@ -85,9 +87,16 @@ class Share:
 
     def change(self, before: Weight, after: Weight) -> None:
         """A request that took up `before` takes up `after`."""
-        difference = Weight(*map(subtract, after, before))
-        self.weight = Weight(*map(add, self.weight, difference))
-        self._memory.add(self._account, difference.held + difference.expected)
+        if before == after:
+            return
+        payload, held, expected, refused = self.weight
+        self.weight = Weight(
+            payload + after.payload - before.payload,
+            held + after.held - before.held,
+            expected + after.expected - before.expected,
+            refused + after.refused - before.refused,
+        )
+        self._memory.add(self._account, after.held + after.expected - before.held - before.expected)
 
     def keep(self, waiting: int) -> None:
         """So many bytes of large payloads have arrived and wait for their requests."""

@@ -15,7 +15,7 @@ from typing import Callable
 from twisted.internet.error import ConnectionLost
 
 from homeftp.model import PathLock
-from homeftp.server.gate.requestmemory import Share, Weight
+from homeftp.server.gate.requestmemory import NOTHING, Share, Weight
 from homeftp.server.json.exchange import Exchange
 
 
@@ -178,7 +178,7 @@ class Pipeline:
         self._start_waiting()
 
     def _weigh(self, exchange: Exchange) -> None:
-        before = self._weights.get(exchange, Weight())
+        before = self._weights.get(exchange, NOTHING)
         self._weights[exchange] = weight = exchange.weigh()
         self._share.change(before, weight)
 
@@ -190,4 +190,4 @@ class Pipeline:
             self._weigh(exchange)
 
     def _forget(self, exchange: Exchange) -> None:
-        self._share.change(self._weights.pop(exchange, Weight()), Weight())
+        self._share.change(self._weights.pop(exchange, NOTHING), NOTHING)
