@@ -63,9 +63,9 @@ def kept_mode(kind: Kind, mode: int) -> int:
 def same_mode(kind: Kind, wanted: int, existing: int | None) -> bool:
     """Whether `existing` is what a client asked for with `wanted`, or what a store keeps for it.
 
-    Without modes in the store (None) nothing is the same.
+    A store that keeps no modes (None) has none that differs.
     """
-    return existing in (wanted, kept_mode(kind, wanted))
+    return existing in (None, wanted, kept_mode(kind, wanted))
 
 
 @attrs.frozen

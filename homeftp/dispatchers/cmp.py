@@ -86,9 +86,12 @@ def _resume_body(resume: ResumePoint | None) -> dict[str, Any]:
 
 
 def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
-    """The names whose values are neither the entry's nor what a PUSH of them would leave there."""
+    """The names whose values are neither the entry's nor what a PUSH of them would leave there.
+
+    What the store does not keep does not differ: a client that sent it could change nothing.
+    """
     present: dict[str, int] = {**dict(meta_data(entry)), "size": entry.size}
-    differs = [name for name, value in wanted.items() if present.get(name) != value]
+    differs = [name for name, value in wanted.items() if present.get(name, value) != value]
     if "mode" in differs and same_mode(entry.kind, wanted["mode"], entry.mode):
         differs.remove("mode")
     return differs

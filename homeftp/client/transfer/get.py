@@ -108,7 +108,7 @@ class GetTransfer:
             self._fetch(task, Outcome.REPLACED)
         elif local.mtime_us > (remote.mtime_us or 0):
             self._ask_or_leave(task, Outcome.NEWER)
-        elif is_suspicious(task.differs):
+        elif is_suspicious(task.differs, remote):
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
         else:
             self._fetch(task, Outcome.REPLACED)

@@ -17,16 +17,16 @@ def wire_metadata(stat: os.stat_result, *, mode: bool = True) -> MetaData:
 
 
 def differing(local: FileStat, remote: Entry) -> tuple[str, ...]:
-    """Which of size, mtime_us and mode differ."""
+    """Which of size, mtime_us and mode differ; what the server's store does not keep does not differ."""
     stat = local.stat
     differs = [] if stat.st_size == remote.size else ["size"]
-    if remote.mtime_us != stat.st_mtime_ns // 1000:
+    if remote.mtime_us is not None and remote.mtime_us != stat.st_mtime_ns // 1000:
         differs.append("mtime_us")
     if HAS_MODES and not same_mode(remote.kind, stat.st_mode & MODE_BITS, remote.mode):
         differs.append("mode")
     return tuple(differs)
 
 
-def is_suspicious(differs: tuple[str, ...]) -> bool:
+def is_suspicious(differs: tuple[str, ...], remote: Entry) -> bool:
     """Whether the content differs although size and time are the same: one of the copies may be damaged."""
-    return "hash" in differs and not {"size", "mtime_us"} & set(differs)
+    return "hash" in differs and remote.mtime_us is not None and not {"size", "mtime_us"} & set(differs)

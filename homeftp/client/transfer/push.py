@@ -91,7 +91,7 @@ class PushTransfer:
             self._send(task, Outcome.REPLACED)
         elif _is_newer(task, remote):
             self._ask_or_leave(task, Outcome.NEWER)
-        elif is_suspicious(task.differs):
+        elif is_suspicious(task.differs, remote):
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
         else:
             self._send(task, Outcome.REPLACED)

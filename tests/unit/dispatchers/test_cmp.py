@@ -8,6 +8,9 @@ from typing import Any
 from homeftp.dispatchers.cmp import comparison_status
 from homeftp.status import Status
 from homeftp.store.local.store import LocalStore
+from homeftp.testing import InMemoryPair
+from homeftp.wire.messages import MetaData
+from tests.support.plainstores import NoMetadata
 from tests.support.verbs import VerbTestCase, content, digest
 
 
@@ -57,6 +60,16 @@ class CmpTests(VerbTestCase):
                 self.assertEqual((answer.status, answer.body["differs"]), (Status.SAME, []), (oct(mode), kind))
         other = self.ask("CMP", {"rel_endpoint": "a", "meta_data": [["mode", 0o400]]})
         self.assertEqual((other.status, other.body["differs"]), (Status.METADATA_DIFFERS, ["mode"]), "the control")
+
+    def test_not_kept(self) -> None:
+        """What the store does not keep is not compared; size and hash are."""
+        asked: MetaData = [("size", 3), ("mtime_us", 7000), ("mode", 0o600)]
+        with InMemoryPair(NoMetadata()) as pair:
+            pair.run(pair.client.push("a.txt", b"old"))
+            same = pair.run(pair.client.cmp("a.txt", hash=digest(b"old"), meta_data=asked))
+            self.assertEqual((same.status, list(same.differs)), (Status.SAME, []))
+            other = pair.run(pair.client.cmp("a.txt", hash=digest(b"new!"), meta_data=[("size", 4), *asked[1:]]))
+            self.assertEqual(list(other.differs), ["hash", "size"], "the control")
 
     def test_root(self) -> None:
         """The root's time and mode are the owner's, and do not differ; a PUSH leaves them."""

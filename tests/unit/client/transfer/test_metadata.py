@@ -6,9 +6,16 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.client import FileResult, Outcome, TransferContext, TransferObserver, TransferOptions
 from homeftp.client.files.model import FileStat
+from homeftp.client.plan.cmp import cmp
+from homeftp.client.plan.push import push
 from homeftp.client.transfer.metadata import differing, is_suspicious, wire_metadata
 from homeftp.model import Entry
+from homeftp.syscalls import System
+from homeftp.testing import InMemoryPair
+from homeftp.workers import InlineWorkers
+from tests.support.plainstores import NoMetadata
 
 
 class MetadataTests(SynchronousTestCase):
@@ -33,13 +40,15 @@ class MetadataTests(SynchronousTestCase):
             (8, 5000, 0o640, ("size",)),
             (7, 5001, 0o640, ("mtime_us",)),
             (7, 5000, 0o600, ("mode",)),
-            (0, None, None, ("size", "mtime_us", "mode")),
+            (0, 0, 0o400, ("size", "mtime_us", "mode")),
+            (7, None, None, ()),
+            (8, None, None, ("size",)),
         ):
             entry = Entry("a", "file", size, mtime_us=mtime_us, mode=mode)
             self.assertEqual(differing(self.file, entry), expected)
 
     def test_suspicious(self) -> None:
-        """Another content with the same size and time; the mode says nothing."""
+        """Another content with the same size and time; the mode says nothing, nor does a store that keeps no time."""
         for differs, expected in (
             (("hash",), True),
             (("hash", "mode"), True),
@@ -48,4 +57,38 @@ class MetadataTests(SynchronousTestCase):
             (("mode",), False),
             ((), False),
         ):
-            self.assertIs(is_suspicious(differs), expected, differs)
+            self.assertIs(is_suspicious(differs, Entry("a", "file", 7, mtime_us=5000)), expected, differs)
+            self.assertFalse(is_suspicious(differs, Entry("a", "file", 7)))
+
+
+class NoMetadataTests(SynchronousTestCase):
+    """A server whose store keeps neither times nor modes."""
+
+    def test_transfers(self) -> None:
+        """A second push finds nothing to do, and a comparison no difference; other contents are sent."""
+        here = self.mktemp()
+        os.makedirs(os.path.join(here, "d"))
+        path = os.path.join(here, "d", "a.txt")
+        context = TransferContext(InlineWorkers(), System())
+        results: list[FileResult] = []
+
+        def outcomes() -> set[Outcome]:
+            found = {result.outcome for result in results}
+            results.clear()
+            return found
+
+        with InMemoryPair(NoMetadata()) as pair:
+            for content, expected in (
+                (b"old", {Outcome.NEW}),
+                (b"old", {Outcome.SAME}),
+                (b"new", {Outcome.REPLACED}),
+            ):
+                with open(path, "wb") as file:
+                    file.write(content)
+                observer = TransferObserver(on_result=results.append)
+                pair.run(push(pair.client, context, (here,), "", TransferOptions(recursive=True), observer))
+                self.assertEqual(outcomes(), expected)
+            observer = TransferObserver(on_result=results.append)
+            name = os.path.basename(here)
+            pair.run(cmp(pair.client, context, here, name, observer, recursive=True))
+            self.assertEqual(outcomes(), {Outcome.SAME})
