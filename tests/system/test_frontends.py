@@ -76,6 +76,16 @@ class FrontEndTests(TestCase):
         self.assertEqual(await client.ask(f"LOGIN ann {PASSWORD}"), b"hello ann")
         return client
 
+    async def timely_member(self) -> LineClient:
+        """A member that logged in within `login_seconds`: on a busy machine it may be late, and tries again."""
+        while True:
+            client = await self.connect()
+            answer = client.ask(f"LOGIN ann {PASSWORD}")
+            either: list[Deferred[Any]] = [answer, client.ended]
+            await DeferredList(either, fireOnOneCallback=True)
+            if answer.called:
+                return client
+
     def logins(self) -> list[ILogin]:
         found: list[ILogin] = self.served.call_args.args[0].logins.logins()
         return found
@@ -133,7 +143,7 @@ class FrontEndTests(TestCase):
     async def test_no_login(self) -> None:
         """A connection that does not log in in time is aborted; one that did stays."""
         self.make(Limits(login_seconds=1))
-        member, idle = await self.member(), await self.connect()
+        member, idle = await self.timely_member(), await self.connect()
         await idle.ended
         self.assertEqual(await member.ask("LIST notes"), b"a.txt")
 

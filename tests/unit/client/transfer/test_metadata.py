@@ -90,5 +90,5 @@ class NoMetadataTests(SynchronousTestCase):
                 self.assertEqual(outcomes(), expected)
             observer = TransferObserver(on_result=results.append)
             name = os.path.basename(here)
-            pair.run(cmp(pair.client, context, here, name, observer, recursive=True))
+            pair.run(cmp(pair.client, context, here, name, observer))
             self.assertEqual(outcomes(), {Outcome.SAME})
