@@ -43,6 +43,12 @@ class HashCondition(str):
 Kind = Literal["file", "directory"]
 
 
+MAX_SIZE = 2**63 - 1
+"""Bytes of the largest file, and its last offset: most systems have signed offsets of 64 bits."""
+
+MAX_MTIME_US = MAX_SIZE // 1000 - 1
+"""Most systems keep times as nanoseconds since 1970 in 64 bits, up to the year 2262; as long before 1970."""
+
 MODE_BITS = 0o777
 """The permission bits that are transferred; set-user-ID, set-group-ID and sticky never are."""
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from homeftp.errors import BadRequest
-from homeftp.model import MODE_BITS
-from homeftp.wire.messages import MAX_SIZE, MetaData
-
-_MAX_MTIME_US = MAX_SIZE // 1000
-"""Beyond it, the nanoseconds that the system calls take do not fit 64 bits."""
+from homeftp.model import MAX_MTIME_US, MODE_BITS
+from homeftp.wire.messages import MetaData
 
 
 def parse_meta_data(meta_data: MetaData) -> dict[str, int]:
@@ -23,7 +20,7 @@ def parse_meta_data(meta_data: MetaData) -> dict[str, int]:
         values[name] = value
     if values.get("size", 0) < 0:
         raise BadRequest("meta_data: size is below 0")
-    if abs(values.get("mtime_us", 0)) > _MAX_MTIME_US:
+    if abs(values.get("mtime_us", 0)) > MAX_MTIME_US:
         raise BadRequest("meta_data: mtime_us is out of range")
     if not 0 <= values.get("mode", 0) <= MODE_BITS:
         raise BadRequest("meta_data: mode may hold the nine permission bits only, 0 to 511")

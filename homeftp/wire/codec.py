@@ -18,8 +18,9 @@ import msgspec
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE
 from homeftp.endpoint import parse
 from homeftp.errors import BadRequest, TooLarge
+from homeftp.model import MAX_SIZE
 from homeftp.status import Status
-from homeftp.wire.messages import MAX_SIZE, PATTERNS, Identifier, RelEndpoint, Request, Response
+from homeftp.wire.messages import PATTERNS, Identifier, RelEndpoint, Request, Response
 
 T = TypeVar("T")
 

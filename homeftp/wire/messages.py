@@ -16,10 +16,8 @@ from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
-from homeftp.model import Entry, Kind, Version
+from homeftp.model import MAX_SIZE, Entry, Kind, Version
 from homeftp.status import Status
-
-MAX_SIZE = 2**63 - 1
 
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
 """A count of bytes."""

@@ -6,15 +6,9 @@ import attrs
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint
 from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
-from homeftp.model import WriteRequest
+from homeftp.model import MAX_MTIME_US, MAX_SIZE, WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import display_path, format_size, into_itself, stays
-
-MAX_MTIME_US = 2**63 // 1000
-"""Nanoseconds since 1970 in 64 bits, as most systems keep them: up to the year 2262."""
-
-MAX_OFFSET = 2**63 - 1
-"""The last byte that a file can have, where offsets are signed and have 64 bits, as on most systems."""
 
 
 @attrs.frozen
@@ -112,13 +106,13 @@ def directory_request(request: WriteRequest) -> WriteRequest:
 
 def check_mtime(mtime_us: int | None) -> None:
     """Raise `BadRequest` (20) for a time that no store can keep."""
-    if mtime_us is not None and not -MAX_MTIME_US < mtime_us < MAX_MTIME_US:
+    if mtime_us is not None and abs(mtime_us) > MAX_MTIME_US:
         raise BadRequest("the modification time is out of range: it is given in microseconds since 1970")
 
 
 def check_range(*numbers: int) -> None:
     """Raise `BadRequest` (20) for an offset, a length or a size that no file has."""
-    if min(numbers) < 0 or max(numbers) > MAX_OFFSET:
+    if min(numbers) < 0 or max(numbers) > MAX_SIZE:
         raise BadRequest("the offset, the length or the size is out of range: none may be negative")
 
 

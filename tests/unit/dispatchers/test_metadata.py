@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.errors import BadRequest
-from homeftp.wire.messages import MAX_SIZE, MetaData
+from homeftp.model import MAX_MTIME_US, MAX_SIZE
+from homeftp.wire.messages import MetaData
 
 
 class ParseTests(SynchronousTestCase):
@@ -14,7 +15,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_values(self) -> None:
         """Values by name, at the ends of their ranges too."""
-        for pairs in ([], [("size", 0), ("mode", 0o777)], [("mtime_us", -(MAX_SIZE // 1000)), ("size", MAX_SIZE)]):
+        for pairs in ([], [("size", 0), ("mode", 0o777)], [("mtime_us", -MAX_MTIME_US), ("size", MAX_SIZE)]):
             given: MetaData = list(pairs)  # type: ignore[arg-type]
             self.assertEqual(parse_meta_data(given), dict(given))
 
@@ -24,7 +25,7 @@ class ParseTests(SynchronousTestCase):
             ([("mode", 1), ("mode", 1)], "mode twice"),
             ([("mode", 0o1000)], "mode"),
             ([("mode", -1)], "mode"),
-            ([("mtime_us", MAX_SIZE // 1000 + 1)], "mtime_us"),
+            ([("mtime_us", MAX_MTIME_US + 1)], "mtime_us"),
             ([("size", -1)], "size"),
         ):
             given: MetaData = list(pairs)  # type: ignore[arg-type]

@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE
 from homeftp.errors import BadRequest, TooLarge
+from homeftp.model import MAX_SIZE
 from homeftp.wire import codec
-from homeftp.wire.messages import MAX_SIZE, GetBody
+from homeftp.wire.messages import GetBody
 
 
 class DecodingTests(SynchronousTestCase):

@@ -6,7 +6,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadRequest, NotFound
-from homeftp.model import Entry, Version
+from homeftp.model import MAX_SIZE, Entry, Version
 from homeftp.status import Status
 from homeftp.wire import messages
 from homeftp.wire.codec import convert, decode_body
@@ -31,8 +31,8 @@ class BoundTests(SynchronousTestCase):
                 messages.GetBody,
                 {"rel_endpoint": "a"},
                 "offset",
-                [0, messages.MAX_SIZE],
-                [-1, messages.MAX_SIZE + 1, 1.0],
+                [0, MAX_SIZE],
+                [-1, MAX_SIZE + 1, 1.0],
             ),
             (messages.GetBody, {"rel_endpoint": "a"}, "if_hash", [HASH, None], ["absent", HASH + "a", HASH.upper()]),
             (messages.PushBody, {"rel_endpoint": "a"}, "if_hash", [HASH, "absent", None], ["present", "", HASH[:-1]]),
@@ -41,7 +41,7 @@ class BoundTests(SynchronousTestCase):
             (messages.SetstatBody, {"rel_endpoint": "a"}, "if_hash", [HASH, None], ["absent", HASH[:-1]]),
             (messages.LoginBody, {"username": "a"}, "password", ["x" * 1024], ["x" * 1025, None]),
             (messages.PairBody, {}, "invitation", [0, 9999, None], [-1, 10_000]),
-            (messages.RestoreBody, {"rel_endpoint": "a"}, "at", [0, None], [-1, messages.MAX_SIZE]),
+            (messages.RestoreBody, {"rel_endpoint": "a"}, "at", [0, None], [-1, MAX_SIZE]),
         ]
         for kind, fixed, name, right, wrong in cases:
             for value in right:

@@ -17,7 +17,7 @@ import msgspec
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint
-from homeftp.model import ResumePoint, WriteRequest
+from homeftp.model import MAX_SIZE, ResumePoint, WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.privatefiles import open_private_file
 
@@ -26,7 +26,7 @@ SUFFIX = b".note"
 _READ = 256 * 1024
 """Bytes that are read from each end of a record; only a file of many terabytes has a longer one."""
 
-_Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)]
 _Hash = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 
 
