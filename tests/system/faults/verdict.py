@@ -25,8 +25,8 @@ from tests.system.faults.scenarios import (
 )
 
 METADATA = ".homeftp"
-KEPT = frozenset({"lock", "incoming", "versions", "partial"})
-"""What of the metadata directory may stay; all but the first are for files."""
+KEPT = frozenset({"clock", "lock", "incoming", "versions", "partial"})
+"""What of the metadata directory may stay; all but the first two are for files."""
 
 NAMING = frozenset("rename renameat renameat2 linkat unlink unlinkat mkdirat rmdir".split())
 """Calls after which a disk's failure can leave it in doubt what exists."""
