@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pty
@@ -19,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.errors import OperatorError
 from homeftp.standalone import (
     DESCRIPTORS,
+    SWITCH_SECONDS,
     UMASK,
     StandaloneService,
     StartFailed,
@@ -70,6 +72,8 @@ class StandaloneTests(SynchronousTestCase):
         memory = mock.patch("homeftp.standalone.give_back_memory")
         self.memory = memory.start()
         self.addCleanup(memory.stop)
+        self.patch(gc, "freeze", mock.Mock())
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
 
     def renew(self) -> None:
         self.renewed += 1
@@ -80,6 +84,14 @@ class StandaloneTests(SynchronousTestCase):
         self.service.startService()
         self.assertEqual(self.child.umask, UMASK)
         self.memory.assert_called_once()
+
+    def test_short_pauses(self) -> None:
+        """Threads take turns often, and the collector leaves alone what the server consists of once it has started."""
+        sys.setswitchinterval(10 * SWITCH_SECONDS)
+        gc.freeze.side_effect = lambda: self.assertTrue(self.child.running)  # type: ignore[attr-defined]
+        self.service.startService()
+        self.assertAlmostEqual(sys.getswitchinterval(), SWITCH_SECONDS)
+        gc.freeze.assert_called_once_with()  # type: ignore[attr-defined]
 
     def test_descriptors(self) -> None:
         """The process may have as many descriptors as a server needs, where the system allows it."""
