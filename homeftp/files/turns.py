@@ -47,6 +47,11 @@ class Turns:
         self._jobs = jobs
         self._lock = DeferredLock()
 
+    @property
+    def shared(self) -> bool:
+        """Whether other accounts were served within the last second."""
+        return self._jobs.workers.shared
+
     def take(self, call: Callable[..., Deferred[T]], *args: Any) -> Deferred[T]:
         """Call `call(*args)`, on this thread, when its turn comes; the next has its turn when that is complete."""
         return detached(self._lock.run(call, *args))
@@ -74,6 +79,10 @@ class Turns:
     def admit(self) -> None:
         """Raise `Busy` (51) where the account's queue is full."""
         self._jobs.workers.admit()
+
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        """Call `call(*args)` on the reactor's thread, in turn with other accounts."""
+        self._jobs.workers.in_turn(call, *args)
 
     def pause(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds."""

@@ -20,6 +20,8 @@ class IWorkers(Interface):
 
     size: int = Attribute("How many threads there are; it never changes.")
 
+    shared: bool = Attribute("Whether other accounts were served within the last second: jobs should be shorter then.")
+
     def of(account: str) -> IWorkers:
         """The same threads, through the queue of another account."""
 
@@ -40,6 +42,12 @@ class IWorkers(Interface):
 
     def run_hash(job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Run `config.SLICE` bytes of a hashing, or as much: as `run_slice`, but a processor is left to the reactor."""
+
+    def in_turn(call: Callable[..., object], *args: Any) -> None:
+        """Call `call(*args)` on the reactor's thread, at once or in turn with the calls for other accounts.
+
+        The calls for one account are made in order. An exception is logged.
+        """
 
     def pause(seconds: float) -> Deferred[None]:
         """Fire after so many seconds. No thread waits."""

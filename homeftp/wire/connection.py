@@ -69,6 +69,11 @@ class ServerConnection:
         return self._parser.incomplete
 
     @property
+    def has_unread_data(self) -> bool:
+        """Whether there may be another event before more is received."""
+        return self._parser.has_unread_data
+
+    @property
     def incomplete_request(self) -> Request | None:
         """The request whose payload is arriving."""
         return self._parser.message

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Callable, Generic, TypeVar
 
 import attrs
 
@@ -46,7 +46,11 @@ class FairQueue(Generic[J]):
     A queue is named by its account; None is the queue of the program itself, which has no limits of its own.
     """
 
-    def __init__(self, *, threads: int, hashing: int) -> None:
+    def __init__(
+        self, *, threads: int, hashing: int, must_wait: Callable[[str | None], bool] = lambda name: False
+    ) -> None:
+        """`must_wait(name)` tells whether nothing of that queue may begin now."""
+        self._must_wait = must_wait
         self._threads = threads
         self._hashing = hashing
         self._queues: dict[str | None, _Queue[J]] = {}
@@ -88,6 +92,13 @@ class FairQueue(Generic[J]):
                     return name, lane, self._pop(name, lane)
         return None
 
+    def held(self) -> bool:
+        """Whether something waits only because its queue must wait."""
+        return any(
+            ring and self._running.total() < self._threads and self._free(lane) and any(map(self._must_wait, ring))
+            for lane, ring in self._rings.items()
+        )
+
     def _pop(self, name: str | None, lane: Lane) -> J:
         queue = self._queues[name]
         job = queue.waiting[lane].popleft()
@@ -120,6 +131,8 @@ class FairQueue(Generic[J]):
         """
         if name is None:
             return True
+        if self._must_wait(name):
+            return False
         running = self._queues[name].running
         most = 1 if lane in LONG else max(1, self._threads // 2)
         return running[lane] < most and running.total() < max(1, self._threads - 1)

@@ -13,7 +13,7 @@ from typing import Any, Callable, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -23,6 +23,8 @@ from zope.interface import implementer
 
 from homeftp.errors import Busy
 from homeftp.interfaces import IWorkers
+from homeftp.workers.debts import Debts
+from homeftp.workers.fairloop import RECHECK_SECONDS, FairLoop
 from homeftp.workers.fairqueue import FairQueue, Lane
 
 T = TypeVar("T")
@@ -46,8 +48,19 @@ class _Run:
 
     job: _Job
     account: str | None
+    processor: Callable[[], float]
     began: float
     logged: bool = False
+    used: float = 0.0
+    """Seconds of a processor."""
+
+    def call(self) -> object:
+        """In a worker: the result of the job."""
+        before = self.processor()
+        try:
+            return self.job.call(*self.job.args)
+        finally:
+            self.used = self.processor() - before
 
 
 @implementer(IWorkers)
@@ -55,7 +68,7 @@ class ThreadWorkers:
     """`size` threads, and for each account a queue of `queue` jobs that wait for one.
 
     What runs through it directly, and not through `of`, is the work of the program itself. At most `hashing` threads
-    hash at once: by default one processor is left to the reactor.
+    hash at once: by default one processor is left to the reactor. `processor` is the time that a thread has used.
     """
 
     _log = Logger()
@@ -69,14 +82,20 @@ class ThreadWorkers:
         name: str,
         hashing: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.thread_time,
     ) -> None:
         self.size = size
         self._reactor = reactor
         self._bound = queue
         self._monotonic = monotonic
+        self._processor = processor
         if hashing is None:
             hashing = max(1, min(size, os.cpu_count() or 1) - 1)
-        self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing)
+        clock = IReactorTime(reactor)
+        self._debts = Debts(clock.seconds)
+        self._loop = FairLoop(clock, self._debts, processor)
+        self._recheck: IDelayedCall | None = None
+        self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing, must_wait=self._debts.must_wait)
         self._runs: dict[_Run, None] = {}
         self._idle: list[Deferred[None]] = []
         self._pool = ThreadPool(minthreads=size, maxthreads=size, name=name)
@@ -104,6 +123,11 @@ class ThreadWorkers:
         """The same threads, with the queue of one account."""
         return AccountWorkers(self, account)
 
+    @property
+    def shared(self) -> bool:
+        """Whether any account was served within the last second."""
+        return self.shared_with(None)
+
     def admit(self) -> None:
         """Raise `Busy` (51) where the program's own queue is full."""
         self.admit_to(None)
@@ -124,11 +148,19 @@ class ThreadWorkers:
         """Call `job(*args)`, a part of a hashing."""
         return self.put(None, Lane.HASH, job, args)
 
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        """Call `call(*args)` on the reactor's thread, for the server itself."""
+        self.call_in_turn(None, call, args)
+
     def pause(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds; no thread waits."""
         return deferLater(IReactorTime(self._reactor), seconds, lambda: None)
 
     # -- for the queues of accounts ------------------------------------------------
+
+    def shared_with(self, account: str | None) -> bool:
+        """Whether another account was served within the last second."""
+        return self._debts.others_served(account)
 
     def admit_to(self, account: str | None) -> None:
         """Raise `Busy` (51) where the queue of that account is full."""
@@ -143,10 +175,16 @@ class ThreadWorkers:
             return fail(busy)
         return self.put(account, Lane.SHORT, job, args)
 
+    def call_in_turn(self, account: str | None, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Call `call(*args)` on the reactor's thread at the account's turn."""
+        self._loop.run(account, call, *args)
+
     def put(self, account: str | None, lane: Lane, job: Callable[..., T], args: tuple[Any, ...]) -> Deferred[T]:
         """Call `job(*args)` in the pool when its turn comes."""
         answer: Deferred[T] = Deferred()
         self._queue.put(account, lane, _Job(job, args, answer))
+        if lane is Lane.SHORT:
+            self._debts.begin(account)
         self._start()
         if self._runs and len(self._runs) == self.size:
             self._log_slow(next(iter(self._runs)))  # the one that has run for longest
@@ -156,17 +194,29 @@ class ThreadWorkers:
         """Hand over as many jobs as there are free threads for."""
         while (taken := self._queue.take()) is not None:
             account, lane, job = taken
-            run = _Run(job, account, self._monotonic())
+            run = _Run(job, account, self._processor, self._monotonic())
             self._runs[run] = None
-            running = deferToThreadPool(self._reactor, self._pool, job.call, *job.args)
+            running = deferToThreadPool(self._reactor, self._pool, run.call)
             running.addBoth(self._ended, run, lane)
+        if self._recheck is None and self._queue.held():
+            self._recheck = IReactorTime(self._reactor).callLater(RECHECK_SECONDS, self._start_held)
+
+    def _start_held(self) -> None:
+        self._recheck = None
+        self._start()
 
     def _ended(self, result: object, run: _Run, lane: Lane) -> None:
         del self._runs[run]
         self._queue.done(run.account, lane)
         self._log_slow(run)
-        self._start()  # before the answer, which may take a while
-        answer = run.job.answer
+        self._debts.charge(run.account, run.used)
+        self._loop.run(run.account, self._answer, run.job.answer, result)
+        if lane is Lane.SHORT:
+            self._debts.end(run.account)
+        self._start()
+        self._loop.serve()
+
+    def _answer(self, answer: Deferred[Any], result: object) -> None:
         if isinstance(result, Failure):
             answer.errback(result)
         else:
@@ -203,6 +253,11 @@ class AccountWorkers:
         """How many threads there are for all accounts."""
         return self._pool.size
 
+    @property
+    def shared(self) -> bool:
+        """Whether another account was served within the last second."""
+        return self._pool.shared_with(self._account)
+
     def of(self, account: str) -> AccountWorkers:
         """The same threads, with the queue of another account."""
         return self._pool.of(account)
@@ -226,6 +281,10 @@ class AccountWorkers:
     def run_hash(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
         """Call `job(*args)`, a part of a hashing."""
         return self._pool.put(self._account, Lane.HASH, job, args)
+
+    def in_turn(self, call: Callable[..., object], *args: Any) -> None:
+        """Call `call(*args)` on the reactor's thread at the account's turn."""
+        self._pool.call_in_turn(self._account, call, args)
 
     def pause(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds; no thread waits."""

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, execute
 from zope.interface import implementer
 
 from homeftp.interfaces import IWorkers
+from homeftp.workers import InlineWorkers
 from tests.support.waiting import pause
 
 
@@ -24,8 +25,10 @@ class QueuedWorkers:
     """No thread at all: `work` runs the jobs, on the thread of the test."""
 
     size = 1
+    shared = False
 
     def __init__(self) -> None:
+        self.in_turn: Callable[..., None] = InlineWorkers().in_turn
         self.jobs: list[QueuedJob] = []
 
     def run(self, job: Callable[..., Any], *args: Any) -> Deferred[Any]:

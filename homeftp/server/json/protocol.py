@@ -8,7 +8,7 @@ answer and the handshake. Only two methods write to the transport:
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -38,7 +38,7 @@ from homeftp.tcp import detect_dead_peer
 from homeftp.wire.codec import response_line
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
-from homeftp.wire.states import Phase
+from homeftp.wire.states import TLS_ACTIVE, Phase
 
 
 @implementer(IHandshakeListener, IConnectionControl, IActiveConnection)
@@ -258,6 +258,13 @@ class ServerProtocol(RequestReceiver):
         """The server is stopping: finish what is in flight, then close."""
         self.session.stopping = True
         self._update_reading()
+
+    def _in_turn(self, call: Callable[[], None]) -> None:
+        """Before TLS one line is answered, at once. Then each account has its turn; before the login, each address."""
+        if self._state.phase in TLS_ACTIVE:
+            self._server.workers.of(self.session.account).in_turn(call)
+        else:
+            call()
 
     # -- pace -------------------------------------------------------------------
 

@@ -61,6 +61,7 @@ class Router:
         server = context.server
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
+        self._before_login = f"({address})"  # no account can have this name
         self.stopping = False
         self.disconnected = False
         """Whether the connection has ended."""
@@ -76,6 +77,11 @@ class Router:
     def login(self) -> ILogin | None:
         """The client's login, once it has logged in."""
         return self.authenticator.login
+
+    @property
+    def account(self) -> str:
+        """Whose turn the requests of this connection have: before the login, all clients of an address share one."""
+        return self._before_login if self.login is None else self.login.account
 
     def close(self) -> None:
         """The connection has ended."""

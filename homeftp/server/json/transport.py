@@ -13,6 +13,15 @@ class BufferedTransport(Protocol):
     bufferSize: int
     """Bytes that it reads at once."""
 
+    def pauseProducing(self) -> None:
+        """Read nothing for now."""
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+
+    def abortConnection(self) -> None:
+        """Close at once."""
+
 
 class ConnectionTransport(BufferedTransport, Protocol):
     """The transport of a connection: TCP or a local socket, before or inside TLS."""
@@ -36,6 +45,3 @@ class ConnectionTransport(BufferedTransport, Protocol):
 
     def loseConnection(self) -> None:
         """Close when everything is sent."""
-
-    def abortConnection(self) -> None:
-        """Close at once."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from functools import partial
+from typing import Callable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import Busy
 from homeftp.workers import Batcher
-from homeftp.workers.batcher import ITEMS_WAITING
+from homeftp.workers.batcher import ITEMS_SHARED, ITEMS_WAITING
 from tests.support.queuedworkers import QueuedWorkers
 
 
@@ -36,6 +37,29 @@ class BatcherTests(SynchronousTestCase):
         self.assertEqual(self.batches, [[1], [2, 3, 4], [5]])
         self.assertEqual([self.successResultOf(each) for each in running], [2, 4, 6, 8, 10])
         self.assertEqual(self.workers.jobs, [])
+
+    def test_shared(self) -> None:
+        """While other accounts are served jobs are shorter; alone again, an account has all that waits in one."""
+        batcher: Batcher[int, int] = Batcher(self.workers, self.double, limit=100)
+        for number in range(40):
+            batcher.run(100 + number)
+        self.workers.shared = True
+        self.workers.work()
+        self.workers.work()
+        self.workers.shared = False
+        self.workers.work()
+        self.workers.work_all()
+        self.assertEqual([len(batch) for batch in self.batches], [1, ITEMS_SHARED, ITEMS_SHARED, 39 - 2 * ITEMS_SHARED])
+
+    def test_in_turn(self) -> None:
+        """Each answer of a job is given in turn with what is to be done for other accounts."""
+        turns: list[Callable[[], object]] = []
+        self.workers.in_turn = lambda call, *args: turns.append(partial(call, *args))
+        running = [self.batcher.run(1)]
+        self.workers.work()
+        self.assertNoResult(running[0])
+        turns.pop()()
+        self.assertEqual(self.successResultOf(running[0]), 2)
 
     def test_miscount(self) -> None:
         """A job with too many results or too few fails all of its items, and the next job runs."""

@@ -103,6 +103,29 @@ class FairQueueTests(SynchronousTestCase):
             running += 1
         self.assertEqual(running, 3)
 
+    def test_must_wait(self) -> None:
+        """Nothing of a queue that must wait begins, whatever its lane; it begins when the queue need not wait."""
+        waits = {"a"}
+        self.queue = FairQueue(threads=4, hashing=1, must_wait=waits.__contains__)
+        for lane in Lane:
+            self.put("a", lane, 1)
+        self.put("b", SHORT, 1)
+        self.assertEqual(self.taken(), [("b", SHORT)])
+        self.assertTrue(self.queue.held())
+        waits.clear()
+        self.assertFalse(self.queue.held())
+        self.assertCountEqual(self.taken(), [("a", lane) for lane in Lane])
+
+    def test_held(self) -> None:
+        """A queue that could not begin anything is not held: it waits for a thread, and not for others."""
+        self.queue = FairQueue(threads=1, hashing=1, must_wait=lambda name: name == "a")
+        self.put("b", SHORT, 1)
+        self.taken()
+        self.put("a", SHORT, 1)
+        self.assertFalse(self.queue.held())
+        self.queue.done("b", SHORT)
+        self.assertTrue(self.queue.held())
+
     def test_waiting(self) -> None:
         """How many wait is counted for each queue; a queue that is done with is forgotten."""
         self.assertTrue(self.queue.idle())

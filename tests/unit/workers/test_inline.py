@@ -22,3 +22,19 @@ class InlineWorkersTests(SynchronousTestCase):
                 self.assertEqual(self.successResultOf(run(max, 1, 2)), 2)
                 self.failureResultOf(run(int, "x"), ValueError)
         self.successResultOf(workers.pause(0))
+
+    def test_in_turn(self) -> None:
+        """A call is made before `in_turn` returns; one that it asks for is made behind it, and not inside it."""
+        workers = InlineWorkers()
+        made: list[str] = []
+
+        def outer() -> None:
+            workers.of("ann").in_turn(made.append, "inner")
+            made.append("outer")
+
+        workers.in_turn(outer)
+        self.assertEqual(made, ["outer", "inner"])
+        workers.in_turn(int, "x")
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        workers.in_turn(made.append, "last")
+        self.assertEqual(made[2:], ["last"])

@@ -18,6 +18,7 @@ from zope.interface.verify import verifyObject
 from homeftp.errors import Busy
 from homeftp.interfaces import IWorkers
 from homeftp.workers import ThreadWorkers
+from homeftp.workers.debts import FORGIVEN, MOST_OWED
 from homeftp.workers.pool import SLOW_SECONDS, described
 
 WITHIN = 30.0
@@ -47,13 +48,19 @@ class PoolTestCase(SynchronousTestCase):
     def make(self, size: int) -> ThreadWorkers:
         """A started pool with queues of two jobs."""
         self.reactor = CallQueue()
-        self.now = 0.0
-        workers = ThreadWorkers(self.reactor, size=size, queue=2, name="test", monotonic=lambda: self.now)
+        self.now = self.used = 0.0
+        workers = ThreadWorkers(
+            self.reactor, size=size, queue=2, name="test", monotonic=lambda: self.now, processor=lambda: self.used
+        )
         workers.start()
         self.addCleanup(workers.stop)
         self.gate = threading.Event()
         self.addCleanup(self.gate.set)  # first, so that the pool can stop
         return workers
+
+    def use(self, seconds: float) -> None:
+        """In a worker: use so much of a processor."""
+        self.used += seconds
 
     def work(self, jobs: int) -> None:
         """Let all jobs run, and take so many results."""
@@ -141,6 +148,27 @@ class ThreadWorkersTests(PoolTestCase):
         self.workers.of("ann").run(order.append, "ann")
         self.work(4)
         self.assertEqual(order, ["eve0", "ann", "eve1"])
+
+    def test_who_owes_waits(self) -> None:
+        """Nothing begins for an account that has used a processor while another's job waits or runs."""
+        self.workers.of("eve").run(self.use, MOST_OWED)
+        self.work(1)
+        ann = self.workers.of("ann").run(int)
+        eve = self.workers.of("eve").run(int)
+        self.assertTrue(self.workers.of("eve").shared)
+        self.work(1)
+        self.successResultOf(ann)
+        self.assertNoResult(eve)
+        self.reactor.advance(MOST_OWED / FORGIVEN)
+        self.work(1)
+        self.successResultOf(eve)
+
+    def test_calls_in_turn(self) -> None:
+        """A call is made on the reactor's thread, at once where nothing comes before it."""
+        made: list[str] = []
+        self.workers.in_turn(made.append, "server")
+        self.workers.of("ann").in_turn(made.append, "ann")
+        self.assertEqual(made, ["server", "ann"])
 
     def test_idle(self) -> None:
         """`idle` fires when nothing runs or waits: not while what waits for a result starts another job."""

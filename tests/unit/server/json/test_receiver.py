@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 from types import ModuleType
+from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,10 +17,11 @@ from homeftp.interfaces import IPayload
 from homeftp.server.json import protocol as server_protocol
 from homeftp.server.json import receiver
 from homeftp.server.json.payload import StreamPayload, WholePayload
-from homeftp.server.json.receiver import RequestReceiver
+from homeftp.server.json.receiver import EVENTS_PER_TURN, RequestReceiver
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
 from homeftp.wire.states import ConnectionState, Phase
+from homeftp.workers import InlineWorkers
 from tests.support.inmemory import FakeTransport
 
 PRIVATE = {"_buffer", "_busyReceiving", "line_mode"}
@@ -53,6 +55,9 @@ class Receiver(RequestReceiver):
         self.requests: list[tuple[Identifier, IPayload, int]] = []
         self.violations: list[Violation] = []
         self.completed = 0
+        self.turns = InlineWorkers()
+        self.waiting: list[Callable[[], None]] | None = None
+        """The calls that wait for their turn; None: each has it at once."""
         self.pause_after = 0
 
     def _request_received(self, request: Request, payload: IPayload, line: int) -> None:
@@ -72,6 +77,12 @@ class Receiver(RequestReceiver):
     def _input_completed(self) -> None:
         self.completed += 1
 
+    def _in_turn(self, call: Callable[[], None]) -> None:
+        if self.waiting is None:
+            self.turns.in_turn(call)
+        else:
+            self.waiting.append(call)
+
     def _update_reading(self) -> None:
         pass
 
@@ -85,7 +96,8 @@ class ReceiverTests(SynchronousTestCase):
 
     def make(self, phase: Phase = Phase.AUTHENTICATED) -> Receiver:
         made = Receiver(phase)
-        made.makeConnection(FakeTransport())
+        self.link = FakeTransport()
+        made.makeConnection(self.link)
         if phase is not Phase.PLAIN:
             made.setRawMode()
         return made
@@ -109,6 +121,47 @@ class ReceiverTests(SynchronousTestCase):
         self.assertEqual([id for id, _, _ in made.requests], [0, 1])
         made.resumeProducing()
         self.assertEqual([id for id, _, _ in made.requests], list(range(8)))
+
+    def test_turns(self) -> None:
+        """In a turn a few requests are handled; until the last nothing more is read, and nothing is lost that was."""
+        made = self.make()
+        turns: list[Callable[[], None]] = []
+        made.waiting = turns
+        made.dataReceived(b"".join(line(id) for id in range(2 * EVENTS_PER_TURN)))
+        self.assertEqual(self.link.producerState, "paused")
+        made.dataReceived(line(2 * EVENTS_PER_TURN))
+        for count in range(3):
+            self.assertEqual(len(made.requests), count * EVENTS_PER_TURN)
+            self.assertEqual(self.link.producerState, "paused")
+            [turn] = turns
+            turns.clear()
+            turn()
+        self.assertEqual([id for id, _, _ in made.requests], list(range(2 * EVENTS_PER_TURN + 1)))
+        self.assertEqual((turns, self.link.producerState), ([], "producing"))
+
+    def test_full_in_turn(self) -> None:
+        """Where the client has to wait when its turn comes, nothing is read until it need not wait any more."""
+        made = self.make()
+        turns: list[Callable[[], None]] = []
+        made.waiting = turns
+        made.pause_after = 1
+        made.dataReceived(line(0) + line(1))
+        while turns:
+            turns.pop()()
+        self.assertEqual((len(made.requests), self.link.producerState), (1, "paused"))
+        made.resumeProducing()
+        self.assertEqual((len(made.requests), self.link.producerState), (1, "paused"))
+        while turns:
+            turns.pop()()
+        self.assertEqual((len(made.requests), self.link.producerState), (2, "producing"))
+
+    def test_fault(self) -> None:
+        """A fault in the handling of a request ends the connection, also where it has no caller but the turn."""
+        made = self.make()
+        made.requests = ()  # type: ignore[assignment]
+        made.dataReceived(line(0))
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 1)
+        self.assertTrue(self.link.aborted)
 
     def test_first_line(self) -> None:
         """Before TLS it is in line mode, and what came behind the first line is judged with it."""

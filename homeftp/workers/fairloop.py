@@ -1,0 +1,121 @@
+"""Short calls on the reactor's thread, for one account after the other.
+
+The reactor serves a connection until nothing is left to do for it: 64 requests that arrive in one read, or the answers
+of a job for 64, keep it from all others for 10 ms. Here a few requests, or a few answers, are a call of their own. So
+much is called for each account between two turns of the reactor, which reads and writes the bytes of others in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from typing import Any, Callable, Iterable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from homeftp.workers.debts import Debts
+
+TURN_SECONDS = 0.0005
+"""Processor time for one account between two turns of the reactor: a few requests. The turn itself costs 20 µs."""
+
+RECHECK_SECONDS = 0.001
+"""How soon it is checked again whether those who wait for others owe less now: the finest step of epoll(7)."""
+
+Call = tuple[Callable[..., object], tuple[Any, ...]]
+
+
+class _Nothing:
+    """No account: None is the server itself."""
+
+
+_NOTHING = _Nothing()
+
+
+class FairLoop:
+    """Calls what each account has to do on the reactor's thread: in order for one account, in turn between accounts.
+
+    A call is made at once where nothing comes before it. `processor` is the time that this thread has used.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, debts: Debts, processor: Callable[[], float] = time.thread_time) -> None:
+        self._clock = clock
+        self._debts = debts
+        self._processor = processor
+        self._calls: dict[str | None, deque[Call]] = {}
+        """The calls of each account that has any, the account whose turn it is first."""
+        self._spent: defaultdict[str | None, float] = defaultdict(float)
+        """Processor time of each account since the last turn of the reactor."""
+        self._turned = clock.seconds()
+        """When that was, at the latest."""
+        self._serving = False
+        self._turn: IDelayedCall | None = None
+
+    def run(self, account: str | None, call: Callable[..., object], *args: Any) -> None:
+        """Call `call(*args)` at the account's turn. An exception is logged, and ends nothing else."""
+        calls = self._calls.get(account)
+        if not self._calls and self._clock.seconds() >= self._turned + 2 * TURN_SECONDS:
+            self._begin_turn()  # calls took half of that time at most: the reactor has had a turn since
+        if calls is None:
+            calls = self._calls[account] = deque()
+            self._debts.begin(account)
+        calls.append((call, args))
+        self._serve([account])
+
+    def serve(self) -> None:
+        """Call what need not wait any more, after the next turn of the reactor."""
+        if self._calls and not self._serving:
+            waits = all(self._debts.must_wait(account) for account in self._calls)
+            self._ask_for_turn(RECHECK_SECONDS if waits else 0)
+
+    def _serve(self, accounts: Iterable[str | None]) -> None:
+        """Call what may be called of these accounts now."""
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while not isinstance(account := self._next(accounts), _Nothing):
+                self._call(account)
+        finally:
+            self._serving = False
+        self.serve()
+
+    def _ask_for_turn(self, seconds: float) -> None:
+        if self._turn is None:
+            self._turn = self._clock.callLater(seconds, self._next_turn)
+        elif self._turn.getTime() > self._clock.seconds() + seconds:
+            self._turn.reset(seconds)
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self._begin_turn()
+        self._serve(self._calls)
+
+    def _begin_turn(self) -> None:
+        self._spent.clear()
+        self._turned = self._clock.seconds()
+
+    def _next(self, accounts: Iterable[str | None]) -> str | _Nothing | None:
+        for account in accounts:
+            if account in self._calls and self._spent[account] < TURN_SECONDS and not self._debts.must_wait(account):
+                return account
+        return _NOTHING
+
+    def _call(self, account: str | None) -> None:
+        calls = self._calls[account]
+        if len(self._calls) > 1:
+            self._calls[account] = self._calls.pop(account)  # behind all others
+        call, args = calls.popleft()
+        began = self._processor()
+        try:
+            call(*args)
+        except Exception:  # noqa: BLE001 (one account's bug must not keep the others waiting)
+            self._log.failure("a call for {account} failed", account=account or "the server")
+        used = self._processor() - began
+        self._spent[account] += used
+        self._debts.charge(account, used)
+        if not calls:
+            del self._calls[account]
+            self._debts.end(account)

@@ -1,0 +1,97 @@
+"""Who has used a processor of late, and who waits for whom."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.workers.debts import EQUAL, FORGIVEN, MOST_OWED, REMEMBERED, Debts
+
+
+class DebtsTests(SynchronousTestCase):
+    """The rule of who waits."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.debts = Debts(self.clock.seconds)
+
+    def test_owed(self) -> None:
+        """What was used is owed, up to a limit, and forgiven as time passes, down to nothing."""
+        self.assertEqual(self.debts.owed("ann"), 0)
+        self.debts.charge("ann", MOST_OWED / 4)
+        self.debts.charge("ann", MOST_OWED / 4)
+        self.assertAlmostEqual(self.debts.owed("ann"), MOST_OWED / 2)
+        self.debts.charge("ann", 3600)
+        self.assertAlmostEqual(self.debts.owed("ann"), MOST_OWED)
+        self.clock.advance(MOST_OWED / FORGIVEN / 2)
+        self.assertAlmostEqual(self.debts.owed("ann"), MOST_OWED / 2)
+        self.clock.advance(MOST_OWED / FORGIVEN)
+        self.assertEqual(self.debts.owed("ann"), 0)
+
+    def test_must_wait(self) -> None:
+        """An account waits while something is in progress for one that owes less, and not once that has ended."""
+        self.debts.charge("eve", MOST_OWED)
+        self.debts.begin("eve")
+        self.assertFalse(self.debts.must_wait("eve"))
+        self.debts.begin("ann")
+        self.debts.begin("ann")
+        self.assertTrue(self.debts.must_wait("eve"))
+        self.assertFalse(self.debts.must_wait("ann"))
+        self.debts.end("ann")
+        self.assertTrue(self.debts.must_wait("eve"))
+        self.debts.end("ann")
+        self.assertFalse(self.debts.must_wait("eve"))
+
+    def test_equal(self) -> None:
+        """Those that owe about as much as each other do not wait for each other: they take turns."""
+        for name in ("ann", "eve"):
+            self.debts.charge(name, 2 * EQUAL)
+            self.debts.begin(name)
+        self.debts.charge("eve", EQUAL / 2)
+        self.assertFalse(self.debts.must_wait("ann") or self.debts.must_wait("eve"))
+        self.debts.charge("eve", EQUAL)
+        self.assertTrue(self.debts.must_wait("eve"))
+
+    def test_wait_ends(self) -> None:
+        """No account waits for longer than its debt is forgiven, whatever is in progress for others meanwhile."""
+        self.debts.charge("eve", 3600)
+        self.debts.begin("ann")
+        self.clock.advance((MOST_OWED - EQUAL) / FORGIVEN * 0.9)
+        self.assertTrue(self.debts.must_wait("eve"))
+        self.clock.advance(MOST_OWED / FORGIVEN * 0.2)
+        self.assertFalse(self.debts.must_wait("eve"))
+
+    def test_idle_then_burst(self) -> None:
+        """An account that was idle has no advantage that it could save up: it is ahead only until it owes as much."""
+        self.debts.charge("ann", MOST_OWED / 4)
+        self.debts.begin("ann")
+        self.debts.begin("eve")
+        self.assertTrue(self.debts.must_wait("ann"))
+        self.debts.charge("eve", MOST_OWED / 4)
+        self.assertFalse(self.debts.must_wait("ann"))
+        self.debts.charge("eve", MOST_OWED / 4)
+        self.assertTrue(self.debts.must_wait("eve"))
+
+    def test_others_served(self) -> None:
+        """An account shares the server with those for whom something is in progress, or was a moment ago."""
+        self.debts.begin("ann")
+        self.debts.end("ann")
+        self.assertFalse(self.debts.others_served("ann"))
+        self.assertTrue(self.debts.others_served("eve"))
+        self.assertTrue(self.debts.others_served(None))
+        self.clock.advance(2 * REMEMBERED)
+        self.assertFalse(self.debts.others_served("eve"))
+        self.debts.begin("ann")
+        self.clock.advance(2 * REMEMBERED)
+        self.assertTrue(self.debts.others_served("eve"))
+
+    def test_server(self) -> None:
+        """The server itself owes nothing, waits for nobody, and keeps nobody waiting."""
+        self.debts.charge(None, 3600)
+        self.debts.begin(None)
+        self.debts.charge("ann", MOST_OWED)
+        self.assertEqual(self.debts.owed(None), 0)
+        self.assertFalse(self.debts.must_wait("ann") or self.debts.must_wait(None))
+        self.debts.end(None)
+        self.debts.begin("bob")
+        self.assertFalse(self.debts.must_wait(None))
