@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Sequence
 
 import attrs
 
@@ -47,6 +48,8 @@ class AccessChange:
     rights: frozenset[str] | None = None
     quota: int | None = None
     """Bytes; `NO_QUOTA` removes the limit."""
+    folders: tuple[tuple[tuple[str, ...], frozenset[str]], ...] | None = None
+    """All that the account has, in place of a home and of rights everywhere; () gives it those again."""
 
     def applied(self, name: str, before: Access) -> Access:
         """The access of the account `name` after the change. Raises `OperatorError` for a quota without a home."""
@@ -58,7 +61,17 @@ class AccessChange:
                 f"a quota counts what is in an account's home, and {name} has none: give it a home with --home FOLDER, "
                 "or no quota with --quota none"
             )
-        return Access(home, Rights(everywhere, before.rights.grants), quota, before.stamp)
+        folders = before.rights.folders if self.folders is None else self.folders
+        if folders and (self.home is not None or self.rights is not None or home.parts or quota is not None):
+            raise OperatorError(
+                f"{name} has either folders, each with its rights, or a home with rights and perhaps a quota: give "
+                "--folder alone, or --folder none with what is to be in its place"
+            )
+        if folders:
+            everywhere = frozenset()
+        elif before.rights.folders and self.rights is None:
+            raise OperatorError(f"say with --rights what {name} may do in place of its folders")
+        return Access(home, Rights(everywhere, before.rights.grants, folders), quota, before.stamp)
 
 
 @attrs.frozen
@@ -88,6 +101,7 @@ class AccessTable:
             access = change.applied(name, WHOLE_STORE)
             home, rights = _folder_stored(access.home), rights_shown(access.rights.everywhere)
             add_account(connection, name, password, home=home, rights=rights, quota=access.quota)
+            _write_folders(connection, name, access)
             return _existing(connection, name)
 
     def change(self, name: str, change: AccessChange) -> Access:
@@ -128,12 +142,17 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
         return None
     home, rights, quota, stamp = row
     grants = connection.execute("SELECT path, rights FROM grants WHERE account = ? ORDER BY path", (name,)).fetchall()
+    own = connection.execute("SELECT path, rights FROM folders WHERE account = ? ORDER BY path", (name,)).fetchall()
     orphans = "SELECT 1 FROM grants WHERE account NOT IN (SELECT name FROM accounts)"
     if connection.execute(orphans).fetchone() is not None:
         raise OperatorError("the accounts are damaged: a restriction belongs to no account")
     try:
         narrower = tuple((_folder_read(path).parts, _rights_read(most)) for path, most in grants)
-        access = Access(ROOT if home == WHOLE_SHARE else _folder_read(home), Rights(_rights_read(rights), narrower))
+        folders = tuple((_folder_read(path).parts, _rights_read(given)) for path, given in own)
+        everywhere = _rights_read(rights)
+        if folders and (home != WHOLE_SHARE or everywhere):
+            raise ValueError
+        access = Access(ROOT if home == WHOLE_SHARE else _folder_read(home), Rights(everywhere, narrower, folders))
         if not (quota is None or (type(quota) is int and quota > 0)) or not (type(stamp) is str and stamp):
             raise ValueError
     except (ValueError, OperatorError) as error:
@@ -176,7 +195,33 @@ def _change(connection: sqlite3.Connection, name: str, change: AccessChange) -> 
         "UPDATE accounts SET home = ?, rights = ?, quota = ? WHERE name = ?",
         (_folder_stored(after.home), rights_shown(after.rights.everywhere), after.quota, name),
     )
+    _write_folders(connection, name, after)
     return _existing(connection, name)
+
+
+def _write_folders(connection: sqlite3.Connection, name: str, access: Access) -> None:
+    connection.execute("DELETE FROM folders WHERE account = ?", (name,))
+    connection.executemany(
+        "INSERT INTO folders VALUES (?, ?, ?)",
+        [(name, "/".join(parts), rights_shown(rights)) for parts, rights in access.rights.folders],
+    )
+
+
+def parse_folders(texts: Sequence[str]) -> tuple[tuple[tuple[str, ...], frozenset[str]], ...]:
+    """Folders with rights, as a person types them: `photos:read`, `ann:all`; `none` alone is none of them.
+
+    Raises `OperatorError`.
+    """
+    if [text.strip().lower() for text in texts] == ["none"]:
+        return ()
+    found: dict[tuple[str, ...], frozenset[str]] = {}
+    for text in texts:
+        path, colon, given = text.rpartition(":")
+        parts = parse_folder(path).parts
+        if not colon or not parts or parts in found:
+            raise OperatorError(f"--folder {text}: give a folder and its rights, such as photos:read or ann:all, once")
+        found[parts] = ALL if given.strip().lower() == "all" else parse_rights(given)
+    return tuple(sorted(found.items()))
 
 
 def parse_folder(text: str) -> Endpoint:

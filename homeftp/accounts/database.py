@@ -95,6 +95,12 @@ SCHEMA = (
     "ALTER TABLE devices ADD COLUMN address TEXT",
     "ALTER TABLE devices ADD COLUMN client TEXT",
     "ALTER TABLE devices ADD COLUMN expires REAL",
+    # Accounts that have several folders, and nothing else: their own rights are `none`.
+    "CREATE TABLE folders (account TEXT NOT NULL, path TEXT NOT NULL, rights TEXT NOT NULL,"
+    " PRIMARY KEY (account, path))",
+    f"CREATE TRIGGER folder_added AFTER INSERT ON folders BEGIN {_NEW_STAMP} = NEW.account; END",
+    f"CREATE TRIGGER folder_changed AFTER UPDATE ON folders BEGIN {_NEW_STAMP} IN (OLD.account, NEW.account); END",
+    f"CREATE TRIGGER folder_removed AFTER DELETE ON folders BEGIN {_NEW_STAMP} = OLD.account; END",
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
@@ -123,6 +129,7 @@ _COLUMN_TYPES = {
     },
     "invitations": {"number": _NUMBER, "words": _TEXT, "account": _TEXT, "ends": _NUMBER, "misses": _NUMBER},
     "grants": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
+    "folders": {"account": _TEXT, "path": _TEXT, "rights": _TEXT},
     "tries": {"count": _NUMBER},
     "removed_accounts": {"name": _TEXT},
 }
@@ -263,6 +270,7 @@ class AccountDatabase:
             connection.execute("DELETE FROM devices WHERE account = ?", (name,))
             connection.execute("DELETE FROM invitations WHERE account = ?", (name,))
             connection.execute("DELETE FROM grants WHERE account = ?", (name,))
+            connection.execute("DELETE FROM folders WHERE account = ?", (name,))
             return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
 
     def check(self) -> None:

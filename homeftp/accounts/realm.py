@@ -13,6 +13,7 @@ from zope.interface import Interface, implementer
 
 from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.names import VerifiedName
+from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IAccount, IStore, IWorkers
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.authorized import AuthorizedStore
@@ -36,14 +37,14 @@ class Account:
     @store.default
     def _authorize(self) -> AuthorizedStore:
         home, rights = self.access.home, self.access.rights
-        if rights.grants:
+        if rights.grants or rights.folders:
             rights = rights.at_all_places(home, self._whole.places)
         return AuthorizedStore(self._whole, home, rights, Actor(self.name), self.access.quota)
 
     @property
     def rights(self) -> frozenset[str]:
         """What it may do outside the folders with narrower rights."""
-        return self.access.rights.everywhere
+        return self.access.rights.at_most
 
 
 @implementer(IRealm)
@@ -80,6 +81,9 @@ class Realm:
         home = account.store.home
         if home.parts and store.stat(home) is None and store.read_only is None:
             store.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
+        for parts, _ in account.access.rights.folders:
+            if store.read_only is None and store.stat(Endpoint(parts)) is None:
+                store.make_directory(WriteRequest(endpoint=Endpoint(parts), actor=Actor(name)))
         return IAccount, account, lambda: None
 
     def _access(self, name: str, avatar_id: bytes) -> Access:

@@ -150,6 +150,7 @@ def _account(name: str, access: Access, usage: AccountUsage) -> dict[str, Any]:
         "name": name,
         "home": access.home.whole,
         "rights": rights_shown(access.rights.everywhere),
+        "folders": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.folders},
         "quota": access.quota,
         "used": usage.used,
         "uploads": usage.uploads,

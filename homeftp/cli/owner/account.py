@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help="how much may be in its home, with versions and unfinished uploads, such as 50G; or none "
                 "(default: none)",
             )
+            action.add_argument(
+                "--folder",
+                action="append",
+                metavar="FOLDER:RIGHTS",
+                help="a folder that the account sees, with its rights there, such as photos:read or ann:all; "
+                "repeatable, in place of --home and --rights; none removes all",
+            )
         if name == "add":
             action.add_argument(
                 "--no-password", action="store_true", help="only paired devices can log in; see `homeftp invite`"
@@ -75,7 +82,9 @@ def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
     if options.action == "change":
         change = _change(options)
         if change == AccessChange():
-            raise OperatorError("Give what to change: --home FOLDER, --rights RIGHTS or --quota SIZE.")
+            raise OperatorError(
+                "Give what to change: --home FOLDER, --rights RIGHTS, --quota SIZE or --folder FOLDER:RIGHTS."
+            )
         access = AccessTable(state).change(options.name, change)
         _note(log, options.name, access)
         line = f"{describe(options.name, access)}. The server closes the account's connections; they connect again."
@@ -95,12 +104,13 @@ def run(options: argparse.Namespace, cost: Cost | None = None) -> int:
 
 def _change(options: argparse.Namespace) -> AccessChange:
     """The home, the rights and the quota that were given."""
-    from homeftp.accounts.access import AccessChange, parse_folder
+    from homeftp.accounts.access import AccessChange, parse_folder, parse_folders
     from homeftp.store.policy.rights import parse_rights
 
     home = None if options.home is None else parse_folder(options.home)
     rights = None if options.rights is None else parse_rights(options.rights)
-    return AccessChange(home, rights, None if options.quota is None else _parse_quota(options.quota))
+    folders = None if options.folder is None else parse_folders(options.folder)
+    return AccessChange(home, rights, None if options.quota is None else _parse_quota(options.quota), folders)
 
 
 def _parse_quota(text: str) -> int:
@@ -123,6 +133,8 @@ def _note(log: CommandAudit, name: str, access: Access) -> None:
     from homeftp.store.policy.rights import rights_shown
 
     fields: dict[str, Any] = {} if access.quota is None else {"quota": access.quota}
+    if access.rights.folders:
+        fields["folders"] = {"/".join(parts): rights_shown(given) for parts, given in access.rights.folders}
     rights = rights_shown(access.rights.everywhere)
     log.note("account", name, endpoint=access.home.whole, rights=rights, **fields)
 
@@ -132,7 +144,12 @@ def describe(name: str, access: Access) -> str:
     from homeftp.optionvalues import size_shown
     from homeftp.store.policy.rights import rights_shown
 
-    line = f"{name}: home {access.home.whole or '/'}, rights {rights_shown(access.rights.everywhere)}"
+    if access.rights.folders:
+        line = f"{name}: folders " + ", ".join(
+            f"{'/'.join(parts)} ({rights_shown(rights)})" for parts, rights in access.rights.folders
+        )
+    else:
+        line = f"{name}: home {access.home.whole or '/'}, rights {rights_shown(access.rights.everywhere)}"
     if access.quota is not None:
         line += f", quota {size_shown(access.quota)}"
     for parts, rights in access.rights.grants:
@@ -160,6 +177,7 @@ def _fields(access: Access) -> dict[str, Any]:
         "home": access.home.whole,
         "rights": rights_shown(access.rights.everywhere),
         "quota": access.quota,
+        "folders": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.folders},
         "grants": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.grants},
     }
 

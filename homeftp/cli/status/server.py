@@ -46,7 +46,9 @@ def _stored(folder: str) -> dict[str, Any]:
         access = AccessTable(state).find(name)
         if access is not None:
             rights = rights_shown(access.rights.everywhere)
-            accounts.append({"name": name, "home": access.home.whole, "rights": rights, "quota": access.quota})
+            folders = {"/".join(parts): rights_shown(given) for parts, given in access.rights.folders}
+            fields = {"home": access.home.whole, "rights": rights, "folders": folders, "quota": access.quota}
+            accounts.append({"name": name, **fields})
     return {"accounts": accounts, "devices": [device_fields(each) for each in Devices(state).all()]}
 
 
@@ -96,7 +98,11 @@ def _running_lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _account_lines(account: dict[str, Any]) -> Iterator[str]:
-    line = f"  {account['name']:20} home {account['home'] or '/'}, rights {account['rights']}"
+    if account["folders"]:
+        folders = ", ".join(f"{path} ({rights})" for path, rights in account["folders"].items())
+        line = f"  {account['name']:20} folders {folders}"
+    else:
+        line = f"  {account['name']:20} home {account['home'] or '/'}, rights {account['rights']}"
     if account["quota"] is not None:
         line += f", quota {_of(account.get('used'), account['quota'])}"
     if account.get("unfinished"):

@@ -29,10 +29,10 @@ from homeftp.model import (
 )
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
 from homeftp.store.policy.limits import check_not_root, check_removable
-from homeftp.store.policy.outcomes import results_of
+from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.store.policy.permissions import REVEALING, allotment, condition, disclosed, forbidden
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import no_version, not_found, unsupported
+from homeftp.store.policy.wording import is_directory, no_version, not_found, unsupported
 
 T = TypeVar("T")
 
@@ -84,8 +84,13 @@ class AuthorizedStore:
     def _visible(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint as the store has it; raises `NotFound` (40) where the account may not see it."""
         if not self._may(READ, endpoint):
-            raise not_found(endpoint)
+            raise self._unseen(endpoint)
         return self._whole(endpoint)
+
+    def _unseen(self, endpoint: Endpoint) -> Refusal:
+        """The refusal of what the account may not see, or may see only as a directory that leads to its folders."""
+        is_way = self.rights.leads_to_folder(endpoint.parts) and self._way(endpoint) is not None
+        return is_directory(endpoint) if is_way else not_found(endpoint)
 
     def _hidden(self, more: FolderSet) -> FolderSet:
         """The folders that the account may not see, and `more`, as the store has them."""
@@ -101,14 +106,31 @@ class AuthorizedStore:
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
         """What exists there, if the account may see it."""
+        if self.rights.leads_to_folder(endpoint.parts):
+            return self._way(endpoint)
         return self.store.stat(self._whole(endpoint)) if self._may(READ, endpoint) else None
+
+    def _way(self, endpoint: Endpoint) -> Entry | None:
+        """A directory that leads to folders of the account: it is there, if one with the right to read is beneath it.
+
+        Its own metadata is the others'.
+        """
+        found = self.store.stat(self._whole(endpoint))
+        if found is None or found.kind != "directory" or not self.rights.names_beneath(endpoint.parts):
+            return None
+        return Entry(found.name, "directory")
 
     def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several at once."""
         visible = [self._may(READ, endpoint) for endpoint in endpoints]
         asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
         found = iter(results_of(self.store.stat_many, asked))
-        return [next(found) if seen else None for seen in visible]
+        if not self.rights.folders:
+            return [next(found) if seen else None for seen in visible]
+        return [
+            next(found) if seen else catch(self.stat, endpoint)
+            for endpoint, seen in zip(endpoints, visible, strict=True)
+        ]
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
         """Open a file for reading."""
@@ -120,15 +142,41 @@ class AuthorizedStore:
         asked = [self._whole(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True) if seen]
         opened = iter(results_of(lambda some: self.store.open_many(some, inline), asked))
         return [
-            next(opened) if seen else not_found(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)
+            next(opened) if seen else self._unseen(endpoint) for endpoint, seen in zip(endpoints, visible, strict=True)
         ]
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, without those that the account may not see."""
+        if self.rights.leads_to_folder(endpoint.parts):
+            yield from self._list_way(endpoint, recursive, hidden)
+            return
         yield from self.store.list(self._visible(endpoint), recursive, self._hidden(hidden))
+
+    def _list_way(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[ListingPage]:
+        """The directories that lead to folders of the account, and with `recursive` what is in those folders."""
+        if self._way(endpoint) is None:
+            raise not_found(endpoint)
+        yield ListingPage(())
+        for name in self.rights.names_beneath(endpoint.parts):
+            there = endpoint.beneath(name)
+            found = self.stat(there)
+            if found is None:
+                continue
+            yield ListingPage((attrs.evolve(found, name=name),))
+            if recursive and found.kind == "directory":
+                for page in self.list(there, True, hidden):
+                    yield ListingPage(
+                        tuple(attrs.evolve(each, name=f"{name}/{each.name}") for each in page.entries),
+                        tuple((f"{name}/{skipped}", why) for skipped, why in page.skipped),
+                    )
 
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of what the account may see."""
+        if self.rights.leads_to_folder(endpoint.parts):
+            for name in self.rights.names_beneath(endpoint.parts):
+                for page in self.versions(endpoint.beneath(name), hidden):
+                    yield [attrs.evolve(each, name=f"{name}/{each.name}".removesuffix("/")) for each in page]
+            return
         if self._may(READ, endpoint):
             yield from self.store.versions(self._whole(endpoint), self._hidden(hidden))
 

@@ -43,6 +43,9 @@ class Rights:
     everywhere: frozenset[str] = ALL
     grants: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = ()
     """Folders, by the parts of their endpoints as the account sees them, and the most that may be done in each."""
+    folders: tuple[tuple[tuple[str, ...], frozenset[str]], ...] = ()
+    """Where there are some, they are all that the account has, each with its rights: of two that contain an endpoint
+    the deeper one counts. On the way to one its account sees nothing but that way (`leads_to_folder`)."""
 
     @functools.cached_property
     def _narrower(self) -> list[tuple[Sequence[str], frozenset[str]]]:
@@ -50,7 +53,7 @@ class Rights:
 
     def at(self, parts: tuple[str, ...]) -> frozenset[str]:
         """The rights at an endpoint."""
-        rights = self.everywhere
+        rights = self._in_folders(parts) if self.folders else self.everywhere
         if self.grants:
             alike = _spelled_alike(parts)
             for folder, most in self._narrower:
@@ -58,12 +61,50 @@ class Rights:
                     rights &= most
         return rights
 
+    @property
+    def at_most(self) -> frozenset[str]:
+        """What may be done anywhere."""
+        return frozenset[str]().union(*(rights for _, rights in self.folders)) if self.folders else self.everywhere
+
+    def _in_folders(self, parts: tuple[str, ...]) -> frozenset[str]:
+        """The rights of the deepest folder, spelled exactly so: another spelling may be another folder.
+
+        A deeper one in another spelling only takes rights away: on some disks it is the same.
+        """
+        depth, rights = -1, frozenset[str]()
+        for folder, given in self.folders:
+            if parts[: len(folder)] == folder and len(folder) > depth:
+                depth, rights = len(folder), given
+        alike = _spelled_alike(parts)
+        for folder, given in self.folders:
+            if len(folder) > max(depth, 0) and alike[: len(folder)] == _spelled_alike(folder):
+                rights &= given
+        return rights
+
+    def leads_to_folder(self, parts: tuple[str, ...]) -> bool:
+        """Whether one of the folders is beneath an endpoint, which is in none of them itself."""
+        return any(folder[: len(parts)] == parts for folder, _ in self.folders) and not self._is_in_folder(parts)
+
+    def names_beneath(self, parts: tuple[str, ...]) -> list[str]:
+        """The names in a directory that leads to folders which lead there, or are folders with the right to read."""
+        depth = len(parts)
+        found = {
+            folder[depth]
+            for folder, rights in self.folders
+            if len(folder) > depth and folder[:depth] == parts and READ in self.at(folder)
+        }
+        return sorted(found)
+
+    def _is_in_folder(self, parts: tuple[str, ...]) -> bool:
+        return any(parts[: len(folder)] == folder for folder, _ in self.folders)
+
     def at_all_places(self, home: Endpoint, places: Callable[[Endpoint], Sequence[Endpoint]]) -> Rights:
         """The same rights, with each grant by every path that leads to its folder (`IStore.places`) beneath `home`."""
         start = len(home.parts)
+        narrower = [(folder, most) for folder, most in self.folders if self._is_in_folder(folder[:-1])]
         grants = {
             (each.parts[start:], most)
-            for folder, most in self.grants
+            for folder, most in (*self.grants, *narrower)
             for each in (home.beneath(*folder), *places(home.beneath(*folder)))
             if each.parts[:start] == home.parts and len(each.parts) > start
         }
@@ -71,14 +112,16 @@ class Rights:
 
     def without(self, right: str) -> FolderSet:
         """The folders in which a grant leaves out a right."""
-        return FolderSet(frozenset(folder for folder, most in self.grants if right not in most))
+        narrower = (*self.grants, *self.folders)
+        return FolderSet(frozenset(folder for folder, most in narrower if right not in most))
 
     def in_all_of(self, parts: tuple[str, ...]) -> frozenset[str]:
         """The rights that hold at an endpoint and at everything that may be beneath it."""
         rights = self.at(parts)
-        if self.grants:
+        if self.grants or self.folders:
             alike = _spelled_alike(parts)
-            for folder, most in self._narrower:
+            nested = [(_spelled_alike(folder), most) for folder, most in self.folders]
+            for folder, most in (*self._narrower, *nested):
                 if folder[: len(alike)] == alike:
                     rights &= most
         return rights

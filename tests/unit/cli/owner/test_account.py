@@ -23,7 +23,13 @@ from tests.support.commandline import CHEAP_PASSWORDS, Input
 
 SECRET = "correct horse"
 READ_ADD = frozenset({"read", "add"})
-EVERYTHING: dict[str, Any] = {"home": "", "rights": "read,add,replace,delete", "quota": None, "grants": {}}
+EVERYTHING: dict[str, Any] = {
+    "home": "",
+    "rights": "read,add,replace,delete",
+    "quota": None,
+    "folders": {},
+    "grants": {},
+}
 """What `account list --json` says of an account without restrictions."""
 
 
@@ -94,6 +100,36 @@ class AccountTests(SynchronousTestCase):
         self.assertEqual(
             AccessTable(AccountDatabase(self.folder)).find("anna"), Access(parse("people/anna"), Rights(READ_ADD))
         )
+
+    def test_folders(self) -> None:
+        """Several folders, each with its rights: added, listed, changed, and replaced by a home again."""
+        given = ("--folder", "photos:read", "--folder", "people/kid:all")
+        self.assertEqual(self.run_with(b"", "add", "kid", "--no-password", *given), Exit.DONE, self.err.getvalue())
+        self.run_with(b"", "list")
+        self.assertEqual(self.out.getvalue(), "kid: folders people/kid (read,add,replace,delete), photos (read)\n")
+        access = AccessTable(AccountDatabase(self.folder)).find("kid")
+        assert access is not None
+        self.assertEqual((access.home, access.rights.everywhere), (parse(""), frozenset()))
+        self.assertEqual(access.rights.at(("photos", "x")), {"read"})
+        self.assertEqual(access.rights.at(("tax",)), frozenset())
+        self.assertEqual(self.run_with(b"", "change", "kid", "--folder", "inbox:add"), Exit.DONE)
+        self.run_with(b"", "list", "--json")
+        self.assertEqual(json.loads(self.out.getvalue())["access"]["kid"]["folders"], {"inbox": "add"})
+        for wrong in (
+            ("--folder", "photos"),
+            ("--folder", "photos:fly"),
+            ("--folder", ":read"),
+            ("--folder", "a:read", "--folder", "a:all"),
+            ("--folder", "a:read", "--home", "b"),
+            ("--folder", "a:read", "--rights", "read"),
+            ("--folder", "../a:read"),
+            ("--rights", "read"),
+            ("--folder", "none"),
+        ):
+            self.assertEqual(self.run_with(b"", "change", "kid", *wrong), Exit.USAGE, wrong)
+        self.assertEqual(self.run_with(b"", "change", "kid", "--folder", "none", "--rights", "read"), Exit.DONE)
+        self.run_with(b"", "list")
+        self.assertEqual(self.out.getvalue(), "kid: home /, rights read\n")
 
     def test_quota(self) -> None:
         """A quota: printed when the account is added, changed and removed later, shown in the list as it was typed."""

@@ -89,6 +89,7 @@ class LinesTests(SynchronousTestCase):
             "name": "ann",
             "home": "ann",
             "rights": "read,add",
+            "folders": {},
             "quota": 10**9,
             "used": None,
             "unfinished": 10**6,
@@ -101,6 +102,9 @@ class LinesTests(SynchronousTestCase):
         ):
             self.assertIn(words, text)
         self.assertIn("quota 250.0 MB of 1.0 GB used (25 %)", self.lines(accounts=[{**account, "used": 25 * 10**7}]))
+
+        text = self.lines(accounts=[{**account, "folders": {"photos": "read", "kid": "read,add"}, "quota": None}])
+        self.assertIn("folders photos (read), kid (read,add)", text)
 
     def test_devices(self) -> None:
         """What each device does; when it was seen; and who uses a password."""

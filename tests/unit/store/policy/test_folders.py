@@ -1,0 +1,153 @@
+"""An account that has several folders of a store, and nothing else of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import Endpoint, parse
+from homeftp.errors import Forbidden, NotFound, Refusal, WrongKind
+from homeftp.model import WriteRequest
+from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.authorized import AuthorizedStore
+from homeftp.store.policy.rights import ALL, Rights
+
+READ = frozenset({"read"})
+FILES = (
+    "photos/lake.jpg",
+    "photos/private/x",
+    "people/kid/a",
+    "people/ann/secret",
+    "inbox/old",
+    "tax/2026",
+    "top",
+)
+FOLDERS = (
+    (("inbox",), frozenset({"add"})),
+    (("people", "kid"), ALL),
+    (("photos",), READ),
+    (("photos", "private"), frozenset[str]()),
+)
+
+
+def put(path: str) -> WriteRequest:
+    return WriteRequest(endpoint=parse(path), size=1)
+
+
+class FoldersTests(SynchronousTestCase):
+    """Some files, of which an account sees two folders and may add to a third."""
+
+    def setUp(self) -> None:
+        self.whole = MemoryStore()
+        for path in FILES:
+            self.whole.write_many([(put(path), b"x")])
+        self.store = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=FOLDERS))
+
+    def listed(self, path: str = "", *, recursive: bool = False) -> list[str]:
+        pages = self.store.list(parse(path), recursive)
+        return sorted(entry.name for page in pages for entry in page.entries)
+
+    def all_files(self) -> set[str]:
+        pages = self.whole.list(parse(""), True)
+        return {entry.name for page in pages for entry in page.entries if entry.kind == "file"}
+
+    def test_listed(self) -> None:
+        """It sees its folders and the way to them, and nothing beside."""
+        self.assertEqual(self.listed(), ["people", "photos"])
+        self.assertEqual(self.listed("people"), ["kid"])
+        self.assertEqual(self.listed("people/kid"), ["a"])
+        self.assertEqual(self.listed("photos"), ["lake.jpg"])
+        self.assertEqual(
+            self.listed(recursive=True), ["people", "people/kid", "people/kid/a", "photos", "photos/lake.jpg"]
+        )
+        for path in ("tax", "people/ann", "photos/private", "inbox", "nothing"):
+            self.assertRaises(NotFound, self.listed, path)
+
+    def test_seen(self) -> None:
+        """By every way of looking: a way is a directory without metadata, and cannot be opened as a file."""
+        seen = {path for path in FILES if self.store.stat(parse(path)) is not None}
+        self.assertEqual(seen, {"photos/lake.jpg", "people/kid/a"})
+        many = self.store.stat_many([parse(path) for path in (*FILES, "", "people", "tax")])
+        self.assertEqual([each is not None for each in many], [path in seen for path in FILES] + [True, True, False])
+        way = self.store.stat(parse("people"))
+        assert way is not None
+        self.assertEqual((way.kind, way.mtime_us, way.mode), ("directory", None, None))
+        opened = self.store.open_many([parse(path) for path in (*FILES, "people")], 100)
+        self.assertEqual([not isinstance(each, Exception) for each in opened[:-1]], [path in seen for path in FILES])
+        self.assertIsInstance(opened[-1], WrongKind)
+        self.assertRaises(WrongKind, self.store.open, parse("people"))
+        self.assertRaises(NotFound, self.store.open, parse("tax/2026"))
+
+    def test_way_that_is_a_file(self) -> None:
+        """Where a file of others is in the way, the account does not see it."""
+        store = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=((("top", "x"), ALL),)))
+        self.assertIsNone(store.stat(parse("top")))
+        self.assertRaises(NotFound, store.open, parse("top"))
+
+    def test_changed(self) -> None:
+        """It changes what its rights in each folder allow, and nothing else; a control does change something."""
+        before = self.all_files()
+        tried: list[tuple[str, Any]] = []
+        store, free = self.store, parse("people/kid/a")
+        for path in (*FILES, "", "people", "people/ann", "tax", "photos", "photos/private", "PHOTOS/x", "People/kid/b"):
+            here, new = parse(path), f"{path}/new".strip("/")
+            tried += [
+                (path, partial(store.write_many, [(put(new), b"x")])),
+                (path, partial(store.make_directory, WriteRequest(endpoint=parse(new)))),
+                (path, partial(store.upload, put(new))),
+                (path, partial(store.edit, put(new))),
+                (path, lambda here=here: list(store.remove(here, None, True))),
+                (path, partial(store.move, here, parse("people/kid/moved"), None, None)),
+                (path, partial(store.move, free, parse(new), None, None)),
+                (path, partial(store.copy, free, parse(new), source_precondition=None, target_precondition=None)),
+                (path, partial(store.set_metadata, here, mtime_us=1, mode=None, precondition=None)),
+                (path, partial(store.restore, here, None, None)),
+            ]
+        for path, attempt in tried:
+            if path.startswith(("people/kid", "inbox")):
+                continue
+            try:
+                result = attempt()
+            except Refusal:
+                continue
+            self.assertEqual([each for each in result if not isinstance(each, Forbidden | NotFound)], [], path)
+        self.assertEqual(self.all_files(), before)
+        self.store.write_many([(put("people/kid/new"), b"x"), (put("inbox/new"), b"x")])
+        self.assertEqual(self.all_files() - before, {"people/kid/new", "inbox/new"})
+        self.assertRaises(Refusal, lambda: list(self.store.remove(parse("inbox/new"), None, False)))
+
+    def test_moved_out(self) -> None:
+        """A folder with the right to delete may be emptied; the folder that contains it may not be moved."""
+        self.assertRaises(Refusal, self.store.move, parse("people"), parse("people/kid/p"), None, None)
+        list(self.store.remove(parse("people/kid/a"), None, False))
+        self.assertEqual(self.listed("people/kid"), [])
+
+    def test_versions(self) -> None:
+        """Versions are those of its folders."""
+        for path in FILES:
+            self.whole.write_many([(put(path), b"y")])
+        names = sorted(each.name for page in self.store.versions(parse("")) for each in page)
+        self.assertEqual(names, ["people/kid/a", "photos/lake.jpg"])
+
+    def test_rights(self) -> None:
+        """The deeper folder counts; in another spelling a folder only takes away; `in_all_of` looks beneath."""
+        rights = Rights(frozenset(), folders=FOLDERS)
+        for path, at, in_all in (
+            ("photos", READ, frozenset()),
+            ("photos/lake.jpg", READ, READ),
+            ("photos/private/x", frozenset(), frozenset()),
+            ("photos/PRIVATE/x", frozenset(), frozenset()),
+            ("PHOTOS/lake.jpg", frozenset(), frozenset()),
+            ("people/kid", ALL, ALL),
+            ("people", frozenset(), frozenset()),
+            ("", frozenset(), frozenset()),
+        ):
+            parts = parse(path).parts
+            self.assertEqual((rights.at(parts), rights.in_all_of(parts)), (at, in_all), path)
+        self.assertEqual(rights.at_most, ALL)
+        self.assertEqual(Rights(READ).at_most, READ)
+        wider = Rights(frozenset(), folders=((("a",), READ), (("a", "b"), ALL)))
+        self.assertEqual(wider.at(("a", "b", "c")), ALL)
+        self.assertEqual(wider.at(("a", "B", "c")), READ)
