@@ -30,6 +30,8 @@ TICK_NS = 20_000_000
 
 _TICKS = 10
 
+_SECOND_NS = 1_000_000_000
+
 
 def hash_bytes(content: bytes) -> str:
     """The hash of some bytes."""
@@ -95,8 +97,15 @@ def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
 
 
 def is_trustworthy(found: os.stat_result, hashed_ns: int) -> bool:
-    """Whether every change after `hashed_ns` (nanoseconds since 1970) shows in the file's stat."""
-    return abs(hashed_ns - found.st_mtime_ns) >= TRUSTWORTHY_NS
+    """Whether every change after `hashed_ns` (nanoseconds since 1970), and after the stat `found`, shows in its stat.
+
+    A later change sets the mtime to the time of the file system's clock, which the ctime has reached already: where the
+    mtime is older by a tick, and has a fraction of a second so that no coarser ticks are possible, it becomes another.
+    So the hash of a file that was pushed with its own mtime is known at once.
+    """
+    if abs(hashed_ns - found.st_mtime_ns) >= TRUSTWORTHY_NS:
+        return True
+    return bool(found.st_mtime_ns % _SECOND_NS) and found.st_ctime_ns - found.st_mtime_ns >= TICK_NS
 
 
 def read_at(fd: int, offset: int, length: int) -> bytes:

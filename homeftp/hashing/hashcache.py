@@ -5,6 +5,10 @@ none is written for a file that was hashed within 2 s of its own mtime, since
 a later change could leave the same stat. So a lost, damaged or locked
 database costs time, never a wrong answer, and nothing here raises: what is
 not known is hashed again. Server and client have one each.
+
+It also tells whether a content was damaged: while the stat is the same no program
+has changed the file, so the first hash that was recorded for it stays, and a
+file that has another one now is marked (`record_reads`).
 """
 
 from __future__ import annotations
@@ -13,11 +17,13 @@ import contextlib
 import os
 import sqlite3
 from threading import Lock
-from typing import Callable, Iterable, Mapping, NamedTuple
+from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.hashing.filehash import is_trustworthy, signature
 
-_VERSION = 1
+_VERSION = 2
+_WITHOUT_DAMAGE = 1
+"""The version of databases that lack the last two columns."""
 
 _ASKED_AT_ONCE = 500
 """Names in one query; every SQLite takes 999 parameters."""
@@ -28,9 +34,51 @@ CREATE TABLE IF NOT EXISTS hashes (
     name BLOB NOT NULL,
     signature TEXT NOT NULL,
     hash TEXT NOT NULL,
+    damage TEXT NOT NULL DEFAULT '',
+    content TEXT NOT NULL DEFAULT '',
+    read_us INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (directory, name)
 ) WITHOUT ROWID
 """
+
+_MIGRATION = (
+    "ALTER TABLE hashes ADD COLUMN damage TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE hashes ADD COLUMN content TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE hashes ADD COLUMN read_us INTEGER NOT NULL DEFAULT 0",
+)
+
+_INDEX = "CREATE INDEX IF NOT EXISTS damaged ON hashes (damage) WHERE damage != ''"
+
+_RECORD = """
+INSERT INTO hashes (directory, name, signature, hash, damage, content) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (directory, name) DO UPDATE
+SET signature = excluded.signature, hash = excluded.hash, damage = excluded.damage, content = excluded.content,
+    read_us = 0
+WHERE signature != excluded.signature
+"""
+"""A hash that is known for the same stat stays: another one would be that of damaged content."""
+
+_RECORD_READ = """
+INSERT INTO hashes (directory, name, signature, hash, damage, content, read_us) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (directory, name) DO UPDATE
+SET hash = CASE WHEN signature = excluded.signature AND hash != '' THEN hash ELSE excluded.hash END,
+    signature = excluded.signature, damage = excluded.damage, content = excluded.content,
+    read_us = excluded.read_us
+"""
+
+_MOVE = """
+UPDATE OR REPLACE hashes SET directory = CAST(? || substr(directory, ?) AS BLOB)
+WHERE directory = ? OR (directory > ? AND directory < ?)
+"""
+
+_SIZE, _MTIME, _INODE = 0, 1, 3
+"""Where they are in a signature."""
+
+CONTENT = "content"
+"""The damage of a file that has another content than the one that was hashed, although no program has changed it."""
+
+UNREADABLE = "unreadable"
+"""The damage of a file that the disk cannot read."""
 
 
 class CachedHash(NamedTuple):
@@ -44,6 +92,39 @@ class CachedHash(NamedTuple):
     hash: str
     hashed_ns: int
     """When the hashing began, in nanoseconds since 1970."""
+    damage: str = ""
+    """`CONTENT` or `UNREADABLE`: it does not have this hash any more."""
+    content: str = ""
+    """The hash that it has instead, where it is known."""
+
+
+class KnownHash(NamedTuple):
+    """What is known of a file whose stat is the same as when it was hashed, or that is marked as damaged.
+
+    The ctime does not count for a mark: it moves when the file gets a second
+    name, which is how it becomes a version, and a crash may come after that.
+    """
+
+    hash: str
+    """The hash that it had then; "" where it could never be read."""
+    damage: str
+    """`CONTENT`, `UNREADABLE`, or "" where no damage was found."""
+    read_us: int
+    """When it was last read again, in microseconds since 1970; 0: never."""
+    content: str = ""
+    """Of a damaged file: the hash that it had when the damage was found; "" where it could not be read."""
+    is_same: bool = True
+    """Whether the ctime is the same too. Otherwise a program may have changed a damaged file."""
+
+
+class StoredHash(NamedTuple):
+    """One row: a file as it was when it was hashed. It may be another one by now, or gone."""
+
+    directory: str
+    name: str
+    signature: str
+    hash: str
+    damage: str
 
 
 class HashCache:
@@ -56,38 +137,90 @@ class HashCache:
         self._connection = self._open()
 
     def lookup(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, str]:
-        """The known hashes of `files`: names in `directory`, with their current stat."""
+        """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files."""
+        return {name: each.hash for name, each in self.known(directory, files).items() if not each.damage}
+
+    def known(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, KnownHash]:
+        """What is known of `files`, damaged ones among them."""
         names = {os.fsencode(name): name for name in files}
         keys = list(names)
-        known: dict[str, str] = {}
+        known: dict[str, KnownHash] = {}
 
         def select(connection: sqlite3.Connection) -> None:
             for start in range(0, len(keys), _ASKED_AT_ONCE):
                 asked = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(asked))
-                query = f"SELECT name, signature, hash FROM hashes WHERE directory = ? AND name IN ({marks})"
-                for key, seen, content_hash in connection.execute(query, [os.fsencode(directory), *asked]):
+                query = (
+                    "SELECT name, signature, hash, damage, read_us, content FROM hashes "
+                    f"WHERE directory = ? AND name IN ({marks})"
+                )
+                for key, seen, content_hash, damage, read_us, content in connection.execute(
+                    query, [os.fsencode(directory), *asked]
+                ):
                     name = names[key]
-                    if seen == signature(files[name]):
-                        known[name] = content_hash
+                    is_same = seen == signature(files[name])
+                    if is_same or (damage and is_still_marked(seen, files[name])):
+                        known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
 
         self._with_database(select)
         return known
 
     def record(self, rows: Iterable[CachedHash]) -> None:
         """Store hashes, in one transaction; rows that could not be trusted later are left out."""
-        values = [
-            (os.fsencode(row.directory), os.fsencode(row.name), signature(row.found), row.hash)
-            for row in rows
-            if is_trustworthy(row.found, row.hashed_ns)
-        ]
+        values = [_values(row) for row in rows if is_trustworthy(row.found, row.hashed_ns)]
+        self._insert(_RECORD, values)
 
+    def record_reads(self, rows: Iterable[CachedHash], read_us: int) -> None:
+        """Store what reading files again at `read_us` (microseconds since 1970) has shown; a known hash stays."""
+        values = [(*_values(row), read_us) for row in rows if is_trustworthy(row.found, row.hashed_ns)]
+        self._insert(_RECORD_READ, values)
+
+    def damaged(self) -> list[StoredHash]:
+        """The files that are marked as damaged. Some may have been changed or removed since."""
+        return self._select("damage != ''")
+
+    def with_hash(self, hash: str) -> list[StoredHash]:
+        """The files that had this hash, and are not marked as damaged. Reads the whole table."""
+        return self._select("hash = ? AND damage = ''", hash)
+
+    def moved(self, old: str, new: str) -> None:
+        """A directory was moved: what is known of the files beneath it holds at their new place."""
+        first, last = os.fsencode(old) + b"/", os.fsencode(old) + b"0"  # the next byte after "/"
+
+        def update(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute(_MOVE, (os.fsencode(new), len(os.fsencode(old)) + 1, os.fsencode(old), first, last))
+
+        self._with_database(update)
+
+    def forget(self, row: StoredHash) -> None:
+        """Remove a row, as long as it is about that file."""
+        keys = os.fsencode(row.directory), os.fsencode(row.name), row.signature
+
+        def delete(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("DELETE FROM hashes WHERE directory = ? AND name = ? AND signature = ?", keys)
+
+        self._with_database(delete)
+
+    def _insert(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
             with connection:
-                connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", values)
+                connection.executemany(statement, values)
 
         if values:
             self._with_database(insert)
+
+    def _select(self, condition: str, *values: str) -> list[StoredHash]:
+        found: list[StoredHash] = []
+        query = f"SELECT directory, name, signature, hash, damage FROM hashes WHERE {condition}"
+
+        def select(connection: sqlite3.Connection) -> None:
+            for directory, name, *others in connection.execute(query, values):
+                found.append(StoredHash(os.fsdecode(directory), os.fsdecode(name), *others))
+
+        self._with_database(select)
+        return found
 
     def close(self) -> None:
         """Close the database; after that nothing is known and nothing is stored. May be called twice."""
@@ -145,9 +278,13 @@ class HashCache:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
+        if version not in (0, _WITHOUT_DAMAGE, _VERSION):
             return False
+        if version == _WITHOUT_DAMAGE:
+            for statement in _MIGRATION:
+                connection.execute(statement)
         connection.execute(_SCHEMA)
+        connection.execute(_INDEX)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
         return True
 
@@ -155,3 +292,13 @@ class HashCache:
         for suffix in () if self._path is None else ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 os.unlink(f"{self._path}{suffix}")
+
+
+def is_still_marked(marked: str, found: os.stat_result) -> bool:
+    """Whether a file with this stat is the one that had the signature `marked` when its damage was found."""
+    before, now = marked.split("."), signature(found).split(".")
+    return all(before[part] == now[part] for part in (_SIZE, _MTIME, _INODE))
+
+
+def _values(row: CachedHash) -> tuple[object, ...]:
+    return os.fsencode(row.directory), os.fsencode(row.name), signature(row.found), row.hash, row.damage, row.content

@@ -108,6 +108,14 @@ class StatTests(FileCase):
         os.utime(self.path + ".moved", ns=(0, before.st_mtime_ns + 1000))
         self.assertFalse(same_content(before, os.fstat(self.fd)))
 
+    def test_trustworthy_by_ctime(self) -> None:
+        """A file that got an older mtime is trusted at once, unless its file system may only keep whole seconds."""
+        for age, fraction, counts in ((1.0, 500, True), (1.0, 0, False), (0.01, 500, False), (-1.0, 500, False)):
+            mtime_ns = 1_700_000_000 * 10**9 + fraction
+            times = {"st_mtime_ns": mtime_ns, "st_ctime_ns": mtime_ns + int(age * 10**9)}
+            found = os.stat_result([0o100644, 1, 1, 1, 0, 0, 7, 0, 0, 0], times)
+            self.assertEqual(is_trustworthy(found, found.st_ctime_ns), counts, (age, fraction))
+
     def test_trustworthy(self) -> None:
         """A hash counts only from 2 s after the file's mtime on, or before it by as much: clocks differ."""
         found = os.stat(self.path)

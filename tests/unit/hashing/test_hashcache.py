@@ -10,8 +10,8 @@ from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.hashing.filehash import hash_bytes
-from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.hashing.filehash import hash_bytes, signature
+from homeftp.hashing.hashcache import CONTENT, UNREADABLE, CachedHash, HashCache, KnownHash
 
 HASH = hash_bytes(b"content")
 OTHER = hash_bytes(b"other")
@@ -87,11 +87,15 @@ class LookupTests(IndexCase):
         self.cache.record([self.row(age=2_000_000_000)])
         self.assertEqual(self.known(), HASH)
 
-    def test_last_one_counts(self) -> None:
-        """A file that is hashed again has its new hash."""
+    def test_first_one_counts(self) -> None:
+        """The hash of a file that nobody has changed stays: another one would be that of damaged content."""
         self.cache.record([self.row()])
         self.cache.record([self.row(hash=OTHER)])
-        self.assertEqual(self.known(), OTHER)
+        self.assertEqual(self.known(), HASH)
+        os.chmod(self.file, 0o600)
+        self.found = os.stat(self.file)
+        self.cache.record([self.row(hash=OTHER)])
+        self.assertEqual(self.known(), OTHER, "the control: it was changed")
 
     def test_many(self) -> None:
         """A directory of thousands is looked up at once, whatever the names are."""
@@ -132,6 +136,84 @@ class LookupTests(IndexCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+class MarkTests(IndexCase):
+    """Files that are damaged are marked, and stay so until they are changed, or read well."""
+
+    def mark(self, damage: str = CONTENT, hash: str = HASH) -> None:
+        """Record that the file was read, and what was found."""
+        self.cache.record_reads([self.row(hash=hash)._replace(damage=damage)], 5)
+
+    def marked(self) -> tuple[str, str, int] | None:
+        """What is known of the file, damaged or not: its hash, the damage, and when it was read."""
+        known = self.known_file()
+        return None if known is None else known[:3]
+
+    def known_file(self) -> KnownHash | None:
+        """All that is known."""
+        return self.cache.known("/d", {"file.txt": os.stat(self.file)}).get("file.txt")
+
+    def test_marked(self) -> None:
+        """The mark outlives a restart; the hash is not offered as that of the content any more."""
+        self.cache.record([self.row()])
+        self.assertEqual(self.marked(), (HASH, "", 0))
+        self.mark(hash=OTHER)
+        self.cache.close()
+        self.cache = self.open()
+        self.assertEqual(self.marked(), (HASH, CONTENT, 5), "the hash that it had")
+        self.assertIsNone(self.known())
+        self.assertEqual([(each.name, each.hash) for each in self.cache.damaged()], [("file.txt", HASH)])
+        self.assertEqual(self.cache.with_hash(HASH), [])
+
+    def test_not_cleared_by_a_hash(self) -> None:
+        """Recording a hash for the same stat does not clear the mark; a well read content does."""
+        self.cache.record([self.row()])
+        self.mark()
+        self.cache.record([self.row(hash=OTHER)])
+        self.assertEqual(self.marked(), (HASH, CONTENT, 5))
+        self.mark("")
+        self.assertEqual(self.marked(), (HASH, "", 5))
+        self.assertEqual(self.cache.damaged(), [])
+        self.assertEqual([each.name for each in self.cache.with_hash(HASH)], ["file.txt"])
+
+    def test_changed(self) -> None:
+        """A file that somebody changed is not damaged, and has the hash that it is read with."""
+        self.cache.record([self.row()])
+        self.mark()
+        os.utime(self.file, (1_700_000_000, 1_600_000_000))
+        self.assertIsNone(self.marked())
+        self.found = os.stat(self.file)
+        self.mark("", OTHER)
+        self.assertEqual(self.marked(), (OTHER, "", 5))
+
+    def test_second_name(self) -> None:
+        """A mark outlives what moves only the ctime, and says so; a hash that is not marked does not."""
+        self.cache.record([self.row()])
+        self.cache.record_reads([self.row()._replace(damage=CONTENT, content=OTHER)], 5)
+        os.link(self.file, self.file + ".second")
+        self.assertEqual(self.known_file(), KnownHash(HASH, CONTENT, 5, OTHER, is_same=False))
+        self.found = os.stat(self.file)
+        self.mark("")
+        self.assertEqual(self.known_file(), KnownHash(HASH, "", 5))
+        os.unlink(self.file + ".second")
+        self.assertIsNone(self.known_file())
+
+    def test_unreadable(self) -> None:
+        """A file that could never be read is marked without a hash, and gets one once it can be."""
+        self.mark(UNREADABLE, "")
+        self.assertEqual(self.marked(), ("", UNREADABLE, 5))
+        self.mark("", HASH)
+        self.assertEqual(self.marked(), (HASH, "", 5))
+
+    def test_forget(self) -> None:
+        """A row is removed only as long as it is about that file."""
+        self.mark()
+        (row,) = self.cache.damaged()
+        self.cache.forget(row._replace(signature="other"))
+        self.assertEqual(len(self.cache.damaged()), 1)
+        self.cache.forget(row)
+        self.assertEqual(self.cache.damaged(), [])
 
 
 class DamageTests(IndexCase):
@@ -190,6 +272,25 @@ class DamageTests(IndexCase):
         self.assertIsNone(self.known())
         self.cache.record([self.row()])
         self.assertEqual(self.known(), HASH)
+
+    def test_earlier_version(self) -> None:
+        """The hashes of a database from before damage was recorded are kept."""
+        self.cache.close()
+        os.unlink(self.path)
+        connection = sqlite3.connect(self.path)
+        connection.execute(
+            "CREATE TABLE hashes (directory BLOB NOT NULL, name BLOB NOT NULL, signature TEXT NOT NULL, "
+            "hash TEXT NOT NULL, PRIMARY KEY (directory, name)) WITHOUT ROWID"
+        )
+        row = (b"/d", b"file.txt", signature(self.found), HASH)
+        connection.execute("INSERT INTO hashes VALUES (?, ?, ?, ?)", row)
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+        connection.close()
+        self.cache = self.open()
+        self.assertEqual(self.known(), HASH)
+        self.cache.record_reads([self.row()._replace(damage=CONTENT)], 5)
+        self.assertEqual(len(self.cache.damaged()), 1)
 
     def test_locked(self) -> None:
         """A database that another program holds for too long is done without."""
