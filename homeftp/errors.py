@@ -109,6 +109,12 @@ class ContentMismatch(Refusal):
     status = Status.CONTENT_MISMATCH
 
 
+class Damaged(Refusal):
+    """The store has not kept the content: the disk has another one, or cannot read it."""
+
+    status = Status.DAMAGED
+
+
 class Internal(Refusal):
     """Internal error; see the server log."""
 
@@ -155,6 +161,7 @@ BY_STATUS: dict[Status, type[Refusal]] = {
         WrongKind,
         Changed,
         ContentMismatch,
+        Damaged,
         Internal,
         Busy,
         NoSpace,

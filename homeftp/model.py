@@ -96,6 +96,11 @@ class Entry:
 
     Front ends make strong ETags of it. It is no hash, costs nothing to compute, and is not compared by `==`.
     """
+    damaged: str | None = None
+    """Where the store has found that it has not kept the content: the hash of that, "" where it is not known.
+
+    Such a file has no `hash`, and cannot be opened. None: no damage is known.
+    """
 
 
 @attrs.frozen
@@ -110,6 +115,40 @@ class Version:
     mtime_us: int | None = None
     mode: int | None = None
     hash: str | None = None
+
+
+Damaging = Literal["content", "unreadable"]
+"""How a content is damaged: it has another hash although no program has changed it, or it cannot be read."""
+
+
+@attrs.frozen
+class Damage:
+    """A file or a version whose content the store has not kept."""
+
+    name: str
+    """Relative to what was asked for; "" is that itself."""
+    damage: Damaging
+    hash: str | None = None
+    """The hash of the content that was stored; None where it is not known."""
+    at_us: int | None = None
+    """`Version.at_us`, for a version."""
+    mended: bool = False
+    """Whether the content is there again, from another copy in the store."""
+
+
+@attrs.frozen
+class Verification:
+    """What one step of `IStore.verify` has read."""
+
+    files: int = 0
+    """Files that were read to their end."""
+    versions: int = 0
+    """Versions that were read to their end."""
+    size: int = 0
+    """Bytes that were read."""
+    damages: tuple[Damage, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Names, made printable, that were not read, each with the reason."""
 
 
 @attrs.frozen
@@ -169,19 +208,23 @@ class Actor:
 SERVER = Actor()
 """The server itself."""
 
+MENDER = Actor(request="mend")
+"""The server itself, where it puts the content of a damaged file back."""
+
 
 @attrs.frozen
 class Change:
     """One thing that was changed in a store, for the audit log."""
 
     what: str
-    """One of "add", "replace", "delete", "move", "metadata" and "evict".
+    """One of "add", "replace", "delete", "move", "metadata", "evict" and "damage".
 
-    The last one changes nothing in the tree: to make space for the actor a
-    version or a partial upload was removed, of the file at `endpoint`.
+    The last two change nothing in the tree: to make space for the actor a
+    version or a partial upload was removed, of the file at `endpoint`; or the
+    store has found that it has not kept the content with that `hash`.
     """
     kind: str
-    """ "file" or "directory"; for "evict" "version" or "upload"."""
+    """ "file" or "directory"; for "evict" and "damage" also "version" or "upload"."""
     endpoint: Endpoint
     actor: Actor
     to: Endpoint | None = None
@@ -260,5 +303,7 @@ class Capabilities:
     """No two contents have the same `Entry.tag`, also at different endpoints: one hashing serves all who ask for it."""
     quota: bool = False
     """It limits its total size, and refuses what exceeds the limit with `NoSpace` (52)."""
+    verify: bool = False
+    """`verify` works: it reads everything again, and marks what is damaged."""
     account_quotas: bool = False
     """It limits what each account's home takes up (`Allotment.quota`)."""

@@ -36,6 +36,7 @@ class Status(enum.IntEnum):
     WRONG_KIND = 43
     CHANGED = 44
     CONTENT_MISMATCH = 45
+    DAMAGED = 46
 
     INTERNAL = 50
     BUSY = 51

@@ -110,6 +110,11 @@ class System:
                 os.close(top)
         return True
 
+    def drop_cache(self, fd: int) -> None:
+        """Have an open file read from the disk next, and not from the system's memory: posix_fadvise(2). OSError."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def openat2(self, directory: int, path: bytes, flags: int, *, one_mount: bool = False, beneath: bool = True) -> int:
         """Open `path` beneath `directory`, following no symbolic link anywhere: openat2(2).
 

@@ -24,10 +24,12 @@ from homeftp.model import (
     Actor,
     Capabilities,
     Change,
+    Damage,
     Entry,
     HashCondition,
     ListingPage,
     ResumePoint,
+    Verification,
     Version,
     WriteRequest,
 )
@@ -136,14 +138,15 @@ class IStore(Interface):
     def stat(endpoint: Endpoint) -> Entry | None:
         """What exists there, with its hash where that is known without reading it; None where nothing exists.
 
-        Raises `WrongKind` (43) for what is neither a file nor a directory.
+        Tells what is known to be damaged. Raises `WrongKind` (43) for what is
+        neither a file nor a directory.
         """
 
     def stat_many(endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
         """`stat` for several at once: a result for each, in order; a refusal concerns one endpoint only."""
 
     def open(endpoint: Endpoint) -> IOpenFile:
-        """Open a file for reading. Raises `NotFound` (40), `WrongKind` (43)."""
+        """Open a file for reading. Raises `NotFound` (40), `WrongKind` (43), `Damaged` (46)."""
 
     def open_many(endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
         """`open` for several at once, in order. The `content` of files of at most `inline` bytes is read already.
@@ -171,6 +174,29 @@ class IStore(Interface):
         there or not, and without `capabilities.versions`. Raises `Forbidden` (33)
         where the store has some and cannot list them. `hidden` counts as for `list`.
         """
+
+    def verify(endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Read everything at an endpoint and beneath it again, versions too, step by step; each step blocks.
+
+        A content is damaged where it cannot be read, or where its hash is
+        another one than the store remembers and no program has changed the
+        file since. What is damaged is marked durably, and recorded as a "damage":
+        `stat` says so, `open` raises `Damaged` (46), and for preconditions it
+        still has the hash that it had. Where another copy of that content is in
+        the store it is put back, as by a write of the same content: what was
+        damaged becomes a version. The mark goes with the next write, and
+        where a later reading finds the content.
+
+        A step reads about `config.SLICE` bytes. What was read again at
+        `since_us` (microseconds since 1970) or later is left out: so a
+        verification that was ended goes on where it was. `hidden` counts as for
+        `list`. The first step raises `NotFound` (40), and `Forbidden` (33)
+        without `capabilities.verify`; a later one `Internal` (50) where the
+        disk fails at one file after another.
+        """
+
+    def damaged() -> Sequence[Damage]:
+        """What is marked as damaged in the whole store; names are relative to its root. Blocks."""
 
     def resume_point(
         endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
@@ -274,7 +300,8 @@ class IStore(Interface):
 
         The restored version is removed from the versions. Raises `NotFound` (40) where there
         is no such version, and so without `capabilities.versions`; `Changed`
-        (44), `WrongKind` (43), and `Forbidden` (33) where the store is read-only.
+        (44), `Damaged` (46) for a version that is known to be, `WrongKind` (43),
+        and `Forbidden` (33) where the store is read-only.
         """
 
     def maintain() -> None:

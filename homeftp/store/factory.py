@@ -34,6 +34,13 @@ def open_store(location: str, options: StoreOptions, plugin_dirs: Sequence[str] 
     return _factory(location, plugin_dirs).open(location, options)
 
 
+def inspect_store(location: str, options: StoreOptions) -> IStore:
+    """Open a store that a server may have open, only to be verified. Raises `OperatorError`, one line."""
+    if scheme_of(location) not in (None, LocalStoreFactory.scheme):
+        raise OperatorError(f"{location} is not on this machine: verify it from a client, with homeftp verify NAME:")
+    return LocalStoreFactory().inspect(location, options)
+
+
 def check_store(location: str, options: StoreOptions, plugin_dirs: Sequence[str] = ()) -> None:
     """Raise `OperatorError`, one line, for what `open_store` would refuse, as far as that shows without opening it."""
     _factory(location, plugin_dirs).check(location, options)

@@ -16,11 +16,22 @@ from typing import Callable, Generator, Iterator, Sequence
 import attrs
 from zope.interface import implementer
 
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IDraft, IStore, IUpload, StoreOptions
-from homeftp.model import SERVER, Actor, Capabilities, Change, Entry, ResumePoint, WriteRequest
+from homeftp.model import (
+    MENDER,
+    SERVER,
+    Actor,
+    Capabilities,
+    Change,
+    Damage,
+    Entry,
+    ResumePoint,
+    Verification,
+    WriteRequest,
+)
 from homeftp.store.buffers import BytesDraft, BytesUpload
 from homeftp.store.memoryreader import MemoryReader
 from homeftp.store.memorytree import Node
@@ -63,6 +74,7 @@ class MemoryStore(MemoryReader):
             similar_names=not options.similar_names,
             edit=True,
             copy=True,
+            verify=True,
             quota=options.quota is not None,
             account_quotas=True,
         )
@@ -118,6 +130,8 @@ class MemoryStore(MemoryReader):
         node = self._begin(request)
         if node is not None and request.mode is None:
             request = attrs.evolve(request, mode=node.mode)
+        if node is not None and node.damaged:
+            raise wording.damaged(request.endpoint)
         return BytesDraft(
             b"" if node is None else node.content,
             check_size=partial(self._check_size, request),
@@ -176,7 +190,8 @@ class MemoryStore(MemoryReader):
         limits.check_mtime(mtime_us)
         limits.check_not_top(endpoint)
         with self._changing() as changed:
-            self._source(endpoint, precondition)
+            if self._source(endpoint, precondition).damaged:
+                raise wording.damaged(endpoint)
             return self._set_metadata(endpoint, mtime_us, mode, self._actor, changed)
 
     def copy(
@@ -186,7 +201,7 @@ class MemoryStore(MemoryReader):
         limits.check_copy(source, target)
         self._limits.check(WriteRequest(endpoint=target))
         with self._changing() as changed:
-            self._file(source)
+            self._sound_file(source)
             node = attrs.evolve(self._source(source, source_precondition), tag=self._tree.tag())
             self._place(target, node, target_precondition, self._actor, changed)
         return node.entry()
@@ -255,10 +270,54 @@ class MemoryStore(MemoryReader):
             at = max(kept, default=None) if at_us is None else at_us
             if at is None or at not in kept:
                 raise wording.no_version(endpoint, at_us)
+            if kept[at].damaged:
+                raise wording.damaged_version(endpoint)
             node = attrs.evolve(kept[at], tag=self._tree.tag())
             self._place(endpoint, node, precondition, self._actor, changed, reserve=False)
             del kept[at]
         return node.entry()
+
+    # -- integrity -----------------------------------------------------------------
+
+    def damage(self, endpoint: Endpoint, content: bytes) -> None:
+        """Have another content, as if the disk had not kept it: for tests."""
+        with self._tree.lock:
+            self._tree.nodes[endpoint.parts] = attrs.evolve(self._file(endpoint), content=content)
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Hash every content again; `since_us` is ignored."""
+        self._existing(endpoint)
+        with self._tree.lock:
+            contents = self._tree.contents()
+        for names, at_us, node in contents:
+            if names[: len(endpoint.parts)] == endpoint.parts and not hidden.covers(names):
+                read = Verification(size=len(node.content), files=at_us is None, versions=at_us is not None)
+                if not node.is_sound:
+                    damage = Damage("/".join(names[len(endpoint.parts) :]), "content", node.hash, at_us)
+                    damage = attrs.evolve(damage, mended=self._damaged(Endpoint(names), at_us, node))
+                    read = attrs.evolve(read, damages=(damage,))
+                yield read
+
+    def _damaged(self, endpoint: Endpoint, at_us: int | None, node: Node) -> bool:
+        """Mark a damaged content; a file is mended from a copy. Whether it was."""
+        marked = attrs.evolve(node, damaged=True)
+        kind = "file" if at_us is None else "version"
+        with self._tree.lock, self._log.changing() as changed:
+            if at_us is not None:
+                self._tree.versions[endpoint.parts][at_us] = marked
+            elif self._tree.nodes.get(endpoint.parts) is node:
+                self._tree.nodes[endpoint.parts] = marked
+            else:
+                return False
+            if not node.damaged:
+                changed(Change("damage", kind, endpoint, SERVER, size=len(node.content), hash=node.hash))
+            copies = (each for _, _, each in self._tree.contents() if each.hash == node.hash and each.is_sound)
+            copy = next(copies, None)
+            if copy is None or at_us is not None or self.read_only is not None:
+                return False
+            mended = attrs.evolve(node, content=copy.content, tag=self._tree.tag())
+            self._place(endpoint, mended, node.hash, MENDER, changed)
+        return True
 
     def maintain(self) -> None:
         """Remove versions and partial uploads that were kept long enough."""
@@ -315,7 +374,9 @@ class MemoryStore(MemoryReader):
         self._make_directories(endpoint.parent, actor, changed)
         change = Change("add", "file", endpoint, actor, None, len(node.content), node.hash)
         if existing is not None:
-            self._tree.keep_version(endpoint, existing)
+            mends = existing.damaged and existing.hash == node.hash
+            kept = attrs.evolve(existing, hash=hash_bytes(existing.content), damaged=False) if mends else existing
+            self._tree.keep_version(endpoint, kept)
             change = attrs.evolve(change, what="replace", old_size=len(existing.content), old_hash=existing.hash)
         if source is not None:
             del self._tree.nodes[source.parts]

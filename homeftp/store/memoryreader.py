@@ -6,7 +6,7 @@ from typing import Callable, Iterator, Sequence
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.interfaces.store import IOpenFile, StoreOptions
-from homeftp.model import Entry, ListingPage, Version
+from homeftp.model import Damage, Entry, ListingPage, Version
 from homeftp.store.buffers import BytesFile
 from homeftp.store.memorytree import MemoryTree, Node, sort
 from homeftp.store.policy import limits, wording
@@ -44,7 +44,7 @@ class MemoryReader:
         return [catch(self._open, endpoint, inline) for endpoint in endpoints]
 
     def _open(self, endpoint: Endpoint, inline: int) -> IOpenFile:
-        node = self._file(endpoint)
+        node = self._sound_file(endpoint)
         return BytesFile(node.entry(), node.content, inline)
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
@@ -89,6 +89,22 @@ class MemoryReader:
         node = self._find(endpoint)
         if node is None:
             raise wording.not_found(endpoint)
+        return node
+
+    def damaged(self) -> Sequence[Damage]:
+        """What is marked as damaged."""
+        with self._tree.lock:
+            return [
+                Damage("/".join(names), "content", node.hash, at_us)
+                for names, at_us, node in self._tree.contents()
+                if node.damaged
+            ]
+
+    def _sound_file(self, endpoint: Endpoint) -> Node:
+        """A file whose content may be used; raises `Damaged` (46)."""
+        node = self._file(endpoint)
+        if node.damaged:
+            raise wording.damaged(endpoint)
         return node
 
     def _file(self, endpoint: Endpoint) -> Node:

@@ -17,6 +17,7 @@ import attrs
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import Actor, Entry, Kind, Version, WriteRequest, kept_mode
 from homeftp.store.policy import similarnames, wording
@@ -36,10 +37,18 @@ class Node:
     tag: str
     content: bytes = b""
     hash: str | None = None
+    damaged: bool = False
+    """Whether `verify` has found that the content does not have the hash."""
 
     def entry(self, name: str = "") -> Entry:
         """The node as callers of the store see it."""
-        return Entry(name, self.kind, len(self.content), self.mtime_us, self.mode, self.hash, self.tag)
+        entry = Entry(name, self.kind, len(self.content), self.mtime_us, self.mode, self.hash, self.tag)
+        return attrs.evolve(entry, hash=None, damaged=self.hash or "") if self.damaged else entry
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the content has the hash."""
+        return self.hash == hash_bytes(self.content)
 
     def version(self, name: str, at_us: int) -> Version:
         """The node as a version of that time."""
@@ -110,6 +119,13 @@ class MemoryTree:
         """The kind of what exists there."""
         node = self.nodes.get(endpoint.parts)
         return None if node is None else node.kind
+
+    def contents(self) -> list[tuple[Names, int | None, Node]]:
+        """Every file, and every version with its time."""
+        found: list[tuple[Names, int | None, Node]] = []
+        found += ((names, None, node) for names, node in self.nodes.items() if node.kind == "file")
+        found += ((names, at_us, node) for names, kept in self.versions.items() for at_us, node in kept.items())
+        return found
 
     def missing(self, endpoint: Endpoint) -> list[Endpoint]:
         """The directories that are missing on the way to a directory, and it; raises `WrongKind` (43) for a file."""

@@ -12,10 +12,20 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Forbidden
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
-from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.model import (
+    Actor,
+    Capabilities,
+    Damage,
+    Entry,
+    ListingPage,
+    ResumePoint,
+    Verification,
+    Version,
+    WriteRequest,
+)
 from homeftp.store.buffers import BytesFile
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.wording import read_only
+from homeftp.store.policy.wording import read_only, unsupported
 
 
 @implementer(IStore)
@@ -72,6 +82,14 @@ class ReadOnlyStore(abc.ABC):
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """There are none."""
         return iter(())
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Refused: it remembers no hashes."""
+        raise unsupported("verify what it holds")
+
+    def damaged(self) -> Sequence[Damage]:
+        """Nothing is known to be."""
+        return ()
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None

@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "crypto": VALUES,
     "discovery": VALUES,
     "audit": VALUES | {"host", "crypto"},
-    "control": VALUES,
+    "control": VALUES | {"crypto"},
     "store.policy": CONTRACTS,
     "store": CONTRACTS | {"hashing", "plugins", "store.local", "store.policy"},
     "store.local.disk": STORE,
@@ -73,7 +73,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "store.local.commit": STORE | {"store.local.disk", "store.local.staging", "store.local.versions"},
     "store.local.writes": STORE
     | {"store.local.commit", "store.local.disk", "store.local.staging", "store.local.versions"},
-    "store.local": STORE | {f"store.local.{name}" for name in ("commit", "disk", "staging", "versions", "writes")},
+    "store.local.integrity": STORE
+    | {"store.local.commit", "store.local.disk", "store.local.versions", "store.local.writes"},
+    "store.local": STORE
+    | {f"store.local.{name}" for name in ("commit", "disk", "integrity", "staging", "versions", "writes")},
     "files": CONTRACTS | {"hashing", "store.policy", "workers"},
     "accounts": CONTRACTS | {"audit", "crypto", "files", "host", "store.policy"},
     "dispatchers": CONTRACTS | {"plugins", "wire"},
@@ -94,14 +97,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.transfer": SHARED | {"client.api", "client.connection", "client.errors", "client.files", "wire"},
     "client.plan": CONTRACTS | {"hashing", "client.api", "client.errors", "client.files", "client.transfer", "wire"},
     "client": CLIENT,
-    "cli.terminal": frozenset({"errors", "client"}),
+    "cli.terminal": frozenset({"errors", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},
     "cli.transfer": frozenset({"errors", "cli.terminal", "client"}),
     "cli.commands": CONTRACTS
     | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "wire"},
-    "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store.policy", "tap"},
+    "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
     "cli.status": SHARED | {"accounts", "cli.connect", "cli.owner", "cli.terminal", "client", "store.policy"},
-    "cli": frozenset({"", "cli.commands", "cli.owner", "cli.status", "cli.terminal"}),
+    "cli": frozenset({"", "errors", "cli.commands", "cli.owner", "cli.status", "cli.terminal"}),
     "__main__": frozenset({"cli"}),
     "testing": SHARED
     | CLIENT

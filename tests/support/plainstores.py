@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Iterator
+
 import attrs
 
 from homeftp.config import Retention
-from homeftp.endpoint import Endpoint
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.interfaces.store import IDraft, StoreOptions
-from homeftp.model import Capabilities, Entry, ResumePoint, Version, WriteRequest
+from homeftp.model import Capabilities, Entry, ResumePoint, Verification, Version, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import Node
 from homeftp.store.policy import limits, wording
@@ -76,3 +78,7 @@ class PlainStore(NoMetadata):
     ) -> Entry:
         """Refused."""
         raise wording.unsupported("copy files")
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Refused."""
+        raise wording.unsupported("verify what it holds")

@@ -26,6 +26,7 @@ NUMBERS = {
     43: "WRONG_KIND",
     44: "CHANGED",
     45: "CONTENT_MISMATCH",
+    46: "DAMAGED",
     50: "INTERNAL",
     51: "BUSY",
     52: "NO_SPACE",

@@ -40,12 +40,19 @@ class LocalStoreFactory:
                     f"{root}. Give another state folder with --state, or share another folder"
                 )
 
+    def inspect(self, url: str, options: StoreOptions) -> LocalStore:
+        """The store in a folder that a server may have open, to be verified; raises `OperatorError`."""
+        return self._open(url, options, inspected=True)
+
     def open(self, url: str, options: StoreOptions) -> LocalStore:
         """The store in a folder, by its path or its `file:` URL; it owns its hash cache. Raises `OperatorError`."""
+        return self._open(url, options)
+
+    def _open(self, url: str, options: StoreOptions, *, inspected: bool = False) -> LocalStore:
         root = folder_of(url)
         cache = HashCache(None if options.state_dir is None else os.path.join(options.state_dir, HASH_CACHE))
         try:
-            return _CachingStore(root, cache, options)
+            return _CachingStore(root, cache, options, inspected=inspected)
         except BaseException:
             cache.close()
             raise
@@ -64,8 +71,8 @@ def folder_of(location: str) -> str:
 class _CachingStore(LocalStore):
     """A local store that closes its hash cache with itself."""
 
-    def __init__(self, root: str, cache: HashCache, options: StoreOptions) -> None:
-        super().__init__(root, cache, options)
+    def __init__(self, root: str, cache: HashCache, options: StoreOptions, *, inspected: bool) -> None:
+        super().__init__(root, cache, options, inspected=inspected)
         self._cache = cache
 
     def close(self) -> None:

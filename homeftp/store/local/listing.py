@@ -17,9 +17,9 @@ import attrs
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, NO_FOLDERS, Endpoint, FolderSet, folded, name_problem
 from homeftp.errors import Refusal
-from homeftp.hashing.hashcache import HashCache
+from homeftp.hashing.hashcache import HashCache, KnownHash
 from homeftp.model import Entry, ListingPage
-from homeftp.store.local.disk.entries import entry_of, is_reserved, kind_problem
+from homeftp.store.local.disk.entries import is_reserved, kind_problem, known_entry
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
@@ -40,7 +40,7 @@ class _Level:
     hidden: frozenset[str]
     """The folded forms of names in it that are left out."""
     names: SortedNames
-    ready: list[tuple[bytes, os.stat_result | OSError, str | None]] = attrs.field(factory=list)
+    ready: list[tuple[bytes, os.stat_result | OSError, KnownHash | None]] = attrs.field(factory=list)
     """The names before `names`, with their stats, and their hashes if known."""
     after: bytes = b""
     """The last name that was listed."""
@@ -82,9 +82,9 @@ class DirectoryLister:
         """
         return listing_pages(self._items(endpoint, recursive, hidden))
 
-    def tree(self, endpoint: Endpoint) -> Iterator[ListingPage]:
+    def tree(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """Everything below a directory."""
-        return self.pages(endpoint, recursive=True)
+        return self.pages(endpoint, recursive=True, hidden=hidden)
 
     def _items(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[Entry | tuple[str, str]]:
         """Entries, and names that cannot be offered, each with the reason."""
@@ -119,7 +119,7 @@ class DirectoryLister:
         return _Level(endpoint, prefix, hidden.names_in(endpoint.parts), SortedNames(self.budget))
 
     def _item(
-        self, level: _Level, raw: bytes, found: os.stat_result | OSError, known: str | None
+        self, level: _Level, raw: bytes, found: os.stat_result | OSError, known: KnownHash | None
     ) -> Entry | tuple[str, str] | None:
         """The entry for one name, or why it is skipped; None for reserved names, and if it was removed meanwhile."""
         if isinstance(found, FileNotFoundError):
@@ -145,7 +145,7 @@ class DirectoryLister:
             problem = self._filetypes.problem(name)
         if problem is not None:
             return level.prefix + name, problem
-        return entry_of(found, known, name=level.prefix + name)
+        return known_entry(found, known, name=level.prefix + name)
 
     def _advance(self, level: _Level) -> bool:
         """Fill `ready`; False if nothing is left. Raises why the directory cannot be read."""
@@ -175,7 +175,7 @@ class DirectoryLister:
             stats.append((name, found))
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
-        known = self._cache.lookup(self._root.cache_path(level.endpoint), files)
+        known = self._cache.known(self._root.cache_path(level.endpoint), files)
         level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in reversed(stats)]
 
 

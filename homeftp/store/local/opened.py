@@ -19,9 +19,10 @@ from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.local.disk.metadir import MetadataDir, ReadOnlyRoot
 from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.integrity.marks import DamageMarks
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.local.read import FileReader
-from homeftp.store.local.wiring import Operations, compose
+from homeftp.store.local.wiring import Operations, compose, verifier
 from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.wording import read_only, root_missing
@@ -41,11 +42,20 @@ def expect_metadata_dir(root: SafeRoot, path: str) -> None:
 class OpenFolder:
     """An open root and all that works on it.
 
-    With `known` a root without its metadata directory is refused. Raises `OperatorError`.
+    With `known` a root without its metadata directory is refused. One that is `inspected` is not locked, and cannot be
+    changed: another server may have it open. Raises `OperatorError`.
     """
 
     def __init__(
-        self, path: str, system: System, cache: HashCache, changelog: ChangeLog, options: StoreOptions, *, known: bool
+        self,
+        path: str,
+        system: System,
+        cache: HashCache,
+        changelog: ChangeLog,
+        options: StoreOptions,
+        *,
+        known: bool,
+        inspected: bool = False,
     ) -> None:
         self.read_only: str | None = None
         """Why nothing can be changed; None if it can."""
@@ -59,7 +69,10 @@ class OpenFolder:
             allowed = Filetypes(options.filetypes)
             self.reader = FileReader(self.root, cache, allowed)
             self.lister = DirectoryLister(self.root, cache, allowed)
+            self.marks = DamageMarks(self.root, cache)
             try:
+                if inspected:
+                    raise ReadOnlyRoot("it is only inspected")
                 metadata_dir = self._metadata_dir = MetadataDir(self.root, path)
                 opened.callback(metadata_dir.close)
                 if system.syncs_whole(self.root.fd):
@@ -67,8 +80,10 @@ class OpenFolder:
                 self._operations = compose(
                     self.root, system, metadata_dir, cache, self.reader, self.lister, changelog, options
                 )
+                self.verifier = self._operations.verifier
             except ReadOnlyRoot as reason:
                 self.read_only = str(reason)
+                self.verifier = verifier(self.root, system, cache, self.lister, changelog, options)
             except OSError as error:
                 raise OperatorError(f"cannot share {path}: its folder {RESERVED}: {error.strerror}") from None
             self._opened = opened.pop_all()

@@ -11,18 +11,19 @@ import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Changed, NotFound, WrongKind
+from homeftp.errors import Changed, NotFound, Refusal, WrongKind
 from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, same_content, signature
-from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache
 from homeftp.interfaces import IOpenFile
 from homeftp.model import Entry
-from homeftp.store.local.disk.entries import entry_of, kind_of
+from homeftp.store.local.disk import errnos
+from homeftp.store.local.disk.entries import entry_of, kind_of, known_entry
 from homeftp.store.local.disk.errnos import catch, close_quietly, refusal
 from homeftp.store.local.disk.handles import per_job
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_range
-from homeftp.store.policy.wording import display_path
+from homeftp.store.policy.wording import damaged, display_path
 
 Parts = tuple[str, ...]
 """A directory by the parts of its endpoint: quicker to look up in a dict than the endpoint."""
@@ -68,7 +69,7 @@ class LocalFile:
         try:
             data = read_at(self._fd, offset, length)
         except OSError as error:
-            raise refusal(error, self._endpoint) from error
+            raise self._failed(error) from error
         if len(data) < length:
             raise self._changed()
         return data
@@ -96,7 +97,7 @@ class LocalFile:
                 raise self._changed()
             self._remember(hashes[0])
         except OSError as error:
-            raise refusal(error, self._endpoint) from error
+            raise self._failed(error) from error
         yield hashes[0]
 
     def is_stale(self) -> bool:
@@ -145,7 +146,7 @@ class LocalFile:
             if self.is_stale() and content != read_at(self._fd, 0, size + 1):
                 raise self._changed()
         except OSError as error:
-            raise refusal(error, self._endpoint) from error
+            raise self._failed(error) from error
         finally:
             self.close()
         if len(content) != size:
@@ -155,6 +156,15 @@ class LocalFile:
             return None
         self.entry = self._entry(hash_bytes(content))
         return self._row(found)
+
+    def _failed(self, error: OSError) -> Refusal:
+        """The refusal where the file could not be read; one that the disk has lost is marked, to be read again."""
+        if error.errno not in errnos.UNREADABLE:
+            return refusal(error, self._endpoint)
+        known = self.entry.hash or ""
+        row = CachedHash(self._directory, self._endpoint.name, self._found, known, self._opened_ns, UNREADABLE)
+        self._cache.record_reads([row], 0)
+        return damaged(self._endpoint)
 
     def _check(self) -> os.stat_result:
         """Its current stat; raises `Changed` (44) if its content is no longer what was opened."""
@@ -208,11 +218,11 @@ class FileReader:
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result) and stat.S_ISREG(found.st_mode):
                 files.setdefault(endpoint.parts[:-1], {})[endpoint.parts[-1]] = found
-        known = {parts: self._cache.lookup(self._cache_path(parts), found) for parts, found in files.items()}
+        known = {parts: self._cache.known(self._cache_path(parts), found) for parts, found in files.items()}
         results: list[Entry | Exception | None] = []
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result):
-                results.append(entry_of(found, known.get(endpoint.parts[:-1], {}).get(endpoint.name)))
+                results.append(known_entry(found, known.get(endpoint.parts[:-1], {}).get(endpoint.name)))
             else:
                 results.append(found)
         return results
@@ -239,7 +249,7 @@ class FileReader:
         return found
 
     def open(self, endpoint: Endpoint) -> LocalFile:
-        """Open a file for reading. Raises `NotFound` (40), `WrongKind` (43)."""
+        """Open a file for reading. Raises `NotFound` (40), `WrongKind` (43), `Damaged` (46)."""
         (opened,) = self._open_batch([endpoint])
         if isinstance(opened, Exception):
             raise opened
@@ -278,14 +288,19 @@ class FileReader:
             for fd in parents.values():
                 close_quietly(fd)
         directories = {parent: self._cache_path(parent) for parent in stats}
-        known = {parent: self._cache.lookup(directories[parent], found) for parent, found in stats.items()}
+        known = {parent: self._cache.known(directories[parent], found) for parent, found in stats.items()}
         results: list[LocalFile | Exception] = []
         for endpoint, one in zip(endpoints, opened, strict=True):
             if isinstance(one, Exception):
                 results.append(one)
             else:
                 parent = endpoint.parts[:-1]
-                content_hash = known[parent].get(endpoint.parts[-1])
+                cached = known[parent].get(endpoint.parts[-1])
+                if cached is not None and cached.damage:
+                    close_quietly(one[0])
+                    results.append(damaged(endpoint))
+                    continue
+                content_hash = None if cached is None else cached.hash
                 results.append(LocalFile(self._cache, endpoint, directories[parent], *one, content_hash))
         return results
 

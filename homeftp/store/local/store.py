@@ -14,7 +14,18 @@ from homeftp.errors import Busy, Forbidden
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IStore, IStoreHealth, StoreOptions
 from homeftp.interfaces.usage import AccountUsage, IMeasuredStore, StoreUsage
-from homeftp.model import SERVER, Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.model import (
+    SERVER,
+    Actor,
+    Capabilities,
+    Damage,
+    Entry,
+    ListingPage,
+    ResumePoint,
+    Verification,
+    Version,
+    WriteRequest,
+)
 from homeftp.store.local.disk.errnos import refusal
 from homeftp.store.local.disk.handles import free_bytes
 from homeftp.store.local.opened import OpenFolder, SharedFolder
@@ -32,6 +43,7 @@ from homeftp.syscalls import System
 class LocalStore:
     """The folder `root`, locked against other servers until `close`. Thread-safe.
 
+    One that is `inspected` is not locked, and cannot be changed: another server may have it open.
     The caller closes `cache`, which takes the place of `options.state_dir`. Raises `OperatorError` for a root that is
     missing, is not a directory, cannot be used, is used by another server, or is known and has lost its metadata
     directory. A root that is not writable is `read_only`. While the path of the root leads elsewhere, such as to an
@@ -45,12 +57,14 @@ class LocalStore:
         options: StoreOptions = StoreOptions(),  # noqa: B008 (frozen)
         *,
         system: System | None = None,
+        inspected: bool = False,
     ) -> None:
         opened_by = System() if system is None else system
         self._changelog = changelog = ChangeLog(options.record_changes)
         self._actor = SERVER
         self._folder = SharedFolder(
-            lambda known: OpenFolder(root, opened_by, cache, changelog, options, known=known), known=options.known
+            lambda known: OpenFolder(root, opened_by, cache, changelog, options, known=known, inspected=inspected),
+            known=options.known,
         )
         self.capabilities = Capabilities(
             resume=True,
@@ -61,6 +75,7 @@ class LocalStore:
             edit=True,
             copy=True,
             unique_tags=True,
+            verify=True,
             quota=options.quota is not None,
             account_quotas=True,
         )
@@ -158,6 +173,14 @@ class LocalStore:
                 f"{self.read_only}"
             )
         return folder.operations.history.pages(endpoint, hidden)
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Read everything at an endpoint and beneath it again, versions too, step by step."""
+        return self._folder.get().verifier.verify(endpoint, since_us, hidden)
+
+    def damaged(self) -> Sequence[Damage]:
+        """What is marked as damaged in the whole store."""
+        return self._folder.get().marks.damaged()
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None

@@ -20,12 +20,14 @@ from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import MetadataDir
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.history import VersionHistory
+from homeftp.store.local.integrity.mender import Mender
+from homeftp.store.local.integrity.verifier import Verifier
 from homeftp.store.local.listing import DirectoryLister
 from homeftp.store.local.read import FileReader
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.store.local.staging.tempfile import TempFiles
 from homeftp.store.local.versions.archive import ArchiverFactory
-from homeftp.store.local.versions.catalog import VersionCatalog
+from homeftp.store.local.versions.catalog import VersionCatalog, VersionFinder
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.local.versions.storeclock import StoreClock
@@ -62,6 +64,22 @@ class Operations:
     archive: VersionArchive
     books: Books
     clock: StoreClock
+    verifier: Verifier
+
+
+def verifier(
+    root: SafeRoot,
+    system: System,
+    cache: HashCache,
+    lister: DirectoryLister,
+    changelog: ChangeLog,
+    options: StoreOptions,
+) -> Verifier:
+    """What verifies a store that cannot be changed, or is open in another process: it mends nothing."""
+    books = Books(root, None)
+    folders = VersionFolders(root, None, books, lister.budget)
+    finder = VersionFinder(root, folders, cache)
+    return Verifier(root, cache, Filetypes(options.filetypes), system, lister.tree, finder, None, changelog)
 
 
 def compose(
@@ -85,7 +103,7 @@ def compose(
     temp_files = TempFiles(root, system, metadata_dir, clock.now_seconds)
     partials = PartialUploads(root, system, metadata_dir, books, changelog, clock.now_seconds)
     archive = VersionArchive(folders, options.retention, books, changelog, clock)
-    catalog = VersionCatalog(root, folders, archive, cache)
+    catalog = VersionCatalog(root, folders, cache, archive)
 
     preconditions = Preconditions(root, cache, reader.open)
     space = SpaceReservation(books, archive, partials, changelog, options.reserved)
@@ -105,9 +123,11 @@ def compose(
 
     targets = TargetFinder(root, limits, preconditions)
     staged = StagedFiles(limits, space, temp_files, committer)
+    uploads = Uploads(targets, limits, partials, space, system, committer)
+    mender = Mender(root, cache, catalog, uploads)
     return Operations(
         batch=BatchWriter(root, limits, directories, preconditions, space, temp_files, fsync, committer),
-        uploads=Uploads(targets, limits, partials, space, system, committer),
+        uploads=uploads,
         editor=Editor(root, targets, staged),
         metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),
         copier=Copier(root, filetypes, preconditions, cache, targets, staged),
@@ -119,4 +139,5 @@ def compose(
         archive=archive,
         books=books,
         clock=clock,
+        verifier=Verifier(root, cache, filetypes, system, lister.tree, catalog, mender, changelog),
     )

@@ -21,9 +21,11 @@ from homeftp.model import (
     SERVER,
     Actor,
     Capabilities,
+    Damage,
     Entry,
     ListingPage,
     ResumePoint,
+    Verification,
     Version,
     WriteRequest,
 )
@@ -179,6 +181,32 @@ class AuthorizedStore:
             return
         if self._may(READ, endpoint):
             yield from self.store.versions(self._whole(endpoint), self._hidden(hidden))
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Read again what the account may see."""
+        if self.rights.leads_to_folder(endpoint.parts):
+            for name in self.rights.names_beneath(endpoint.parts):
+                if self.stat(endpoint.beneath(name)) is not None:
+                    for step in self.verify(endpoint.beneath(name), since_us, hidden):
+                        yield attrs.evolve(
+                            step,
+                            damages=tuple(
+                                attrs.evolve(each, name=f"{name}/{each.name}".removesuffix("/"))
+                                for each in step.damages
+                            ),
+                            skipped=tuple((f"{name}/{skipped}", why) for skipped, why in step.skipped),
+                        )
+            return
+        yield from self.store.verify(self._visible(endpoint), since_us, self._hidden(hidden))
+
+    def damaged(self) -> Sequence[Damage]:
+        """What is marked as damaged, if the account may see it."""
+        found, depth = [], len(self.home.parts)
+        for each in self.store.damaged():
+            parts = tuple(each.name.split("/"))
+            if parts[:depth] == self.home.parts and READ in self.rights.at(parts[depth:]):
+                found.append(attrs.evolve(each, name="/".join(parts[depth:])))
+        return found
 
     def resume_point(
         self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None

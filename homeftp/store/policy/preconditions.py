@@ -35,9 +35,12 @@ def check_kind(endpoint: Endpoint, kind: Kind | None, precondition: str | None) 
 
 
 def check(endpoint: Endpoint, existing: Entry | None, precondition: str | None) -> None:
-    """`check_kind`, and compare the content: the `hash` of an existing file must be known where a hash is expected."""
+    """`check_kind`, and compare the content: the `hash` of an existing file must be known where a hash is expected.
+
+    A damaged file has the hash that it had: what replaces it is meant to replace that content.
+    """
     check_kind(endpoint, None if existing is None else existing.kind, precondition)
-    if existing is not None and names_content(precondition) and existing.hash != precondition:
+    if existing is not None and names_content(precondition) and precondition not in (existing.hash, existing.damaged):
         raise changed(endpoint)
 
 

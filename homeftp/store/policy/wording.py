@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadEndpoint, BadRequest, Busy, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, Busy, Damaged, Forbidden, NoSpace, NotEmpty, NotFound, WrongKind
 
 
 def display_path(endpoint: Endpoint) -> str:
@@ -47,6 +47,19 @@ def root_missing() -> Busy:
 def not_found(endpoint: Endpoint) -> NotFound:
     """The refusal where nothing exists."""
     return NotFound(f"{display_path(endpoint)} does not exist")
+
+
+def damaged(endpoint: Endpoint) -> Damaged:
+    """The refusal of a content that the store has not kept."""
+    return Damaged(
+        f"{display_path(endpoint)} is damaged on the server: its disk has not kept the content. Push the file again, "
+        "or restore a version of it"
+    )
+
+
+def damaged_version(endpoint: Endpoint) -> Damaged:
+    """The refusal of a version that the store has not kept."""
+    return Damaged(f"that version of {display_path(endpoint)} is damaged: the server's disk has not kept it")
 
 
 def other_name(endpoint: Endpoint) -> BadEndpoint:

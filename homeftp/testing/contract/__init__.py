@@ -14,6 +14,7 @@ cut only a test of its own can tell.
 
 from homeftp.testing.contract.conditions import ConditionsContract
 from homeftp.testing.contract.editing import EditingContract
+from homeftp.testing.contract.integrity import IntegrityContract
 from homeftp.testing.contract.limits import LimitsContract
 from homeftp.testing.contract.reading import ReadingContract
 from homeftp.testing.contract.readonly import ReadOnlyContract, ReadOnlyStoreContract
@@ -37,6 +38,7 @@ class StoreContract(
     LimitsContract,
     ReadOnlyContract,
     RecordingContract,
+    IntegrityContract,
 ):
     """Every promise of `IStore`: mix it into a TestCase, and write `make_store`."""
 

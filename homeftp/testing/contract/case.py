@@ -61,6 +61,13 @@ class ContractCase(Mixin):
         """Call `maintain` as if that many seconds had passed. False where the tests of a backend cannot do that."""
         return False
 
+    def damage_file(self, store: IStore, path: str, content: bytes) -> bool:
+        """Have a file lose its content for another one of that size, as a failing disk does it: unnoticed.
+
+        False where the tests of a backend cannot do that.
+        """
+        return False
+
     def with_options(self, **options: Any) -> StoreOptions:
         """The options of this run, with others for some of them."""
         return attrs.evolve(self.options, **options)

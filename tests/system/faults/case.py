@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.mounts import quick_folder
 from tests.system.faults.driving import Driver, Outcome, can_trace
-from tests.system.faults.scenarios import SCENARIOS
+from tests.system.faults.scenarios import ALL
 from tests.system.faults.systems import RIGHT
 from tests.system.faults.verdict import after_failure, after_restart
 
@@ -63,9 +63,9 @@ class FaultCase(SynchronousTestCase):
         can_trace()
         driver = self.driver()
         root = driver.root()
-        SCENARIOS[scenario].lay(root)
+        ALL[scenario].lay(root)
         outcome = driver.run(scenario, root, system=system, inject="")
-        wrong = after_failure(SCENARIOS[scenario], outcome, root) + after_restart(root)
+        wrong = after_failure(ALL[scenario], outcome, root) + after_restart(root)
         driver.forget(root)
         if system in RIGHT:
             self.assertEqual((wrong, outcome.refusals), ([], set()), f"{scenario}, {system}")

@@ -28,7 +28,7 @@ from homeftp.errors import OperatorError, Refusal
 from homeftp.hashing.hashcache import HashCache
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import put_of
-from tests.system.faults.scenarios import SCENARIOS, Scenario
+from tests.system.faults.scenarios import ALL, Scenario
 from tests.system.faults.systems import SYSTEMS
 
 AFTERWARDS = "afterwards"
@@ -128,7 +128,7 @@ def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
     def say(**message: Any) -> None:
         control.send(json.dumps(message).encode())
 
-    scenario = SCENARIOS[order["scenario"]]
+    scenario = ALL[order["scenario"]]
     server = Server(order["root"], order["system"])
     if not scenario.starts:
         server.start()
@@ -150,7 +150,7 @@ def _run(control: socket.socket, order: Mapping[str, Any]) -> None:
 
 def _warm_up() -> None:
     """Carry out everything once: what is loaded or remembered at the first use makes system calls then only."""
-    for number, scenario in enumerate(SCENARIOS.values()):
+    for number, scenario in enumerate(ALL.values()):
         root = os.path.join(os.getcwd(), f"warm-{number}", "root")
         scenario.lay(root)
         server = Server(root, "kernel")
@@ -196,11 +196,11 @@ def main(arguments: list[str]) -> None:
     name, root = arguments
     root = os.path.abspath(root)
     if not os.path.exists(root):
-        SCENARIOS[name].lay(root)
+        ALL[name].lay(root)
     server = Server(root, "kernel")
-    if not SCENARIOS[name].starts:
+    if not ALL[name].starts:
         server.start()
-    server.carry_out(SCENARIOS[name], lambda **message: _print(json.dumps(message)))
+    server.carry_out(ALL[name], lambda **message: _print(json.dumps(message)))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import random
 import time
+from contextlib import closing
 from typing import Any, Callable, Mapping, Sequence
 
 import attrs
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Internal
+from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.model import ABSENT as EXPECTED_ABSENT
 from homeftp.model import Entry, ResumePoint, WriteRequest
 from homeftp.store.local.staging.resumerecord import ResumeRecord, encode_point
@@ -60,6 +63,8 @@ class Scenario:
     asked: Sequence[Asked]
     starts: bool = False
     """Whether faults are put into the start of the store as well."""
+    stored: Mapping[str, bytes] = attrs.field(factory=dict)
+    """What files had when they were stored, as the hash cache knows it; those that have another content are damaged."""
 
     @property
     def promises(self) -> list[Mapping[str, str]]:
@@ -101,6 +106,11 @@ class Scenario:
                 file.write(content)
             if not name.startswith(PARTIAL):  # which is gone after a day
                 os.utime(path, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
+        with closing(HashCache(os.path.join(os.path.dirname(root), "index.sqlite"))) as cache:
+            cache.record(
+                CachedHash(root, name, os.stat(os.path.join(root, name)), sha(content), time.time_ns())
+                for name, content in self.stored.items()
+            )
 
 
 def file(content: bytes) -> str:
@@ -212,6 +222,33 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 """By name: the smallest set that reaches every system call of every operation that changes something."""
+
+
+def verify(name: str, content: bytes) -> Asked:
+    """Everything is read again, and a damaged file is mended."""
+
+    def call(store: LocalStore) -> list[object]:
+        damages = [damage for step in store.verify(ROOT) for damage in step.damages]
+        return [damages if [damage.mended for damage in damages] == [True] else Internal(f"found {damages}")]
+
+    return Asked(call, [{name: file(content)}])
+
+
+MENDING: dict[str, Scenario] = {
+    "mend from a file": Scenario(
+        {"damaged": OLD, "folder": b"kept", "copy": OLD[::-1]},
+        [verify("damaged", OLD[::-1])],
+        stored={"damaged": OLD[::-1], "copy": OLD[::-1]},
+    ),
+    "mend from a version": Scenario(
+        {"damaged": OLD, version("damaged"): OLD[::-1]},
+        [verify("damaged", OLD[::-1])],
+        stored={"damaged": OLD[::-1]},
+    ),
+}
+"""Those that find damage: they change what the hash cache knows as well, and have a verdict of their own."""
+
+ALL = {**SCENARIOS, **MENDING}
 
 NAMING = ("large new", "together", "together new")
 """Those that are made of other calls where the kernel lacks some: links in place of renames, many fsyncs of one."""

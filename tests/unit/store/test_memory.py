@@ -28,6 +28,12 @@ class MemoryStoreTests(StoreContract, SynchronousTestCase):
         store.maintain()
         return True
 
+    def damage_file(self, store: IStore, path: str, content: bytes) -> bool:
+        """In its place."""
+        assert isinstance(store, MemoryStore)
+        store.damage(parse(path), content)
+        return True
+
     def make_read_only_store(self, files: Mapping[str, bytes], options: StoreOptions) -> IStore:
         """One that was changed for the last time."""
         store = MemoryStore(options)

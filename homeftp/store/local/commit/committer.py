@@ -9,7 +9,7 @@ import attrs
 
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import same_content
-from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.hashing.hashcache import CachedHash, HashCache, KnownHash
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.namespace import Namespace
@@ -39,6 +39,7 @@ class Committer:
         Raises nothing. Errors are those of `Namespace.rename`, and `InDoubt`
         for a file that was renamed and may not survive a power cut.
         """
+        moved = [self._known(each) for each in pendings]
         refused = self.namespace.rename(pendings)
         stats = [_stat(each, error) for each, error in zip(pendings, refused, strict=True)]
         changed: dict[DirHandle, Endpoint] = {}
@@ -52,7 +53,7 @@ class Committer:
         cache_paths = {handle: self.root.cache_path(directory) for handle, directory in changed.items()}
         results: list[Entry | Exception] = []
         rows: list[CachedHash] = []
-        for pending, found in zip(pendings, stats, strict=True):
+        for pending, found, source in zip(pendings, stats, moved, strict=True):
             if isinstance(found, Exception):
                 results.append(found)
                 continue
@@ -62,15 +63,25 @@ class Committer:
             if failure is not None:
                 results.append(in_doubt(pending.endpoint, failure))
                 continue
-            known = pending.known_hash
+            known = pending.known_hash if source is None else source.hash
             if known is not None and pending.before is not None and not same_content(pending.before, found):
-                known = None
+                known = source = None
+            damage, content = ("", "") if source is None else (source.damage, source.content)
             if known is not None:
                 path = cache_paths[pending.handle]
-                rows.append(CachedHash(path, pending.endpoint.name, found, known, pending.hashed_ns))
-            results.append(entry_of(found, known))
+                rows.append(CachedHash(path, pending.endpoint.name, found, known, pending.hashed_ns, damage, content))
+            results.append(entry_of(found, damaged=known) if damage else entry_of(found, known))
         self.cache.record(rows)
         return results
+
+    def _known(self, pending: PendingRename) -> KnownHash | None:
+        """What is known of a file of the store that is about to be moved."""
+        if pending.unlink is None or pending.before is None:
+            return None
+        endpoint = pending.unlink.endpoint
+        return self.cache.known(self.root.cache_path(endpoint.parent), {endpoint.name: pending.before}).get(
+            endpoint.name
+        )
 
     def commit_one(self, pending: PendingRename) -> Entry:
         """`commit` for one file; raises its error."""

@@ -128,9 +128,6 @@ class Namespace:
                             record(rename_change(pending, existing))
             except Refusal as refused:
                 results = [refused if result is None else result for result in results]
-            for pending, existing, result in zip(pendings, targets, results, strict=True):
-                if result is None and not isinstance(existing, Exception) and existing.archived and pending.expected:
-                    archiver.record_hash(existing.archived, str(pending.precondition))
         return results
 
     def _prepare(self, pending: PendingRename, archiver: Archiver, checked: Checked) -> ExistingTarget:
@@ -152,10 +149,12 @@ class Namespace:
             self.root.check_new_name(handle.fd, endpoint)
             return ExistingTarget(None, None)
         same = pending.expected is not None and pending.precondition == pending.hash
-        if same or (pending.unlink is not None and self.renamer.is_other_link(pending, found)):
+        if (same and not archiver.has_other_content(endpoint, found)) or (
+            pending.unlink is not None and self.renamer.is_other_link(pending, found)
+        ):
             return ExistingTarget(found, None)  # this content stays
         try:
-            return ExistingTarget(found, archiver.link(handle, endpoint, found, pending.actor))
+            return ExistingTarget(found, archiver.link(handle, endpoint, found, pending.actor, pending.known_hash))
         except FileNotFoundError:
             raise TargetAppeared from None
 

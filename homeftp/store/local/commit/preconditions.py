@@ -39,8 +39,8 @@ class Preconditions:
     def expected(self, wanted: Sequence[Precondition]) -> list[str | Exception | None]:
         """For each precondition the signature of the file with the expected hash.
 
-        None if it is no hash, `Changed` (44) if it does not hold. Hashes files
-        that the hash cache does not know; `HashNeeded` if a `HashCondition` is
+        None if it is no hash, `Changed` (44) if it does not hold. A damaged file
+        has the hash that it had. Hashes files that the hash cache does not know; `HashNeeded` if a `HashCondition` is
         about one and they have more than `SLICE` bytes together.
         """
         stats = [catch(self._stat, *each) for each in wanted]
@@ -48,13 +48,14 @@ class Preconditions:
         for (_, endpoint, _), found in zip(wanted, stats, strict=True):
             if isinstance(found, os.stat_result):
                 asked.setdefault(endpoint.parent, {})[endpoint.name] = found
-        known = {parent: self.cache.lookup(self.root.cache_path(parent), files) for parent, files in asked.items()}
+        known = {parent: self.cache.known(self.root.cache_path(parent), files) for parent, files in asked.items()}
         read = 0
         results: list[str | Exception | None] = []
         for each, found in zip(wanted, stats, strict=True):
             if isinstance(found, os.stat_result):
                 _, endpoint, precondition = each
-                content_hash = known[endpoint.parent].get(endpoint.name)
+                cached = known[endpoint.parent].get(endpoint.name)
+                content_hash = None if cached is None else cached.hash
                 if content_hash is None and isinstance(precondition, HashCondition):
                     content_hash = precondition.found if precondition.tag == tag_of(found) else None
                 results.append(catch(self._signature, *each, found, content_hash, SLICE - read))
@@ -63,6 +64,11 @@ class Preconditions:
             else:
                 results.append(found)
         return results
+
+    def is_damaged(self, endpoint: Endpoint, found: os.stat_result) -> bool:
+        """Whether the file with that stat is marked as damaged: what is made of its content must not pass for it."""
+        known = self.cache.known(self.root.cache_path(endpoint.parent), {endpoint.name: found}).get(endpoint.name)
+        return known is not None and bool(known.damage)
 
     def _stat(self, handle: DirHandle, endpoint: Endpoint, precondition: str | None) -> os.stat_result | None:
         """The stat of the file that must have the expected hash; None if the precondition is no hash."""

@@ -8,6 +8,7 @@ import stat
 from homeftp.endpoint import RESERVED, RESERVED_PREFIX, Endpoint
 from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import signature
+from homeftp.hashing.hashcache import KnownHash
 from homeftp.model import Entry, Kind
 from homeftp.store.policy.wording import display_path
 
@@ -34,12 +35,23 @@ def is_reserved(name: str) -> bool:
     return name == RESERVED or name.startswith(RESERVED_PREFIX)
 
 
-def entry_of(found: os.stat_result, content_hash: str | None = None, *, name: str = "") -> Entry:
+def entry_of(
+    found: os.stat_result, content_hash: str | None = None, *, name: str = "", damaged: str | None = None
+) -> Entry:
     """The entry of a regular file or a directory."""
     mtime_us, mode = found.st_mtime_ns // 1000, found.st_mode & 0o777
     if stat.S_ISDIR(found.st_mode):
         return Entry(name, "directory", 0, mtime_us, mode, tag=tag_of(found))
-    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, tag_of(found))
+    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, tag_of(found), damaged)
+
+
+def known_entry(found: os.stat_result, known: KnownHash | None, *, name: str = "") -> Entry:
+    """The entry of what has this stat, with what the hash cache knows of it."""
+    if known is None:
+        return entry_of(found, name=name)
+    if known.damage:
+        return entry_of(found, name=name, damaged=known.hash)
+    return entry_of(found, known.hash, name=name)
 
 
 def tag_of(found: os.stat_result) -> str:

@@ -21,6 +21,9 @@ T = TypeVar("T")
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that go away when old files are removed."""
 
+UNREADABLE = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
+"""What a disk or a file system answers where it has lost a content, or no longer trusts it."""
+
 _FULL = FULL | {errno.EFBIG}
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
 _UNNAMEABLE = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})

@@ -123,6 +123,13 @@ class SafeRoot:
         """A directory's path as the key of the hash cache. No file is ever opened by it."""
         return "/".join((self._path, *directory.parts))
 
+    def names_of(self, cache_path: str) -> tuple[bytes, ...] | None:
+        """The names that lead from the root to a directory, by its key in the hash cache; None for another root's."""
+        if cache_path == self._path:
+            return ()
+        prefix = f"{self._path}/"
+        return tuple(map(raw, cache_path.removeprefix(prefix).split("/"))) if cache_path.startswith(prefix) else None
+
     def places(self, folder: Endpoint) -> list[Endpoint]:
         """The paths by which a folder, or a part of it, can be reached: first its own, as the disk lists it. OSError.
 

@@ -19,7 +19,7 @@ from homeftp.config import KIB
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.hashing.filehash import same_content
-from homeftp.hashing.hashcache import CachedHash, HashCache
+from homeftp.hashing.hashcache import CONTENT, CachedHash, HashCache
 from homeftp.model import Actor
 from homeftp.store.local.disk.errnos import FULL, close_quietly
 from homeftp.store.local.disk.fsync import Fsync
@@ -58,10 +58,16 @@ class ArchivedFile:
     linked: bool
     """Whether its link exists already."""
 
-    def cache_row(self, content_hash: str) -> CachedHash:
-        """The row for the hash cache, once the file has no other name. Raises OSError."""
-        found = os.stat(self.file, dir_fd=self.handle.fd, follow_symlinks=False)
-        return CachedHash(self.cache_path, os.fsdecode(self.file), found, content_hash, time.time_ns())
+
+@attrs.frozen
+class _Archived:
+    """A file that became a version."""
+
+    endpoint: Endpoint
+    found: os.stat_result
+    """Its stat at the endpoint."""
+    archived: ArchivedFile
+    replaced_by: str | None = None
 
 
 @attrs.frozen
@@ -88,7 +94,7 @@ class Archiver:
         self._folders = factory.folders
         self._archive = factory.archive
         self._cache = factory.cache
-        self._hashes: list[CachedHash] = []
+        self._archived: list[_Archived] = []
         self._opened = contextlib.ExitStack()
         self._version_dirs: dict[Endpoint, VersionDir] = {}
         self._handles: dict[tuple[Endpoint, Names], DirHandle] = {}
@@ -99,8 +105,28 @@ class Archiver:
         return self
 
     def __exit__(self, *_: object) -> None:
+        rows = self._cache_rows()
         self._opened.close()
-        self._cache.record(self._hashes)
+        self._cache.record(rows)
+
+    def _cache_rows(self) -> list[CachedHash]:
+        """What is known of the files, and whether they are damaged, under their names as versions."""
+        directories: dict[str, dict[str, os.stat_result]] = {}
+        for each in self._archived:
+            directories.setdefault(self._root.cache_path(each.endpoint.parent), {})[each.endpoint.name] = each.found
+        known = {path: self._cache.known(path, files) for path, files in directories.items()}
+        rows = []
+        for each in self._archived:
+            cached = known[self._root.cache_path(each.endpoint.parent)].get(each.endpoint.name)
+            if cached is None or (cached.damage and cached.hash == each.replaced_by):
+                continue  # its content is there again, and what it has itself is no content that was stored
+            archived = each.archived
+            with contextlib.suppress(OSError):  # then its hash is merely unknown
+                found = os.stat(archived.file, dir_fd=archived.handle.fd, follow_symlinks=False)
+                if same_content(each.found, found):
+                    key = archived.cache_path, os.fsdecode(archived.file)
+                    rows.append(CachedHash(*key, found, cached.hash, time.time_ns(), cached.damage, cached.content))
+        return rows
 
     def make_durable(self, fsync: Fsync) -> OSError | None:
         """Make the new names durable, before the old names disappear. Returns the error, if any."""
@@ -119,11 +145,14 @@ class Archiver:
             unsynced.clear()
         return failure
 
-    def link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, actor: Actor) -> ArchivedFile | None:
+    def link(
+        self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, actor: Actor, replaced_by: str | None
+    ) -> ArchivedFile | None:
         """Give a file that an actor replaces a second name as a version; None if no version of it is kept.
 
-        `handle` is its directory. Raises `Changed` (44) if it is no longer the
-        file with the stat `found`, and OSError.
+        `replaced_by` is the hash of the new content, where it is known. `handle`
+        is the directory of the file. Raises `Changed` (44) if it is no longer
+        the one with the stat `found`, and OSError.
         """
         mount = self._folders.mount_of(handle, endpoint.parent)
         version_dir = self._version_dir(mount)
@@ -131,15 +160,17 @@ class Archiver:
             return None
         try:
             try:
-                return self._link(handle, endpoint, found, mount)
+                archived = self._link(handle, endpoint, found, mount)
             except OSError as error:
                 scope = EvictionScope(handle, endpoint.parent)
                 if error.errno not in FULL or not self._archive.evict(actor, scope, _FOLDER_BYTES):
                     raise
-            return self._link(handle, endpoint, found, mount)
+                archived = self._link(handle, endpoint, found, mount)
         except BaseException:
             self._archive.subtract(mount, found.st_size)
             raise
+        self._archived.append(_Archived(endpoint, found, archived, replaced_by))
+        return archived
 
     def _link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> ArchivedFile:
         name = raw(endpoint.name)
@@ -177,30 +208,33 @@ class Archiver:
             os.unlink(raw(endpoint.name), dir_fd=handle.fd)
             return False
         try:
-            self._move(handle, endpoint, mount)
+            self._move(handle, endpoint, found, mount)
         except BaseException:
             self._archive.subtract(mount, found.st_size)
             raise
         return True
 
-    def _move(self, handle: DirHandle, endpoint: Endpoint, mount: Endpoint) -> None:
-        for folder, file, _ in self._locations(handle, endpoint, mount):
+    def _move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> None:
+        for folder, file, cache_path in self._locations(handle, endpoint, mount):
             with contextlib.suppress(FileExistsError):
                 self._system.rename_new(raw(endpoint.name), file, source_dir=handle.fd, target_dir=folder.fd)
+                archived = ArchivedFile(folder, file, cache_path, mount, found, linked=True)
+                self._archived.append(_Archived(endpoint, found, archived))
                 return
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
-    def record_hash(self, archived: ArchivedFile, content_hash: str) -> None:
-        """Remember the hash of a version, once the file has no other name."""
-        with contextlib.suppress(OSError):  # then its hash is merely unknown
-            self._hashes.append(archived.cache_row(content_hash))
-
     def undo(self, archived: ArchivedFile) -> None:
         """Remove the second name again: the file keeps its first one."""
+        self._archived = [each for each in self._archived if each.archived is not archived]
         self._archive.subtract(archived.mount, archived.found.st_size)
         if archived.linked:
             with contextlib.suppress(OSError):
                 os.unlink(archived.file, dir_fd=archived.handle.fd)
+
+    def has_other_content(self, endpoint: Endpoint, found: os.stat_result) -> bool:
+        """Whether the file with that stat is known to have another content than its hash says."""
+        known = self._cache.known(self._root.cache_path(endpoint.parent), {endpoint.name: found}).get(endpoint.name)
+        return known is not None and known.damage == CONTENT
 
     def _version_dir(self, mount: Endpoint) -> VersionDir:
         if mount not in self._version_dirs:

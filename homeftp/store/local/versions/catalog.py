@@ -12,7 +12,9 @@ import attrs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.hashcache import HashCache
+from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import raw
+from homeftp.store.local.disk.privatefiles import open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.local.versions.naming import Names, VersionFile
@@ -34,17 +36,20 @@ class StoredVersion:
     """The top of its file system."""
     file: bytes
     """The name of its file."""
+    names: Names
+    """The folders that hold it, from the versions folder."""
+    damaged: bool
+    """Whether it is marked as damaged."""
     folder: int = -1
     """The descriptor of the folder that holds it; -1 if that is not open."""
 
 
 @attrs.frozen
-class VersionCatalog:
+class VersionFinder:
     """Finds the versions of one store. Thread-safe."""
 
     root: SafeRoot
     folders: VersionFolders
-    archive: VersionArchive
     cache: HashCache
 
     def find(self, endpoint: Endpoint, *, below: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[StoredVersion]:
@@ -65,6 +70,37 @@ class VersionCatalog:
                         yield from self._stored(mount, versions)
 
     @contextlib.contextmanager
+    def open_file(self, version: StoredVersion) -> Iterator[int]:
+        """Open a version for reading; gives its descriptor. Raises OSError."""
+        with (
+            self.folders.open(version.mount) as version_dir,
+            self.root.open_below(version_dir.fd, version.names) as folder,
+        ):
+            fd = open_private_file(folder, version.file, make=False)
+        try:
+            yield fd
+        finally:
+            close_quietly(fd)
+
+    def _stored(self, mount: Endpoint, versions: Sequence[VersionFile]) -> Iterator[StoredVersion]:
+        """These versions, which are in one folder, with the hashes that are known."""
+        files = {os.fsdecode(each.file): each.found for each in versions}
+        known = self.cache.known(self.folders.cache_path(mount, versions[0].folder), files)
+        for each in versions:
+            endpoint = Endpoint(_parts(mount, each.names))
+            cached = known.get(os.fsdecode(each.file))
+            damaged = cached is not None and bool(cached.damage)
+            content_hash = None if cached is None or damaged else cached.hash
+            yield StoredVersion(each.at_us, endpoint, each.found, content_hash, mount, each.file, each.folder, damaged)
+
+
+@attrs.frozen
+class VersionCatalog(VersionFinder):
+    """Finds versions, and protects one while it is put back. Thread-safe."""
+
+    archive: VersionArchive
+
+    @contextlib.contextmanager
     def open(self, endpoint: Endpoint, at_us: int | None) -> Iterator[StoredVersion]:
         """One version by its time, or the newest, protected from eviction. Raises `NotFound` (40), OSError."""
         mount = self.folders.mount_at(endpoint)
@@ -77,14 +113,6 @@ class VersionCatalog:
             with self.root.open_below(version_dir.fd, version.folder) as folder, self.archive.pinned(version):
                 (stored,) = self._stored(mount, [version])
                 yield attrs.evolve(stored, folder=folder)
-
-    def _stored(self, mount: Endpoint, versions: Sequence[VersionFile]) -> Iterator[StoredVersion]:
-        """These versions, which are in one folder, with the hashes that are known."""
-        files = {os.fsdecode(each.file): each.found for each in versions}
-        known = self.cache.lookup(self.folders.cache_path(mount, versions[0].folder), files)
-        for each in versions:
-            endpoint = Endpoint(_parts(mount, each.names))
-            yield StoredVersion(each.at_us, endpoint, each.found, known.get(os.fsdecode(each.file)), mount, each.file)
 
 
 def _names(endpoint: Endpoint, mount: Endpoint) -> Names:

@@ -36,11 +36,11 @@ class VersionFolders:
     """The version folders of one store. Thread-safe.
 
     Code that adds or removes versions holds `lock`, so that neither sees half of
-    the other's work.
+    the other's work. Without a metadata directory they can only be read.
     """
 
     def __init__(
-        self, root: SafeRoot, metadata_dir: MetadataDir, books: Books, budget: NameBudget | None = None
+        self, root: SafeRoot, metadata_dir: MetadataDir | None, books: Books, budget: NameBudget | None = None
     ) -> None:
         self._root = root
         self._budget = budget or NameBudget()
@@ -89,7 +89,7 @@ class VersionFolders:
 
         `make` makes the names in an open directory durable.
         """
-        if not mount.parts:
+        if not mount.parts and self._metadata_dir is not None:
             with self.lock:
                 folder = self._metadata_dir.open_versions()
             yield VersionDir(self._root, folder, self._books.cost, self._budget)
@@ -128,8 +128,10 @@ class VersionFolders:
     def _read_mounts(self) -> set[Endpoint]:
         """Read one mount from each line; a line that a power cut damaged is skipped, and written again when needed."""
         mounts = set()
-        with contextlib.suppress(FileNotFoundError):
-            fd = open_private_file(self._metadata_dir.folder, _MOUNTS, make=False)
+        # Without a metadata directory of ours, a folder that may not be read is one that has no versions for us.
+        skipped = OSError if self._metadata_dir is None else FileNotFoundError
+        with contextlib.suppress(skipped), self._root.open_below(self._root.fd, (FOLDER,)) as folder:
+            fd = open_private_file(folder, _MOUNTS, make=False)
             try:
                 lines = os.read(fd, _MOUNTS_BYTES).decode("utf-8", "replace").splitlines()
             finally:
@@ -143,6 +145,7 @@ class VersionFolders:
         with self.lock:
             if mount in self._mounts:
                 return
+            assert self._metadata_dir is not None, "a store that is only inspected archives nothing"
             fd = open_private_file(self._metadata_dir.folder, _MOUNTS, writable=True)
             try:
                 os.lseek(fd, 0, os.SEEK_END)

@@ -18,6 +18,7 @@ from homeftp.store.local.writes.target import TargetFinder
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_copy
 from homeftp.store.policy.preconditions import changed, check_source
+from homeftp.store.policy.wording import damaged
 
 
 @attrs.frozen
@@ -41,7 +42,7 @@ class Copier:
     ) -> Entry:
         """Copy content, mtime and mode, durably; a file at `target` becomes a version.
 
-        Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `BadRequest` (20), `NoSpace` (52).
+        Raises `NotFound` (40), `Changed` (44), `WrongKind` (43), `Damaged` (46), `BadRequest` (20), `NoSpace` (52).
         """
         check_copy(source, target)
         fd, found, content_hash = self._open(source, source_precondition)
@@ -66,6 +67,8 @@ class Copier:
                 found = at_rest(fd, found)
                 self.filetypes.check(source)
                 check_source(source, "file", precondition)
+                if self.preconditions.is_damaged(source, found):
+                    raise damaged(source)
                 (expected,) = self.preconditions.expected([(handle, source, precondition)])
                 if isinstance(expected, Exception):
                     raise expected

@@ -19,6 +19,7 @@ from homeftp.store.local.writes.staged import StagedFile, StagedFiles
 from homeftp.store.local.writes.target import Target, TargetFinder
 from homeftp.store.policy.limits import check_range
 from homeftp.store.policy.preconditions import changed
+from homeftp.store.policy.wording import damaged
 
 
 @attrs.frozen
@@ -30,7 +31,7 @@ class Editor:
     files: StagedFiles
 
     def begin(self, request: WriteRequest, actor: Actor) -> LocalDraft:
-        """A draft with the current content. Raises `Changed` (44), `WrongKind` (43), `NoSpace` (52)."""
+        """A draft with the current content. Raises `Changed` (44), `Damaged` (46), `WrongKind` (43), `NoSpace` (52)."""
         target = self.targets.find(attrs.evolve(request, size=None, hash=None, offset=0))
         staged = None
         try:
@@ -52,6 +53,8 @@ class Editor:
         fd, found = self.root.open_file_in(target.nearest.fd, endpoint)
         try:
             found = at_rest(fd, found)
+            if self.targets.preconditions.is_damaged(endpoint, found):
+                raise damaged(endpoint)
             staged.copy_from(fd, found.st_size)
             if not same_content(found, os.fstat(fd)):
                 raise changed(endpoint)

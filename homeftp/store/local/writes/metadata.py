@@ -20,7 +20,7 @@ from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_mtime, check_not_top, directory_request
 from homeftp.store.policy.preconditions import check_source, names_content, no_hash
-from homeftp.store.policy.wording import not_found
+from homeftp.store.policy.wording import damaged, not_found
 
 
 @attrs.frozen
@@ -101,6 +101,8 @@ class MetadataWriter:
             if isinstance(expected, Exception):
                 raise expected
             fd, found = self.root.open_any_in(handle.fd, endpoint)
+            if self.preconditions.is_damaged(endpoint, found):
+                raise damaged(endpoint)
             content_hash = precondition if expected is not None else None
             self.namespace.change_metadata(
                 PendingUnlink(handle, endpoint, expected, content_hash, found.st_ino),

@@ -88,6 +88,8 @@ class Mover:
             check_path(move.target, *self._reach(move.source))
         pending = PendingUnlink(source, move.source, None, inode=found.st_ino)
         self.namespace.move_directory(pending, target, move.target, move.actor)
+        cache = self.committer.cache
+        cache.moved(self.root.cache_path(move.source), self.root.cache_path(move.target))
         try:
             # By the descriptor: the name may belong to another directory by now.
             moved = os.fstat(pinned)

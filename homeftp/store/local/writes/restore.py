@@ -26,6 +26,7 @@ from homeftp.store.local.versions.catalog import StoredVersion, VersionCatalog
 from homeftp.store.local.versions.retention import VersionArchive
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_not_root
+from homeftp.store.policy.wording import damaged_version
 
 
 @attrs.frozen
@@ -42,7 +43,10 @@ class Restorer:
     committer: Committer
 
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None, actor: Actor) -> Entry:
-        """Put back the version of that time, or the newest, durably. Raises `NotFound` (40), `Changed` (44)."""
+        """Put back the version of that time, or the newest, durably.
+
+        Raises `NotFound` (40), `Changed` (44), and `Damaged` (46) for a version that is known to be.
+        """
         check_not_root(endpoint)
         self.filetypes.check(endpoint)
         try:
@@ -60,6 +64,8 @@ class Restorer:
         (expected,) = self.preconditions.expected([(handle, endpoint, precondition)])
         if isinstance(expected, Exception):
             raise expected
+        if version.damaged:
+            raise damaged_version(endpoint)
         pinned = self.root.open_pinned(version.folder, version.file)
         try:
             found = os.fstat(pinned)

@@ -13,6 +13,7 @@ from homeftp.store.local.store import LocalStore
 from homeftp.syscalls import System
 from homeftp.testing.contract import StoreContract
 from tests.support.contracts import maintain_later
+from tests.support.flips import flip
 from tests.support.stores import Unlisted
 
 
@@ -33,9 +34,15 @@ class LocalStoreTests(StoreContract, SynchronousTestCase):
         """By the clock of the process."""
         return maintain_later(store, seconds)
 
+    def damage_file(self, store: IStore, path: str, content: bytes) -> bool:
+        """Beneath the file system."""
+        flip(os.path.join(self.root, path), content, self.cache_path)
+        return True
+
     def open(self, options: StoreOptions) -> LocalStore:
         """The folder."""
-        cache = HashCache(self.mktemp())
+        self.cache_path = self.mktemp()
+        cache = HashCache(self.cache_path)
         self.addCleanup(cache.close)
         store = LocalStore(self.root, cache, options, system=self.system())
         store.maintain()

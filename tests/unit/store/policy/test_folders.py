@@ -131,6 +131,21 @@ class FoldersTests(SynchronousTestCase):
         names = sorted(each.name for page in self.store.versions(parse("")) for each in page)
         self.assertEqual(names, ["people/kid/a", "photos/lake.jpg"])
 
+    def test_verified(self) -> None:
+        """Its folders are verified, and nothing beside; what is damaged is named as it sees it."""
+        for path in FILES:  # all of the same content: none is a copy of another any more
+            self.whole.damage(parse(path), b"y")
+        for path, files, damaged in (
+            ("", 2, ["people/kid/a", "photos/lake.jpg"]),
+            ("people", 1, ["kid/a"]),
+            ("photos/lake.jpg", 1, [""]),
+        ):
+            steps = list(self.store.verify(parse(path)))
+            self.assertEqual(sum(step.files for step in steps), files, path)
+            self.assertEqual(sorted(each.name for step in steps for each in step.damages), damaged, path)
+        self.assertEqual(sorted(each.name for each in self.store.damaged()), ["people/kid/a", "photos/lake.jpg"])
+        self.assertRaises(NotFound, lambda: list(self.store.verify(parse("tax"))))
+
     def test_rights(self) -> None:
         """The deeper folder counts; in another spelling a folder only takes away; `in_all_of` looks beneath."""
         rights = Rights(frozenset(), folders=FOLDERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from unittest import mock
 
 from homeftp.config import SLICE, Retention
@@ -69,8 +70,9 @@ class RestoreTests(VersionsCase):
             patched.start()
             self.addCleanup(patched.stop)
         store = self.store()
+        unknown_us = time.time_ns() // 1000 + 1_000_000  # the hash of a file that is about to be changed is not known
         for content in (b"one", b"two"):
-            self.put(store, "file.txt", content, mode=0)
+            self.put(store, "file.txt", content, mode=0, mtime_us=unknown_us)
         store.restore(parse("file.txt"), None, None)
         self.assertEqual(self.content("file.txt"), b"one")
         self.assertEqual(len(refused), 2, "the control")

@@ -1,0 +1,60 @@
+"""Which files and versions are marked as damaged."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Sequence
+
+import attrs
+
+from homeftp.hashing.hashcache import UNREADABLE, HashCache, StoredHash, is_still_marked
+from homeftp.model import Damage, Damaging
+from homeftp.store.local.disk.handles import raw
+from homeftp.store.local.disk.metadir import FOLDER
+from homeftp.store.local.disk.quota import VERSIONS
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.versions.naming import Names, original_of, time_of
+
+
+@attrs.frozen
+class DamageMarks:
+    """Finds what is marked. Thread-safe."""
+
+    root: SafeRoot
+    cache: HashCache
+
+    def damaged(self) -> Sequence[Damage]:
+        """What is marked, and still is what was marked; other marks are removed."""
+        found = []
+        for row in self.cache.damaged():
+            names = self.root.names_of(row.directory)
+            if names is None:
+                continue  # of another folder that this state folder was used for
+            if self._is_same(names, row):
+                found.append(_damage(names, row))
+            else:
+                self.cache.forget(row)
+        return sorted(found, key=lambda each: (each.name, each.at_us or 0))
+
+    def _is_same(self, names: Names, row: StoredHash) -> bool:
+        try:
+            with self.root.open_below(self.root.fd, names) as directory:
+                now = os.stat(raw(row.name), dir_fd=directory, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # the disk fails just there
+        return stat.S_ISREG(now.st_mode) and is_still_marked(row.signature, now)
+
+
+def _damage(names: Names, row: StoredHash) -> Damage:
+    kind: Damaging = "unreadable" if row.damage == UNREADABLE else "content"
+    name, at_us = raw(row.name), None
+    path: Names = (*names, name)
+    depth = next((depth for depth in range(len(names)) if names[depth : depth + 2] == (FOLDER, VERSIONS)), None)
+    if depth is not None:
+        folder = names[depth + 2 :]
+        path = (*names[:depth], *(original_of(folder, name) or (name,)))
+        at_us = time_of(folder, name)
+    return Damage("/".join(part.decode("utf-8", "replace") for part in path), kind, row.hash or None, at_us)

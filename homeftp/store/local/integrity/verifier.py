@@ -1,0 +1,256 @@
+"""Reads files and versions again, step by step, marks what is damaged, and has it mended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from typing import Callable, ContextManager, Iterator
+
+import attrs
+
+from homeftp.config import LISTING_PAGE_BYTES, SLICE
+from homeftp.endpoint import RESERVED, Endpoint, FolderSet, name_problem
+from homeftp.errors import Internal, NotFound, Refusal, WrongKind
+from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
+from homeftp.model import SERVER, Change, Damage, Damaging, ListingPage, Verification
+from homeftp.store.local.disk import errnos
+from homeftp.store.local.disk.entries import kind_of
+from homeftp.store.local.disk.errnos import close_quietly, refusal
+from homeftp.store.local.disk.saferoot import SafeRoot
+from homeftp.store.local.integrity.mender import Mender
+from homeftp.store.local.integrity.reread import Reading, reread
+from homeftp.store.local.versions.catalog import StoredVersion, VersionFinder
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.pages import entry_cost
+from homeftp.store.policy.wording import display_path, not_found
+from homeftp.syscalls import System
+
+STEP_FILES = 64
+"""Files that one step reads, at most: each is opened, and may have to be found on a hard disk. Each has two parts, its
+content and its judgement; one that was read already has one."""
+
+STEP_NAMES = LISTING_PAGE_BYTES // 8
+"""Bytes of the names that one step reports, besides one page of skipped ones: what it reports fits on a line."""
+
+FAILING_FILES = 100
+"""Files in a row that cannot be read, after which it is the disk that fails: reading on would only mark them all."""
+
+_US = 1000
+"""Nanoseconds in a microsecond."""
+
+Walk = Callable[[Endpoint, FolderSet], Iterator[ListingPage]]
+"""Lists everything beneath a directory."""
+
+
+@attrs.frozen
+class _Item:
+    """A file or a version that is to be read."""
+
+    endpoint: Endpoint
+    name: str
+    """Relative to what was asked for."""
+    at_us: int | None
+    directory: str
+    """Its directory as the key of the hash cache."""
+    file: str
+    """Its name there."""
+    open: Callable[[], ContextManager[int]]
+    stat: Callable[[], os.stat_result | None]
+
+
+@attrs.frozen
+class Verifier:
+    """Verifies what is in one store. Thread-safe."""
+
+    root: SafeRoot
+    cache: HashCache
+    filetypes: Filetypes
+    system: System
+    walk: Walk
+    versions: VersionFinder
+    mender: Mender | None
+    """None: what is damaged is only marked."""
+    changelog: ChangeLog
+
+    def verify(self, endpoint: Endpoint, since_us: int, hidden: FolderSet) -> Iterator[Verification]:
+        """Read everything at an endpoint and beneath it, as `IStore.verify`."""
+        run = _VerifyRun(self, since_us)
+        try:
+            for part in self._parts(run, endpoint, hidden):
+                run.add(part)
+                if run.is_full:
+                    yield run.step()
+            yield run.step()
+        finally:
+            run.flush()
+
+    def _parts(self, run: _VerifyRun, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Verification]:
+        found = self.root.stat(endpoint)
+        if found is None:
+            raise not_found(endpoint)
+        try:
+            if kind_of(endpoint, found) == "file":
+                self.filetypes.check(endpoint)
+                yield from run.read(self._file(endpoint, ""))
+            else:
+                for page in self.walk(endpoint, hidden):
+                    if page.skipped:
+                        yield Verification(skipped=page.skipped)
+                    for entry in page.entries:
+                        if entry.kind == "file":
+                            below = Endpoint((*endpoint.parts, *entry.name.split("/")), endpoint.home)
+                            yield from run.read(self._file(below, entry.name))
+            yield from self._read_versions(run, endpoint, hidden)
+        except OSError as error:
+            raise refusal(error, endpoint) from error
+
+    def _read_versions(self, run: _VerifyRun, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Verification]:
+        try:
+            for version in self._versions(endpoint, hidden):
+                yield from run.read(version)
+        except PermissionError as error:
+            yield Verification(skipped=((f"{RESERVED}/versions", refusal(error, endpoint).message),))
+
+    def _file(self, endpoint: Endpoint, name: str) -> _Item:
+        @contextlib.contextmanager
+        def opened() -> Iterator[int]:
+            directory = self.root.open_for_lookup(endpoint.parent)
+            try:
+                fd, _ = self.root.open_file_in(directory, endpoint)
+            finally:
+                close_quietly(directory)
+            try:
+                yield fd
+            finally:
+                close_quietly(fd)
+
+        directory = self.root.cache_path(endpoint.parent)
+        return _Item(endpoint, name, None, directory, endpoint.name, opened, lambda: self.root.stat(endpoint))
+
+    def _versions(self, endpoint: Endpoint, hidden: FolderSet) -> Iterator[_Item]:
+        for each in self.versions.find(endpoint, below=True, hidden=hidden):
+            if any(map(name_problem, each.endpoint.parts)) or self.filetypes.problem(each.endpoint.name):
+                continue
+            yield self._version(each, len(endpoint.parts))
+
+    def _version(self, version: StoredVersion, depth: int) -> _Item:
+        return _Item(
+            version.endpoint,
+            "/".join(version.endpoint.parts[depth:]),
+            version.at_us,
+            self.versions.folders.cache_path(version.mount, version.names),
+            os.fsdecode(version.file),
+            lambda: self.versions.open_file(version),
+            lambda: version.found,
+        )
+
+
+class _VerifyRun:
+    """One verification, for one thread at a time."""
+
+    def __init__(self, verifier: Verifier, since_us: int) -> None:
+        self._verifier = verifier
+        self._since_us = since_us
+        self._parts: list[Verification] = []
+        self._read: list[CachedHash] = []
+        self._failing = 0
+
+    # -- steps ---------------------------------------------------------------------
+
+    def add(self, part: Verification) -> None:
+        """Count what was done."""
+        self._parts.append(part)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a step has done enough."""
+        names = sum(
+            entry_cost(name)
+            for each in self._parts
+            for name in (*(damage.name for damage in each.damages), *(name for name, _ in each.skipped))
+        )
+        return (
+            len(self._parts) >= 2 * STEP_FILES or names >= STEP_NAMES or sum(each.size for each in self._parts) >= SLICE
+        )
+
+    def step(self) -> Verification:
+        """What was done since the last step, remembered."""
+        self.flush()
+        parts, self._parts = self._parts, []
+        return Verification(
+            sum(each.files for each in parts),
+            sum(each.versions for each in parts),
+            sum(each.size for each in parts),
+            tuple(damage for each in parts for damage in each.damages),
+            tuple(skipped for each in parts for skipped in each.skipped),
+        )
+
+    def flush(self) -> None:
+        """Remember what was read well."""
+        rows, self._read = self._read, []
+        self._verifier.cache.record_reads(rows, time.time_ns() // _US)
+
+    # -- one file ------------------------------------------------------------------
+
+    def read(self, item: _Item) -> Iterator[Verification]:
+        """Read a file or a version, and judge it."""
+        began_ns = time.time_ns()
+        found: os.stat_result | None = None
+        known: KnownHash | None = None
+        try:
+            with item.open() as fd:
+                found = os.fstat(fd)
+                known = self._known(item, found)
+                if known is not None and known.read_us >= self._since_us > 0:
+                    yield Verification()
+                    return
+                reading = yield from reread(self._verifier.system, fd, found, known)
+        except (NotFound, WrongKind, FileNotFoundError):
+            return  # it was removed, or replaced by something else, meanwhile
+        except (Refusal, OSError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            found = item.stat()
+            if not isinstance(cause, OSError) or cause.errno not in errnos.UNREADABLE or found is None:
+                reason = error.message if isinstance(error, Refusal) else refusal(error, item.endpoint).message
+                yield Verification(skipped=((item.name or display_path(item.endpoint), reason),))
+                return
+            known = self._known(item, found)
+            reading = Reading(UNREADABLE)
+        yield Verification(files=1) if item.at_us is None else Verification(versions=1)
+        if reading.damage:
+            yield from self._damaged(item, found, known, reading, began_ns)
+        elif reading.hash is not None:
+            self._failing = 0
+            self._read.append(CachedHash(item.directory, item.file, found, reading.hash, began_ns))
+
+    def _known(self, item: _Item, found: os.stat_result) -> KnownHash | None:
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return self._verifier.cache.known(item.directory, {item.file: found}).get(item.file)
+
+    def _damaged(
+        self, item: _Item, found: os.stat_result, known: KnownHash | None, reading: Reading, began_ns: int
+    ) -> Iterator[Verification]:
+        """Mark it before anything else: what comes then may be interrupted."""
+        damage, content_hash = reading.damage, known.hash if known is not None else ""
+        row = CachedHash(item.directory, item.file, found, content_hash, began_ns, damage, reading.hash or "")
+        self._verifier.cache.record_reads([row], began_ns // _US)
+        if known is None or not known.damage or not known.read_us:  # a reader that met it records nothing
+            self._record(item, found, content_hash)
+        mended = False
+        if content_hash and item.at_us is None and self._verifier.mender is not None:
+            mended = yield from self._verifier.mender.mend(item.endpoint, content_hash, found)
+        kind: Damaging = "unreadable" if damage == UNREADABLE else "content"
+        yield Verification(damages=(Damage(item.name, kind, content_hash or None, item.at_us, mended),))
+        self._failing = self._failing + 1 if damage == UNREADABLE else 0
+        if self._failing >= FAILING_FILES:
+            raise Internal("the server's disk fails at one file after another: nothing more was read")
+
+    def _record(self, item: _Item, found: os.stat_result, content_hash: str) -> None:
+        kind = "file" if item.at_us is None else "version"
+        with self._verifier.changelog.changing() as record:
+            change = Change("damage", kind, item.endpoint, SERVER, size=found.st_size, hash=content_hash or None)
+            record(change)

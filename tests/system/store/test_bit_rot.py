@@ -1,0 +1,149 @@
+"""Bits that flip on a disk, beneath a real file system: each is found, told and, where there is a copy, mended."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import random
+from typing import Iterator
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.errors import Damaged
+from homeftp.hashing.hashcache import HashCache
+from homeftp.interfaces import StoreOptions
+from homeftp.model import Damage, WriteRequest
+from homeftp.store.local.store import LocalStore
+from tests.support import needs
+from tests.support.mounts import MIB, image, mounted, run
+from tests.support.needs import LONG
+from tests.support.stores import sha
+
+FILES, FLIPS = (10_000, 100) if LONG else (300, 20)
+
+MTIME_US = 1_700_000_000_000_500
+
+
+class BitRotTests(SynchronousTestCase):
+    """An ext4 in an image that is changed while it is not mounted."""
+
+    def setUp(self) -> None:
+        needs.root()
+        needs.device("/dev/loop-control")
+        self.root = os.path.abspath(self.mktemp())
+        self.disk = image(f"{self.root}.img", max(64 * MIB, FILES * 16_384))
+        run("mkfs.ext4", "-q", "-N", str(2 * FILES + 10_000), self.disk)
+        self.random = random.Random(1)
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[LocalStore]:
+        """The store on the disk, which is mounted meanwhile."""
+        with mounted(self.root, "-o", "loop", self.disk):
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(os.path.join(self.root, "lost+found"))
+            cache = HashCache(f"{self.root}.sqlite")
+            store = LocalStore(self.root, cache, StoreOptions())
+            try:
+                yield store
+            finally:
+                store.close()
+                cache.close()
+
+    def flip(self, contents: list[bytes]) -> None:
+        """Change one bit of each of these contents, where it is first on the disk."""
+        with open(self.disk, "r+b") as file, mmap.mmap(file.fileno(), 0) as disk:
+            for content in contents:
+                at = disk.find(content)
+                assert at >= 0, "the content is in one piece on the disk"
+                at += self.random.randrange(len(content))
+                disk[at] ^= 1 << self.random.randrange(8)
+
+    def test_flips(self) -> None:
+        """Every flip in a share of many files is found, nothing else is, and what has a copy is mended."""
+        contents = {f"{number % 100:02}/{number}.bin": self.random.randbytes(2000) for number in range(FILES)}
+        victims = self.random.sample(sorted(contents), FLIPS)
+        copied = victims[: FLIPS // 2]
+        requests = [
+            (WriteRequest(endpoint=parse(name), size=2000, hash=sha(content), mtime_us=MTIME_US), content)
+            for name, content in contents.items()
+        ]
+        with self.store() as store:
+            results = store.write_many(requests)
+            self.assertEqual([each for each in results if isinstance(each, Exception)], [])
+        self.flip([contents[name] for name in victims])
+        with self.store() as store:
+            copies = [
+                (WriteRequest(endpoint=parse(f"copies/{name}"), size=2000, mtime_us=MTIME_US), contents[name])
+                for name in copied
+            ]
+            self.assertEqual([each for each in store.write_many(copies) if isinstance(each, Exception)], [])
+            found = {damage.name: damage for step in store.verify(ROOT) for damage in step.damages}
+            self.assertEqual(sorted(found), sorted(victims))
+            self.assertEqual(sorted(name for name, damage in found.items() if damage.mended), sorted(copied))
+            left = sorted(set(victims) - set(copied))
+            expected = [Damage(name, "content", sha(contents[name])) for name in left]
+            self.assertEqual(list(store.damaged()), expected)
+            for name, content in contents.items():
+                if name in left:
+                    self.assertRaises(Damaged, store.open, parse(name))
+                else:
+                    self.assertEqual(self.read(store, name), content, name)
+            again = [
+                (WriteRequest(endpoint=parse(name), size=2000, precondition=sha(contents[name])), contents[name])
+                for name in left
+            ]
+            self.assertEqual([each for each in store.write_many(again) if isinstance(each, Exception)], [])
+            self.assertEqual([damage for step in store.verify(ROOT) for damage in step.damages], [])
+            self.assertEqual(self.read(store, left[0]), contents[left[0]])
+
+    def test_changed_files(self) -> None:
+        """What another program changed is not damaged, even where it sets the mtime back; the control is a flip."""
+        names = ["written", "replaced", "renamed", "flipped"]
+        contents = {name: self.random.randbytes(3000) for name in names}
+        with self.store() as store:
+            for name, content in contents.items():
+                request = WriteRequest(endpoint=parse(name), size=3000, mtime_us=MTIME_US)
+                (result,) = store.write_many([(request, content)])
+                self.assertNotIsInstance(result, Exception)
+        with mounted(self.root, "-o", "loop", self.disk):
+            paths = {name: os.path.join(self.root, name) for name in names}
+            with open(paths["written"], "r+b") as file:
+                file.write(b"changed by a program")
+            with open(f"{paths['replaced']}.new", "wb") as file:
+                file.write(self.random.randbytes(3000))
+            os.rename(f"{paths['replaced']}.new", paths["replaced"])
+            os.rename(paths["renamed"], f"{paths['renamed']}.old")
+            with open(paths["renamed"], "wb") as file:
+                file.write(b"x" * 3000)
+            for name in ("written", "replaced", "renamed"):
+                os.utime(paths[name], ns=(0, MTIME_US * 1000))
+        self.flip([contents["flipped"]])
+        with self.store() as store:
+            found = [damage.name for step in store.verify(ROOT) for damage in step.damages]
+            self.assertEqual(found, ["flipped"])
+
+    def test_version(self) -> None:
+        """A flip in a version is found, and the version is not restored as if it were sound."""
+        old, new = self.random.randbytes(3000), self.random.randbytes(3000)
+        with self.store() as store:
+            for content, condition in ((old, None), (new, sha(old))):
+                request = WriteRequest(endpoint=parse("d/a"), size=3000, mtime_us=MTIME_US, precondition=condition)
+                (result,) = store.write_many([(request, content)])
+                self.assertNotIsInstance(result, Exception)
+        self.flip([old])
+        with self.store() as store:
+            (damage,) = [damage for step in store.verify(ROOT) for damage in step.damages]
+            ((version,),) = store.versions(parse("d/a"))
+            self.assertEqual(damage, Damage("d/a", "content", sha(old), version.at_us))
+            self.assertRaises(Damaged, store.restore, parse("d/a"), None, None)
+            self.assertEqual(self.read(store, "d/a"), new)
+
+    def read(self, store: LocalStore, name: str) -> bytes:
+        """All of a file."""
+        file = store.open(parse(name))
+        try:
+            return file.read(0, file.entry.size)
+        finally:
+            file.close()

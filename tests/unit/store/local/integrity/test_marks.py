@@ -1,0 +1,61 @@
+"""Marks of damage: they are about one file as it was."""
+
+from __future__ import annotations
+
+import os
+
+from homeftp.endpoint import ROOT, parse
+from homeftp.hashing.hashcache import CONTENT, CachedHash
+from homeftp.model import Damage
+from homeftp.store.local.store import LocalStore
+from tests.support.flips import flip
+from tests.support.stores import LONG_AGO, StoreCase, sha
+
+
+class MarksTests(StoreCase):
+    """`DamageMarks`."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.index = os.path.join(os.path.dirname(self.root), "index.sqlite")
+
+    def damaged_store(self) -> LocalStore:
+        """`d/a` is damaged, and known to be."""
+        store = self.store()
+        self.put(store, "d/a", b"good")
+        flip(self.path("d/a"), b"evil", self.index)
+        list(store.verify(ROOT))
+        self.assertEqual([each.name for each in store.damaged()], ["d/a"])
+        return store
+
+    def test_changed_by_others(self) -> None:
+        """A mark goes with any change of the file by another program: it is what somebody wants it to be."""
+        for change in (
+            lambda path: os.utime(path),
+            lambda path: os.unlink(path),
+            lambda path: os.rename(path, f"{path}.moved"),
+            lambda path: os.rename(os.path.dirname(path), f"{self.root}/elsewhere"),
+        ):
+            self.root = os.path.abspath(self.mktemp())
+            os.mkdir(self.root)
+            store = self.damaged_store()
+            change(self.path("d/a"))
+            self.assertEqual((list(store.damaged()), self.cache.damaged()), ([], []))
+            store.close()
+
+    def test_other_roots(self) -> None:
+        """What is marked in another folder, for which the state folder was used before, is not this store's."""
+        store = self.damaged_store()
+        found = os.stat(self.path("d/a"))
+        for folder in (f"{self.root}-old", os.path.dirname(self.root)):
+            row = CachedHash(folder, "x", found, sha(b"x"), LONG_AGO, CONTENT)
+            self.cache.record_reads([row], 1)
+        self.assertEqual(list(store.damaged()), [Damage("d/a", "content", sha(b"good"))])
+        self.assertEqual(len(self.cache.damaged()), 3)
+
+    def test_version(self) -> None:
+        """A version is told by the file that it is of, and by its time."""
+        store = self.damaged_store()
+        self.put(store, "d/a", b"new")
+        ((version,),) = store.versions(parse("d/a"))
+        self.assertEqual(list(store.damaged()), [Damage("d/a", "content", sha(b"good"), version.at_us)])
