@@ -50,6 +50,7 @@ KINDS = (
     Kind("MOVE", {"to": "elsewhere"}),
     Kind("VERSIONS", {}),
     Kind("RESTORE", {}),
+    Kind("VERIFY", {}),
 )
 
 

@@ -11,6 +11,7 @@ from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.dispatchers.push import PushDispatcher
 from homeftp.dispatchers.restore import RestoreDispatcher
 from homeftp.dispatchers.setstat import SetstatDispatcher
+from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.dispatchers.versions import VersionsDispatcher
 from homeftp.interfaces import IDispatcher
 
@@ -23,5 +24,6 @@ BUILT_IN: Mapping[str, Callable[[], IDispatcher]] = {
     "MOVE": MoveDispatcher,
     "VERSIONS": VersionsDispatcher,
     "RESTORE": RestoreDispatcher,
+    "VERIFY": VerifyDispatcher,
 }
 """How each is made, by request_type."""

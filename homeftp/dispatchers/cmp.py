@@ -18,6 +18,7 @@ _MESSAGES = {
     Status.METADATA_DIFFERS: "the content is the same, the metadata is not",
     Status.CONTENT_DIFFERS: "the content differs though the metadata is the same",
     Status.CONTENT_AND_METADATA_DIFFER: "content and metadata differ",
+    Status.DAMAGED: "the server's disk has not kept the content: push the file again, or restore a version of it",
 }
 
 
@@ -34,6 +35,7 @@ class CmpDispatcher:
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Compare."""
+        answer: dict[str, Any]
         body: CmpBody = request.body
         endpoint = body.rel_endpoint
         wanted = parse_meta_data(body.meta_data)
@@ -41,6 +43,11 @@ class CmpDispatcher:
         entry, resume = await request.files.stat_with_resume(endpoint, body.hash, size, mtime_us)
         if entry is not None and body.hash is not None:
             entry = await _hashed(request, entry)
+        if entry is not None and entry.damaged is not None and body.hash is not None:
+            differs = ["hash", *_differing(wanted, entry)]
+            answer = {"differs": differs, "remote": entry_body(entry), **_resume_body(resume)}
+            resolution.resolve(Status.DAMAGED, f"{endpoint}: {_MESSAGES[Status.DAMAGED]}", answer)
+            return
         if entry is None:
             absent = {"differs": [], **_resume_body(resume)}
             resolution.resolve(Status.ABSENT, f"nothing is at {endpoint}", absent)
@@ -52,7 +59,7 @@ class CmpDispatcher:
             wanted = {name: value for name, value in wanted.items() if name == "size"}  # the rest is the owner's
         differs += _differing(wanted, entry)
         status = comparison_status(differs)
-        answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
+        answer = {"differs": differs, "remote": entry_body(entry)}
         if differs:
             answer |= _resume_body(resume)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
@@ -63,7 +70,7 @@ async def _hashed(request: IRequest, entry: Entry) -> Entry | None:
     endpoint = request.body.rel_endpoint
     if entry.kind != "file":
         raise WrongKind(f"{endpoint} is a directory; GET lists it")
-    if entry.hash is not None:
+    if entry.hash is not None or entry.damaged is not None:
         return entry
     try:
         return await request.files.hash(endpoint, request.cancelled)

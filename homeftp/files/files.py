@@ -29,7 +29,7 @@ from homeftp.files.share import AccountShare
 from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.interfaces import IDraft, IFiles, IOpenFile, IPayload, IStore, IUpload
-from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Verification, Version, WriteRequest
 from homeftp.store.policy.preconditions import names_content
 
 T = TypeVar("T")
@@ -159,6 +159,11 @@ class Files:
     def versions(self, endpoint: Endpoint) -> Pages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""
         return self._pages(partial(self._store.versions, endpoint), "versions", endpoint)
+
+    def verify(self, endpoint: Endpoint) -> Pages[Verification]:
+        """Read everything at an endpoint and beneath it again, step by step."""
+        begin = partial(self._store.verify, endpoint)
+        return Pages(Turns(self._jobs), begin, self._share.hashing, self._jobs.closed, hashes=True)
 
     def _pages(self, begin: Callable[[], Iterator[T]], kind: str, endpoint: Endpoint) -> Pages[T]:
         def begin_recorded() -> Iterator[T]:

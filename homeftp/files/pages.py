@@ -55,6 +55,7 @@ class Pages(Generic[T]):
     """Pages of a store, for `async for`; each is a job of the pool. `aclose` ends what is not read to its end.
 
     The first page waits until the account may have one more listing: `slots` are those that it may have under way.
+    `hashes` says that a page is a part of a hashing.
     Raises `ConnectionLost` once `closed()` is true: the client has disconnected.
     """
 
@@ -64,8 +65,11 @@ class Pages(Generic[T]):
         begin: Callable[[], Iterator[T]],
         slots: DeferredSemaphore,
         closed: Callable[[], bool] = lambda: False,
+        *,
+        hashes: bool = False,
     ) -> None:
         self._workers = workers
+        self._run = workers.run_hash if hashes else workers.run_slice
         self._steps = Steps(begin)
         self._slots = slots
         self._closed = closed
@@ -83,7 +87,7 @@ class Pages(Generic[T]):
         try:
             if self._closed():
                 raise ConnectionLost("the client has disconnected")
-            page = await self._workers.run_slice(self._steps.next)
+            page = await self._run(self._steps.next)
         except CancelledError:
             raise  # the job goes on: `aclose` waits for it
         except BaseException:

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from homeftp.endpoint import Endpoint
-from homeftp.model import Capabilities, Entry, ListingPage, ResumePoint, Version, WriteRequest
+from homeftp.model import Capabilities, Entry, ListingPage, ResumePoint, Verification, Version, WriteRequest
 
 
 class IPayload(Interface):
@@ -166,6 +166,9 @@ class IFiles(Interface):
 
     def versions(endpoint: Endpoint) -> AsyncPages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""
+
+    def verify(endpoint: Endpoint) -> AsyncPages[Verification]:
+        """Read everything at an endpoint and beneath it again, step by step, as `IStore.verify`."""
 
     def free_space() -> Awaitable[int | None]:
         """Bytes that can still be stored; None where that is not known."""

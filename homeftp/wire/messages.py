@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
-from homeftp.model import MAX_SIZE, Entry, Kind, Version
+from homeftp.model import MAX_SIZE, Damage, Damaging, Entry, Kind, Version
 from homeftp.status import Status
 
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
@@ -30,6 +30,11 @@ _PRECONDITION = r"\A(absent|sha256:[0-9a-f]{64})\Z"
 
 Hash = Annotated[str, Meta(pattern=_HASH)]
 """A content's hash: `sha256:` and 64 lower-case hexadecimal digits."""
+
+_DAMAGED = r"\A(sha256:[0-9a-f]{64})?\Z"
+
+DamagedHash = Annotated[str, Meta(pattern=_DAMAGED)]
+"""The hash of a content that was not kept; "" where it is not known."""
 
 HASH_BYTES = 71
 """The length of a hash, and so of a payload's trailer."""
@@ -50,6 +55,7 @@ PATTERNS = {
     _MESSAGE: "66 hexadecimal digits in small letters",
     _PROOF: "64 hexadecimal digits in small letters",
     _HASH: "`sha256:` and 64 hexadecimal digits in small letters",
+    _DAMAGED: "a hash, or nothing",
     _PRECONDITION: "`absent`, or `sha256:` and 64 hexadecimal digits in small letters",
 }
 """What each pattern asks for, in words."""
@@ -245,6 +251,29 @@ class RestoreBody:
 
 
 @attrs.frozen
+class VerifyBody:
+    """VERIFY's body."""
+
+    rel_endpoint: RelEndpoint
+
+
+@attrs.frozen
+class DamageBody:
+    """A damaged file or version as VERIFY lists it."""
+
+    name: str
+    damage: str
+    hash: Hash | None = None
+    at: Moment | None = None
+    mended: bool = False
+
+    def value(self) -> Damage:
+        """The value that it stands for; a damage that is not known yet counts as one of the content."""
+        kind: Damaging = "unreadable" if self.damage == "unreadable" else "content"
+        return Damage(self.name, kind, self.hash, self.at, self.mended)
+
+
+@attrs.frozen
 class EntryBody:
     """An entry as it is encoded in a response: CMP's `remote`, GET's listings, PUSH's answers."""
 
@@ -253,11 +282,13 @@ class EntryBody:
     size: Size = 0
     meta_data: MetaData = attrs.field(factory=list)
     hash: Hash | None = None
+    damaged: DamagedHash | None = None
 
     def entry(self) -> Entry:
         """The value that it stands for; of a metadata name that is given twice, the last counts."""
         meta = dict(self.meta_data)
-        return Entry(self.name, self.kind, self.size, meta.get("mtime_us"), meta.get("mode"), self.hash)
+        mtime_us, mode = meta.get("mtime_us"), meta.get("mode")
+        return Entry(self.name, self.kind, self.size, mtime_us, mode, self.hash, damaged=self.damaged)
 
 
 @attrs.frozen
@@ -292,6 +323,18 @@ def entry_body(entry: Entry) -> dict[str, Any]:
     }
     if entry.hash is not None:
         body["hash"] = entry.hash
+    if entry.damaged is not None:
+        body["damaged"] = entry.damaged
+    return body
+
+
+def damage_body(damage: Damage) -> dict[str, Any]:
+    """A damage as the JSON object of a response; what is not known is left out."""
+    body: dict[str, Any] = {"name": damage.name, "damage": damage.damage, "mended": damage.mended}
+    if damage.hash is not None:
+        body["hash"] = damage.hash
+    if damage.at_us is not None:
+        body["at"] = damage.at_us
     return body
 
 

@@ -112,6 +112,7 @@ class HomeTests(AccessCase):
                 ("VERSIONS", {}),
                 ("RESTORE", {}),
                 ("SETSTAT", {"meta_data": [["mode", 0o600]]}),
+                ("VERIFY", {}),
             ):
                 one, other = (self.ask(ann, kind, rel_endpoint=name, **body) for name in (there, nowhere))
                 message = one.message.replace(there, nowhere).replace("people/bob", "people/xxx")
@@ -330,6 +331,7 @@ class RightsTests(AccessCase):
             ("RESTORE", {}),
             ("RESTORE", {"at": 5}),
             ("SETSTAT", {"meta_data": [["mode", 0o600]]}),
+            ("VERIFY", {}),
             ("DELETE", {}),
             ("MOVE", {"to": "x"}),
         ):
