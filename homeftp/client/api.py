@@ -19,6 +19,7 @@ from homeftp.client.connection.replies import (
     Hello,
     Names,
     Verdict,
+    VerifySteps,
     check_count,
     compared,
     head,
@@ -32,7 +33,7 @@ from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.errors import Forbidden, WrongKind
 from homeftp.hashing import filehash
 from homeftp.interfaces import IPayload
-from homeftp.model import Entry, ListingPage, Version
+from homeftp.model import Entry, ListingPage, Verification, Version
 from homeftp.wire.messages import MetaData
 
 
@@ -140,8 +141,9 @@ class Client:
     ) -> Download:
         """Start to fetch a file, or `length` bytes of it from `offset` on.
 
-        Raises `NotFound` (40), `WrongKind` (43) for a directory, and `Changed`
-        (44) where the file does not have the hash `if_hash`.
+        Raises `NotFound` (40), `WrongKind` (43) for a directory, `Damaged` (46)
+        where the server has not kept the content, and `Changed` (44) where the file does
+        not have the hash `if_hash`.
         """
         body = _given(rel_endpoint=rel_endpoint, offset=offset or None, length=length, if_hash=if_hash)
         answer = self.request("GET", body)
@@ -161,7 +163,8 @@ class Client:
 
         Where the upload of a file with that hash, or with that size and time,
         was interrupted, `Comparison.arrived` says how much of it the server has.
-        Raises `Forbidden` (33).
+        Raises `Forbidden` (33), and `Damaged` (46) where a hash is given and the
+        server has not kept the content.
         """
         body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)
         part = await self.request("CMP", body).last()
@@ -263,6 +266,23 @@ class Client:
                 count += len(listed)
                 check_count(count)
                 yield listed
+        finally:
+            answer.discard()
+
+    async def verify(self, rel_endpoint: str = "") -> AsyncIterator[Verification]:
+        """Have the server read everything at an endpoint and beneath it again; what each of its steps has found.
+
+        Names are relative to `rel_endpoint`, and legal. Raises `NotFound` (40),
+        `Forbidden` (33), and `UnknownRequestType` (21) for a server that cannot.
+        """
+        answer = self.request("VERIFY", _given(rel_endpoint=rel_endpoint))
+        steps = VerifySteps()
+        try:
+            async for part in answer:
+                if not part.response.more:
+                    _check_total(part.body, "damaged", steps.damaged)
+                    return
+                yield steps.step(part.body)
         finally:
             answer.discard()
 

@@ -44,13 +44,13 @@ class ProtocolViolation(ConnectionFailed):
 
 
 class Corrupted(ContentMismatch):
-    """The bytes of a download do not have the hash that the server gave for them."""
+    """The bytes of a download do not have the hash that the server gave for them; `found` is what else is known."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the downloaded bytes do not match the server's hash: do not use them, and get the file again. If this "
-            "stays, the server or its disk is damaged or was tampered with: tell its owner"
+    def __init__(self, found: str = "") -> None:
+        more = (
+            "Get the file again. If this stays, the server or its disk is damaged or was tampered with: tell its owner"
         )
+        super().__init__(f"the downloaded bytes do not match the server's hash: do not use them. {found or more}")
 
 
 def all_failed(failures: Sequence[tuple[object, Exception]]) -> AllAddressesFailed:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Compares content, size, time and mode of files, and with -p the mode of folders. The second path works as the target of
 push and get does: `cmp lib nas:` compares lib with nas:lib. Symbolic links and special files are reported as skipped.
+A hash that is remembered counts as long as no program has changed the file; with --reread a copy that a disk has
+damaged is found as well.
 """
 
 
@@ -30,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(first, ANY_PATHS)
     set_completer(second, ANY_PATHS)
     parser.add_argument("-r", "--recursive", action="store_true", help="has no effect: cmp is always recursive")
+    parser.add_argument(
+        "--reread", action="store_true", help="have both sides read all files again, instead of what they remember"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="also print what is the same")
     parser.add_argument("-p", "--perms", action="store_true", help="also compare the mode of folders")
     add_output_arguments(parser)
@@ -47,7 +52,16 @@ def run(options: argparse.Namespace) -> int:
         from homeftp.client import cmp
 
         async def compare(transfer_options: TransferOptions, observer: TransferObserver) -> None:
-            await cmp(client, context, local.path, remote.path, observer, local_first=local_first, perms=options.perms)
+            await cmp(
+                client,
+                context,
+                local.path,
+                remote.path,
+                observer,
+                local_first=local_first,
+                perms=options.perms,
+                reread=options.reread,
+            )
 
         return await run_transfer(reactor, options, compare, options.first, context.reconnector)
 

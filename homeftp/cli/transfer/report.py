@@ -14,7 +14,7 @@ from homeftp.errors import OperatorError
 if TYPE_CHECKING:
     from homeftp.client import FileResult, TransferObserver
 
-_COMPLAINTS = ("refused", "failed", "corrupt", "skipped", "newer", "suspicious")
+_COMPLAINTS = ("refused", "failed", "corrupt", "damaged", "skipped", "newer", "suspicious")
 """The outcomes that are printed without --verbose."""
 
 _NOT_REPLACED = {

@@ -13,10 +13,10 @@ from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
 from homeftp.config import MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest
-from homeftp.model import Entry, ListingPage, ResumePoint, Version
+from homeftp.model import Entry, ListingPage, ResumePoint, Verification, Version
 from homeftp.status import Status
 from homeftp.wire.codec import convert
-from homeftp.wire.messages import EntryBody, Hash, Size, VersionBody
+from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, VersionBody
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Comparison:
     """The answer to CMP: how the entry at an endpoint differs from the client's copy."""
 
     status: Status
-    """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER or ABSENT."""
+    """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER, ABSENT or DAMAGED."""
     differs: list[str]
     """What differs: of hash, size, mtime_us and mode, those that were given."""
     remote: Entry | None
@@ -93,6 +93,37 @@ class Verdict:
     """The last response to GET, behind the bytes; `hash` is that of the whole file, where the server knows it."""
 
     hash: Hash | None = None
+
+
+@attrs.frozen
+class _Verified:
+    """What a VERIFY has done so far, and what it has found since the response before."""
+
+    files: Size = 0
+    versions: Size = 0
+    bytes: Size = 0
+    damaged: list[DamageBody] = attrs.field(factory=list)
+    skipped: list[tuple[str, str]] = attrs.field(factory=list)
+
+
+class VerifySteps:
+    """The responses to a VERIFY as steps: what each adds to those before."""
+
+    def __init__(self) -> None:
+        self._before = _Verified()
+        self.damaged = 0
+        """How many damages were listed."""
+
+    def step(self, body: dict[str, Any]) -> Verification:
+        """One response; the names are checked."""
+        now, before = understood(body, _Verified, "the answer to VERIFY"), self._before
+        counts = now.files - before.files, now.versions - before.versions, now.bytes - before.bytes
+        damages = tuple(each.value() for each in now.damaged)
+        if min(counts) < 0 or not all(_is_legal(each.name) for each in damages if each.name):
+            raise ProtocolViolation("the server's answer to VERIFY contradicts itself")
+        self._before = now
+        self.damaged += len(damages)
+        return Verification(*counts, damages, tuple(now.skipped))
 
 
 class Names:
@@ -142,7 +173,8 @@ def page(body: dict[str, Any], names: Names) -> ListingPage:
 def compared(status: int, body: dict[str, Any]) -> Comparison:
     """The answer to CMP."""
     parts = understood(body, _Compared, "the answer to CMP")
-    if not Status.SAME <= status <= Status.ABSENT or (status == Status.ABSENT) != (parts.remote is None):
+    known = Status.SAME <= status <= Status.ABSENT or status == Status.DAMAGED
+    if not known or (status == Status.ABSENT) != (parts.remote is None):
         raise ProtocolViolation("the server's answer to CMP contradicts itself")
     remote = None if parts.remote is None else itself(parts.remote.entry())
     arrived = None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import attrs
+
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.plan.listing import RemoteListing, list_remote
@@ -31,17 +35,21 @@ async def cmp(
     *,
     local_first: bool = True,
     perms: bool = False,
+    reread: bool = False,
 ) -> None:
     """Compare a local file or folder with the server's; the second path is found as a transfer would find it.
 
     `local_first` says that `local` is the first path; with `perms` the modes of
-    folders are compared too. Differences are reported
+    folders are compared too. With `reread` both sides read all files again,
+    whatever they remember of them. Differences are reported
     to `observer`. Raises `OperatorError` where nothing exists at the first
     path, `NotFound` (40) where that is the server's, and `Forbidden` (33).
     Raises `ConnectionFailed` where the connection is lost and `context` cannot
     reconnect.
     """
-    planned = _Cmp(context, local, remote, observer, local_first, perms)
+    if reread:
+        context = attrs.evolve(context, hash_cache=None)
+    planned = _Cmp(context, local, remote, observer, local_first, perms, reread)
     await with_reconnects(client, context, observer, planned.run)
 
 
@@ -56,6 +64,7 @@ class _Cmp:
         observer: TransferObserver,
         local_first: bool,
         perms: bool,
+        reread: bool,
     ) -> None:
         self._context = context
         self._local = local
@@ -63,6 +72,7 @@ class _Cmp:
         self._observer = observer
         self._local_first = local_first
         self._perms = perms
+        self._reread = reread
 
     async def run(self, client: Client) -> None:
         """Plan, and compare."""
@@ -77,10 +87,19 @@ class _Cmp:
         elif not self._local_first and local.inside and not remote.inside:
             path = await path_inside(self._context, path, endpoint.name)
             found = await stat_if_exists(self._context, path)
+        if self._reread:
+            await self._verify(client, endpoint)
         listing = await list_remote(client, endpoint, recursive=True)
         if not self._local_first and listing.kind is None:
             raise NotFound(f"'{endpoint}' does not exist on the server")
         await self._compare(client, path, found, endpoint, listing)
+
+    async def _verify(self, client: Client, endpoint: Endpoint) -> None:
+        """Have the server read its copies again: it then knows those that are damaged."""
+        with contextlib.suppress(NotFound):
+            async for step in client.verify(str(endpoint)):
+                self._observer.on_plan(step.files, step.size)
+                self._observer.add_bytes(step.size, moved=False)
 
     async def _compare(
         self, client: Client, path: str, found: FileStat | None, endpoint: Endpoint, listing: RemoteListing

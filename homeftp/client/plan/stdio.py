@@ -13,11 +13,12 @@ from homeftp.client.api import Client, Download
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
+from homeftp.client.transfer.lookagain import look_again
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, resume_from
 from homeftp.client.transfer.retry import with_reconnects
-from homeftp.errors import Changed, OperatorError
+from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash
 from homeftp.model import ABSENT, Entry
 from homeftp.wire.messages import MetaData
@@ -64,7 +65,13 @@ async def _push(
         size = source.file.size
         meta_data: MetaData = [("mtime_us", source.file.mtime_us)]
         observer.on_plan(1, size)
-        compared = await client.cmp(endpoint, hash=content_hash, meta_data=[*meta_data, ("size", size)])
+        sized: MetaData = [*meta_data, ("size", size)]
+        try:
+            compared = await client.cmp(endpoint, hash=content_hash, meta_data=sized)
+        except Damaged:
+            compared = await client.cmp(endpoint, meta_data=sized)
+            if compared.remote is not None and compared.remote.damaged == "" and not options.force:
+                raise  # what would be replaced is not known
         remote = compared.remote
         if remote is not None and remote.hash == content_hash:
             observer.add_result(FileResult(Outcome.SAME, endpoint, size))
@@ -73,12 +80,15 @@ async def _push(
             observer.add_result(FileResult(Outcome.EXISTS, endpoint, size))
             return
         await resume_from(source, compared.arrived, context.workers)
-        if_hash = None if options.force else ABSENT if remote is None else remote.hash
+        if_hash = None if options.force else ABSENT if remote is None else remote.hash or remote.damaged
         payload = UploadPayload(source, context.workers, observer)
         await client.push(
             endpoint, payload, hash_trailer=True, meta_data=meta_data, if_hash=if_hash, offset=source.offset
         )
-        observer.add_result(FileResult(Outcome.NEW if remote is None else Outcome.REPLACED, endpoint, size))
+        outcome = Outcome.NEW if remote is None else Outcome.REPLACED
+        if remote is not None and remote.damaged == content_hash:
+            outcome = Outcome.MENDED
+        observer.add_result(FileResult(outcome, endpoint, size))
     finally:
         await run(source.close)
 
@@ -140,7 +150,9 @@ class _StreamGet:
             self._observer.add_bytes(len(data), moved=True)
         await run(self._output.flush)
         if (await download.verdict()).hash != self._hasher.hash():
-            raise Corrupted if download.entry is self._entry else _changed()
+            if download.entry is not self._entry:
+                raise _changed()
+            raise Corrupted(await look_again(client, self._endpoint))
 
     async def _start(self, client: Client) -> Download:
         if not self.written:

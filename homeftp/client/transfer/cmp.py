@@ -9,7 +9,7 @@ from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.metadata import differing
-from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext
+from homeftp.client.transfer.model import DAMAGED_COPY, EndpointOf, FileResult, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.model import Entry
 
@@ -84,6 +84,8 @@ class CompareTransfer:
             self._finish_task(task, Outcome.MISSING)
         elif remote.kind != "file":
             self._finish_task(task, Outcome.MISSING, "the server has a directory of that name")
+        elif remote.damaged is not None:
+            self._finish_task(task, Outcome.DAMAGED, DAMAGED_COPY)
         else:
             self._finish_task(task, Outcome.DIFFERS if task.differs else Outcome.SAME)
 

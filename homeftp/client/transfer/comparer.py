@@ -22,6 +22,7 @@ from homeftp.client.transfer.metadata import differing
 from homeftp.client.transfer.model import EndpointOf, FileTask, TransferContext
 from homeftp.config import MIB, STREAM_PIECE
 from homeftp.errors import Changed
+from homeftp.status import Status
 from homeftp.wire.messages import Response
 
 _WINDOW_BYTES = 16 * MIB
@@ -217,6 +218,9 @@ class Comparer:
         assert content is not None
         if remote is None or remote.kind != "file":
             self._decide(task)
+        elif remote.damaged is not None:
+            task.differs = ("hash", *differing(content.file, remote))
+            self._decide(task)
         elif remote.hash is None:
             body = {"rel_endpoint": self._endpoint_of(task.name), "hash": content.hash}
             try:
@@ -232,13 +236,14 @@ class Comparer:
     def on_compared(self, task: FileTask, response: Response) -> None:
         """The server answered a CMP."""
         refused = response.refusal
-        if refused is not None:
+        if refused is not None and not (response.status == Status.DAMAGED and "remote" in response.body):
             task.failure = refused
             self._decide(task)
             return
         try:
             task.remote = compared(response.status, response.body).remote
-            if task.remote is not None and task.remote.kind == "file" and task.remote.hash is None:
+            remote = task.remote
+            if remote is not None and remote.kind == "file" and remote.hash is None and remote.damaged is None:
                 raise ProtocolViolation("the server's answer to CMP lacks the hash that it compared")
         except ProtocolViolation as violation:
             self.fail(violation)

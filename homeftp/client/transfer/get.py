@@ -16,12 +16,21 @@ from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet
+from homeftp.client.transfer.lookagain import look_again
 from homeftp.client.transfer.metadata import differing, is_suspicious
-from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
+from homeftp.client.transfer.model import (
+    DAMAGED_COPY,
+    EndpointOf,
+    FileResult,
+    FileTask,
+    Outcome,
+    TransferContext,
+    TransferOptions,
+)
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
 from homeftp.config import STREAM_PIECE
-from homeftp.errors import Changed, ContentMismatch, OperatorError, Refusal, ShuttingDown
+from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown
 from homeftp.model import Entry, kept_mode
 from homeftp.workers import Batcher
 
@@ -96,6 +105,8 @@ class GetTransfer:
             self.fail_task(task, task.failure)
         elif remote is None or remote.kind != "file":
             self._finish_task(task, Outcome.FAILED, "the server's file changed during the transfer: get it again")
+        elif remote.damaged is not None:
+            self._finish_task(task, Outcome.DAMAGED, DAMAGED_COPY)
         elif local is None:
             self._fetch_new(task)
         elif not task.differs:
@@ -206,11 +217,18 @@ class GetTransfer:
         elif isinstance(failure, OSError):
             self._finish_task(task, Outcome.FAILED, failure.strerror or str(failure))
         elif isinstance(failure, Corrupted):
-            self._finish_task(task, Outcome.CORRUPT, str(failure))
+            self._comparer.spawn(self._report_corrupted(task))
+        elif isinstance(failure, Damaged):
+            self._finish_task(task, Outcome.DAMAGED, DAMAGED_COPY)
         elif isinstance(failure, (Changed, ContentMismatch)):
             self._finish_task(task, Outcome.FAILED, str(failure))
         else:
             self._finish_task(task, Outcome.REFUSED, str(failure))
+
+    async def _report_corrupted(self, task: FileTask) -> None:
+        """Report a file that did not arrive right, with what the server finds when it reads it again."""
+        found = await look_again(self._client, self._endpoint_of(task.name))
+        self._finish_task(task, Outcome.CORRUPT, str(Corrupted(found)))
 
     def fail(self, reason: Exception) -> None:
         """End the transfer: the connection has ended or cannot be used any more."""

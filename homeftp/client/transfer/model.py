@@ -17,6 +17,9 @@ from homeftp.interfaces import IWorkers
 from homeftp.model import Entry
 from homeftp.syscalls import System
 
+DAMAGED_COPY = "the server's disk has not kept its content. Push the file again, or restore a version of it."
+"""The reason of results that are `Outcome.DAMAGED`."""
+
 
 class Outcome(enum.Enum):
     """What became of a file or directory."""
@@ -47,13 +50,18 @@ class Outcome(enum.Enum):
     """The server refused to store it or to send it."""
     FAILED = "failed"
     """It could not be read or written, was changed meanwhile, or has a name that not every system can hold."""
+    DAMAGED = "damaged"
+    """The server has not kept the content of its copy."""
+    MENDED = "mended"
+    """The server had not kept the content of its copy, and got it again."""
     CORRUPT = "corrupt"
     """The bytes do not have the hash that the server gave for them; a download was discarded."""
 
     @property
     def done(self) -> bool:
         """Whether both copies are the same now, or never could be."""
-        return self in (Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED)
+        done = (Outcome.SAME, Outcome.NEW, Outcome.REPLACED, Outcome.METADATA, Outcome.SKIPPED, Outcome.MENDED)
+        return self in done
 
 
 class FileResult(NamedTuple):

@@ -33,6 +33,9 @@ WINDOW = 256
 """Files that are read, compared or sent at once: more than the server works on, so that it never waits."""
 
 
+_UNKNOWN_CONTENT = "the server cannot read its copy, and does not know what it held. Use --force to replace it."
+
+
 class PushTransfer:
     """Sends the files of `tree` to a server that has `remote`; `endpoint_of` gives the endpoints."""
 
@@ -85,10 +88,14 @@ class PushTransfer:
             self._finish_task(task, Outcome.SAME)
         elif self._options.ignore_existing:
             self._finish_task(task, Outcome.EXISTS)
+        elif remote.damaged is not None and _is_kept_content(task, remote):
+            self._send(task, Outcome.MENDED)
         elif "hash" not in task.differs:
             self._send_metadata(task, remote)
         elif self._options.force:
             self._send(task, Outcome.REPLACED)
+        elif remote.damaged == "":
+            self._finish_task(task, Outcome.DAMAGED, _UNKNOWN_CONTENT)
         elif _is_newer(task, remote):
             self._ask_or_leave(task, Outcome.NEWER)
         elif is_suspicious(task.differs, remote):
@@ -163,7 +170,7 @@ class PushTransfer:
             "meta_data": wire_metadata(content.file.stat),
         }
         if not self._options.force:
-            body["if_hash"] = ABSENT if remote is None else remote.hash
+            body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
         payload: bytes | IPayload | None = content.data
         if task.source is not None:
             body["hash_trailer"] = True
@@ -284,6 +291,11 @@ class _PushHandler:
     def failed(self, reason: Exception) -> None:
         """The connection ended."""
         self._transfer.fail(reason)
+
+
+def _is_kept_content(task: FileTask, remote: Entry) -> bool:
+    """Whether the local file has the content that the server has not kept."""
+    return task.content is not None and task.content.hash == remote.damaged
 
 
 def _is_newer(task: FileTask, remote: Entry) -> bool:

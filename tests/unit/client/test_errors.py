@@ -40,4 +40,4 @@ class AllFailedTests(SynchronousTestCase):
     def test_corrupted(self) -> None:
         """A corrupted download is a content mismatch (45), and its message says what to do."""
         self.assertIsInstance(Corrupted(), ContentMismatch)
-        self.assertIn("get the file again", str(Corrupted()))
+        self.assertIn("Get the file again", str(Corrupted()))

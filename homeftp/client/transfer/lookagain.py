@@ -1,0 +1,25 @@
+"""What arrived has not the hash that the server gave for it: the server reads its copy again, and knows of damage."""
+
+from __future__ import annotations
+
+from homeftp.client.api import Client
+from homeftp.errors import Refusal
+from homeftp.model import Damage
+
+
+async def look_again(client: Client, endpoint: str) -> str:
+    """Have the server read a file again; what it has found, "" for a server that cannot. Raises `ConnectionFailed`."""
+    if "VERIFY" not in client.server_info.request_types:
+        return ""
+    found: Damage | None = None
+    try:
+        async for step in client.verify(endpoint):
+            own = (damage for damage in step.damages if not damage.name and damage.at_us is None)
+            found = found or next(own, None)
+    except Refusal as refused:
+        return f"The server could not read its copy again: {refused}"
+    if found is None:
+        return "The server has read its copy again, and it is right: get it again"
+    if found.mended:
+        return "The server has read its copy again: it was damaged, and is mended. Get it again"
+    return "The server has read its copy again: it is damaged. Push the file again, or restore a version of it"
