@@ -232,6 +232,8 @@ class Settings:
     """Folders with single-file dispatchers."""
     retention: Retention = Retention()
     """Which versions are kept."""
+    scrub_seconds: float = 30 * DAY
+    """Time from the beginning of one reading of all files and versions to that of the next; 0: they are never read."""
     audit_size: int = 16 * MIB
     """Bytes of the audit log after which a new file is begun: about fifty thousand lines."""
     audit_files: int = 20

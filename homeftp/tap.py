@@ -52,6 +52,7 @@ _SINGLE: dict[str, Callable[[str], Any]] = {
     "pool-size": optionvalues.count,
     "tls-minimum": optionvalues.tls_version,
     "quota": optionvalues.quota,
+    "scrub-days": optionvalues.days,
     "audit-size": optionvalues.log_size,
     "audit-files": optionvalues.log_files,
 }
@@ -130,6 +131,13 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             None,
             "Days for which a version is not removed to make space for new files. "
             f"[default: {_DEFAULTS.retention.protected_seconds / DAY:g}]",
+        ],
+        [
+            "scrub-days",
+            None,
+            None,
+            "Days in which every file and version is read again, to find what the disk has damaged; 0 reads none. "
+            f"[default: {_DEFAULTS.scrub_seconds / DAY:g}]",
         ],
         ["quota", None, None, "Size limit of the shared folder, including versions, such as 500G. [default: none]"],
         [
@@ -322,6 +330,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             field: _convert(name, given[name][0], kind) for name, (field, kind) in _LIMITS.items() if name in given
         }
         flags = {name: _convert(name, given[name][0], optionvalues.yes) for name in _FLAGS if name in given}
+        scrub_seconds = values.pop("scrub-days", _DEFAULTS.scrub_seconds)
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in values.items()},
             listen=many["listen"] or (() if many["listen-tls"] else _DEFAULTS.listen),
@@ -330,6 +339,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
+            scrub_seconds=scrub_seconds,
             similar_names=flags.get("similar-names", _DEFAULTS.similar_names),
             announce=not flags.get("no-announce", not _DEFAULTS.announce),
             audit_reads=flags.get("audit-reads", _DEFAULTS.audit_reads),

@@ -72,6 +72,10 @@ class Turns:
         """Call `job(*args)` in the pool, as `RevocableJobs.run_hash`."""
         return self.take(self._jobs.run_hash, job, *args)
 
+    def run_background(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` in the pool, as `IWorkers.run_background`."""
+        return self.take(self._jobs.workers.run_background, job, *args)
+
     def of(self, account: str) -> IWorkers:
         """The pool, for another account: its jobs wait for none of these."""
         return self._jobs.workers.of(account)

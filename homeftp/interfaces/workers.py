@@ -49,5 +49,8 @@ class IWorkers(Interface):
         The calls for one account are made in order. An exception is logged.
         """
 
+    def run_background(job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Run a part of work for which no client waits, as short as one of `run_slice`, once nothing else is to run."""
+
     def pause(seconds: float) -> Deferred[None]:
         """Fire after so many seconds. No thread waits."""

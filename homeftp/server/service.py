@@ -109,6 +109,7 @@ class HomeFTPService(MultiService):
             loop.clock = self._reactor
             loop.start(seconds, now=seconds == MAINTENANCE_SECONDS)
         self._server.revocation.start()
+        self._server.scrub.start()
         self._announce(methods)
 
     def _open(self) -> LoginMethods:
@@ -237,6 +238,7 @@ class HomeFTPService(MultiService):
         await ended
         deadline.cancel()
         if self._is_open:
+            await self._server.scrub.stop()
             await self._server.pools[0].idle()
         self._close()
         await mdns_stopped

@@ -81,6 +81,7 @@ class ServerStatus:
             "clients": [_client(each) for each in logins],
             "accounts": accounts,
             "payloads": context.budget.streams,
+            "scrub": {**attrs.asdict(self.server.scrub.state), "summary": self.server.scrub.state.summary},
             **found,
         }
 

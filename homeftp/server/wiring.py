@@ -7,11 +7,13 @@ daemon, and closes them when it stops.
 
 from __future__ import annotations
 
+import time
 from typing import Sequence
 
 import attrs
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
+from twisted.logger import Logger
 
 from homeftp.accounts.access import WHOLE_STORE, AccessTable
 from homeftp.accounts.database import AccountDatabase
@@ -34,6 +36,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.files.factory import FilesFactory
 from homeftp.host import now, own_name
 from homeftp.interfaces import IFrontEnd, IStore, StoreOptions
+from homeftp.model import MENDER, Change
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
@@ -41,6 +44,7 @@ from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.frontend import JsonFrontEnd
 from homeftp.server.roots import KnownRoots
+from homeftp.server.scrub import Scrub
 from homeftp.store.factory import check_store, open_store
 from homeftp.workers import ThreadWorkers
 
@@ -54,6 +58,8 @@ LOGIN_QUEUE = "(logins)"
 
 class StoreHandle:
     """The server's store: opened at the start, and closed at the stop."""
+
+    _log = Logger()
 
     def __init__(self, settings: Settings, audit: Audit) -> None:
         self._settings = settings
@@ -84,8 +90,23 @@ class StoreHandle:
             quota=settings.quota,
             reserved=settings.limits.reserved,
             similar_names=settings.similar_names,
-            record_changes=self._audit.changed,
+            record_changes=self._record,
         )
+
+    def _record(self, changes: Sequence[Change]) -> None:
+        """Write changes to the audit log, and what is damaged, or mended, to the server's log."""
+        for change in changes:
+            where = change.endpoint.whole
+            if change.what == "damage":
+                self._log.error(
+                    "{kind} {where} is damaged: the disk has not kept its content ({hash})",
+                    kind=change.kind,
+                    where=where,
+                    hash=change.hash,
+                )
+            elif change.actor == MENDER and change.what == "replace":
+                self._log.info("{where} is mended: it was copied from a version or from another file", where=where)
+        self._audit.changed(changes)
 
     def get(self) -> IStore:
         """The store, while it is open."""
@@ -112,6 +133,7 @@ class Server:
     audit: Audit
     state: AccountDatabase
     store: StoreHandle
+    scrub: Scrub
     revocation: RevocationMonitor
     pools: Sequence[ThreadWorkers]
     """Every pool of threads; the first does the work of the files."""
@@ -192,6 +214,15 @@ def compose(
         audit=audit,
         state=state,
         store=store,
+        scrub=Scrub(
+            reactor,
+            workers,
+            store.get,
+            root=settings.root,
+            folder=settings.state,
+            seconds=settings.scrub_seconds,
+            now_us=lambda: time.time_ns() // 1000,
+        ),
         revocation=RevocationMonitor(reactor, login_service, revocations, audit),
         pools=(workers, logins, revocations),
     )

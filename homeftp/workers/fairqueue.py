@@ -24,9 +24,11 @@ class Lane(Enum):
     """A part of long work that mostly waits for the disk: a piece of a large file, a page of a listing."""
     HASH = "hash"
     """A part of a hashing: it keeps a processor busy."""
+    BACKGROUND = "background"
+    """Work of the program itself for which no client waits: it begins only while nothing else runs or waits."""
 
 
-LONG = (Lane.SLICE, Lane.HASH)
+LONG = (Lane.SLICE, Lane.HASH, Lane.BACKGROUND)
 
 
 @attrs.define(eq=False)
@@ -56,7 +58,7 @@ class FairQueue(Generic[J]):
         self._queues: dict[str | None, _Queue[J]] = {}
         self._rings: dict[Lane, deque[str | None]] = {lane: deque() for lane in Lane}
         """For each lane the queues in which jobs wait for it, the one whose turn it is first."""
-        self._lanes = deque(Lane)
+        self._lanes = deque(lane for lane in Lane if lane is not Lane.BACKGROUND)
         """The lane whose turn it is first."""
         self._running: Counter[Lane] = Counter()
 
@@ -80,15 +82,17 @@ class FairQueue(Generic[J]):
         """The next job that may run now, which then counts as running until `done`; None where none may."""
         if self._running.total() >= self._threads:
             return None
-        for lane in tuple(self._lanes):
+        nobody_else = not self._running.total() and not any(self._rings[lane] for lane in self._lanes)
+        for lane in (Lane.BACKGROUND,) if nobody_else else tuple(self._lanes):
             if not self._free(lane):
                 continue
             ring = self._rings[lane]
             for name in ring:
                 if self._allowed(name, lane):
                     ring.remove(name)
-                    self._lanes.remove(lane)
-                    self._lanes.append(lane)
+                    if lane is not Lane.BACKGROUND:
+                        self._lanes.remove(lane)
+                        self._lanes.append(lane)
                     return name, lane, self._pop(name, lane)
         return None
 

@@ -41,6 +41,7 @@ class InlineWorkers:
     run_unbounded = run
     run_slice = run
     run_hash = run
+    run_background = run
 
     def in_turn(self, call: Callable[..., object], *args: Any) -> None:
         """Call `call(*args)` now, or behind the call that is being made."""

@@ -152,6 +152,10 @@ class ThreadWorkers:
         """Call `call(*args)` on the reactor's thread, for the server itself."""
         self.call_in_turn(None, call, args)
 
+    def run_background(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` once nothing else runs or waits."""
+        return self.put(None, Lane.BACKGROUND, job, args)
+
     def pause(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds; no thread waits."""
         return deferLater(IReactorTime(self._reactor), seconds, lambda: None)
@@ -285,6 +289,10 @@ class AccountWorkers:
     def in_turn(self, call: Callable[..., object], *args: Any) -> None:
         """Call `call(*args)` on the reactor's thread at the account's turn."""
         self._pool.call_in_turn(self._account, call, args)
+
+    def run_background(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        """Call `job(*args)` once nothing else runs or waits."""
+        return self._pool.put(self._account, Lane.BACKGROUND, job, args)
 
     def pause(self, seconds: float) -> Deferred[None]:
         """Fires after so many seconds; no thread waits."""

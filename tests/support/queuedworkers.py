@@ -40,6 +40,7 @@ class QueuedWorkers:
     run_unbounded = run
     run_slice = run
     run_hash = run
+    run_background = run
 
     def of(self, account: str) -> QueuedWorkers:
         """Itself."""

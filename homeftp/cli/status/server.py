@@ -85,8 +85,8 @@ def _running_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  quota        {_of(space['used'], space['quota'])}"
     if space["versions"] is not None:
         yield f"  versions     {_of(space['versions'], space['most_versions'])}"
-    if found.get("scrub"):
-        yield f"  scrub        {found['scrub'].get('summary', found['scrub'])}"
+    if "scrub" in found:
+        yield f"  scrub        {found['scrub']['summary']}"
     waiting = connections["unauthenticated"]
     yield (
         f"  connections  {connections['open']} of {connections['most']}"

@@ -69,6 +69,23 @@ class FairQueueTests(SynchronousTestCase):
         self.put("a", SHORT, 9)
         self.assertEqual(self.taken(), [("a", SHORT)] * 2)
 
+    def test_background(self) -> None:
+        """Work that nobody waits for begins only while nothing else runs or waits, one job at a time."""
+        self.put(None, Lane.BACKGROUND, 2)
+        self.put("a", SHORT, 3)
+        self.assertEqual(self.taken(), [("a", SHORT)] * 2)
+        self.queue.done("a", SHORT)
+        self.queue.done("a", SHORT)
+        self.assertEqual(self.taken(), [("a", SHORT)], "the third one waited")
+        self.queue.done("a", SHORT)
+        self.assertEqual(self.taken(), [(None, Lane.BACKGROUND)])
+        self.put("a", HASH, 1)
+        self.assertEqual(self.taken(), [("a", HASH)], "others do not wait for it")
+        self.queue.done(None, Lane.BACKGROUND)
+        self.assertEqual(self.taken(), [])
+        self.queue.done("a", HASH)
+        self.assertEqual(self.taken(), [(None, Lane.BACKGROUND)])
+
     def test_hashing(self) -> None:
         """Only so many threads hash as were given; other long work runs beside them."""
         self.put("a", HASH, 2)
