@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, Command] = {
     "ls": Command("homeftp.cli.commands.ls", "List files on a server."),
     "versions": Command("homeftp.cli.commands.versions", "List the previous versions of files on a server."),
     "restore": Command("homeftp.cli.commands.restore", "Restore a previous version of a file on a server."),
+    "verify": Command("homeftp.cli.verify", "Read again what a server holds, and report what its disk has damaged."),
     "raw": Command("homeftp.cli.commands.raw", "Send JSON requests that you type, and print the responses."),
     "completion": Command("homeftp.cli.completion", "Print a shell completion script."),
 }

@@ -1,0 +1,58 @@
+"""Verifying what this machine's server holds, without a connection to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from homeftp.cli.owner.statedir import state_dir
+from homeftp.cli.terminal.verification import VerifyReport
+from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.control.scrubstate import ScrubState
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify the shared folder, whether the server runs or not; returns the exit code.
+
+    What is damaged is marked, and told by the server from then on. A server that runs mends it where there is a copy;
+    one that does not run does so once it is started.
+    """
+    from homeftp.audit import Audit
+    from homeftp.endpoint import ROOT
+    from homeftp.interfaces import StoreOptions
+    from homeftp.store.factory import inspect_store
+
+    folder = state_dir(options)
+    state = _served(folder, options)
+    audit = Audit(folder).open()
+    try:
+        store = inspect_store(
+            state.root, StoreOptions(state_dir=folder, known=state.known, record_changes=audit.changed)
+        )
+        try:
+            report = VerifyReport(options, state.root)
+            for step in store.verify(ROOT):
+                report.add(step)
+            return report.finish()
+        finally:
+            store.close()
+    finally:
+        audit.close()
+
+
+def _served(folder: str, options: argparse.Namespace) -> ScrubState:
+    """What the server of the state folder has told of the folder that it shares."""
+    from homeftp.control.scrubstate import ScrubState, load_scrub_state
+
+    if options.root is not None:
+        return ScrubState(root=os.path.abspath(options.root))
+    state = load_scrub_state(folder) if os.path.isdir(folder) else None
+    if state is None:
+        raise OperatorError(
+            f"No server has used the state folder {folder} yet. Give the server's state folder with --state, or name "
+            "what to verify on another machine, as in: homeftp verify NAME:"
+        )
+    return state

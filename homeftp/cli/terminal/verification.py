@@ -1,0 +1,113 @@
+"""What verify prints: each damaged name, how far it is, a summary, the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Callable
+
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.cli.terminal.times import format_moment
+from homeftp.model import Damage, Verification
+
+_INTERVAL = 0.5
+"""Seconds between two lines of progress on a terminal."""
+
+_DIGITS = 3
+"""Decimals of seconds in JSON: milliseconds."""
+
+_WORDS = {"content": "the disk has another content than was stored", "unreadable": "the disk cannot read it"}
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the output options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only what is damaged")
+
+
+class VerifyReport:
+    """Prints the steps of a verification; `top` names what is verified."""
+
+    def __init__(self, options: argparse.Namespace, top: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._json = options.json
+        self._quiet = options.quiet
+        self._top = top
+        self._clock = clock
+        self._begun = self._shown = clock()
+        self._line = ""
+        self._files = self._versions = self._size = self._damaged = self._mended = 0
+
+    def add(self, step: Verification) -> None:
+        """Print what one step has found. Raises OSError."""
+        self._files += step.files
+        self._versions += step.versions
+        self._size += step.size
+        self._damaged += len(step.damages)
+        self._mended += sum(each.mended for each in step.damages)
+        if step.damages or step.skipped:
+            self._clear()
+        for damage in step.damages:
+            self._print_damage(damage)
+        if not self._quiet:
+            for name, reason in step.skipped:
+                print(f"homeftp: not verified: {printable(name)}: {printable(reason)}", file=sys.stderr)
+        self._show_progress()
+
+    def _print_damage(self, damage: Damage) -> None:
+        outcome = "mended" if damage.mended else "damaged"
+        if self._json:
+            fields = {
+                "outcome": outcome,
+                "name": damage.name,
+                "kind": "file" if damage.at_us is None else "version",
+                "damage": damage.damage,
+                "hash": damage.hash,
+                "at": damage.at_us,
+            }
+            print_json({name: value for name, value in fields.items() if value is not None})
+            sys.stdout.flush()
+            return
+        version = "" if damage.at_us is None else f" (version of {format_moment(damage.at_us)})"
+        reason = "it was damaged, and was copied again from another file or version"
+        reason = reason if damage.mended else _WORDS[damage.damage]
+        print(f"{outcome}: {printable(damage.name or self._top)}{version}: {reason}", flush=True)
+
+    def _show_progress(self) -> None:
+        now = self._clock()
+        if self._json or self._quiet or now - self._shown < _INTERVAL or not sys.stderr.isatty():
+            return
+        self._clear()
+        self._shown = now
+        self._line = f"Verified {self._files + self._versions:,} files, {format_size(self._size)}"
+        sys.stderr.write(self._line)
+        sys.stderr.flush()
+
+    def _clear(self) -> None:
+        if self._line:
+            sys.stderr.write("\r" + " " * len(self._line) + "\r")
+            self._line = ""
+
+    def finish(self) -> Exit:
+        """Print the summary; returns the exit code."""
+        self._clear()
+        seconds = self._clock() - self._begun
+        if self._json:
+            summary = {
+                "files": self._files,
+                "versions": self._versions,
+                "damaged": self._damaged,
+                "mended": self._mended,
+            }
+            print_json({"summary": summary, "bytes": self._size, "seconds": round(seconds, _DIGITS)})
+        elif not self._quiet:
+            found = "nothing is damaged"
+            if self._damaged:
+                found = f"{self._damaged} damaged, {self._mended} of them mended"
+            print(
+                f"Verified {self._files:,} files and {self._versions:,} versions, {format_size(self._size)} in "
+                f"{seconds:.1f} s: {found}.",
+                file=sys.stderr,
+            )
+        return Exit.DIFFERS if self._damaged else Exit.DONE
