@@ -56,7 +56,7 @@ def sessions() -> list[Session]:
     text = (PAGES / "vectors.txt").read_text(encoding="utf-8")
     for part in re.split(r"^=== ", text, flags=re.MULTILINE)[1:]:
         head, *lines = part.splitlines()
-        name, phase = re.fullmatch(r"([a-z-]+) \((plain|stranger|member)\)", head).groups()  # type: ignore[union-attr]
+        name, phase = re.fullmatch(r"([a-z-]+) \((plain|unauthenticated|authenticated)\)", head).groups()  # type: ignore[union-attr]
         steps = tuple((line[:2], line[3:]) for line in lines if line)
         found.append(Session(name, phase, steps))
     return found
@@ -135,7 +135,7 @@ def play(client: RawClient, steps: list[tuple[str, str]]) -> None:
 
 @attrs.define
 class Player:
-    """Plays sessions with one server. Logging in takes a while, so a member goes on to the next session."""
+    """Plays sessions with one server. Logging in takes a while: an authenticated client plays the next session too."""
 
     server: ServerProcess
     client: RawClient | None = None
@@ -146,7 +146,7 @@ class Player:
         try:
             for steps in session.connections():
                 play(self._client(session.phase), steps)
-                if session.phase != "member" or steps[-1] in ENDS:
+                if session.phase != "authenticated" or steps[-1] in ENDS:
                     self.leave()
         except (AssertionError, OSError, EOFError) as error:
             self.leave()
@@ -158,7 +158,7 @@ class Player:
             self.client = RawClient(self.server.ports[0], self.server.ca_file)
             if phase != "plain":
                 self.client.start_tls()
-            if phase == "member":
+            if phase == "authenticated":
                 self.client.login("ann", PASSWORD)
         return self.client
 

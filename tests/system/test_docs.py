@@ -216,12 +216,11 @@ class StyleTests(SynchronousTestCase):
     """How the pages are written."""
 
     def test_words(self) -> None:
-        """Pages use the field's terms. The names of the protocol's examples stay as they are."""
+        """Pages and the protocol's examples use the field's terms."""
         found = [
             f"{page.relative_to(CHECKOUT)}:{number}: {match[0]}"
-            for page in [*pages(), *(CHECKOUT / "changelog.d").glob("*.md")]
+            for page in [*pages(), *DOCS.glob("**/*.txt"), *(CHECKOUT / "changelog.d").glob("*.md")]
             for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1)
-            if ":start-after:" not in line
             for match in OLD_WORDS.finditer(line)
         ]
         self.assertEqual(found, [])

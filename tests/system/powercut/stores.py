@@ -66,12 +66,12 @@ class InPlace(Restless):
         """Copy the temp file over the target."""
         source_dir, target_dir = directories["source_dir"], directories["target_dir"]
         temp_file = os.open(source, os.O_RDONLY, dir_fd=source_dir)
-        standing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
+        replaced = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=target_dir)
         while piece := os.read(temp_file, 40_000):
-            os.write(standing, piece)
-            self.syncfs(standing)
-        self.fsync(standing)
-        os.close(standing)
+            os.write(replaced, piece)
+            self.syncfs(replaced)
+        self.fsync(replaced)
+        os.close(replaced)
         os.close(temp_file)
         os.unlink(source, dir_fd=source_dir)
 

@@ -44,7 +44,7 @@ class Workload:
         self._sync = sync
         self._new = 0
         self._large: dict[str, Iterator[None]] = {}
-        self._standing: dict[str, bytes] = {}
+        self._existing: dict[str, bytes] = {}
         self._replaced: dict[str, list[bytes]] = {}
         """The versions of each path, the newest last."""
 
@@ -134,7 +134,7 @@ class Workload:
 
     def _remove(self) -> None:
         """A file."""
-        for path in self._some(self._standing):
+        for path in self._some(self._existing):
             version = self._history.file(path, None, moves=True)
             for _ in self._store.remove(parse(path), None, False):
                 pass
@@ -152,10 +152,10 @@ class Workload:
 
     def _move(self) -> None:
         """A file, to a name that is free or not."""
-        for path in self._some(self._standing):
+        for path in self._some(self._existing):
             (to,) = self._choose(1)
             if to != path:
-                content = self._standing.pop(path)
+                content = self._existing.pop(path)
                 versions = [self._history.file(name, held, moves=True) for name, held in ((to, content), (path, None))]
                 self._store.move(parse(path), parse(to), None, None)
                 self._stands(to, versions[0])
@@ -164,10 +164,10 @@ class Workload:
     def _stands(self, path: str, version: Version) -> None:
         """It was answered; what stood there before, if something did, is a version now."""
         self._history.acknowledge(version)
-        if path in self._standing:
-            self._replaced.setdefault(path, []).append(self._standing.pop(path))
+        if path in self._existing:
+            self._replaced.setdefault(path, []).append(self._existing.pop(path))
         if version.content is not None:
-            self._standing[path] = version.content
+            self._existing[path] = version.content
 
     def _some(self, paths: dict[str, bytes] | dict[str, list[bytes]]) -> list[str]:
         """One of these to which nothing is under way, if there is one."""
@@ -185,11 +185,11 @@ class Workload:
 
     def _put(self, path: str, size: int) -> tuple[WriteRequest, bytes]:
         """A content unlike every other in each of its sectors; half of them on the condition that holds."""
-        standing = self._standing.get(path)
-        content = self._chance.randbytes(8 if standing == b"" else size)
+        existing = self._existing.get(path)
+        content = self._chance.randbytes(8 if existing == b"" else size)
         condition = None
         if self._chance.random() < 0.5:
-            condition = ABSENT if standing is None else hash_bytes(standing)
+            condition = ABSENT if existing is None else hash_bytes(existing)
         return WriteRequest(
             endpoint=parse(path), size=len(content), hash=hash_bytes(content), precondition=condition
         ), content

@@ -47,33 +47,33 @@ class Answering(Protocol):
 
     transport: Any
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
         self.secret = False
 
     def connectionMade(self) -> None:
-        self.place.open.add(self)
-        self.place.met += 1
+        self.listener.open.add(self)
+        self.listener.met += 1
 
     def dataReceived(self, data: bytes) -> None:
         if self.secret:
-            self.place.heard += data
+            self.listener.heard += data
             return
-        self.place.plain += data
-        if data.endswith(b"\n") and self.place.answer:
-            self.transport.write(self.place.answer)
-        elif data.endswith(b"\n") and self.place.which is not None:
+        self.listener.plain += data
+        if data.endswith(b"\n") and self.listener.answer:
+            self.transport.write(self.listener.answer)
+        elif data.endswith(b"\n") and self.listener.which is not None:
             self.secret = True
             self.transport.write(b'{"status": 0, "message": "go ahead"}\n')
-            self.transport.startTLS(tls.server_options(identity(self.place.which)))
+            self.transport.startTLS(tls.server_options(identity(self.listener.which)))
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        self.place.open.discard(self)
-        if not self.place.open and self.place.empty is not None:
-            self.place.empty.callback(None)
+        self.listener.open.discard(self)
+        if not self.listener.open and self.listener.empty is not None:
+            self.listener.empty.callback(None)
 
 
-class Place(Factory):
+class Listener(Factory):
     """A port on loopback."""
 
     noisy = False
@@ -108,17 +108,17 @@ class Place(Factory):
 class SeveralAddressesTests(TestCase):
     """Several addresses, on loopback. After each test all other connections must be closed."""
 
-    def place(self, which: str | None, answer: bytes = b"") -> Place:
-        place = Place(which, answer)
-        self.addCleanup(lambda: Deferred.fromCoroutine(place.close()))
-        return place
+    def listener(self, which: str | None, answer: bytes = b"") -> Listener:
+        listener = Listener(which, answer)
+        self.addCleanup(lambda: Deferred.fromCoroutine(listener.close()))
+        return listener
 
     def nowhere(self) -> Address:
         """A port at which nothing listens."""
-        place = Place(None)
+        listener = Listener(None)
         self.addCleanup(lambda: None)
-        Deferred.fromCoroutine(place.stop())
-        return place.address
+        Deferred.fromCoroutine(listener.stop())
+        return listener.address
 
     def connect(
         self, *addresses: ServerAddress, seconds: float = 0.05, **timeouts: float
@@ -137,37 +137,37 @@ class SeveralAddressesTests(TestCase):
 
     async def test_silent(self) -> None:
         """A server that never answers, or never starts TLS, delays the next address, and no more."""
-        silent, home = self.place(None), self.place("home")
+        silent, home = self.listener(None), self.listener("home")
         self.assertEqual(await self.connect(silent.address, home.address), home.address)
         self.assertEqual((silent.met, silent.plain), (1, b'{"request_type":"STARTTLS"}\n'))
 
     async def test_other_server(self) -> None:
         """Another server at an address gets nothing, and the next address is tried at once."""
-        other, home = self.place("other"), self.place("home")
+        other, home = self.listener("other"), self.listener("home")
         self.assertEqual(await self.connect(other.address, home.address, seconds=NEVER), home.address)
         self.assertEqual((other.met, other.plain, other.heard), (1, b'{"request_type":"STARTTLS"}\n', b""))
 
     async def test_no_server(self) -> None:
         """A captive portal, a closed port and an impossible name are skipped in the same way."""
-        portal, home = self.place(None, b"HTTP/1.1 302 Found\r\n\r\n"), self.place("home")
+        portal, home = self.listener(None, b"HTTP/1.1 302 Found\r\n\r\n"), self.listener("home")
         places = [portal.address, self.nowhere(), Address("x" * 300), home.address]
         self.assertEqual(await self.connect(*places, seconds=NEVER), home.address)
 
     async def test_first_suffices(self) -> None:
         """No other address is tried while the first one works."""
-        home, second = self.place("home"), self.place("home")
+        home, second = self.listener("home"), self.listener("home")
         self.assertEqual(await self.connect(home.address, second.address, seconds=NEVER), home.address)
         self.assertEqual(second.met, 0)
 
     async def test_together(self) -> None:
         """Of many addresses that work one connection is kept, and all others are closed."""
-        homes = [self.place("home") for _ in range(8)]
+        homes = [self.listener("home") for _ in range(8)]
         await self.connect(*(each.address for each in homes), seconds=0)
         self.assertGreater(sum(each.met for each in homes), 1, "the control")
 
     async def test_name(self) -> None:
         """A host name with several IP addresses works if one of them does."""
-        home = self.place("home")
+        home = self.listener("home")
 
         resolver = mock.Mock()
         directlyProvides(resolver, IHostnameResolver)
@@ -175,18 +175,18 @@ class SeveralAddressesTests(TestCase):
         before = LOOP.installNameResolver(resolver)
         self.addCleanup(LOOP.installNameResolver, before)
         there = Address("nas.example.org", home.address.port)
-        self.assertEqual(await self.connect(there, self.place(None).address, seconds=NEVER), there)
+        self.assertEqual(await self.connect(there, self.listener(None).address, seconds=NEVER), there)
 
     async def test_single(self) -> None:
         """For a single address the error says what happened there."""
         with self.assertRaisesRegex(ConnectionFailed, "nothing listens at 127.0.0.1:[0-9]+: is the server running"):
             await self.connect(self.nowhere())
         with self.assertRaisesRegex(UntrustedServer, "does not prove to be the one"):
-            await self.connect(self.place("other").address)
+            await self.connect(self.listener("other").address)
 
     async def test_all_failed(self) -> None:
         """The error of several addresses names each with its failure, and is temporary."""
-        places = [self.nowhere(), self.place(None).address]
+        places = [self.nowhere(), self.listener(None).address]
         with self.assertRaises(AllAddressesFailed) as caught:
             await self.connect(*places, tls_seconds=0.2)
         said = str(caught.exception)
@@ -196,19 +196,19 @@ class SeveralAddressesTests(TestCase):
 
     async def test_none_trusted(self) -> None:
         """Another server at one of the addresses comes first in the error, which is an UntrustedServer."""
-        places = [self.nowhere(), self.place("other").address]
+        places = [self.nowhere(), self.listener("other").address]
         with self.assertRaises(NoTrustedServer) as caught:
             await self.connect(*places)
         self.assertIsInstance(caught.exception, UntrustedServer)
         self.assertRegex(str(caught.exception), f"its addresses: {places[1]}: another server.*; {places[0]}: nothing")
         self.assertTrue(is_temporary(caught.exception), "the server may come back at the other one")
         with self.assertRaises(NoTrustedServer) as caught:
-            await self.connect(places[1], self.place("third").address)
+            await self.connect(places[1], self.listener("third").address)
         self.assertFalse(is_temporary(caught.exception))
 
     async def test_cancelled(self) -> None:
         """Cancelling closes all connections."""
-        silent = [self.place(None) for _ in range(3)]
+        silent = [self.listener(None) for _ in range(3)]
         reaching = Deferred.fromCoroutine(self.connect(*(each.address for each in silent), seconds=0.01))
         deadline = time.monotonic() + 10
         while sum(each.met for each in silent) < 3:

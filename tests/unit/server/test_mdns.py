@@ -14,7 +14,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from homeftp.discovery import instance, machine_name, records, short, usable
-from homeftp.server import mdns as advertising
+from homeftp.server import mdns
 from homeftp.server.banner import ListeningAddress
 from homeftp.server.mdns import STOP_SECONDS, MdnsAnnouncer, MdnsService, advertisement
 
@@ -75,7 +75,7 @@ class AdvertisingTests(TestCase):
         self.lines: list[str] = []
         self.advertising = MdnsAnnouncer(reactor)
         for name, value in (("own_addresses", lambda: ["10.0.0.7"]), ("announce", self.announce)):
-            patch = mock.patch.object(advertising, name, value)
+            patch = mock.patch.object(mdns, name, value)
             patch.start()
             self.addCleanup(patch.stop)
         observer: Any = self.observe
@@ -105,7 +105,7 @@ class AdvertisingTests(TestCase):
 
     async def test_fails(self) -> None:
         """A network error is one line of the log, and nothing else."""
-        with mock.patch.object(advertising, "announce", side_effect=OSError("address already in use")):
+        with mock.patch.object(mdns, "announce", side_effect=OSError("address already in use")):
             self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
             await self.logged
         self.assertEqual(self.lines, ["not announced in this network: address already in use"])
@@ -115,7 +115,7 @@ class AdvertisingTests(TestCase):
         """With nothing to announce, or nothing to do it with, no thread is started; the control is above."""
         before = threading.active_count()
         self.advertising.start([listened("127.0.0.1")], FINGERPRINT)
-        with mock.patch.object(advertising, "available", lambda: False):
+        with mock.patch.object(mdns, "available", lambda: False):
             self.advertising.start([listened("0.0.0.0")], FINGERPRINT)
         self.assertEqual(threading.active_count(), before)
         await self.advertising.stop()
@@ -131,7 +131,7 @@ class AdvertisingTests(TestCase):
 
         clock.callFromThread = lambda call, *arguments, **more: None  # type: ignore[attr-defined]
         stuck = MdnsAnnouncer(clock)
-        with mock.patch.object(advertising, "announce", hang):
+        with mock.patch.object(mdns, "announce", hang):
             stuck.start([listened("0.0.0.0")], FINGERPRINT)
             self.assertTrue(begun.wait(10))
         stopping = stuck.stop()

@@ -15,7 +15,7 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 _OCTAL_BASE = 8
 
 
-class View(NamedTuple):
+class MountedPart(NamedTuple):
     """A part of a file system that can be reached beneath the root."""
 
     device: bytes
@@ -26,21 +26,21 @@ class View(NamedTuple):
     """The path by which it is reached, from the root."""
 
 
-def views(mountinfo: bytes, root: str) -> list[View]:
+def mounted_parts(mountinfo: bytes, root: str) -> list[MountedPart]:
     """What can be reached beneath the directory with the path `root`, itself first; none without mountinfo."""
-    around: View | None = None
+    around: MountedPart | None = None
     beneath = []
     for device, top, at in _mounts(mountinfo):
         if _starts(at, _parts(root)):
-            beneath.append(View(device, top, at[len(_parts(root)) :]))
+            beneath.append(MountedPart(device, top, at[len(_parts(root)) :]))
         elif _starts(_parts(root), at) and (around is None or len(at) >= len(around.at)):
-            around = View(device, top, at)
+            around = MountedPart(device, top, at)
     if around is not None and not any(view.at == () for view in beneath):
-        beneath.insert(0, View(around.device, around.top + _parts(root)[len(around.at) :], ()))
+        beneath.insert(0, MountedPart(around.device, around.top + _parts(root)[len(around.at) :], ()))
     return sorted(beneath, key=lambda view: len(view.at))
 
 
-def places(folder: Parts, reached: list[View]) -> list[Parts]:
+def places(folder: Parts, reached: list[MountedPart]) -> list[Parts]:
     """Every path of a folder, or of a part of it, beneath the root: first its own."""
     found = [folder]
     on = [view for view in reached if _starts(folder, view.at)]

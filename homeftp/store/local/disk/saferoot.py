@@ -29,7 +29,7 @@ from homeftp.errors import NotFound, OperatorError, WrongKind
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
-from homeftp.store.local.disk.mounts import places, views
+from homeftp.store.local.disk.mounts import mounted_parts, places
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
 from homeftp.store.policy.wording import display_path, other_name, root_missing
@@ -137,7 +137,10 @@ class SafeRoot:
         """
         listed = self._resolver.listed_path(self.fd, [raw(part) for part in folder.parts])
         parts = tuple(map(os.fsdecode, listed))
-        return [Endpoint(each, folder.home) for each in places(parts, views(self._system.mounts(), self._real_path()))]
+        return [
+            Endpoint(each, folder.home)
+            for each in places(parts, mounted_parts(self._system.mounts(), self._real_path()))
+        ]
 
     def _real_path(self) -> str:
         """The path of the root now. Raises OSError if it was moved and nothing says where to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.store.local.disk.mounts import Parts, places, views
+from homeftp.store.local.disk.mounts import Parts, mounted_parts, places
 
 ROOT = "/srv/the share"
 
@@ -27,7 +27,7 @@ class PlacesTests(SynchronousTestCase):
     def places(self, path: str, mountinfo: bytes = MOUNTINFO, root: str = ROOT) -> list[str]:
         """The paths of a folder."""
         folder: Parts = tuple(path.split("/"))
-        return ["/".join(parts) for parts in places(folder, views(mountinfo, root))]
+        return ["/".join(parts) for parts in places(folder, mounted_parts(mountinfo, root))]
 
     def test_bound(self) -> None:
         """A folder is found where it, a part of it, or a folder above it is mounted, and nowhere else."""
