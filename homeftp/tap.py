@@ -92,7 +92,7 @@ def _default(name: str) -> str:
 class Options(usage.Options, strcred.AuthOptionMixin):
     """The server's options, as given; `settings` checks them."""
 
-    synopsis = "[options] [DIR]"
+    synopsis = "[options] [DIR|URL]"
     longdesc = (
         "Share one folder with your other machines. The first start creates keys and a certificate. "
         "`homeftp invite` pairs a device; `homeftp account add NAME` adds an account with a password. "
@@ -101,7 +101,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     supportedInterfaces = (IUsernamePassword,)
 
     optParameters: ClassVar[list[list[str | None]]] = [
-        ["root", "r", None, "The folder to share, or the URL of a store; DIR alone means the same."],
+        ["root", "r", None, "The folder to share, or the URL of a store. DIR or URL alone means the same."],
         [
             "state",
             "s",
@@ -267,12 +267,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def getSynopsis(self) -> str:
         """The usage line: `homeftp serve` runs twistd under its own name (cli/owner/serve.py)."""
         if sys.argv[0] == "homeftp":
-            return "Usage: homeftp serve [options] DIR"
+            return "Usage: homeftp serve [options] DIR|URL"
         synopsis: str = super().getSynopsis()
         return synopsis
 
     def parseArgs(self, root: str | None = None) -> None:
-        """DIR is the same as --root."""
+        """DIR, or the URL of a store, is the same as --root."""
         if root is not None:
             if self["root"] is not None:
                 raise usage.UsageError("The folder was given twice, with --root and as DIR")

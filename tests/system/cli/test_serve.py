@@ -17,12 +17,14 @@ class ServeTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """--help shows the command as it is typed; twistd's shows twistd's."""
-        self.assertEqual(run_homeftp("serve", "--help").stdout.splitlines()[0], "Usage: homeftp serve [options] DIR")
+        self.assertEqual(
+            run_homeftp("serve", "--help").stdout.splitlines()[0], "Usage: homeftp serve [options] DIR|URL"
+        )
         twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
         said = subprocess.run(
             [twistd, "homeftp", "--help"], capture_output=True, text=True, timeout=WITHIN, env=environment(), check=True
         )
-        self.assertIn("twistd [options] homeftp [options] [DIR]", said.stdout)
+        self.assertIn("twistd [options] homeftp [options] [DIR|URL]", said.stdout)
 
     def test_version(self) -> None:
         """--version is homeftp's."""
