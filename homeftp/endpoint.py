@@ -39,7 +39,7 @@ _SHOWN = 77
 """Characters of a name in a message."""
 
 _CACHED = 256
-"""Parsed endpoints that are remembered: each request parses its own several times."""
+"""Parsed endpoints that are remembered: clients name the same ones again, such as in a CMP before a PUSH."""
 
 _IGNORED = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"

@@ -122,12 +122,14 @@ def check_content(request: WriteRequest, size: int, hash: str, declared: str | N
         raise wrong_size(request, size)
     if declared is not None and declared != hash:
         raise ContentMismatch(
-            f"{display_path(request.endpoint)}: what came does not have the declared hash: the old content stands"
+            f"{display_path(request.endpoint)}: the received content does not have the declared hash; "
+            "the old content was kept"
         )
 
 
 def wrong_size(request: WriteRequest, size: int) -> ContentMismatch:
     """The refusal of a content that is not as long as was declared."""
     return ContentMismatch(
-        f"{display_path(request.endpoint)}: {request.size} bytes were declared and {size} came: the old content stands"
+        f"{display_path(request.endpoint)}: {request.size} bytes were declared and {size} arrived; "
+        "the old content was kept"
     )

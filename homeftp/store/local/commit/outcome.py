@@ -14,7 +14,8 @@ class InDoubt(Internal):
 def in_doubt(endpoint: Endpoint, cause: BaseException | None = None) -> InDoubt:
     """The refusal after a change of names that may not survive a power cut."""
     refused = InDoubt(
-        f"the server's disk failed: {display_path(endpoint)} was changed, but in doubt is whether that is durable"
+        f"the server's disk failed: {display_path(endpoint)} was changed, "
+        "but it is in doubt whether the change survives a power cut"
     )
     refused.__cause__ = cause
     return refused

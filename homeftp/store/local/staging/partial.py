@@ -110,4 +110,4 @@ class PartialRegistry:
 
 def not_resumable(endpoint: Endpoint) -> Changed:
     """The refusal to resume an upload that the server does not have."""
-    return Changed(f"nothing of this content of {display_path(endpoint)} is here to go on from: send it from offset 0")
+    return Changed(f"no part of this content of {display_path(endpoint)} has arrived: send it from offset 0")
