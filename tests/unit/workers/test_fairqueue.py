@@ -131,7 +131,11 @@ class FairQueueTests(SynchronousTestCase):
         self.assertTrue(self.queue.held())
         waits.clear()
         self.assertFalse(self.queue.held())
-        self.assertCountEqual(self.taken(), [("a", lane) for lane in Lane])
+        begun = self.taken()
+        self.assertCountEqual(begun, [("a", lane) for lane in (SHORT, SLICE, HASH)])
+        for name, lane in [("b", SHORT), *begun]:
+            self.queue.done(name, lane)
+        self.assertEqual(self.taken(), [("a", Lane.BACKGROUND)], "that one waits for all others")
 
     def test_held(self) -> None:
         """A queue that could not begin anything is not held: it waits for a thread, and not for others."""
