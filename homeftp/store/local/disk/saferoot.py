@@ -68,11 +68,11 @@ class SafeRoot:
         try:
             self._found = os.stat(b".", dir_fd=self.fd)
             self.device = self._found.st_dev
-            self._spelling = Spelling(system, self.fd)
+            self._spelling = Spelling(system, self._fd)
+            self._opened_at = os.path.realpath(path)
         except OSError as error:
             close_quietly(self.fd)
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
-        self._opened_at = os.path.realpath(path)
         self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
 
     @property
