@@ -54,6 +54,10 @@ FEW_VERSIONS = Retention(percent=None, size=64 * 4096)
 SWITCH_SECONDS = 1e-5
 """Seconds after which a thread yields: those that call the kernel often would rarely get a turn."""
 
+ROOT = {"root": POSITIONS["root"]}
+
+BENEATH = {handle: position for handle, position in POSITIONS.items() if handle not in ROOT}
+
 UNMOVED = {
     *((operation, "leaf") for operation in ("list_tree", "make_directory", "remove", "move")),
     *(("list_versions", handle) for handle in POSITIONS),
@@ -120,19 +124,21 @@ class Race:
         return "escaped" if MARK in seen else "inside"
 
 
-def _seldom(counts: Counter[tuple[str, str, str]], operations: Iterable[str]) -> list[tuple[str, str, str]]:
+def _seldom(
+    counts: Counter[tuple[str, str, str]], operations: Iterable[str], positions: Mapping[str, Position]
+) -> list[tuple[str, str, str]]:
     """The states that were not met often."""
-    wanted = [(operation, handle, "inside") for operation, handle in product(operations, POSITIONS)]
+    wanted = [(operation, handle, "inside") for operation, handle in product(operations, positions)]
     wanted += [
         (operation, handle, "a link")
-        for operation, (handle, position) in product(operations, POSITIONS.items())
+        for operation, (handle, position) in product(operations, positions.items())
         if position.seen and (operation, handle) not in UNMOVED
     ]
     return [state for state in wanted if counts[state] <= OFTEN]
 
 
-def _often_enough(operations: Iterable[str]) -> Callable[[Race], bool]:
-    return lambda race: not LONG and not _seldom(race.count, operations)
+def _often_enough(operations: Iterable[str], positions: Mapping[str, Position]) -> Callable[[Race], bool]:
+    return lambda race: not LONG and not _seldom(race.count, operations, positions)
 
 
 class SwapCase(SynchronousTestCase):
@@ -188,20 +194,25 @@ class RaceTests(SwapCase):
 
     def check(self, system: System) -> None:
         """All operations, some at the same time."""
-        counts: Counter[tuple[str, str, str]] = Counter()
-        for operations in [{name: operation} for name, operation in OPERATIONS.items()] if LONG else [READING, WRITING]:
-            self.lay()
-            race = self.race(system, operations, enough=_often_enough(operations))
-            self.assertEqual(race.escaped, set())
-            self.check_places()
-            counts += race.count
-        self.assertGreater(self.swaps, 1000)
-        self.assertEqual(_seldom(counts, OPERATIONS), [])
-        hidden = [handle for handle, position in POSITIONS.items() if not position.seen]
+        counts = self.race_all(system, BENEATH)
+        hidden = [handle for handle, position in BENEATH.items() if not position.seen]
         for operation, handle in product(OPERATIONS, hidden):
             self.assertEqual(
                 (counts[operation, handle, "a link"], counts[operation, handle, "refused"]), (0, 0), (operation, handle)
             )
+
+    def race_all(self, system: System, positions: Mapping[str, Position]) -> Counter[tuple[str, str, str]]:
+        """Run all operations at these positions, each often; gives what they met."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for operations in [{name: operation} for name, operation in OPERATIONS.items()] if LONG else [READING, WRITING]:
+            self.lay()
+            race = self.race(system, operations, positions, _often_enough(operations, positions))
+            self.assertEqual(race.escaped, set())
+            self.check_places()
+            counts += race.count
+        self.assertGreater(self.swaps, 1000)
+        self.assertEqual(_seldom(counts, OPERATIONS, positions), [])
+        return counts
 
     def check_places(self) -> None:
         """Nothing outside was changed, and nothing is left behind inside."""
@@ -219,6 +230,12 @@ class RaceTests(SwapCase):
     def test_walk(self) -> None:
         """Paths are resolved part by part."""
         self.check(PartByPart())
+
+    def test_root(self) -> None:
+        """While the root's own path leads elsewhere, as where its disk is not mounted, operations may be refused."""
+        for system in (Kernel(), PartByPart()):
+            counts = self.race_all(system, ROOT)
+            self.assertEqual([state for state in counts if state[2] == "a link"], [])
 
 
 class ControlTests(SwapCase):
