@@ -122,6 +122,9 @@ class Limits:
     """Connections at once; OpenSSH's MaxStartups and pyftpdlib have caps of this order."""
     connections_per_address: int = 20
     """Connections at once from one address."""
+    account_connections: int = 40
+    """Connections at once of one account: two of each device of a household. With more it loses its oldest ones, so
+    that it keeps no other account out."""
     unauthenticated: int = 30
     """Connections at once that have not logged in; OpenSSH starts to drop at 10, drops all at 100."""
     unauthenticated_per_address: int = 8

@@ -72,6 +72,7 @@ _MANY: dict[str, Callable[[str], Any]] = {
 _LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "max-connections": ("connections", optionvalues.count),
     "max-connections-per-address": ("connections_per_address", optionvalues.count),
+    "max-account-connections": ("account_connections", optionvalues.count),
     "max-unauthenticated": ("unauthenticated", optionvalues.count),
     "max-unauthenticated-per-address": ("unauthenticated_per_address", optionvalues.count),
     "max-in-flight": ("in_flight", optionvalues.count),
@@ -153,6 +154,12 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             None,
             None,
             f"Most simultaneous connections from one address. {_default('max-connections-per-address')}",
+        ],
+        [
+            "max-account-connections",
+            None,
+            None,
+            f"Most simultaneous connections of one account. {_default('max-account-connections')}",
         ],
         [
             "max-unauthenticated",

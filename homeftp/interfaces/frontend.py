@@ -56,8 +56,11 @@ class IConnections(Interface):
         Where too many have not logged in, another of them is aborted. May be called twice.
         """
 
-    def authenticated(connection: IConnection) -> None:
-        """Its client has logged in. May be called for each login."""
+    def authenticated(connection: IConnection, account: str) -> None:
+        """Its client has logged in to this account. May be called for each login.
+
+        Where the account has too many connections, its oldest one is aborted.
+        """
 
     def remove(connection: IConnection) -> None:
         """The connection has ended. May be called twice."""

@@ -43,7 +43,7 @@ class SmallProtocol(LineReceiver):
             if command == b"LOGIN":
                 self.login = await self.context.logins.login(UsernamePassword(*words), self.address, "small")
                 self.login.add_connection(self)
-                self.context.connections.authenticated(self)
+                self.context.connections.authenticated(self, self.login.account)
                 self.sendLine(b"hello " + self.login.account.encode())
             elif self.login is None:
                 raise LoginRequired("log in first")

@@ -39,8 +39,16 @@ class _Counted:
     """Seconds by the clock."""
     deadline: Deadline | None = None
     """The deadline of its login; None once it has logged in."""
+    account: str | None = None
+    """The account that has logged in."""
     displaced: bool = False
     """Whether it had to give way to another: it does not count any more."""
+
+    def end_deadline(self) -> None:
+        """It has logged in, or has ended."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
 
 
 @implementer(IConnections)
@@ -94,17 +102,26 @@ class Connections:
         if reason is not None and candidates:
             self._displace(self._idle(candidates) or candidates[self._choose(len(candidates))], reason)
 
-    def authenticated(self, connection: IConnection) -> None:
-        """Its client has logged in."""
+    def authenticated(self, connection: IConnection, account: str) -> None:
+        """Its client has logged in to this account; where that has too many connections, it loses its oldest one."""
         counted = self._all.get(connection)
-        if counted is not None and counted.deadline is not None:
-            counted.deadline.cancel()
-            counted.deadline = None
+        if counted is None or counted.displaced:
+            return
+        counted.end_deadline()
+        counted.account = account
+        own = [each for each in self._all.values() if each.account == account and not each.displaced]
+        if len(own) > self._limits.account_connections:
+            self._log.warn(
+                "closing the oldest connection of {account}, which has {count}", account=account, count=len(own)
+            )
+            own[0].displaced = True
+            self._tell(own[0].connection, own[0].connection.abort)
 
     def remove(self, connection: IConnection) -> None:
         """The connection has ended."""
-        self.authenticated(connection)  # its deadline does not count any more
-        self._all.pop(connection, None)
+        counted = self._all.pop(connection, None)
+        if counted is not None:
+            counted.end_deadline()
         if self._empty is not None and not self._all:
             empty, self._empty = self._empty, None
             empty.callback(None)

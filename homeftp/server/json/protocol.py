@@ -239,7 +239,7 @@ class ServerProtocol(RequestReceiver):
         """The client is authenticated."""
         if self.session.login is not None:
             self._share.log_in(self.session.login.account)
-        self._server.connections.authenticated(self)
+            self._server.connections.authenticated(self, self.session.login.account)
 
     def keep_alive(self) -> None:
         """Show the client from now on that the server is there while it works on a request."""

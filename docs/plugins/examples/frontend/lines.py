@@ -91,7 +91,7 @@ class LineProtocol(LineReceiver):
             login.close()
             raise BadRequest("the connection has ended")
         self.login = login
-        self.context.connections.authenticated(self)
+        self.context.connections.authenticated(self, login.account)
         login.add_connection(self)
         return b"hello " + login.account.encode()
 

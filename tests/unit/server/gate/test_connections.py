@@ -57,11 +57,11 @@ class ConnectionsTests(SynchronousTestCase):
     def choose(self, number: int) -> int:
         return number - 1 if self.chosen is None else self.chosen
 
-    def add(self, address: str | None, *, authenticated: bool = True) -> FakeConnection:
+    def add(self, address: str | None, *, authenticated: bool = True, account: str = "ann") -> FakeConnection:
         made = FakeConnection()
         self.connections.add(made, address)
         if authenticated:
-            self.connections.authenticated(made)
+            self.connections.authenticated(made, account)
         return made
 
     def idle(self, *addresses: str | None, seconds: float = 0) -> list[FakeConnection]:
@@ -107,6 +107,24 @@ class ConnectionsTests(SynchronousTestCase):
         self.assertIn("4 connections already", self.connections.full("192.0.2.5") or "")
         self.assertEqual(self.told([*members, member]), 4 * [[]])
 
+    def test_account(self) -> None:
+        """An account with too many connections, from whatever addresses, loses its oldest one, and no other does."""
+        limits = Limits(connections=9, connections_per_address=9, account_connections=3, login_seconds=30)
+        self.connections = Connections(limits, self.clock, self.choose)
+        (waiting,) = self.idle("192.0.2.9")
+        other = self.add("192.0.2.1", account="bob")
+        made = [self.add(f"192.0.2.{number}") for number in (1, 2, 3)]
+        self.assertEqual(self.told([*made, other]), [[], [], [], []], "the control: so many are right")
+        self.connections.authenticated(made[2], "ann")
+        self.assertEqual(self.told(made), [[], [], []], "one that logs in twice counts once")
+        made.append(self.add("192.0.2.4"))
+        self.assertEqual(self.told([*made, other, waiting]), [["abort"], [], [], [], [], []])
+        made.append(self.add("192.0.2.4"))
+        self.assertEqual(self.told([*made, other, waiting]), [["abort"], ["abort"], [], [], [], [], []])
+        self.connections.remove(made[2])
+        self.add("192.0.2.4")
+        self.assertEqual(self.told(made[2:]), [[], [], []])
+
     def test_own_address(self) -> None:
         """A connection of an address with too many that have not logged in gives way; others are not affected."""
         other, *made = self.idle("192.0.2.2", "192.0.2.1", "192.0.2.1", seconds=3)
@@ -144,7 +162,7 @@ class ConnectionsTests(SynchronousTestCase):
         honest = self.add("192.0.2.9", authenticated=False)
         for number in range(1000):
             self.add(f"192.0.2.{number % 2}", authenticated=False)
-        self.connections.authenticated(honest)
+        self.connections.authenticated(honest, "ann")
         self.assertEqual(honest.told, [])
 
     def test_twice(self) -> None:

@@ -37,13 +37,13 @@ class FactoryTests(SynchronousTestCase):
         protocol = self.build()
         self.assertIsInstance(protocol, ServerProtocol)
         self.assertIn(protocol, self.server.services.connections)
-        self.server.services.connections.authenticated(protocol)  # type: ignore[arg-type]
+        self.server.services.connections.authenticated(protocol, "ann")  # type: ignore[arg-type]
         self.assertIsNotNone(self.server.services.connections.full("192.0.2.1"))
         self.assertIsInstance(self.build(UNIXAddress("/run/x")), ServerProtocol)
 
     def test_rejected(self) -> None:
         """One too many is told so in one line, and does not count; where TLS comes first it is only closed."""
-        self.server.services.connections.authenticated(self.build())  # type: ignore[arg-type]
+        self.server.services.connections.authenticated(self.build(), "ann")  # type: ignore[arg-type]
         for immediate_tls in (False, True):
             protocol = self.build(immediate_tls=immediate_tls)
             assert isinstance(protocol, RejectedConnection)
