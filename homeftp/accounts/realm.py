@@ -9,11 +9,13 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from homeftp.accounts.access import Access, AccessTable
 from homeftp.accounts.names import VerifiedName
 from homeftp.endpoint import Endpoint
+from homeftp.errors import Refusal
 from homeftp.interfaces import IAccount, IStore, IWorkers
 from homeftp.model import Actor, WriteRequest
 from homeftp.store.policy.authorized import AuthorizedStore
@@ -60,6 +62,10 @@ class Realm:
     workers: IWorkers
     unlisted: Access | None = None
     """The access of an account that another checker knows and that never had an entry. None: it cannot log in."""
+    _missing: set[tuple[str, Endpoint]] = attrs.field(init=False, factory=set, eq=False, repr=False)
+    """Accounts, each with a home or folder that is not there: the owner has been told."""
+
+    _log = Logger()
 
     def requestAvatar(
         self, avatarId: bytes | tuple[()], mind: object, *interfaces: type[Interface]
@@ -75,16 +81,35 @@ class Realm:
         return self.workers.run(self._avatar, avatarId)
 
     def _avatar(self, avatar_id: bytes) -> Avatar:
-        """In a worker; creates the account's home where it does not exist."""
+        """In a worker; creates the account's home and folders where they do not exist."""
         store, name = self.store(), avatar_id.decode("utf-8", "backslashreplace")
         account = Account(name, store, self._access(name, avatar_id))
-        home = account.store.home
-        if home.parts and store.stat(home) is None and store.read_only is None:
-            store.make_directory(WriteRequest(endpoint=home, actor=Actor(name)))
-        for parts, _ in account.access.rights.folders:
-            if store.read_only is None and store.stat(Endpoint(parts)) is None:
-                store.make_directory(WriteRequest(endpoint=Endpoint(parts), actor=Actor(name)))
+        for parts in (account.store.home.parts, *(folder for folder, _ in account.access.rights.folders)):
+            if parts and store.read_only is None:
+                self._make(store, name, Endpoint(parts))
         return IAccount, account, lambda: None
+
+    def _make(self, store: IStore, name: str, folder: Endpoint) -> None:
+        """Make an account's home or folder where nothing is. It can still log in where that is refused.
+
+        Others who may add beside it could keep it out otherwise. The owner is told once.
+        """
+        try:
+            found = store.stat(folder)
+            if found is None or found.kind != "directory":
+                store.make_directory(WriteRequest(endpoint=folder, actor=Actor(name)))
+        except Refusal as refused:
+            if (name, folder) not in self._missing:
+                self._missing.add((name, folder))
+                self._log.warn(
+                    "{account} does not have the folder {folder}: {reason}. Remove what is in its place, or give "
+                    "the account another folder",
+                    account=name,
+                    folder=folder.whole,
+                    reason=refused.message,
+                )
+        else:
+            self._missing.discard((name, folder))
 
     def _access(self, name: str, avatar_id: bytes) -> Access:
         """The access of an account whose credentials were right; raises `UnauthorizedLogin` where it has none."""

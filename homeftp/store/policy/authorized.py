@@ -30,11 +30,19 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
-from homeftp.store.policy.limits import check_not_root, check_removable
+from homeftp.store.policy.limits import directory_request
 from homeftp.store.policy.outcomes import catch, results_of
-from homeftp.store.policy.permissions import REVEALING, allotment, condition, disclosed, forbidden
+from homeftp.store.policy.permissions import (
+    REVEALING,
+    allotment,
+    check_stays,
+    condition,
+    disclosed,
+    forbidden,
+    not_a_file,
+)
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import is_directory, no_version, not_found, unsupported
+from homeftp.store.policy.wording import is_directory, no_version, not_found, owners_metadata, unsupported
 
 T = TypeVar("T")
 
@@ -257,7 +265,9 @@ class AuthorizedStore:
         """Make a directory, and its parents; what an account may not see it can only make anew."""
         if not self._may(READ, request.endpoint) and request.precondition is None:
             request = attrs.evolve(request, precondition=ABSENT)
-        made, _ = self._begin(request, self._bound.make_directory)
+        if self.rights.holds_top(request.endpoint.parts):
+            request = attrs.evolve(directory_request(request), mtime_us=None, mode=None)
+        made, _ = self._begin(request, self._bound.make_directory, directory=True)
         return made
 
     def set_metadata(
@@ -267,6 +277,8 @@ class AuthorizedStore:
         whole = self._visible(endpoint)
         if not self._may(REPLACE, endpoint):
             raise forbidden(endpoint, "change the metadata")
+        if self.rights.holds_top(endpoint.parts):
+            raise owners_metadata(endpoint)
         return self._bound.set_metadata(whole, mtime_us=mtime_us, mode=mode, precondition=precondition)
 
     def copy(
@@ -279,6 +291,8 @@ class AuthorizedStore:
         asked = condition(self.rights, target, target_precondition)
         if isinstance(asked, Forbidden):
             raise asked
+        if (taken := not_a_file(self.rights, target)) is not None:
+            raise taken
         try:
             return self._bound.copy(
                 whole, self._whole(target), source_precondition=source_precondition, target_precondition=asked
@@ -293,12 +307,14 @@ class AuthorizedStore:
     ) -> Entry:
         """Give a file or a directory another name, where the account may remove all of it and store all of it."""
         whole = self._visible(source)
-        check_removable(source)
+        check_stays(self.rights, source)
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
             raise forbidden(source, "move this")
         there = self.rights.in_all_of(target.parts)
         if ADD not in there or (REPLACE not in there and target_precondition not in (None, ABSENT)):
             raise forbidden(target, "store this")
+        if (taken := not_a_file(self.rights, target)) is not None:
+            raise taken
         asked = target_precondition if REPLACE in there else ABSENT
         try:
             return self._bound.move(whole, self._whole(target), source_precondition, asked)
@@ -315,7 +331,7 @@ class AuthorizedStore:
     def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
         """Remove a file, or a directory where the account may remove everything in it."""
         whole = self._visible(endpoint)
-        check_removable(endpoint)
+        check_stays(self.rights, endpoint)
         if DELETE not in self.rights.in_all_of(endpoint.parts):
             raise forbidden(endpoint, "remove this")
         yield from self._bound.remove(whole, precondition, recursive)
@@ -324,7 +340,8 @@ class AuthorizedStore:
         """Put a version back where the account may add and replace."""
         if not self._may(READ, endpoint):
             raise no_version(endpoint, at_us)
-        check_not_root(endpoint)
+        if (refused := not_a_file(self.rights, endpoint)) is not None:
+            raise refused
         if not {ADD, REPLACE} <= self.rights.at(endpoint.parts):
             raise forbidden(endpoint, "restore a version")
         return self._bound.restore(self._whole(endpoint), at_us, precondition)
@@ -348,13 +365,15 @@ class AuthorizedStore:
             raise unsupported("limit what one account stores: ask the server's owner to remove your account's quota")
         return attrs.evolve(actor, allotment=allotment(self.rights, self.home, self.quota))
 
-    def _begin(self, request: WriteRequest, write: Callable[[WriteRequest], T]) -> tuple[T, Disclose | None]:
+    def _begin(
+        self, request: WriteRequest, write: Callable[[WriteRequest], T], *, directory: bool = False
+    ) -> tuple[T, Disclose | None]:
         """What `write` returns for the allowed part of a request; raises what may be disclosed otherwise.
 
         Also returns how later refusals are disclosed; None where all may be.
         """
-        allowed = self._allowed(request, self._acting)
-        if isinstance(allowed, Forbidden):
+        allowed = self._allowed(request, self._acting, directory=directory)
+        if isinstance(allowed, Refusal):
             raise allowed
         endpoint, wanted, asked = request.endpoint, request.precondition, allowed.precondition
         if wanted == asked and self._may(READ, endpoint):
@@ -363,12 +382,16 @@ class AuthorizedStore:
         with disclosing(disclose):
             return write(allowed), disclose
 
-    def _allowed(self, request: WriteRequest, acting: Callable[[Actor], Actor]) -> WriteRequest | Forbidden:
+    def _allowed(
+        self, request: WriteRequest, acting: Callable[[Actor], Actor], *, directory: bool = False
+    ) -> WriteRequest | Refusal:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
         if request.offset and not self._may(READ, request.endpoint):
             return forbidden(request.endpoint, "resume a partial upload")
         allowed = condition(self.rights, request.endpoint, request.precondition)
         if isinstance(allowed, Forbidden):
             return allowed
+        if not directory and (refused := not_a_file(self.rights, request.endpoint)) is not None:
+            return refused
         actor = request.actor if request.actor == SERVER else acting(request.actor)
         return attrs.evolve(request, endpoint=self._whole(request.endpoint), precondition=allowed, actor=actor)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from homeftp.endpoint import MAX_PARTS, MAX_PATH_BYTES, Endpoint
-from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, Forbidden, TooLarge, WrongKind
+from homeftp.errors import BadEndpoint, BadRequest, ContentMismatch, TooLarge, WrongKind
 from homeftp.model import MAX_MTIME_US, MAX_SIZE, WriteRequest
 from homeftp.store.policy.filetypes import Filetypes
-from homeftp.store.policy.wording import display_path, format_size, into_itself, stays
+from homeftp.store.policy.wording import display_path, format_size, into_itself, owners_metadata, stays
 
 
 @attrs.frozen
@@ -91,7 +91,7 @@ def check_copy(source: Endpoint, target: Endpoint) -> None:
 def check_not_top(endpoint: Endpoint) -> None:
     """Raise `Forbidden` (33) for a change of the metadata of the root, or of an account's home: it is the owner's."""
     if endpoint.is_top:
-        raise Forbidden(f"the time and mode of {display_path(endpoint)} are set on the server, by its owner")
+        raise owners_metadata(endpoint)
 
 
 def directory_request(request: WriteRequest) -> WriteRequest:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.model import ABSENT, PRESENT, Allotment
+from homeftp.store.policy.limits import check_removable
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
-from homeftp.store.policy.wording import display_path
+from homeftp.store.policy.wording import display_path, is_directory, stays
 
 REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
 """Refusals that tell what exists at an endpoint."""
@@ -15,6 +16,20 @@ REVEALING = (BadEndpoint, Changed, NotFound, WrongKind)
 def forbidden(endpoint: Endpoint, what: str) -> Forbidden:
     """The refusal of what an account may not do; `what` follows "your account may not"."""
     return Forbidden(f"your account may not {what} at {display_path(endpoint)}: ask the server's owner")
+
+
+def check_stays(rights: Rights, endpoint: Endpoint) -> None:
+    """Raise `BadRequest` (20) for the root and the tops of the account's folders: none is moved or removed."""
+    check_removable(endpoint)
+    if rights.holds_top(endpoint.parts):
+        raise stays(display_path(endpoint))
+
+
+def not_a_file(rights: Rights, endpoint: Endpoint) -> Refusal | None:
+    """The refusal of a file in the place of the root or of a top, whether that exists or not; None elsewhere."""
+    if endpoint.parts and not rights.holds_top(endpoint.parts):
+        return None
+    return is_directory(endpoint) if READ in rights.at(endpoint.parts) else forbidden(endpoint, "store this")
 
 
 def allotment(rights: Rights, home: Endpoint, quota: int | None) -> Allotment:

@@ -95,6 +95,11 @@ class Rights:
         }
         return sorted(found)
 
+    def holds_top(self, parts: tuple[str, ...]) -> bool:
+        """Whether an endpoint is the top of one of the folders, or leads to one, in any spelling."""
+        alike = _spelled_alike(parts) if self.folders else ()
+        return any(_spelled_alike(folder[: len(parts)]) == alike for folder, _ in self.folders)
+
     def _is_in_folder(self, parts: tuple[str, ...]) -> bool:
         return any(parts[: len(folder)] == folder for folder, _ in self.folders)
 

@@ -111,9 +111,14 @@ def unsupported(what: str) -> Forbidden:
     return Forbidden(f"this store cannot {what}")
 
 
-def stays() -> BadRequest:
-    """The refusal to move or remove the root."""
-    return BadRequest("the share's root stays where it is: name what is in it")
+def stays(what: str = "the share's root") -> BadRequest:
+    """The refusal to move or remove the root, or another top."""
+    return BadRequest(f"{what} stays where it is: name what is in it")
+
+
+def owners_metadata(endpoint: Endpoint) -> Forbidden:
+    """The refusal of a change of the metadata of a top."""
+    return Forbidden(f"the time and mode of {display_path(endpoint)} are set on the server, by its owner")
 
 
 def into_itself(endpoint: Endpoint, act: str = "moved") -> BadRequest:

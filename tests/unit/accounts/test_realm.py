@@ -9,6 +9,7 @@ from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import Anonymous, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin, UnhandledCredentials
 from twisted.cred.portal import IRealm
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import Interface
 from zope.interface.verify import verifyObject
@@ -19,7 +20,9 @@ from homeftp.accounts.names import VerifiedName
 from homeftp.accounts.realm import Account, Realm, portal
 from homeftp.accounts.validator import CheckedStore
 from homeftp.endpoint import ROOT, Endpoint, parse
+from homeftp.errors import NotFound
 from homeftp.interfaces import IAccount, IStore
+from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import Rights
 from homeftp.workers import InlineWorkers
@@ -85,6 +88,44 @@ class RealmTests(SynchronousTestCase):
             self.accesses.set_home("anna", parse("people/other"))
             self.avatar(b"anna", realm)
         make.assert_not_called()
+
+    def test_not_made(self) -> None:
+        """A home or a folder that cannot be made, or is a file, fails no login: the others work. It is logged once."""
+        full = frozenset({"read", "add"})
+        store = MemoryStore()
+        realm = Realm(lambda: store, self.accesses, InlineWorkers())
+        files = [WriteRequest(endpoint=parse(path), size=1) for path in ("drop/case", "file", "drop/home")]
+        store.write_many([(file, b"x") for file in files])
+        folders = tuple((parse(path).parts, full) for path in ("drop/Case", "drop/case", "file/in", "own"))
+        self.accesses.add("vic", None, AccessChange(folders=folders))
+        self.accesses.add("max", None, AccessChange(home=parse("drop/Home")))
+        with capturedLogs() as logs:
+            for _ in range(2):
+                seen = self.avatar(b"vic", realm).store
+                self.avatar(b"max", realm)
+        own = WriteRequest(endpoint=parse("own/a"), size=1)
+        self.assertIsInstance(seen.write_many([(own, b"x")])[0], Entry)
+        for path in ("drop/Case", "file/in", "file/in/x"):
+            self.assertIsNone(seen.stat(parse(path)), path)
+            self.assertRaises(NotFound, seen.open, parse(path))
+        logged = sorted((log["account"], log["folder"]) for log in logs)
+        self.assertEqual(logged, [("max", "drop/Home"), ("vic", "drop/Case"), ("vic", "drop/case"), ("vic", "file/in")])
+
+    def test_made_again(self) -> None:
+        """A control: what can be made is not logged; what could not and is there again is logged when it fails anew."""
+        store, name = MemoryStore(), parse("drop/Case")
+        realm = Realm(lambda: store, self.accesses, InlineWorkers())
+        self.accesses.add("vic", None, AccessChange(home=name))
+        blocking = WriteRequest(endpoint=parse("drop/case"), size=1)
+        with capturedLogs() as logs:
+            for _ in range(3):
+                store.write_many([(blocking, b"x")])
+                self.avatar(b"vic", realm)
+                list(store.remove(blocking.endpoint, None, False))
+                self.avatar(b"vic", realm)
+                self.assertIsNotNone(store.stat(name))
+                list(store.remove(name, None, False))
+        self.assertEqual(len(logs), 3)
 
     def test_no_record(self) -> None:
         """An account without a record is refused, however it was verified, and so is one that was removed."""

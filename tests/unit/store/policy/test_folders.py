@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import Endpoint, parse
-from homeftp.errors import Forbidden, NotFound, Refusal, WrongKind
+from homeftp.errors import BadRequest, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.model import WriteRequest
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
@@ -34,6 +34,13 @@ FOLDERS = (
 
 def put(path: str) -> WriteRequest:
     return WriteRequest(endpoint=parse(path), size=1)
+
+
+def raise_first(store: AuthorizedStore, request: WriteRequest) -> None:
+    """Write one small file; raises its refusal."""
+    (result,) = store.write_many([(request, b"x")])
+    if isinstance(result, Exception):
+        raise result
 
 
 class FoldersTests(SynchronousTestCase):
@@ -124,6 +131,51 @@ class FoldersTests(SynchronousTestCase):
         list(self.store.remove(parse("people/kid/a"), None, False))
         self.assertEqual(self.listed("people/kid"), [])
 
+    def test_tops(self) -> None:
+        """The top of a folder, and what holds one, stays: no removal, move, or metadata, and no file in its place."""
+        one, inner, new = parse("own"), parse("own/x"), parse("own/new")
+        folders = ((("inbox",), frozenset({"add"})), (("own",), ALL), (("own", "x", "deep"), ALL))
+        store = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=folders))
+        self.whole.write_many([(put("own/a"), b"x"), (put("own/x/deep/b"), b"x"), (put("own/y/c"), b"x")])
+        for top in (one, inner, parse("own/x/deep"), parse("own/X")):
+            for attempt, status in self.changes(store, top):
+                self.assertRaises(status, attempt)
+        self.assertRaises(BadRequest, store.move, inner, new, None, None)
+        for attempt, _ in self.changes(store, parse("own/y"))[:1]:
+            attempt()
+        store.move(parse("own/y"), new, None, None)
+        list(store.remove(new, None, True))
+        store.write_many([(put("own/new"), b"x")])
+        self.assertIn("own/new", self.all_files())
+
+    def changes(self, store: AuthorizedStore, top: Endpoint) -> list[tuple[Callable[[], object], type[Refusal]]]:
+        """What nobody may do to a top, with the refusal of each."""
+        request, file = WriteRequest(endpoint=top, size=1), parse("own/a")
+        return [
+            (partial(store.set_metadata, top, mtime_us=1, mode=None, precondition=None), Forbidden),
+            (lambda: list(store.remove(top, None, True)), BadRequest),
+            (partial(store.move, top, parse("own/moved"), None, None), BadRequest),
+            (partial(store.move, file, top, None, None), WrongKind),
+            (partial(store.copy, file, top, source_precondition=None, target_precondition=None), WrongKind),
+            (partial(store.upload, request), WrongKind),
+            (partial(store.edit, request), WrongKind),
+            (partial(raise_first, store, request), WrongKind),
+            (partial(store.restore, top, None, None), WrongKind),
+        ]
+
+    def test_missing_tops(self) -> None:
+        """Where a top is missing, no file takes its place either; a directory does, with the owner's metadata."""
+        folders = ((("drop",), frozenset({"add"})), (("own",), ALL))
+        store = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=folders))
+        for path, status in (("own", WrongKind), ("drop", Forbidden)):
+            self.assertRaises(status, raise_first, store, put(path))
+            self.assertRaises(status, store.upload, put(path))
+        for path, mtime_us in (("own", None), ("own/beneath", 1)):
+            made = store.make_directory(WriteRequest(endpoint=parse(path), mtime_us=1, mode=0o700))
+            self.assertEqual(made.mtime_us == 1, mtime_us == 1, path)
+        home = AuthorizedStore(self.whole, parse("people/new"), Rights())
+        self.assertRaises(WrongKind, raise_first, home, WriteRequest(endpoint=Endpoint(()), size=1))
+
     def test_versions(self) -> None:
         """Versions are those of its folders."""
         for path in FILES:
@@ -163,6 +215,9 @@ class FoldersTests(SynchronousTestCase):
             self.assertEqual((rights.at(parts), rights.in_all_of(parts)), (at, in_all), path)
         self.assertEqual(rights.at_most, ALL)
         self.assertEqual(Rights(READ).at_most, READ)
+        for path, top in (("photos", True), ("PEOPLE", True), ("", True), ("people/kid/a", False), ("tax", False)):
+            self.assertEqual(rights.holds_top(parse(path).parts), top, path)
+            self.assertFalse(Rights(READ).holds_top(parse(path).parts), path)
         wider = Rights(frozenset(), folders=((("a",), READ), (("a", "b"), ALL)))
         self.assertEqual(wider.at(("a", "b", "c")), ALL)
         self.assertEqual(wider.at(("a", "B", "c")), READ)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Changed, Forbidden, NoSpace, NotFound
+from homeftp.errors import BadRequest, Changed, Forbidden, NoSpace, NotFound, WrongKind
 from homeftp.model import ABSENT, PRESENT, Allotment
-from homeftp.store.policy.permissions import allotment, condition, disclosed, forbidden
+from homeftp.store.policy.permissions import (
+    allotment,
+    check_stays,
+    condition,
+    disclosed,
+    forbidden,
+    not_a_file,
+)
 from homeftp.store.policy.rights import Rights, parse_rights
 
 WHERE = parse("d/a.txt")
@@ -21,6 +28,18 @@ def rights(text: str) -> Rights:
 
 class PermissionTests(SynchronousTestCase):
     """The tables."""
+
+    def test_tops(self) -> None:
+        """The root and the tops of folders stay, and no file takes their place; a drop box learns nothing of why."""
+        folders = ((("box",), parse_rights("add")), (("d", "own"), parse_rights("read,add")))
+        given = Rights(frozenset(), folders=folders)
+        for path, refusal in (("", Forbidden), ("d", Forbidden), ("box", Forbidden), ("d/own", WrongKind)):
+            self.assertRaises(BadRequest, check_stays, given, parse(path))
+            self.assertIsInstance(not_a_file(given, parse(path)), refusal, path)
+        for path in ("box/x", "d/own/x", "e"):
+            check_stays(given, parse(path))
+            self.assertIsNone(not_a_file(given, parse(path)), path)
+        self.assertIsInstance(not_a_file(rights("read"), ROOT), WrongKind)
 
     def test_condition(self) -> None:
         """With only "add" it is ABSENT, with only "replace" PRESENT; without "read" a hash is forbidden."""
