@@ -14,7 +14,7 @@ from typing import Any, Mapping
 
 import attrs
 
-from homeftp.control.runtime import MAX_ANSWER, may_control, peer_uid, sockets
+from homeftp.control.runtime import MAX_ANSWER, Tell, peer_uid, sockets
 from homeftp.errors import OperatorError
 
 HELLO_SECONDS = 3.0
@@ -32,8 +32,8 @@ class RunningServer:
 
     path: str
     """Its control socket."""
-    uid: int | None
-    """Its user."""
+    uid: int
+    """Its user, as the kernel says."""
     pid: int
     state: str
     """Its state folder."""
@@ -45,7 +45,7 @@ class RunningServer:
     def ask(self, command: str, **parameters: Any) -> dict[str, Any]:
         """Its answer to a command. Raises `OperatorError` where it refuses, or does not answer."""
         try:
-            _, answer = _ask(self.path, {**parameters, "command": command}, ANSWER_SECONDS)
+            answer = _ask(self.path, self.uid, {**parameters, "command": command}, ANSWER_SECONDS)
         except (OSError, ValueError) as error:
             raise OperatorError(
                 f"the server (pid {self.pid}) does not answer ({error}): look at its log, or start it again"
@@ -54,23 +54,41 @@ class RunningServer:
             raise OperatorError(f"the server (pid {self.pid}) refused: {answer.get('error', 'no reason was given')}")
         return answer
 
+    def check_state(self) -> os.stat_result:
+        """What its state folder is; raises OSError where it is not a folder of the server's user.
 
-def running_servers(environ: Mapping[str, str]) -> list[RunningServer]:
-    """The servers that this user may control; those that do not say who they are are left out."""
+        A server of root may name any folder. The folder is open while it is looked at, so no link is followed there.
+        """
+        descriptor = os.open(os.path.realpath(self.state), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            found = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        if self.uid not in (0, found.st_uid):
+            raise PermissionError(0, f"the state folder {self.state!r} belongs to another user than {self.uid}")
+        return found
+
+
+def running_servers(environ: Mapping[str, str], tell: Tell = lambda what: None) -> list[RunningServer]:
+    """The servers that this user may control; those that do not say who they are are left out.
+
+    Only the owner of a socket's folder answers there. For root, who sees more than that user, a server whose state
+    folder is not its user's is left out too: it would lead root's commands to files of others. Root is told of these.
+    """
     found = []
-    for path in sockets(environ):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            uid, answer = _ask(path, {"command": "hello"}, HELLO_SECONDS)
-            found.append(
-                RunningServer(
-                    path=path,
-                    uid=uid,
-                    pid=int(answer["pid"]),
-                    state=str(answer["state"]),
-                    root=str(answer["root"]),
-                    ports=tuple(map(int, answer["ports"])),
-                )
-            )
+    for path in sockets(environ, tell):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            try:
+                server = _hello(path)
+                if os.geteuid() == 0 and server.uid != 0:
+                    server.check_state()
+            except ConnectionRefusedError:
+                continue  # it was killed
+            except OSError as error:
+                if os.geteuid() == 0:
+                    tell(f"the server at {path!r} is ignored: {error.strerror or error}")
+            else:
+                found.append(server)
     return found
 
 
@@ -85,14 +103,27 @@ def server_on(environ: Mapping[str, str], port: int) -> RunningServer | None:
     return next((each for each in running_servers(environ) if port in each.ports), None)
 
 
-def _ask(path: str, request: Mapping[str, Any], seconds: float) -> tuple[int | None, dict[str, Any]]:
-    """The user at the other end, and its answer. Raises OSError, and ValueError for what is no answer."""
+def _hello(path: str) -> RunningServer:
+    """Who answers at the socket. Raises OSError, and ValueError, KeyError or TypeError for what is no answer."""
+    uid = os.stat(os.path.dirname(path)).st_uid
+    answer = _ask(path, uid, {"command": "hello"}, HELLO_SECONDS)
+    return RunningServer(
+        path=path,
+        uid=uid,
+        pid=int(answer["pid"]),
+        state=str(answer["state"]),
+        root=str(answer["root"]),
+        ports=tuple(map(int, answer["ports"])),
+    )
+
+
+def _ask(path: str, uid: int, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The answer of that user. Raises OSError, for another user too, and ValueError for what is no answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(seconds)
         connection.connect(path)
-        uid = peer_uid(connection)
-        if not may_control(uid) and os.geteuid() != 0:
-            raise PermissionError("it belongs to another user")
+        if peer_uid(connection) != uid:
+            raise PermissionError(0, f"another user than {uid} answers")
         connection.sendall(json.dumps(request).encode("ascii") + b"\n")
         line = b""
         while not line.endswith(b"\n"):
@@ -103,4 +134,4 @@ def _ask(path: str, request: Mapping[str, Any], seconds: float) -> tuple[int | N
     answer = json.loads(line)
     if not isinstance(answer, dict):
         raise ValueError("it sent no answer")
-    return uid, answer
+    return answer

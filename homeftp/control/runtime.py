@@ -16,7 +16,7 @@ import socket
 import stat
 import struct
 import time
-from typing import Iterator, Mapping
+from typing import Callable, Iterator, Mapping
 
 from homeftp.errors import OperatorError
 
@@ -44,6 +44,10 @@ _RANDOM_BYTES = 4
 
 _CREDENTIALS = struct.Struct("3i")
 """struct ucred: pid, uid, gid."""
+
+
+Tell = Callable[[str], object]
+"""Gets what is ignored, and why, in words; only for root, as other users' servers are usual for everybody else."""
 
 
 def runtime_folders(environ: Mapping[str, str], uid: int) -> list[str]:
@@ -77,14 +81,16 @@ def make_private(path: str) -> None:
     os.chmod(path, 0o600)
 
 
-def sockets(environ: Mapping[str, str]) -> Iterator[str]:
-    """The paths of all sockets that this user may use; some may be abandoned."""
+def sockets(environ: Mapping[str, str], tell: Tell = lambda what: None) -> Iterator[str]:
+    """The paths of all sockets that this user may use; some may be abandoned. Root is told of a folder of others."""
     uid = os.geteuid()
     for folder in runtime_folders(environ, uid):
         try:
             _check_private(folder, uid)
             names = sorted(os.listdir(folder))
-        except OSError:
+        except OSError as error:
+            if uid == 0 and isinstance(error, PermissionError):
+                tell(f"the folder {folder} is ignored: {error.strerror}")
             continue
         yield from (os.path.join(folder, name) for name in names if name.endswith(_SUFFIX))
 
@@ -99,8 +105,8 @@ def peer_uid(connection: socket.socket) -> int | None:
 
 
 def may_control(uid: int | None) -> bool:
-    """Whether that user may talk to a server of this process's user: itself and root."""
-    return uid in (None, 0, os.geteuid())
+    """Whether that user may talk to a server of this process's user: itself and root, and not one who is unknown."""
+    return uid in (0, os.geteuid())
 
 
 def _make_private(folder: str, uid: int) -> None:
@@ -112,7 +118,10 @@ def _make_private(folder: str, uid: int) -> None:
 
 
 def _check_private(folder: str, uid: int) -> os.stat_result:
-    """Raise OSError unless only this user can have put anything there; root trusts the folder of the system too."""
+    """Raise OSError unless only this user can have put anything there.
+
+    Root looks into the folder of the system too, if another user owns it: what is there speaks for that user only.
+    """
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(0, "it is not a folder")

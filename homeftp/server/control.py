@@ -49,7 +49,7 @@ class ControlProtocol(LineOnlyReceiver):
 
     def connectionMade(self) -> None:
         """Ask the kernel who is there: only the server's own user and root may ask anything."""
-        if not self._control.admit(self) or not runtime.may_control(runtime.peer_uid(self.transport.getHandle())):
+        if not runtime.may_control(runtime.peer_uid(self.transport.getHandle())) or not self._control.admit(self):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:

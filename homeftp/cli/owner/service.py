@@ -121,7 +121,7 @@ def _account(name: str | None, running: RunningServer | None, root: str) -> pwd.
     try:
         if name is not None:
             return pwd.getpwnam(name)
-        uid = running.uid if running is not None and running.uid is not None else os.stat(root).st_uid
+        uid = running.uid if running is not None else os.stat(root).st_uid
         return pwd.getpwuid(uid)
     except (KeyError, OSError):
         raise OperatorError("Name an existing user for the service with --run-as USER.") from None

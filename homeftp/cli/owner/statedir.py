@@ -33,12 +33,12 @@ def state_dir(options: argparse.Namespace, *, make: bool = False) -> str:
     several servers run. Root becomes the user of the server, so that no file there is root's.
     """
     folder, server = _find(options)
+    become_owner(folder, server)
     if not has_state(folder) and not (make and options.state):
         raise OperatorError(_nothing_in(folder, options))
     if not options.state and not options.json:
         which = "no server runs here" if server is None else f"the server with pid {server.pid}, sharing {server.root}"
         print(f"homeftp: using the state folder {folder} ({which})", file=sys.stderr)
-    become_owner(folder)
     return folder
 
 
@@ -64,14 +64,25 @@ def has_state(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, FILE))
 
 
-def become_owner(folder: str) -> None:
-    """Where root runs the command: become the user who owns the state folder. Nothing changes for anybody else."""
+def become_owner(folder: str, server: RunningServer | None = None) -> None:
+    """Where root runs the command: become the user who owns the state folder. Nothing changes for anybody else.
+
+    To be called before anything in the folder is opened. Raises `OperatorError` where a running server named the
+    folder, and it is not one of its user.
+    """
     if os.geteuid() != 0:
         return
     try:
-        found = os.stat(folder)
-    except FileNotFoundError:
-        return
+        found = os.stat(folder) if server is None else server.check_state()
+    except OSError as error:
+        if server is not None and server.uid != 0:
+            raise OperatorError(
+                f"The server with pid {server.pid} of user {server.uid} has no state folder of that user at {folder} "
+                f"({error.strerror}): name the folder that is meant with --state."
+            ) from None
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            return  # the caller finds no state there, and says so
+        raise
     if found.st_uid != 0:
         os.setgroups([])
         os.setgid(found.st_gid)
@@ -86,7 +97,7 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
     given = options.state or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return os.path.abspath(given), None
-    running = running_servers(os.environ)
+    running = running_servers(os.environ, _tell)
     if len({os.path.realpath(each.state) for each in running}) > 1:
         shown = "; ".join(f"--state {each.state} (sharing {each.root}, pid {each.pid})" for each in running)
         raise OperatorError(f"Several servers run here. Name the one that is meant: {shown}")
@@ -94,6 +105,10 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
         return running[0].state, running[0]
     folder = default_state_dir(os.environ)
     return (SYSTEM_STATE if os.geteuid() == 0 and not has_state(folder) and has_state(SYSTEM_STATE) else folder), None
+
+
+def _tell(what: str) -> None:
+    print(f"homeftp: {what}", file=sys.stderr)
 
 
 def _nothing_in(folder: str, options: argparse.Namespace) -> str:

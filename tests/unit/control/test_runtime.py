@@ -71,6 +71,18 @@ class SocketTests(SynchronousTestCase):
             self.assertIn(environ[VARIABLE], str(refused))
             self.assertEqual(list(runtime.sockets(environ)), [])
 
+    def test_of_another_user(self) -> None:
+        """A folder of another user is ignored, which only root is told."""
+        self.listen()
+        for euid, told in ((0, 1), (os.getuid() + 1, 0)):
+            given: list[str] = []
+            self.patch(os, "geteuid", lambda euid=euid: euid)
+            owner = os.stat_result((*os.stat(self.folder)[:4], os.getuid() + 2, *os.stat(self.folder)[5:]))
+            with_owner = self.patch(os, "lstat", lambda path, owner=owner: owner)
+            self.assertEqual(list(runtime.sockets(self.environ, given.append)), [])
+            with_owner.restore()
+            self.assertEqual(len(given), told)
+
     def test_next(self) -> None:
         """A folder that cannot be used is passed over for the next one."""
         self.patch(runtime, "runtime_folders", lambda environ, uid: ["/proc/nothing", self.folder])
@@ -95,7 +107,7 @@ class SocketTests(SynchronousTestCase):
         self.assertEqual(sorted(runtime.sockets(self.environ)), sorted([used, new, latest]))
 
     def test_who_may(self) -> None:
-        """The server's user and root may control it, and nobody else."""
+        """The server's user and root may control it, and nobody else, nor one of whom the system tells nothing."""
         self.patch(os, "geteuid", lambda: 1000)
         allowed = {uid: runtime.may_control(uid) for uid in (0, 1000, 1001, None)}
-        self.assertEqual(allowed, {0: True, 1000: True, 1001: False, None: True})
+        self.assertEqual(allowed, {0: True, 1000: True, 1001: False, None: False})

@@ -21,7 +21,7 @@ from homeftp.control.ask import RunningServer, running_servers, server_of, serve
 from homeftp.control.runtime import VARIABLE
 from homeftp.errors import Busy, OperatorError
 from homeftp.server import control
-from homeftp.server.control import ControlService
+from homeftp.server.control import ControlProtocol, ControlService
 
 
 class ControlCase(TestCase):
@@ -135,9 +135,27 @@ class AdmissionTests(ControlCase):
     async def test_other_user(self) -> None:
         """The connection of another user is closed unheard. The control: the same question is answered otherwise."""
         server = await self.start()
+        for uid in (os.geteuid() + 1, None):
+            self.patch(runtime, "peer_uid", lambda connection, uid=uid: uid)
+            self.assertIn("does not answer", await self.fails(server, "hello"))
+            self.assertEqual(self.service.connections, set())
+
+    async def test_other_user_is_not_counted(self) -> None:
+        """The connection of another user never has one of the places. The control: the user's has."""
+        server = await self.start()
+        counted: list[int] = []
+        admit = self.service.admit
+
+        def count(connection: ControlProtocol) -> bool:
+            counted.append(1)
+            return admit(connection)
+
+        self.patch(self.service, "admit", count)
+        await deferToThread(server.ask, "hello")
+        self.assertEqual(len(counted), 1)
         self.patch(runtime, "peer_uid", lambda connection: os.geteuid() + 1)
-        self.assertIn("does not answer", await self.fails(server, "hello"))
-        self.assertEqual(self.service.connections, set())
+        await self.fails(server, "hello")
+        self.assertEqual(len(counted), 1)
 
     async def test_crowd(self) -> None:
         """No more than so many ask at once."""

@@ -31,7 +31,7 @@ class ServiceTests(CommandCase):
         self.write_systemctl("exit 0")
         given = {"HOME": self.home, "PATH": f"{bin}:{os.environ['PATH']}"}
         self.patch(os, "environ", given)
-        self.patch(ask, "running_servers", lambda environ: self.running)
+        self.patch(ask, "running_servers", lambda environ, tell=None: self.running)
         self.patch(service, "SYSTEM_FOLDER", os.path.join(self.home, "system"))
         self.running: list[RunningServer] = []
         self.unit = os.path.join(self.home, ".config", "systemd", "user", "homeftp.service")

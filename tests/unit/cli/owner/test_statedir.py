@@ -14,6 +14,7 @@ from homeftp.cli.owner.statedir import add_state_argument, become_owner, new_sta
 from homeftp.control import ask
 from homeftp.control.ask import RunningServer
 from homeftp.errors import OperatorError
+from tests.support import needs
 
 
 class StateDirTests(SynchronousTestCase):
@@ -24,7 +25,7 @@ class StateDirTests(SynchronousTestCase):
         self.default = os.path.join(self.home, ".local", "state", "homeftp")
         self.patch(os, "environ", {"HOME": self.home})
         self.running: list[RunningServer] = []
-        self.patch(ask, "running_servers", lambda environ: self.running)
+        self.patch(ask, "running_servers", lambda environ, tell=None: self.running)
         self.err = io.StringIO()
         self.patch(sys, "stderr", self.err)
 
@@ -47,7 +48,7 @@ class StateDirTests(SynchronousTestCase):
 
     def run_server(self, name: str, pid: int) -> str:
         state = self.state(name)
-        self.running.append(RunningServer(path="/x", uid=0, pid=pid, state=state, root=f"/srv/{name}"))
+        self.running.append(RunningServer(path="/x", uid=os.geteuid(), pid=pid, state=state, root=f"/srv/{name}"))
         return state
 
     def test_given(self) -> None:
@@ -116,3 +117,28 @@ class StateDirTests(SynchronousTestCase):
             self.patch(os, "stat", lambda path, owner=owner: owner)
             become_owner(folder)
             self.assertEqual(become, expected)
+
+    def test_root_and_a_users_server(self) -> None:
+        """Root is the server's user before it looks into the folder, and goes no further where that is not the user's.
+
+        The folder may have changed since the server was found.
+        """
+        needs.root()
+        steps: list[object] = []
+        for name in ("setgroups", "setgid", "setuid"):
+            self.patch(os, name, lambda who, name=name: steps.append((name, who)))
+        exists = os.path.exists
+
+        def look(path: str) -> bool:
+            steps.append("look")
+            return exists(path)
+
+        self.patch(os.path, "exists", look)
+        state = self.state("users")
+        self.running.append(RunningServer(path="/x", uid=54321, pid=7, state=state, root="/srv"))
+        steps.clear()
+        self.assertIn("54321", self.refused())
+        self.assertEqual(steps, [])
+        os.chown(state, 54321, 54322)
+        self.assertEqual(self.folder(), state)
+        self.assertEqual(steps, [("setgroups", []), ("setgid", 54322), ("setuid", 54321), "look"])

@@ -18,7 +18,7 @@ class StatusTests(CommandCase):
         super().setUp()
         self.home = os.path.abspath(self.mktemp())
         self.patch(os, "environ", {**os.environ, "HOME": self.home, "HOMEFTP_HOME": self.home, "XDG_STATE_HOME": ""})
-        self.patch(ask, "running_servers", lambda environ: [])
+        self.patch(ask, "running_servers", lambda environ, tell=None: [])
 
     def test_nothing(self) -> None:
         """Without a server and without known servers it says what to do."""

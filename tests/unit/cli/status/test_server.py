@@ -125,7 +125,7 @@ class AskTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.patch(os, "environ", {"HOME": os.path.abspath(self.mktemp())})
-        self.patch(ask, "running_servers", lambda environ: [])
+        self.patch(ask, "running_servers", lambda environ, tell=None: [])
 
     def options(self, state: str | None = None) -> argparse.Namespace:
         return argparse.Namespace(state=state, json=False)
