@@ -107,10 +107,13 @@ def _hello(path: str) -> RunningServer:
     """Who answers at the socket. Raises OSError, and ValueError, KeyError or TypeError for what is no answer."""
     uid = os.stat(os.path.dirname(path)).st_uid
     answer = _ask(path, uid, {"command": "hello"}, HELLO_SECONDS)
+    pid = int(answer["pid"])
+    if pid <= 0:
+        raise ValueError("it is no process")  # kill(2) would take it for many
     return RunningServer(
         path=path,
         uid=uid,
-        pid=int(answer["pid"]),
+        pid=pid,
         state=str(answer["state"]),
         root=str(answer["root"]),
         ports=tuple(map(int, answer["ports"])),

@@ -6,6 +6,7 @@ The unit names the state folder of the running server, so that what was paired w
 from __future__ import annotations
 
 import argparse
+import contextlib
 import grp
 import os
 import pwd
@@ -14,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 from homeftp.cli.owner.statedir import state_found
 from homeftp.cli.terminal.exitcodes import Exit
@@ -174,10 +175,11 @@ def _stop(running: RunningServer) -> None:
     """Stop the server that runs now: its port and its folder are needed."""
     deadline = time.monotonic() + _STOP_SECONDS
     try:
-        os.kill(running.pid, signal.SIGTERM)
-        while time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-            os.kill(running.pid, 0)
+        with _rights_of(running.uid):  # the pid is what the server says
+            os.kill(running.pid, signal.SIGTERM)
+            while time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+                os.kill(running.pid, 0)
     except ProcessLookupError:
         return
     except PermissionError:
@@ -185,6 +187,20 @@ def _stop(running: RunningServer) -> None:
     raise OperatorError(
         f"The server that runs now (pid {running.pid}) does not stop. Stop it, then: systemctl start homeftp"
     )
+
+
+@contextlib.contextmanager
+def _rights_of(uid: int) -> Iterator[None]:
+    """Root has the rights of that user meanwhile: kill(2) asks for the real and the effective one."""
+    if os.geteuid() != 0 or uid == 0:
+        yield
+        return
+    real, effective, saved = os.getresuid()
+    os.setresuid(uid, uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(real, effective, saved)
 
 
 def _uninstall(is_system: bool, options: argparse.Namespace) -> int:

@@ -80,6 +80,16 @@ class BadServerTests(SynchronousTestCase):
         self.serve(lambda connection: connection.sendall(hello))
         self.assertEqual([each.pid for each in running_servers(self.environ)], [7])
 
+    def sending(self, answer: bytes) -> Callable[[socket.socket], object]:
+        return lambda connection: connection.sendall(answer)
+
+    def test_no_pid(self) -> None:
+        """A number that means many processes to kill(2) is no pid: such a server is not found."""
+        for pid, found in ((7, 1), (0, 0), (-1, 0)):
+            hello = b'{"ok": true, "pid": %d, "state": "/s", "root": "/r", "ports": []}\n' % pid
+            self.serve(self.sending(hello))
+            self.assertEqual(len(running_servers(self.environ)), found, pid)
+
     def test_other_user(self) -> None:
         """A server that is not run by the owner of the socket's folder is not found, and is asked nothing, by root too.
 

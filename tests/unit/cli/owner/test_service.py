@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import threading
 import time
 from typing import Any
 
@@ -13,11 +15,14 @@ from homeftp.cli.owner import service
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.control import ask
 from homeftp.control.ask import RunningServer
+from tests.support import needs
 from tests.support.commandline import CommandCase
 
 
 class ServiceTests(CommandCase):
     """The command line."""
+
+    OTHER = 54321
 
     def setUp(self) -> None:
         super().setUp()
@@ -143,6 +148,30 @@ class ServiceTests(CommandCase):
         self.assertEqual(self.homeftp("service", "install", "--user"), Exit.USAGE)
         self.assertIn("pid 4242", self.err.getvalue())
         self.assertEqual(self.asked(), ["--user daemon-reload"])
+
+    def test_pid_of_another_user(self) -> None:
+        """Root stops only a process of the server's user, whatever pid the server gives. The control: that is stopped.
+
+        The unit is not started beside a server that goes on.
+        """
+        needs.root()
+        AccountDatabase(self.state).open()
+        os.chown(self.state, self.OTHER, self.OTHER)
+        self.patch(RunningServer, "ask", lambda server, command: {"arguments": [self.root, f"--state={self.state}"]})
+        for owner, code in ((0, Exit.USAGE), (self.OTHER, Exit.DONE)):
+            with subprocess.Popen(["sleep", "60"], user=owner) as child:
+                self.addCleanup(child.kill)
+                reaper = threading.Thread(target=child.wait, daemon=True)
+                reaper.start()
+                self.running[:] = [
+                    RunningServer(path="/x", uid=self.OTHER, pid=child.pid, state=self.state, root=self.root)
+                ]
+                done = self.homeftp("service", "install", "--system", "--run-as", "daemon")
+                self.assertEqual(done, code, self.err.getvalue())
+                self.assertEqual(os.getresuid(), (0, 0, 0))
+                self.assertEqual(reaper.is_alive(), owner == 0)
+                child.kill()
+                reaper.join()
 
 
 class CommandLineTests(CommandCase):
