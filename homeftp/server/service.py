@@ -239,6 +239,7 @@ class HomeFTPService(MultiService):
         deadline.cancel()
         if self._is_open:
             await self._server.scrub.stop()
+            await self._server.context.sightings.stop()
             await self._server.pools[0].idle()
         self._close()
         await mdns_stopped

@@ -40,6 +40,7 @@ from homeftp.model import MENDER, Change
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.revocation import RevocationMonitor
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.frontend import JsonFrontEnd
@@ -194,7 +195,8 @@ def compose(
         ),
         audit=LoginAudit(audit, login_work, AuditRateLimit(reactor)),
         refusals=refusals,
-        sightings=Sightings(Devices(state), login_work),
+        sightings=Sightings(Devices(state), workers, reactor),
+        renewals=Renewals(reactor),
         workers=workers,
         budget=budget,
     )

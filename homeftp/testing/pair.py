@@ -48,6 +48,7 @@ from homeftp.interfaces import IDispatcher, IStore, IWorkers
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.context import ServerContext
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
 from homeftp.server.json.context import JsonContext
 from homeftp.server.json.protocol import ServerProtocol
@@ -121,7 +122,8 @@ class InMemoryServer:
             ),
             audit=login_audit,
             refusals=refusals,
-            sightings=Sightings(Devices(state), workers),
+            sightings=Sightings(Devices(state), workers, clock),
+            renewals=Renewals(clock),
             workers=workers,
             budget=budget,
         )

@@ -14,6 +14,7 @@ from homeftp.files.budget import MemoryBudget
 from homeftp.interfaces import IServerContext, IWorkers
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
+from homeftp.server.gate.renewals import Renewals
 from homeftp.server.gate.sightings import Sightings
 
 
@@ -31,6 +32,7 @@ class ServerContext:
     audit: LoginAudit
     refusals: RefusalAudit
     sightings: Sightings
+    renewals: Renewals
     workers: IWorkers
     budget: MemoryBudget
 

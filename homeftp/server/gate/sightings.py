@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from homeftp.accounts.devices import Device, Devices
@@ -13,38 +15,88 @@ from homeftp.config import MINUTE
 from homeftp.interfaces import IWorkers
 
 PAUSE_SECONDS = 1 * MINUTE
-"""Between two records of a device that tell nothing new but the time: a script may log in many times a second."""
+"""From one write to the next: clients may connect many times a second, and each write has all logins checked again."""
 
-MOST_DEVICES = 1000
-"""Devices whose last record is remembered; more are merely recorded more often."""
+GATHER_SECONDS = 1.0
+"""From the first sighting after a pause to its write: a client that connects tells its program shortly after."""
 
-_Seen = tuple[str, "str | None", "float | None"]
+
+@attrs.frozen
+class _Seen:
+    """What is to be written of a device."""
+
+    at: float
+    address: str
+    client: str | None
+    expires: float | None
 
 
 class Sightings:
-    """Records the connections of devices in `devices`, in `workers`. A failure is logged: no login depends on it."""
+    """Records the connections of devices in `devices`, in `workers`: all that is new together, once in a pause.
+
+    A failure is logged: no login depends on it. `clock` measures the pauses; `now` gives seconds since 1970 UTC.
+    """
 
     _log = Logger()
 
-    def __init__(self, devices: Devices, workers: IWorkers, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, devices: Devices, workers: IWorkers, clock: IReactorTime, now: Callable[[], float] = time.time
+    ) -> None:
         self._devices = devices
         self._workers = workers
         self._clock = clock
-        self._last: dict[str, tuple[float, _Seen]] = {}
+        self._now = now
+        self._unwritten: dict[str, _Seen] = {}
+        self._next: IDelayedCall | None = None
+        self._writing: Deferred[None] | None = None
+        self._stopped = False
 
-    def saw(
-        self, device: Device, address: str, *, client: str | None = None, expires: float | None = None
-    ) -> Deferred[None]:
-        """A device is connected from `address` with `client`; its certificate ends at `expires`. Never fails."""
-        now, seen = self._clock(), (address, client, expires)
-        at, before = self._last.get(device.id, (0.0, None))
-        if before == seen and 0 <= now - at < PAUSE_SECONDS:
-            return succeed(None)
-        self._last.pop(device.id, None)
-        self._last[device.id] = now, seen
-        if len(self._last) > MOST_DEVICES:
-            del self._last[next(iter(self._last))]
-        recorded = self._workers.run_unbounded(self._devices.saw, device.id, now, address, client, expires)
-        return recorded.addErrback(
-            lambda failure: self._log.failure("when a device was connected could not be recorded", failure)
+    def saw(self, device: Device, address: str, *, client: str | None = None, expires: float | None = None) -> None:
+        """A device is connected from `address` with `client`; its certificate ends at `expires`.
+
+        What is None stays as it was. It is written within a pause.
+        """
+        before = self._unwritten.get(device.id)
+        if before is not None:
+            client = before.client if client is None else client
+            expires = before.expires if expires is None else expires
+        self._unwritten[device.id] = _Seen(self._now(), address, client, expires)
+        if self._next is None and self._writing is None and not self._stopped:
+            self._next = self._clock.callLater(GATHER_SECONDS, self._write)
+
+    def stop(self) -> Deferred[None]:
+        """Write what is not written yet; later sightings are not recorded. Fires when all is written."""
+        self._stopped = True
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._writing is not None:
+            return self._writing.addCallback(lambda _: self.stop())
+        if self._unwritten:
+            self._write()
+            return self.stop()
+        return succeed(None)
+
+    def _write(self) -> None:
+        self._next = None
+        if not self._unwritten:
+            return  # none within the pause: the next sighting need not wait for another
+        unwritten, self._unwritten = self._unwritten, {}
+        self._writing = Deferred()
+        written = self._workers.run_unbounded(self._record, unwritten)
+        written.addErrback(
+            lambda failure: self._log.failure("when devices were connected could not be recorded", failure)
         )
+        written.addCallback(self._written)
+
+    def _record(self, unwritten: dict[str, _Seen]) -> None:
+        """In a worker."""
+        for id, seen in unwritten.items():
+            self._devices.saw(id, seen.at, seen.address, seen.client, seen.expires)
+
+    def _written(self, ignored: None) -> None:
+        writing, self._writing = self._writing, None
+        if not self._stopped:
+            self._next = self._clock.callLater(PAUSE_SECONDS, self._write)
+        assert writing is not None
+        writing.callback(None)

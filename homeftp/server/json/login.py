@@ -36,6 +36,7 @@ class Authenticator:
         self._pairing = PairingSession(context.pairings, connection.secret, address)
         self._failed_logins = 0
         self._device: Device | None = None
+        self._client: str | None = None
         self.login: ILogin | None = None
         """None before the client has logged in."""
         self.refusal: Refusal | None = None
@@ -64,12 +65,14 @@ class Authenticator:
             self.refusal = refusal
 
     def saw_client(self, client: str) -> None:
-        """The program that the client says it is: recorded for a device, for the server's owner."""
-        self._saw(client=client)
+        """The program that the client says it is: recorded once for a device, for the server's owner."""
+        if self._client is None:
+            self._client = client
+            self._saw()
 
-    def _saw(self, client: str | None = None, expires: float | None = None) -> None:
+    def _saw(self, expires: float | None = None) -> None:
         if self._device is not None:
-            self._context.sightings.saw(self._device, self._address, client=client, expires=expires)
+            self._context.sightings.saw(self._device, self._address, client=self._client, expires=expires)
 
     def log_in(self, body: LoginBody, resolution: IResolution) -> Deferred[None]:
         """LOGIN."""
@@ -108,8 +111,9 @@ class Authenticator:
         try:
             if self.login is None or self._device is None:
                 raise BadRequest("only a device that logged in with its certificate can have it renewed")
-            certify = self._context.pairings.certify
-            made = await self._context.workers.run(certify, body.request.encode(), self._device.id)
+            self._context.renewals.take(self._device.id)
+            workers, certify = self._context.workers.of(self.login.account), self._context.pairings.certify
+            made = await workers.run(certify, body.request.encode(), self._device.id)
             await self._context.audit.note("renewal", self.login.actor(states.RENEW))
             self._saw(expires=made.not_valid_after_utc.timestamp())
         except Exception as error:  # noqa: BLE001 (the disk may fail)

@@ -69,6 +69,7 @@ class OwnerTests(StatusCase):
         with open(file, "wb") as made:
             made.write(b"x" * 10_000)
         self.done("push", file, "nas:")
+        wait_until(lambda: "homeftp" in self.done("device", "list", "--state", self.server.state))  # its program
         with RawClient(self.server.ports[0], self.server.ca_file) as client:
             client.start_tls().login("ann", PASSWORD)
             found = json.loads(self.done("status", "--json"))

@@ -15,6 +15,8 @@ from homeftp.audit import Audit
 from homeftp.config import Limits
 from homeftp.crypto.pake import Code
 from homeftp.errors import Busy
+from homeftp.server.gate.renewals import PAUSE_SECONDS as RENEWAL_PAUSE_SECONDS
+from homeftp.server.gate.sightings import PAUSE_SECONDS
 from homeftp.status import Status
 from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection
@@ -144,8 +146,60 @@ class RecordTests(PairCase):
         return Deferred.fromCoroutine(connection.protocol.session.authenticator.identify(id))
 
 
-class RenewTests(PairCase):
+class DeviceCase(PairCase):
+    """A paired device."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.try_code(self.code)
+        self.ask({"request": REQUEST, "device": "laptop"})
+        self.devices_table = Devices(self.invitations.state)
+
+    def device(self) -> Connection:
+        """A connection that it has logged in to with its certificate."""
+        (known,) = self.devices_table.all()
+        connection = self.connect()
+        self.successResultOf(Deferred.fromCoroutine(connection.protocol.session.authenticator.identify(known.id)))
+        return connection
+
+
+class SightingTests(DeviceCase):
+    """What the owner sees of a device."""
+
+    def client(self) -> str | None:
+        """The program that the owner sees, a while later."""
+        self.server.clock.advance(PAUSE_SECONDS)
+        (device,) = self.devices_table.all()
+        return device.client
+
+    def test_client_once(self) -> None:
+        """Each connection says once which program it is; many requests do not change the database again."""
+        device, other = self.device(), self.device()
+        device.ask("HELLO", {"client": "first"})
+        self.assertEqual(self.client(), "first")
+        version = self.devices_table.state.version()
+        for number in range(100):
+            device.ask("HELLO", {"client": str(number)})
+        self.assertEqual(self.client(), "first")
+        self.assertEqual(self.devices_table.state.version(), version)
+        other.ask("HELLO", {"client": "other"})
+        self.assertEqual(self.client(), "other", "the control")
+
+
+class RenewTests(DeviceCase):
     """RENEW."""
+
+    def test_often(self) -> None:
+        """A device renews its certificate once a minute, over any connection; a refusal writes no record."""
+        self.assertEqual(self.device().ask("RENEW", {"request": REQUEST}).status, Status.OK)
+        device = self.device()
+        before = replay.lines(self.server.folder)
+        for _ in range(10):
+            self.assertEqual(device.ask("RENEW", {"request": REQUEST}).status, Status.BUSY)
+        self.assertEqual(replay.lines(self.server.folder), before)
+        self.server.clock.advance(RENEWAL_PAUSE_SECONDS)
+        self.assertEqual(device.ask("RENEW", {"request": REQUEST}).status, Status.OK)
+        self.assertEqual(len(replay.lines(self.server.folder)), len(before) + 1, "the control")
 
     def test_without_device(self) -> None:
         """Only a device that logged in with its certificate can renew it."""

@@ -1,0 +1,34 @@
+"""How often a device's certificate is renewed."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.errors import Busy
+from homeftp.server.gate.renewals import PAUSE_SECONDS, Renewals
+
+
+class RenewalTests(SynchronousTestCase):
+    """Renewals of devices."""
+
+    def test_once_a_minute(self) -> None:
+        """A device waits for its own renewals only; those that were refused do not count."""
+        clock = Clock()
+        renewals = Renewals(clock)
+        renewals.take("a")
+        clock.advance(PAUSE_SECONDS - 1)
+        self.assertRaises(Busy, renewals.take, "a")
+        renewals.take("b")
+        clock.advance(1)
+        renewals.take("a")
+        self.assertRaises(Busy, renewals.take, "b")
+
+    def test_clock_set_back(self) -> None:
+        """A clock that is set back locks no device out."""
+        clock = Clock()
+        renewals = Renewals(clock)
+        clock.advance(1000)
+        renewals.take("a")
+        clock.rightNow = 10.0
+        renewals.take("a")
