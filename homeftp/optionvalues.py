@@ -1,11 +1,21 @@
-"""The values of the server's options, parsed from text. Each function raises ValueError with what to give instead."""
+"""The server's options one by one: what the text of each becomes, and its help.
+
+A function raises ValueError with what to give instead. What options mean together is in `tap.py`.
+"""
 
 from __future__ import annotations
 
 import configparser
+import os
 import re
+from typing import Any, Callable
 
-from homeftp.config import DAY, KIB, MIB
+import attrs
+
+from homeftp.config import DAY, KIB, MIB, Settings
+
+DEFAULTS = Settings(root="", state="")
+"""What the options are where they are not given."""
 
 _SMALLEST_LOG = 64 * KIB
 """Bytes of an audit log file, at least: less would rotate all the time."""
@@ -103,3 +113,153 @@ def suffix(text: str) -> str:
     if len(found) < 2 or "/" in found:
         raise ValueError("suffixes such as .txt,.md")
     return found
+
+
+SINGLE: dict[str, Callable[[str], Any]] = {
+    "state": os.path.abspath,
+    "pool-size": count,
+    "tls-minimum": tls_version,
+    "quota": quota,
+    "scrub-days": days,
+    "audit-size": log_size,
+    "audit-files": log_files,
+}
+"""Options that are given once and become the setting of the same name: what their text becomes. `tap` adds root."""
+
+RETENTION: dict[str, Callable[[str], Any]] = {
+    "keep-versions": days,
+    "versions-max": portion,
+    "protect-versions": days,
+}
+"""Options about versions."""
+
+FLAGS = ("similar-names", "no-announce", "audit-reads")
+"""Options without a value; in a file they have `yes` or `no`."""
+
+MANY: dict[str, Callable[[str], Any]] = {
+    "listen": str,
+    "listen-tls": str,
+    "filetypes": suffix,
+    "dispatcher": str,
+    "plugin-dir": os.path.abspath,
+}
+"""Options that may be repeated."""
+
+LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "max-connections": ("connections", count),
+    "max-connections-per-address": ("connections_per_address", count),
+    "max-account-connections": ("account_connections", count),
+    "max-unauthenticated": ("unauthenticated", count),
+    "max-unauthenticated-per-address": ("unauthenticated_per_address", count),
+    "max-in-flight": ("in_flight", count),
+    "request-memory": ("request_memory", size),
+    "max-file-size": ("file_size", size),
+    "max-login-attempts": ("login_attempts", count),
+    "tls-timeout": ("tls_seconds", seconds),
+    "login-timeout": ("login_seconds", seconds),
+    "stall-timeout": ("stall_seconds", seconds),
+}
+"""Options that become one of the `Limits`: its name, and what the text becomes."""
+
+
+def _default(name: str) -> str:
+    limits = attrs.asdict(DEFAULTS.limits)
+    return f"[default: {limits[LIMITS[name][0]]:g}]"
+
+
+PARAMETERS: list[list[str | None]] = [
+    ["root", "r", None, "The folder to share, or the URL of a store. DIR or URL alone means the same."],
+    ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
+    ["pool-size", None, None, f"Threads for disk access and hashing. [default: {DEFAULTS.pool_size}]"],
+    ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {DEFAULTS.tls_minimum}]"],
+    [
+        "keep-versions",
+        None,
+        None,
+        "Days for which replaced and removed files are kept as versions; 0 keeps none. "
+        f"[default: {DEFAULTS.retention.seconds / DAY:g}]",
+    ],
+    [
+        "versions-max",
+        None,
+        None,
+        "Space for all versions: a part of the disk, such as 10%, or bytes, such as 50G. "
+        f"[default: {DEFAULTS.retention.percent:g}%]",
+    ],
+    [
+        "protect-versions",
+        None,
+        None,
+        "Days for which a version is not removed to make space for new files. "
+        f"[default: {DEFAULTS.retention.protected_seconds / DAY:g}]",
+    ],
+    [
+        "scrub-days",
+        None,
+        None,
+        "Days in which every file and version is read again, to find what the disk has damaged; 0 reads none. "
+        f"[default: {DEFAULTS.scrub_seconds / DAY:g}]",
+    ],
+    ["quota", None, None, "Size limit of the shared folder, including versions, such as 500G. [default: none]"],
+    [
+        "audit-size",
+        None,
+        None,
+        f"Size at which a new file of the audit log is started. [default: {DEFAULTS.audit_size // MIB}M]",
+    ],
+    ["audit-files", None, None, f"Number of files of the audit log to keep. [default: {DEFAULTS.audit_files}]"],
+    ["max-connections", None, None, f"Most simultaneous connections. {_default('max-connections')}"],
+    [
+        "max-connections-per-address",
+        None,
+        None,
+        f"Most simultaneous connections from one address. {_default('max-connections-per-address')}",
+    ],
+    [
+        "max-account-connections",
+        None,
+        None,
+        f"Most simultaneous connections of one account. {_default('max-account-connections')}",
+    ],
+    [
+        "max-unauthenticated",
+        None,
+        None,
+        f"Most simultaneous connections before login. {_default('max-unauthenticated')}",
+    ],
+    [
+        "max-unauthenticated-per-address",
+        None,
+        None,
+        f"The same from one address. {_default('max-unauthenticated-per-address')}",
+    ],
+    ["max-in-flight", None, None, f"Most unanswered requests of one connection. {_default('max-in-flight')}"],
+    [
+        "request-memory",
+        None,
+        None,
+        "Memory for requests in progress and unsent answers of all clients. "
+        f"[default: {size_shown(DEFAULTS.limits.request_memory)}]",
+    ],
+    ["max-file-size", None, None, "Largest file that may be uploaded, such as 500M or 20G. [default: none]"],
+    [
+        "max-login-attempts",
+        None,
+        None,
+        f"Failed logins on one connection. {_default('max-login-attempts')}",
+    ],
+    [
+        "tls-timeout",
+        None,
+        None,
+        f"Seconds until the TLS handshake is done. {_default('tls-timeout')}",
+    ],
+    ["login-timeout", None, None, f"Seconds until the client has logged in. {_default('login-timeout')}"],
+    [
+        "stall-timeout",
+        None,
+        None,
+        f"Seconds without progress of a request. {_default('stall-timeout')}",
+    ],
+]
+"""As `twisted.python.usage` takes them: name, short name, default, and help."""

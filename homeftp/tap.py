@@ -22,12 +22,12 @@ from twisted.python import usage
 
 from homeftp import __version__, optionvalues
 from homeftp.accounts.database import default_state_dir
-from homeftp.config import DAY, MIB, Limits, Retention, Settings
+from homeftp.config import Limits, Retention, Settings
 from homeftp.errors import OperatorError
+from homeftp.optionvalues import DEFAULTS, FLAGS, LIMITS, MANY, PARAMETERS, RETENTION
 
 T = TypeVar("T")
 
-_DEFAULTS = Settings(root="", state="")
 _LOOPBACK = re.compile(r"unix:|.*:interface=(127\.|localhost\b|\\:\\:1\b)")
 
 
@@ -46,48 +46,7 @@ def _location(text: str) -> str:
     return os.path.abspath(text) if scheme_of(text) is None else text
 
 
-_SINGLE: dict[str, Callable[[str], Any]] = {
-    "root": _location,
-    "state": os.path.abspath,
-    "pool-size": optionvalues.count,
-    "tls-minimum": optionvalues.tls_version,
-    "quota": optionvalues.quota,
-    "scrub-days": optionvalues.days,
-    "audit-size": optionvalues.log_size,
-    "audit-files": optionvalues.log_files,
-}
-_RETENTION: dict[str, Callable[[str], Any]] = {
-    "keep-versions": optionvalues.days,
-    "versions-max": optionvalues.portion,
-    "protect-versions": optionvalues.days,
-}
-_FLAGS = ("similar-names", "no-announce", "audit-reads")
-_MANY: dict[str, Callable[[str], Any]] = {
-    "listen": str,
-    "listen-tls": str,
-    "filetypes": optionvalues.suffix,
-    "dispatcher": str,
-    "plugin-dir": os.path.abspath,
-}
-_LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "max-connections": ("connections", optionvalues.count),
-    "max-connections-per-address": ("connections_per_address", optionvalues.count),
-    "max-account-connections": ("account_connections", optionvalues.count),
-    "max-unauthenticated": ("unauthenticated", optionvalues.count),
-    "max-unauthenticated-per-address": ("unauthenticated_per_address", optionvalues.count),
-    "max-in-flight": ("in_flight", optionvalues.count),
-    "request-memory": ("request_memory", optionvalues.size),
-    "max-file-size": ("file_size", optionvalues.size),
-    "max-login-attempts": ("login_attempts", optionvalues.count),
-    "tls-timeout": ("tls_seconds", optionvalues.seconds),
-    "login-timeout": ("login_seconds", optionvalues.seconds),
-    "stall-timeout": ("stall_seconds", optionvalues.seconds),
-}
-
-
-def _default(name: str) -> str:
-    limits = attrs.asdict(_DEFAULTS.limits)
-    return f"[default: {limits[_LIMITS[name][0]]:g}]"
+_SINGLE: dict[str, Callable[[str], Any]] = {"root": _location, **optionvalues.SINGLE}
 
 
 class Options(usage.Options, strcred.AuthOptionMixin):
@@ -102,105 +61,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     supportedInterfaces = (IUsernamePassword,)
 
     optParameters: ClassVar[list[list[str | None]]] = [
-        ["root", "r", None, "The folder to share, or the URL of a store. DIR or URL alone means the same."],
-        [
-            "state",
-            "s",
-            None,
-            f"The folder for keys, accounts and the hash cache. [default: {_shown_state_dir()}]",
-        ],
-        ["config", "c", None, "An ini file with these options in a section [homeftp]; the command line wins."],
-        ["pool-size", None, None, f"Threads for disk access and hashing. [default: {_DEFAULTS.pool_size}]"],
-        ["tls-minimum", None, None, f"The lowest TLS version: 1.3 or 1.2. [default: {_DEFAULTS.tls_minimum}]"],
-        [
-            "keep-versions",
-            None,
-            None,
-            "Days for which replaced and removed files are kept as versions; 0 keeps none. "
-            f"[default: {_DEFAULTS.retention.seconds / DAY:g}]",
-        ],
-        [
-            "versions-max",
-            None,
-            None,
-            "Space for all versions: a part of the disk, such as 10%, or bytes, such as 50G. "
-            f"[default: {_DEFAULTS.retention.percent:g}%]",
-        ],
-        [
-            "protect-versions",
-            None,
-            None,
-            "Days for which a version is not removed to make space for new files. "
-            f"[default: {_DEFAULTS.retention.protected_seconds / DAY:g}]",
-        ],
-        [
-            "scrub-days",
-            None,
-            None,
-            "Days in which every file and version is read again, to find what the disk has damaged; 0 reads none. "
-            f"[default: {_DEFAULTS.scrub_seconds / DAY:g}]",
-        ],
-        ["quota", None, None, "Size limit of the shared folder, including versions, such as 500G. [default: none]"],
-        [
-            "audit-size",
-            None,
-            None,
-            f"Size at which a new file of the audit log is started. [default: {_DEFAULTS.audit_size // MIB}M]",
-        ],
-        ["audit-files", None, None, f"Number of files of the audit log to keep. [default: {_DEFAULTS.audit_files}]"],
-        ["max-connections", None, None, f"Most simultaneous connections. {_default('max-connections')}"],
-        [
-            "max-connections-per-address",
-            None,
-            None,
-            f"Most simultaneous connections from one address. {_default('max-connections-per-address')}",
-        ],
-        [
-            "max-account-connections",
-            None,
-            None,
-            f"Most simultaneous connections of one account. {_default('max-account-connections')}",
-        ],
-        [
-            "max-unauthenticated",
-            None,
-            None,
-            f"Most simultaneous connections before login. {_default('max-unauthenticated')}",
-        ],
-        [
-            "max-unauthenticated-per-address",
-            None,
-            None,
-            f"The same from one address. {_default('max-unauthenticated-per-address')}",
-        ],
-        ["max-in-flight", None, None, f"Most unanswered requests of one connection. {_default('max-in-flight')}"],
-        [
-            "request-memory",
-            None,
-            None,
-            "Memory for requests in progress and unsent answers of all clients. "
-            f"[default: {optionvalues.size_shown(_DEFAULTS.limits.request_memory)}]",
-        ],
-        ["max-file-size", None, None, "Largest file that may be uploaded, such as 500M or 20G. [default: none]"],
-        [
-            "max-login-attempts",
-            None,
-            None,
-            f"Failed logins on one connection. {_default('max-login-attempts')}",
-        ],
-        [
-            "tls-timeout",
-            None,
-            None,
-            f"Seconds until the TLS handshake is done. {_default('tls-timeout')}",
-        ],
-        ["login-timeout", None, None, f"Seconds until the client has logged in. {_default('login-timeout')}"],
-        [
-            "stall-timeout",
-            None,
-            None,
-            f"Seconds without progress of a request. {_default('stall-timeout')}",
-        ],
+        ["state", "s", None, f"The folder for keys, accounts and the hash cache. [default: {_shown_state_dir()}]"],
+        *PARAMETERS,
     ]
 
     compData = usage.Completions(
@@ -289,13 +151,13 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         """The options as a command line of their own, without the ini file and with every path absolute."""
         words = [f"--auth={each}" for each in self._auth]
         for name, texts in self._given.items():
-            if name in _FLAGS:
+            if name in FLAGS:
                 words += [f"--{name}"] if optionvalues.yes(texts[0]) else []
             elif name == "filetypes":
                 words.append(f"--{name}={','.join(texts)}")
             else:
                 absolute = name in ("root", "state", "plugin-dir")
-                words += [f"--{name}={(_SINGLE | _MANY)[name](text) if absolute else text}" for text in texts]
+                words += [f"--{name}={(_SINGLE | MANY)[name](text) if absolute else text}" for text in texts]
         return words
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
@@ -322,7 +184,7 @@ class Options(usage.Options, strcred.AuthOptionMixin):
     def _settings(self) -> Settings:
         """The server's settings, from the options; raises `OperatorError`."""
         given = self._config()
-        for name in (*_SINGLE, *_RETENTION, *_LIMITS):
+        for name in (*_SINGLE, *RETENTION, *LIMITS):
             if self[name] is not None:
                 given[name] = [self[name]]
         given.update(self._many)
@@ -332,24 +194,24 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         if "state" not in given:
             given["state"] = [default_state_dir(os.environ)]
         values = {name: _convert(name, given[name][0], kind) for name, kind in _SINGLE.items() if name in given}
-        many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in _MANY.items()}
+        many = {name: tuple(_convert(name, text, kind) for text in given.get(name, ())) for name, kind in MANY.items()}
         limits = {
-            field: _convert(name, given[name][0], kind) for name, (field, kind) in _LIMITS.items() if name in given
+            field: _convert(name, given[name][0], kind) for name, (field, kind) in LIMITS.items() if name in given
         }
-        flags = {name: _convert(name, given[name][0], optionvalues.yes) for name in _FLAGS if name in given}
-        scrub_seconds = values.pop("scrub-days", _DEFAULTS.scrub_seconds)
+        flags = {name: _convert(name, given[name][0], optionvalues.yes) for name in FLAGS if name in given}
+        scrub_seconds = values.pop("scrub-days", DEFAULTS.scrub_seconds)
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in values.items()},
-            listen=many["listen"] or (() if many["listen-tls"] else _DEFAULTS.listen),
+            listen=many["listen"] or (() if many["listen-tls"] else DEFAULTS.listen),
             listen_tls=many["listen-tls"],
             filetypes=many["filetypes"],
             dispatchers=many["dispatcher"],
             plugin_dirs=many["plugin-dir"],
             retention=_retention(given),
             scrub_seconds=scrub_seconds,
-            similar_names=flags.get("similar-names", _DEFAULTS.similar_names),
-            announce=not flags.get("no-announce", not _DEFAULTS.announce),
-            audit_reads=flags.get("audit-reads", _DEFAULTS.audit_reads),
+            similar_names=flags.get("similar-names", DEFAULTS.similar_names),
+            announce=not flags.get("no-announce", not DEFAULTS.announce),
+            audit_reads=flags.get("audit-reads", DEFAULTS.audit_reads),
             limits=Limits(**limits),
         )
         if self.get("auth-memory") and not all(map(_LOOPBACK.match, (*settings.listen, *settings.listen_tls))):
@@ -375,10 +237,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
             raise OperatorError(f"--config {path} has no section [homeftp]")
         given: dict[str, list[str]] = {}
         for name, text in parser.items("homeftp"):
-            if name in _MANY:
+            if name in MANY:
                 separators = r"[,\s]+" if name == "filetypes" else r"\s*\n\s*"
                 given[name] = [part for part in re.split(separators, text.strip()) if part]
-            elif name in (*_SINGLE, *_RETENTION, *_FLAGS, *_LIMITS):
+            elif name in (*_SINGLE, *RETENTION, *FLAGS, *LIMITS):
                 given[name] = [text.strip()]
             else:
                 raise OperatorError(f"--config {path}: unknown option {name}")
@@ -387,8 +249,8 @@ class Options(usage.Options, strcred.AuthOptionMixin):
 
 def _retention(given: Mapping[str, list[str]]) -> Retention:
     """The options about versions; raises `OperatorError`."""
-    values = {name: _convert(name, given[name][0], kind) for name, kind in _RETENTION.items() if name in given}
-    retention = _DEFAULTS.retention
+    values = {name: _convert(name, given[name][0], kind) for name, kind in RETENTION.items() if name in given}
+    retention = DEFAULTS.retention
     if "keep-versions" in values:
         retention = attrs.evolve(retention, seconds=values["keep-versions"])
     if "protect-versions" in values:

@@ -21,6 +21,9 @@ PYTHON = "/usr/bin/python3"
 
 LIBRARIES = Path("usr/lib/homeftp")
 
+_SOURCES = ("homeftp", "twisted", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
+"""What is installed from the checkout, and what describes it: nothing that a test or a build has left there."""
+
 CONTROL = """\
 Package: homeftp
 Version: {version}
@@ -70,8 +73,14 @@ def lay_out(tree: Path, pip: list[str]) -> None:
     with tempfile.TemporaryDirectory() as copy:
         # the build leaves files beside the source
         source = Path(copy) / "source"
-        skip = shutil.ignore_patterns(".git", ".venv*", "*.egg-info", "__pycache__", "build", "dropin.cache", "_build")
-        shutil.copytree(CHECKOUT, source, ignore=skip)
+        source.mkdir()
+        for name in _SOURCES:
+            path = CHECKOUT / name
+            if path.is_dir():
+                skip = shutil.ignore_patterns("__pycache__", "dropin.cache")
+                shutil.copytree(path, source / name, ignore=skip)
+            else:
+                shutil.copyfile(path, source / name)
         command = [PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(libraries), *pip]
         subprocess.run([*command, str(source)], check=True)
     shutil.rmtree(libraries / "bin", ignore_errors=True)

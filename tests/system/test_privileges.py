@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from tests.support import needs
 from tests.support.processes import INTERPRETED, PASSWORD, ServerProcess
 from tests.support.rawclient import RawClient
+from tests.support.waiting import wait_until
 
 WARNING = "The server runs as root"
 
@@ -30,7 +31,7 @@ class PrivilegesTests(TestCase):
         needs.root()
         server = ServerProcess(command=INTERPRETED)
         self.addCleanup(server.end)
-        self.assertIn(WARNING, server.output())
+        wait_until(lambda: WARNING in server.output(), server.output)
         self.assertIn("twistd --uid NAME", server.output())
         self.assertNotEqual(self.status(server)["CapEff"], ["0" * 16], "the control")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import optionvalues
-from homeftp.config import DAY, KIB, MIB
+from homeftp.config import DAY, KIB, MIB, Limits
+from homeftp.optionvalues import FLAGS, LIMITS, MANY, PARAMETERS, RETENTION, SINGLE
 
 CASES: list[tuple[Callable[[str], Any], dict[str, Any], str]] = [
     (optionvalues.count, {"1": 1, "250": 250}, "0 -1 1.5 x ²"),
@@ -46,3 +48,23 @@ class OptionValueTests(SynchronousTestCase):
                 error = self.assertRaises(ValueError, convert, text)
                 self.assertGreater(len(str(error)), 5, (convert.__name__, text))
                 self.assertNotIn("invalid literal", str(error))
+
+
+class TableTests(SynchronousTestCase):
+    """Each option stands in it once."""
+
+    def test_names(self) -> None:
+        """No option is in two tables, and each that takes one value has a help text."""
+        tables = (SINGLE, RETENTION, LIMITS, MANY, dict.fromkeys(FLAGS))
+        names = [name for table in tables for name in table]
+        self.assertEqual(sorted(names), sorted(set(names)))
+        described = {str(row[0]): str(row[3]) for row in PARAMETERS}
+        self.assertEqual(set(described), ({*SINGLE, *RETENTION, *LIMITS, "config", "root"}) - {"state"})
+
+    def test_limits(self) -> None:
+        """Each limit exists, and its help says its default."""
+        fields = {field.name for field in attrs.fields(Limits)}
+        self.assertEqual({field for field, _ in LIMITS.values()} - fields, set())
+        for name in ("max-connections", "login-timeout"):
+            (text,) = [str(row[3]) for row in PARAMETERS if row[0] == name]
+            self.assertIn(f"[default: {getattr(Limits(), LIMITS[name][0]):g}]", text)
