@@ -7,6 +7,7 @@ file. It is for the architecture and the version of Python that it is built with
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -53,6 +54,11 @@ def said(*command: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
+def _environment() -> dict[str, str]:
+    """The environment without what points the system's interpreter to the libraries of another one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def unit() -> str:
     """The unit of the documentation, for the program and the configuration file of the package."""
     text = (CHECKOUT / "docs" / "owner" / "homeftp.service").read_text(encoding="utf-8")
@@ -82,7 +88,7 @@ def lay_out(tree: Path, pip: list[str]) -> None:
             else:
                 shutil.copyfile(path, source / name)
         command = [PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(libraries), *pip]
-        subprocess.run([*command, str(source)], check=True)
+        subprocess.run([*command, str(source)], check=True, env=_environment())
     shutil.rmtree(libraries / "bin", ignore_errors=True)
     for name, target, mode in (
         ("homeftp", "usr/bin/homeftp", 0o755),
@@ -110,10 +116,12 @@ def lay_out(tree: Path, pip: list[str]) -> None:
         encoding="utf-8",
     )
     if "--no-deps" not in pip:
-        subprocess.run([PYTHON, "-I", "-c", WARM_UP, str(libraries)], check=True)
+        subprocess.run([PYTHON, "-I", "-c", WARM_UP, str(libraries)], check=True, env=_environment())
     for path in tree.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-    subprocess.run([PYTHON, "-m", "compileall", "-q", "-s", str(tree), "-p", "/", str(libraries)], check=True)
+    subprocess.run(
+        [PYTHON, "-m", "compileall", "-q", "-s", str(tree), "-p", "/", str(libraries)], check=True, env=_environment()
+    )
 
 
 def main() -> int:
