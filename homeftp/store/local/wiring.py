@@ -115,7 +115,7 @@ def compose(
         NameCollisions(allowed=options.similar_names),
         changelog,
     )
-    staging = () if system.keeps_order(root.fd) else (metadata_dir.incoming, metadata_dir.partial)
+    staging = () if system.keeps_order(root.fd) else (metadata_dir.folder, metadata_dir.incoming, metadata_dir.partial)
     unordered = [DirHandle(fd, same_mount=True) for fd in staging]
     directories = Directories(root, fsync, namespace, space, changelog, unordered)
     committer = Committer(root, fsync, namespace, directories, cache)

@@ -70,11 +70,12 @@ class Directories:
     space: SpaceReservation
     changelog: ChangeLog
     unordered: Sequence[DirHandle]
-    """The staging folders, if they must be made durable before a directory is made.
+    """The server's own folders, if they must be made durable before a new directory is.
 
     Without a journal the inode of a removed file can become a new directory's
     while the file's name is still on the disk; after a power cut e2fsck removes
-    one of the two names, and may remove the right one.
+    one of the two names, and may remove the right one. They are synced after the
+    directory was made: a file may be removed by another thread just before that.
     """
     _making: Lock = attrs.field(factory=Lock, init=False)
     _new: dict[Parts, _New] = attrs.field(factory=dict, init=False)
@@ -206,12 +207,10 @@ class Directories:
     def _make_all(
         self, to_make: Mapping[Endpoint, Actor], *, exclusive: bool = False
     ) -> dict[Endpoint, DirHandle | Exception]:
-        """Make these directories, by one thread at a time; if `exclusive`, those that exist are `Changed` (44)."""
-        failure = next(filter(None, self.fsync.directories(self.unordered)), None) if to_make else None
-        return self._make(to_make, exclusive) if failure is None else _refuse_all(to_make, failure)
+        """Make these directories, by one thread at a time; if `exclusive`, those that exist are `Changed` (44).
 
-    def _make(self, to_make: Mapping[Endpoint, Actor], exclusive: bool) -> dict[Endpoint, DirHandle | Exception]:
-        """Make these directories; if one of them cannot be made durable, all are removed again."""
+        If one of them cannot be made durable, all are removed again.
+        """
         results: dict[Endpoint, DirHandle | Exception] = {}
         parents: dict[Parts, DirHandle] = {}
         leaves: list[DirHandle] = []
@@ -229,7 +228,8 @@ class Directories:
                         close_quietly(handle.fd)
             # The deepest first: without a journal a name can be durable before the directory that it names.
             new = [*leaves, *(parents[parts] for parts in sorted(parents, key=len, reverse=True))]
-            failures = [error for error in self.fsync.directories(new) if error is not None]
+            durable = [*self.fsync.directories(self.unordered), *self.fsync.directories(new)] if new else []
+            failures = [error for error in durable if error is not None]
             if failures:
                 close_all(results.values())
                 results = _refuse_all(to_make, failures[0])

@@ -76,16 +76,25 @@ class DirectoryTests(StoreCase):
         self.assertEqual(system.calls, [("fsync_directory", inode) for inode in inodes])
 
     def test_without_a_journal(self) -> None:
-        """Without a journal the staging folders are made durable first, because inodes are reused."""
+        """Without a journal the server's folders are durable before a directory that exists, as inodes are reused."""
+        made = self.path("a")
+        existed = []
 
         class Unordered(Recording):
             def keeps_order(self, fd: int) -> bool:
                 return False
 
+            def fsync_directory(self, fd: int) -> None:
+                super().fsync_directory(fd)
+                existed.append(os.path.isdir(made))
+
         system = Unordered()
         self.store(system).make_directory(WriteRequest(endpoint=parse("a")))
-        inodes = [os.stat(self.path(f".homeftp/{name}")).st_ino for name in ("incoming", "partial")]
-        self.assertEqual(system.calls[:2], [("fsync_directory", inode) for inode in inodes])
+        inodes = [
+            os.stat(self.path(path)).st_ino for path in (".homeftp", ".homeftp/incoming", ".homeftp/partial", "a")
+        ]
+        self.assertEqual(system.calls[:4], [("fsync_directory", inode) for inode in inodes])
+        self.assertEqual(existed[-4:-1], [True, True, True], "what another thread removes until then is included")
 
     def test_race(self) -> None:
         """Many threads make the same directories at once, and all succeed."""
