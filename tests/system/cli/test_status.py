@@ -142,6 +142,7 @@ class OwnerTests(StatusCase):
 
     def test_other_user(self) -> None:
         """Another user than the server's gets no answer from its socket."""
+        wait_until(lambda: self.homeftp("status").returncode == 0)  # it has set the mode of its socket
         (name,) = os.listdir(self.runtime)
         path = os.path.join(self.runtime, name)
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
