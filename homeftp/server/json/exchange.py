@@ -6,6 +6,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from homeftp.config import KIB, SMALL_FILE
+from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IPayload
 from homeftp.model import PathLock
 from homeftp.server.gate.requestmemory import Weight
@@ -15,11 +16,11 @@ from homeftp.server.json.router import Route
 from homeftp.server.json.stuckrequests import StuckRequestLog
 
 REQUEST_BYTES = 8 * KIB
-"""Bytes that a request takes up until it has finished, besides its line and its payload: 3 to 8 KiB with CPython 3.11,
-by the depth of its path."""
+"""Bytes that a request takes up until its answer is in memory, besides its line and its payload: 3 to 8 KiB with CPython
+3.11, by the depth of its path."""
 
 ANSWER_BYTES = 1 * KIB
-"""Bytes that a request takes up which has finished, besides its answer."""
+"""Bytes that a request takes up whose answer is in memory, besides that answer."""
 
 REFUSED = ""
 """The type of a request of which nothing is kept but its id."""
@@ -35,7 +36,7 @@ class Exchange:
     resolution: Resolution
     _stuck_requests: StuckRequestLog
     _line: int = 0
-    """Bytes of the request's line; of its id, if the request is `REFUSED`."""
+    """Bytes of the request's line; of its id, if the type is `REFUSED`."""
     _started: bool = attrs.field(default=False, init=False)
     _finished: bool = attrs.field(default=False, init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -45,6 +46,11 @@ class Exchange:
         """The paths that it reads or changes, until it has finished."""
         assert self._route is not None
         return self._route.path_lock
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that it reads or changes; None once nothing is left of it but an answer in memory."""
+        return None if self._route is None else self._route.path_lock.endpoint
 
     @property
     def is_running(self) -> bool:
@@ -60,7 +66,7 @@ class Exchange:
         """The memory that it takes up now."""
         if self.request_type == REFUSED:
             return Weight(0, ANSWER_BYTES + self._line, 0, self._line)
-        if self._finished:
+        if self._route is None:
             return Weight(0, ANSWER_BYTES + self.resolution.held)
         payload = self._payload.size if isinstance(self._payload, WholePayload) else 0
         return Weight(payload, REQUEST_BYTES + self._line + payload, self.expected if self._started else 0)
@@ -78,8 +84,8 @@ class Exchange:
 
     def _finish(self, _: None) -> None:
         self._finished = True
-        self._route = None  # with the request, which nothing needs any more
         if self._closed or not self.resolution.streams:
+            self._route = None  # with the request, which nothing needs any more
             self._discard_payload()
         self._stop_watching()
 

@@ -13,8 +13,8 @@ import attrs
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from homeftp.endpoint import Endpoint
 from homeftp.interfaces.usage import Activity
-from homeftp.model import PathLock
 from homeftp.server.gate.timeouts import Deadline
 
 CHECKS = 4
@@ -27,8 +27,8 @@ class IRunningRequest(Protocol):
     request_type: str
 
     @property
-    def path_lock(self) -> PathLock:
-        """The paths that it reads or changes."""
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that it reads or changes; None once nothing is left of it but an answer in memory."""
 
     def progress(self) -> tuple[int, int] | None:
         """A value that changes when it makes progress; None while it waits for the client or earlier answers."""
@@ -73,11 +73,12 @@ class StuckRequestLog:
         self._running.pop(request, None)
 
     def activities(self) -> list[Activity]:
-        """The requests that are running, the oldest first."""
+        """The requests that are running or read what they answer, the oldest first."""
         now = self._clock.seconds()
         return [
-            Activity(request=request.request_type, endpoint=request.path_lock.endpoint, seconds=now - seen.began)
+            Activity(request=request.request_type, endpoint=endpoint, seconds=now - seen.began)
             for request, seen in self._running.items()
+            if (endpoint := request.endpoint) is not None
         ]
 
     def log_aborted(self) -> None:

@@ -12,7 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer, provider
 
 from homeftp.config import STREAM_PIECE
+from homeftp.endpoint import Endpoint
 from homeftp.interfaces import IDispatcher, IPathLocking, IPayload, IRequest, IResolution
+from homeftp.interfaces.usage import Activity
 from homeftp.model import PathLock
 from homeftp.wire.messages import AtEndpoint
 from tests.support.inmemory import Connection, Server
@@ -156,6 +158,29 @@ class OverdueTests(SynchronousTestCase):
             drip.asked.callback(b"x")
         self.assertEqual(self.warnings, [])
         self.warned()
+
+    def test_activity(self) -> None:
+        """The owner sees a request, with its path, until its answer is sent; also when its dispatcher has ended."""
+        drip = Drip(1000)
+        self.connection.send("SLOW", {"rel_endpoint": "a"})
+        running = self.connection.protocol.activities()
+        self.slow.resolution.resolve(0, "here it comes", payload=drip)
+        self.slow.working.callback(None)
+        self.wait(7)
+        sending = self.connection.protocol.activities()
+        drip.asked.callback(bytes(1000))
+        drip.asked.callback(b"")
+        sent = self.connection.protocol.activities()
+        self.assertEqual(running, [Activity(request="SLOW", endpoint=Endpoint(("a",)), seconds=0)])
+        self.assertEqual(sending, [Activity(request="SLOW", endpoint=Endpoint(("a",)), seconds=7)])
+        self.assertEqual(sent, [])
+
+    def test_waiting_answer(self) -> None:
+        """A request whose answer only waits for earlier ones is not shown."""
+        self.server.put("small", b"x")
+        self.connection.send("SLOW", {"rel_endpoint": "a"})
+        self.connection.send("CMP", {"rel_endpoint": "small"})
+        self.assertEqual([each.request for each in self.connection.protocol.activities()], ["SLOW"])
 
     def test_stopping(self) -> None:
         """A server that stops says what it did not let finish; what was done, or never begun, it does not name."""
