@@ -16,8 +16,8 @@ from homeftp.server.json.router import Route
 from homeftp.server.json.stuckrequests import StuckRequestLog
 
 REQUEST_BYTES = 8 * KIB
-"""Bytes that a request takes up until its answer is in memory, besides its line and its payload: 3 to 8 KiB with CPython
-3.11, by the depth of its path."""
+"""Bytes that a request takes up until its answer is in memory, besides its line and its payload: 3 to 8 KiB with
+CPython 3.11, by the depth of its path."""
 
 ANSWER_BYTES = 1 * KIB
 """Bytes that a request takes up whose answer is in memory, besides that answer."""
