@@ -165,6 +165,10 @@ class HashCache:
         self._with_database(select)
         return known
 
+    def known_file(self, directory: str, name: str, found: os.stat_result) -> KnownHash | None:
+        """What is known of one file in `directory`, with its current stat."""
+        return self.known(directory, {name: found}).get(name)
+
     def record(self, rows: Iterable[CachedHash]) -> None:
         """Store hashes, in one transaction; rows that could not be trusted later are left out."""
         values = [_values(row) for row in rows if is_trustworthy(row.found, row.hashed_ns)]

@@ -152,7 +152,7 @@ class MarkTests(IndexCase):
 
     def known_file(self) -> KnownHash | None:
         """All that is known."""
-        return self.cache.known("/d", {"file.txt": os.stat(self.file)}).get("file.txt")
+        return self.cache.known_file("/d", "file.txt", os.stat(self.file))
 
     def test_marked(self) -> None:
         """The mark outlives a restart; the hash is not offered as that of the content any more."""

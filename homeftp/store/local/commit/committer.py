@@ -79,9 +79,7 @@ class Committer:
         if pending.unlink is None or pending.before is None:
             return None
         endpoint = pending.unlink.endpoint
-        return self.cache.known(self.root.cache_path(endpoint.parent), {endpoint.name: pending.before}).get(
-            endpoint.name
-        )
+        return self.cache.known_file(self.root.cache_path(endpoint.parent), endpoint.name, pending.before)
 
     def commit_one(self, pending: PendingRename) -> Entry:
         """`commit` for one file; raises its error."""

@@ -67,7 +67,7 @@ class Preconditions:
 
     def is_damaged(self, endpoint: Endpoint, found: os.stat_result) -> bool:
         """Whether the file with that stat is marked as damaged: what is made of its content must not pass for it."""
-        known = self.cache.known(self.root.cache_path(endpoint.parent), {endpoint.name: found}).get(endpoint.name)
+        known = self.cache.known_file(self.root.cache_path(endpoint.parent), endpoint.name, found)
         return known is not None and bool(known.damage)
 
     def _stat(self, handle: DirHandle, endpoint: Endpoint, precondition: str | None) -> os.stat_result | None:

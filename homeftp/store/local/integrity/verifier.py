@@ -229,7 +229,7 @@ class _VerifyRun:
     def _known(self, item: _Item, found: os.stat_result) -> KnownHash | None:
         if not stat.S_ISREG(found.st_mode):
             return None
-        return self._verifier.cache.known(item.directory, {item.file: found}).get(item.file)
+        return self._verifier.cache.known_file(item.directory, item.file, found)
 
     def _damaged(
         self, item: _Item, found: os.stat_result, known: KnownHash | None, reading: Reading, began_ns: int

@@ -233,7 +233,7 @@ class Archiver:
 
     def has_other_content(self, endpoint: Endpoint, found: os.stat_result) -> bool:
         """Whether the file with that stat is known to have another content than its hash says."""
-        known = self._cache.known(self._root.cache_path(endpoint.parent), {endpoint.name: found}).get(endpoint.name)
+        known = self._cache.known_file(self._root.cache_path(endpoint.parent), endpoint.name, found)
         return known is not None and known.damage == CONTENT
 
     def _version_dir(self, mount: Endpoint) -> VersionDir:
