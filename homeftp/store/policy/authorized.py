@@ -30,6 +30,7 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.policy.disclosure import Disclose, DisclosedDraft, DisclosedUpload, disclosing
+from homeftp.store.policy.folders import list_folders, list_versions, verify_folders
 from homeftp.store.policy.limits import directory_request
 from homeftp.store.policy.outcomes import catch, results_of
 from homeftp.store.policy.permissions import (
@@ -121,9 +122,9 @@ class AuthorizedStore:
         return self.store.stat(self._whole(endpoint)) if self._may(READ, endpoint) else None
 
     def _way(self, endpoint: Endpoint) -> Entry | None:
-        """A directory that leads to folders of the account: it is there, if one with the right to read is beneath it.
+        """A directory that leads to the account's folders; None if there is none, or the account may read none of them.
 
-        Its own metadata is the others'.
+        The entry has no metadata: the directory belongs to others.
         """
         found = self.store.stat(self._whole(endpoint))
         if found is None or found.kind != "directory" or not self.rights.names_beneath(endpoint.parts):
@@ -157,55 +158,26 @@ class AuthorizedStore:
 
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries, without those that the account may not see."""
-        if self.rights.leads_to_folder(endpoint.parts):
-            yield from self._list_way(endpoint, recursive, hidden)
-            return
-        yield from self.store.list(self._visible(endpoint), recursive, self._hidden(hidden))
-
-    def _list_way(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet) -> Iterator[ListingPage]:
-        """The directories that lead to folders of the account, and with `recursive` what is in those folders."""
-        if self._way(endpoint) is None:
+        if not self.rights.leads_to_folder(endpoint.parts):
+            yield from self.store.list(self._visible(endpoint), recursive, self._hidden(hidden))
+        elif self._way(endpoint) is None:
             raise not_found(endpoint)
-        yield ListingPage(())
-        for name in self.rights.names_beneath(endpoint.parts):
-            there = endpoint.beneath(name)
-            found = self.stat(there)
-            if found is None:
-                continue
-            yield ListingPage((attrs.evolve(found, name=name),))
-            if recursive and found.kind == "directory":
-                for page in self.list(there, True, hidden):
-                    yield ListingPage(
-                        tuple(attrs.evolve(each, name=f"{name}/{each.name}") for each in page.entries),
-                        tuple((f"{name}/{skipped}", why) for skipped, why in page.skipped),
-                    )
+        else:
+            yield from list_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), recursive, hidden)
 
     def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
         """The versions of what the account may see."""
         if self.rights.leads_to_folder(endpoint.parts):
-            for name in self.rights.names_beneath(endpoint.parts):
-                for page in self.versions(endpoint.beneath(name), hidden):
-                    yield [attrs.evolve(each, name=f"{name}/{each.name}".removesuffix("/")) for each in page]
-            return
-        if self._may(READ, endpoint):
+            yield from list_versions(self, endpoint, self.rights.names_beneath(endpoint.parts), hidden)
+        elif self._may(READ, endpoint):
             yield from self.store.versions(self._whole(endpoint), self._hidden(hidden))
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read again what the account may see."""
         if self.rights.leads_to_folder(endpoint.parts):
-            for name in self.rights.names_beneath(endpoint.parts):
-                if self.stat(endpoint.beneath(name)) is not None:
-                    for step in self.verify(endpoint.beneath(name), since_us, hidden):
-                        yield attrs.evolve(
-                            step,
-                            damages=tuple(
-                                attrs.evolve(each, name=f"{name}/{each.name}".removesuffix("/"))
-                                for each in step.damages
-                            ),
-                            skipped=tuple((f"{name}/{skipped}", why) for skipped, why in step.skipped),
-                        )
-            return
-        yield from self.store.verify(self._visible(endpoint), since_us, self._hidden(hidden))
+            yield from verify_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), since_us, hidden)
+        else:
+            yield from self.store.verify(self._visible(endpoint), since_us, self._hidden(hidden))
 
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged, if the account may see it."""
