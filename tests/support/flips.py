@@ -6,6 +6,7 @@ import os
 import sqlite3
 
 from homeftp.hashing.filehash import signature
+from tests.support.stores import StoreCase
 
 
 def flip(path: str, content: bytes, cache: str) -> None:
@@ -23,3 +24,11 @@ def flip(path: str, content: bytes, cache: str) -> None:
         changed = database.execute("UPDATE hashes SET signature = ? WHERE signature = ?", row).rowcount
     database.close()
     assert changed == 1, "the hash was not known: damage could not be told from a change"
+
+
+class FlipCase(StoreCase):
+    """A local store on a disk that fails silently."""
+
+    def flip(self, name: str, content: bytes) -> None:
+        """Give a file of the store another content."""
+        flip(self.path(name), content, self.cache_path)

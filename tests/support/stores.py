@@ -9,11 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import Endpoint, parse
+from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import StoreOptions
-from homeftp.model import Entry, WriteRequest
+from homeftp.model import Damage, Entry, WriteRequest
 from homeftp.store.local.disk.errnos import catch
 from homeftp.store.local.disk.metadir import MetadataDir
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -28,6 +28,20 @@ def put_of(name: str, content: bytes, **changes: Any) -> tuple[WriteRequest, byt
     """A write request with hash, size and an old mtime, and its content."""
     given: dict[str, Any] = {"size": len(content), "hash": hash_bytes(content), "mtime_us": LONG_AGO, **changes}
     return WriteRequest(endpoint=parse(name), **given), content
+
+
+def content_of(store: LocalStore, name: str) -> bytes:
+    """What a reader of the store gets of a file; raises the refusal."""
+    file = store.open(parse(name))
+    try:
+        return file.read(0, file.entry.size)
+    finally:
+        file.close()
+
+
+def damages_in(store: LocalStore, endpoint: Endpoint = ROOT) -> list[Damage]:
+    """What is found damaged when everything at an endpoint is verified."""
+    return [damage for step in store.verify(endpoint) for damage in step.damages]
 
 
 def snapshot(folder: str) -> dict[str, tuple[Any, ...]]:
@@ -229,7 +243,8 @@ class StoreCase(SynchronousTestCase):
         os.mkdir(self.outside)
         with open(os.path.join(self.outside, "secret.txt"), "wb") as file:
             file.write(b"nobody may touch this")
-        self.cache = HashCache(os.path.join(base, "index.sqlite"))
+        self.cache_path = os.path.join(base, "index.sqlite")
+        self.cache = HashCache(self.cache_path)
         self.addCleanup(self.cache.close)
 
     def store(self, system: System | None = None, **options: Any) -> LocalStore:

@@ -10,7 +10,7 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import ROOT, parse
+from homeftp.endpoint import parse
 from homeftp.errors import Damaged
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import StoreOptions
@@ -19,7 +19,7 @@ from homeftp.store.local.store import LocalStore
 from tests.support import needs
 from tests.support.mounts import MIB, image, mounted, run
 from tests.support.needs import LONG
-from tests.support.stores import sha
+from tests.support.stores import content_of, damages_in, sha
 
 FILES, FLIPS = (10_000, 100) if LONG else (300, 20)
 
@@ -79,7 +79,7 @@ class BitRotTests(SynchronousTestCase):
                 for name in copied
             ]
             self.assertEqual([each for each in store.write_many(copies) if isinstance(each, Exception)], [])
-            found = {damage.name: damage for step in store.verify(ROOT) for damage in step.damages}
+            found = {damage.name: damage for damage in damages_in(store)}
             self.assertEqual(sorted(found), sorted(victims))
             self.assertEqual(sorted(name for name, damage in found.items() if damage.mended), sorted(copied))
             left = sorted(set(victims) - set(copied))
@@ -89,14 +89,14 @@ class BitRotTests(SynchronousTestCase):
                 if name in left:
                     self.assertRaises(Damaged, store.open, parse(name))
                 else:
-                    self.assertEqual(self.read(store, name), content, name)
+                    self.assertEqual(content_of(store, name), content, name)
             again = [
                 (WriteRequest(endpoint=parse(name), size=2000, precondition=sha(contents[name])), contents[name])
                 for name in left
             ]
             self.assertEqual([each for each in store.write_many(again) if isinstance(each, Exception)], [])
-            self.assertEqual([damage for step in store.verify(ROOT) for damage in step.damages], [])
-            self.assertEqual(self.read(store, left[0]), contents[left[0]])
+            self.assertEqual(damages_in(store), [])
+            self.assertEqual(content_of(store, left[0]), contents[left[0]])
 
     def test_changed_files(self) -> None:
         """What another program changed is not damaged, even where it sets the mtime back; the control is a flip."""
@@ -121,7 +121,7 @@ class BitRotTests(SynchronousTestCase):
                 os.utime(paths[name], ns=(0, MTIME_US * 1000))
         self.flip([contents["flipped"]])
         with self.store() as store:
-            found = [damage.name for step in store.verify(ROOT) for damage in step.damages]
+            found = [damage.name for damage in damages_in(store)]
             self.assertEqual(found, ["flipped"])
 
     def test_version(self) -> None:
@@ -134,16 +134,8 @@ class BitRotTests(SynchronousTestCase):
                 self.assertNotIsInstance(result, Exception)
         self.flip([old])
         with self.store() as store:
-            (damage,) = [damage for step in store.verify(ROOT) for damage in step.damages]
+            (damage,) = damages_in(store)
             ((version,),) = store.versions(parse("d/a"))
             self.assertEqual(damage, Damage("d/a", "content", sha(old), version.at_us))
             self.assertRaises(Damaged, store.restore, parse("d/a"), None, None)
-            self.assertEqual(self.read(store, "d/a"), new)
-
-    def read(self, store: LocalStore, name: str) -> bytes:
-        """All of a file."""
-        file = store.open(parse(name))
-        try:
-            return file.read(0, file.entry.size)
-        finally:
-            file.close()
+            self.assertEqual(content_of(store, "d/a"), new)

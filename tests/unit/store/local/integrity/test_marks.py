@@ -8,22 +8,18 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.hashing.hashcache import CONTENT, CachedHash
 from homeftp.model import Damage
 from homeftp.store.local.store import LocalStore
-from tests.support.flips import flip
-from tests.support.stores import LONG_AGO, StoreCase, sha
+from tests.support.flips import FlipCase
+from tests.support.stores import LONG_AGO, sha
 
 
-class MarksTests(StoreCase):
+class MarksTests(FlipCase):
     """`DamageMarks`."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.index = os.path.join(os.path.dirname(self.root), "index.sqlite")
 
     def damaged_store(self) -> LocalStore:
         """`d/a` is damaged, and known to be."""
         store = self.store()
         self.put(store, "d/a", b"good")
-        flip(self.path("d/a"), b"evil", self.index)
+        self.flip("d/a", b"evil")
         list(store.verify(ROOT))
         self.assertEqual([each.name for each in store.damaged()], ["d/a"])
         return store

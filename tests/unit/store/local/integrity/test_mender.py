@@ -6,23 +6,18 @@ import errno
 import os
 from unittest import mock
 
-from homeftp.endpoint import ROOT
 from homeftp.model import MENDER, Change
 from homeftp.store.local.store import LocalStore
-from tests.support.flips import flip
-from tests.support.stores import StoreCase, sha
+from tests.support.flips import FlipCase
+from tests.support.stores import damages_in, sha
 
 
-class MenderTests(StoreCase):
+class MenderTests(FlipCase):
     """`Mender`."""
-
-    def flip(self, name: str, content: bytes) -> None:
-        """Change a content beneath the file system."""
-        flip(self.path(name), content, os.path.join(os.path.dirname(self.root), "index.sqlite"))
 
     def mended(self, store: LocalStore) -> list[tuple[str, bool]]:
         """What is found damaged, and whether it is mended."""
-        return [(damage.name, damage.mended) for step in store.verify(ROOT) for damage in step.damages]
+        return [(damage.name, damage.mended) for damage in damages_in(store)]
 
     def test_recorded(self) -> None:
         """The damage is recorded, then the replacement as the server's own; mtime and mode stay."""

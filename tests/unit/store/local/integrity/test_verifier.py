@@ -13,11 +13,11 @@ from homeftp.hashing.filehash import read_at
 from homeftp.interfaces import StoreOptions
 from homeftp.model import Change, Damage, Verification
 from homeftp.store.local.store import LocalStore
-from tests.support.flips import flip
-from tests.support.stores import StoreCase, put_of, sha
+from tests.support.flips import FlipCase
+from tests.support.stores import content_of, damages_in, put_of, sha
 
 
-class VerifierCase(StoreCase):
+class VerifierCase(FlipCase):
     """A store, and a disk that cannot read some of its files."""
 
     def setUp(self) -> None:
@@ -34,10 +34,6 @@ class VerifierCase(StoreCase):
         patched = mock.patch("os.pread", pread)
         patched.start()
         self.addCleanup(patched.stop)
-
-    def flip(self, name: str, content: bytes) -> None:
-        """Change a content beneath the file system."""
-        flip(self.path(name), content, os.path.join(os.path.dirname(self.root), "index.sqlite"))
 
     def lose(self, name: str) -> None:
         """The disk cannot read that file any more."""
@@ -70,16 +66,8 @@ class VerifierTests(VerifierCase):
         for name in "ab":
             self.assertRaises(Damaged, store.open, parse(name))
         self.unreadable.clear()
-        self.assertEqual([damage for step in self.verified(store) for damage in step.damages], [])
-        self.assertEqual((list(store.damaged()), self.read(store, "b")), ([], b"never read"))
-
-    def read(self, store: LocalStore, name: str) -> bytes:
-        """All of a file."""
-        file = store.open(parse(name))
-        try:
-            return file.read(0, file.entry.size)
-        finally:
-            file.close()
+        self.assertEqual(damages_in(store), [])
+        self.assertEqual((list(store.damaged()), content_of(store, "b")), ([], b"never read"))
 
     def test_met_by_a_reader(self) -> None:
         """A reader who meets a file that cannot be read marks it; it is recorded when it is read again."""
@@ -147,9 +135,9 @@ class VerifierTests(VerifierCase):
             self.put(store, name, b"old")
         for name in "abc":
             self.lay(name, b"new")
-        self.assertEqual([damage for step in self.verified(store) for damage in step.damages], [])
+        self.assertEqual(damages_in(store), [])
         self.flip("a", b"odd")
-        self.assertEqual([damage.hash for step in self.verified(store) for damage in step.damages], [sha(b"new")])
+        self.assertEqual([damage.hash for damage in damages_in(store)], [sha(b"new")])
 
     def test_second_name(self) -> None:
         """A damaged file that got a second name, as on its way to be a version, is still damaged; a changed one not."""
@@ -159,13 +147,13 @@ class VerifierTests(VerifierCase):
         self.verified(store)
         os.link(self.path("a"), self.path("second"))
         self.assertEqual([each.name for each in store.damaged()], ["a"])
-        self.assertEqual([each.hash for step in self.verified(store) for each in step.damages], [sha(b"good")])
+        self.assertEqual([each.hash for each in damages_in(store)], [sha(b"good")])
         before = os.stat(self.path("a"))
         with open(self.path("a"), "r+b") as file:
             file.write(b"mine")
         os.utime(self.path("a"), ns=(0, before.st_mtime_ns))
-        self.assertEqual([each for step in self.verified(store) for each in step.damages], [])
-        self.assertEqual((list(store.damaged()), self.read(store, "a")), ([], b"mine"))
+        self.assertEqual(damages_in(store), [])
+        self.assertEqual((list(store.damaged()), content_of(store, "a")), ([], b"mine"))
 
     def test_marked_before_mended(self) -> None:
         """An end in the middle of mending leaves the damaged file as it is, marked; what is verified next mends it."""
@@ -190,7 +178,7 @@ class VerifierTests(VerifierCase):
             list(steps)
         self.assertEqual(self.content("a"), b"y" * len(content))
         self.assertEqual([damage.name for damage in store.damaged()], ["a"])
-        self.assertEqual([damage.mended for step in self.verified(store) for damage in step.damages], [True])
+        self.assertEqual([damage.mended for damage in damages_in(store)], [True])
         self.assertEqual(self.content("a"), content)
 
     def test_inspected(self) -> None:
@@ -206,7 +194,7 @@ class VerifierTests(VerifierCase):
         self.assertEqual((step.damages, step.versions), ((Damage("a", "content", sha(b"two")),), 1))
         self.assertRaises(Forbidden, inspected.write_many, [put_of("c", b"c")])
         self.assertEqual([each.name for each in store.damaged()], ["a"])
-        self.assertEqual([damage.mended for step in store.verify(parse("a")) for damage in step.damages], [True])
+        self.assertEqual([damage.mended for damage in damages_in(store, parse("a"))], [True])
 
     def test_steps(self) -> None:
         """Steps are short: few files, few bytes, and few names on each."""
