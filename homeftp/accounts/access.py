@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -85,6 +85,13 @@ class AccessTable:
         with self.state.connection() as connection:
             connection.execute("BEGIN")
             return _read(connection, name)
+
+    def all(self) -> Iterator[tuple[str, Access]]:
+        """Every account's name and access, sorted by name; an account that is removed meanwhile is left out."""
+        for name in self.state.account_names():
+            access = self.find(name)
+            if access is not None:
+                yield name, access
 
     def unlisted(self, name: str) -> bool:
         """Whether there is no account of that name, and none was removed since."""
@@ -205,6 +212,21 @@ def _write_folders(connection: sqlite3.Connection, name: str, access: Access) ->
         "INSERT INTO folders VALUES (?, ?, ?)",
         [(name, "/".join(parts), rights_shown(rights)) for parts, rights in access.rights.folders],
     )
+
+
+def access_fields(access: Access) -> dict[str, Any]:
+    """An account's home, rights, folders and quota (bytes) for scripts."""
+    return {
+        "home": access.home.whole,
+        "rights": rights_shown(access.rights.everywhere),
+        "folders": folder_fields(access.rights.folders),
+        "quota": access.quota,
+    }
+
+
+def folder_fields(folders: Iterable[tuple[tuple[str, ...], frozenset[str]]]) -> dict[str, str]:
+    """The rights in each folder, by its path, for scripts."""
+    return {"/".join(parts): rights_shown(rights) for parts, rights in folders}
 
 
 def parse_folders(texts: Sequence[str]) -> tuple[tuple[tuple[str, ...], frozenset[str]], ...]:

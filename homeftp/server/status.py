@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping
 
 import attrs
 
 import homeftp
-from homeftp.accounts.access import Access, AccessTable
+from homeftp.accounts.access import Access, AccessTable, access_fields
 from homeftp.accounts.devices import Device, Devices, device_fields
 from homeftp.accounts.login import Login
 from homeftp.config import Settings
@@ -24,7 +24,6 @@ from homeftp.model import Actor
 from homeftp.server.banner import ListeningAddress
 from homeftp.server.wiring import Server
 from homeftp.store.policy.permissions import allotment
-from homeftp.store.policy.rights import rights_shown
 
 _SECOND_US = 1_000_000
 
@@ -124,19 +123,13 @@ class ServerStatus:
             except Refusal as refusal:
                 problems.append(refusal.message)
         measure = partial(_measured, None if problems else measured)
+        accesses = AccessTable(self.server.state)
         return {
             "problems": problems,
             "space": attrs.asdict(usage),
             "devices": [_device(each) for each in Devices(self.server.state).all()],
-            "accounts": [_account(name, access, measure(name, access)) for name, access in self._accesses()],
+            "accounts": [_account(name, access, measure(name, access)) for name, access in accesses.all()],
         }
-
-    def _accesses(self) -> Iterator[tuple[str, Access]]:
-        table = AccessTable(self.server.state)
-        for name in self.server.state.account_names():
-            access = table.find(name)
-            if access is not None:
-                yield name, access
 
 
 def _measured(store: IMeasuredStore | None, name: str, access: Access) -> AccountUsage:
@@ -149,10 +142,7 @@ def _measured(store: IMeasuredStore | None, name: str, access: Access) -> Accoun
 def _account(name: str, access: Access, usage: AccountUsage) -> dict[str, Any]:
     return {
         "name": name,
-        "home": access.home.whole,
-        "rights": rights_shown(access.rights.everywhere),
-        "folders": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.folders},
-        "quota": access.quota,
+        **access_fields(access),
         "used": usage.used,
         "uploads": usage.uploads,
         "unfinished": usage.unfinished,

@@ -129,14 +129,12 @@ def _parse_quota(text: str) -> int:
 
 
 def _note(log: CommandAudit, name: str, access: Access) -> None:
-    """Record an account's home, rights and quota in the audit log."""
-    from homeftp.store.policy.rights import rights_shown
+    """Record an account's home, rights, quota and folders in the audit log; no quota and no folders are left out."""
+    from homeftp.accounts.access import access_fields
 
-    fields: dict[str, Any] = {} if access.quota is None else {"quota": access.quota}
-    if access.rights.folders:
-        fields["folders"] = {"/".join(parts): rights_shown(given) for parts, given in access.rights.folders}
-    rights = rights_shown(access.rights.everywhere)
-    log.note("account", name, endpoint=access.home.whole, rights=rights, **fields)
+    fields = access_fields(access)
+    home, rights = fields.pop("home"), fields.pop("rights")
+    log.note("account", name, endpoint=home, rights=rights, **{key: value for key, value in fields.items() if value})
 
 
 def describe(name: str, access: Access) -> str:
@@ -160,7 +158,7 @@ def describe(name: str, access: Access) -> str:
 def _list(state: AccountDatabase, options: argparse.Namespace, folder: str) -> None:
     from homeftp.accounts.access import AccessTable
 
-    accesses = {name: access for name in state.account_names() if (access := AccessTable(state).find(name)) is not None}
+    accesses = dict(AccessTable(state).all())
     if options.json:
         print_json({"accounts": list(accesses), "access": {name: _fields(each) for name, each in accesses.items()}})
     elif accesses:
@@ -171,15 +169,9 @@ def _list(state: AccountDatabase, options: argparse.Namespace, folder: str) -> N
 
 def _fields(access: Access) -> dict[str, Any]:
     """An account's access, for scripts."""
-    from homeftp.store.policy.rights import rights_shown
+    from homeftp.accounts.access import access_fields, folder_fields
 
-    return {
-        "home": access.home.whole,
-        "rights": rights_shown(access.rights.everywhere),
-        "quota": access.quota,
-        "folders": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.folders},
-        "grants": {"/".join(parts): rights_shown(rights) for parts, rights in access.rights.grants},
-    }
+    return {**access_fields(access), "grants": folder_fields(access.rights.grants)}
 
 
 def _add(

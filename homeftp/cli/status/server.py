@@ -35,21 +35,15 @@ def ask_server(options: argparse.Namespace) -> dict[str, Any] | None:
 
 def _stored(folder: str) -> dict[str, Any]:
     """What the database says."""
-    from homeftp.accounts.access import AccessTable
+    from homeftp.accounts.access import AccessTable, access_fields
     from homeftp.accounts.database import AccountDatabase
     from homeftp.accounts.devices import Devices, device_fields
-    from homeftp.store.policy.rights import rights_shown
 
     state = AccountDatabase(folder)
-    accounts = []
-    for name in state.account_names():
-        access = AccessTable(state).find(name)
-        if access is not None:
-            rights = rights_shown(access.rights.everywhere)
-            folders = {"/".join(parts): rights_shown(given) for parts, given in access.rights.folders}
-            fields = {"home": access.home.whole, "rights": rights, "folders": folders, "quota": access.quota}
-            accounts.append({"name": name, **fields})
-    return {"accounts": accounts, "devices": [device_fields(each) for each in Devices(state).all()]}
+    return {
+        "accounts": [{"name": name, **access_fields(access)} for name, access in AccessTable(state).all()],
+        "devices": [device_fields(each) for each in Devices(state).all()],
+    }
 
 
 def server_lines(found: dict[str, Any]) -> Iterator[str]:

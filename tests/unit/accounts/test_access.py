@@ -6,7 +6,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.accounts.access import NO_QUOTA, WHOLE_STORE, Access, AccessChange, AccessTable, parse_folder
+from homeftp.accounts.access import (
+    NO_QUOTA,
+    WHOLE_STORE,
+    Access,
+    AccessChange,
+    AccessTable,
+    access_fields,
+    parse_folder,
+    parse_folders,
+)
 from homeftp.accounts.database import AccountDatabase
 from homeftp.config import MIB
 from homeftp.endpoint import parse
@@ -26,6 +35,17 @@ class AccessTests(SynchronousTestCase):
         """An account has all rights unless some were given; one that does not exist has none."""
         self.assertEqual(self.accesses.find("ann"), WHOLE_STORE)
         self.assertIsNone(self.accesses.find("bob"))
+
+    def test_all(self) -> None:
+        """Every account is given with its access, sorted by name, and as fields for scripts."""
+        folders = AccessChange(folders=parse_folders(["photos:read", "people/bob:all"]))
+        self.accesses.add("bob", None, folders)
+        self.accesses.change("ann", AccessChange(parse_folder("people/ann"), parse_rights("read"), MIB))
+        ann = {"home": "people/ann", "rights": "read", "folders": {}, "quota": MIB}
+        own = {"people/bob": "read,add,replace,delete", "photos": "read"}
+        bob = {"home": "", "rights": "none", "folders": own, "quota": None}
+        found = [(name, access_fields(access)) for name, access in self.accesses.all()]
+        self.assertEqual(found, [("ann", ann), ("bob", bob)])
 
     def test_changed(self) -> None:
         """Home, rights and grants are kept, replaced and taken back."""
