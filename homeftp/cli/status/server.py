@@ -13,9 +13,9 @@ _BUDGETS = (
     ("requests", "requests"),
     ("jobs", "waiting jobs"),
     ("listings", "listings"),
-    ("hashings", "hashings"),
+    ("hashings", "files being hashed"),
 )
-"""The budgets of an account that are counted, and their names for people."""
+"""The limits of an account that are counts, and their names for people."""
 
 
 def ask_server(options: argparse.Namespace) -> dict[str, Any] | None:
@@ -107,9 +107,10 @@ def _account_lines(account: dict[str, Any]) -> Iterator[str]:
         return
     uses = [f"{shown} {budgets[name]['used']} of {budgets[name]['most']}" for name, shown in _BUDGETS]
     if budgets["requests"]["waiting"]:
-        uses[0] += f" ({budgets['requests']['waiting']} wait)"
-    reserved = budgets["reserved"]
-    uses.append(f"reserved {format_size(reserved['used'])} (counts up to {format_size(reserved['most'])} for others)")
+        uses[0] += f" and {budgets['requests']['waiting']} waiting"
+    most = budgets["reserved"]["most"]
+    reserved = min(budgets["reserved"]["used"], most)  # what uploads need beyond that is not kept from other accounts
+    uses.append(f"reserved for uploads {format_size(reserved)} of {format_size(most)}")
     yield f"  {'':20} {', '.join(uses)}"
 
 

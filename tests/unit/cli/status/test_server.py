@@ -84,7 +84,7 @@ class LinesTests(SynchronousTestCase):
         self.assertIn("scrub        at 12 %", self.lines(scrub={"summary": "at 12 %"}))
 
     def test_account(self) -> None:
-        """How much of a quota and of each budget is used."""
+        """How much of a quota and of each limit is used; what uploads need beyond the limit is not reserved."""
         account = {
             "name": "ann",
             "home": "ann",
@@ -97,10 +97,12 @@ class LinesTests(SynchronousTestCase):
         text = self.lines(accounts=[{**account, "budgets": BUDGETS}])
         for words in (
             "home ann, rights read,add, quota of 1.0 GB, not counted yet, 1.0 MB of interrupted uploads",
-            "requests 256 of 256 (3 wait), waiting jobs 7 of 1024, listings 1 of 4, hashings 0 of 16",
-            "reserved 5.0 MB (counts up to 64.0 MB for others)",
+            "requests 256 of 256 and 3 waiting, waiting jobs 7 of 1024, listings 1 of 4, files being hashed 0 of 16",
+            "reserved for uploads 5.0 MB of 64.0 MB",
         ):
             self.assertIn(words, text)
+        more = {**BUDGETS, "reserved": {"used": 10**9, "most": 64_000_000}}
+        self.assertIn("uploads 64.0 MB of 64.0 MB", self.lines(accounts=[{**account, "budgets": more}]))
         self.assertIn("quota 250.0 MB of 1.0 GB used (25 %)", self.lines(accounts=[{**account, "used": 25 * 10**7}]))
 
         text = self.lines(accounts=[{**account, "folders": {"photos": "read", "kid": "read,add"}, "quota": None}])
