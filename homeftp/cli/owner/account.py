@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
+from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, print_result
 from homeftp.errors import OperatorError
@@ -22,47 +23,48 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, summary in (
-        ("add", "Add an account, and ask for its password."),
-        ("list", "List the accounts."),
-        ("remove", "Remove an account, its devices and its invitations. Its files stay."),
-        ("password", "Change an account's password."),
-        ("change", "Change an account's home, rights or quota. The server closes its connections; they connect again."),
-    ):
-        action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        if name != "list":
-            action.add_argument("name", metavar="NAME", help="the account's name")
-        if name in ("add", "password"):
-            action.add_argument(
-                "--password-stdin", action="store_true", help="read the password from standard input, for scripts"
-            )
-        if name in ("add", "change"):
-            action.add_argument(
-                "--home", metavar="FOLDER", help="the part of the shared folder that the account sees (default: all)"
-            )
-            action.add_argument(
-                "--rights", metavar="RIGHTS", help="some of read,add,replace,delete; or none (default: all)"
-            )
-            action.add_argument(
-                "--quota",
-                metavar="SIZE",
-                help="how much may be in its home, with versions and unfinished uploads, such as 50G; or none "
-                "(default: none)",
-            )
-            action.add_argument(
-                "--folder",
-                action="append",
-                metavar="FOLDER:RIGHTS",
-                help="a folder that the account sees, with its rights there, such as photos:read or ann:all; "
-                "repeatable, in place of --home and --rights; none removes all",
-            )
-        if name == "add":
-            action.add_argument(
-                "--no-password", action="store_true", help="only paired devices can log in; see `homeftp invite`"
-            )
+    summaries = {
+        "add": "Add an account, and ask for its password.",
+        "list": "List the accounts.",
+        "remove": "Remove an account, its devices and its invitations. Its files stay.",
+        "password": "Change an account's password.",
+        "change": "Change an account's home, rights or quota. The server closes its connections; they connect again.",
+    }
+    actions = add_actions(parser, summaries)
+    for name in ("add", "remove", "password", "change"):
+        actions[name].add_argument("name", metavar="NAME", help="the account's name")
+    for name in ("add", "password"):
+        actions[name].add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input, for scripts"
+        )
+    for name in ("add", "change"):
+        _add_access_arguments(actions[name])
+    actions["add"].add_argument(
+        "--no-password", action="store_true", help="only paired devices can log in; see `homeftp invite`"
+    )
+    for action in actions.values():
         add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+
+def _add_access_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what an account may see, do and keep."""
+    parser.add_argument(
+        "--home", metavar="FOLDER", help="the part of the shared folder that the account sees (default: all)"
+    )
+    parser.add_argument("--rights", metavar="RIGHTS", help="some of read,add,replace,delete; or none (default: all)")
+    parser.add_argument(
+        "--quota",
+        metavar="SIZE",
+        help="how much may be in its home, with versions and unfinished uploads, such as 50G; or none (default: none)",
+    )
+    parser.add_argument(
+        "--folder",
+        action="append",
+        metavar="FOLDER:RIGHTS",
+        help="a folder that the account sees, with its rights there, such as photos:read or ann:all; "
+        "repeatable, in place of --home and --rights; none removes all",
+    )
 
 
 def run(options: argparse.Namespace, cost: Cost | None = None) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
+from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, print_result, printable
 from homeftp.cli.terminal.times import format_minute
@@ -22,17 +23,16 @@ _DAY_WIDTH = len("2026-01-31")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, summary in (
-        ("list", "List the devices."),
-        ("rename", "Rename a device."),
-        ("revoke", "Revoke a device: it is disconnected and cannot log in again. Its files stay."),
-    ):
-        action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        if name != "list":
-            action.add_argument("name", metavar="NAME", help="the device's name")
-        if name == "rename":
-            action.add_argument("new", metavar="NEW", help="the new name")
+    summaries = {
+        "list": "List the devices.",
+        "rename": "Rename a device.",
+        "revoke": "Revoke a device: it is disconnected and cannot log in again. Its files stay.",
+    }
+    actions = add_actions(parser, summaries)
+    for name in ("rename", "revoke"):
+        actions[name].add_argument("name", metavar="NAME", help="the device's name")
+    actions["rename"].add_argument("new", metavar="NEW", help="the new name")
+    for action in actions.values():
         add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 

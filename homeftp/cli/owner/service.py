@@ -15,9 +15,10 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Iterator
 
 from homeftp.cli.owner.statedir import state_found
+from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_result
 from homeftp.errors import OperatorError
@@ -37,25 +38,26 @@ _POLL_SECONDS = 0.1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, summary in (
-        ("install", "Write, enable and start the unit for the server that runs now, or for DIR and OPTIONS."),
-        ("uninstall", "Stop and remove the unit. The shared folder and the state folder stay."),
-    ):
-        action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    summaries = {
+        "install": "Write, enable and start the unit for the server that runs now, or for DIR and OPTIONS.",
+        "uninstall": "Stop and remove the unit. The shared folder and the state folder stay.",
+    }
+    actions = add_actions(parser, summaries)
+    for action in actions.values():
         kind = action.add_mutually_exclusive_group()
         kind.add_argument("--user", action="store_true", help="for this user, without root (default, unless root)")
         kind.add_argument("--system", action="store_true", help="for the machine (default for root)")
-        if name == "install":
-            action.add_argument(
-                "--run-as",
-                metavar="USER",
-                help="the user of a service of the system (default: the "
-                "user of the server that runs now, or the owner of the shared folder)",
-            )
-            action.add_argument("--print", action="store_true", help="print the unit and do nothing else")
-            action.add_argument("--state", metavar="DIR", help="the state folder of the server that is meant")
-            action.add_argument("serve", metavar="DIR and OPTIONS", nargs="*", help="as for `homeftp serve`, behind --")
+    install = actions["install"]
+    install.add_argument(
+        "--run-as",
+        metavar="USER",
+        help="the user of a service of the system (default: the user of the server that runs now, or the owner of the "
+        "shared folder)",
+    )
+    install.add_argument("--print", action="store_true", help="print the unit and do nothing else")
+    install.add_argument("--state", metavar="DIR", help="the state folder of the server that is meant")
+    install.add_argument("serve", metavar="DIR and OPTIONS", nargs="*", help="as for `homeftp serve`, behind --")
+    for action in actions.values():
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
 
@@ -216,6 +218,3 @@ def _uninstall(is_system: bool, options: argparse.Namespace) -> int:
     _systemctl(is_system, "daemon-reload")
     print_result(options, f"Stopped and removed {path}. The shared folder and the state stay.", {"removed": path})
     return Exit.DONE
-
-
-__all__: Sequence[str] = ("add_arguments", "run")

@@ -10,6 +10,7 @@ import sys
 
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, new_state_dir, state_dir
+from homeftp.cli.terminal.actions import add_actions
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_result
 from homeftp.errors import OperatorError
@@ -20,24 +21,22 @@ _STANDARD = "-"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per action."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, summary in (
-        ("backup", "Write the server's identity, accounts and devices to a file. The server may be running."),
-        ("restore", "Create a state folder from a backup. The folder must not hold a state already."),
-    ):
-        action = actions.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-        if name == "backup":
-            action.add_argument(
-                "file", metavar="FILE", help="the backup; it holds the server's private keys. - is standard output"
-            )
-            action.add_argument(
-                "--keep",
-                metavar="N",
-                type=int,
-                help="add the date to the file's name (FILE may be a folder), and keep the N newest such files",
-            )
-        else:
-            action.add_argument("file", metavar="FILE", help="the backup")
+    summaries = {
+        "backup": "Write the server's identity, accounts and devices to a file. The server may be running.",
+        "restore": "Create a state folder from a backup. The folder must not hold a state already.",
+    }
+    actions = add_actions(parser, summaries)
+    actions["backup"].add_argument(
+        "file", metavar="FILE", help="the backup; it holds the server's private keys. - is standard output"
+    )
+    actions["backup"].add_argument(
+        "--keep",
+        metavar="N",
+        type=int,
+        help="add the date to the file's name (FILE may be a folder), and keep the N newest such files",
+    )
+    actions["restore"].add_argument("file", metavar="FILE", help="the backup")
+    for action in actions.values():
         add_state_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
