@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -48,7 +49,10 @@ _START_SECONDS = 60.0
 
 
 class ForkedProcess:
-    """A process that a fork server has started: what subprocess.Popen has, as far as tests need it."""
+    """A process that a fork server has started: what subprocess.Popen has, as far as tests need it.
+
+    It is killed when nobody waits for it any more: a test run that is killed leaves no server behind.
+    """
 
     def __init__(self, arguments: Sequence[str], reports: socket.socket) -> None:
         self.args = list(arguments)
@@ -101,7 +105,7 @@ class ForkServer:
         atexit.register(self.close)
 
     def close(self) -> None:
-        """End the process; commands that still run go on."""
+        """End the process; commands that somebody waits for go on."""
         self._ours.close()
         self._process.wait()
         atexit.unregister(self.close)
@@ -168,9 +172,13 @@ def _start(request: Any, descriptors: Sequence[int]) -> None:
     *standard, done = descriptors
     command = os.fork()
     if command:
+        for descriptor in standard:
+            os.close(descriptor)
         os.write(done, str(command).encode())
+        _kill_if_abandoned(command, done)
         _, status = os.waitpid(command, 0)
-        os.write(done, str(os.waitstatus_to_exitcode(status)).encode())
+        with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+            os.write(done, str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
     os.close(done)
     for number, descriptor in enumerate(standard):
@@ -181,6 +189,16 @@ def _start(request: Any, descriptors: Sequence[int]) -> None:
     time.tzset()
     os.chdir(request["cwd"])
     sys.argv = request["arguments"]
+
+
+def _kill_if_abandoned(command: int, done: int) -> None:
+    """Return when the command has ended; kill it when the other end of `done` is closed before."""
+    ended = os.pidfd_open(command)
+    events = select.poll()
+    events.register(ended, select.POLLIN)
+    events.register(done, 0)  # that the other end is closed is always told
+    if all(descriptor != ended for descriptor, _ in events.poll()):
+        os.kill(command, signal.SIGKILL)
 
 
 if __name__ == "__main__":

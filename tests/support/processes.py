@@ -35,9 +35,24 @@ def _compiled() -> Mapping[str, str]:
     return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
 
 
+@functools.lru_cache(maxsize=1)
+def _runtime() -> str:
+    """The folder of the control sockets of this process's servers: commands find no others that run here."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a child: the test's own, with the checkout on the path."""
-    return {**os.environ, "PYTHONPATH": REPOSITORY, "PYTHONUNBUFFERED": "1", **_compiled(), **more}
+    """The environment of a child: the test's own, with the checkout on the path, and a runtime folder of its own."""
+    return {
+        "HOMEFTP_RUNTIME": _runtime(),
+        **os.environ,
+        "PYTHONPATH": REPOSITORY,
+        "PYTHONUNBUFFERED": "1",
+        **_compiled(),
+        **more,
+    }
 
 
 @functools.lru_cache(maxsize=1)
