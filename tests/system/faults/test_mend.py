@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from typing import Iterator
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.hashing.hashcache import HashCache
 from homeftp.store.local.store import LocalStore
-from tests.support.needs import LONG
-from tests.system.faults.case import FaultCase
-from tests.system.faults.driving import Driver
+from tests.system.faults.killing import KillCase
 from tests.system.faults.scenarios import MENDING, OLD, file
-from tests.system.faults.test_kill import Point, changes
-from tests.system.faults.verdict import litter, lost, tree, unlawful
+from tests.system.faults.verdict import litter, tree
 
 
 def after_verifying(root: str) -> list[str]:
@@ -36,34 +31,17 @@ def after_verifying(root: str) -> list[str]:
         cache.close()
 
 
-class MendTests(FaultCase):
-    """SIGKILL, at each place in turn."""
+class MendTests(KillCase):
+    """Damage is found, marked and mended."""
 
-    def kill_at(self, driver: Driver, point: Point) -> list[str]:
-        """Kill there, and say what is wrong afterwards, and after the next verification."""
-        name, system, call, number = point
-        scenario = MENDING[name]
-        root = driver.root()
-        scenario.lay(root)
-        outcome = driver.run(name, root, system=system, inject=f"{call}:signal=SIGKILL:when={number}")
-        wrong = [] if outcome.killed else ["there was no such call"]
-        wrong += unlawful(scenario, outcome.answers, tree(root)) + lost(scenario, root) + after_verifying(root)
-        if not wrong:
-            driver.forget(root)
-        return [f"{name}, {call} {number}: {one}" for one in wrong]
-
-    def points(self, scenario: str) -> Iterator[Point]:
-        """A scenario with each of its calls at which it is killed; the last one of all is behind the last answer."""
-        calls = self.recorded(scenario, "kernel").calls
-        seen: Counter[str] = Counter()
-        for number, call in enumerate(calls, 1):
-            seen[call.name] += 1
-            if LONG or changes(call) or number == len(calls):
-                yield scenario, "kernel", call.name, seen[call.name]
+    afterwards = staticmethod(after_verifying)
+    more_than = 10
 
     def test_killed(self) -> None:
         """The damaged or the right content is complete, no content is lost, and the next reading ends the damage."""
-        for name in MENDING:
-            points = list(self.points(name))
-            self.assertGreater(len(points), 10, name)
-            self.assertEqual(self.each(self.kill_at, points), [])
+        self.check("kernel", MENDING)
+
+    def test_in_place(self) -> None:
+        """The control: a store that writes the right content over the damaged one is caught half-way."""
+        found = self.each(self.kill_at, self.points("mend from a file", "in place"))
+        self.assertTrue(any("damaged is " in wrong for wrong in found), found)
