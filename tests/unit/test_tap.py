@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import DAY, KIB, Limits, Retention, Settings
+from homeftp.config import DAY, KIB, MIB, Limits, Retention, Settings
 from homeftp.tap import Options
 
 
@@ -66,6 +66,8 @@ class OptionsTests(SynchronousTestCase):
             *"--max-connections-per-address 4 --max-unauthenticated 3 --max-in-flight 2 --max-file-size 2G".split(),
             *"--max-unauthenticated-per-address 2".split(),
             *"--max-login-attempts 1 --tls-timeout 1.5 --login-timeout 2 --stall-timeout 3".split(),
+            *"--max-account-connections 6 --request-memory 8M --quota 9G --scrub-days 10".split(),
+            *"--audit-size 11M --audit-files 12 --audit-reads --similar-names --no-announce".split(),
         )
         self.assertEqual(
             settings,
@@ -79,9 +81,18 @@ class OptionsTests(SynchronousTestCase):
                 filetypes=(".txt", ".md"),
                 dispatchers=("A", "B"),
                 plugin_dirs=(os.path.abspath("p"),),
+                quota=9 * KIB * MIB,
+                scrub_seconds=10 * DAY,
+                audit_size=11 * MIB,
+                audit_files=12,
+                audit_reads=True,
+                similar_names=True,
+                announce=False,
                 limits=Limits(
                     connections=5,
                     connections_per_address=4,
+                    account_connections=6,
+                    request_memory=8 * MIB,
                     unauthenticated=3,
                     unauthenticated_per_address=2,
                     in_flight=2,
@@ -105,6 +116,18 @@ class OptionsTests(SynchronousTestCase):
         """Under systemd the state folder is the unit's."""
         self.patch(os, "environ", {**os.environ, "STATE_DIRECTORY": "/var/lib/homeftp:/other"})
         self.assertEqual(self.parse("x").state, "/var/lib/homeftp")
+
+    def test_command_line(self) -> None:
+        """The options as a command line give the same settings, also without the ini file that some came from."""
+        path = self.config("[homeftp]\nfiletypes = .txt, .md\nquota = 5G\nsimilar-names = yes\nno-announce = no\n")
+        first, again = Options(), Options()
+        first.parseOptions(
+            ["share", "--state", "s", "--config", path, "--listen=tcp:1", "--listen=tcp:2", "--audit-reads"]
+        )
+        again.parseOptions(first.command_line())
+        self.assertEqual(again.settings, first.settings)
+        self.assertNotIn(path, " ".join(first.command_line()))
+        self.assertIn(f"--root={os.path.abspath('share')}", first.command_line())
 
     def test_config(self) -> None:
         """The ini file has the same names; the command line wins."""

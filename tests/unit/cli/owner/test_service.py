@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Any
 
 from homeftp.accounts.database import AccountDatabase
 from homeftp.cli.owner import service
@@ -172,27 +171,3 @@ class ServiceTests(CommandCase):
                 self.assertEqual(reaper.is_alive(), owner == 0)
                 child.kill()
                 reaper.join()
-
-
-class CommandLineTests(CommandCase):
-    """What the server was started with, as a command line."""
-
-    def options(self, *arguments: str) -> Any:
-        from homeftp.tap import Options
-
-        parsed = Options()
-        parsed.parseOptions(arguments)
-        return parsed
-
-    def test_same(self) -> None:
-        """Parsed again it gives the same settings, also without the ini file that some options came from."""
-        path = os.path.abspath(self.mktemp())
-        with open(path, "w") as file:
-            file.write("[homeftp]\nfiletypes = .txt, .md\nquota = 5G\nsimilar-names = yes\nno-announce = no\n")
-        first = self.options(
-            "share", "--state", "s", "--config", path, "--listen=tcp:1", "--listen=tcp:2", "--audit-reads"
-        )
-        again = self.options(*first.command_line())
-        self.assertEqual(again.settings, first.settings)
-        self.assertNotIn(path, " ".join(first.command_line()))
-        self.assertIn(f"--root={os.path.abspath('share')}", first.command_line())
