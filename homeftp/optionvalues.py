@@ -1,4 +1,4 @@
-"""The server's options one by one: what the text of each becomes, and its help.
+"""The server's options: how the text of each becomes a value, and its help.
 
 A function raises ValueError with what to give instead. What options mean together is in `tap.py`.
 """
@@ -78,7 +78,7 @@ def log_files(text: str) -> int:
 def days(text: str) -> float:
     """Days, as seconds."""
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
-        raise ValueError("days; 0 keeps no versions")
+        raise ValueError("a number of days, such as 30 or 0.5")
     return float(text) * DAY
 
 
@@ -124,7 +124,8 @@ SINGLE: dict[str, Callable[[str], Any]] = {
     "audit-size": log_size,
     "audit-files": log_files,
 }
-"""Options that are given once and become the setting of the same name: what their text becomes. `tap` adds root."""
+"""Options that are given once and become the setting of the same name (`scrub-days`: `scrub_seconds`): what their text
+becomes. `tap` adds root."""
 
 RETENTION: dict[str, Callable[[str], Any]] = {
     "keep-versions": days,

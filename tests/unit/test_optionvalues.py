@@ -49,6 +49,10 @@ class OptionValueTests(SynchronousTestCase):
                 self.assertGreater(len(str(error)), 5, (convert.__name__, text))
                 self.assertNotIn("invalid literal", str(error))
 
+    def test_days(self) -> None:
+        """Days are those of several options: the words name none of them."""
+        self.assertNotIn("version", str(self.assertRaises(ValueError, optionvalues.days, "x")))
+
 
 class TableTests(SynchronousTestCase):
     """Each option stands in it once."""
