@@ -1,6 +1,6 @@
-"""`homeftp log`: the audit log of this machine's server, for people: who did what, filtered, and as it happens.
+"""`homeftp log`: shows the audit log of this machine's server, filtered, and as it happens.
 
-The format of the log itself is in homeftp/audit.py; with --json its own lines are printed.
+The format of the log itself is in homeftp/audit.py; --json prints its own lines.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections import deque
 from typing import Any, Callable, Iterator
@@ -31,8 +32,11 @@ _CHANGES = {
     "delete": "removed",
     "move": "moved",
     "metadata": "changed time or mode of",
-    "evict": "made space by removing a version of",
+    "evict": "made space by removing",
+    "damage": "found damage in",
 }
+
+_KINDS = {"directory": "folder ", "version": "a version of ", "upload": "an unfinished upload of "}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +102,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _follow(log: AuditReader, wanted: Filter, show: Callable[[dict[str, Any]], None]) -> None:
     """Show new records until Ctrl-C."""
-    import sys
-
     while True:
         sys.stdout.flush()
         time.sleep(_POLL_SECONDS)
@@ -131,7 +133,7 @@ class AuditReader:
                 for line in file:
                     if not line.endswith(b"\n"):
                         break  # it is being written
-                    self._read = inode, file.tell() if file.seekable() else 0
+                    self._read = inode, file.tell()
                     record = _record(line)
                     if record is not None:
                         yield record
@@ -183,10 +185,12 @@ def _what(record: dict[str, Any]) -> str:
     at = "the shared folder" if path == "" else str(path)
     if event == "change":
         done = _CHANGES.get(str(record.get("change")), str(record.get("change")))
-        folder = "folder " if record.get("kind") == "directory" else ""
+        kind = _KINDS.get(str(record.get("kind")), "")
         to = f" to {record['to']}" if record.get("to") is not None else ""
         size = record.get("size")
-        return f"{done} {folder}{at}{to}" + (f" ({format_size(size)})" if isinstance(size, int) and not folder else "")
+        if record.get("kind") == "directory" or not isinstance(size, int):
+            return f"{done} {kind}{at}{to}"
+        return f"{done} {kind}{at}{to} ({format_size(size)})"
     if event == "read":
         return {"directory": f"listed {at}", "versions": f"listed the versions of {at}"}.get(
             str(record.get("kind")), f"read {at}"

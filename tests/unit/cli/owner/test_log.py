@@ -151,6 +151,10 @@ class LogTests(CommandCase):
         for event, fields, words in (
             ("change", {"change": "delete", "kind": "directory", "endpoint": "d"}, "removed folder d"),
             ("change", {"change": "metadata", "endpoint": ""}, "changed time or mode of the shared folder"),
+            ("change", {"change": "damage", "kind": "file", "endpoint": "f"}, "found damage in f"),
+            ("change", {"change": "damage", "kind": "version", "endpoint": "f"}, "found damage in a version of f"),
+            ("change", {"change": "evict", "kind": "upload", "endpoint": "f"}, "removing an unfinished upload of f"),
+            ("change", {"change": "evict", "kind": "version", "endpoint": "f"}, "removing a version of f"),
             ("read", {"kind": "directory", "endpoint": "d"}, "listed d"),
             ("read", {"kind": "versions", "endpoint": "d"}, "listed the versions of d"),
             ("login", {"status": 32, "user": "eve"}, "could not log in (status 32)"),
