@@ -10,6 +10,7 @@ import contextlib
 import grp
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import subprocess
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 SYSTEM_FOLDER = "/etc/systemd/system"
 UNIT = "homeftp.service"
 
+_START = ("enable", "--now", UNIT)
+"""What systemctl is asked, to start the unit now and with the machine or the user's session."""
+
 _STOP_SECONDS = 15.0
-"""How long the server that runs now may take to stop: it gives requests in flight ten seconds."""
+"""How long the server that runs now may take to stop: as long as the unit gives it (TimeoutStopSec)."""
 
 _POLL_SECONDS = 0.1
 
@@ -79,9 +83,9 @@ def run(options: argparse.Namespace) -> int:
     _write(path, text)
     _systemctl(is_system, "daemon-reload")
     if running is not None:
-        _stop(running)
-    _systemctl(is_system, "enable", "--now", UNIT)
-    line = f"Installed {path}, and started it. It shares {server.root} with the state in {server.state}."
+        _stop(running, is_system)
+    _systemctl(is_system, *_START)
+    line = f"Installed and started {path}. It shares {server.root} and uses the state folder {server.state}."
     if not is_system:
         line += " To let it run while you are not logged in: sudo loginctl enable-linger $USER"
     print_result(options, line, {"installed": path, "root": server.root, "state": server.state})
@@ -164,17 +168,21 @@ def _require_systemctl(is_system: bool) -> None:
 
 def _systemctl(is_system: bool, *arguments: str) -> None:
     """Run systemctl; raises `OperatorError` with what it says."""
-    command = ["systemctl", *(() if is_system else ("--user",)), *arguments]
+    command = _systemctl_command(is_system, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
         raise OperatorError(
-            f"`{' '.join(command)}` failed: {said}. What was written stays; run it again when it works."
+            f"`{shlex.join(command)}` failed: {said}. When the problem is solved, run that command again."
         )
 
 
-def _stop(running: RunningServer) -> None:
-    """Stop the server that runs now: its port and its folder are needed."""
+def _systemctl_command(is_system: bool, *arguments: str) -> list[str]:
+    return ["systemctl", *(() if is_system else ("--user",)), *arguments]
+
+
+def _stop(running: RunningServer, is_system: bool) -> None:
+    """Stop the server that runs now: the unit needs its port and its folder."""
     deadline = time.monotonic() + _STOP_SECONDS
     try:
         with _rights_of(running.uid):  # the pid is what the server says
@@ -186,8 +194,10 @@ def _stop(running: RunningServer) -> None:
         return
     except PermissionError:
         raise OperatorError(f"The server that runs now (pid {running.pid}) is another user's: stop it first.") from None
+    start = shlex.join(_systemctl_command(is_system, *_START))
     raise OperatorError(
-        f"The server that runs now (pid {running.pid}) does not stop. Stop it, then: systemctl start homeftp"
+        f"The server that runs now (pid {running.pid}) does not stop. The unit is written: stop that server, then "
+        f"run: {start}"
     )
 
 

@@ -136,6 +136,18 @@ class ServiceTests(CommandCase):
         )
         self.assertIn("no bus", self.err.getvalue())
 
+    def test_does_not_stop(self) -> None:
+        """A server that does not stop is named, with the command that starts the unit once it has stopped."""
+        self.run_server()
+        self.patch(os, "kill", lambda pid, number: None)
+        for kind, command in (("--user", "systemctl --user enable --now"), ("--system", "systemctl enable --now")):
+            times = iter((0.0, 60.0))
+            self.patch(time, "monotonic", lambda times=times: next(times))
+            self.patch(os, "geteuid", lambda: 0)
+            self.assertEqual(self.homeftp("service", "install", kind, "--run-as=daemon"), Exit.USAGE)
+            self.assertIn("(pid 4242) does not stop", self.err.getvalue())
+            self.assertIn(f"{command} homeftp.service", self.err.getvalue())
+
     def test_another_users_server(self) -> None:
         """A server that may not be stopped is named, and the unit is not started beside it."""
         self.run_server()
