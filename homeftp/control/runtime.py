@@ -133,16 +133,19 @@ def _check_private(folder: str, uid: int) -> os.stat_result:
 
 
 def _remove_abandoned(folder: str) -> None:
-    """Remove the sockets of servers that were killed: they do not listen there any more."""
+    """Remove the sockets of servers that were killed: they do not listen there any more. What fails is left there."""
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
-        if name.endswith(_SUFFIX) and time.time() - os.lstat(path).st_mtime > _STARTING_SECONDS:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-                probe.setblocking(False)
-                try:
-                    probe.connect(path)
-                except ConnectionRefusedError:
-                    os.unlink(path)
+        if not name.endswith(_SUFFIX):
+            continue
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            if time.time() - os.lstat(path).st_mtime <= _STARTING_SECONDS:
+                continue
+            probe.setblocking(False)
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                os.unlink(path)
 
 
 def _bind(path: str) -> socket.socket:

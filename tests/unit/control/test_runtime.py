@@ -106,6 +106,13 @@ class SocketTests(SynchronousTestCase):
         latest = self.listen()
         self.assertEqual(sorted(runtime.sockets(self.environ)), sorted([used, new, latest]))
 
+    def test_removed_meanwhile(self) -> None:
+        """A socket that its own server removes while another one starts does not keep that from its folder."""
+        self.listen()
+        names = os.listdir(self.folder)
+        self.patch(os, "listdir", lambda folder: [*names, "1-gone.sock"])
+        self.assertTrue(self.listen().startswith(self.folder))
+
     def test_who_may(self) -> None:
         """The server's user and root may control it, and nobody else, nor one of whom the system tells nothing."""
         self.patch(os, "geteuid", lambda: 1000)
