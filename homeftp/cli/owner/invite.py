@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Iterator, Sequence
 from homeftp.cli.owner.auditlog import CommandAudit
 from homeftp.cli.owner.statedir import add_state_argument, state_dir
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.text import print_json, print_result
 from homeftp.cli.terminal.times import format_minute
 from homeftp.errors import OperatorError
@@ -115,7 +116,7 @@ def _withdraw(invitations: Invitations, folder: str, made: Invitation) -> None:
     try:
         _note_cancelled(invitations, folder, made.code.number)
     except OperatorError as error:
-        print(f"homeftp: {error}", file=sys.stderr)
+        print_error(str(error))
     else:
         print("\nThe code was cancelled: it cannot be used any more.", file=sys.stderr)
 

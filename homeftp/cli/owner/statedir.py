@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING
 
+from homeftp.cli.terminal.failures import print_error
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 SYSTEM_STATE = "/var/lib/homeftp"
-"""The state folder of a server of the machine: root's commands find it also while the server is stopped."""
+"""The state folder of a server that the system starts: root's commands find it also while that server is stopped."""
 
 
 def add_state_argument(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def state_dir(options: argparse.Namespace, *, make: bool = False) -> str:
         raise OperatorError(_nothing_in(folder, options))
     if not options.state and not options.json:
         which = "no server runs here" if server is None else f"the server with pid {server.pid}, sharing {server.root}"
-        print(f"homeftp: using the state folder {folder} ({which})", file=sys.stderr)
+        print_error(f"using the state folder {folder} ({which})")
     return folder
 
 
@@ -97,7 +97,7 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
     given = options.state or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if given:
         return os.path.abspath(given), None
-    running = running_servers(os.environ, _tell)
+    running = running_servers(os.environ, print_error)
     if len({os.path.realpath(each.state) for each in running}) > 1:
         shown = "; ".join(f"--state {each.state} (sharing {each.root}, pid {each.pid})" for each in running)
         raise OperatorError(f"Several servers run here. Name the one that is meant: {shown}")
@@ -105,10 +105,6 @@ def _find(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
         return running[0].state, running[0]
     folder = default_state_dir(os.environ)
     return (SYSTEM_STATE if os.geteuid() == 0 and not has_state(folder) and has_state(SYSTEM_STATE) else folder), None
-
-
-def _tell(what: str) -> None:
-    print(f"homeftp: {what}", file=sys.stderr)
 
 
 def _nothing_in(folder: str, options: argparse.Namespace) -> str:

@@ -47,8 +47,8 @@ def print_json(fields: dict[str, Any]) -> None:
 
 
 def print_result(options: argparse.Namespace, sentence: str, fields: dict[str, Any]) -> None:
-    """Print the result of a command: the fields with --json, else the sentence."""
+    """Print the result of a command: the fields with --json, else the sentence, with control characters escaped."""
     if options.json:
         print_json(fields)
     else:
-        print(sentence)
+        print(printable(sentence))

@@ -70,6 +70,13 @@ class StateDirTests(SynchronousTestCase):
         for word in (state, "pid 7", "/srv/running"):
             self.assertIn(word, self.err.getvalue())
 
+    def test_hostile(self) -> None:
+        """What a server says of itself cannot steer the terminal: root asks servers of other users."""
+        self.run_server("running\x1b[31m", 7)
+        self.folder()
+        self.assertIn("/srv/running\\x1b[31m", self.err.getvalue())
+        self.assertNotIn("\x1b", self.err.getvalue())
+
     def test_several(self) -> None:
         """Of several running servers one has to be named, and the message names all."""
         states = [self.run_server(name, 7) for name in ("one", "two")]
