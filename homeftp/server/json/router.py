@@ -13,6 +13,7 @@ import attrs
 from twisted.internet.defer import Deferred, succeed
 
 import homeftp
+from homeftp.accounts.throttle import address_group
 from homeftp.config import KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Busy, Refusal, ShuttingDown
@@ -61,7 +62,7 @@ class Router:
         server = context.server
         self.state = ConnectionState(phase)
         self.authenticator = Authenticator(server, connection, self.state, address)
-        self._before_login = f"({address})"  # no account can have this name
+        self._before_login = f"({address_group(address)})"  # no account can have this name
         self.stopping = False
         self.disconnected = False
         """Whether the connection has ended."""
@@ -80,7 +81,7 @@ class Router:
 
     @property
     def account(self) -> str:
-        """Whose turn the requests of this connection have: before the login, all clients of an address share one."""
+        """The account whose turn a request needs. Before the login all clients of an address group share one."""
         return self._before_login if self.login is None else self.login.account
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from homeftp.errors import ShuttingDown
 from homeftp.interfaces import IDispatcher, IRequest, IResolution
+from homeftp.server.json.router import Router
 from homeftp.status import Status
 from homeftp.wire.states import Phase
 from tests.support.inmemory import PASSWORD, Connection, Server
@@ -63,6 +64,18 @@ class RouterTests(SynchronousTestCase):
         ):
             self.assertEqual(connection.ask(request_type, body).status, status)
         self.assertEqual(len(self.echo.requests), 1)
+
+    def test_turns_before_login(self) -> None:
+        """Before the login the addresses that one machine can take share one turn; two machines never do."""
+
+        connection = Connection(self.server, login=False).protocol
+
+        def account(address: str) -> str:
+            return Router(self.server.json, connection, Phase.UNAUTHENTICATED, address).account
+
+        self.assertEqual(account("2001:db8::1"), account("2001:db8::2"))
+        self.assertNotEqual(account("2001:db8::1"), account("2001:db8:0:1::1"))
+        self.assertNotEqual(account("192.0.2.1"), account("192.0.2.2"))
 
     def test_before_login(self) -> None:
         """Without a login no dispatcher is reached, and the connection closes; HELLO names no dispatcher."""
