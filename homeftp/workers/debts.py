@@ -25,7 +25,27 @@ EQUAL = 0.002
 wait for each other's jobs, which may wait for the disk meanwhile."""
 
 REMEMBERED = 1.0
-"""Seconds for which an account counts as one that uses the server."""
+"""Seconds for which an account counts as one that uses the server. All that it owes is forgiven in that time."""
+
+
+@attrs.define
+class _Account:
+    """An account that is being served, or was of late."""
+
+    served: float
+    """When it was served the last time."""
+    owed: float = 0.0
+    """What it owed then."""
+    pieces: int = 0
+    """Short pieces of its work that wait or run."""
+
+    def owes(self, now: float) -> float:
+        """What it owes now, in seconds of a processor."""
+        return max(0.0, self.owed - FORGIVEN * (now - self.served))
+
+    def in_use(self, now: float) -> bool:
+        """Whether it counts as an account that uses the server."""
+        return self.pieces > 0 or now - self.served <= REMEMBERED
 
 
 class Debts:
@@ -37,65 +57,57 @@ class Debts:
     def __init__(self, seconds: Callable[[], float]) -> None:
         """`seconds` is a monotonic clock."""
         self._seconds = seconds
-        self._owed: dict[str | None, tuple[float, float]] = {}
-        """What an account owed, and when."""
-        self._served: dict[str | None, _Served] = {}
+        self._accounts: dict[str, _Account] = {}
+        self._swept = seconds()
+        """When the accounts were forgotten that were not served any more."""
+
+    def __len__(self) -> int:
+        """How many accounts are remembered."""
+        return len(self._accounts)
 
     def charge(self, account: str | None, seconds: float) -> None:
         """So much of a processor's time was used for an account."""
         if account is not None:
-            self._owed[account] = (min(MOST_OWED, self.owed(account) + seconds), self._seconds())
+            found = self._use(account)
+            found.owed = min(MOST_OWED, found.owed + seconds)
 
     def owed(self, account: str | None) -> float:
         """What an account owes now, in seconds of a processor."""
-        found = self._owed.get(account)
-        if found is None:
-            return 0.0
-        owed, since = found
-        owed -= FORGIVEN * (self._seconds() - since)
-        if owed <= 0:
-            del self._owed[account]
-            return 0.0
-        return owed
+        found = None if account is None else self._accounts.get(account)
+        return 0.0 if found is None else found.owes(self._seconds())
 
     def begin(self, account: str | None) -> None:
         """A short piece of work for an account waits or runs from now on."""
         if account is not None:
-            served = self._served.get(account)
-            if served is None:
-                served = self._served[account] = _Served()
-            served.pieces += 1
+            self._use(account).pieces += 1
 
     def end(self, account: str | None) -> None:
         """A piece of work that had begun has ended."""
         if account is not None:
-            served = self._served[account]
-            served.pieces -= 1
-            served.last = self._seconds()
+            self._use(account).pieces -= 1
 
     def must_wait(self, account: str | None) -> bool:
         """Whether work for this account must not begin now: it owes more than another that is being served."""
-        less = 0.0 if account is None else self.owed(account) - EQUAL
+        less = self.owed(account) - EQUAL
         if less <= 0:
             return False
-        return any(
-            served.pieces and other != account and self.owed(other) < less for other, served in self._served.items()
-        )
+        now = self._seconds()
+        return any(each.pieces and other != account and each.owes(now) < less for other, each in self._accounts.items())
 
     def others_served(self, account: str | None) -> bool:
         """Whether anything was done for another account within the last `REMEMBERED` seconds."""
-        long_ago = self._seconds() - REMEMBERED
-        for other, served in list(self._served.items()):
-            if not served.pieces and served.last < long_ago:
-                del self._served[other]
-        return len(self._served) > (account in self._served)
+        now = self._seconds()
+        return any(other != account and each.in_use(now) for other, each in self._accounts.items())
 
-
-@attrs.define
-class _Served:
-    """An account that is being served."""
-
-    pieces: int = 0
-    """Pieces of its work that wait or run."""
-    last: float = 0.0
-    """When the last of them ended."""
+    def _use(self, account: str) -> _Account:
+        """The record of an account that is served now."""
+        now = self._seconds()
+        found = self._accounts.get(account)
+        if found is None:
+            if now - self._swept > REMEMBERED:
+                self._swept = now
+                self._accounts = {name: each for name, each in self._accounts.items() if each.in_use(now)}
+            found = self._accounts[account] = _Account(now)
+        else:
+            found.owed, found.served = found.owes(now), now
+        return found

@@ -85,6 +85,26 @@ class DebtsTests(SynchronousTestCase):
         self.clock.advance(2 * REMEMBERED)
         self.assertTrue(self.debts.others_served("eve"))
 
+    def test_forgotten(self) -> None:
+        """An account is remembered for a while after it was served, and only as long; one that is served stays."""
+        self.debts.begin("ann")
+        for number in range(100):
+            self.debts.begin(str(number))
+            self.debts.charge(str(number), MOST_OWED)
+            self.debts.end(str(number))
+        self.assertEqual(len(self.debts), 101, "the control")
+        self.clock.advance(2 * REMEMBERED)
+        self.debts.begin("eve")
+        self.assertEqual(len(self.debts), 2)
+        self.debts.charge("eve", MOST_OWED)
+        self.assertTrue(self.debts.must_wait("eve"))
+
+    def test_forgiven_before_forgotten(self) -> None:
+        """An account that is forgotten owes nothing any more."""
+        self.debts.charge("ann", 3600)
+        self.clock.advance(REMEMBERED)
+        self.assertEqual(self.debts.owed("ann"), 0)
+
     def test_server(self) -> None:
         """The server itself owes nothing, waits for nobody, and keeps nobody waiting."""
         self.debts.charge(None, 3600)
