@@ -25,13 +25,6 @@ RECHECK_SECONDS = 0.001
 Call = tuple[Callable[..., object], tuple[Any, ...]]
 
 
-class _Nothing:
-    """No account: None is the server itself."""
-
-
-_NOTHING = _Nothing()
-
-
 class FairLoop:
     """Calls what each account has to do on the reactor's thread: in order for one account, in turn between accounts.
 
@@ -76,8 +69,8 @@ class FairLoop:
             return
         self._serving = True
         try:
-            while not isinstance(account := self._next(accounts), _Nothing):
-                self._call(account)
+            while (turn := self._next(accounts)) is not None:
+                self._call(*turn)
         finally:
             self._serving = False
         self.serve()
@@ -97,14 +90,15 @@ class FairLoop:
         self._spent.clear()
         self._turned = self._clock.seconds()
 
-    def _next(self, accounts: Iterable[str | None]) -> str | _Nothing | None:
+    def _next(self, accounts: Iterable[str | None]) -> tuple[str | None, deque[Call]] | None:
+        """The first of these accounts that may be served now, with its calls; None where none may."""
         for account in accounts:
-            if account in self._calls and self._spent[account] < TURN_SECONDS and not self._debts.must_wait(account):
-                return account
-        return _NOTHING
+            calls = self._calls.get(account)
+            if calls and self._spent[account] < TURN_SECONDS and not self._debts.must_wait(account):
+                return account, calls
+        return None
 
-    def _call(self, account: str | None) -> None:
-        calls = self._calls[account]
+    def _call(self, account: str | None, calls: deque[Call]) -> None:
         if len(self._calls) > 1:
             self._calls[account] = self._calls.pop(account)  # behind all others
         call, args = calls.popleft()
