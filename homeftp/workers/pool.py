@@ -92,7 +92,7 @@ class ThreadWorkers:
         if hashing is None:
             hashing = max(1, min(size, os.cpu_count() or 1) - 1)
         clock = IReactorTime(reactor)
-        self._debts = Debts(clock.seconds)
+        self._debts = Debts(monotonic)
         self._loop = FairLoop(clock, self._debts, processor)
         self._recheck: IDelayedCall | None = None
         self._queue: FairQueue[_Job] = FairQueue(threads=size, hashing=hashing, must_wait=self._debts.must_wait)

@@ -19,6 +19,7 @@ from homeftp.errors import Busy
 from homeftp.interfaces import IWorkers
 from homeftp.workers import ThreadWorkers
 from homeftp.workers.debts import FORGIVEN, MOST_OWED
+from homeftp.workers.fairloop import RECHECK_SECONDS
 from homeftp.workers.pool import SLOW_SECONDS, described
 
 WITHIN = 30.0
@@ -159,9 +160,23 @@ class ThreadWorkersTests(PoolTestCase):
         self.work(1)
         self.successResultOf(ann)
         self.assertNoResult(eve)
-        self.reactor.advance(MOST_OWED / FORGIVEN)
+        self.now += MOST_OWED / FORGIVEN
+        self.reactor.advance(RECHECK_SECONDS)
         self.work(1)
         self.successResultOf(eve)
+
+    def test_clock_set_back(self) -> None:
+        """A reactor's clock that is set back, as the wall clock may be, keeps no account waiting."""
+        made: list[str] = []
+        self.workers.of("eve").run(self.use, MOST_OWED)
+        self.work(1)
+        self.workers.of("ann").run(self.gate.wait, WITHIN)
+        self.reactor.rightNow -= 3600
+        self.workers.of("eve").in_turn(made.append, "eve")
+        self.assertEqual(made, [], "the control")
+        self.now += MOST_OWED / FORGIVEN
+        self.reactor.advance(RECHECK_SECONDS)
+        self.assertEqual(made, ["eve"])
 
     def test_calls_in_turn(self) -> None:
         """A call is made on the reactor's thread, at once where nothing comes before it."""
