@@ -117,8 +117,13 @@ class Version:
     hash: str | None = None
 
 
-Damaging = Literal["content", "unreadable"]
+DamageKind = Literal["content", "unreadable"]
 """How a content is damaged: it has another hash although no program has changed it, or it cannot be read."""
+
+
+def damage_kind(text: str) -> DamageKind:
+    """The kind of damage that a text stands for; one that this version does not know counts as one of the content."""
+    return "unreadable" if text == "unreadable" else "content"
 
 
 @attrs.frozen
@@ -127,7 +132,7 @@ class Damage:
 
     name: str
     """Relative to what was asked for; "" is that itself."""
-    damage: Damaging
+    damage: DamageKind
     hash: str | None = None
     """The hash of the content that was stored; None where it is not known."""
     at_us: int | None = None

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
-from homeftp.model import MAX_SIZE, Damage, Damaging, Entry, Kind, Version
+from homeftp.model import MAX_SIZE, Damage, Entry, Kind, Version, damage_kind
 from homeftp.status import Status
 
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
@@ -268,9 +268,8 @@ class DamageBody:
     mended: bool = False
 
     def value(self) -> Damage:
-        """The value that it stands for; a damage that is not known yet counts as one of the content."""
-        kind: Damaging = "unreadable" if self.damage == "unreadable" else "content"
-        return Damage(self.name, kind, self.hash, self.at, self.mended)
+        """The value that it stands for."""
+        return Damage(self.name, damage_kind(self.damage), self.hash, self.at, self.mended)
 
 
 @attrs.frozen

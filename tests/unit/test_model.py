@@ -27,6 +27,11 @@ class ModelTests(SynchronousTestCase):
             self.assertIs(each.__setattr__, Frozen.__setattr__, each)
         self.assertIsNot(attrs.define(type("Other", (), {})).__setattr__, Frozen.__setattr__, "the control")
 
+    def test_damage_kind(self) -> None:
+        """A kind of damage from a newer version counts as one of the content."""
+        found = [model.damage_kind(text) for text in ("content", "unreadable", "stolen")]
+        self.assertEqual(found, ["content", "unreadable", "content"])
+
     def test_tag(self) -> None:
         """The tag of an entry is not compared: two backends may have the same file."""
         self.assertEqual(Entry("a", "file", tag="1"), Entry("a", "file", tag="2"))

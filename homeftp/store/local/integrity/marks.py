@@ -8,8 +8,8 @@ from typing import Sequence
 
 import attrs
 
-from homeftp.hashing.hashcache import UNREADABLE, HashCache, StoredHash, is_still_marked
-from homeftp.model import Damage, Damaging
+from homeftp.hashing.hashcache import HashCache, StoredHash, is_still_marked
+from homeftp.model import Damage, damage_kind
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.quota import VERSIONS
@@ -49,7 +49,6 @@ class DamageMarks:
 
 
 def _damage(names: Names, row: StoredHash) -> Damage:
-    kind: Damaging = "unreadable" if row.damage == UNREADABLE else "content"
     name, at_us = raw(row.name), None
     path: Names = (*names, name)
     depth = next((depth for depth in range(len(names)) if names[depth : depth + 2] == (FOLDER, VERSIONS)), None)
@@ -57,4 +56,5 @@ def _damage(names: Names, row: StoredHash) -> Damage:
         folder = names[depth + 2 :]
         path = (*names[:depth], *(original_of(folder, name) or (name,)))
         at_us = time_of(folder, name)
-    return Damage("/".join(part.decode("utf-8", "replace") for part in path), kind, row.hash or None, at_us)
+    shown = "/".join(part.decode("utf-8", "replace") for part in path)
+    return Damage(shown, damage_kind(row.damage), row.hash or None, at_us)

@@ -14,7 +14,7 @@ from homeftp.config import LISTING_PAGE_BYTES, SLICE
 from homeftp.endpoint import RESERVED, Endpoint, FolderSet, name_problem
 from homeftp.errors import Internal, NotFound, Refusal, WrongKind
 from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
-from homeftp.model import SERVER, Change, Damage, Damaging, ListingPage, Verification
+from homeftp.model import SERVER, Change, Damage, ListingPage, Verification, damage_kind
 from homeftp.store.local.disk import errnos
 from homeftp.store.local.disk.entries import kind_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -243,8 +243,7 @@ class _VerifyRun:
         mended = False
         if content_hash and item.at_us is None and self._verifier.mender is not None:
             mended = yield from self._verifier.mender.mend(item.endpoint, content_hash, found)
-        kind: Damaging = "unreadable" if damage == UNREADABLE else "content"
-        yield Verification(damages=(Damage(item.name, kind, content_hash or None, item.at_us, mended),))
+        yield Verification(damages=(Damage(item.name, damage_kind(damage), content_hash or None, item.at_us, mended),))
         self._failing = self._failing + 1 if damage == UNREADABLE else 0
         if self._failing >= FAILING_FILES:
             raise Internal("the server's disk fails at one file after another: nothing more was read")
