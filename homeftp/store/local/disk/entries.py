@@ -9,7 +9,7 @@ from homeftp.endpoint import RESERVED, RESERVED_PREFIX, Endpoint
 from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import signature
 from homeftp.hashing.hashcache import KnownHash
-from homeftp.model import Entry, Kind
+from homeftp.model import MODE_BITS, Entry, Kind
 from homeftp.store.policy.wording import display_path
 
 
@@ -39,7 +39,7 @@ def entry_of(
     found: os.stat_result, content_hash: str | None = None, *, name: str = "", damaged: str | None = None
 ) -> Entry:
     """The entry of a regular file or a directory."""
-    mtime_us, mode = found.st_mtime_ns // 1000, found.st_mode & 0o777
+    mtime_us, mode = found.st_mtime_ns // 1000, found.st_mode & MODE_BITS
     if stat.S_ISDIR(found.st_mode):
         return Entry(name, "directory", 0, mtime_us, mode, tag=tag_of(found))
     return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, tag_of(found), damaged)

@@ -22,6 +22,7 @@ from homeftp.errors import Refusal
 from homeftp.hashing.filehash import read_at, signature
 from homeftp.hashing.hashcache import HashCache, StoredHash
 from homeftp.model import MENDER, Verification, WriteRequest
+from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.privatefiles import open_private_file
@@ -45,12 +46,13 @@ class Mender:
 
     def mend(self, endpoint: Endpoint, content_hash: str, found: os.stat_result) -> Generator[Verification, None, bool]:
         """Put the content with that hash at the endpoint of the damaged file, piece by piece; whether that was done."""
+        entry = entry_of(found)
         request = WriteRequest(
             endpoint=endpoint,
-            size=found.st_size,
+            size=entry.size,
             hash=content_hash,
-            mtime_us=found.st_mtime_ns // 1000,
-            mode=found.st_mode & 0o777,
+            mtime_us=entry.mtime_us,
+            mode=entry.mode,
             precondition=content_hash,
         )
         for source in self._sources(endpoint, content_hash, found.st_size):

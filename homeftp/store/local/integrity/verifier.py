@@ -38,9 +38,6 @@ STEP_NAMES = LISTING_PAGE_BYTES // 8
 FAILING_FILES = 100
 """Files in a row that cannot be read, after which it is the disk that fails: reading on would only mark them all."""
 
-_US = 1000
-"""Nanoseconds in a microsecond."""
-
 Walk = Callable[[Endpoint, FolderSet], Iterator[ListingPage]]
 """Lists everything beneath a directory."""
 
@@ -191,7 +188,7 @@ class _VerifyRun:
     def flush(self) -> None:
         """Remember what was read well."""
         rows, self._read = self._read, []
-        self._verifier.cache.record_reads(rows, time.time_ns() // _US)
+        self._verifier.cache.record_reads(rows, self._verifier.system.wall_us())
 
     # -- one file ------------------------------------------------------------------
 
@@ -237,7 +234,7 @@ class _VerifyRun:
         """Mark it before anything else: what comes then may be interrupted."""
         damage, content_hash = reading.damage, known.hash if known is not None else ""
         row = CachedHash(item.directory, item.file, found, content_hash, began_ns, damage, reading.hash or "")
-        self._verifier.cache.record_reads([row], began_ns // _US)
+        self._verifier.cache.record_reads([row], self._verifier.system.wall_us())
         if known is None or not known.damage or not known.read_us:  # a reader that met it records nothing
             self._record(item, found, content_hash)
         mended = False

@@ -9,7 +9,7 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import at_rest, same_content, signature
 from homeftp.hashing.hashcache import HashCache
-from homeftp.model import Actor, Entry, WriteRequest
+from homeftp.model import MODE_BITS, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -51,7 +51,7 @@ class Copier:
                 endpoint=target,
                 size=found.st_size,
                 mtime_us=found.st_mtime_ns // 1000,
-                mode=found.st_mode & 0o777,
+                mode=found.st_mode & MODE_BITS,
                 precondition=target_precondition,
             )
             return self._copy(source, fd, found, content_hash, request, actor)
