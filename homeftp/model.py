@@ -43,6 +43,9 @@ class HashCondition(str):
 Kind = Literal["file", "directory"]
 
 
+SECOND_US = 1_000_000
+"""Microseconds in a second: times are in microseconds."""
+
 MAX_SIZE = 2**63 - 1
 """Bytes of the largest file, and its last offset: most systems have signed offsets of 64 bits."""
 

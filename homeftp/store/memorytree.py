@@ -19,12 +19,10 @@ from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import StoreOptions
-from homeftp.model import Actor, Entry, Kind, Version, WriteRequest, kept_mode
+from homeftp.model import SECOND_US, Actor, Entry, Kind, Version, WriteRequest, kept_mode
 from homeftp.store.policy import similarnames, wording
 
 Names = tuple[str, ...]
-
-_SECOND_US = 1_000_000
 
 
 @attrs.frozen
@@ -169,9 +167,9 @@ class MemoryTree:
         """Drop versions and partial uploads that were kept long enough."""
         now = self._clock()
         for at_us, names in self._oldest():
-            if at_us < now - self._options.retention.seconds * _SECOND_US:
+            if at_us < now - self._options.retention.seconds * SECOND_US:
                 self.versions[names].pop(at_us)
-        self._partials[:] = [each for each in self._partials if each.at_us >= now - PARTIAL_UPLOAD_SECONDS * _SECOND_US]
+        self._partials[:] = [each for each in self._partials if each.at_us >= now - PARTIAL_UPLOAD_SECONDS * SECOND_US]
 
     def _oldest(self) -> list[tuple[int, Names]]:
         """All versions, the oldest first."""
@@ -232,7 +230,7 @@ class MemoryTree:
         self, short: int, home: Names, actor: Actor, refused: Callable[[], NoSpace], *, any_age: bool, arrived: bool
     ) -> None:
         """Remove `short` bytes beneath a home for an actor."""
-        protected_us = 0 if any_age else self._options.retention.protected_seconds * _SECOND_US
+        protected_us = 0 if any_age else self._options.retention.protected_seconds * SECOND_US
         versions = [
             (at_us, names)
             for at_us, names in self._oldest()

@@ -14,6 +14,7 @@ import time
 from threading import Lock
 from typing import Iterator
 
+from homeftp.config import DAY
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.errors import Busy
 from homeftp.store.local.disk.metadir import CLOCK, FOLDER
@@ -28,8 +29,6 @@ _UNCOUNTED = (b"incoming", b"partial", CLOCK)
 """In a metadata directory; the first two are reserved already."""
 
 _TEMP_PREFIX = RESERVED_PREFIX.encode()
-
-_DAY = 24 * 60 * 60
 
 _TRIES = 5
 
@@ -163,7 +162,7 @@ class QuotaUsage:
 
     def refresh(self) -> None:
         """Count again if the last count is a day old."""
-        if not self._counted or time.monotonic() >= self._counted_at + _DAY:
+        if not self._counted or time.monotonic() >= self._counted_at + DAY:
             self.count()
 
     def scan(self) -> int:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Callable, Container, Iterator
 
 from homeftp.config import DAY, LISTING_PAGE
+from homeftp.model import SECOND_US
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in
 from homeftp.store.local.versions.naming import Names, VersionFile, folder_of, original_of, start_of, time_of
@@ -26,7 +27,7 @@ _BATCH = 2000
 """How many of the oldest versions one search for eviction finds: some hundred KiB."""
 
 
-_DAY_US = int(DAY) * 1_000_000
+_DAY_US = int(DAY) * SECOND_US
 
 
 def _note_nothing(version: VersionFile, freed: int) -> None:

@@ -16,7 +16,7 @@ import attrs
 
 from homeftp.config import Retention
 from homeftp.endpoint import ROOT, Endpoint
-from homeftp.model import Actor, Change
+from homeftp.model import SECOND_US, Actor, Change
 from homeftp.store.local.disk.books import Books, Marks
 from homeftp.store.local.disk.handles import DirHandle, raw
 from homeftp.store.local.versions.folders import VersionFolders
@@ -27,9 +27,6 @@ from homeftp.store.policy.changelog import ChangeLog
 
 _FOREVER = 2**62
 """Microseconds after any version's time; and more bytes than any disk has."""
-
-_SECOND_US = 1_000_000
-
 
 _ESTIMATE = 0.001
 """The part of the protected time for which a total of what may be removed is used again: 86 seconds of a day. Newer
@@ -156,7 +153,7 @@ class VersionArchive:
 
         Some of them only, and never all versions of a file at once: a clock may be wrong, and the disk may not need it.
         """
-        before_us = self._clock.now_us() - int(self._retention.seconds * _SECOND_US)
+        before_us = self._clock.now_us() - int(self._retention.seconds * SECOND_US)
         left = self._clock.allowed(lambda: self._count(before_us))
         for mount in self._folders.mounts():
             with self.lock, self._folders.open_if_exists(mount) as version_dir:
@@ -221,7 +218,7 @@ class VersionArchive:
         """The time, in microseconds since 1970, from which on versions are protected."""
         if not self._retention.protected_seconds:
             return _FOREVER
-        return self._clock.now_us() - int(self._retention.protected_seconds * _SECOND_US)
+        return self._clock.now_us() - int(self._retention.protected_seconds * SECOND_US)
 
     def _removed(self, mount: Endpoint, marks: Marks, for_actor: Actor | None) -> Callable[[VersionFile, int], None]:
         """What counts a version that was removed; for an actor that is recorded too."""

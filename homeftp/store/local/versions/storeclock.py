@@ -20,6 +20,7 @@ import attrs
 import msgspec
 
 from homeftp.config import DAY, HOUR
+from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.metadir import CLOCK, MetadataDir
 from homeftp.store.local.disk.privatefiles import open_private_file
@@ -27,8 +28,6 @@ from homeftp.syscalls import System
 
 _FILE_BYTES = 512
 """A sector of a disk, which is written as a whole."""
-
-_SECOND_US = 1_000_000
 
 OFF_SECONDS = 2 * DAY
 """How long a computer may have been off without further evidence: a weekend."""
@@ -102,20 +101,20 @@ class StoreClock:
 
     def now_seconds(self) -> float:
         """The trusted time, in seconds since 1970."""
-        return self.now_us() / _SECOND_US
+        return self.now_us() / SECOND_US
 
     def _observe(self, wall_us: int, elapsed: float, tolerance: float) -> None:
         """The clock shows this time, so many seconds after it was seen last."""
         evidence = self._evidence
-        unexplained = (wall_us - evidence.seen_us) / _SECOND_US - elapsed
+        unexplained = (wall_us - evidence.seen_us) / SECOND_US - elapsed
         evidence.seen_us = wall_us
-        evidence.expected_us += int(elapsed * _SECOND_US)
-        evidence.trusted_us = min(evidence.trusted_us + int(elapsed * _SECOND_US), wall_us)
+        evidence.expected_us += int(elapsed * SECOND_US)
+        evidence.trusted_us = min(evidence.trusted_us + int(elapsed * SECOND_US), wall_us)
         evidence.kept += elapsed
         if not -DRIFT_SECONDS <= unexplained <= tolerance:
             evidence.doubted, evidence.kept = True, 0.0
             self._jump = evidence.expected_us, wall_us
-        agrees = abs(wall_us - evidence.expected_us) <= DRIFT_SECONDS * _SECOND_US
+        agrees = abs(wall_us - evidence.expected_us) <= DRIFT_SECONDS * SECOND_US
         if agrees or not evidence.doubted or evidence.kept >= KEPT_SECONDS:
             evidence.trusted_us = evidence.expected_us = wall_us
             evidence.doubted, self._jump = False, None
@@ -125,7 +124,7 @@ class StoreClock:
         self.now_us()
         if self._jump is None:
             return None
-        before, after = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(us // _SECOND_US)) for us in self._jump)
+        before, after = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(us // SECOND_US)) for us in self._jump)
         return (
             f"the computer's clock shows {after} UTC where {before} was expected: set it if that is wrong. Until the "
             f"server has run for {KEPT_SECONDS / HOUR:.0f} hours with that time, versions do not grow older by the jump"
@@ -136,7 +135,7 @@ class StoreClock:
     def allowed(self, count: Callable[[], int]) -> int:
         """How many versions may be removed now because of their age; `count` counts those that are too old."""
         now = self.now_us()
-        if not 0 <= now - self._evidence.counted_us < DAY * _SECOND_US:
+        if not 0 <= now - self._evidence.counted_us < DAY * SECOND_US:
             self._evidence.counted_us = now
             self._evidence.allowed = max(EXPIRED_AT_LEAST, count() // EXPIRED_PART)
         return self._evidence.allowed
