@@ -36,6 +36,9 @@ _ENTRY = struct.Struct("<HHI")
 _MAY_NOT = (errno.EPERM, errno.EACCES, errno.EINVAL)
 """How a change of owner, group or ACL is refused; EINVAL for an owner that a user namespace does not map."""
 
+_NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS, *_MAY_NOT)
+"""How the default ACL is refused of a directory that has none, or whose file system knows none."""
+
 _USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
 
 _CLASSES = {_USER_OBJ: 6, _GROUP_OBJ: 3, _MASK: 3, _OTHER: 0}
@@ -87,17 +90,22 @@ def created_acl(default: bytes, mode: int) -> bytes:
     limited = dict(_CLASSES)
     if any(tag == _MASK for tag, _, _ in entries):
         del limited[_GROUP_OBJ]
-    made = [_ENTRY.pack(t, p & mode >> limited[t] if t in limited else p, who) for t, p, who in entries]
-    return default[: _HEADER.size] + b"".join(made)
+    created = [
+        _ENTRY.pack(tag, permissions & mode >> limited[tag] if tag in limited else permissions, identity)
+        for tag, permissions, identity in entries
+    ]
+    return default[: _HEADER.size] + b"".join(created)
 
 
 def _default_acl(fd: int) -> bytes | None:
-    """The default ACL of an open directory; None where it has none, or its file system knows none."""
+    """The default ACL of an open directory; None where it has none, or its file system knows none. Raises OSError."""
     if sys.platform != "linux":
         return None
     try:
         return os.getxattr(fd, _DEFAULT)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _NO_ACL:
+            raise
         return None
 
 

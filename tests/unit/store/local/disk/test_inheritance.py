@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
-from unittest import SkipTest
+from unittest import SkipTest, mock
 
 from homeftp.endpoint import parse
+from homeftp.errors import Internal
 from homeftp.model import ABSENT
 from homeftp.store.local.disk.inheritance import created_acl
 from homeftp.store.local.store import LocalStore
@@ -97,6 +99,17 @@ class InheritanceTests(StoreCase):
     def access(self, path: str) -> bytes | None:
         """The access ACL of a file, or None."""
         return os.getxattr(self.path(path), ACCESS) if ACCESS in os.listxattr(self.path(path)) else None
+
+    def test_acl_not_read(self) -> None:
+        """A file is refused where the disk fails at the default ACL: without it others might read the file."""
+        os.mkdir(self.path("d"))
+        os.setxattr(self.path("d"), DEFAULT, SHARED)
+        store = self.store()
+        for number, refused in ((errno.EIO, True), (errno.ENODATA, False), (errno.EOPNOTSUPP, False)):
+            with mock.patch("os.getxattr", side_effect=OSError(number, os.strerror(number))):
+                (result,) = store.write_many([put_of(f"d/{number}", b"1")])
+            self.assertEqual(isinstance(result, Internal), refused, result)
+            self.assertEqual(os.path.exists(self.path(f"d/{number}")), not refused)
 
     def test_acl_without_mode(self) -> None:
         """A file that is written without a mode gets what the default ACL gives to new files, and not 0644."""
