@@ -1,10 +1,9 @@
-"""The time by which a store lets versions and partial uploads grow old, whatever the computer's clock says.
+"""The trusted time of a store: versions and partial uploads age by it, whatever the computer's clock shows.
 
-A clock may be years wrong: a dead battery, a mistyped date. So what is removed
-because of its age needs evidence that the time has really passed: the server ran that long,
-or the clock agrees with the last time at which it was seen, but for the time
-for which a computer is usually off. Where it does not agree, only running
-time counts until the clock has kept its new time for a day.
+A clock may be years wrong: a dead battery, a mistyped date. So nothing is removed because of its age without evidence
+that the time has really passed: the server ran that long, or the clock is not further ahead of the last time that it
+showed than a computer is usually off. If it is, only the running time counts, until the clock has kept its new time for
+a day.
 
 The file `clock` in the metadata directory keeps the evidence over restarts.
 """
@@ -39,9 +38,10 @@ KEPT_SECONDS = 1 * DAY
 """How long the server must run with a clock that jumped before it is believed: a wrong one is noticed meanwhile."""
 
 EXPIRED_PART = 10
-"""Of the versions that have become too old, one in so many is removed on a day, but `EXPIRED_AT_LEAST`."""
+"""One in so many of the versions that are too old may be removed in a day: a wrong clock is noticed in time."""
 
 EXPIRED_AT_LEAST = 100
+"""So many may be removed in a day, however few are too old."""
 
 
 @attrs.define
@@ -136,13 +136,15 @@ class StoreClock:
         """How many versions may be removed now because of their age; `count` counts those that are too old."""
         now = self.now_us()
         if not 0 <= now - self._evidence.counted_us < DAY * SECOND_US:
-            self._evidence.counted_us = now
-            self._evidence.allowed = max(EXPIRED_AT_LEAST, count() // EXPIRED_PART)
+            allowed = max(EXPIRED_AT_LEAST, count() // EXPIRED_PART)
+            with self._lock:
+                self._evidence.counted_us, self._evidence.allowed = now, allowed
         return self._evidence.allowed
 
     def removed(self, count: int) -> None:
         """So many versions were removed because of their age."""
-        self._evidence.allowed -= count
+        with self._lock:
+            self._evidence.allowed -= count
 
     # -- over restarts -------------------------------------------------------------
 
