@@ -59,7 +59,9 @@ def damaged(endpoint: Endpoint) -> Damaged:
 
 def damaged_version(endpoint: Endpoint) -> Damaged:
     """The refusal of a version that the store has not kept."""
-    return Damaged(f"that version of {display_path(endpoint)} is damaged: the server's disk has not kept it")
+    return Damaged(
+        f"that version of {display_path(endpoint)} is damaged: the server's disk has not kept it. Restore another one"
+    )
 
 
 def other_name(endpoint: Endpoint) -> BadEndpoint:
