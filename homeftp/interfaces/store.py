@@ -320,7 +320,7 @@ class IStore(Interface):
 
 
 class IStoreHealth(Interface):
-    """What a store offers besides `IStore` where it can tell its owner what is wrong with it while it is open."""
+    """A store that can tell its owner what is wrong with it while it is open. Optional besides `IStore`."""
 
     def problems() -> Sequence[str]:
         """What is wrong at the moment, one line each, in words for the owner. Blocks.

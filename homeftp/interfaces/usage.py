@@ -1,4 +1,4 @@
-"""What a server can tell its owner about itself: what a store takes up, and what a connection does. Optional both."""
+"""What a server tells its owner about itself: what a store takes up, and what a connection does. Both are optional."""
 
 from __future__ import annotations
 

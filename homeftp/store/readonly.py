@@ -88,7 +88,7 @@ class ReadOnlyStore(abc.ABC):
         raise unsupported("verify what it holds")
 
     def damaged(self) -> Sequence[Damage]:
-        """Nothing is known to be."""
+        """Nothing is known to be damaged."""
         return ()
 
     def resume_point(

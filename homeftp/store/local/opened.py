@@ -40,7 +40,7 @@ def expect_metadata_dir(root: SafeRoot, path: str) -> None:
 
 
 class OpenFolder:
-    """An open root and all that works on it.
+    """An open root, with the objects that read, change and verify it.
 
     With `known` a root without its metadata directory is refused. One that is `inspected` is not locked, and cannot be
     changed: another server may have it open. Raises `OperatorError`.

@@ -75,7 +75,7 @@ def verifier(
     changelog: ChangeLog,
     options: StoreOptions,
 ) -> Verifier:
-    """What verifies a store that cannot be changed, or is open in another process: it mends nothing."""
+    """The verifier of a store that cannot be changed, or that another process has open: it mends nothing."""
     books = Books(root, None)
     folders = VersionFolders(root, None, books, lister.budget)
     finder = VersionFinder(root, folders, cache)

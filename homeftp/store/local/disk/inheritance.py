@@ -61,9 +61,9 @@ class Inheritance:
         return cls(found.st_gid if found.st_mode & stat.S_ISGID else None, _default_acl(handle.fd))
 
     def apply(self, fd: int, mode: int | None, replaced: os.stat_result | None) -> None:
-        """Give it to an open file, with the `mode` that was asked for, or that of the file that it replaces.
+        """Set owner, group, ACL and mode of an open file: the `mode` that was asked for, or that of the replaced file.
 
-        An owner or group that the server's user may not give, and an ACL that
+        An owner or group that the server's user may not set, and an ACL that
         the disk does not keep, is left out. Raises OSError.
         """
         if replaced is not None:

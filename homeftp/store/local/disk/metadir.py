@@ -126,7 +126,7 @@ class MetadataDir:
         return self.versions
 
     def unlock(self) -> Callable[[], None]:
-        """Unlock it while operations that use it may still end; returns what closes it after them."""
+        """Unlock it, and leave it open for operations that have begun; returns the function that closes it."""
         for lock in self._locks:
             with contextlib.suppress(OSError):  # the disk is gone, and its locks with it
                 fcntl.flock(lock, fcntl.LOCK_UN)

@@ -35,9 +35,9 @@ def mounted_parts(mountinfo: bytes, root: str) -> list[MountedPart]:
             beneath.append(MountedPart(device, top, at[len(_parts(root)) :]))
         elif _starts(_parts(root), at) and (around is None or len(at) >= len(around.at)):
             around = MountedPart(device, top, at)
-    if around is not None and not any(view.at == () for view in beneath):
+    if around is not None and not any(part.at == () for part in beneath):
         beneath.insert(0, MountedPart(around.device, around.top + _parts(root)[len(around.at) :], ()))
-    return sorted(beneath, key=lambda view: len(view.at))
+    return sorted(beneath, key=lambda part: len(part.at))
 
 
 def places(folder: Parts, reached: list[MountedPart]) -> list[Parts]:

@@ -110,9 +110,9 @@ class SafeRoot:
             return False
 
     def detach(self, *close: Callable[[], None]) -> None:
-        """Refuse everything from now on: its path leads elsewhere.
+        """Refuse everything from now on, because the root's path leads elsewhere.
 
-        It is closed, and `close` are called, when the last operation that uses it has ended.
+        When the last operation that uses the root has ended, it is closed and each of `close` is called.
         """
         self._detached = True
         weakref.finalize(self, close_quietly, self._fd)

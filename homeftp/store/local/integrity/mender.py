@@ -2,8 +2,8 @@
 
 It is an upload like any other, by the server to itself: the copy is hashed while
 it is written, and takes the name only if it is the right one; what was damaged
-becomes a version. So a crash, a full disk or a damaged copy leaves everything
-as it was.
+becomes a version. After a crash, on a full disk, or from a damaged copy nothing
+is changed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Source = Callable[[], ContextManager[int]]
 
 @attrs.frozen
 class Mender:
-    """Mends files. Thread-safe."""
+    """Mends the damaged files of one store. Thread-safe."""
 
     root: SafeRoot
     cache: HashCache

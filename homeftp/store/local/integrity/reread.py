@@ -34,7 +34,7 @@ class Reading:
 
 
 CHANGED = Reading()
-"""Somebody changes the file at this moment: nothing can be told."""
+"""Another program changes the file at this moment: it is neither damaged nor sound."""
 
 
 def reread(
@@ -42,7 +42,7 @@ def reread(
 ) -> Generator[Verification, None, Reading]:
     """Read an open file with the stat `found`, of which `known` is remembered, slice by slice.
 
-    A content that differs is read once more: a fault on the way from the disk is none of the disk's.
+    A content that differs is read once more: the first reading may have failed, and not the disk.
     """
     reading = yield from _read(system, fd, found)
     if known is None or not known.hash or reading.damage or reading.hash in (None, known.hash):
@@ -56,7 +56,7 @@ def reread(
 
 
 def _read(system: System, fd: int, found: os.stat_result) -> Generator[Verification, None, Reading]:
-    """Read it from the disk: what the cache of the system has of it would hide what the disk has."""
+    """Read the file from the disk: the system's cache would hide damage there."""
     content_hash: str | None = None
     left = found.st_size
     try:

@@ -8,7 +8,7 @@ from typing import Sequence
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, OperatorError
-from homeftp.model import Change
+from homeftp.model import SERVER, Change
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import StoreCase, put_of
 
@@ -91,7 +91,7 @@ class GoneTests(StoreCase):
     def test_bound(self) -> None:
         """A store that was bound to an actor before goes on too."""
         store = self.store()
-        bound = store.bind(store._actor)
+        bound = store.bind(SERVER)
         self.leave()
         self.assertRaises(Busy, bound.write_many, [put_of("a.txt", b"a")])
         self.come_back()
