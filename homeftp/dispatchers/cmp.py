@@ -35,7 +35,6 @@ class CmpDispatcher:
 
     async def dispatch(self, request: IRequest, resolution: IResolution) -> None:
         """Compare."""
-        answer: dict[str, Any]
         body: CmpBody = request.body
         endpoint = body.rel_endpoint
         wanted = parse_meta_data(body.meta_data)
@@ -43,11 +42,6 @@ class CmpDispatcher:
         entry, resume = await request.files.stat_with_resume(endpoint, body.hash, size, mtime_us)
         if entry is not None and body.hash is not None:
             entry = await _hashed(request, entry)
-        if entry is not None and entry.damaged is not None and body.hash is not None:
-            differs = ["hash", *_differing(wanted, entry)]
-            answer = {"differs": differs, "remote": entry_body(entry), **_resume_body(resume)}
-            resolution.resolve(Status.DAMAGED, f"{endpoint}: {_MESSAGES[Status.DAMAGED]}", answer)
-            return
         if entry is None:
             absent = {"differs": [], **_resume_body(resume)}
             resolution.resolve(Status.ABSENT, f"nothing is at {endpoint}", absent)
@@ -58,8 +52,9 @@ class CmpDispatcher:
         if not endpoint.parts:
             wanted = {name: value for name, value in wanted.items() if name == "size"}  # the rest is the owner's
         differs += _differing(wanted, entry)
-        status = comparison_status(differs)
-        answer = {"differs": differs, "remote": entry_body(entry)}
+        is_damaged = entry.damaged is not None and body.hash is not None
+        status = Status.DAMAGED if is_damaged else comparison_status(differs)
+        answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
         if differs:
             answer |= _resume_body(resume)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
