@@ -16,7 +16,7 @@ from homeftp.client.plan.paths import parse_remote_path
 from homeftp.client.transfer.lookagain import look_again
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.client.transfer.payload import UploadPayload, resume_from
+from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash
@@ -58,10 +58,7 @@ async def _push(
     run = context.workers.run
     source = await run(SourceFile, path, context.hash_cache)
     try:
-        steps = source.hash_steps()
-        content_hash = None
-        while content_hash is None:
-            content_hash = await run(next, steps)
+        content_hash = await hash_source(source, context.workers)
         size = source.file.size
         meta_data: MetaData = [("mtime_us", source.file.mtime_us)]
         observer.on_plan(1, size)

@@ -20,6 +20,7 @@ from homeftp.client.files.read import Content, ReadRequest, read_many
 from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.metadata import differing
 from homeftp.client.transfer.model import EndpointOf, FileTask, TransferContext
+from homeftp.client.transfer.payload import hash_source
 from homeftp.config import MIB, STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.status import Status
@@ -194,17 +195,14 @@ class Comparer:
 
     async def _read_large(self, task: FileTask) -> None:
         assert task.local is not None
-        run = self._context.workers.run
+        workers = self._context.workers
         try:
-            source = task.source = await run(SourceFile, task.local.path, self._context.hash_cache)
+            source = task.source = await workers.run(SourceFile, task.local.path, self._context.hash_cache)
             if self._sends and _is_sent_anyway(task, source):
                 task.content = Content(source.file, None, None)
                 self._compare(task)
                 return
-            steps = source.hash_steps()
-            found = None
-            while found is None:
-                found = await run(next, steps)
+            found = await hash_source(source, workers)
         except (OSError, Changed) as error:
             task.failure = error
             self._decide(task)

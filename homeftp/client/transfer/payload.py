@@ -1,4 +1,4 @@
-"""The payload of a PUSH of a large local file."""
+"""The payload of a PUSH of a large local file, and what is read of that file before it is sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.interfaces import IPayload, IWorkers
 from homeftp.model import ResumePoint
+
+
+async def hash_source(source: SourceFile, workers: IWorkers) -> str:
+    """The hash of a file. Raises OSError, and `Changed` (44) for a file that changed."""
+    steps = source.hash_steps()
+    found: str | None = None
+    while found is None:
+        found = await workers.run(next, steps)
+    return found
 
 
 async def resume_from(source: SourceFile, arrived: ResumePoint | None, workers: IWorkers) -> None:

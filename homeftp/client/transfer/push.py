@@ -16,7 +16,7 @@ from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.metadata import is_suspicious, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
-from homeftp.client.transfer.payload import UploadPayload, resume_from
+from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.errors import Changed, Refusal, ShuttingDown
 from homeftp.interfaces import IPayload
 from homeftp.model import ABSENT, Entry
@@ -32,8 +32,8 @@ _SETSTAT = "SETSTAT"
 WINDOW = 256
 """Files that are read, compared or sent at once: more than the server works on, so that it never waits."""
 
-
 _UNKNOWN_CONTENT = "the server cannot read its copy, and does not know what it held. Use --force to replace it."
+"""The reason of results that are `Outcome.DAMAGED`: --force is needed, as a condition on the content is impossible."""
 
 
 class PushTransfer:
@@ -192,7 +192,7 @@ class PushTransfer:
             self._fail_task(task, task.source.failure, moved=True)
             return
         if response.status == Status.CHANGED and (task.source is None or not task.source.offset):
-            self._comparer.spawn(self._look_again(task, response))
+            self._comparer.spawn(self._compare_again(task, response))
             return
         if response.status != Status.OK:
             self._on_refused(task, response)
@@ -205,8 +205,8 @@ class PushTransfer:
         self._filled.add(task.name.rpartition("/")[0])
         self._finish_task(task, outcome, moved=True)
 
-    async def _look_again(self, task: FileTask, response: Response) -> None:
-        """Somebody else was faster: that is no failure where the server has now what was to be sent."""
+    async def _compare_again(self, task: FileTask, response: Response) -> None:
+        """The server's file has changed since it was compared: no failure if it is now the same as the local one."""
         assert task.content is not None
         sent = task.content.hash if task.source is None else task.source.hash
         meta_data = wire_metadata(task.content.file.stat)
@@ -226,11 +226,7 @@ class PushTransfer:
         run = self._context.workers.run
         source = await run(SourceFile, path, self._context.hash_cache)
         try:
-            steps = source.hash_steps()
-            found: str | None = None
-            while found is None:
-                found = await run(next, steps)
-            return found
+            return await hash_source(source, self._context.workers)
         finally:
             await run(source.close)
 
