@@ -44,7 +44,7 @@ class ProtocolViolation(ConnectionFailed):
 
 
 class Corrupted(ContentMismatch):
-    """The bytes of a download do not have the hash that the server gave for them; `found` is what else is known."""
+    """The bytes of a download do not have the hash that the server gave for them; `found` is what the server found."""
 
     def __init__(self, found: str = "") -> None:
         more = (

@@ -13,11 +13,11 @@ from homeftp.client.api import Client, Download
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
-from homeftp.client.transfer.lookagain import look_again
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
+from homeftp.client.transfer.verifycopy import verify_copy
 from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash
 from homeftp.model import ABSENT, Entry
@@ -149,7 +149,7 @@ class _StreamGet:
         if (await download.verdict()).hash != self._hasher.hash():
             if download.entry is not self._entry:
                 raise _changed()
-            raise Corrupted(await look_again(client, self._endpoint))
+            raise Corrupted(await verify_copy(client, self._endpoint))
 
     async def _start(self, client: Client) -> Download:
         if not self.written:

@@ -16,7 +16,6 @@ from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet
-from homeftp.client.transfer.lookagain import look_again
 from homeftp.client.transfer.metadata import differing, is_suspicious
 from homeftp.client.transfer.model import (
     DAMAGED_COPY,
@@ -29,6 +28,7 @@ from homeftp.client.transfer.model import (
 )
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
+from homeftp.client.transfer.verifycopy import verify_copy
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown
 from homeftp.model import Entry, kept_mode
@@ -226,8 +226,8 @@ class GetTransfer:
             self._finish_task(task, Outcome.REFUSED, str(failure))
 
     async def _report_corrupted(self, task: FileTask) -> None:
-        """Report a file that did not arrive right, with what the server finds when it reads it again."""
-        found = await look_again(self._client, self._endpoint_of(task.name))
+        """Report a file that was corrupted, with what the server finds when it verifies its copy."""
+        found = await verify_copy(self._client, self._endpoint_of(task.name))
         self._finish_task(task, Outcome.CORRUPT, str(Corrupted(found)))
 
     def fail(self, reason: Exception) -> None:

@@ -60,8 +60,8 @@ class DamageTests(DamageCase):
         self.cmp(f"{self.here}/lib", "lib")
         self.assertEqual(set(self.each().values()), {Outcome.SAME})
 
-    def test_get_has_the_server_look_again(self) -> None:
-        """What arrives damaged makes the server read its file again: then everybody is told."""
+    def test_get_has_the_server_verify(self) -> None:
+        """After a download that was corrupted the server verifies its file: the next command reports the damage."""
         self.get("lib", f"{self.here}/copy", recursive=True)
         self.assertEqual(self.each(), {"small": Outcome.CORRUPT, "big": Outcome.CORRUPT, "fine": Outcome.NEW})
         reasons = [result.reason for result in self.results if result.outcome is Outcome.CORRUPT]

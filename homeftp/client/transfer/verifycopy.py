@@ -1,4 +1,4 @@
-"""What arrived has not the hash that the server gave for it: the server reads its copy again, and knows of damage."""
+"""After a download that does not have the hash that the server gave: the server verifies its copy (VERIFY)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from homeftp.errors import Refusal
 from homeftp.model import Damage
 
 
-async def look_again(client: Client, endpoint: str) -> str:
-    """Have the server read a file again; what it has found, "" for a server that cannot. Raises `ConnectionFailed`."""
+async def verify_copy(client: Client, endpoint: str) -> str:
+    """Have the server verify a file; the result for people, "" if it has no VERIFY. Raises `ConnectionFailed`."""
     if "VERIFY" not in client.server_info.request_types:
         return ""
     found: Damage | None = None
@@ -19,7 +19,7 @@ async def look_again(client: Client, endpoint: str) -> str:
     except Refusal as refused:
         return f"The server could not read its copy again: {refused}"
     if found is None:
-        return "The server has read its copy again, and it is right: get it again"
+        return "The server has read its copy again, and it is right. Get the file again"
     if found.mended:
-        return "The server has read its copy again: it was damaged, and is mended. Get it again"
+        return "The server has read its copy again: it was damaged, and is mended. Get the file again"
     return "The server has read its copy again: it is damaged. Push the file again, or restore a version of it"

@@ -1,43 +1,43 @@
-"""Having the server read its copy again."""
+"""Having the server verify its copy."""
 
 from __future__ import annotations
 
 import os
 
-from homeftp.client.transfer.lookagain import look_again
+from homeftp.client.transfer.verifycopy import verify_copy
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.endpoint import ROOT
 from tests.support.flips import flip
 from tests.support.transfers import TransferCase
 
 
-class LookAgainTests(TransferCase):
-    """`look_again`, at the file `a`."""
+class VerifyCopyTests(TransferCase):
+    """`verify_copy` of the file `a`."""
 
     extra = (VerifyDispatcher(),)
 
-    def look(self) -> str:
+    def verify(self) -> str:
         """What the server finds."""
-        return self.run_work(look_again(self.client, "a"))
+        return self.run_work(verify_copy(self.client, "a"))
 
     def test_found(self) -> None:
         """It is right; it is damaged; it was damaged, and is mended; it is gone."""
         path = self.make_remote_file("a", b"good")
-        self.assertIn("it is right", self.look())
+        self.assertIn("it is right", self.verify())
         flip(path, b"evil", os.path.join(self.server.folder, "index.sqlite"))
-        self.assertIn("it is damaged. Push the file again", self.look())
+        self.assertIn("it is damaged. Push the file again", self.verify())
         self.make_remote_file("b", b"good")
-        self.assertIn("it is damaged", self.look(), "the copy is not known yet")
+        self.assertIn("it is damaged", self.verify(), "the copy is not known yet")
         for _ in range(2):  # the copy comes behind the file
             list(self.server.store.verify(ROOT))
-        self.assertIn("it is right", self.look(), "that has mended it")
+        self.assertIn("it is right", self.verify(), "that has mended it")
         flip(path, b"evil", os.path.join(self.server.folder, "index.sqlite"))
-        self.assertIn("it was damaged, and is mended", self.look())
+        self.assertIn("it was damaged, and is mended", self.verify())
         os.unlink(path)
-        self.assertIn("could not read its copy again: a does not exist", self.look())
+        self.assertIn("could not read its copy again: a does not exist", self.verify())
 
     def test_older_server(self) -> None:
-        """A server that cannot is not asked."""
+        """A server without VERIFY is not asked."""
         self.make_remote_file("a")
         self.client.server_info.request_types.remove("VERIFY")
-        self.assertEqual(self.look(), "")
+        self.assertEqual(self.verify(), "")
