@@ -50,6 +50,7 @@ KINDS = (
     Kind("MOVE", {"to": "elsewhere"}),
     Kind("VERSIONS", {}),
     Kind("RESTORE", {}),
+    Kind("SETSTAT", {"meta_data": [["mode", 0o644]]}),
     Kind("VERIFY", {}),
 )
 

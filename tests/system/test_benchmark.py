@@ -9,6 +9,7 @@ from typing import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.dispatchers.builtin import BUILT_IN
 from tests.support import needs
 from tests.support.imports import PACKAGE
 from tests.support.processes import environment
@@ -49,6 +50,6 @@ class BenchmarkTests(SynchronousTestCase):
 
     def test_telling_apart(self) -> None:
         """It asks by every request type, for what there is and what there is not, and shows that it would notice."""
-        kinds = ("GET ", "CMP ", "PUSH ", "DELETE ", "MOVE ", "VERSIONS ", "RESTORE ")
+        kinds = [f"{request_type} " for request_type in BUILT_IN]
         sizes = ("--samples=2", "--paged=20", "--hidden=20")
-        self.check("telling_apart.py", *sizes, prints=(*kinds, "a forbidden folder", "its own (control)"))
+        self.check("telling_apart.py", *sizes, prints=[*kinds, "a forbidden folder", "its own (control)"])
