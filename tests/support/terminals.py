@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import pty
 import re
@@ -15,6 +15,12 @@ from typing import Sequence
 
 from tests.support.processes import environment
 from tests.support.waiting import WITHIN
+
+_PIECE = 4096
+"""Bytes that are read at once."""
+
+_LOOK_SECONDS = 0.05
+"""How often `wait` looks whether the process has ended."""
 
 
 class TerminalProcess:
@@ -44,11 +50,19 @@ class TerminalProcess:
         while (found := re.search(pattern, self.displayed)) is None:
             ready, _, _ = select.select([self.terminal], [], [], max(0.0, deadline - time.monotonic()))
             assert ready, f"{pattern!r} was not shown: {self.displayed!r}"
-            try:
-                self.displayed += os.read(self.terminal, 4096).decode(errors="replace").replace("\r\n", "\n")
-            except OSError:  # it has ended
-                assert re.search(pattern, self.displayed), f"{pattern!r} was not shown: {self.displayed!r}"
+            assert self._read(), f"it ended, and {pattern!r} was not shown: {self.displayed!r}"
         return found
+
+    def _read(self) -> bool:
+        """Read what it has printed; False if nothing more comes, because the process has ended."""
+        try:
+            printed = os.read(self.terminal, _PIECE)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return False
+        self.displayed += printed.decode(errors="replace").replace("\r\n", "\n")
+        return bool(printed)
 
     def type(self, text: str) -> None:
         """Type some text."""
@@ -62,10 +76,10 @@ class TerminalProcess:
 
     def wait(self) -> int:
         """Its exit code. What it still prints is read, so that it does not wait for that."""
-        with contextlib.suppress(OSError, AssertionError):
-            while self._is_open and self.process.poll() is None:
-                if select.select([self.terminal], [], [], 0.05)[0]:
-                    self.displayed += os.read(self.terminal, 4096).decode(errors="replace").replace("\r\n", "\n")
+        deadline = time.monotonic() + WITHIN
+        while self._is_open and self.process.poll() is None and time.monotonic() < deadline:
+            if select.select([self.terminal], [], [], _LOOK_SECONDS)[0] and not self._read():
+                break
         return self.process.wait(WITHIN)
 
     def end(self) -> None:
