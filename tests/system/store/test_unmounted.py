@@ -13,6 +13,8 @@ from tests.support.mounts import MIB, held, image, memory, mounted, run
 from tests.support.processes import ServerProcess, pair, run_homeftp
 from tests.support.waiting import wait_until
 
+_LISTEN = "tcp:0:interface=127.0.0.1"
+
 
 class UnmountedTests(SynchronousTestCase):
     """A server whose root is the top of an ext4 of its own."""
@@ -71,6 +73,3 @@ class UnmountedTests(SynchronousTestCase):
             self.assertEqual(self.homeftp("push", path, "nas:b.txt").returncode, 0)
             self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "a.txt", "b.txt", "lost+found"])
             server.end()
-
-
-_LISTEN = "tcp:0:interface=127.0.0.1"
