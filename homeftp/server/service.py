@@ -7,6 +7,7 @@ of its own needs is in `homeftp.standalone`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Callable, Sequence, TextIO
 
@@ -100,7 +101,7 @@ class HomeFTPService(MultiService):
         """Open everything and serve. Raises `OperatorError` where that is not possible; nothing stays open then."""
         try:
             super().startService()  # first: a server that cannot listen needs no threads
-            methods = self._open()
+            self._announce(self._open())
         except BaseException:
             super().stopService()
             self._close()
@@ -110,7 +111,6 @@ class HomeFTPService(MultiService):
             loop.start(seconds, now=seconds == MAINTENANCE_SECONDS)
         self._server.revocation.start()
         self._server.scrub.start()
-        self._announce(methods)
 
     def _open(self) -> LoginMethods:
         server, folder = self._server, private_folder(self._settings.state)
@@ -151,7 +151,8 @@ class HomeFTPService(MultiService):
         shown = self._terminal()
         if methods.code is not None and shown is not None:
             # never through a log: others may read that, now or later
-            print(*first_code(reachable(listened), methods.code), sep="\n", file=shown, flush=True)
+            with contextlib.suppress(OSError):  # the terminal has just been closed, and SIGHUP is on its way
+                print(*first_code(reachable(listened), methods.code), sep="\n", file=shown, flush=True)
         if self._settings.announce:
             self._mdns.start(listened, identity.fingerprint)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import tempfile
+import threading
 from unittest import mock
 
 from twisted.internet import reactor
@@ -11,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import TestCase
 
+from homeftp.accounts.database import REACHABLE
 from homeftp.audit import Audit
 from homeftp.config import Settings
 from homeftp.endpoint import parse
@@ -84,6 +88,32 @@ class StartTests(ServiceCase):
         other = HomeFTPService(server.settings, reactor)
         other.startService()
         await other.stopService()
+
+    async def test_last_step(self) -> None:
+        """A start that fails at its last step ends all threads, which would keep the process alive, and closes all."""
+        server = self.make()
+        reachable = os.path.join(server.state_dir, REACHABLE)
+        os.mkdir(reachable)
+        before = set(threading.enumerate())
+        self.assertRaises(OperatorError, server.start)
+        self.assertEqual(set(threading.enumerate()) - before, set())
+        os.rmdir(reachable)
+        other = HomeFTPService(server.settings, reactor)
+        other.startService()
+        self.assertNotEqual(set(threading.enumerate()) - before, set(), "the control: a server has threads")
+        await other.stopService()
+
+    async def test_closed_terminal(self) -> None:
+        """A terminal that is closed while the first code is shown does not end the start: SIGHUP ends the server."""
+        terminal = mock.Mock(write=mock.Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
+        state = os.path.join(self.make().state_dir, "new")
+        root = tempfile.mkdtemp(dir=os.getcwd())
+        settings = Settings(root=root, state=state, listen=("tcp:0:interface=127.0.0.1",), announce=False)
+        service = HomeFTPService(settings, reactor, terminal=lambda: terminal)
+        service.startService()
+        terminal.write.assert_called_once()
+        self.assertTrue(service.running)
+        await service.stopService()
 
     def test_endpoint(self) -> None:
         """An endpoint description that is wrong is refused before anything starts, with examples."""
