@@ -40,8 +40,8 @@ class IConnectionControl(IConnection, Interface):
     def finish() -> None:
         """Accept no more requests; close when those in progress have been answered."""
 
-    def logged_in() -> None:
-        """The client has logged in."""
+    def logged_in(account: str) -> None:
+        """The client has logged in to this account."""
 
     def keep_alive() -> None:
         """Show the client from now on that the server is there while it works on a request."""

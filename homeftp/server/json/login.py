@@ -135,7 +135,7 @@ class Authenticator:
         """The client is logged in from now on."""
         self.login = login
         self._state.advance(Phase.AUTHENTICATED)
-        self._connection.logged_in()
+        self._connection.logged_in(login.account)
         login.add_connection(self._connection)  # last: where access was revoked meanwhile it ends the connection
 
     def _refuse(self, refusal: Refusal, resolution: IResolution) -> None:

@@ -235,11 +235,10 @@ class ServerProtocol(RequestReceiver):
         self._stream = None
         self._pipeline.drop_waiting()
 
-    def logged_in(self) -> None:
-        """The client is authenticated."""
-        if self.session.login is not None:
-            self._share.log_in(self.session.login.account)
-            self._server.connections.authenticated(self, self.session.login.account)
+    def logged_in(self, account: str) -> None:
+        """The client has logged in to this account."""
+        self._share.log_in(account)
+        self._server.connections.authenticated(self, account)
 
     def keep_alive(self) -> None:
         """Show the client from now on that the server is there while it works on a request."""
