@@ -192,9 +192,13 @@ class ServerProtocol(RequestReceiver):
         else:  # To wait for a client that sends all its requests before it reads would be a deadlock.
             if self._stream is not None:
                 self._stream.discard()
-            self._enqueue(CROWDED, REFUSED, request.id, self._stream or WholePayload(), len(str(request.id)))
+            self._enqueue_refusal(CROWDED, request.id)
 
-    def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, line: int = 0) -> None:
+    def _enqueue_refusal(self, route: Route, id: Identifier) -> None:
+        """Answer after all earlier requests, and keep no more than the id until then."""
+        self._enqueue(route, REFUSED, id, WholePayload(), len(str(id)))
+
+    def _enqueue(self, route: Route, request_type: str, id: Identifier, payload: IPayload, line: int) -> None:
         resolution = Resolution(id, self._output, self._pipeline.flush)
         self._pipeline.add(Exchange(request_type, route, payload, resolution, self._stuck_requests, line))
         self._update_reading()
@@ -221,7 +225,7 @@ class ServerProtocol(RequestReceiver):
             self._write_plain(refused.status, refused.message)
             self._close()
         else:
-            self._enqueue(refuse(refused), "", id, WholePayload())
+            self._enqueue_refusal(refuse(refused), id)
 
     def _write_plain(self, status: int, message: str, id: Identifier = None) -> None:
         """Send a line before TLS."""
