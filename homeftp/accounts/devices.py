@@ -27,12 +27,6 @@ _SUFFIX = 5
 """Characters kept free at the end of a suggested name, for a number that makes it unique."""
 
 
-_FIELDS = ("id", "name", "account", "paired", "seen", "address", "client", "expires")
-_COLUMNS = ", ".join(_FIELDS)
-_QUALIFIED = ", ".join(f"devices.{name}" for name in _FIELDS)
-"""The columns of a `Device`, in its order."""
-
-
 @attrs.frozen
 class Device:
     """A paired device."""
@@ -50,6 +44,10 @@ class Device:
     """The program that it used then, by its own account, such as `homeftp 1.2`."""
     expires: float | None = None
     """When its certificate ends, unless it is renewed before: seconds since 1970 UTC."""
+
+
+_COLUMNS = ", ".join(f"devices.{field.name}" for field in attrs.fields(Device))
+"""The columns of a `Device`, in its order."""
 
 
 def device_fields(device: Device) -> dict[str, Any]:
@@ -112,7 +110,7 @@ class Devices:
         """The device of that id and the stamp of its account; None where it is not paired or has no account."""
         with self.state.connection() as connection:
             row = connection.execute(
-                f"SELECT {_QUALIFIED}, stamp FROM devices JOIN accounts ON accounts.name = account WHERE id = ?",
+                f"SELECT {_COLUMNS}, stamp FROM devices JOIN accounts ON accounts.name = account WHERE id = ?",
                 (id,),
             ).fetchone()
         if row is None:
