@@ -1,4 +1,4 @@
-"""How often a device's certificate is renewed."""
+"""How often a device may ask for its next certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RenewalTests(SynchronousTestCase):
     """Renewals of devices."""
 
     def test_once_a_minute(self) -> None:
-        """A device waits for its own renewals only; those that were refused do not count."""
+        """A device waits for its own requests only; those that were answered 51 do not count."""
         clock = Clock()
         renewals = Renewals(clock)
         renewals.take("a")
