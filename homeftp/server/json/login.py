@@ -65,7 +65,7 @@ class Authenticator:
             self.refusal = refusal
 
     def saw_client(self, client: str) -> None:
-        """The program that the client says it is: recorded once for a device, for the server's owner."""
+        """Record the program that the client says it is, once for each connection of a device: for the owner."""
         if self._client is None:
             self._client = client
             self._saw()

@@ -25,7 +25,7 @@ class MemoryBudgetTests(SynchronousTestCase):
         self.assertEqual((budget.streams, budget.granted, budget.piece), (0, 0, STREAM_PIECE))
 
     def test_twice(self) -> None:
-        """To enter or to leave twice counts once."""
+        """A payload counts once however often it is granted a piece, and leaves once."""
         budget = MemoryBudget(64 * KIB)
         for _ in range(2):
             budget.grant(self)
