@@ -114,8 +114,7 @@ class Connections:
             self._log.warn(
                 "closing the oldest connection of {account}, which has {count}", account=account, count=len(own)
             )
-            own[0].displaced = True
-            self._tell(own[0].connection, own[0].connection.abort)
+            self._close(own[0])
 
     def remove(self, connection: IConnection) -> None:
         """The connection has ended."""
@@ -170,12 +169,15 @@ class Connections:
             address=counted.address,
             reason=reason,
         )
-        counted.displaced = True
-        self._tell(counted.connection, counted.connection.abort)
+        self._close(counted)
 
     def _expire(self, counted: _Counted) -> None:
-        counted.displaced = True
         self._log.info("closing a connection from {address}: no login in time", address=counted.address)
+        self._close(counted)
+
+    def _close(self, counted: _Counted) -> None:
+        """Abort a connection, which does not count any more."""
+        counted.displaced = True
         self._tell(counted.connection, counted.connection.abort)
 
     def _tell(self, connection: IConnection, what: Callable[[], None]) -> None:
