@@ -43,17 +43,17 @@ Precondition = Annotated[str, Meta(pattern=_PRECONDITION)]
 """What must be at an endpoint: a content's hash, or `absent`."""
 
 _MESSAGE = r"\A[0-9a-f]{66}\Z"
-_PROOF = r"\A[0-9a-f]{64}\Z"
+_DIGEST = r"\A[0-9a-f]{64}\Z"
 
 SpakeMessage = Annotated[str, Meta(pattern=_MESSAGE)]
 """What one end of a pairing sends first: 33 bytes, in hexadecimal digits."""
 
-Proof = Annotated[str, Meta(pattern=_PROOF)]
+Proof = Annotated[str, Meta(pattern=_DIGEST)]
 """What one end of a pairing shows to the other: 32 bytes, in hexadecimal digits."""
 
 PATTERNS = {
     _MESSAGE: "66 hexadecimal digits in small letters",
-    _PROOF: "64 hexadecimal digits in small letters",
+    _DIGEST: "64 hexadecimal digits in small letters",
     _HASH: "`sha256:` and 64 hexadecimal digits in small letters",
     _DAMAGED: "a hash, or nothing",
     _PRECONDITION: "`absent`, or `sha256:` and 64 hexadecimal digits in small letters",
@@ -124,9 +124,7 @@ class NoBody:
 ClientName = Annotated[str, Meta(max_length=64)]
 """What a client calls itself, such as `homeftp 1.2`: for the server's owner, and never trusted."""
 
-_MACHINE = r"\A[0-9a-f]{64}\Z"
-
-MachineId = Annotated[str, Meta(pattern=_MACHINE)]
+MachineId = Annotated[str, Meta(pattern=_DIGEST)]
 """The same for each pairing of one machine with one server, and different for each server: 32 bytes in hexadecimal."""
 
 
