@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest import mock
 
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, MOST_LISTED, SMALL_FILE
+from homeftp.config import MAX_REQUEST_LINE, MAX_RESPONSE_LINE, SMALL_FILE
 from homeftp.errors import TooLarge
 from homeftp.status import Status
 from homeftp.wire.codec import response_line
@@ -354,10 +355,11 @@ class KeepAliveTests(SynchronousTestCase):
         """A request gets so many responses, and no more."""
         pair = ConnectionPair().start_tls()
         pair.client.send_request("HELLO")
-        pair.client._responses = MOST_LISTED - 1
         line = response_line(0, "", id=1, more=True)
-        self.assertIsInstance(pair.to_client(line)[-1], MessageReceived)
-        self.assertIsInstance(pair.to_client(line)[-1], Violation)
+        with mock.patch("homeftp.wire.connection.MOST_LISTED", 3):
+            for _ in range(3):
+                self.assertIsInstance(pair.to_client(line)[-1], MessageReceived)
+            self.assertIsInstance(pair.to_client(line)[-1], Violation)
 
 
 def _asked() -> ConnectionPair:
