@@ -6,7 +6,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadRequest, NotFound
-from homeftp.model import MAX_SIZE, Entry, Version
+from homeftp.model import MAX_SIZE, Damage, Entry, Version
 from homeftp.status import Status
 from homeftp.wire import messages
 from homeftp.wire.codec import convert, decode_body
@@ -41,6 +41,16 @@ class BoundTests(SynchronousTestCase):
             (messages.SetstatBody, {"rel_endpoint": "a"}, "if_hash", [HASH, None], ["absent", HASH[:-1]]),
             (messages.LoginBody, {"username": "a"}, "password", ["x" * 1024], ["x" * 1025, None]),
             (messages.PairBody, {}, "invitation", [0, 9999, None], [-1, 10_000]),
+            (messages.PairBody, {}, "machine", ["0a" * 32, None], ["0A" * 32, "0a" * 31, "0a" * 33, ""]),
+            (messages.HelloBody, {}, "client", ["x" * 64, "", None], ["x" * 65, 1]),
+            (messages.HelloBody, {}, "keepalive", [True, False], [1, None, "true"]),
+            (
+                messages.SetstatBody,
+                {"rel_endpoint": "a"},
+                "meta_data",
+                [[["mtime_us", -MAX_SIZE]]],
+                [[["mode", 2**63]]],
+            ),
             (messages.RestoreBody, {"rel_endpoint": "a"}, "at", [0, None], [-1, MAX_SIZE]),
         ]
         for kind, fixed, name, right, wrong in cases:
@@ -62,6 +72,8 @@ class ValueTests(SynchronousTestCase):
         for entry in (
             Entry("a/b", "file", 5, 1_714_560_000_123_456, 0o644, HASH),
             Entry("a", "directory", 0, None, None, None),
+            Entry("a", "file", 5, None, None, None, damaged=HASH),
+            Entry("a", "file", 5, None, None, None, damaged=""),
         ):
             decoded = convert(messages.entry_body(entry), messages.EntryBody, "an entry").entry()
             self.assertEqual(decoded, entry)
@@ -71,6 +83,13 @@ class ValueTests(SynchronousTestCase):
         for version in (Version("a", 17, 5, 3, 0o600, HASH), Version("", 0, 0, None, None, None)):
             decoded = convert(messages.version_body(version), messages.VersionBody, "a version").version()
             self.assertEqual(decoded, version)
+
+    def test_damages(self) -> None:
+        """So is a damage; one of a kind that is not known yet counts as one of the content."""
+        for damage in (Damage("a", "unreadable", HASH, 17, mended=True), Damage("", "content")):
+            decoded = convert(messages.damage_body(damage), messages.DamageBody, "a damage").value()
+            self.assertEqual(decoded, damage)
+        self.assertEqual(messages.DamageBody("a", "burnt").value(), Damage("a", "content"))
 
     def test_metadata_twice(self) -> None:
         """Of a metadata name that is given twice, the last counts."""
