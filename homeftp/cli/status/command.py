@@ -1,4 +1,4 @@
-"""`homeftp status`: how this machine's server is, and whether the servers that it knows can be reached."""
+"""`homeftp status`: the status of this machine's server, and of the servers that this machine knows."""
 
 from __future__ import annotations
 

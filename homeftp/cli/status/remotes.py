@@ -1,4 +1,4 @@
-"""The servers that this machine knows: which of them can be reached, as which account, with which rights."""
+"""The status of known servers: whether each can be reached, as which account, with which rights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from homeftp.cli.terminal.exitcodes import Exit
 if TYPE_CHECKING:
     from homeftp.client import IClientReactor, Remotes
 
-SECONDS = 10.0
-"""How long one server may take: all are asked at the same time."""
+_ANSWER_SECONDS = 10.0
+"""How long a server may take; all are asked at the same time."""
 
 
 def ask_remotes(remotes: Remotes, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What each of these servers says. Raises `OperatorError` for one that is not known."""
+    """The status of each of these servers. Raises `OperatorError` for one that is not known."""
     if not names:
         return []
     for name in names:
@@ -34,7 +34,7 @@ def ask_remotes(remotes: Remotes, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 async def ask(reactor: IClientReactor, remotes: Remotes, name: str) -> dict[str, Any]:
-    """What one server says; never raises what a server or the network causes."""
+    """The status of one server; failures of the server or the network are its `problem`."""
     from twisted.internet.defer import Deferred, TimeoutError
 
     from homeftp.client import ConnectionFailed, connect_remote
@@ -51,9 +51,9 @@ async def ask(reactor: IClientReactor, remotes: Remotes, name: str) -> dict[str,
     began = reactor.seconds()
     connecting = Deferred.fromCoroutine(connect_remote(reactor, remotes, name))
     try:
-        client = await connecting.addTimeout(SECONDS, reactor)
+        client = await connecting.addTimeout(_ANSWER_SECONDS, reactor)
     except TimeoutError:
-        return {**fields, "problem": f"no answer within {SECONDS:.0f} seconds"}
+        return {**fields, "problem": f"no answer within {_ANSWER_SECONDS:.0f} seconds"}
     except (ConnectionFailed, UntrustedServer, OperatorError) as error:
         return {**fields, "problem": str(error)}
     except Refusal as refusal:
@@ -74,7 +74,7 @@ async def ask(reactor: IClientReactor, remotes: Remotes, name: str) -> dict[str,
 
 
 def remote_lines(found: Sequence[dict[str, Any]]) -> list[str]:
-    """The same for a person."""
+    """The lines that people read, for what `ask_remotes` returned."""
     return ["Known servers", *map(_line, found)] if found else []
 
 

@@ -1,11 +1,11 @@
-"""This machine's server: asked over its control socket while it runs, and from its database while it does not."""
+"""The status of this machine's server: from its control socket while it runs, otherwise from its database."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any, Iterator
 
-from homeftp.cli.owner.statedir import become_owner, has_state, state_found
+from homeftp.cli.owner.statedir import become_owner, has_state, state_dir, state_found
 from homeftp.cli.terminal.text import format_size
 from homeftp.cli.terminal.times import format_duration, format_minute
 
@@ -19,22 +19,20 @@ _BUDGETS = (
 
 
 def ask_server(options: argparse.Namespace) -> dict[str, Any] | None:
-    """What the server says, with `running`; None where this machine has no server."""
+    """The status of the server, with `running`; None where this machine has no server. Raises `OperatorError`."""
     folder, server = state_found(options)
     if server is not None:
         return {**server.ask("status"), "running": True}
     if not has_state(folder):
         if options.state:
-            from homeftp.cli.owner.statedir import state_dir
-
-            state_dir(options)  # which refuses that
+            state_dir(options)  # raises: the folder that --state names must hold a state
         return None
     become_owner(folder)
     return {"running": False, "server": {"state": folder}, **_stored(folder)}
 
 
 def _stored(folder: str) -> dict[str, Any]:
-    """What the database says."""
+    """The accounts and devices in the database."""
     from homeftp.accounts.access import AccessTable, access_fields
     from homeftp.accounts.database import AccountDatabase
     from homeftp.accounts.devices import Devices, device_fields
@@ -47,7 +45,7 @@ def _stored(folder: str) -> dict[str, Any]:
 
 
 def server_lines(found: dict[str, Any]) -> Iterator[str]:
-    """The same for a person."""
+    """The lines that people read, for what `ask_server` returned."""
     server = found["server"]
     if not found["running"]:
         yield f"The server does not run. Its state is in {server['state']}."
@@ -115,7 +113,7 @@ def _account_lines(account: dict[str, Any]) -> Iterator[str]:
 
 
 def _device_lines(found: dict[str, Any]) -> Iterator[str]:
-    """Every device, and every login with a password; what is connected with what it does."""
+    """Every device, and every login with a password; for those that are connected, their current requests."""
     clients: list[dict[str, Any]] = found.get("clients", [])
     if found["devices"]:
         yield "Devices"
@@ -136,7 +134,7 @@ def _device_lines(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _doing(client: dict[str, Any]) -> str:
-    """What a client does, in words."""
+    """The current requests of a client, in words."""
     if not client["doing"]:
         return ", idle"
     first = client["doing"][0]
