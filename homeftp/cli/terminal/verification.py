@@ -1,4 +1,4 @@
-"""What verify prints: each damaged name, how far it is, a summary, the exit code."""
+"""The output of `homeftp verify`: what is damaged, progress, a summary, and the exit code."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _INTERVAL = 0.5
 _DIGITS = 3
 """Decimals of seconds in JSON: milliseconds."""
 
-_WORDS = {"content": "the disk has another content than was stored", "unreadable": "the disk cannot read it"}
+_DAMAGED = {"content": "the disk has another content than was stored", "unreadable": "the disk cannot read it"}
+_MENDED = "it was damaged, and was copied again from another file or version"
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output options."""
     parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only what is damaged")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only damaged files and errors")
 
 
 class VerifyReport:
@@ -40,7 +41,7 @@ class VerifyReport:
         self._files = self._versions = self._size = self._damaged = self._mended = 0
 
     def add(self, step: Verification) -> None:
-        """Print what one step has found. Raises OSError."""
+        """Print what one step has found, and count it. Raises OSError."""
         self._files += step.files
         self._versions += step.versions
         self._size += step.size
@@ -70,8 +71,7 @@ class VerifyReport:
             sys.stdout.flush()
             return
         version = "" if damage.at_us is None else f" (version of {format_moment(damage.at_us)})"
-        reason = "it was damaged, and was copied again from another file or version"
-        reason = reason if damage.mended else _WORDS[damage.damage]
+        reason = _MENDED if damage.mended else _DAMAGED[damage.damage]
         print(f"{outcome}: {printable(damage.name or self._top)}{version}: {reason}", flush=True)
 
     def _show_progress(self) -> None:
