@@ -1,4 +1,4 @@
-"""What this machine is to a server that it pairs with: the same in each pairing, and nothing to any other server."""
+"""The id by which a server recognises this machine when it pairs again; each server gets another one."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Machine:
         self._machine_file = machine_file
 
     def id_for(self, fingerprint: str) -> str:
-        """The id to send to the server of that CA: 64 hexadecimal digits, from which the secret cannot be found."""
-        hardware = b""
+        """The id for the server with that CA: 64 hexadecimal digits, which tell nothing about the secret."""
+        system_id = b""
         with contextlib.suppress(OSError), open(self._machine_file, "rb") as file:
-            hardware = file.read().strip()
-        message = b"homeftp machine\0" + hardware + b"\0" + fingerprint.encode("ascii")
+            system_id = file.read().strip()
+        message = b"homeftp machine\0" + system_id + b"\0" + fingerprint.encode("ascii")
         return hmac.new(self._secret(), message, hashlib.sha256).hexdigest()
 
     def _secret(self) -> bytes:

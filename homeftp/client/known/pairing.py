@@ -98,7 +98,7 @@ async def pair(
 ) -> PairingResult:
     """Pair with the server that made the code; `device` is the name that this machine suggests for itself.
 
-    `machine` gives, for a CA's fingerprint, what lets that server know a machine that pairs again (`Machine.id_for`).
+    `machine` gives the id by which the server with that CA fingerprint recognises this machine (`Machine.id_for`).
     Several addresses are tried together. `announced` is the beginning of a
     CA's fingerprint in hexadecimal digits; the code is then only tried with a
     server of that CA.

@@ -1,4 +1,4 @@
-"""What a machine is to the servers that it pairs with."""
+"""The id of a machine for the servers that it pairs with."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class MachineTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = os.path.abspath(self.mktemp())
 
-    def machine(self, hardware: str = "/nowhere") -> Machine:
-        return Machine(self.folder, hardware)
+    def machine(self, machine_file: str = "/nowhere") -> Machine:
+        return Machine(self.folder, machine_file)
 
     def test_same(self) -> None:
         """The id is the same each time, and another one for another server, machine or user."""
