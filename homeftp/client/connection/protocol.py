@@ -42,7 +42,7 @@ from homeftp.wire.messages import Response
 from homeftp.wire.states import TLS_ACTIVE, Phase
 
 _KEEPALIVES = 3
-"""Signs of life of the server that must be missing before it counts as gone: one may be late."""
+"""Keepalive intervals of silence after which the server counts as gone: an empty line comes after two at most."""
 
 
 @implementer(IHandshakeListener)
@@ -60,7 +60,7 @@ class ClientProtocol(LineReceiver):
         self._watchdog = Watchdog(clock, timeouts, self._timed_out)
         self._connection = ClientConnection()
         self.keepalive: float | None = None
-        """Seconds of silence after which the server shows that it is there; 0: it does not; None: not known yet."""
+        """The server's keepalive interval in seconds; 0 if it sends no empty lines, None before it has said."""
         self._processing = False
         self._reason: Exception | None = None
         self._ended = False

@@ -48,11 +48,11 @@ class Hello:
     limits: ServerLimits = ServerLimits()
     account: str | None = None
     keepalive: float | None = None
-    """Seconds of silence after which the server shows that it is there; None: it does not."""
+    """The keepalive interval in seconds; None if the server sends no empty lines."""
     rights: list[str] | None = None
     """What the account may do at most: some of read, add, replace and delete; None where the server does not say."""
     read_only: bool = False
-    """Whether nothing can be changed there."""
+    """Whether the server refuses changes."""
 
 
 @attrs.frozen
@@ -97,7 +97,7 @@ class Verdict:
 
 @attrs.frozen
 class _Verified:
-    """What a VERIFY has done so far, and what it has found since the response before."""
+    """A response to VERIFY: counts since the beginning, and what was found since the response before."""
 
     files: Size = 0
     versions: Size = 0
@@ -107,7 +107,7 @@ class _Verified:
 
 
 class VerifySteps:
-    """The responses to a VERIFY as steps: what each adds to those before."""
+    """The responses to a VERIFY as steps: each with the counts since the one before."""
 
     def __init__(self) -> None:
         self._before = _Verified()
@@ -115,7 +115,7 @@ class VerifySteps:
         """How many damages were listed."""
 
     def step(self, body: dict[str, Any]) -> Verification:
-        """One response; the names are checked."""
+        """The step of one response. Raises `ProtocolViolation` for counts that shrink and for illegal names."""
         now, before = understood(body, _Verified, "the answer to VERIFY"), self._before
         counts = now.files - before.files, now.versions - before.versions, now.bytes - before.bytes
         damages = tuple(each.value() for each in now.damaged)

@@ -195,9 +195,10 @@ class ResponseStream:
         self._held = 0
         self._resume()
         if self._current is not None and not self._ended:
-            self._expect_little(self._current.missing)
+            self._check_discarded(self._current.missing)
 
-    def _expect_little(self, size: int) -> None:
+    def _check_discarded(self, size: int) -> None:
+        """End the connection where too much would have to be read only to be discarded."""
         if size > MOST_DISCARDED:
             self._flow.abort(ConnectionFailed("the rest of a large file is not wanted any more"))
 
@@ -224,7 +225,7 @@ class ResponseStream:
         """A response's line was received."""
         self._current = ResponseBody(response.content_length, self)
         if self._discarding:
-            self._expect_little(response.content_length)
+            self._check_discarded(response.content_length)
         else:
             self._parts.append(Part(response, self._current))
             self._hold(_LINE_COST)
