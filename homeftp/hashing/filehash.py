@@ -99,9 +99,9 @@ def at_rest(fd: int, found: os.stat_result) -> os.stat_result:
 def is_trustworthy(found: os.stat_result, hashed_ns: int) -> bool:
     """Whether every change after `hashed_ns` (nanoseconds since 1970), and after the stat `found`, shows in its stat.
 
-    A later change sets the mtime to the time of the file system's clock, which the ctime has reached already: where the
-    mtime is older by a tick, and has a fraction of a second so that no coarser ticks are possible, it becomes another.
-    So the hash of a file that was pushed with its own mtime is known at once.
+    A later change sets the mtime to what the file system's clock shows then, which is not before the ctime. So the
+    change shows if the mtime is at least a tick before the ctime; a fraction of a second in the mtime tells that a tick
+    is shorter than a second. So the hash of a file that was pushed with its own mtime is known at once.
     """
     if abs(hashed_ns - found.st_mtime_ns) >= TRUSTWORTHY_NS:
         return True

@@ -43,12 +43,12 @@ def mounted_parts(mountinfo: bytes, root: str) -> list[MountedPart]:
 def places(folder: Parts, reached: list[MountedPart]) -> list[Parts]:
     """Every path of a folder, or of a part of it, beneath the root: first its own."""
     found = [folder]
-    on = [view for view in reached if _starts(folder, view.at)]
+    on = [part for part in reached if _starts(folder, part.at)]
     if on:
         path = on[-1].top + folder[len(on[-1].at) :]
-        same = [view for view in reached if view.device == on[-1].device]
-        found += [view.at + path[len(view.top) :] for view in same if _starts(path, view.top)]
-        found += [view.at for view in same if _starts(view.top, path)]
+        same = [part for part in reached if part.device == on[-1].device]
+        found += [part.at + path[len(part.top) :] for part in same if _starts(path, part.top)]
+        found += [part.at for part in same if _starts(part.top, path)]
     return list(dict.fromkeys(found))
 
 
