@@ -206,6 +206,15 @@ class MarkTests(IndexCase):
         self.mark("", HASH)
         self.assertEqual(self.marked(), (HASH, "", 5))
 
+    def test_moved(self) -> None:
+        """What is known in a directory and beneath it moves with the directory, and nothing beside it does."""
+        beside, beneath = ("/d-e", "/d0", "/de", "/"), ("/d", "/d/e", "/d/é/f")
+        for directory in (*beside, *beneath):
+            self.cache.record([self.row()._replace(directory=directory)])
+        self.cache.moved("/d", "/new/é")
+        known = sorted(row.directory for row in self.cache.with_hash(HASH))
+        self.assertEqual(known, sorted([*beside, "/new/é", "/new/é/e", "/new/é/é/f"]))
+
     def test_forget(self) -> None:
         """A row is removed only as long as it is about that file."""
         self.mark()
