@@ -6,7 +6,7 @@ does not: how a value is encoded (`homeftp.wire`) or kept (`homeftp.store`).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Sequence
 
 import attrs
 
@@ -157,6 +157,17 @@ class Verification:
     damages: tuple[Damage, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     """Names, made printable, that were not read, each with the reason."""
+
+    @classmethod
+    def total(cls, steps: Sequence[Verification]) -> Verification:
+        """What several steps have read."""
+        return cls(
+            sum(step.files for step in steps),
+            sum(step.versions for step in steps),
+            sum(step.size for step in steps),
+            tuple(damage for step in steps for damage in step.damages),
+            tuple(skipped for step in steps for skipped in step.skipped),
+        )
 
 
 @attrs.frozen

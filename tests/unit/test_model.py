@@ -32,6 +32,13 @@ class ModelTests(SynchronousTestCase):
         found = [model.damage_kind(text) for text in ("content", "unreadable", "stolen")]
         self.assertEqual(found, ["content", "unreadable", "content"])
 
+    def test_total(self) -> None:
+        """The total of a verification has everything that its steps have."""
+        damage = model.Damage("a", "content")
+        steps = [model.Verification(1, 2, 3, (damage,)), model.Verification(10, 20, 30, (), (("b", "a link"),))]
+        self.assertEqual(model.Verification.total(steps), model.Verification(11, 22, 33, (damage,), (("b", "a link"),)))
+        self.assertEqual(model.Verification.total([]), model.Verification())
+
     def test_tag(self) -> None:
         """The tag of an entry is not compared: two backends may have the same file."""
         self.assertEqual(Entry("a", "file", tag="1"), Entry("a", "file", tag="2"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from homeftp.endpoint import ROOT, FolderSet, parse
+from homeftp.endpoint import NO_FOLDERS, ROOT, FolderSet, parse
 from homeftp.errors import Damaged, Forbidden, NotFound
 from homeftp.interfaces.store import IStore
 from homeftp.model import Change, Damage, Verification
@@ -17,17 +17,10 @@ MTIME_US = 1_700_000_000_000_500
 class IntegrityContract(ContractCase):
     """Verifying."""
 
-    def verified(self, store: IStore, path: str = "", hidden: FolderSet | None = None) -> Verification:
+    def verified(self, store: IStore, path: str = "", hidden: FolderSet = NO_FOLDERS) -> Verification:
         """Verify everything at and beneath a path: the sum of the steps."""
         endpoint = parse(path) if path else ROOT
-        steps = list(store.verify(endpoint) if hidden is None else store.verify(endpoint, 0, hidden))
-        return Verification(
-            sum(step.files for step in steps),
-            sum(step.versions for step in steps),
-            sum(step.size for step in steps),
-            tuple(damage for step in steps for damage in step.damages),
-            tuple(skipped for step in steps for skipped in step.skipped),
-        )
+        return Verification.total(list(store.verify(endpoint, 0, hidden)))
 
     def damaged_store(self, **contents: bytes) -> IStore | None:
         """A store in which `d/a.txt` had `GOOD`, and has `BAD`; None where that cannot be tested."""

@@ -164,26 +164,19 @@ class _VerifyRun:
     @property
     def is_full(self) -> bool:
         """Whether a step has done enough."""
-        names = sum(
-            entry_cost(name)
-            for each in self._parts
-            for name in (*(damage.name for damage in each.damages), *(name for name, _ in each.skipped))
-        )
+        done = Verification.total(self._parts)
+        reported = (*(damage.name for damage in done.damages), *(name for name, _ in done.skipped))
         return (
-            len(self._parts) >= 2 * STEP_FILES or names >= STEP_NAMES or sum(each.size for each in self._parts) >= SLICE
+            len(self._parts) >= 2 * STEP_FILES
+            or done.size >= SLICE
+            or sum(entry_cost(name) for name in reported) >= STEP_NAMES
         )
 
     def step(self) -> Verification:
         """What was done since the last step, remembered."""
         self.flush()
-        parts, self._parts = self._parts, []
-        return Verification(
-            sum(each.files for each in parts),
-            sum(each.versions for each in parts),
-            sum(each.size for each in parts),
-            tuple(damage for each in parts for damage in each.damages),
-            tuple(skipped for each in parts for skipped in each.skipped),
-        )
+        done, self._parts = Verification.total(self._parts), []
+        return done
 
     def flush(self) -> None:
         """Remember what was read well."""
