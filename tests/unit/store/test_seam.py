@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.testing.contract.case import NOT_FOR_PEOPLE
 from tests.support.imports import modules
 
-SHARED = re.compile(r"model|interfaces\.store|store\.(policy(\..*)?|memory|memorytree|buffers|readonly)")
+SHARED = re.compile(r"model|interfaces\.(store|storefiles|usage)|store\.(policy(\..*)?|memory\w*|buffers|readonly)")
 """The modules of the contract, and those above the backends."""
 
 POSIX = re.compile(r"\b(stat_result|st_\w+|\w*ctime\w*|inode|fd|dir_fd|fsync|openat2?|errno)\b")
