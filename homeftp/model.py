@@ -272,7 +272,7 @@ class WriteRequest:
     mtime_us: int | None = None
     """Microseconds since 1970 UTC; None: now."""
     mode: int | None = None
-    """Permission bits, of which only the nine are kept; None: the mode of new files."""
+    """Permission bits, of which only the nine are kept; None: that of the file that is replaced, or of new files."""
     precondition: str | None = None
     """`ABSENT`, `PRESENT` or the hash that the current content must have; None: replace whatever is there."""
     offset: int = 0
