@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import time
-from contextlib import contextmanager
 from functools import partial
 from typing import Callable, Generator, Iterator, Sequence
 
@@ -33,20 +32,11 @@ from homeftp.model import (
     WriteRequest,
 )
 from homeftp.store.buffers import BytesDraft, BytesUpload
-from homeftp.store.memoryreader import MemoryReader
+from homeftp.store.memorycommitter import MemoryCommitter, Report
 from homeftp.store.memorytree import Node
 from homeftp.store.policy import limits, wording
-from homeftp.store.policy.changelog import ChangeLog
 from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.preconditions import (
-    check,
-    check_directory,
-    check_directory_move,
-    check_replaceable,
-    check_source,
-)
-
-Report = Callable[[Change], None]
+from homeftp.store.policy.preconditions import check_directory, check_directory_move, check_replaceable
 
 REMOVED_AT_ONCE = 256
 """Files that `remove` removes in one step."""
@@ -57,15 +47,14 @@ def _now_us() -> int:
 
 
 @implementer(IStore)
-class MemoryStore(MemoryReader):
+class MemoryStore(MemoryCommitter):
     """Files in memory, with every capability. `clock` tells the time in microseconds since 1970."""
 
     def __init__(
         self, options: StoreOptions | None = None, *, read_only: str | None = None, clock: Callable[[], int] = _now_us
     ) -> None:
         options = options or StoreOptions()
-        super().__init__(options, clock)
-        self.read_only = read_only
+        super().__init__(options, clock, read_only)
         self.capabilities = Capabilities(
             resume=True,
             versions=options.retention.seconds > 0,
@@ -78,8 +67,6 @@ class MemoryStore(MemoryReader):
             quota=options.quota is not None,
             account_quotas=True,
         )
-        self._log = ChangeLog(options.record_changes)
-        self._actor = SERVER
 
     def bind(self, actor: Actor) -> MemoryStore:
         """The same store; what is changed through it is recorded as changed by `actor`."""
@@ -327,73 +314,3 @@ class MemoryStore(MemoryReader):
     def close(self) -> None:
         """Record what could not be recorded yet; raises `UnrecordedChanges`."""
         self._log.close()
-
-    # -- common parts --------------------------------------------------------------
-
-    def _source(self, endpoint: Endpoint, precondition: str | None) -> Node:
-        """What exists and is to be copied, moved, removed or to get metadata, if it meets the precondition."""
-        node = self._existing(endpoint)
-        check_source(endpoint, node.kind, precondition)
-        check(endpoint, node.entry(), precondition)
-        return node
-
-    def _actor_of(self, request: WriteRequest) -> Actor:
-        return self._actor if request.actor == SERVER else request.actor
-
-    def _check_writable(self) -> None:
-        if self.read_only is not None:
-            raise wording.read_only(self.read_only)
-
-    @contextmanager
-    def _changing(self) -> Iterator[Report]:
-        """Every change is made in here: under the lock, and reported to the change log."""
-        self._check_writable()
-        with self._tree.lock:
-            self._log.ensure_recorded()
-            with self._log.changing() as changed:
-                yield changed
-
-    def _place(
-        self,
-        endpoint: Endpoint,
-        node: Node,
-        precondition: str | None,
-        actor: Actor,
-        changed: Report,
-        *,
-        source: Endpoint | None = None,
-        reserve: bool = True,
-    ) -> None:
-        """Put a file at `endpoint`, moved from `source` if given; the file that it replaces becomes a version."""
-        existing = self._tree.nodes.get(endpoint.parts)
-        check_replaceable(endpoint, self._tree.entry(endpoint), precondition)
-        if existing is None:
-            self._tree.check_name(endpoint, moved_from=source)
-        if reserve and source is None:
-            self._tree.reserve(endpoint, len(node.content), actor)
-        self._make_directories(endpoint.parent, actor, changed)
-        change = Change("add", "file", endpoint, actor, None, len(node.content), node.hash)
-        if existing is not None:
-            mends = existing.damaged and existing.hash == node.hash
-            kept = attrs.evolve(existing, hash=hash_bytes(existing.content), damaged=False) if mends else existing
-            self._tree.keep_version(endpoint, kept)
-            change = attrs.evolve(change, what="replace", old_size=len(existing.content), old_hash=existing.hash)
-        if source is not None:
-            del self._tree.nodes[source.parts]
-            change = attrs.evolve(change, what="move", endpoint=source, to=endpoint)
-        self._tree.nodes[endpoint.parts] = node
-        changed(change)
-
-    def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Report) -> None:
-        """Make what is missing on the way to a directory, and it."""
-        for parent in self._tree.missing(endpoint):
-            self._tree.check_name(parent)
-            self._tree.nodes[parent.parts] = self._tree.new("directory", WriteRequest(endpoint=parent))
-            changed(Change("add", "directory", parent, actor))
-
-    def _set_metadata(
-        self, endpoint: Endpoint, mtime_us: int | None, mode: int | None, actor: Actor, changed: Report
-    ) -> Entry:
-        node = self._tree.set_metadata(endpoint, mtime_us, mode)
-        changed(Change("metadata", node.kind, endpoint, actor))
-        return node.entry()
