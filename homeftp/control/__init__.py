@@ -1,1 +1,4 @@
-"""How the owner's commands find a running server on this machine, and ask it; and what its scrub has told."""
+"""What a server and the owner's commands on its machine share: the control socket, and the file of the scrub's state.
+
+server/control.py answers at the socket, and server/scrub.py writes the file.
+"""

@@ -1,6 +1,6 @@
-"""How far the server's scrub is, and what it has found: kept in the state folder, over restarts.
+"""The state of the server's scrub: how far the pass is, and what is damaged. It is kept in a file in the state folder.
 
-The server writes it; commands on the same machine read it, whether a server runs or not.
+The server writes the file; `homeftp verify` reads it, whether a server runs or not.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ FILE = "scrub.json"
 """Inside the state folder."""
 
 _NAMED = 3
-"""Damaged files that are named in the summary."""
+"""Damaged files and versions that the summary names."""
 
 MOST_NAMES = 1000
-"""Damaged files that are named: a disk that fails may have damaged all."""
+"""Damaged files and versions that the state names: a disk that fails may have damaged all."""
 
 
 @attrs.frozen(kw_only=True)
 class ScrubState:
-    """One pass over all files and versions, and what is damaged now."""
+    """The counts of one pass over all files and versions, and what is damaged now."""
 
     root: str
     """The folder or the URL that is served."""
     known: bool = False
-    """Whether the store could be changed: then it has its metadata directory, unless its disk is not mounted."""
+    """Whether the server could change the store: without its metadata directory its disk is not mounted then."""
     began_us: int = 0
     """When this pass began: microseconds since 1970 UTC; 0: none has begun."""
     ended_us: int = 0
@@ -50,22 +50,25 @@ class ScrubState:
     damaged: tuple[Damage, ...] = ()
     """What is damaged now, at most `MOST_NAMES` of it; names are relative to the root."""
     damaged_total: int = 0
-    """How much is damaged now."""
+    """The number of files and versions that are damaged now."""
 
     @property
     def summary(self) -> str:
-        """How far it is and what is damaged, in words for the owner."""
-        read = f"{self.files:,} files and {self.versions:,} versions"
-        done = f"{read} were read" if self.ended_us else f"{read} are read so far" if self.began_us else "not begun yet"
+        """How far the pass is and what is damaged, in words for the owner."""
+        read = f"{self.files:,} files and {self.versions:,} versions read"
+        done = read if self.ended_us else f"{read} so far" if self.began_us else "not begun yet"
         if not self.damaged_total:
-            return f"{done}; nothing is damaged"
+            return f"{done}; no damage found" if self.began_us else done
         names = [each.name + ("" if each.at_us is None else " (a version)") for each in self.damaged[:_NAMED]]
         more = ", …" if self.damaged_total > len(names) else ""
         return f"{done}; {self.damaged_total:,} damaged: {', '.join(names)}{more}"
 
 
 def load_scrub_state(folder: str) -> ScrubState | None:
-    """The state in a state folder; None where there is none, or one that cannot be understood. Raises OperatorError."""
+    """The state in a state folder; None where there is none that can be understood.
+
+    Raises `OperatorError` where others may read the file, or where it cannot be read.
+    """
     content = read_private(os.path.join(folder, FILE))
     if content is None:
         return None
@@ -76,5 +79,5 @@ def load_scrub_state(folder: str) -> ScrubState | None:
 
 
 def save_scrub_state(folder: str, state: ScrubState) -> None:
-    """Replace the state in a state folder. Raises OSError, OperatorError."""
+    """Replace the state in a state folder. Raises `OperatorError` where it cannot be written."""
     write_private(os.path.join(folder, FILE), msgspec.json.encode(state))

@@ -1,6 +1,6 @@
 """The scrub: the server reads every file and every version again, about once a month, behind everything else.
 
-What it finds the store marks, records and mends; here is only when it reads, and what is told of it.
+The store marks, records and mends what the scrub finds. This module decides when to read, and keeps the state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOK_SECONDS = 1 * MINUTE
 """Time between two looks whether a pass is due, and whether something was marked that may be mended."""
 
 SAVE_SECONDS = 0.5 * MINUTE
-"""Time between two writings of the state; after a crash so much is counted again, but not read again."""
+"""Time between two writings of the state. After a crash the counts of that time are missing."""
 
 REST = 3.0
 """How long to rest after each step, as a multiple of what it took: the disk is the scrub's for a quarter of the time.
@@ -79,16 +79,16 @@ class Scrub:
 
     @property
     def state(self) -> ScrubState:
-        """How far it is, and what was damaged when it looked last."""
+        """How far the pass is, and what was damaged at the last look."""
         return self._state
 
     def start(self) -> None:
-        """Begin, in a while; the store is open."""
+        """Begin after `LOOK_SECONDS`. The store is open."""
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._ended)
 
     def stop(self) -> Deferred[None]:
-        """End it; fires when the step that is under way has ended. What was read is not read again."""
+        """Stop; fires when the step that is under way has ended. The next start goes on from there."""
         running, self._running = self._running, None
         if running is None:
             return succeed(None)
@@ -97,10 +97,10 @@ class Scrub:
 
     def _ended(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("the scrub has ended: restart the server to have it go on", failure)
+            self._log.failure("the scrub has ended: restart the server to continue it", failure)
 
     async def _run(self) -> None:
-        """A store that cannot verify what it holds is left alone."""
+        """Look again and again, unless the store cannot verify what it holds."""
         loaded = await self._workers.run_unbounded(self._load)
         if loaded is not None and loaded.root == self._root:
             self._state = loaded
@@ -118,7 +118,7 @@ class Scrub:
                 await self._save()
         except (Refusal, OSError, OperatorError) as error:
             if str(error) != self._problem:
-                self._log.warn("the scrub was interrupted, and goes on when it can: {reason}", reason=str(error))
+                self._log.warn("the scrub was interrupted, and continues when it can: {reason}", reason=str(error))
             self._problem = str(error)
             await self._save_at_end()
         else:
@@ -128,8 +128,8 @@ class Scrub:
     def _load(self) -> ScrubState | None:
         try:
             return load_scrub_state(self._folder)
-        except (OSError, OperatorError):
-            self._log.failure("how far the scrub was cannot be read: it begins anew")
+        except OperatorError:
+            self._log.failure("the state of the scrub cannot be read: a new pass begins")
             return None
 
     # -- one pass ------------------------------------------------------------------
@@ -151,8 +151,7 @@ class Scrub:
         await self._verify(ROOT, self._state.began_us)
         self._state = attrs.evolve(self._state, ended_us=self._now_us())
         self._log.info(
-            "the scrub has read {files} files and {versions} versions: {found} were damaged, {mended} of them are "
-            "mended",
+            "the scrub has read {files} files and {versions} versions: {found} damaged, {mended} of them mended",
             files=self._state.files,
             versions=self._state.versions,
             found=self._state.found,
@@ -199,7 +198,7 @@ class Scrub:
                 with contextlib.suppress(NotFound):
                     await self._verify(Endpoint(tuple(damage.name.split("/"))), 0)
 
-    # -- what is told --------------------------------------------------------------
+    # -- the state -----------------------------------------------------------------
 
     async def _save(self) -> None:
         """Write the state, with what is damaged now."""
@@ -210,10 +209,10 @@ class Scrub:
         try:
             await self._save()
         except (Refusal, OSError, OperatorError):
-            self._log.failure("how far the scrub was could not be written")
+            self._log.failure("the state of the scrub could not be written")
 
     def _write(self) -> None:
-        """In a worker."""
+        """Blocks: write the state, unless it is as it was written last."""
         store = self._store()
         damaged = store.damaged() if store.capabilities.verify else ()
         self._state = attrs.evolve(

@@ -1,6 +1,6 @@
 """`homeftp service`: let systemd run the server that runs now, or one with the options of `homeftp serve`.
 
-The unit names the state folder of the running server, so that what was paired with it stays paired.
+The unit names the state folder of the running server, so that its devices stay paired.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def _stop(running: RunningServer, is_system: bool) -> None:
 
 @contextlib.contextmanager
 def _rights_of(uid: int) -> Iterator[None]:
-    """Root has the rights of that user meanwhile: kill(2) asks for the real and the effective one."""
+    """Gives root the rights of that user meanwhile: kill(2) checks the real and the effective user ID."""
     if os.geteuid() != 0 or uid == 0:
         yield
         return

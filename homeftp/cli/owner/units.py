@@ -1,4 +1,4 @@
-"""The text of the systemd unit for one server; nothing is written here. service.py installs it."""
+"""Makes the text of the systemd unit for one server. service.py writes and installs it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,6 @@ LockPersonality=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 RestrictNamespaces=yes
 RestrictRealtime=yes
-RestrictSUIDSGID=no
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
@@ -86,7 +85,7 @@ class ServedFolder:
     program: Sequence[str]
     """The command for homeftp, with an absolute path."""
     arguments: Sequence[str]
-    """Those of `homeftp serve`."""
+    """The arguments of `homeftp serve`."""
     root: str
     """The folder to share, or a URL."""
     state: str
@@ -96,7 +95,7 @@ class ServedFolder:
 
     @property
     def command(self) -> str:
-        """ExecStart."""
+        """The value of ExecStart."""
         return " ".join(map(quoted, (*self.program, "serve", *self.arguments)))
 
 

@@ -1,4 +1,4 @@
-"""Verifying what this machine's server holds, without a connection to it."""
+"""`homeftp verify` on the server's machine: reads the shared folder and its versions, without a connection."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Verify the shared folder, whether the server runs or not; returns the exit code.
 
-    What is damaged is marked, and told by the server from then on. A server that runs mends it where there is a copy;
-    one that does not run does so once it is started.
+    The store marks what is damaged, and the server refuses it from then on. The server mends what it has a copy of,
+    while it runs or once it is started.
     """
     from homeftp.audit import Audit
     from homeftp.endpoint import ROOT
@@ -44,12 +44,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _served(folder: str, options: argparse.Namespace) -> ScrubState:
-    """What the server of the state folder has told of the folder that it shares."""
+    """The state of the scrub in that state folder, which names the folder to verify; --root names another one."""
     from homeftp.control.scrubstate import ScrubState, load_scrub_state
 
     if options.root is not None:
         return ScrubState(root=os.path.abspath(options.root))
-    state = load_scrub_state(folder) if os.path.isdir(folder) else None
+    state = load_scrub_state(folder)
     if state is None:
         raise OperatorError(
             f"No server has used the state folder {folder} yet. Give the server's state folder with --state, or name "

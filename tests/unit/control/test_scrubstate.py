@@ -33,12 +33,14 @@ class ScrubStateTests(SynchronousTestCase):
     def test_summary(self) -> None:
         """How far it is, and the first names of what is damaged."""
         state = ScrubState(root="/srv")
-        self.assertEqual(state.summary, "not begun yet; nothing is damaged")
+        self.assertEqual(state.summary, "not begun yet")
         state = attrs.evolve(state, began_us=1, files=1200, versions=3)
-        self.assertEqual(state.summary, "1,200 files and 3 versions are read so far; nothing is damaged")
+        self.assertEqual(state.summary, "1,200 files and 3 versions read so far; no damage found")
         damages = (Damage("a", "content"), Damage("b", "content", None, 5))
-        state = attrs.evolve(state, ended_us=2, damaged=damages, damaged_total=2)
-        self.assertEqual(state.summary, "1,200 files and 3 versions were read; 2 damaged: a, b (a version)")
+        ended = attrs.evolve(state, ended_us=2)
+        self.assertEqual(ended.summary, "1,200 files and 3 versions read; no damage found")
+        state = attrs.evolve(ended, damaged=damages, damaged_total=2)
+        self.assertEqual(state.summary, "1,200 files and 3 versions read; 2 damaged: a, b (a version)")
         many = attrs.evolve(state, damaged=damages * 3, damaged_total=6)
         self.assertTrue(many.summary.endswith("6 damaged: a, b (a version), a, …"))
 
