@@ -23,7 +23,7 @@ PYTHON = "/usr/bin/python3"
 LIBRARIES = Path("usr/lib/homeftp")
 
 _SOURCES = ("homeftp", "twisted", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
-"""What is installed from the checkout, and what describes it: nothing that a test or a build has left there."""
+"""What pip needs of the checkout: nothing that a test or a build has left there."""
 
 CONTROL = """\
 Package: homeftp
@@ -73,11 +73,15 @@ def version() -> str:
     return found[1]
 
 
+def architecture() -> str:
+    """Debian's name for this machine's architecture."""
+    return said("dpkg", "--print-architecture")
+
+
 def lay_out(tree: Path, pip: list[str]) -> None:
-    """All files of the package, beneath `tree`."""
+    """Write all files of the package beneath `tree`; `pip` has options for pip."""
     libraries = tree / LIBRARIES
-    with tempfile.TemporaryDirectory() as copy:
-        # the build leaves files beside the source
+    with tempfile.TemporaryDirectory() as copy:  # pip leaves files beside the source that it builds
         source = Path(copy) / "source"
         source.mkdir()
         for name in _SOURCES:
@@ -109,7 +113,7 @@ def lay_out(tree: Path, pip: list[str]) -> None:
     (tree / "DEBIAN" / "control").write_text(
         CONTROL.format(
             version=version(),
-            architecture=said("dpkg", "--print-architecture"),
+            architecture=architecture(),
             python=f"{major}.{minor}",
             next_python=f"{major}.{int(minor) + 1}",
         ),
@@ -136,8 +140,9 @@ def main() -> int:
         tree = Path(temporary) / "tree"
         tree.mkdir(mode=0o755)
         lay_out(tree, options.pip)
-        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(folder)], check=True, stdout=2)
-    sys.stdout.writelines(f"{path}\n" for path in sorted(folder.glob("homeftp_*.deb")))
+        package = folder / f"homeftp_{version()}_{architecture()}.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(package)], check=True, stdout=2)
+    sys.stdout.write(f"{package}\n")
     return 0
 
 
