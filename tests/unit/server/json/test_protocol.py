@@ -665,6 +665,19 @@ class PaceTests(SynchronousTestCase):
         self.assertGreater(len(sent), 1000)
         return sent
 
+    def test_no_keepalive_in_payload(self) -> None:
+        """No sign of life comes between the bytes of a payload, however long the next ones take."""
+        self.connection.ask("HELLO", {"keepalive": True})
+        self.begin_get()
+        self.connection.transport.clear()
+        self.server.clock.pump([1] * 4 * KEEPALIVE_SECONDS)
+        self.assertEqual(self.connection.transport.value(), b"")
+        self.work()
+        self.connection.send("CMP", {"rel_endpoint": "big"})
+        self.connection.transport.clear()
+        self.server.clock.pump([1] * 4 * KEEPALIVE_SECONDS)
+        self.assertIn(b"\n", self.connection.transport.value(), "the control: nor is that answered")
+
     def test_unread_gets(self) -> None:
         """Nothing of a large file is read before its turn to be sent has come."""
         for number in range(10):
@@ -932,15 +945,14 @@ class KeepAliveTests(SynchronousTestCase):
         self.connection.send("WORK", {"rel_endpoint": "a"})
         self.assertEqual(self.wait(1000), b"")
 
-    def test_not_in_a_payload(self) -> None:
-        """None comes between the bytes of a payload, however slowly the client reads them."""
+    def test_not_read(self) -> None:
+        """A client that does not read gets none; the control is that it gets some as soon as it reads."""
         self.connection.ask("HELLO", {"keepalive": True})
-        self.server.put("large", bytes(3 * STREAM_PIECE))
+        self.connection.send("WORK", {"rel_endpoint": "a"})
         self.connection.protocol._output.pauseProducing()
-        self.connection.send("GET", {"rel_endpoint": "large"})
-        self.wait(50)
+        self.assertEqual(self.wait(3 * KEEPALIVE_SECONDS), b"")
         self.connection.protocol._output.resumeProducing()
-        self.assertEqual([len(payload) for _, payload in self.connection.answers()], [3 * STREAM_PIECE, 0])
+        self.assertIn(b"\n", self.wait(2 * KEEPALIVE_SECONDS))
 
     def test_ended(self) -> None:
         """A connection that has ended leaves nothing on the clock."""
