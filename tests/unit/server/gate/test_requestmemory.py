@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import KIB, MAX_IN_FLIGHT, MAX_REQUEST_LINE, MIB, SMALL_FILE, Limits
+from homeftp.config import MAX_IN_FLIGHT, MAX_REQUEST_LINE, MIB, SMALL_FILE, Limits
 from homeftp.server.gate.requestmemory import REFUSED_IDS, RequestMemory, Share, Weight
+from homeftp.server.json.exchange import REQUEST_BYTES
 
 TOTAL = 16 * MIB
 
@@ -32,7 +33,7 @@ class RequestMemoryTests(SynchronousTestCase):
     def test_promise(self) -> None:
         """One client alone has more than the protocol promises: 64 lines and a MiB of payloads, and the answers."""
         alone = RequestMemory(Limits()).share()
-        alone.change(Weight(), Weight(MIB - 1, MIB - 1 + MAX_IN_FLIGHT * (MAX_REQUEST_LINE + 8 * KIB)))
+        alone.change(Weight(), Weight(MIB - 1, MIB - 1 + MAX_IN_FLIGHT * (MAX_REQUEST_LINE + REQUEST_BYTES)))
         self.assertFalse(alone.is_crowded())
         self.assertTrue(alone.fits(SMALL_FILE))
 
