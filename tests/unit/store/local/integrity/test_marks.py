@@ -39,6 +39,13 @@ class MarksTests(FlipCase):
             self.assertEqual((list(store.damaged()), self.cache.damaged()), ([], []))
             store.close()
 
+    def test_link_in_place(self) -> None:
+        """A mark goes where a symbolic link takes the place of the file's directory: none is followed."""
+        store = self.damaged_store()
+        os.rename(self.path("d"), self.path("moved"))
+        os.symlink("moved", self.path("d"))
+        self.assertEqual((list(store.damaged()), self.cache.damaged()), ([], []))
+
     def test_other_roots(self) -> None:
         """What is marked in another folder, for which the state folder was used before, is not this store's."""
         store = self.damaged_store()
