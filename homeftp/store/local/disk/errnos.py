@@ -21,6 +21,9 @@ T = TypeVar("T")
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that go away when old files are removed."""
 
+MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""Errors of a path on which a directory is missing, or is a file or a symbolic link."""
+
 UNREADABLE = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
 """What a disk or a file system answers where it has lost a content, or no longer trusts it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from typing import Sequence
@@ -11,14 +10,12 @@ import attrs
 
 from homeftp.hashing.hashcache import HashCache, StoredHash, is_still_marked
 from homeftp.model import Damage, damage_kind
+from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.quota import VERSIONS
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.naming import Names, original_of, time_of
-
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""Errors of a path on which a directory is missing, or is now a file or a symbolic link."""
 
 
 @attrs.frozen
@@ -46,7 +43,7 @@ class DamageMarks:
             with self.root.open_below(self.root.fd, names) as directory:
                 now = os.stat(raw(row.name), dir_fd=directory, follow_symlinks=False)
         except OSError as error:
-            return error.errno not in _GONE  # otherwise the disk fails just there
+            return error.errno not in MISSING  # otherwise the disk fails just there
         return stat.S_ISREG(now.st_mode) and is_still_marked(row.signature, now)
 
 

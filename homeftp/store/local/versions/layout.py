@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import heapq
 import itertools
 import os
@@ -14,14 +13,13 @@ from typing import Callable, Container, Iterator
 
 from homeftp.config import DAY, LISTING_PAGE
 from homeftp.model import SECOND_US
+from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, directories_in
 from homeftp.store.local.versions.naming import Names, VersionFile, folder_of, original_of, start_of, time_of
 
 Skip = Callable[[Names], bool]
 """Whether to leave out the file or the folder of that path."""
-
-_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _BATCH = 2000
 """How many of the oldest versions one search for eviction finds: some hundred KiB."""
@@ -40,7 +38,7 @@ def _skip_missing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _MISSING:
+        if error.errno not in MISSING:
             raise
 
 
