@@ -31,12 +31,20 @@ from homeftp.syscalls import System
 
 def expect_metadata_dir(root: SafeRoot, path: str) -> None:
     """Raise `OperatorError` for a root that was shared before and has lost its metadata directory."""
-    if not root.has_metadata_dir():
+    try:
+        has_metadata_dir = root.has_metadata_dir()
+    except OSError as error:
+        raise _unusable(path, error) from None
+    if not has_metadata_dir:
         raise OperatorError(
             f"cannot share {path}: it was shared before and its folder {RESERVED} is missing, so its disk is probably "
             "not mounted. Mount it; or, if this is the right folder nevertheless, confirm that with: "
             f"mkdir {shlex.quote(os.path.join(path, RESERVED))}"
         )
+
+
+def _unusable(path: str, error: OSError) -> OperatorError:
+    return OperatorError(f"cannot share {path}: its folder {RESERVED}: {error.strerror}")
 
 
 class OpenFolder:
@@ -85,7 +93,7 @@ class OpenFolder:
                 self.read_only = str(reason)
                 self.verifier = verifier(self.root, system, cache, self.lister, changelog, options)
             except OSError as error:
-                raise OperatorError(f"cannot share {path}: its folder {RESERVED}: {error.strerror}") from None
+                raise _unusable(path, error) from None
             self._opened = opened.pop_all()
 
     @property

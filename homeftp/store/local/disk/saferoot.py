@@ -103,10 +103,10 @@ class SafeRoot:
         return os.path.samestat(found, self._found)
 
     def has_metadata_dir(self) -> bool:
-        """Whether the store's metadata directory is in it, as it is in every root that was ever changed by homeftp."""
+        """Whether the store's metadata directory is in it, as in every root that homeftp has ever changed. OSError."""
         try:
             return stat.S_ISDIR(os.stat(RESERVED.encode(), dir_fd=self.fd, follow_symlinks=False).st_mode)
-        except OSError:
+        except FileNotFoundError:
             return False
 
     def detach(self, *close: Callable[[], None]) -> None:

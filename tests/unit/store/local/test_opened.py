@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
-from typing import Sequence
+from typing import Any, Sequence
+from unittest import mock
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, OperatorError
@@ -29,6 +31,21 @@ class KnownRootTests(StoreCase):
     def test_new(self) -> None:
         """One that nobody knows is begun anew, and is the same root afterwards."""
         self.store().close()
+        self.store(known=True)
+
+    def test_unreadable(self) -> None:
+        """A disk that fails at the metadata directory is not taken for one that is not mounted."""
+        os.mkdir(self.path(".homeftp"))
+        original = os.stat
+
+        def fails(path: Any, **options: Any) -> os.stat_result:
+            if path == b".homeftp":
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return original(path, **options)
+
+        with mock.patch("os.stat", fails):
+            error = self.assertRaises(OperatorError, self.store, known=True)
+        self.assertEqual(str(error), f"cannot share {self.root}: its folder .homeftp: Input/output error")
         self.store(known=True)
 
     def test_link(self) -> None:
