@@ -39,10 +39,11 @@ COMMANDS: Mapping[str, Command] = {
         "homeftp.cli.owner.account", "Add, list, change and remove the accounts of this machine's server."
     ),
     "grant": Command("homeftp.cli.owner.grant", "Restrict an account's rights in one folder."),
-    "service": Command("homeftp.cli.owner.service", "Let systemd run the server that runs now."),
+    "service": Command("homeftp.cli.owner.service", "Install or remove the systemd service of this machine's server."),
     "log": Command("homeftp.cli.owner.log", "Show who did what on this machine's server."),
     "status": Command(
-        "homeftp.cli.status.command", "Show how this machine's server is, and which known servers can be reached."
+        "homeftp.cli.status.command",
+        "Show the status of this machine's server, and whether known servers can be reached.",
     ),
     "discover": Command("homeftp.cli.commands.discover", "List the servers that announce themselves on this network."),
     "pair": Command(
@@ -55,7 +56,7 @@ COMMANDS: Mapping[str, Command] = {
     "ls": Command("homeftp.cli.commands.ls", "List files on a server."),
     "versions": Command("homeftp.cli.commands.versions", "List the previous versions of files on a server."),
     "restore": Command("homeftp.cli.commands.restore", "Restore a previous version of a file on a server."),
-    "verify": Command("homeftp.cli.verify", "Read again what a server holds, and report what its disk has damaged."),
+    "verify": Command("homeftp.cli.verify", "Read all files of a server again, and report damaged ones."),
     "raw": Command("homeftp.cli.commands.raw", "Send JSON requests that you type, and print the responses."),
     "completion": Command("homeftp.cli.completion", "Print a shell completion script."),
 }

@@ -1,4 +1,4 @@
-"""`homeftp verify`: read again what a server holds, and report what its disk has damaged."""
+"""`homeftp verify`: have a server read all its files again, and report damaged ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from homeftp.cli.terminal.verification import add_output_arguments
 from homeftp.errors import OperatorError
 
 _EPILOG = """\
-Reads every file and every previous version, and compares each with the hash that it had when it was stored. A file
-that somebody has changed since is not damaged. What is damaged is copied again from another file or version with the
-same content where there is one; otherwise push the file again, or restore a version of it. Without NAME:PATH the
-folder of this machine's server is verified, whether the server runs or not; a server that runs mends what is damaged
+The server reads every file and every previous version from its disk, and compares each with the hash that it had when
+it was stored. A file that somebody has changed since is not damaged. The server mends a damaged file if another file or
+version has the same content; otherwise push the file again, or restore a version of it. Without NAME:PATH, homeftp
+reads the folder of this machine's server, whether the server runs or not; a running server then mends damaged files
 within minutes. The exit code is 1 if anything was damaged.
 """
 
@@ -23,10 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the path, and the options for this machine's server."""
     add_epilog(parser, _EPILOG)
     path = parser.add_argument(
-        "path", metavar="NAME:PATH", nargs="?", help="a file or folder on a server; NAME: is all that you may read"
+        "path",
+        metavar="NAME:PATH",
+        nargs="?",
+        help="a file or folder on a server; NAME: is everything that you may read",
     )
     set_completer(path, REMOTE_PATHS)
-    parser.add_argument("--root", metavar="DIR", help="without NAME:PATH: the shared folder, where it was moved")
+    parser.add_argument("--root", metavar="DIR", help="without NAME:PATH: the shared folder, if it has moved")
     add_state_argument(parser)
     add_output_arguments(parser)
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Compares content, size, time and mode of files, and with -p the mode of folders. The second path works as the target of
 push and get does: `cmp lib nas:` compares lib with nas:lib. Symbolic links and special files are reported as skipped.
-A hash that is remembered counts as long as no program has changed the file; with --reread a copy that a disk has
-damaged is found as well.
+Both sides remember the hash of a file until a program changes the file; --reread also finds files that a disk has
+damaged.
 """
 
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(second, ANY_PATHS)
     parser.add_argument("-r", "--recursive", action="store_true", help="has no effect: cmp is always recursive")
     parser.add_argument(
-        "--reread", action="store_true", help="have both sides read all files again, instead of what they remember"
+        "--reread", action="store_true", help="have both sides read all files again instead of using remembered hashes"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="also print what is the same")
     parser.add_argument("-p", "--perms", action="store_true", help="also compare the mode of folders")

@@ -21,7 +21,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", "--new-only", action="store_true", help="replace nothing; only add what is missing")
     parser.add_argument(
-        "-p", "--perms", action="store_true", help="also change the mode of folders that exist at the target"
+        "-p", "--perms", action="store_true", help="also set the mode of folders that exist at the target"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
     add_output_arguments(parser)
