@@ -203,6 +203,9 @@ def _what(record: dict[str, Any]) -> str:
     if event == "pairing":
         code = f"code {record.get('invitation')}"
         return f"was paired with {code}" if status == 0 else f"tried a wrong {code}"
+    if event == "account":
+        folders = record.get("folders") or {at: record.get("rights")}
+        return "got the rights " + "; ".join(f"{rights} in {folder}" for folder, rights in folders.items())
     known = {
         "disconnect": "was disconnected by the server",
         "invitation": f"code {record.get('invitation')} was made",
@@ -211,7 +214,6 @@ def _what(record: dict[str, Any]) -> str:
         "rename": f"was renamed from {record.get('old_device')}",
         "renewal": "renewed its certificate",
         "password": "got a new password",
-        "account": f"got the rights {record.get('rights')} in {at or 'the shared folder'}",
         "unrecorded": "has many more refusals, which are not recorded",
         "backup": "the state was backed up",
         "restore": "the state was restored",

@@ -82,8 +82,8 @@ def _running_lines(found: dict[str, Any]) -> Iterator[str]:
     waiting = connections["unauthenticated"]
     yield (
         f"  connections  {connections['open']} of {connections['most']}"
-        + (f"; {waiting} of {connections['most_unauthenticated']} not logged in" if waiting else "")
-        + (f"; {found['payloads']} large payloads under way" if found["payloads"] else "")
+        + (f"; not logged in {waiting} of {connections['most_unauthenticated']}" if waiting else "")
+        + (f"; large transfers {found['payloads']}" if found["payloads"] else "")
     )
     if server["audit_reads"]:
         yield "  audit        reads are recorded"
@@ -96,7 +96,8 @@ def _account_lines(account: dict[str, Any]) -> Iterator[str]:
     else:
         line = f"  {account['name']:20} home {account['home'] or '/'}, rights {account['rights']}"
     if account["quota"] is not None:
-        line += f", quota {_of(account.get('used'), account['quota'])}"
+        quota = _of(account["used"], account["quota"]) if "used" in account else format_size(account["quota"])
+        line += f", quota {quota}"
     if account.get("unfinished"):
         line += f", {format_size(account['unfinished'])} of interrupted uploads"
     yield line
@@ -145,6 +146,6 @@ def _doing(client: dict[str, Any]) -> str:
 def _of(used: int | None, most: int) -> str:
     """How much of a limit is used."""
     if used is None:
-        return f"of {format_size(most)}, not counted yet"
+        return f"{format_size(most)} (use not counted yet)"
     percent = f" ({100 * used / most:.0f} %)" if most else ""
     return f"{format_size(used)} of {format_size(most)} used{percent}"

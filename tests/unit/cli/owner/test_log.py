@@ -162,6 +162,11 @@ class LogTests(CommandCase):
             ("pairing", {"invitation": 4821, "status": 32}, "tried a wrong code 4821"),
             ("cancellation", {"invitation": 4821}, "code 4821 was cancelled"),
             ("account", {"rights": "read", "endpoint": ""}, "got the rights read in the shared folder"),
+            (
+                "account",
+                {"rights": "none", "endpoint": "", "folders": {"photos": "read", "kid": "read,add"}},
+                "got the rights read in photos; read,add in kid",
+            ),
             ("novelty", {"what": 1}, "novelty status=0 what=1"),
         ):
             line = describe({"time": "x", "event": event, "status": 0, **fields})

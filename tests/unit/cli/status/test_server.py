@@ -77,7 +77,7 @@ class LinesTests(SynchronousTestCase):
             "listening    192.0.2.1 (tcp:8421)",
             "disk         100.0 MB of 1.0 GB free",
             "quota        500.0 MB of 1.0 GB used (50 %)",
-            "connections  2 of 200; 1 of 30 not logged in; 1 large payloads under way",
+            "connections  2 of 200; not logged in 1 of 30; large transfers 1",
         ):
             self.assertIn(words, text)
         self.assertNotIn("scrub", text)
@@ -96,7 +96,7 @@ class LinesTests(SynchronousTestCase):
         }
         text = self.lines(accounts=[{**account, "budgets": BUDGETS}])
         for words in (
-            "home ann, rights read,add, quota of 1.0 GB, not counted yet, 1.0 MB of interrupted uploads",
+            "home ann, rights read,add, quota 1.0 GB (use not counted yet), 1.0 MB of interrupted uploads",
             "requests 256 of 256 and 3 waiting, waiting jobs 7 of 1024, listings 1 of 4, files being hashed 0 of 16",
             "reserved for uploads 5.0 MB of 64.0 MB",
         ):
@@ -104,9 +104,13 @@ class LinesTests(SynchronousTestCase):
         more = {**BUDGETS, "reserved": {"used": 10**9, "most": 64_000_000}}
         self.assertIn("uploads 64.0 MB of 64.0 MB", self.lines(accounts=[{**account, "budgets": more}]))
         self.assertIn("quota 250.0 MB of 1.0 GB used (25 %)", self.lines(accounts=[{**account, "used": 25 * 10**7}]))
-
         text = self.lines(accounts=[{**account, "folders": {"photos": "read", "kid": "read,add"}, "quota": None}])
         self.assertIn("folders photos (read), kid (read,add)", text)
+
+    def test_account_of_stopped_server(self) -> None:
+        """The quota alone is shown: nobody counts what is used."""
+        account = {"name": "ann", "home": "ann", "rights": "read", "folders": {}, "quota": 10**9}
+        self.assertIn("home ann, rights read, quota 1.0 GB\n", f"{self.lines(running=False, accounts=[account])}\n")
 
     def test_devices(self) -> None:
         """What each device does; when it was seen; and who uses a password."""
