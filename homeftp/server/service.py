@@ -23,6 +23,7 @@ from homeftp.accounts.devices import Devices
 from homeftp.config import DAY, HOUR, Settings
 from homeftp.crypto.ca import FOLDER, is_possible, open_identity
 from homeftp.crypto.secretfiles import private_folder, write_private
+from homeftp.errors import OperatorError
 from homeftp.host import now
 from homeftp.interfaces import IFrontEnd, IStore, IStoreHealth, UnrecordedChanges
 from homeftp.server.banner import LoginMethods, banner, first_code, reachable
@@ -150,8 +151,9 @@ class HomeFTPService(MultiService):
             self._log.info("{line}", line=line)
         shown = self._terminal()
         if methods.code is not None and shown is not None:
-            # never through a log: others may read that, now or later
-            with contextlib.suppress(OSError):  # the terminal has just been closed, and SIGHUP is on its way
+            # Never through a log: others may read that, now or later. A terminal that has just been closed is no error
+            # (OperatorError of the command line's streams): SIGHUP is on its way.
+            with contextlib.suppress(OSError, OperatorError):
                 print(*first_code(reachable(listened), methods.code), sep="\n", file=shown, flush=True)
         if self._settings.announce:
             self._mdns.start(listened, identity.fingerprint)

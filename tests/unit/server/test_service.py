@@ -105,15 +105,21 @@ class StartTests(ServiceCase):
 
     async def test_closed_terminal(self) -> None:
         """A terminal that is closed while the first code is shown does not end the start: SIGHUP ends the server."""
-        terminal = mock.Mock(write=mock.Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
-        state = os.path.join(self.make().state_dir, "new")
-        root = tempfile.mkdtemp(dir=os.getcwd())
-        settings = Settings(root=root, state=state, listen=("tcp:0:interface=127.0.0.1",), announce=False)
-        service = HomeFTPService(settings, reactor, terminal=lambda: terminal)
-        service.startService()
-        terminal.write.assert_called_once()
-        self.assertTrue(service.running)
-        await service.stopService()
+        # the second is what the streams of the command line raise
+        for error in (OSError(errno.EIO, os.strerror(errno.EIO)), OperatorError("Cannot write to standard output")):
+            terminal = mock.Mock(write=mock.Mock(side_effect=error))
+            folder = tempfile.mkdtemp(dir=os.getcwd())
+            settings = Settings(
+                root=tempfile.mkdtemp(dir=os.getcwd()),
+                state=os.path.join(folder, "state"),
+                listen=("tcp:0:interface=127.0.0.1",),
+                announce=False,
+            )
+            service = HomeFTPService(settings, reactor, terminal=lambda shown=terminal: shown)  # type: ignore[misc]
+            service.startService()
+            terminal.write.assert_called_once()
+            self.assertTrue(service.running)
+            await service.stopService()
 
     def test_endpoint(self) -> None:
         """An endpoint description that is wrong is refused before anything starts, with examples."""
