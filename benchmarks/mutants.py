@@ -35,6 +35,9 @@ TESTS = {
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/revocation": ["tests.unit.files.test_revocation"],
     "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights"],
+    "store/policy/disclosure": [f"{RULES}.test_disclosure", f"{RULES}.test_authorized"],
+    "store/policy/folders": [f"{RULES}.test_folders", f"{RULES}.test_authorized"],
+    "store/policy/permissions": [f"{RULES}.test_permissions", f"{RULES}.test_authorized"],
     "store/policy/rights": [f"{RULES}.test_rights", f"{RULES}.test_rights_table", f"{RULES}.test_authorized"],
 }
 """Each module, and the tests that say what it gives to whom."""
