@@ -103,6 +103,8 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Command]
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # the terminal shows ^C, perhaps behind a question
         print_error("Interrupted.")
         return Exit.INTERRUPTED
     except BrokenPipeError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
-from typing import Any, Coroutine, Sequence, TypeVar
+from typing import Any, Awaitable, Callable, Coroutine, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -122,6 +123,16 @@ class TransferCase(SynchronousTestCase):
     def remote_files(self) -> dict[str, bytes]:
         """The content of the server's files, by endpoint."""
         return tree(self.server.root)
+
+
+def reader_of(content: bytes) -> Callable[[int], Awaitable[bytes]]:
+    """Gives `content` in pieces, as `push_stream` reads it."""
+    source = io.BytesIO(content)
+
+    async def read(size: int) -> bytes:
+        return source.read(size)
+
+    return read
 
 
 def tree(top: str) -> dict[str, bytes]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from homeftp.cli.connect.operands import STANDARD, parse_operand, parse_remote_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
+from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.help import add_epilog
+from homeftp.cli.terminal.stdstreams import read_piece
 from homeftp.cli.transfer.run import add_transfer_arguments, run_transfer
 from homeftp.errors import OperatorError
 
@@ -48,7 +50,10 @@ def run(options: argparse.Namespace) -> int:
 
         async def upload(transfer_options: TransferOptions, observer: TransferObserver) -> None:
             if options.sources == [STANDARD]:
-                await push_stream(client, context, target, transfer_options, observer)
+                thread = DaemonThread(reactor)
+                await push_stream(
+                    client, context, lambda size: thread.call(read_piece, size), target, transfer_options, observer
+                )
             else:
                 await push(client, context, options.sources, target, transfer_options, observer)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Awaitable, Callable
 
 from homeftp.cli.connect.operands import parse_operand
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
+from homeftp.cli.terminal.daemonthread import DaemonThread
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.help import add_epilog
+from homeftp.cli.terminal.stdstreams import read_piece
 from homeftp.cli.terminal.text import printable
 from homeftp.errors import OperatorError
 
@@ -29,9 +30,6 @@ _MAX_DISPLAYED = 4096
 
 _READ_SIZE = 65536
 """The most bytes that are read from standard input at once."""
-
-_MAX_QUEUED = 16
-"""The most pieces of standard input that are queued for the server."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,15 +51,20 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError(f"raw takes a server's name without a path: homeftp raw {name}")
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
-        from twisted.internet.defer import Deferred
+        from twisted.internet.defer import CancelledError, Deferred
 
         ended: Deferred[int | Exception] = Deferred()
         if sys.stdin.isatty():
             print(f"Logged in to {name}. Type one JSON object per line; Ctrl-D ends.", file=sys.stderr)
         kind = FormattedOutput if sys.stdout.isatty() else RawOutput
         session = RawSession(client, kind(sys.stdout.buffer), ended.callback)
-        threading.Thread(target=session.read, args=(sys.stdin.buffer, reactor.callFromThread), daemon=True).start()
-        result = await ended
+        thread = DaemonThread(reactor)
+        relaying = Deferred.fromCoroutine(session.relay(TypedInput(lambda size: thread.call(read_piece, size))))
+        relaying.addErrback(lambda failure: failure.trap(CancelledError))
+        try:
+            result = await ended
+        finally:
+            relaying.cancel()
         if isinstance(result, Exception):
             raise result
         return result
@@ -122,28 +125,67 @@ class FormattedOutput(RawOutput):
         self._buffered, self._size = b"", 0
 
 
-class TypedPayload:
-    """The payload of a typed request, as it arrives on standard input."""
+class TypedInput:
+    """Requests and payloads from standard input; `read` gives up to so many bytes as soon as there are some."""
 
-    def __init__(self, size: int) -> None:
-        from twisted.internet.defer import DeferredQueue
+    def __init__(self, read: Callable[[int], Awaitable[bytes]]) -> None:
+        self._read = read
+        self._buffered = bytearray()
+        self._ended = False
+
+    async def readline(self) -> bytes:
+        """The next line with its end; b"" when the input has ended. Raises `OperatorError`."""
+        searched = 0
+        while (end := self._buffered.find(b"\n", searched)) < 0:
+            searched = len(self._buffered)
+            if not await self._fill():
+                return self._take(searched)
+        return self._take(end + 1)
+
+    async def read(self, size: int) -> bytes:
+        """Up to `size` bytes; b"" when the input has ended. Raises `OperatorError`."""
+        if not self._buffered:
+            await self._fill()
+        return self._take(size)
+
+    async def _fill(self) -> bool:
+        """Read more; False when there is no more."""
+        if not self._ended:
+            data = await self._read(_READ_SIZE)
+            self._buffered += data
+            self._ended = not data
+        return not self._ended
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(memoryview(self._buffered)[:size])
+        del self._buffered[:size]
+        return data
+
+
+class TypedPayload:
+    """The payload of a typed request. The connection reads it from the input; then `done` fires.
+
+    Where it cannot be read, `done` fires with the reason, and the payload ends early.
+    """
+
+    def __init__(self, size: int, source: TypedInput) -> None:
+        from twisted.internet.defer import Deferred
 
         self.size = size
-        self._queue: Any = DeferredQueue()
-        self._free = threading.Semaphore(_MAX_QUEUED)
-
-    def wait(self) -> None:
-        """Block the reading thread until the connection has taken enough."""
-        self._free.acquire()
-
-    def put(self, data: bytes) -> None:
-        """Add the next bytes; b"" marks the end."""
-        self._queue.put(data)
+        self.done: Deferred[OperatorError | None] = Deferred()
+        self._left = size
+        self._source = source
 
     async def read(self) -> bytes:
-        """Take the next bytes."""
-        data: bytes = await self._queue.get()
-        self._free.release()
+        """Take the next bytes; b"" at the end."""
+        data, failure = b"", None
+        try:
+            data = await self._source.read(min(self._left, _READ_SIZE)) if self._left else b""
+        except OperatorError as error:
+            failure = error
+        self._left -= len(data)
+        if not data and not self.done.called:
+            self.done.callback(failure)
         return data
 
     async def read_all(self, limit: int) -> bytes:
@@ -173,38 +215,27 @@ class RawSession:
         self._ended = False
         client.set_listener(self)  # type: ignore[arg-type]
 
-    def read(self, source: Any, call: Callable[..., None]) -> None:
-        """In a thread: read requests and payloads from `source`, and hand them to the reactor through `call`."""
+    async def relay(self, source: TypedInput) -> None:
+        """Send requests and payloads until the input ends or the session does."""
+        from homeftp.client import ConnectionFailed
+
         try:
-            self._read(source, call)
-        except (OSError, OperatorError) as failure:
-            call(self._fail, failure)
-        else:
-            call(self._finish)
+            while not self._ended and (line := await source.readline()):
+                await self._relay_line(line.rstrip(b"\r\n"), source)
+        except (OperatorError, ConnectionFailed) as failure:
+            self._fail(failure)
+        self._input_ended = True
+        self._end_if_done()
 
-    def _read(self, source: Any, call: Callable[..., None]) -> None:
-        for line in iter(source.readline, b""):
-            line = line.rstrip(b"\r\n")
-            if not line:
-                continue
-            length = _content_length(line)
-            payload = TypedPayload(length) if length else None
-            call(self._send, line, payload)
-            while payload is not None and length:
-                payload.wait()
-                data = source.read(min(length, _READ_SIZE))
-                length -= len(data)
-                call(payload.put, data)
-                if not data:
-                    break
-            if payload is not None:
-                call(payload.put, b"")
-
-    def _send(self, line: bytes, payload: TypedPayload | None) -> None:
-        if self._ended:
+    async def _relay_line(self, line: bytes, source: TypedInput) -> None:
+        if not line or self._ended:
             return
+        length = _content_length(line)
+        payload = TypedPayload(length, source) if length else None
         self._open += 1
         self._client.send_line(line, payload)  # type: ignore[arg-type]
+        if payload is not None and (failure := await payload.done) is not None:
+            raise failure
 
     def _fail(self, failure: Exception) -> None:
         """End with an exception of this side."""
@@ -218,11 +249,6 @@ class RawSession:
             write(*arguments)
         except (OSError, OperatorError) as failure:
             self._fail(failure)
-
-    def _finish(self) -> None:
-        """Standard input has ended; open requests still get their responses."""
-        self._input_ended = True
-        self._end_if_done()
 
     def response_received(self, line: bytes, response: Response) -> None:
         """Called for the line of a response."""

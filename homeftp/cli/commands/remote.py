@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.stdstreams import read_line
 from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError, UntrustedServer
 
@@ -23,6 +24,10 @@ _ADD_DESCRIPTION = """\
 Add a server that you log in to with a password. homeftp prints the server's fingerprint for you to compare with the one
 that the server itself printed, unless you give that with --fingerprint. Then it asks for the password and tries it.
 """
+
+
+_MAX_ANSWER = 100
+"""The most bytes that are read of an answer to a question."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +131,8 @@ def without_address(remote: Remote, address: Address) -> tuple[Address, ...]:
 
 def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     from homeftp.cli.connect.reactor import run_reactor
-    from homeftp.cli.terminal.prompt import read_password
+    from homeftp.cli.terminal.daemonthread import DaemonThread
+    from homeftp.cli.terminal.prompt import read_password, terminal_restored
     from homeftp.client import Remote, connect, fetch_server_identity, parse_address
     from homeftp.crypto.ca import normalise_fingerprint
 
@@ -140,12 +146,12 @@ def _add(remotes: Remotes, options: argparse.Namespace) -> int:
     expected = None if options.fingerprint is None else normalise_fingerprint(options.fingerprint)
 
     async def main(reactor: IClientReactor) -> int:
-        from twisted.internet.threads import deferToThread
-
         presented = await fetch_server_identity(reactor, address)
-        await deferToThread(confirm_identity, presented, expected, str(address))
-        prompt = f"Password of {printable(options.user)}: "
-        password = await deferToThread(read_password, options.password_stdin, prompt)
+        thread = DaemonThread(reactor)
+        await thread.call(confirm_identity, presented, expected, str(address))
+        with terminal_restored():
+            prompt = f"Password of {printable(options.user)}: "
+            password = await thread.call(read_password, options.password_stdin, prompt)
         client = await connect(reactor, address, ca=presented.ca, username=options.user, password=password)
         server = client.server_info.server
         await client.close()
@@ -175,5 +181,5 @@ def confirm_identity(presented: ServerIdentity, expected: str | None, address: s
         )
     print(f"The server at {address} has the fingerprint\n  {presented.fingerprint}", file=sys.stderr)
     print("Does the server itself print the same fingerprint? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if read_line(_MAX_ANSWER).strip().lower() not in (b"y", b"yes"):
         raise UntrustedServer("The server was not added. Nothing was sent to it.")

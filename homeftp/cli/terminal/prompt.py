@@ -6,9 +6,12 @@ A password is never taken from the command line or the environment, which other 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from typing import Callable
+from typing import Callable, Iterator
 
+from homeftp.cli.terminal.stdstreams import read_line
 from homeftp.errors import OperatorError
 
 _MAX_LINE = 4096
@@ -36,8 +39,26 @@ def read_password(from_stdin: bool, prompt: str, *, check: Callable[[str], str] 
     return password
 
 
+@contextlib.contextmanager
+def terminal_restored() -> Iterator[None]:
+    """Give standard input its settings back at the end, such as the echo that is off while a password is typed.
+
+    For a password that a daemon thread asks for: the thread does not do it when the process ends meanwhile.
+    """
+    if not sys.stdin.isatty() or os.name != "posix":
+        yield
+        return
+    import termios  # POSIX only
+
+    settings = termios.tcgetattr(sys.stdin.fileno())
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, settings)
+
+
 def _from_stdin() -> str:
-    line = sys.stdin.buffer.readline(_MAX_LINE)
+    line = read_line(_MAX_LINE)
     return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "surrogateescape")
 
 

@@ -38,6 +38,29 @@ def install_streams() -> None:
         sys.stderr = sys.__stderr__ = text  # type: ignore[misc]
 
 
+def read_piece(size: int) -> bytes:
+    """Up to `size` bytes of standard input, as soon as there are some; b"" at its end. Raises `OperatorError`.
+
+    Reads past Python's buffer, which has a lock: a daemon thread that waits here does not keep the interpreter from
+    ending. Nothing may read the same input through `sys.stdin`.
+    """
+    buffer: Any = sys.stdin.buffer
+    data = bytearray(size)
+    length: int = getattr(buffer, "raw", buffer).readinto(data)
+    return bytes(memoryview(data)[:length])
+
+
+def read_line(limit: int) -> bytes:
+    """A line of standard input with its end, at most `limit` bytes of it; b"" at the end. Raises `OperatorError`.
+
+    Reads byte by byte as the `read` of a shell does, so that what follows the line is left for the next reader.
+    """
+    line = bytearray()
+    while len(line) < limit and not line.endswith(b"\n") and (byte := read_piece(1)):
+        line += byte
+    return bytes(line)
+
+
 def _is_interpreters(stream: Any) -> bool:
     """Whether the interpreter made this stream at its start; None stands for a closed descriptor."""
     buffer = getattr(stream, "buffer", None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
-import sys
 import tempfile
 from functools import partial
-from typing import BinaryIO
+from typing import IO, Awaitable, BinaryIO, Callable
 
 from homeftp.client.api import Client, Download
 from homeftp.client.errors import Corrupted
@@ -18,6 +17,7 @@ from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.client.transfer.verifycopy import verify_copy
+from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, Damaged, OperatorError
 from homeftp.hashing import filehash
 from homeftp.model import ABSENT, Entry
@@ -25,11 +25,17 @@ from homeftp.wire.messages import MetaData
 
 
 async def push_stream(
-    client: Client, context: TransferContext, target: str, options: TransferOptions, observer: TransferObserver
+    client: Client,
+    context: TransferContext,
+    read: Callable[[int], Awaitable[bytes]],
+    target: str,
+    options: TransferOptions,
+    observer: TransferObserver,
 ) -> None:
-    """Send standard input to the endpoint `target`; reconnects as `push` does.
+    """Send what `read` gives to the endpoint `target`; reconnects as `push` does.
 
-    The input is kept in a temporary file first, because its size and hash
+    `read` is called with the most bytes that it may give, and gives b"" at the
+    end. The input is kept in a temporary file first, because its size and hash
     come before it on the wire. What exists at the target is replaced, because
     it is older than the input. Raises `OperatorError`, `ConnectionFailed` and
     the refusals of `Client.push`.
@@ -40,7 +46,7 @@ async def push_stream(
         raise OperatorError("standard input has no name: name the file, as in nas:notes.txt")
     endpoint = str(parsed.endpoint)
     run = context.workers.run
-    path = await run(_spool)
+    path = await _keep(context, read)
     try:
         await with_reconnects(client, context, observer, partial(_push, context, endpoint, path, options, observer))
     finally:
@@ -90,22 +96,34 @@ async def _push(
         await run(source.close)
 
 
-def _spool() -> str:
-    """Copy standard input to a temporary file, in a worker; gives its path. Raises `OperatorError`."""
-    path = ""
+async def _keep(context: TransferContext, read: Callable[[int], Awaitable[bytes]]) -> str:
+    """Copy the input to a temporary file; gives its path. Raises `OperatorError`, also where it cannot be written."""
+    run = context.workers.run
     try:
-        with tempfile.NamedTemporaryFile(prefix="homeftp-", delete=False) as spool:
-            path = spool.name
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-        return path
-    except BaseException as error:
-        if path:
-            os.unlink(path)
-        if not isinstance(error, OSError):
+        spool = await run(_make_spool)
+        try:
+            while data := await read(STREAM_PIECE):
+                await run(spool.write, data)
+            await run(spool.close)
+        except BaseException:
+            await run(_discard, spool)
             raise
+    except OSError as error:
         raise OperatorError(
             f"cannot keep standard input in a temporary file: {error.strerror}. Set TMPDIR to another folder"
         ) from None
+    return spool.name
+
+
+def _make_spool() -> IO[bytes]:
+    return tempfile.NamedTemporaryFile(prefix="homeftp-", delete=False)
+
+
+def _discard(spool: IO[bytes]) -> None:
+    """Remove a temporary file that cannot be used."""
+    os.unlink(spool.name)
+    with contextlib.suppress(OSError):  # no space for what was not written yet
+        spool.close()
 
 
 async def get_stream(

@@ -14,7 +14,7 @@ from homeftp.client.plan.stdio import get_stream, push_stream
 from homeftp.errors import Forbidden, NotFound
 from homeftp.store.policy.rights import parse_rights
 from tests.support.inmemory import PASSWORD
-from tests.support.transfers import TransferCase
+from tests.support.transfers import TransferCase, reader_of
 
 
 class RightsTests(TransferCase):
@@ -44,7 +44,7 @@ class RightsTests(TransferCase):
         storing: dict[str, Callable[[], object]] = {
             "push": lambda: self.push(path, "file"),
             "stream": lambda: self.run_work(
-                push_stream(self.client, self.context, "file", TransferOptions(), self.observer())
+                push_stream(self.client, self.context, reader_of(b""), "file", TransferOptions(), self.observer())
             ),
         }
         for rights, refused, expected in (

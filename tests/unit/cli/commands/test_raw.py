@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Any, cast
+from typing import Any, Coroutine, TypeVar, cast
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.commands.raw import FormattedOutput, RawOutput, RawSession, TypedPayload
+from homeftp.cli.commands.raw import FormattedOutput, RawOutput, RawSession, TypedInput, TypedPayload
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Client, ConnectionFailed
+from homeftp.errors import OperatorError
 from homeftp.status import Status
 from homeftp.wire.messages import Response
 from tests.support.commandline import CommandCase
+
+T = TypeVar("T")
 
 
 class OutputTests(SynchronousTestCase):
@@ -45,20 +49,55 @@ class OutputTests(SynchronousTestCase):
             self.assertEqual(terminal.getvalue(), b'{\n  "status": 0\n}\n' + displayed)
 
 
-class PayloadTests(SynchronousTestCase):
-    """TypedPayload."""
+class InputTests(SynchronousTestCase):
+    """TypedInput and TypedPayload."""
 
-    def test_bounded(self) -> None:
-        """The reading thread may be a bounded number of pieces ahead; each piece that is taken makes space for one."""
-        payload = TypedPayload(100)
-        for _ in range(16):
-            payload.wait()
-            payload.put(b"x")
-        self.assertFalse(payload._free.acquire(blocking=False))
-        with self.assertRaises(StopIteration) as done:
-            payload.read().send(None)
-        self.assertEqual(done.exception.value, b"x")
-        self.assertTrue(payload._free.acquire(blocking=False))
+    def setUp(self) -> None:
+        self.asked: list[int] = []
+
+    def input(self, *pieces: bytes) -> TypedInput:
+        """Input that arrives in these pieces."""
+        left = list(pieces)
+
+        async def read(size: int) -> bytes:
+            self.asked.append(size)
+            return left.pop(0) if left else b""
+
+        return TypedInput(read)
+
+    def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.successResultOf(Deferred.fromCoroutine(work))
+
+    def test_lines(self) -> None:
+        """Lines and payloads may arrive in any pieces; the last line may have no end."""
+        typed = self.input(b"on", b"e\ntwo\nthr", b"ee")
+        self.assertEqual([self.finish(typed.readline()) for _ in range(4)], [b"one\n", b"two\n", b"three", b""])
+        self.assertEqual(self.finish(typed.read(5)), b"")
+
+    def test_pieces(self) -> None:
+        """Bytes are given as soon as there are some, and no more than asked for."""
+        typed = self.input(b"one\nabc", b"def")
+        self.finish(typed.readline())
+        self.assertEqual([self.finish(typed.read(2)) for _ in range(4)], [b"ab", b"c", b"de", b"f"])
+
+    def test_payload(self) -> None:
+        """A payload ends after its size, and reads nothing before the connection asks for it."""
+        typed = self.input(b"abcd")
+        payload = TypedPayload(3, typed)
+        self.assertEqual(self.asked, [])
+        self.assertEqual([self.finish(payload.read()) for _ in range(2)], [b"abc", b""])
+        self.assertIsNone(self.successResultOf(payload.done))
+        self.assertEqual(self.finish(typed.readline()), b"d")
+
+    def test_unreadable(self) -> None:
+        """Input that cannot be read ends a payload early, with the reason."""
+
+        async def read(size: int) -> bytes:
+            raise OperatorError("Cannot read")
+
+        payload = TypedPayload(3, TypedInput(read))
+        self.assertEqual(self.finish(payload.read()), b"")
+        self.assertIsInstance(self.successResultOf(payload.done), OperatorError)
 
 
 class RawTests(CommandCase):
@@ -94,7 +133,11 @@ class SessionTests(SynchronousTestCase):
         self.session = RawSession(cast(Client, self.client), RawOutput(self.output), self.ends.append)
 
     def type(self, data: bytes) -> None:
-        self.session.read(io.BytesIO(data), lambda function, *arguments: function(*arguments))
+        async def read(size: int) -> bytes:
+            return source.read(size)
+
+        source = io.BytesIO(data)
+        self.relaying = Deferred.fromCoroutine(self.session.relay(TypedInput(read)))
 
     def answer(self, status: Status = Status.OK, **fields: Any) -> None:
         response = Response(status=int(status), **fields)
@@ -120,11 +163,14 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.ends, [Exit.REFUSED])
 
     def test_payload(self) -> None:
-        """After a line with content_length, that many bytes of input are the payload."""
+        """After a line with content_length, that many bytes of input are the payload; the next line waits for it."""
         self.type(b'{"content_length": 3}\nabc{}\n')
-        self.assertEqual([line for line, _ in self.client.sent], [b'{"content_length": 3}', b"{}"])
-        payload = self.client.sent[0][1]
-        self.assertEqual(payload.size, 3)
+        ((line, payload),) = self.client.sent
+        self.assertEqual((line, payload.size), (b'{"content_length": 3}', 3))
+        for data in (b"abc", b""):
+            self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), data)
+        self.assertEqual(self.client.sent[1], (b"{}", None))
+        self.successResultOf(self.relaying)
 
     def test_hung_up(self) -> None:
         """A server that closes the connection is an error only while a request is open."""

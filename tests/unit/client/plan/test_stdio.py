@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 import tempfile
 from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
 
 from homeftp.client import (
     Client,
@@ -20,7 +20,7 @@ from homeftp.errors import (
     OperatorError,
 )
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
-from tests.support.transfers import BIG, NEW, TransferCase
+from tests.support.transfers import BIG, NEW, TransferCase, reader_of
 
 
 class GetStreamTests(ReconnectCase):
@@ -57,8 +57,10 @@ class PushStreamTests(TransferCase):
     def push_stream(self, content: bytes, target: str, **options: Any) -> None:
         """Send `content`."""
         observer = self.observer()
-        self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-        self.run_work(push_stream(self.client, self.context, target, TransferOptions(**options), observer))
+        pushing = push_stream(
+            self.client, self.context, reader_of(content), target, TransferOptions(**options), observer
+        )
+        self.run_work(pushing)
 
     def test_outcomes(self) -> None:
         """New, the same, replaced whatever its time, and ignored where it exists; no temporary file is left."""
@@ -82,6 +84,24 @@ class PushStreamTests(TransferCase):
         for target in ("", "dir/"):
             with self.assertRaisesRegex(OperatorError, "standard input has no name"):
                 self.push_stream(b"", target)
+
+    def test_cancelled(self) -> None:
+        """An input that never ends can be given up at any time; no temporary file is left."""
+        spool = self.mktemp()
+        os.makedirs(spool)
+        self.patch(tempfile, "tempdir", spool)
+
+        async def read(size: int) -> bytes:
+            return await waiting
+
+        waiting: Deferred[bytes] = Deferred()
+        pushing = Deferred.fromCoroutine(
+            push_stream(self.client, self.context, read, "a", TransferOptions(), self.observer())
+        )
+        self.assertEqual(len(os.listdir(spool)), 1, "the control: it is in its middle")
+        pushing.cancel()
+        self.failureResultOf(pushing).trap(CancelledError)
+        self.assertEqual(os.listdir(spool), [])
 
     def test_no_space_to_keep_it(self) -> None:
         """A folder for temporary files that cannot be used is named, with what to do."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 
 from homeftp.client import Corrupted, Outcome, TransferOptions
 from homeftp.client.plan.stdio import get_stream, push_stream
 from homeftp.dispatchers.verify import VerifyDispatcher
 from homeftp.errors import Damaged
 from homeftp.model import Damage
-from tests.support.commandline import Input
 from tests.support.flips import flip
-from tests.support.transfers import BIG, TransferCase
+from tests.support.transfers import BIG, TransferCase, reader_of
 
 GOOD = {"small": b"good content", "big": BIG}
 BAD = {"small": b"gone content", "big": BIG[:-1] + b"!"}
@@ -128,8 +126,8 @@ class DamageTests(DamageCase):
             with self.assertRaisesRegex(Corrupted, "it is damaged"):
                 self.run_work(get_stream(self.client, self.context, f"lib/{name}", output, self.observer()))
             self.assertRaises(Damaged, self.run_work, self.client.get(f"lib/{name}"))
-            self.patch(sys, "stdin", Input(GOOD[name]))
-            pushing = push_stream(self.client, self.context, f"lib/{name}", TransferOptions(), self.observer())
+            read = reader_of(GOOD[name])
+            pushing = push_stream(self.client, self.context, read, f"lib/{name}", TransferOptions(), self.observer())
             self.run_work(pushing)
             self.assertEqual(list(self.outcomes().values()), [Outcome.MENDED])
             output = io.BytesIO()
