@@ -90,10 +90,10 @@ class PairingTests(SynchronousTestCase):
         """Each wrong try says how many are left, and a number that no code has is answered in the same words."""
         unknown = next(number for number in range(1000, 1010) if number != self.code.number)
         said: dict[int, list[str]] = {}
-        for number in (self.code.number, unknown):
+        for place, number in enumerate((self.code.number, unknown), 1):
             for _ in range(4):
                 attempt, proofs = self.begin(Code(number, "acorn-acorn"))
-                attempt = attrs.evolve(attempt, address=f"192.0.2.{number % 100 + 10}")
+                attempt = attrs.evolve(attempt, address=f"192.0.2.{place}")
                 work = Deferred.fromCoroutine(self.service.prove(attempt, proofs.device))
                 refused = self.failureResultOf(work, LoginFailed).value
                 said.setdefault(number, []).append(str(refused))
