@@ -179,6 +179,35 @@ class ListingPage:
     """Names, made printable, that the store cannot offer, each with the reason."""
 
 
+@attrs.frozen(kw_only=True)
+class TreeDigest:
+    """What a directory and everything beneath it amounts to; of what an account may see."""
+
+    content: str
+    """The digest of names, kinds and contents: `sha256:` and 64 hexadecimal digits."""
+    full: str
+    """The digest of those, the mtimes of files, and the modes of files and directories."""
+    files: int
+    directories: int
+    """Directories beneath it, without itself."""
+    size: int
+    """Bytes of all files."""
+    skipped: int = 0
+    """Names that cannot be compared, and are in no digest: links, for example."""
+    damaged: int = 0
+    """Files whose content the store has not kept."""
+
+
+@attrs.frozen
+class TreeProgress:
+    """How far the computing of a `TreeDigest` is."""
+
+    files: int
+    """Files whose hashes are known, of those found so far."""
+    size: int
+    """Bytes that were read to hash them."""
+
+
 @attrs.frozen
 class PathLock:
     """The part of the tree that a request uses: an endpoint and everything beneath it, to read or to change.

@@ -8,7 +8,7 @@ touched here: see the `transfer` package.
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Sequence
+from typing import Any, AsyncIterator, Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
@@ -25,6 +25,7 @@ from homeftp.client.connection.replies import (
     head,
     itself,
     page,
+    tree_progress,
     understood,
     versions,
 )
@@ -33,7 +34,7 @@ from homeftp.client.errors import Corrupted, ProtocolViolation
 from homeftp.errors import Forbidden, WrongKind
 from homeftp.hashing import filehash
 from homeftp.interfaces import IPayload
-from homeftp.model import Entry, ListingPage, Verification, Version
+from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
 
 
@@ -158,17 +159,42 @@ class Client:
             raise
         return Download(entry, part.payload, answer)
 
-    async def cmp(self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None) -> Comparison:
-        """Compare what exists at an endpoint with `hash` and `meta_data`, or with the given one of them.
+    async def cmp(
+        self,
+        rel_endpoint: str,
+        *,
+        hash: str | None = None,
+        meta_data: MetaData | None = None,
+        content_digest: str | None = None,
+        full_digest: str | None = None,
+        progress: Callable[[TreeProgress], object] | None = None,
+    ) -> Comparison:
+        """Compare what exists at an endpoint with what is given: `hash`, `meta_data`, or the digests of a directory.
 
         Where the upload of a file with that hash, or with that size and time,
         was interrupted, `Comparison.arrived` says how much of it the server has.
-        Raises `Forbidden` (33), and `Damaged` (46) where a hash is given and the
-        server has not kept the content.
+        Given a digest (`homeftp.hashing.treedigest`), a directory is compared
+        with everything beneath it, and `Comparison.tree` says what it amounts
+        to; while the server hashes, `progress` is called. A server that knows
+        no digests leaves `tree` None, and compares nothing beneath.
+        Raises `Forbidden` (33), `WrongKind` (43) for the digest of a file and
+        the hash of a directory, `Changed` (44) where files keep changing, and
+        `Damaged` (46) where a hash is given and the server has not kept the
+        content.
         """
-        body = _given(rel_endpoint=rel_endpoint, hash=hash, meta_data=meta_data)
-        part = await self.request("CMP", body).last()
-        return compared(part.response.status, part.body)
+        body = _given(
+            rel_endpoint=rel_endpoint,
+            hash=hash,
+            meta_data=meta_data,
+            content_digest=content_digest,
+            full_digest=full_digest,
+        )
+        async for part in self.request("CMP", body):
+            if not part.response.more:
+                return compared(part.response.status, part.body)
+            if progress is not None:
+                progress(tree_progress(part.body))
+        raise RuntimeError("the answer has been read already")
 
     async def push(
         self,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+import attrs
 from zope.interface import implementer
 
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.errors import NotFound, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
-from homeftp.model import Entry, PathLock, ResumePoint, same_mode
+from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest, same_mode
 from homeftp.status import Status
-from homeftp.wire.messages import CmpBody, entry_body, meta_data
+from homeftp.wire.messages import CmpBody, TreeBody, entry_body, meta_data
 
 _MESSAGES = {
     Status.SAME: "the same",
@@ -21,10 +22,13 @@ _MESSAGES = {
     Status.DAMAGED: "the server's disk has not kept the content: push the file again, or restore a version of it",
 }
 
+_CONTENT = frozenset({"hash", "content_digest"})
+"""What differs where the content does."""
+
 
 @implementer(IDispatcher, IPathLocking)
 class CmpDispatcher:
-    """Compares what the request gives, and only that, with what is at the endpoint."""
+    """Compares what the request gives, and only that, with what is at the endpoint: a file, or all of a directory."""
 
     request_type = "CMP"
     body_type = CmpBody
@@ -40,8 +44,11 @@ class CmpDispatcher:
         wanted = parse_meta_data(body.meta_data)
         size, mtime_us = wanted.get("size"), wanted.get("mtime_us")
         entry, resume = await request.files.stat_with_resume(endpoint, body.hash, size, mtime_us)
+        tree: TreeDigest | None = None
         if entry is not None and body.hash is not None:
             entry = await _hashed(request, entry)
+        if entry is not None and _digests(body):
+            tree = await _tree_digest(request, resolution, entry)
         if entry is None:
             absent = {"differs": [], **_resume_body(resume)}
             resolution.resolve(Status.ABSENT, f"nothing is at {endpoint}", absent)
@@ -49,12 +56,17 @@ class CmpDispatcher:
         differs = []
         if body.hash not in (None, entry.hash):
             differs.append("hash")
+        if tree is not None:
+            given, there = _digests(body), {"content_digest": tree.content, "full_digest": tree.full}
+            differs += [name for name, value in given.items() if value != there[name]]
         if not endpoint.parts:
             wanted = {name: value for name, value in wanted.items() if name == "size"}  # the rest is the owner's
         differs += _differing(wanted, entry)
         is_damaged = entry.damaged is not None and body.hash is not None
         status = Status.DAMAGED if is_damaged else comparison_status(differs)
         answer: dict[str, Any] = {"differs": differs, "remote": entry_body(entry)}
+        if tree is not None:
+            answer["tree"] = attrs.asdict(TreeBody.of(tree))
         if differs:
             answer |= _resume_body(resume)
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
@@ -73,10 +85,36 @@ async def _hashed(request: IRequest, entry: Entry) -> Entry | None:
         return None
 
 
+def _digests(body: CmpBody) -> dict[str, str]:
+    """The digests that the request gives."""
+    given = {"content_digest": body.content_digest, "full_digest": body.full_digest}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+async def _tree_digest(request: IRequest, resolution: IResolution, entry: Entry) -> TreeDigest:
+    """The digests of a directory, with an interim answer for each step."""
+    endpoint = request.body.rel_endpoint
+    if entry.kind != "directory":
+        raise WrongKind(f"{endpoint} is a file; compare its hash")
+    await resolution.turn()
+    steps = request.files.tree_digest(endpoint, request.cancelled)
+    try:
+        async for step in steps:
+            if isinstance(step, TreeDigest):
+                return step
+            await resolution.send({"files": step.files, "bytes": step.size})
+    finally:
+        await steps.aclose()
+    raise AssertionError("the digests come last")
+
+
 def comparison_status(differs: Sequence[str]) -> Status:
-    """The status, 10 to 13, for the names of what differs."""
-    content = "hash" in differs
-    metadata = any(name != "hash" for name in differs)
+    """The status, 10 to 13, for the names of what differs.
+
+    Whether the metadata in a directory differs is not known where the content does, so that is never suspicious.
+    """
+    content = not _CONTENT.isdisjoint(differs)
+    metadata = any(name not in _CONTENT for name in differs) or "content_digest" in differs
     if content:
         return Status.CONTENT_AND_METADATA_DIFFER if metadata else Status.CONTENT_DIFFERS
     return Status.METADATA_DIFFERS if metadata else Status.SAME

@@ -7,7 +7,7 @@ an account may see and change is the store's own rule.
 from __future__ import annotations
 
 from functools import partial
-from typing import Callable, Iterator, Sequence, TypeVar
+from typing import AsyncGenerator, Callable, Iterator, Sequence, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, fail
@@ -22,14 +22,25 @@ from homeftp.files.download import FileStream
 from homeftp.files.edit import FileDraft
 from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
 from homeftp.files.hashes import SharedHashes, never
-from homeftp.files.pages import Pages, total
+from homeftp.files.pages import Pages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.revocation import RevocableJobs
 from homeftp.files.share import AccountShare
 from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.interfaces import IDraft, IFiles, IOpenFile, IPayload, IStore, IUpload
-from homeftp.model import Actor, Capabilities, Entry, ListingPage, ResumePoint, Verification, Version, WriteRequest
+from homeftp.model import (
+    Actor,
+    Capabilities,
+    Entry,
+    ListingPage,
+    ResumePoint,
+    TreeDigest,
+    TreeProgress,
+    Verification,
+    Version,
+    WriteRequest,
+)
 from homeftp.store.policy.preconditions import names_content
 
 T = TypeVar("T")
@@ -155,6 +166,14 @@ class Files:
     def list(self, endpoint: Endpoint, recursive: bool = False) -> Pages[ListingPage]:
         """The entries of a directory, page by page."""
         return self._pages(partial(self._store.list, endpoint, recursive), "directory", endpoint)
+
+    def tree_digest(
+        self, endpoint: Endpoint, cancelled: Callable[[], bool] = never
+    ) -> AsyncGenerator[TreeProgress | TreeDigest, None]:
+        """The digests of a directory and everything beneath it, step by step."""
+        tree = TreeSteps(partial(self._store.list, endpoint, True))
+        pages = self._pages(tree.steps, "directory", endpoint)
+        return tree_digest(endpoint, tree, pages, partial(self.hash, cancelled=cancelled), self.stat)
 
     def versions(self, endpoint: Endpoint) -> Pages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""

@@ -1,17 +1,31 @@
-"""What a store does or gives step by step, each step a job of the pool: listings, versions, recursive removal."""
+"""What a store does or gives step by step, each step a job of the pool: listings, versions, removal, digests."""
 
 from __future__ import annotations
 
 from threading import Lock
-from typing import Callable, Generator, Generic, Iterator, TypeVar
+from typing import AsyncGenerator, Awaitable, Callable, Generator, Generic, Iterator, Sequence, TypeVar
 
-from twisted.internet.defer import CancelledError, DeferredSemaphore
+import attrs
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, FirstError, gatherResults
 from twisted.internet.error import ConnectionLost
 
+from homeftp.endpoint import Endpoint
+from homeftp.errors import Damaged, NotFound
 from homeftp.files.revocation import RevocableJobs
+from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IWorkers
+from homeftp.model import Entry, ListingPage, TreeDigest, TreeProgress
 
 T = TypeVar("T")
+
+HASHED_TOGETHER = 64
+"""Files of a page that are hashed at once: the small ones of them are opened in one job."""
+
+HashFile = Callable[[Endpoint], Awaitable[Entry]]
+"""The entry of a file, with its hash; raises `NotFound` (40) and `Damaged` (46)."""
+
+StatFile = Callable[[Endpoint], Awaitable[Entry | None]]
+"""The entry of a file; None where nothing is there."""
 
 
 class Steps(Generic[T]):
@@ -112,3 +126,81 @@ class Pages(Generic[T]):
         if self._has_slot:
             self._has_slot = False
             self._slots.release()
+
+
+class TreeSteps:
+    """Adds the pages of a recursive listing to the digests of its directory. `next` is called in the pool."""
+
+    def __init__(self, begin: Callable[[], Iterator[ListingPage]]) -> None:
+        self._begin = begin
+        self._digester = TreeDigester()
+        self._hashed: dict[str, Entry | None] = {}
+        """The files of the last step: None where one is not there any more."""
+
+    def steps(self) -> Iterator[Sequence[Entry]]:
+        """The files of each page that have no hash. `fill_in` all of them before the next step."""
+        for page in self._begin():
+            self._digester.skip(len(page.skipped))
+            self._hashed = {}
+            yield [entry for entry in page.entries if _lacks_hash(entry)]
+            for entry in page.entries:
+                found = self._hashed[entry.name] if _lacks_hash(entry) else entry
+                if found is not None:
+                    self._digester.add(found)
+
+    def fill_in(self, name: str, entry: Entry | None) -> None:
+        """What is known now of a file of the last step; None where it is not there any more."""
+        self._hashed[name] = None if entry is None else attrs.evolve(entry, name=name)
+
+    @property
+    def files(self) -> int:
+        """Files that were added."""
+        return self._digester.files
+
+    def finish(self) -> TreeDigest:
+        """The digests, after the last step."""
+        return self._digester.finish()
+
+
+def _lacks_hash(entry: Entry) -> bool:
+    return entry.kind == "file" and entry.hash is None and entry.damaged is None
+
+
+async def tree_digest(
+    endpoint: Endpoint, tree: TreeSteps, pages: Pages[Sequence[Entry]], hash: HashFile, stat: StatFile
+) -> AsyncGenerator[TreeProgress | TreeDigest, None]:
+    """How far it is, after each page, and the digests last. `pages` are the steps of `tree`."""
+    read = 0
+    try:
+        async for unknown in pages:
+            for start in range(0, len(unknown), HASHED_TOGETHER):
+                for name, entry in await _hash_all(endpoint, unknown[start : start + HASHED_TOGETHER], hash, stat):
+                    tree.fill_in(name, entry)
+                    read += 0 if entry is None else entry.size
+            yield TreeProgress(tree.files, read)
+        yield tree.finish()
+    finally:
+        await pages.aclose()
+
+
+async def _hash_all(
+    endpoint: Endpoint, entries: Sequence[Entry], hash: HashFile, stat: StatFile
+) -> Sequence[tuple[str, Entry | None]]:
+    """The names of files, and what they are with their hashes."""
+
+    async def hash_one(name: str) -> tuple[str, Entry | None]:
+        at = endpoint.child(name)
+        try:
+            return name, await hash(at)
+        except Damaged:
+            return name, await stat(at)
+        except NotFound:
+            return name, None
+
+    try:
+        return await gatherResults(
+            [Deferred.fromCoroutine(hash_one(entry.name)) for entry in entries], consumeErrors=True
+        )
+    except FirstError as failed:
+        failed.subFailure.raiseException()
+        raise

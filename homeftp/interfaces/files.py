@@ -9,13 +9,23 @@ runs: a change may be made, and a file, a draft or an upload that the job opens 
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Awaitable, Callable, Protocol, Sequence, TypeVar
+from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Protocol, Sequence, TypeVar
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from homeftp.endpoint import Endpoint
-from homeftp.model import Capabilities, Entry, ListingPage, ResumePoint, Verification, Version, WriteRequest
+from homeftp.model import (
+    Capabilities,
+    Entry,
+    ListingPage,
+    ResumePoint,
+    TreeDigest,
+    TreeProgress,
+    Verification,
+    Version,
+    WriteRequest,
+)
 
 
 class IPayload(Interface):
@@ -163,6 +173,16 @@ class IFiles(Interface):
 
     def list(endpoint: Endpoint, recursive: bool = False) -> AsyncPages[ListingPage]:
         """The entries of a directory, page by page."""
+
+    def tree_digest(
+        endpoint: Endpoint, cancelled: Callable[[], bool] = ...
+    ) -> AsyncGenerator[TreeProgress | TreeDigest, None]:
+        """The digests of a directory and of everything beneath it that the account sees, for `async for`.
+
+        Gives a `TreeProgress` from time to time, and the `TreeDigest` last. Files whose hash is not known are read.
+        What changes meanwhile may or may not show. Raises `NotFound` (40), `WrongKind` (43), `Changed` (44) for a file
+        that keeps changing, and `twisted.internet.error.ConnectionLost` once `cancelled()` is true.
+        """
 
     def versions(endpoint: Endpoint) -> AsyncPages[Sequence[Version]]:
         """The versions of what was at an endpoint and beneath it, page by page."""

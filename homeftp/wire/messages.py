@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, refusal
-from homeftp.model import MAX_SIZE, Damage, Entry, Kind, Version, damage_kind
+from homeftp.model import MAX_SIZE, Damage, Entry, Kind, TreeDigest, Version, damage_kind
 from homeftp.status import Status
 
 Size = Annotated[int, Meta(ge=0, le=MAX_SIZE)]
@@ -189,6 +189,8 @@ class CmpBody:
     rel_endpoint: RelEndpoint
     hash: Hash | None = None
     meta_data: MetaData = attrs.field(factory=list)
+    content_digest: Hash | None = None
+    full_digest: Hash | None = None
 
 
 @attrs.frozen
@@ -268,6 +270,36 @@ class DamageBody:
     def value(self) -> Damage:
         """The value that it stands for."""
         return Damage(self.name, damage_kind(self.damage), self.hash, self.at, self.mended)
+
+
+@attrs.frozen
+class TreeBody:
+    """The digests of a directory as they are encoded in an answer to CMP."""
+
+    content_digest: Hash
+    full_digest: Hash
+    files: Size
+    directories: Size
+    bytes: Size
+    skipped: Size = 0
+    damaged: Size = 0
+
+    @classmethod
+    def of(cls, tree: TreeDigest) -> TreeBody:
+        """What stands for a value."""
+        return cls(tree.content, tree.full, tree.files, tree.directories, tree.size, tree.skipped, tree.damaged)
+
+    def value(self) -> TreeDigest:
+        """The value that it stands for."""
+        return TreeDigest(
+            content=self.content_digest,
+            full=self.full_digest,
+            files=self.files,
+            directories=self.directories,
+            size=self.bytes,
+            skipped=self.skipped,
+            damaged=self.damaged,
+        )
 
 
 @attrs.frozen

@@ -13,10 +13,10 @@ from homeftp import endpoint as endpoints
 from homeftp.client.errors import ProtocolViolation
 from homeftp.config import MAX_IN_FLIGHT, MOST_LISTED, SMALL_FILE
 from homeftp.errors import BadEndpoint, BadRequest
-from homeftp.model import Entry, ListingPage, ResumePoint, Verification, Version
+from homeftp.model import Entry, ListingPage, ResumePoint, TreeDigest, TreeProgress, Verification, Version
 from homeftp.status import Status
 from homeftp.wire.codec import convert
-from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, VersionBody
+from homeftp.wire.messages import DamageBody, EntryBody, Hash, Size, TreeBody, VersionBody
 
 T = TypeVar("T")
 
@@ -62,11 +62,13 @@ class Comparison:
     status: Status
     """SAME, METADATA_DIFFERS, CONTENT_DIFFERS, CONTENT_AND_METADATA_DIFFER, ABSENT or DAMAGED."""
     differs: list[str]
-    """What differs: of hash, size, mtime_us and mode, those that were given."""
+    """What differs: of hash, content_digest, full_digest, size, mtime_us and mode, those that were given."""
     remote: Entry | None
     """What stands there; None where nothing does."""
     arrived: ResumePoint | None = None
     """How much of the content an interrupted push has already transferred."""
+    tree: TreeDigest | None = None
+    """What the directory there amounts to, where a digest was given; None from a server that knows no digests."""
 
 
 @attrs.frozen
@@ -75,6 +77,13 @@ class _Compared:
     remote: EntryBody | None = None
     resume_from: Size | None = None
     resume_hash: Hash | None = None
+    tree: TreeBody | None = None
+
+
+@attrs.frozen
+class _TreeProgress:
+    files: Size = 0
+    bytes: Size = 0
 
 
 @attrs.frozen
@@ -180,7 +189,14 @@ def compared(status: int, body: dict[str, Any]) -> Comparison:
     arrived = None
     if parts.resume_from and parts.resume_hash is not None:
         arrived = ResumePoint(parts.resume_from, parts.resume_hash)
-    return Comparison(Status(status), parts.differs, remote, arrived)
+    tree = None if parts.tree is None else parts.tree.value()
+    return Comparison(Status(status), parts.differs, remote, arrived, tree)
+
+
+def tree_progress(body: dict[str, Any]) -> TreeProgress:
+    """An interim answer to CMP."""
+    found = understood(body, _TreeProgress, "an interim answer to CMP")
+    return TreeProgress(found.files, found.bytes)
 
 
 def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:

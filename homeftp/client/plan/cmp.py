@@ -18,6 +18,7 @@ from homeftp.client.plan.local import (
     stat_if_exists,
 )
 from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
+from homeftp.client.plan.whole import is_same, report_same
 from homeftp.client.transfer.cmp import CompareTransfer
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
@@ -89,10 +90,16 @@ class _Cmp:
             found = await stat_if_exists(self._context, path)
         if self._reread:
             await self._verify(client, endpoint)
+        tree = LocalTree(path)
+        if found is not None and found.is_directory:
+            tree = await scan_if_exists(self._context, path)
+            if await is_same(client, self._context, tree, endpoint, perms=self._perms):
+                report_same(tree, endpoint, self._observer)
+                return
         listing = await list_remote(client, endpoint, recursive=True)
         if not self._local_first and listing.kind is None:
             raise NotFound(f"'{endpoint}' does not exist on the server")
-        await self._compare(client, path, found, endpoint, listing)
+        await self._compare(client, found, tree, endpoint, listing)
 
     async def _verify(self, client: Client, endpoint: Endpoint) -> None:
         """Have the server read its copies again: it then knows those that are damaged."""
@@ -102,27 +109,24 @@ class _Cmp:
                 self._observer.add_bytes(step.size, moved=False)
 
     async def _compare(
-        self, client: Client, path: str, found: FileStat | None, endpoint: Endpoint, listing: RemoteListing
+        self, client: Client, found: FileStat | None, tree: LocalTree, endpoint: Endpoint, listing: RemoteListing
     ) -> None:
         is_folder = found is not None and found.is_directory
         if found is not None and not is_folder:
-            require_file(found, path)
+            require_file(found, tree.path)
         if found is not None and listing.kind is not None and is_folder != (listing.kind == "directory"):
             reason = "one is a file, the other a folder"
             self._observer.add_result(FileResult(Outcome.DIFFERS, "", reason=reason, differs=("kind",), kind="other"))
             return
         unread: set[str] = set()
         if listing.kind == "directory" or is_folder:
-            tree = await scan_if_exists(self._context, path)
             if not endpoint.parts and found is not None:
                 del listing.entries[""], tree.directories[""]
             report_plan(listing, self._observer)
             report_excluded(tree, self._observer)
             unread = {name for name, _ in tree.failed + listing.failed}
-        else:
-            tree = LocalTree(path)
-            if found is not None:
-                tree.files[""] = found
+        elif found is not None:
+            tree.files[""] = found
         endpoint_of = endpoints_below(str(endpoint))
         transfer = CompareTransfer(
             client, self._context, endpoint_of, tree, listing.entries, self._observer, unread, perms=self._perms

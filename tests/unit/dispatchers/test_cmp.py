@@ -110,3 +110,79 @@ class CmpTests(VerbTestCase):
         os.chmod(os.path.join(self.server.root, "d"), 0o711)
         answer = self.ask("CMP", {"rel_endpoint": "d", "meta_data": [["mode", 0o711]]})
         self.assertEqual((answer.status, answer.body["remote"]["kind"]), (Status.SAME, "directory"))
+
+
+COUNTS = {"files": 2, "directories": 1, "bytes": 6}
+"""What the trees of these tests hold."""
+
+
+class TreeTests(VerbTestCase):
+    """CMP of a directory with all beneath it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.push("d/a", b"one")
+        self.push("d/e/b", b"two", [["mtime_us", 5_000_000], ["mode", 0o600]])
+
+    def push(self, name: str, data: bytes, meta_data: object = ()) -> None:
+        self.assertEqual(self.ask("PUSH", {"rel_endpoint": name, "meta_data": meta_data}, data).status, Status.OK)
+
+    def compare(self, name: str = "d", **digests: str) -> tuple[int, dict[str, Any]]:
+        """The status and the body of the answer; what comes before it says how far it is."""
+        self.connection.send("CMP", {"rel_endpoint": name, **digests})
+        *progress, answer = self.connection.responses()
+        for each in progress:
+            self.assertEqual((each.status, each.more, set(each.body)), (Status.OK, True, {"files", "bytes"}))
+        return answer.status, answer.body
+
+    def digests(self) -> tuple[str, str]:
+        """Both digests of d."""
+        tree = self.compare(content_digest=digest(b""))[1]["tree"]
+        return tree["content_digest"], tree["full_digest"]
+
+    def test_statuses(self) -> None:
+        """10, 11 and 13 by the digests that are given; 14 where nothing is, and 43 for a file."""
+        content, full = self.digests()
+        other = digest(b"other")
+        for given, status, differs in (
+            ({"content_digest": content, "full_digest": full}, 10, []),
+            ({"content_digest": content}, 10, []),
+            ({"full_digest": full}, 10, []),
+            ({"content_digest": content, "full_digest": other}, 11, ["full_digest"]),
+            ({"content_digest": other}, 13, ["content_digest"]),
+            ({"content_digest": other, "full_digest": other}, 13, ["content_digest", "full_digest"]),
+        ):
+            answered, body = self.compare(**given)
+            self.assertEqual((answered, body["differs"]), (status, differs))
+            self.assertEqual({name: body["tree"][name] for name in ("files", "directories", "bytes")}, COUNTS)
+        self.assertEqual(self.compare("none", content_digest=content), (Status.ABSENT, {"differs": []}))
+        self.assertEqual(self.compare("d/a", content_digest=content)[0], Status.WRONG_KIND)
+
+    def test_changes(self) -> None:
+        """A change of a content anywhere beneath changes both digests; one of a mode only the full one."""
+        content, full = self.digests()
+        self.push("d/e/b", b"two", [["mtime_us", 5_000_000], ["mode", 0o640]])
+        again = self.digests()
+        self.assertEqual((again[0] == content, again[1] == full), (True, False))
+        self.push("d/e/b", b"tWo", [["mtime_us", 5_000_000], ["mode", 0o600]])
+        again = self.digests()
+        self.assertEqual((again[0] == content, again[1] == full), (False, False))
+
+    def test_foreign_change(self) -> None:
+        """What another program writes is noticed and read; links are counted, and in no digest."""
+        content, _ = self.digests()
+        path = self.server.put("d/e/c", b"new")
+        self.assertEqual(self.compare(content_digest=content)[0], Status.CONTENT_AND_METADATA_DIFFER)
+        os.unlink(path)
+        os.symlink("/etc", path)
+        status, body = self.compare(content_digest=content)
+        self.assertEqual((status, body["tree"]["skipped"]), (Status.SAME, 1))
+
+    def test_metadata(self) -> None:
+        """The directory's own mode is compared where it is given, and is in no digest."""
+        _, full = self.digests()
+        self.connection.send(
+            "CMP", {"rel_endpoint": "d", "full_digest": full, "meta_data": [["mode", 0o711], ["size", 0]]}
+        )
+        answer = self.connection.responses()[-1]
+        self.assertEqual((answer.status, answer.body["differs"]), (Status.METADATA_DIFFERS, ["mode"]))

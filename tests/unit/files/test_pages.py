@@ -1,17 +1,29 @@
-"""What a store does or gives step by step."""
+"""What a store does or gives step by step, and the digests of a directory: what is hashed, and how far it is."""
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Callable, Iterator
+from typing import AsyncIterator, Callable, Iterator, Sequence
 
+import attrs
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.errors import NotFound
-from homeftp.files.pages import Pages, Steps, total
+from homeftp.config import LISTING_PAGE, Limits
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
+from homeftp.errors import Changed, NotFound, WrongKind
+from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, total
 from homeftp.files.revocation import PermanentLogin, RevocableJobs
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.hashing.treedigest import TreeDigester
+from homeftp.interfaces import IOpenFile
+from homeftp.model import ListingPage, TreeDigest, TreeProgress
+from homeftp.store.buffers import BytesFile
+from homeftp.store.memory import MemoryStore
+from tests.support.filestores import FilesTestCase
 from tests.support.queuedworkers import QueuedWorkers
+
+A, D = parse("a"), parse("d")
 
 
 class StepsTests(SynchronousTestCase):
@@ -153,3 +165,114 @@ class PagesTests(SynchronousTestCase):
             self.assertNoResult(adding)
             self.assertEqual(workers.work(), 1)
         self.assertEqual(self.successResultOf(adding), 6)
+
+
+class ForgetfulStore(MemoryStore):
+    """A store whose listings have no hashes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self.on_open: Callable[[Endpoint], None] = lambda endpoint: None
+
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        for page in super().list(endpoint, recursive, hidden):
+            yield attrs.evolve(page, entries=tuple(attrs.evolve(entry, hash=None) for entry in page.entries))
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        for endpoint in endpoints:
+            self.opened.append(str(endpoint))
+            self.on_open(endpoint)
+        opened = super().open_many(endpoints, inline)
+        return [UnhashedFile(file) if isinstance(file, BytesFile) and file.content is None else file for file in opened]
+
+
+class UnhashedFile(BytesFile):
+    """A large file, which is hashed in two steps."""
+
+    def __init__(self, file: BytesFile) -> None:
+        super().__init__(attrs.evolve(file.entry, hash=None), file.read(0, file.entry.size))
+
+    def hash_steps(self) -> Iterator[str | None]:
+        """Its hash, in the second step."""
+        yield None
+        yield hash_bytes(self.read(0, self.entry.size))
+
+
+async def collect(steps: AsyncIterator[TreeProgress | TreeDigest]) -> Sequence[TreeProgress | TreeDigest]:
+    """All steps."""
+    return [step async for step in steps]
+
+
+class TreeTests(FilesTestCase):
+    """`Files.tree_digest`."""
+
+    def lay_all(self, store: MemoryStore) -> None:
+        """A page and a bit of files, one of them large, and a file elsewhere."""
+        self.store = store
+        self.files = self.factory.files(store, login=self.login)
+        contents = {f"d/{number:05}": str(number).encode() for number in range(LISTING_PAGE + HASHED_TOGETHER)}
+        contents["d/z/large"] = b"x" * 1_000_000
+        self.lay({**contents, "a": b"elsewhere"})
+        self.size = sum(map(len, contents.values()))
+
+    def expected(self) -> TreeDigest:
+        """The digests by the store itself."""
+        digester = TreeDigester()
+        for page in MemoryStore.list(self.store, D, True):
+            for entry in page.entries:
+                digester.add(entry)
+        return digester.finish()
+
+    def test_known(self) -> None:
+        """Where all hashes are known nothing is read; the digests come last."""
+        self.lay_all(MemoryStore())
+        *progress, digest = self.result_of(collect(self.files.tree_digest(D)))
+        self.assertEqual(digest, self.expected())
+        assert isinstance(digest, TreeDigest)
+        self.assertEqual((digest.files, digest.directories), (LISTING_PAGE + HASHED_TOGETHER + 1, 1))
+        self.assertEqual(progress, [TreeProgress(0, 0), TreeProgress(LISTING_PAGE, 0)])
+
+    def test_unknown(self) -> None:
+        """Files without a hash are read, each once; the digests are the same, and the steps say how much was read."""
+        self.lay_all(store := ForgetfulStore())
+        *progress, digest = self.result_of(collect(self.files.tree_digest(D)))
+        self.assertEqual(digest, self.expected())
+        self.assertEqual(len(store.opened), LISTING_PAGE + HASHED_TOGETHER + 1)
+        self.assertEqual(len(set(store.opened)), len(store.opened))
+        assert isinstance(progress[-1], TreeProgress)
+        self.assertEqual(progress[-1].size, self.size)
+
+    def test_removed(self) -> None:
+        """A file that is removed after it was listed does not count."""
+        self.lay_all(store := ForgetfulStore())
+
+        def remove(endpoint: Endpoint) -> None:
+            if endpoint.name == "00007":
+                list(store.remove(endpoint, None, False))
+
+        store.on_open = remove
+        *_, digest = self.result_of(collect(self.files.tree_digest(D)))
+        assert isinstance(digest, TreeDigest)
+        self.assertEqual(digest, self.expected())
+        self.assertEqual(digest.files, LISTING_PAGE + HASHED_TOGETHER)
+
+    def test_refused(self) -> None:
+        """What is not there, or is a file, is refused; and one file that cannot be hashed refuses all."""
+        self.lay_all(store := ForgetfulStore())
+        self.error_of(NotFound, collect(self.files.tree_digest(parse("none"))))
+        self.error_of(WrongKind, collect(self.files.tree_digest(A)))
+
+        def busy(endpoint: Endpoint) -> None:
+            if endpoint.name == "00007":
+                raise Changed("it is being changed")
+
+        store.on_open = busy
+        self.error_of(Changed, collect(self.files.tree_digest(D)))
+
+    def test_client_gone(self) -> None:
+        """The hashing of a large file ends when the client has gone, and no listing stays under way."""
+        self.lay_all(ForgetfulStore())
+        for _ in range(2 * Limits().account_listings):
+            self.error_of(ConnectionLost, collect(self.files.tree_digest(parse("d/z"), lambda: True)))
+        self.result_of(collect(self.files.tree_digest(parse("d/z"))))

@@ -284,6 +284,27 @@ class RightsTests(AccessCase):
             [absent, forbidden, forbidden, forbidden, forbidden, absent, forbidden, forbidden, Status.OK, Status.OK],
         )
 
+    def test_digest(self) -> None:
+        """The digests are of what the account sees: what is hidden from it changes nothing about them."""
+        self.server.put("people/ann/hidden/y.txt", b"h")
+        self.server.put("people/ann/secret.d/y.txt", b"h")
+        ann = self.enter("ann", **{"hidden": "none", "secret.d": "add"})
+
+        def digest(name: str = "") -> dict[str, Any]:
+            answer = self.ask(ann, "CMP", rel_endpoint=name, content_digest=hash_bytes(b""))
+            tree: dict[str, Any] = answer.body.get("tree", {})
+            return {"status": answer.status, **tree}
+
+        before = digest()
+        self.assertEqual(before["files"], 2)
+        self.server.put("people/ann/hidden/z.txt", b"more")
+        self.server.put("people/ann/secret.d/y.txt", b"changed")
+        self.assertEqual(digest(), before)
+        for name in ("hidden", "hidden/y.txt", "secret.d"):
+            self.assertEqual(digest(name), {"status": Status.ABSENT})
+        self.server.put("people/ann/notes/more.txt", b"more")
+        self.assertNotEqual(digest()["content_digest"], before["content_digest"], "the control")
+
     def test_spelling(self) -> None:
         """A folder is meant however it is spelled: some disks open it by any case of its letters."""
         self.server.put("people/ann/Tax/old.txt", b"h")
