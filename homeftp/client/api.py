@@ -322,7 +322,7 @@ class Client:
         return itself(understood(part.body, Entry, "the answer to RESTORE"))
 
     async def close(self) -> None:
-        """Close the connection, after the pending answers."""
+        """Close the connection; requests that have not been answered fail with `ConnectionFailed`."""
         await self.protocol.close()
 
     def when_ended(self) -> Deferred[Exception]:

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any, Protocol
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface import Interface, implementer
 
 from homeftp.client.errors import ConnectionFailed
@@ -208,12 +208,19 @@ class ResponseStream:
         return self._failure is not None
 
     async def wait_for_data(self) -> None:
-        """Wait until something arrives; raises the reason when the connection ends."""
+        """Wait until something arrives; raises the reason when the connection ends.
+
+        Where that is cancelled, what arrives is discarded: it would hold up the answers behind it.
+        """
         if self._failure is not None:
             raise self._failure
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
-        await waiting
+        try:
+            await waiting
+        except CancelledError:
+            self.discard()
+            raise
 
     def taken(self, cost: int) -> None:
         """Count so many bytes as read."""

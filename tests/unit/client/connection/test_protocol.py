@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -625,6 +625,23 @@ class AnswerTests(SynchronousTestCase):
         reading = Deferred.fromCoroutine(self._read_size())
         self.wire.pump()
         self.assertEqual(self.successResultOf(reading), 5 * STREAM_PIECE)
+
+    def test_cancelled(self) -> None:
+        """What arrives for a reader that was cancelled is discarded, so that it holds up no later answer."""
+        reading = Deferred.fromCoroutine(self._read_size())
+        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 5 * STREAM_PIECE})
+        self.wire.pump()
+        reading.cancel()
+        self.failureResultOf(reading, CancelledError)
+        later = ResponseStream(self.client)
+        self.client.request(later, "HELLO")
+        waiting = Deferred.fromCoroutine(later.last())
+        for _ in range(40):
+            self.wire.far.write(bytes(STREAM_PIECE // 8))
+            self.wire.pump()
+        self.wire.say({"status": 0, "message": "", "id": 2})
+        self.wire.pump()
+        self.successResultOf(waiting)
 
     async def _read_size(self) -> int:
         part = await self.answer.last()
