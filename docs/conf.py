@@ -21,6 +21,7 @@ version = release = homeftp.__version__
 extensions = ["sphinx.ext.autodoc", "zope_interfaces", "diagrams", "reference_check"]
 public_modules = [
     "homeftp.client",
+    "homeftp.client.aio",
     "homeftp.errors",
     "homeftp.interfaces",
     "homeftp.interfaces.store",

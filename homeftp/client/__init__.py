@@ -1,12 +1,13 @@
 """The client library for Twisted programs; the command line is built on it.
 
-    client = await connect(reactor, "tcp:nas.local:8421", ca=ca, username="anna", password=secret)
-    download = await client.get("notes/a.txt")
-    text = await download.read_all(limit=1024)
-    await client.close()
+    async with open_remote("nas") as nas:  # a server that this machine is paired with
+        await nas.upload("Photos", "Photos")
+        download = await nas.get("notes/a.txt")
+        text = await download.read_all(limit=1024)
 
 Everything that takes time is a coroutine: await it in one, or start it with
-`Deferred.fromCoroutine`. `homeftp.errors` holds the refusals of a server.
+`Deferred.fromCoroutine`. `homeftp.errors` holds the refusals of a server, and
+`homeftp.client.aio` is for programs that use asyncio.
 
 Only the public names are here; the modules that define them are imported on
 first use, so that the command line starts quickly.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from homeftp.client.api import Client, Download
     from homeftp.client.connection.address import Address, parse_address
     from homeftp.client.connection.replies import Comparison, Hello, ServerLimits, Verdict
+    from homeftp.client.connection.resolver import NameResolver
     from homeftp.client.connection.response import IListener, Part, ResponseStream
     from homeftp.client.dial import ServerIdentity, connect, fetch_server_identity
     from homeftp.client.errors import (
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
+    from homeftp.client.opening.remote import RemoteClient, RemoteOpening, open_remote
+    from homeftp.client.opening.summary import TransferIncomplete, TransferSummary
     from homeftp.client.plan.cmp import cmp
     from homeftp.client.plan.get import get
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
@@ -48,6 +52,7 @@ _MODULES = {
     "api": ("Client", "Download"),
     "connection.address": ("Address", "parse_address"),
     "connection.replies": ("Comparison", "Hello", "ServerLimits", "Verdict"),
+    "connection.resolver": ("NameResolver",),
     "connection.response": ("IListener", "Part", "ResponseStream"),
     "dial": ("ServerIdentity", "connect", "fetch_server_identity"),
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
@@ -56,6 +61,8 @@ _MODULES = {
     "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
+    "opening.remote": ("RemoteClient", "RemoteOpening", "open_remote"),
+    "opening.summary": ("TransferIncomplete", "TransferSummary"),
     "plan.cmp": ("cmp",),
     "plan.get": ("get",),
     "plan.paths": ("RemotePath", "parse_remote_path"),
@@ -82,6 +89,7 @@ __all__ = [
     "IListener",
     "IReconnector",
     "Machine",
+    "NameResolver",
     "NoTrustedServer",
     "Outcome",
     "PairingResult",
@@ -89,14 +97,18 @@ __all__ = [
     "ProtocolViolation",
     "Reconnector",
     "Remote",
+    "RemoteClient",
+    "RemoteOpening",
     "RemotePath",
     "Remotes",
     "ResponseStream",
     "ServerIdentity",
     "ServerLimits",
     "TransferContext",
+    "TransferIncomplete",
     "TransferObserver",
     "TransferOptions",
+    "TransferSummary",
     "Verdict",
     "browse",
     "check_discovery",
@@ -108,6 +120,7 @@ __all__ = [
     "get",
     "get_stream",
     "hash_cache_path",
+    "open_remote",
     "pair",
     "parse_address",
     "parse_remote_path",

@@ -44,7 +44,8 @@ SHARED = CONTRACTS | TOOLS
 STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
-    f"client.{name}" for name in ("api", "connection", "dial", "errors", "files", "known", "plan", "transfer")
+    f"client.{name}"
+    for name in ("aio", "api", "connection", "dial", "errors", "files", "known", "opening", "plan", "transfer")
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -96,6 +97,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
     "client.transfer": SHARED | {"client.api", "client.connection", "client.errors", "client.files", "wire"},
     "client.plan": CONTRACTS | {"hashing", "client.api", "client.errors", "client.files", "client.transfer", "wire"},
+    "client.opening": SHARED
+    | {"client.api", "client.errors", "client.known", "client.plan", "client.transfer", "wire"},
+    "client.aio": SHARED | {"client.connection", "client.known", "client.opening", "client.transfer", "wire"},
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},
@@ -116,6 +120,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 
 MOST_MODULES = 14
 """Modules directly in one package, at most, beside its `__init__`."""
+
+USES_REACTOR = frozenset({"cli", "client.aio", "client.opening", "tap"})
+"""Packages whose functions may use the global reactor: commands, and what a program calls without a reactor."""
 
 NOT_IN_WIRE = frozenset({"twisted", "zope", "asyncio", "io", "os", "pathlib", "socket", "ssl", "threading", "time"})
 """Modules that the wire may not import: it has no input, no output and no clock."""
@@ -191,7 +198,7 @@ def impure(module: str, source: str) -> list[str]:
 
 
 def global_reactor(module: str, source: str) -> list[str]:
-    """The global reactor anywhere but inside a function of tap or cli."""
+    """The global reactor anywhere but inside a function of the packages that programs and people start from."""
     inside = {
         id(node)
         for function in nodes(source)
@@ -209,7 +216,8 @@ def global_reactor(module: str, source: str) -> list[str]:
         else:
             continue
         installs = any(name.endswith("twisted.internet.reactor") for name in names)
-        if installs and (package(module).split(".")[0] not in ("tap", "cli") or id(node) not in inside):
+        may = package(module) in USES_REACTOR or package(module).split(".")[0] in USES_REACTOR
+        if installs and not (may and id(node) in inside):
             found.append(f"homeftp.{module}, line {node.lineno}, imports the global reactor")
     return found
 

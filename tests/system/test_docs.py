@@ -18,7 +18,7 @@ from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Outcome
 from homeftp.config import Limits
 from homeftp.tap import Options
-from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment
+from tests.support.processes import PASSWORD, WITHIN, ServerProcess, environment, pair
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"
@@ -137,14 +137,52 @@ class ExampleTests(SynchronousTestCase):
             self.assertEqual(self.run_example("add_line.py", line), f"shopping.txt has {size} bytes now\n")
         self.assertEqual(Path(self.server.path("shopping.txt")).read_text(), "milk\nbread\n")
 
-    def test_push_folder(self) -> None:
-        """push_folder.py sends a folder, and the second time nothing."""
-        folder = Path(self.mktemp()).absolute() / "photos"
-        folder.mkdir(parents=True)
+    def run_known(self, name: str, *arguments: str, home: str) -> subprocess.CompletedProcess[str]:
+        """Run an example that opens a server by its name."""
+        return subprocess.run(
+            [sys.executable, str(DOCS / "client" / name), "nas", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=WITHIN,
+            env=environment(HOMEFTP_HOME=home),
+        )
+
+    def test_backup(self) -> None:
+        """Both backups send a folder, the second time nothing; fetch.py fetches it. Errors are one line."""
+        home, folder = (Path(self.mktemp()).absolute() for _ in range(2))
+        pair(self.server, str(home))
+        folder.mkdir()
         (folder / "a.jpg").write_bytes(b"content")
-        self.assertEqual(self.run_example("push_folder.py", str(folder)), "new a.jpg\nnew .\n7 bytes sent\n")
-        self.assertEqual(self.run_example("push_folder.py", str(folder)), "same a.jpg\n0 bytes sent\n")
-        self.assertEqual(Path(self.server.path("photos/a.jpg")).read_bytes(), b"content")
+        for name, size in (("backup.py", 7), ("backup_twisted.py", 0), ("backup.py", 0)):
+            done = self.run_known(name, str(folder), "photos", home=str(home))
+            printed = f"{size} bytes sent. Both copies are the same: True\n"
+            self.assertEqual((done.stdout, done.stderr, done.returncode), (printed, "", 0))
+        done = self.run_known("fetch.py", "photos", str(folder / "copy"), "60", home=str(home))
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("7 bytes more\n", "", 0))
+        self.assertEqual((folder / "copy" / "a.jpg").read_bytes(), b"content")
+        self.server.end()
+        done = self.run_known("backup.py", str(folder), "photos", home=str(home))
+        self.assertRegex(done.stderr, r"\ANot sent: nothing listens at .*\n\Z")
+        self.assertEqual((done.stdout, done.returncode), ("", 1))
+
+    def test_readme(self) -> None:
+        """The README's program runs as it is, in a folder with Photos."""
+        home, here = (Path(self.mktemp()).absolute() for _ in range(2))
+        pair(self.server, str(home))
+        (here / "Photos").mkdir(parents=True)
+        (here / "Photos" / "a.jpg").write_bytes(b"content")
+        programs = re.findall(r"^```python\n(.*?)^```", (CHECKOUT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+        self.assertEqual(len(programs), 1)
+        done = subprocess.run(
+            [sys.executable, "-c", programs[0]],
+            capture_output=True,
+            text=True,
+            timeout=WITHIN,
+            env=environment(HOMEFTP_HOME=str(home)),
+            cwd=here,
+        )
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("True\n", "", 0))
+        self.assertEqual(Path(self.server.path("Photos/a.jpg")).read_bytes(), b"content")
 
 
 class TableTests(SynchronousTestCase):

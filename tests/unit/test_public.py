@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.imports import modules, nodes, parse
 
-FACES = ("homeftp.client", "homeftp.interfaces", "homeftp.testing")
+FACES = ("homeftp.client", "homeftp.client.aio", "homeftp.interfaces", "homeftp.testing")
 """The modules that programs of other people import from."""
 
 Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

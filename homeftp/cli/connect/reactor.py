@@ -27,7 +27,7 @@ def run_reactor(main: Callable[[IClientReactor], Awaitable[int]], reactor: Any =
     from twisted.python.failure import Failure
     from zope.interface import provider
 
-    from homeftp.cli.connect.resolver import NameResolver
+    from homeftp.client import NameResolver
 
     @provider(ILogObserver)
     def _discard(event: LogEvent) -> None:

@@ -20,7 +20,7 @@ from homeftp.crypto.secretfiles import private_folder, read_private, sync_folder
 from homeftp.errors import OperatorError
 from homeftp.host import user_folder
 
-_FOLDER_VARIABLE = "HOMEFTP_HOME"
+FOLDER_VARIABLE = "HOMEFTP_HOME"
 """The environment variable that names the client's folder."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}\Z")
@@ -214,8 +214,8 @@ def _addresses(fields: Mapping[str, Any]) -> Sequence[Address]:
 
 def client_folder(environ: Mapping[str, str]) -> str:
     """The client's folder: `$HOMEFTP_HOME`, or the platform's folder for configuration. Raises `OperatorError`."""
-    if environ.get(_FOLDER_VARIABLE):
-        return environ[_FOLDER_VARIABLE]
+    if environ.get(FOLDER_VARIABLE):
+        return environ[FOLDER_VARIABLE]
     import platformdirs
 
     return _folder(lambda: platformdirs.user_config_path("homeftp"))
@@ -223,8 +223,8 @@ def client_folder(environ: Mapping[str, str]) -> str:
 
 def hash_cache_path(environ: Mapping[str, str]) -> str:
     """The file of the client's hash cache; losing it costs only time."""
-    if environ.get(_FOLDER_VARIABLE):
-        return os.path.join(environ[_FOLDER_VARIABLE], "cache", "index.sqlite")
+    if environ.get(FOLDER_VARIABLE):
+        return os.path.join(environ[FOLDER_VARIABLE], "cache", "index.sqlite")
     import platformdirs
 
     return os.path.join(_folder(lambda: platformdirs.user_cache_path("homeftp")), "index.sqlite")
@@ -235,6 +235,6 @@ def _folder(path: Callable[[], object]) -> str:
     found = user_folder(path)
     if found is None:
         raise OperatorError(
-            f"this user has no home folder to keep servers in: name one in the environment variable {_FOLDER_VARIABLE}"
+            f"this user has no home folder to keep servers in: name one in the environment variable {FOLDER_VARIABLE}"
         )
     return found

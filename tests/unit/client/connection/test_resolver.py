@@ -21,7 +21,7 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from homeftp.cli.connect.resolver import NameResolver
+from homeftp.client.connection.resolver import NameResolver
 
 
 @implementer(IResolutionReceiver)

@@ -1,0 +1,258 @@
+"""Opening a server that this machine knows, for programs: requests, and transfers of files and folders.
+
+The command line does the same with `connect_remote` and a `TransferContext`;
+here both are in one object, which a program opens by a name and closes.
+"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any, Awaitable, Callable, Coroutine, Sequence, cast
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from homeftp.client.api import Client
+from homeftp.client.errors import ConnectionFailed
+from homeftp.client.known.dialing import IClientReactor, connect_remote
+from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder, hash_cache_path
+from homeftp.client.opening.resources import TransferResources
+from homeftp.client.opening.summary import SummaryObserver, TransferIncomplete, TransferSummary
+from homeftp.client.transfer.model import TransferContext, TransferOptions
+from homeftp.client.transfer.observer import TransferObserver
+from homeftp.client.transfer.retry import Reconnector
+
+LocalPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""One local path, or several."""
+
+_Work = Callable[[Client, TransferContext, TransferObserver], Coroutine[Any, Any, None]]
+
+
+class RemoteClient(Client):
+    """A connection to a known server, which `open_remote` makes: the requests of `Client`, and transfers.
+
+    Each transfer has a connection of its own, which it makes again when it is lost, as the command line does. So
+    several transfers may run at the same time, beside other requests, and one that is cancelled disturbs nothing else.
+    A transfer raises `TransferIncomplete` at its end where some files are not as wanted; the others are done by then.
+    """
+
+    def __init__(
+        self,
+        connected: Client,
+        reconnector: Callable[[], Reconnector],
+        context: Callable[[], Awaitable[TransferContext]],
+        release: Callable[[], Awaitable[None]],
+    ) -> None:
+        """A transfer connects with a new `reconnector()`, and works with the `context()`. The end calls `release`."""
+        super().__init__(connected.protocol, connected.address)
+        self.server_info = connected.server_info
+        self._reconnector = reconnector
+        self._context = context
+        self._release = release
+        self._running: dict[Deferred[None], Deferred[None]] = {}
+        """The transfers that run; each with what fires when it has ended."""
+        self._closed = False
+
+    async def upload(
+        self,
+        sources: LocalPaths,
+        target: str,
+        *,
+        force: bool = False,
+        new_only: bool = False,
+        perms: bool = False,
+        observer: TransferObserver | None = None,
+    ) -> TransferSummary:
+        """Send local files, and folders with everything in them, to the path `target` on the server.
+
+        Paths mean what they mean to `homeftp push -r`, and so do `force`, `new_only` and `perms`. Files that are the
+        same are not sent. The callbacks of `observer` are called on the way.
+
+        Raises `TransferIncomplete`; before anything is sent, `OperatorError` for paths that make no sense, `WrongKind`
+        (43) and `Forbidden` (33); and `ConnectionFailed` where the server is not reached, or not again for ten minutes.
+        """
+        from homeftp.client.plan.push import push
+
+        options = TransferOptions(recursive=True, force=force, perms=perms, ignore_existing=new_only)
+        summary = await self._transfer(
+            lambda client, context, progress: push(client, context, _paths(sources), target, options, progress),
+            observer,
+        )
+        return _complete(summary)
+
+    async def download(
+        self,
+        sources: str | Sequence[str],
+        target: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        new_only: bool = False,
+        perms: bool = False,
+        observer: TransferObserver | None = None,
+    ) -> TransferSummary:
+        """Fetch files of the server, and folders with everything in them, to the local path `target`.
+
+        The rest is as in `upload`; `NotFound` (40) is raised for a source that does not exist.
+        """
+        from homeftp.client.plan.get import get
+
+        options = TransferOptions(recursive=True, force=force, perms=perms, ignore_existing=new_only)
+        named = [sources] if isinstance(sources, str) else sources
+        summary = await self._transfer(
+            lambda client, context, progress: get(client, context, named, os.fspath(target), options, progress),
+            observer,
+        )
+        return _complete(summary)
+
+    async def compare(
+        self,
+        local: str | os.PathLike[str],
+        remote: str,
+        *,
+        perms: bool = False,
+        reread: bool = False,
+        observer: TransferObserver | None = None,
+    ) -> TransferSummary:
+        """Compare a local file or folder with the server's: `TransferSummary.same` is the answer.
+
+        Nothing is transferred or changed. With `perms` the modes of folders count too; with `reread` both sides read
+        all files again, whatever they remember. Raises `OperatorError` where nothing exists at the local path,
+        `Forbidden` (33), and `ConnectionFailed` as in `upload`.
+        """
+        from homeftp.client.plan.cmp import cmp
+
+        return await self._transfer(
+            lambda client, context, progress: cmp(
+                client, context, os.fspath(local), remote, progress, perms=perms, reread=reread
+            ),
+            observer,
+        )
+
+    async def _transfer(self, work: _Work, observer: TransferObserver | None) -> TransferSummary:
+        if self._closed:
+            raise ConnectionFailed("this client was closed: open the remote again")
+        progress = SummaryObserver(observer or TransferObserver())
+        running = Deferred.fromCoroutine(self._connect_and(work, progress))
+        self._running[running] = Deferred()
+        try:
+            await running
+        finally:
+            self._running.pop(running).callback(None)
+        return progress.summary()
+
+    async def _connect_and(self, work: _Work, progress: TransferObserver) -> None:
+        reconnector = self._reconnector()
+        try:
+            client = await reconnector.connect()
+            context = await self._context()
+            await work(client, attrs.evolve(context, reconnector=reconnector), progress)
+        finally:
+            await reconnector.close()
+
+    async def close(self) -> None:
+        """Cancel transfers that still run, and close the connection. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        running = dict(self._running)
+        for transfer in running:
+            transfer.cancel()
+        for ended in running.values():
+            await ended
+        await super().close()
+        await self._release()
+
+    async def __aenter__(self) -> RemoteClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _paths(given: LocalPaths) -> list[str]:
+    return [os.fspath(each) for each in ([given] if isinstance(given, str | os.PathLike) else given)]
+
+
+def _complete(summary: TransferSummary) -> TransferSummary:
+    if summary.problems:
+        raise TransferIncomplete(summary)
+    return summary
+
+
+class RemoteOpening(Deferred[RemoteClient]):
+    """What `open_remote` returns: a Deferred of the client, and a context manager that closes the client at its end."""
+
+    def __init__(self, opening: Deferred[RemoteClient]) -> None:
+        super().__init__(lambda _: opening.cancel())
+        self._client: RemoteClient | None = None
+        opening.addCallbacks(self._opened, self._failed)
+
+    def _opened(self, client: RemoteClient) -> None:
+        if self.called:  # it was cancelled too late
+            Deferred.fromCoroutine(client.close())
+        else:
+            self.callback(client)
+
+    def _failed(self, failure: Failure) -> None:
+        if not self.called:
+            self.errback(failure)
+
+    async def __aenter__(self) -> RemoteClient:
+        """The client, when it has logged in; the end of the block closes it."""
+        self._client = await self
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+def open_remote(
+    name: str,
+    *,
+    reactor: IClientReactor | None = None,
+    folder: str | None = None,
+    notify: Callable[[str], None] = lambda message: None,
+) -> RemoteOpening:
+    """Connect to the server that the command line knows as `name`, and log in as this device.
+
+        async with open_remote("nas") as nas:
+            await nas.upload("Photos", "Photos")
+
+    Without `async with`, await the result, or add callbacks to it, and call `close` at the end. All addresses of the
+    server are tried, as the command line does. `reactor` is Twisted's own unless it is given; `folder` is the client's
+    folder, by default `$HOMEFTP_HOME` or the platform's. `notify` is called with a message for people when the
+    connection is lost during a transfer, and when it is made again.
+
+    Fails with `OperatorError` where no server has this name, `ConnectionFailed` where the server is not reached (at
+    several addresses: `AllAddressesFailed`), `UntrustedServer` (at several addresses: `NoTrustedServer`) where another
+    server answers, before anything is sent to it, `LoginFailed` (32) where this device is no longer paired, and `Busy`
+    (51).
+    """
+    if reactor is None:
+        from twisted.internet import reactor as installed
+
+        reactor = cast(IClientReactor, installed)
+    return RemoteOpening(Deferred.fromCoroutine(_open(reactor, name, folder, notify)))
+
+
+async def _open(reactor: IClientReactor, name: str, folder: str | None, notify: Callable[[str], None]) -> RemoteClient:
+    environ = os.environ if folder is None else {FOLDER_VARIABLE: folder}
+    remotes = Remotes(client_folder(environ))
+    cache_path = hash_cache_path(environ)
+
+    async def connect() -> Client:
+        return await connect_remote(reactor, remotes, name)
+
+    def reconnector() -> Reconnector:
+        return Reconnector(reactor, connect, notify=notify)
+
+    connected = await connect()
+    resources = TransferResources(reactor, cache_path)
+    return RemoteClient(connected, reconnector, resources.context, resources.close)

@@ -1,0 +1,51 @@
+"""What the transfers of one program share: threads and the hash cache. The first transfer makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
+
+from homeftp.client.transfer.model import TransferContext
+from homeftp.config import CLIENT_QUEUE, CLIENT_THREADS
+from homeftp.hashing.hashcache import HashCache
+from homeftp.syscalls import System
+from homeftp.workers import ThreadWorkers
+
+
+class TransferResources:
+    """The context of transfers with real threads, and a hash cache in the file `cache_path`.
+
+    `close` ends them, and so does the end of the reactor: a process cannot end while the threads run.
+    """
+
+    def __init__(self, reactor: IReactorFromThreads, cache_path: str) -> None:
+        self._reactor = IReactorCore(reactor)
+        self._workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=CLIENT_QUEUE, name="homeftp")
+        self._cache_path = cache_path
+        self._context: TransferContext | None = None
+        self._at_shutdown: Any = None
+
+    async def context(self) -> TransferContext:
+        """The context; the first call starts the threads, and opens the cache."""
+        if self._at_shutdown is None:
+            self._workers.start()
+            self._at_shutdown = self._reactor.addSystemEventTrigger("during", "shutdown", self._stop)
+        if self._context is None:
+            cache = await self._workers.run(HashCache, self._cache_path)
+            self._context = TransferContext(self._workers, System(), cache)
+        return self._context
+
+    async def close(self) -> None:
+        """End the threads after the jobs that run, and close the cache. For transfers that have ended."""
+        if self._at_shutdown is not None:
+            await self._workers.idle()
+            trigger, self._at_shutdown = self._at_shutdown, None
+            self._reactor.removeSystemEventTrigger(trigger)
+            self._stop()
+
+    def _stop(self) -> None:
+        self._at_shutdown = None
+        self._workers.stop()
+        if self._context is not None and self._context.hash_cache is not None:
+            self._context.hash_cache.close()

@@ -1,0 +1,73 @@
+"""What a whole transfer has come to, for programs: totals, and the files that are not as wanted."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+import attrs
+
+from homeftp.client.transfer.model import FileResult, Outcome
+from homeftp.client.transfer.observer import TransferObserver
+
+_MOST_PROBLEMS = 10_000
+"""Results that a summary keeps: a tree of a million files that cannot be read must not fill the memory."""
+
+_SHOWN_PROBLEMS = 3
+"""Results that a message names."""
+
+
+@attrs.frozen
+class TransferSummary:
+    """The end of a transfer or of a comparison."""
+
+    counts: Mapping[Outcome, int]
+    """How many files and folders had each outcome. A folder counts only if something was done with it or is wrong."""
+    bytes_moved: int
+    """Bytes of content that crossed the network."""
+    problems: tuple[FileResult, ...]
+    """The files and folders that are not as wanted at the end, the first 10,000 of them."""
+
+    @property
+    def same(self) -> bool:
+        """Whether both sides are the same now, except for what no transfer can carry."""
+        return not any(number for outcome, number in self.counts.items() if not outcome.done)
+
+
+class TransferIncomplete(Exception):
+    """A transfer has ended, and some files are not as wanted: `summary` says which, and why. The others are done."""
+
+    def __init__(self, summary: TransferSummary) -> None:
+        shown = [_describe(result) for result in summary.problems[:_SHOWN_PROBLEMS]]
+        number = sum(number for outcome, number in summary.counts.items() if _is_problem(outcome))
+        if number > len(shown):
+            shown.append("…")
+        super().__init__(f"{number} not transferred: {'; '.join(shown)}")
+        self.summary = summary
+
+
+def _is_problem(outcome: Outcome) -> bool:
+    """Whether it is not what was asked for: that existing files stay is asked for with `new_only`."""
+    return not outcome.done and outcome is not Outcome.EXISTS
+
+
+def _describe(result: FileResult) -> str:
+    name = result.name or "the source itself"
+    return f"{name}: {result.outcome.value}" + (f" ({result.reason})" if result.reason else "")
+
+
+class SummaryObserver(TransferObserver):
+    """Collects a summary, and passes everything on to the callbacks of another observer."""
+
+    def __init__(self, other: TransferObserver) -> None:
+        super().__init__(self._collect, other.on_plan, other.on_bytes, other.on_reconnected, other.on_resumed)
+        self._other = other
+        self._problems: list[FileResult] = []
+
+    def _collect(self, result: FileResult) -> None:
+        if _is_problem(result.outcome) and len(self._problems) < _MOST_PROBLEMS:
+            self._problems.append(result)
+        self._other.on_result(result)
+
+    def summary(self) -> TransferSummary:
+        """What was reported so far."""
+        return TransferSummary(dict(self.counts), self.bytes_moved, tuple(self._problems))

@@ -1,0 +1,75 @@
+"""The methods for asyncio are those for Twisted; tests/system/test_asyncio.py uses them with a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import AsyncIterator, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client import RemoteClient, aio, open_remote
+from homeftp.client.aio import AsyncioClient
+
+OWN = {"read"}
+"""What only asyncio has: a download there is one step."""
+
+
+class MirrorTests(SynchronousTestCase):
+    """The two classes."""
+
+    def test_parameters(self) -> None:
+        """A method has the parameters of the method that it is named after, with the same defaults."""
+        for name, method in inspect.getmembers(AsyncioClient, inspect.isfunction):
+            if name.startswith("_") or name in OWN:
+                continue
+            theirs = inspect.signature(getattr(RemoteClient, name)).parameters
+            for parameter in inspect.signature(method).parameters.values():
+                same = theirs[parameter.name]
+                self.assertEqual((parameter.kind, parameter.default), (same.kind, same.default), f"{name} {parameter}")
+
+    def test_transfers(self) -> None:
+        """Transfers have all parameters, and so has open_remote, but for the reactor."""
+        for name in ("upload", "download", "compare"):
+            ours, theirs = (inspect.signature(getattr(kind, name)) for kind in (AsyncioClient, RemoteClient))
+            self.assertEqual(list(ours.parameters), list(theirs.parameters))
+        opening = [set(inspect.signature(function).parameters) for function in (aio.open_remote, open_remote)]
+        self.assertEqual(opening[1] - opening[0], {"reactor"})
+
+
+class PagesTests(SynchronousTestCase):
+    """What is listed page by page."""
+
+    def test_list(self) -> None:
+        """Pages come one by one; whoever stops early ends the listing of the server."""
+        steps: list[str] = []
+
+        class Listing:
+            async def list(self, rel_endpoint: str, *, recursive: bool) -> AsyncIterator[str]:
+                try:
+                    for page in ("one", "two"):
+                        yield await succeed(page)
+                finally:
+                    steps.append("ended")
+
+        async def main() -> None:
+            client = AsyncioClient(cast(RemoteClient, Listing()))
+            self.assertEqual([page async for page in client.list()], ["one", "two"])
+            self.assertEqual(steps, ["ended"])
+            pages = client.list()
+            await anext(pages)
+            await pages.aclose()  # type: ignore[attr-defined]
+            self.assertEqual(steps, ["ended", "ended"])
+
+        asyncio.run(main())
+
+    def test_twisted(self) -> None:
+        """The control: what is listed awaits Deferreds, which asyncio cannot."""
+
+        async def main() -> None:
+            never: Deferred[None] = Deferred()
+            await never
+
+        with self.assertRaises(RuntimeError):
+            asyncio.run(main())

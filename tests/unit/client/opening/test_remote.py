@@ -1,0 +1,196 @@
+"""A server opened by its name, and transfers over connections of their own; test_asyncio.py has a real one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client import (
+    Client,
+    ConnectionFailed,
+    IClientReactor,
+    Outcome,
+    Reconnector,
+    RemoteClient,
+    RemoteOpening,
+    TransferContext,
+    TransferIncomplete,
+    TransferObserver,
+    open_remote,
+)
+from homeftp.errors import NotFound, OperatorError
+from tests.support.inmemory import PASSWORD
+from tests.support.transfers import NEW, OLD, TransferCase
+
+
+class RemoteClientTests(TransferCase):
+    """Transfers, each over a new connection in memory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.released = 0
+        self.made: list[Client] = []
+        self.remote = RemoteClient(self.client, self.reconnector, self.prepare, self.release)
+
+    def reconnector(self) -> Reconnector:
+        async def make() -> Client:
+            wire = self.wire = self.connect()
+            client = Client(wire.client)
+            wire.pump()
+            logged_in = Deferred.fromCoroutine(client.login("ann", PASSWORD))
+            wire.pump()
+            await logged_in
+            self.made.append(client)
+            return client
+
+        return Reconnector(self.server.clock, make)
+
+    async def prepare(self) -> TransferContext:
+        return self.context
+
+    async def release(self) -> None:
+        self.released += 1
+
+    def test_upload(self) -> None:
+        """A folder is sent with its content; the second time all is the same, and a comparison says so."""
+        self.make_file("sub/a")
+        summary = self.run_work(self.remote.upload(Path(self.here), "all"))
+        self.assertEqual((summary.counts[Outcome.NEW], summary.bytes_moved, summary.same), (3, 7, True))
+        self.assertEqual(self.run_work(self.remote.upload([self.here], "all")).counts, {Outcome.SAME: 1})
+        self.assertTrue(self.run_work(self.remote.compare(self.here, "all")).same)
+        self.make_file("sub/b")
+        compared = self.run_work(self.remote.compare(self.here, "all"))
+        self.assertFalse(compared.same)
+        self.assertEqual([(each.name, each.outcome) for each in compared.problems], [("sub/b", Outcome.MISSING)])
+
+    def test_download(self) -> None:
+        """A folder is fetched; a source that does not exist is refused."""
+        self.make_remote_file("all/a", b"content")
+        seen: list[str] = []
+        target = os.path.join(self.here, "copy")
+        observer = TransferObserver(on_result=lambda result: seen.append(result.name))
+        self.run_work(self.remote.download("all", target, observer=observer))
+        self.assertEqual(Path(target, "a").read_bytes(), b"content")
+        self.assertIn("a", seen)
+        with self.assertRaises(NotFound):
+            self.run_work(self.remote.download(["none"], self.here))
+
+    def test_incomplete(self) -> None:
+        """A file that is not replaced is an exception, once the others are done; `force` and `new_only` decide."""
+        self.make_file("a", b"old", mtime=OLD)
+        self.make_file("b")
+        self.make_remote_file("all/a", b"newer", mtime=NEW)
+        with self.assertRaises(TransferIncomplete) as caught:
+            self.run_work(self.remote.upload(self.here, "all"))
+        self.assertEqual([each.name for each in caught.exception.summary.problems], ["a"])
+        self.assertIn("a: newer", str(caught.exception))
+        self.assertEqual(self.server.read("all/b"), b"content")
+        self.assertFalse(self.run_work(self.remote.upload(self.here, "all", new_only=True)).same)
+        self.assertTrue(self.run_work(self.remote.upload(self.here, "all", force=True)).same)
+
+    def test_own_connections(self) -> None:
+        """Each transfer has a connection, which ends with it; that of the requests stays."""
+        self.make_file("a")
+        for _ in range(2):
+            self.run_work(self.remote.upload(self.here, "all"))
+        first, second = self.made
+        for client in (first, second):
+            self.successResultOf(client.when_ended())
+        self.assertNoResult(self.client.when_ended())
+
+    def test_closed(self) -> None:
+        """The end cancels what runs, closes everything once, and nothing runs afterwards."""
+        self.make_file("a")
+        waiting: Deferred[None] = Deferred()
+
+        async def stuck() -> TransferContext:
+            await waiting
+            raise AssertionError("it was not cancelled")
+
+        remote = RemoteClient(self.client, self.reconnector, stuck, self.release)
+        running = Deferred.fromCoroutine(remote.upload(self.here, "all"))
+        self.assertNoResult(running)
+        closing = Deferred.fromCoroutine(remote.close())
+        self.wire.pump()
+        self.failureResultOf(running, CancelledError)
+        self.successResultOf(self.made[0].when_ended())
+        self.assertNoResult(closing)
+        self.client.protocol.transport.loseConnection()
+        self.pump_first()
+        self.successResultOf(closing)
+        self.successResultOf(Deferred.fromCoroutine(remote.close()))
+        self.assertEqual(self.released, 1)
+        self.failureResultOf(Deferred.fromCoroutine(remote.upload(self.here, "all")), ConnectionFailed)
+
+    def pump_first(self) -> None:
+        """Deliver what the connection of the requests sends."""
+        self.first.pump()
+
+    def connect(self, *kind: Any) -> Any:
+        wire = super().connect(*kind)
+        self.first = getattr(self, "first", wire)
+        return wire
+
+
+class OpeningTests(SynchronousTestCase):
+    """RemoteOpening, and open_remote before it connects."""
+
+    def client(self) -> tuple[RemoteClient, list[str]]:
+        """A client that records that it was closed."""
+        closed: list[str] = []
+
+        class Closing:
+            async def close(self) -> None:
+                closed.append("closed")
+
+        return cast(RemoteClient, Closing()), closed
+
+    def test_manager(self) -> None:
+        """`async with` gives the client, and closes it at the end, also after an exception."""
+        client, closed = self.client()
+        connecting: Deferred[RemoteClient] = Deferred()
+
+        async def use() -> None:
+            async with RemoteOpening(connecting) as given:
+                self.assertIs(given, client)
+                raise KeyError
+
+        using = Deferred.fromCoroutine(use())
+        self.assertNoResult(using)
+        connecting.callback(client)
+        self.failureResultOf(using, KeyError)
+        self.assertEqual(closed, ["closed"])
+
+    def test_deferred(self) -> None:
+        """It is a Deferred: callbacks get the client, which stays open."""
+        client, closed = self.client()
+        connecting: Deferred[RemoteClient] = Deferred()
+        opening = RemoteOpening(connecting)
+        connecting.callback(client)
+        self.assertIs(self.successResultOf(opening), client)
+        self.assertEqual(closed, [])
+
+    def test_cancelled(self) -> None:
+        """Cancelling ends the attempt; a client that comes nevertheless is closed, and a late failure is nothing."""
+        client, closed = self.client()
+        for result in (client, Failure(ConnectionFailed("late"))):
+            late: Deferred[Any] = Deferred()
+            connecting: Deferred[RemoteClient] = Deferred(lambda _: None)
+            connecting.addErrback(lambda _, late: late, late)
+            opening = RemoteOpening(connecting)
+            opening.cancel()
+            self.failureResultOf(opening, CancelledError)
+            late.callback(result)
+        self.assertEqual(closed, ["closed"])
+
+    def test_unknown(self) -> None:
+        """A name that the command line does not know is refused, and the message names those that it knows."""
+        reactor = cast(IClientReactor, Clock())
+        opening = open_remote("nas", reactor=reactor, folder=os.path.abspath(self.mktemp()))
+        self.assertIn("there is no remote named nas", str(self.failureResultOf(opening, OperatorError).value))
