@@ -199,13 +199,17 @@ class PackageTests(SynchronousTestCase):
         return line
 
     def test_installed(self) -> None:
-        """`pip install` and `--dispatcher` are all it takes; broken, or there twice, it stops the start."""
+        """The page's steps work in their order; broken, or there twice, it stops the start."""
         self.assertIn(
             "no wordcount.py", self.start_fails("--dispatcher", "WORDCOUNT"), "the control: not installed yet"
         )
-        install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
-        self.run_in(self.folder, self.python, *install, "./wordcount")
-        self.run_in(self.folder / "wordcount", self.python, "-m", "unittest", "discover", "tests")
+        (self.folder / "wordcount").rename(self.folder / "homeftp-wordcount")
+        offline = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")
+        steps = re.findall(r"^   (pip install|python -m unittest discover) (\S+)$", PAGE.read_text(), re.MULTILINE)
+        self.assertEqual([step.split()[0] for step, _ in steps], ["pip", "pip", "python"])
+        for step, path in steps:
+            more = offline if step.startswith("pip") else ()
+            self.run_in(self.folder, self.python, "-m", *step.removeprefix("python -m ").split(), *more, path)
         server = ServerProcess("--dispatcher", "WORDCOUNT", command=(self.python, "-m", "homeftp", "serve"))
         self.addCleanup(server.end)
         Path(server.path("a.txt")).write_bytes(b"two words\n")
