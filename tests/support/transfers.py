@@ -41,6 +41,10 @@ class TransferCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = Server.make(limits=self.limits, filetypes=self.filetypes, extra=self.extra)
         self.addCleanup(self.server.close)
+        self.start_client()
+
+    def start_client(self) -> None:
+        """Begin anew on the client's side: an empty folder, a new connection, logged in."""
         self.here = self.mktemp()
         os.makedirs(self.here)
         self.wire = self.connect()
