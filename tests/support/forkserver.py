@@ -3,6 +3,7 @@
 A new interpreter needs a second of work to import what they use, and the system tests start hundreds.
 The child is a real process with its own descriptors, environment, folder and exit code. It differs from a new
 interpreter in what is read when Python starts (the PYTHON variables), so tests of those start an interpreter.
+And passwords are cheap to check in it, so tests of their cost start an interpreter, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import functools
+import gc
 import importlib
 import json
 import os
@@ -151,8 +154,10 @@ def _serve(control: socket.socket) -> None:
     """Fork for each request until the other end is closed. Only a child returns, to run its command."""
     for module in _IMPORTED:
         importlib.import_module(module)
+    _lower_password_cost()
     assert "twisted.internet.reactor" not in sys.modules, "children would share it"
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, _reap)
     while True:
         data, ancillary, _, _ = control.recvmsg(_MAX_REQUEST, socket.CMSG_SPACE((_STANDARD + 1) * 4))
         if not data:
@@ -165,6 +170,23 @@ def _serve(control: socket.socket) -> None:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _lower_password_cost() -> None:
+    """Let a password cost next to nothing: each login with one takes a server a quarter of a second otherwise."""
+    from homeftp.accounts import passwords
+    from homeftp.server import wiring
+
+    cost = passwords.Cost(n=2, r=1, p=1)
+    vars(passwords)["COST"] = cost
+    vars(wiring)["PasswordChecker"] = functools.partial(passwords.PasswordChecker, cost=cost)
+
+
+def _reap(number: int, frame: object) -> None:
+    """Wait for the children that have ended, so that their CPU time is part of this process's own."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _start(request: Any, descriptors: Sequence[int]) -> None:
