@@ -28,7 +28,7 @@ from homeftp.files.revocation import RevocableJobs
 from homeftp.files.share import AccountShare
 from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
-from homeftp.interfaces import IDraft, IFiles, IOpenFile, IPayload, IStore, IUpload
+from homeftp.interfaces import IDraft, IFiles, IIncomingPayload, IOpenFile, IPayload, IStore, IUpload
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -223,15 +223,24 @@ class Files:
         trailing_hash: TrailingHash | None = None,
     ) -> Entry:
         """Write a file of any size as it arrives."""
+        try:
+            return await self._upload(request, payload, progress, trailing_hash)
+        finally:
+            if IIncomingPayload.providedBy(payload):
+                payload.discard()  # its memory is needed for others
+
+    async def _upload(
+        self, request: WriteRequest, payload: IPayload, progress: Progress | None, trailing_hash: TrailingHash | None
+    ) -> Entry:
         if request.offset or request.size is None or request.size > SMALL_FILE:
-            work = self._upload(self._own(request), payload, progress, trailing_hash)
+            work = self._upload_large(self._own(request), payload, progress, trailing_hash)
             return await self._recorded(Deferred.fromCoroutine(work), RefusedChange.of(request))
         content = await payload.read_all(SMALL_FILE)
         if trailing_hash is not None:
             request = attrs.evolve(request, hash=trailing_hash())
         return await self.write(request, content)
 
-    async def _upload(
+    async def _upload_large(
         self, request: WriteRequest, payload: IPayload, progress: Progress | None, trailing_hash: TrailingHash | None
     ) -> Entry:
         def begin(precondition: str | None) -> Deferred[IUpload]:

@@ -14,7 +14,7 @@ from typing import Any, Awaitable
 
 from zope.interface import Attribute, Interface
 
-from homeftp.interfaces.files import IFileDraft, IFiles, IFileStream, IPayload, IWholePayload
+from homeftp.interfaces.files import IFileDraft, IFiles, IFileStream, IIncomingPayload, IPayload, IWholePayload
 from homeftp.interfaces.frontend import (
     IAccount,
     IConnection,
@@ -114,6 +114,7 @@ __all__ = [
     "IFileStream",
     "IFiles",
     "IFrontEnd",
+    "IIncomingPayload",
     "ILogin",
     "ILoginService",
     "IOpenFile",

@@ -50,6 +50,26 @@ class IWholePayload(IPayload):
     content: bytes = Attribute("What has not been read yet.")
 
 
+class IIncomingPayload(IPayload):
+    """A payload that a front end receives: it delivers what arrives, and `IFiles.upload` reads.
+
+    What is held of it is part of the memory that all streams of the server share. `IServerContext.payload` makes one.
+    An upload ends it, whatever comes of it. Call `discard` for one that is given to none: its memory is free then.
+    """
+
+    missing: int = Attribute("Bytes that have not arrived yet.")
+    full: bool = Attribute("Whether to read nothing from the client: it holds as much as it may.")
+
+    def deliver(data: bytes) -> None:
+        """Take the next bytes; never more than are missing."""
+
+    def fail(reason: Exception) -> None:
+        """No more will come: the reader gets `reason` behind what has arrived, such as `ConnectionLost`."""
+
+    def discard() -> None:
+        """Forget what was not read, and what still arrives. May be called twice, and after the end."""
+
+
 class IFileStream(Interface):
     """A file that is open for reading. Close it in a `finally`.
 
@@ -207,6 +227,8 @@ class IFiles(Interface):
     ) -> Awaitable[Entry]:
         """Write a file of any size as it arrives, no faster than the store takes it.
 
+        A front end makes the payload with `IServerContext.payload`, which bounds what is held of it; what is not read
+        of such a payload is discarded.
         `progress` is called, while what arrived earlier is verified
         (`request.offset`), how many bytes of it have been. `trailing_hash`
         gives, once all was read, the hash that followed the content. An upload
@@ -254,6 +276,7 @@ __all__ = [
     "IFileDraft",
     "IFileStream",
     "IFiles",
+    "IIncomingPayload",
     "IPayload",
     "IWholePayload",
 ]

@@ -6,6 +6,8 @@ A front end implements `IFrontEnd` and, for each of its connections,
 
 from __future__ import annotations
 
+from typing import Callable
+
 from twisted.application.service import IService
 from twisted.cred.credentials import ICredentials
 from twisted.internet.defer import Deferred
@@ -14,7 +16,7 @@ from zope.interface import Attribute, Interface
 
 from homeftp.config import Limits
 from homeftp.endpoint import Endpoint
-from homeftp.interfaces.files import IFiles
+from homeftp.interfaces.files import IFiles, IIncomingPayload
 from homeftp.interfaces.store import IStore
 from homeftp.interfaces.workers import IWorkers
 from homeftp.model import Actor
@@ -132,6 +134,13 @@ class IServerContext(Interface):
     connections: IConnections = Attribute("Counts the connections of all front ends.")
     logins: ILoginService = Attribute("Logs clients in.")
     workers: IWorkers = Attribute("The pool for everything that blocks.")
+
+    def payload(size: int, changed: Callable[[], None]) -> IIncomingPayload:
+        """A payload of `size` bytes that arrives piece by piece.
+
+        The more payloads are under way in the whole server, the less is held of each. `changed` is called when it
+        becomes full, and whenever it has been read: pause the transport while it is `full`.
+        """
 
 
 class IFrontEnd(Interface):

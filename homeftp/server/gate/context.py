@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import attrs
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
@@ -11,6 +13,7 @@ from homeftp.accounts.loginaudit import LoginAudit, RefusalAudit
 from homeftp.accounts.pairing import PairingService
 from homeftp.config import Limits, Settings
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IServerContext, IWorkers
 from homeftp.server.gate.connections import Connections
 from homeftp.server.gate.listen import RenewableOptions
@@ -40,3 +43,7 @@ class ServerContext:
     def limits(self) -> Limits:
         """What one client may cost."""
         return self.settings.limits
+
+    def payload(self, size: int, changed: Callable[[], None]) -> IncomingPayload:
+        """A payload that arrives piece by piece, within the memory of all streams."""
+        return IncomingPayload(size, changed, self.budget)

@@ -7,10 +7,11 @@ from twisted.internet.defer import Deferred
 
 from homeftp.config import KIB, SMALL_FILE
 from homeftp.endpoint import Endpoint
+from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IPayload
 from homeftp.model import PathLock
 from homeftp.server.gate.requestmemory import Weight
-from homeftp.server.json.payload import StreamPayload, WholePayload
+from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.resolution import Resolution
 from homeftp.server.json.router import Route
 from homeftp.server.json.stuckrequests import StuckRequestLog
@@ -103,7 +104,7 @@ class Exchange:
 
     def _discard_payload(self) -> None:
         """Nothing reads the rest of the payload: discard it as it arrives."""
-        if isinstance(self._payload, StreamPayload):
+        if isinstance(self._payload, IncomingPayload):
             self._payload.discard()
         else:
             self._payload = WholePayload()
@@ -118,6 +119,6 @@ class Exchange:
         It consists of the missing bytes of the payload and the sent bytes of the answer.
         """
         missing, full = 0, True
-        if isinstance(self._payload, StreamPayload):
+        if isinstance(self._payload, IncomingPayload):
             missing, full = self._payload.missing, self._payload.full
         return None if self.resolution.is_waiting or (missing and not full) else (missing, self.resolution.written)

@@ -1,27 +1,12 @@
-"""A request's payload, from the protocol to the dispatcher: bounded in memory, and read once.
-
-The protocol delivers and the dispatcher reads. While a piece waits to
-be read, the protocol stops reading from the client. The size of a
-piece depends on how many payloads are under way.
-"""
+"""A payload that has arrived with its request. One that is arriving is a `homeftp.files.upload.IncomingPayload`."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Callable
-
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from homeftp.config import PIECE, STREAM_PIECE
-from homeftp.errors import TooLarge
-from homeftp.files.budget import MemoryBudget
-from homeftp.interfaces import IPayload, IWholePayload
-
-
-def _check_limit(size: int, limit: int) -> None:
-    if size > limit:
-        raise TooLarge(f"the payload has {size} bytes; at most {limit} are allowed here")
+from homeftp.config import PIECE
+from homeftp.files.upload import check_limit
+from homeftp.interfaces import IWholePayload
 
 
 @implementer(IWholePayload)
@@ -39,122 +24,6 @@ class WholePayload:
 
     async def read_all(self, limit: int) -> bytes:
         """All of it; raises `TooLarge` (22) over `limit`."""
-        _check_limit(self.size, limit)
+        check_limit(self.size, limit)
         data, self.content = self.content, b""
         return data
-
-
-@implementer(IPayload)
-class StreamPayload:
-    """A payload that is still arriving. `changed` is called when it becomes full, and whenever it has been read."""
-
-    def __init__(self, size: int, changed: Callable[[], None], budget: MemoryBudget) -> None:
-        self.size = size
-        self._changed = changed
-        self._budget = budget
-        self.piece = budget.grant(self)
-        """Bytes after which the client has to wait until they are read."""
-        self._missing = size
-        self._pieces: deque[bytes] = deque()
-        self._held = 0
-        self._reader: Deferred[None] | None = None
-        self._failure: Exception | None = None
-        self.discarding = False
-
-    @property
-    def missing(self) -> int:
-        """Bytes that have not arrived yet."""
-        return self._missing
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that are held of a payload of which no more will come."""
-        return self._held if self._ended else 0
-
-    @property
-    def _ended(self) -> bool:
-        return not self._missing or self._failure is not None
-
-    @property
-    def full(self) -> bool:
-        """Whether the client has to wait until more is read.
-
-        The threshold changes only when a piece is read. If it followed the
-        budget at once, the server could stop reading while the reader still
-        waits for the rest of a larger piece.
-        """
-        return self._held >= self.piece
-
-    def deliver(self, data: bytes) -> None:
-        """Take the next bytes from the client; never more than are missing."""
-        self._missing -= len(data)
-        if self.discarding:
-            return
-        self._pieces.append(data)
-        self._held += len(data)
-        full = self.full
-        if full or not self._missing:
-            self._wake_reader()
-        if full:
-            self._changed()
-
-    def fail(self, reason: Exception) -> None:
-        """No more will come: the reader gets `reason` behind the bytes that have arrived."""
-        self._failure = self._failure or reason
-        self._leave_when_drained()
-        self._wake_reader()
-
-    def discard(self) -> None:
-        """Discard the rest as it arrives: the dispatcher does not read it."""
-        self.discarding = True
-        self._budget.leave(self)
-        self._pieces.clear()
-        self._held = 0
-        self._changed()
-
-    def _leave_when_drained(self) -> None:
-        """Bytes that have arrived and were not read are in memory like any other piece."""
-        if self._ended and not self._held:
-            self._budget.leave(self)
-
-    def _wake_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.callback(None)
-
-    async def read(self) -> bytes:
-        """The next piece, of at most `config.STREAM_PIECE` bytes; b"" after the last."""
-        if not self.full and self._missing and self._failure is None:
-            self._reader = Deferred()
-            await self._reader
-        if self._failure is not None and not self._held:
-            raise self._failure  # and never nothing, which would be taken for the end
-        data = self._take(STREAM_PIECE)
-        self._changed()
-        return data
-
-    def _take(self, most: int) -> bytes:
-        """Up to `most` of the bytes that are held; the protocol delivers more at once than one piece may have."""
-        taken: list[bytes] = []
-        size = 0
-        while self._pieces and size < most:
-            piece = self._pieces.popleft()
-            if size + len(piece) > most:
-                self._pieces.appendleft(piece[most - size :])
-                piece = piece[: most - size]
-            taken.append(piece)
-            size += len(piece)
-        self._held -= size
-        if self._ended:
-            self._leave_when_drained()
-        else:
-            self.piece = self._budget.grant(self)
-        return b"".join(taken)
-
-    async def read_all(self, limit: int) -> bytes:
-        """All of it; raises `TooLarge` (22) over `limit`."""
-        _check_limit(self.size, limit)
-        pieces = []
-        while piece := await self.read():
-            pieces.append(piece)
-        return b"".join(pieces)

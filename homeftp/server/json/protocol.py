@@ -53,7 +53,7 @@ class ServerProtocol(RequestReceiver):
         self.peer = peer
         self.session = Router(context, self, phase, peer.rpartition(":")[0] or peer)
         self._server = context.server
-        super().__init__(self.session.state, self._server.budget)
+        super().__init__(self.session.state, self._server.payload)
         self._limits = self._server.limits
         self._received = 0
         self._received_at_close = 0

@@ -14,9 +14,9 @@ from typing import Callable
 from twisted.protocols.basic import LineReceiver
 
 from homeftp.config import MAX_REQUEST_LINE
-from homeftp.files.budget import MemoryBudget
+from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IPayload
-from homeftp.server.json.payload import StreamPayload, WholePayload
+from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.transport import BufferedTransport
 from homeftp.wire.connection import ServerConnection, ServerEvent
 from homeftp.wire.events import MessageReceived, PayloadReceived, TLSRequested, Violation
@@ -26,6 +26,9 @@ from homeftp.wire.states import ConnectionState
 EVENTS_PER_TURN = 4
 """Events that are handled before other clients have their turn: a request costs 50 to 100 µs, its turn 10 µs."""
 
+NewPayload = Callable[[int, Callable[[], None]], IncomingPayload]
+"""Makes a payload that arrives piece by piece, as `IServerContext.payload`."""
+
 
 class RequestReceiver(LineReceiver):
     """Finds the requests in what a client sends, and gives each to a method of the subclass."""
@@ -34,12 +37,12 @@ class RequestReceiver(LineReceiver):
     delimiter = b"\n"
     MAX_LENGTH = MAX_REQUEST_LINE + 1  # a CR may precede the LF
 
-    def __init__(self, state: ConnectionState, budget: MemoryBudget) -> None:
+    def __init__(self, state: ConnectionState, new_payload: NewPayload) -> None:
         self._state = state
         self._connection = ServerConnection(state)
-        self._budget = budget
-        self._stream: StreamPayload | None = None
-        self._arrived: list[StreamPayload] = []
+        self._new_payload = new_payload
+        self._stream: IncomingPayload | None = None
+        self._arrived: list[IncomingPayload] = []
         self._held_back = False
         self._waits_turn = False
 
@@ -147,7 +150,7 @@ class RequestReceiver(LineReceiver):
         if payload is not None:
             self._request_received(event.message, WholePayload(payload), len(event.line))
             return
-        self._stream = StreamPayload(event.message.content_length, self._update_reading, self._budget)
+        self._stream = self._new_payload(event.message.content_length, self._update_reading)
         self._size_buffer(large=True)
         self._request_received(event.message, self._stream, len(event.line))
 

@@ -7,13 +7,17 @@ from typing import Any, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
-from homeftp.config import MIB, SMALL_FILE, STREAM_PIECE
+from homeftp.config import MIB, PIECE, SMALL_FILE, STREAM_PIECE
 from homeftp.endpoint import parse
 from homeftp.errors import Busy, Changed, ContentMismatch, Forbidden, TimedOut
+from homeftp.files.budget import DIVISOR, MemoryBudget
+from homeftp.files.upload import IncomingPayload
 from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces import IPayload
+from homeftp.interfaces import IIncomingPayload, IPayload
 from homeftp.model import Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
 from tests.support.filestores import FilesTestCase, request_for
@@ -247,3 +251,135 @@ class Whole:
     async def read_all(self, limit: int) -> bytes:
         assert self.size <= limit
         return self._content
+
+
+class MemoryTests(FilesTestCase):
+    """The memory of payloads that a front end delivers."""
+
+    def begin(self, size: int = len(CONTENT), **fields: Any) -> tuple[IncomingPayload, Deferred[Entry]]:
+        """The upload of CONTENT, or of the beginning of it."""
+        payload = IncomingPayload(size, lambda: None, self.budget)
+        uploading = self.start(self.files.upload(request_for("a", CONTENT[:size], **fields), payload))
+        self.workers.work_all()
+        return payload, uploading
+
+    def deliver(self, payload: IncomingPayload, content: bytes) -> None:
+        """All of it, as fast as it is read."""
+        for start in range(0, len(content), PIECE):
+            self.assertFalse(payload.full)
+            payload.deliver(content[start : start + PIECE])
+            self.workers.work_all()
+
+    def test_stored(self) -> None:
+        """It counts until it is read, whether the file is large or small."""
+        for size in (len(CONTENT), SMALL_FILE):
+            payload, uploading = self.begin(size)
+            self.assertEqual(self.budget.streams, 1)
+            self.deliver(payload, CONTENT[:size])
+            self.assertEqual(self.successResultOf(uploading).hash, hash_bytes(CONTENT[:size]))
+            self.assertEqual(self.budget.streams, 0)
+
+    def test_refused(self) -> None:
+        """It counts no more when the upload is over; what still arrives is discarded."""
+        for size in (len(CONTENT), SMALL_FILE):
+            payload, uploading = self.begin(size, precondition="0" * 64)
+            self.deliver(payload, CONTENT[:size])
+            self.failureResultOf(uploading, Changed)
+            self.assertEqual((self.budget.streams, payload.full), (0, False))
+
+    def test_cancelled(self) -> None:
+        """The same for one that the front end gives up."""
+        payload, uploading = self.begin()
+        payload.deliver(CONTENT[:PIECE])
+        uploading.cancel()
+        self.workers.work_all()
+        self.failureResultOf(uploading, CancelledError)
+        self.assertEqual(self.budget.streams, 0)
+
+
+class IncomingPayloadTests(SynchronousTestCase):
+    """A payload that is arriving."""
+
+    def setUp(self) -> None:
+        self.changes = 0
+        self.budget = MemoryBudget(DIVISOR * PIECE)
+
+    def stream(self, size: int) -> IncomingPayload:
+        def changed() -> None:
+            self.changes += 1
+
+        return IncomingPayload(size, changed, self.budget)
+
+    def test_interface(self) -> None:
+        """It is what it says."""
+        verifyObject(IIncomingPayload, self.stream(1))
+
+    def test_waits_for_a_piece(self) -> None:
+        """A reader gets a piece when there is a whole one, and the rest at the end."""
+        payload = self.stream(PIECE + 10)
+        reading = Deferred.fromCoroutine(payload.read())
+        payload.deliver(bytes(PIECE - 1))
+        self.assertNoResult(reading)
+        payload.deliver(bytes(1))
+        self.assertEqual(len(self.successResultOf(reading)), PIECE)
+        payload.deliver(bytes(10))
+        self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(payload.read()))), 10)
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), b"")
+
+    def test_bounded(self) -> None:
+        """A reader never gets more than `STREAM_PIECE` bytes, however many come at once; nothing is lost."""
+        content = bytes(range(256)) * (5 * STREAM_PIECE // 512)
+        payload = IncomingPayload(len(content), lambda: None, MemoryBudget())
+        payload.deliver(content[:100])
+        payload.deliver(content[100:])
+        pieces = []
+        while piece := self.successResultOf(Deferred.fromCoroutine(payload.read())):
+            pieces.append(piece)
+        self.assertEqual([len(piece) for piece in pieces], [STREAM_PIECE, STREAM_PIECE, STREAM_PIECE // 2])
+        self.assertEqual(b"".join(pieces), content)
+
+    def test_full(self) -> None:
+        """It says when the client must wait, and when it need not any more."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        self.assertTrue(payload.full)
+        self.assertEqual(self.changes, 1)
+        self.successResultOf(Deferred.fromCoroutine(payload.read()))
+        self.assertFalse(payload.full)
+        self.assertEqual(self.changes, 2)
+
+    def test_failure(self) -> None:
+        """The failure that ended a stream reaches the reader, now and later."""
+        payload = self.stream(10)
+        reading = Deferred.fromCoroutine(payload.read())
+        payload.fail(TimedOut("late"))
+        self.failureResultOf(reading, TimedOut)
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_failure_behind_nothing(self) -> None:
+        """Nothing, as a connection that is resumed hands it on, is not taken for the end of the stream."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        self.assertEqual(len(self.successResultOf(Deferred.fromCoroutine(payload.read()))), PIECE)
+        payload.deliver(b"")
+        payload.fail(TimedOut("late"))
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_last_bytes(self) -> None:
+        """Data that arrived before the end is given first, however little it is."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(b"last")
+        payload.fail(TimedOut("late"))
+        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(payload.read())), b"last")
+        self.failureResultOf(Deferred.fromCoroutine(payload.read()), TimedOut)
+
+    def test_discard(self) -> None:
+        """A discarded payload is counted and not kept."""
+        payload = self.stream(10 * PIECE)
+        payload.deliver(bytes(PIECE))
+        payload.discard()
+        self.assertFalse(payload.full)
+        for _ in range(9):
+            payload.deliver(bytes(PIECE))
+        self.assertFalse(payload.full)
+        self.assertEqual(payload.missing, 0)

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.config import PIECE
 from homeftp.dispatchers.table import EVERYTHING
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.upload import IncomingPayload
 from homeftp.server.json.exchange import Exchange
-from homeftp.server.json.payload import StreamPayload
 from homeftp.server.json.resolution import OutputBuffer, Resolution
 from homeftp.server.json.router import Route
 from homeftp.server.json.stuckrequests import StuckRequestLog
@@ -28,7 +28,7 @@ class ExchangeTests(SynchronousTestCase):
             StringTransport(), paused=lambda: None, resumed=lambda: None, failed=lambda failure: None
         )
         self.resolution = Resolution(1, self.output, lambda: None)
-        self.payload = StreamPayload(10 * PIECE, lambda: None, MemoryBudget(PIECE))
+        self.payload = IncomingPayload(10 * PIECE, lambda: None, MemoryBudget(PIECE))
         self.running: Deferred[None] | None = Deferred()
 
     def make(self) -> Exchange:

@@ -28,10 +28,10 @@ from homeftp.config import (
     Limits,
 )
 from homeftp.errors import Busy
+from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
 from homeftp.model import PathLock
 from homeftp.server.gate.requestmemory import Weight
-from homeftp.server.json.payload import StreamPayload
 from homeftp.status import Status
 from homeftp.wire.messages import AtEndpoint
 from homeftp.workers import InlineWorkers
@@ -456,7 +456,7 @@ class PaceTests(SynchronousTestCase):
     def waiting(self, connection: Connection) -> tuple[int, int]:
         """How many payloads wait for a path, and the bytes that they hold."""
         payloads = [exchange._payload for exchange in connection.protocol._pipeline._waiting]
-        return len(payloads), sum(payload._held for payload in payloads if isinstance(payload, StreamPayload))
+        return len(payloads), sum(payload._held for payload in payloads if isinstance(payload, IncomingPayload))
 
     def test_arrived_payloads(self) -> None:
         """A mebibyte of large payloads that have arrived and wait is enough too: the server reads no more meanwhile."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+from functools import partial
 from types import ModuleType
 from typing import Callable
 
@@ -13,10 +14,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client.connection import protocol as client_protocol
 from homeftp.config import SMALL_FILE
 from homeftp.files.budget import MemoryBudget
+from homeftp.files.upload import IncomingPayload
 from homeftp.interfaces import IPayload
 from homeftp.server.json import protocol as server_protocol
 from homeftp.server.json import receiver
-from homeftp.server.json.payload import StreamPayload, WholePayload
+from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.receiver import EVENTS_PER_TURN, RequestReceiver
 from homeftp.wire.events import Violation
 from homeftp.wire.messages import Identifier, Request
@@ -51,7 +53,7 @@ class Receiver(RequestReceiver):
     """Keeps what it is given."""
 
     def __init__(self, phase: Phase) -> None:
-        super().__init__(ConnectionState(phase), MemoryBudget())
+        super().__init__(ConnectionState(phase), partial(IncomingPayload, budget=MemoryBudget()))
         self.requests: list[tuple[Identifier, IPayload, int]] = []
         self.violations: list[Violation] = []
         self.completed = 0
@@ -108,7 +110,7 @@ class ReceiverTests(SynchronousTestCase):
         made.dataReceived(line(1, bytes(SMALL_FILE)) + line(2, bytes(SMALL_FILE + 1)) + line(3))
         (_, first, size), (_, second, _), (_, third, _) = made.requests
         self.assertIsInstance(first, WholePayload)
-        self.assertIsInstance(second, StreamPayload)
+        self.assertIsInstance(second, IncomingPayload)
         self.assertEqual(size, len(line(1, bytes(SMALL_FILE))) - SMALL_FILE - 1)
         self.assertEqual((first.size, second.size, third.size), (SMALL_FILE, SMALL_FILE + 1, 0))
 
