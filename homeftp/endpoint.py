@@ -161,6 +161,7 @@ class FolderSet:
 
 
 NO_FOLDERS = FolderSet()
+"""No folder, so that nothing is covered."""
 
 
 def _is_reserved(name: str) -> bool:

@@ -1,15 +1,17 @@
 """Warns, and so ends the build, where a page of the reference does not show what it should.
 
 Complains of a page that documents nothing, of an `automodule` or a class
-without members, of public names that no page has, and of signatures without
-types. autodoc says nothing of all these.
+without members, of public names and of names that the listings import which no
+page has, and of signatures without types. autodoc says nothing of all these.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
+from pathlib import Path
 from typing import Any, Iterator
 
 from docutils import nodes
@@ -34,6 +36,28 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
     for module in app.config.public_modules:
         for name in sorted(public_names(module) - _documented(env, module)):
             _logger.warning("no page of the reference has %s.%s", module, name)
+    for listing in sorted(listings(Path(app.srcdir))):
+        for module, name in imported(listing.read_text(encoding="utf-8"), app.config.listings_import):
+            if not _has(env, module, name):
+                _logger.warning("no page of the reference has %s.%s, which %s imports", module, name, listing.name)
+
+
+def listings(source: Path) -> Iterator[Path]:
+    """The files of the documentation that are shown as they are: programs."""
+    for path in source.rglob("*"):
+        if (
+            path.suffix in (".py", ".tac")
+            and path.parent != source
+            and not path.parts[len(source.parts)].startswith("_")
+        ):
+            yield path
+
+
+def imported(program: str, package: str) -> Iterator[tuple[str, str]]:
+    """The names that a program imports from the modules of a package; not from plugins, which are others' own."""
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith(f"{package}."):
+            yield from ((node.module, each.name) for each in node.names if ".plugins" not in f".{node.module}")
 
 
 def page_faults(env: BuildEnvironment, page: str) -> Iterator[str]:
@@ -104,17 +128,20 @@ def public_names(module: str) -> set[str]:
 
 def _documented(env: BuildEnvironment, module: str) -> set[str]:
     """The names of a module that the reference has, under its own name or that of the module that defines them."""
-    objects = env.get_domain("py").data["objects"]
-    loaded = importlib.import_module(module)
-    return {
-        name
-        for name in public_names(module)
-        if f"{module}.{name}" in objects or f"{getattr(getattr(loaded, name), '__module__', '')}.{name}" in objects
-    }
+    return {name for name in public_names(module) if _has(env, module, name)}
+
+
+def _has(env: BuildEnvironment, module: str, name: str) -> bool:
+    """Whether the reference has a name of a module, or the module of that name."""
+    domain = env.get_domain("py").data
+    value = getattr(importlib.import_module(module), name)
+    homes = {module, getattr(value, "__module__", None)}
+    return f"{module}.{name}" in domain["modules"] or any(f"{home}.{name}" in domain["objects"] for home in homes)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("public_modules", [], "env", list)
+    app.add_config_value("listings_import", "homeftp", "env", str)
     app.connect("env-check-consistency", check)
     return {"parallel_read_safe": True}

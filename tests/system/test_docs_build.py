@@ -19,6 +19,7 @@ sys.path[:0] = {path}
 extensions = ["sphinx.ext.autodoc", "zope_interfaces", "diagrams", "reference_check"]
 autodoc_default_options = dict.fromkeys(["members", "undoc-members"], True)
 public_modules = ["sample", "other"]
+listings_import = "other"
 """
 
 GOOD = '''"""A module."""
@@ -71,6 +72,8 @@ class BuildTests(SynchronousTestCase):
         (source / "conf.py").write_text(CONF.format(path=[str(DOCS.parent), str(DOCS / "_extensions"), str(source)]))
         (source / "sample.py").write_text(sample)
         (source / "other.py").write_text(other)
+        (source / "examples").mkdir()
+        (source / "examples" / "listing.py").write_text("from other import hidden\n" if other else "")
         (source / "index.rst").write_text("Index\n=====\n\n.. toctree::\n   :glob:\n\n   reference/*\n")
         for name, text in pages.items():
             (source / "reference" / f"{name}.rst").write_text(f"{name}\n{'=' * len(name)}\n\n{text}\n")
@@ -110,6 +113,7 @@ class BuildTests(SynchronousTestCase):
             [
                 "automodule:: other documents no member",
                 "no page of the reference has other.hidden",
+                "no page of the reference has other.hidden, which listing.py imports",
                 "sample.Empty documents no member",
                 "sample.undescribed has no description",
                 "sample.unsaid does not say what it returns",
