@@ -106,14 +106,19 @@ class LargeDownload:
         self._folder.record([(SmallDownload(target, b"", hash), stat)], self._started_ns)
         return stat
 
-    def close(self, *, keep: bool = False) -> None:
-        """Close the file; unless it was committed, remove it, or with `keep` leave it to be resumed."""
+    def close(self, *, keep: bool = False) -> int:
+        """Close the file; unless it was committed, remove it, or with `keep` leave it to be resumed.
+
+        Gives the bytes that are kept.
+        """
         with self._lock:
             self._is_closed = True
             if self._opened is None:
-                return
+                return 0
             folders, temp = self._opened
-            if keep and temp.size >= RESUMABLE:
+            kept = temp.size if keep and temp.size >= RESUMABLE else 0
+            if kept:
                 temp.suspend()
             temp.abort()
             folders.close()
+            return kept

@@ -12,6 +12,9 @@ from homeftp.endpoint import RESERVED_PREFIX
 _KEY_LENGTH = 32
 """Hexadecimal digits that name a partial download: 128 bits, so that the name of a new one cannot be guessed."""
 
+KEY_PART = _KEY_LENGTH // 2
+"""Digits of each of the two parts of a key: which file it is, and which content of it."""
+
 _PARTIAL = re.compile(re.escape(RESERVED_PREFIX) + f"[0-9a-f]{{{_KEY_LENGTH}}}")
 
 
@@ -33,6 +36,11 @@ def local_name(folder: str, name: str) -> str:
 def partial_name(key: str | None = None) -> str:
     """The name of a temporary file: by `key` for a download that may be resumed, else a new random one."""
     return RESERVED_PREFIX + (secrets.token_hex(_KEY_LENGTH // 2) if key is None else key[:_KEY_LENGTH])
+
+
+def partial_place(name: str) -> str:
+    """The first part of the key in the name of a partial download, whose path may come before it."""
+    return name.rpartition("/")[2].removeprefix(RESERVED_PREFIX)[:KEY_PART]
 
 
 def is_partial_name(name: str) -> bool:

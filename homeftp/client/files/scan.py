@@ -17,6 +17,9 @@ from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import is_partial_name, local_name, wire_name
 from homeftp.endpoint import name_problem
 
+LINK, SPECIAL = "is a symbolic link", "is a device, a pipe or a socket"
+"""Why something is never transferred."""
+
 
 def stat_path(path: str) -> FileStat | None:
     """The stat of a path that the user named, links followed; None where nothing exists.
@@ -73,11 +76,8 @@ def _add(tree: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
         tree.failed.append((name, f"cannot be read: {error.strerror}"))
         return None
     mode = stat.st_mode
-    if stat_module.S_ISLNK(mode):
-        tree.skipped.append((name, "is a symbolic link"))
-        return None
     if not (stat_module.S_ISREG(mode) or stat_module.S_ISDIR(mode)):
-        tree.skipped.append((name, "is neither a file nor a directory"))
+        tree.skipped.append((name, LINK if stat_module.S_ISLNK(mode) else SPECIAL))
         return None
     if is_partial_name(last):
         tree.partials.append(name)
@@ -118,5 +118,5 @@ def scan_names(folder: str, names: Sequence[str]) -> LocalTree:
         elif stat_module.S_ISDIR(stat.st_mode):
             tree.directories[name] = FileStat(name, path, stat)
         else:
-            tree.skipped.append((name, "is neither a file nor a folder"))
+            tree.skipped.append((name, LINK if stat_module.S_ISLNK(stat.st_mode) else SPECIAL))
     return tree

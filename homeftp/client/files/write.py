@@ -11,14 +11,16 @@ here blocks and is called in a worker.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import stat as stat_module
 import time
 from types import MappingProxyType
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.directory import Directory
 from homeftp.client.files.folders import OpenFolders
+from homeftp.client.files.names import partial_place
 from homeftp.client.files.tempfile import CHANGED_LOCALLY, DownloadTempFile, TargetFile
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.errors import Changed, ContentMismatch
@@ -90,12 +92,17 @@ class DownloadTarget:
         self.record(zip(files, results, strict=True), started_ns)
         return results
 
-    def remove_expired(self, partials: Iterable[str]) -> None:
-        """Remove the partial downloads of these names that were not resumed for a day."""
+    def remove_partials(self, partials: Iterable[str], complete: Collection[str]) -> None:
+        """Remove the partial downloads of these names that no download will resume.
+
+        Those were not resumed for a day, or are of a file that is `complete`;
+        see `partial_place`. One that is in use stays.
+        """
         with self.open_folders() as folders:
             for name in partials:
+                latest = math.inf if partial_place(name) in complete else time.time() - PARTIAL_UPLOAD_SECONDS
                 with contextlib.suppress(OSError):
-                    _remove_expired(folders.open(name.rpartition("/")[0]), folders.last_name(name))
+                    _remove_partial(folders.open(name.rpartition("/")[0]), folders.last_name(name), latest)
 
     def make_directories(self, names: Sequence[str]) -> list[tuple[str, OSError]]:
         """Make directories and their parents; existing ones are left as they are. Gives the failures."""
@@ -186,9 +193,10 @@ def _commit(temp: DownloadTempFile | OSError | ContentMismatch, failure: OSError
         return error
 
 
-def _remove_expired(folder: Directory, name: str) -> None:
+def _remove_partial(folder: Directory, name: str, latest: float) -> None:
+    """Remove a partial download that was last written at `latest`, in seconds since 1970, or before."""
     stat = folder.stat(name)
-    if stat is not None and time.time() - stat.st_mtime >= PARTIAL_UPLOAD_SECONDS:
+    if stat is not None and stat.st_mtime <= latest:
         fd = folder.lock(name)
         if fd is not None:
             folder.remove(name)

@@ -25,6 +25,8 @@ async def stat_existing(context: TransferContext, path: str) -> FileStat:
     """The stat of a path; raises `OperatorError` where nothing exists or it cannot be read."""
     found = await stat_if_exists(context, path)
     if found is None:
+        if any(character in path for character in "*?["):
+            raise OperatorError(f"nothing on this machine matches '{path}'")
         raise OperatorError(f"'{path}' does not exist")
     return found
 
@@ -47,7 +49,9 @@ async def path_inside(context: TransferContext, folder: str, name: str) -> str:
 def require_file(found: FileStat, path: str) -> None:
     """Raise `OperatorError` for a device, pipe or socket."""
     if not found.is_file:
-        raise OperatorError(f"{path} is neither a file nor a folder. To send its output, pipe it into: push -")
+        raise OperatorError(
+            f"{path} is a device, a pipe or a socket. To send what it gives: homeftp push - NAME:PATH < {path}"
+        )
 
 
 def require_recursive(options: TransferOptions, path: str) -> None:

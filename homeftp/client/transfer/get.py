@@ -12,10 +12,11 @@ from homeftp.client.api import Client
 from homeftp.client.connection.replies import Verdict
 from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.scan import LINK, SPECIAL
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.transfer.comparer import Comparer
-from homeftp.client.transfer.largeget import LargeGet
+from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.metadata import differing, is_suspicious
 from homeftp.client.transfer.model import (
     DAMAGED_COPY,
@@ -39,6 +40,14 @@ WINDOW = 1024
 
 _WRITE_BATCH = 512
 """Files that one job writes and makes durable with one sync."""
+
+_IN_THE_WAY = {
+    LINK: "there is a symbolic link of that name here. Use --force to replace the link, or give the path of the file "
+    "that it leads to.",
+    SPECIAL: "there is a device, a pipe or a socket of that name here. To write into it, send the file to standard "
+    "output: homeftp get NAME:PATH - > FILE",
+}
+"""Why a file is not fetched, and what to do, by what has its name."""
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS})
 """After these the disk takes no other file either: the transfer ends."""
@@ -72,7 +81,9 @@ class GetTransfer:
         """Directories in which a file was written: that changed their time."""
         self._failed_directories: dict[str, OSError] = {}
         """Those that could not be made."""
-        self._connection_failed = False
+        self._complete: set[str] = set()
+        """Names of files that are complete; only where there are partial downloads."""
+        self._disk_is_full = False
         self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=False, window=WINDOW)
         self._writer: Batcher[SmallDownload, os.stat_result] = Batcher(
             context.workers, folder.write_many, limit=_WRITE_BATCH
@@ -90,7 +101,8 @@ class GetTransfer:
             tasks = (FileTask(name, local(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
             await self._update_directories()
-            await run(self._folder.remove_expired, self._tree.partials)
+            complete = {endpoint_key(self._endpoint_of(name)) for name in self._complete}
+            await run(self._folder.remove_partials, self._tree.partials, complete)
         finally:
             await self._comparer.close()
             try:
@@ -133,7 +145,7 @@ class GetTransfer:
 
     async def _ask(self, task: FileTask, outcome: Outcome) -> None:
         assert self._options.ask is not None
-        if await self._options.ask(task.name, _result(task, outcome)):
+        if await self._options.ask(task.name, task.with_copies(_result(task, outcome))):
             self._fetch(task, Outcome.REPLACED)
         else:
             self._finish_task(task, outcome)
@@ -141,10 +153,15 @@ class GetTransfer:
     def _fetch_new(self, task: FileTask) -> None:
         if task.name in self._tree.directories:
             self._finish_task(task, Outcome.FAILED, "there is a local folder of that name")
-        elif task.name in self._unsendable and not self._options.force:
-            self._finish_task(task, Outcome.FAILED, f"what has that name here {self._unsendable[task.name]}")
-        else:
+        elif task.name not in self._unsendable:
             self._fetch(task, Outcome.NEW)
+        elif self._unsendable[task.name] == SPECIAL:
+            self._finish_task(task, Outcome.FAILED, _IN_THE_WAY[SPECIAL])  # --force does not mean /dev/null
+        elif self._options.force:
+            self._fetch(task, Outcome.NEW)
+        else:
+            reason = self._unsendable[task.name]
+            self._finish_task(task, Outcome.FAILED, _IN_THE_WAY.get(reason, f"what has that name here {reason}"))
 
     def _fetch(self, task: FileTask, outcome: Outcome) -> None:
         assert task.remote is not None
@@ -176,7 +193,7 @@ class GetTransfer:
             entry=task.remote,
             name=task.name,
             target_for=lambda entry: self._target(task, entry),
-            keep_if_cancelled=lambda: self._connection_failed,
+            keep_if_cancelled=lambda: not self._disk_is_full,
         )
         try:
             stat = await fetching.run()
@@ -213,6 +230,7 @@ class GetTransfer:
         if isinstance(failure, ShuttingDown):
             self.fail(failure)
         elif isinstance(failure, OSError) and failure.errno in _DISK_ERRORS:
+            self._disk_is_full = True
             self._comparer.fail(OperatorError(f"{task.name or 'the file'} cannot be written: {failure.strerror}"))
         elif isinstance(failure, OSError):
             self._finish_task(task, Outcome.FAILED, failure.strerror or str(failure))
@@ -232,12 +250,13 @@ class GetTransfer:
 
     def fail(self, reason: Exception) -> None:
         """End the transfer: the connection has ended or cannot be used any more."""
-        self._connection_failed = True
         self._comparer.fail(reason)
 
     def _finish_task(self, task: FileTask, outcome: Outcome, reason: str = "", *, moved: int | None = None) -> None:
         """Report a result; `moved` are the bytes that were transferred and not reported yet, None where none were."""
         result = _result(task, outcome, reason)
+        if outcome.done and self._tree.partials:
+            self._complete.add(task.name)
         self._observer.add_result(result, self._endpoint_of(task.name))
         self._observer.add_bytes(result.size if moved is None else moved, moved=moved is not None)
         self._comparer.release(task)

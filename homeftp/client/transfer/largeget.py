@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from homeftp.client.api import Client, Download
 from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.client.files.largefile import LargeDownload
+from homeftp.client.files.names import KEY_PART
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.transfer.observer import TransferObserver
@@ -29,7 +30,7 @@ class LargeGet:
 
     `target_for` gives the target for the entry that the server sends;
     `keep_if_cancelled` says whether a cancelled download is kept to be
-    resumed: after a lost connection, not after the user stopped it.
+    resumed.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class LargeGet:
             raise
         except CancelledError:
             keep = self._keep_if_cancelled()
+            self.discard()
             raise
         except (Corrupted, BadRequest):
             if not offset:
@@ -95,7 +97,9 @@ class LargeGet:
             self._observer.add_bytes(-offset, moved=False)
             raise _ResumeFailed from None
         finally:
-            await self._run(partial(file.close, keep=keep))
+            kept = await self._run(partial(file.close, keep=keep))
+            if kept:
+                self._observer.on_suspended(self._name, kept)
 
     def discard(self) -> None:
         """Read nothing more of the file; that may end the connection."""
@@ -131,6 +135,11 @@ class LargeGet:
 
 
 def partial_key(endpoint: str, entry: Entry) -> str:
-    """The key of a partial download: a hash of the endpoint, size and time of the file on the server."""
-    key = filehash.hash_bytes(f"{endpoint}\n{entry.size}\n{entry.mtime_us}".encode())
-    return key.removeprefix(filehash.ALGORITHM)
+    """The key of a partial download: hashes of the endpoint, and of its size and time on the server."""
+    content = filehash.hash_bytes(f"{endpoint}\n{entry.size}\n{entry.mtime_us}".encode())
+    return endpoint_key(endpoint) + content.removeprefix(filehash.ALGORITHM)[:KEY_PART]
+
+
+def endpoint_key(endpoint: str) -> str:
+    """The first part of the keys of partial downloads of an endpoint."""
+    return filehash.hash_bytes(endpoint.encode()).removeprefix(filehash.ALGORITHM)[:KEY_PART]

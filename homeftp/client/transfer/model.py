@@ -64,6 +64,15 @@ class Outcome(enum.Enum):
         return self in done
 
 
+class CopyStat(NamedTuple):
+    """One of the two copies of a file, as it was compared."""
+
+    size: int
+    """Bytes of content."""
+    mtime_us: int | None
+    """Microseconds since 1970 UTC; None where the server does not know it."""
+
+
 class FileResult(NamedTuple):
     """What became of one file or directory."""
 
@@ -82,6 +91,10 @@ class FileResult(NamedTuple):
     """Compared: the topmost directory above this one that exists on one side only; None where there is none."""
     holds: tuple[int, int] | None = None
     """Compared: the number of files and directories below, where this is such a topmost directory."""
+    local: CopyStat | None = None
+    """The copy on this machine, where the user is asked whether to replace one by the other; else None."""
+    remote: CopyStat | None = None
+    """The copy on the server; the same."""
 
 
 class FileTask:
@@ -105,6 +118,14 @@ class FileTask:
         """What differs, once both sides are known."""
         self.weight = 0
         """Bytes of memory that the task may hold."""
+
+    def with_copies(self, result: FileResult) -> FileResult:
+        """The result, with the stat of both copies."""
+        local, remote = self.local, self.remote
+        return result._replace(
+            local=None if local is None else CopyStat(local.size, local.mtime_us),
+            remote=None if remote is None else CopyStat(remote.size, remote.mtime_us),
+        )
 
     @property
     def size(self) -> int:

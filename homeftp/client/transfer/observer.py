@@ -24,6 +24,8 @@ class TransferObserver:
     """The connection was lost and made again: the plan and the finished bytes are reported again from zero."""
     on_resumed: Callable[[str, int], None] = lambda name, size: None
     """The transfer of this file goes on after this many bytes, which an earlier try transferred."""
+    on_suspended: Callable[[str, int], None] = lambda name, size: None
+    """The download of this file has stopped; the bytes that have arrived are kept for the next one."""
     on_progress: Callable[[], None] = lambda: None
     """Bytes were transferred or a file was finished."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)

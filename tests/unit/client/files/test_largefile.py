@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from homeftp.client.files.largefile import LargeDownload
+from homeftp.client.files.names import KEY_PART
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget
 from homeftp.config import RESUMABLE
@@ -215,13 +216,21 @@ class ResumedTests(LargeCase):
     def test_swept(self) -> None:
         """A partial download that was not resumed for a day is removed, unless it is locked."""
         partial_path = self.cut()
-        self.folder.remove_expired([f"x/.homeftp-{KEY}", "gone/too"])
+        self.folder.remove_partials([f"x/.homeftp-{KEY}", "gone/too"], set())
         self.assertTrue(os.path.exists(partial_path))
         os.utime(partial_path, (0, 0))
         busy = self.begin(self.target())
-        self.folder.remove_expired([f"x/.homeftp-{KEY}"])
+        self.folder.remove_partials([f"x/.homeftp-{KEY}"], set())
         self.assertTrue(os.path.exists(partial_path))
         busy.close(keep=True)
         os.utime(partial_path, (0, 0))
-        self.folder.remove_expired([f"x/.homeftp-{KEY}"])
+        self.folder.remove_partials([f"x/.homeftp-{KEY}"], set())
+        self.assertEqual(tree(self.path), {})
+
+    def test_complete(self) -> None:
+        """A partial download of a file that is complete is removed at once; those of others stay."""
+        partial_path = self.cut()
+        self.folder.remove_partials([f"x/.homeftp-{KEY}"], {"f" * KEY_PART})
+        self.assertTrue(os.path.exists(partial_path), "the control: it is another file's")
+        self.folder.remove_partials([f"x/.homeftp-{KEY}"], {KEY[:KEY_PART]})
         self.assertEqual(tree(self.path), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from unittest import mock
 
 from twisted.internet.defer import Deferred
@@ -41,6 +42,24 @@ class LocalTests(TransferCase):
         self.assertEqual(self.outcomes()["b"], Outcome.FAILED)
         self.assertEqual(self.outcomes()["c"], Outcome.NEW)
         self.assertEqual(tree(self.here)["lib/a"], b"a file")
+
+    def test_links_and_devices(self) -> None:
+        """A link of that name stays unless --force replaces it; a pipe or device always stays. Both say what to do."""
+        self.make_remote_file("a")
+        self.make_file("kept")
+        os.symlink("kept", f"{self.here}/a")
+        self.get("a", f"{self.here}/a")
+        ((reason, outcome),) = {(each.reason, each.outcome) for each in self.results}
+        self.assertEqual(outcome, Outcome.FAILED)
+        self.assertIn("there is a symbolic link of that name here. Use --force to replace the link", reason)
+        self.get("a", f"{self.here}/a", force=True)
+        self.assertFalse(os.path.islink(f"{self.here}/a"))
+        self.make_remote_file("pipe")
+        os.mkfifo(f"{self.here}/pipe")
+        for force in (False, True):
+            self.get("pipe", f"{self.here}/pipe", force=force)
+            self.assertIn("homeftp get NAME:PATH - > FILE", self.results[0].reason)
+            self.assertTrue(stat.S_ISFIFO(os.lstat(f"{self.here}/pipe").st_mode))
 
     def test_modes_of_folders(self) -> None:
         """A folder that exists keeps its mode, unless that is asked for; a new one gets the server's."""

@@ -12,8 +12,9 @@ from homeftp.client import (
     TransferContext,
     TransferOptions,
 )
+from homeftp.client.files.names import is_partial_name
 from homeftp.client.plan.get import get
-from homeftp.config import MIB
+from homeftp.config import MIB, RESUMABLE
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.reconnects import BIG_RANDOM, ReconnectCase
@@ -62,8 +63,53 @@ class ResumeTests(ReconnectCase):
             self.assertEqual(tree(self.here)["big"], content)
             os.unlink(f"{self.here}/big")
 
-    def test_cancelled(self) -> None:
-        """A get that the user stops leaves nothing."""
+    def test_stale(self) -> None:
+        """What is left of a file that changed on the server is removed when the file is complete."""
+        self.test_stopped()
+        self.make_remote_file("big", BIG_RANDOM[1:])
+        self.get("big", f"{self.here}/big")
+        self.assertEqual(tree(self.here), {"big": BIG_RANDOM[1:]})
+
+    def stop_in_the_middle(self, *paths: str) -> None:
+        """A get that the user stops when its first bytes have been written."""
+        observer = self.observer()
+        observer.on_suspended = lambda name, size: self.suspended.append((name, size))
+        working = Deferred.fromCoroutine(
+            get(self.client, self.context, paths, f"{self.here}/", TransferOptions(recursive=True), observer)
+        )
+
+        def arrived() -> int:
+            return sum(map(len, tree(self.here).values()))
+
+        for _ in range(1000):
+            self.server.clock.advance(0)
+            self.wire._deliver(self.wire.near, self.wire.far, 0)
+            self.wire._deliver(self.wire.far, self.wire.near, 0)
+            if arrived() > RESUMABLE:
+                break
+        self.assertGreater(arrived(), RESUMABLE, "the control: it is in its middle")
+        working.cancel()
+        self.wire.pump()
+        self.failureResultOf(working).trap(CancelledError)
+
+    def test_stopped(self) -> None:
+        """A get that the user stops keeps what has arrived, hidden, and tells how much; the next one goes on."""
+        self.make_remote_file("big", BIG_RANDOM)
+        self.suspended: list[tuple[str, int]] = []
+        self.stop_in_the_middle("big")
+        ((name, content),) = tree(self.here).items()
+        self.assertTrue(is_partial_name(name))
+        self.assertEqual(self.suspended, [("big", len(content))])
+
+    def test_goes_on(self) -> None:
+        """After it was stopped, the next get fetches only the rest."""
+        self.test_stopped()
+        observer = self.get("big", f"{self.here}/")
+        self.assertEqual((tree(self.here), len(self.resumed)), ({"big": BIG_RANDOM}, 1))
+        self.assertEqual(observer.bytes_moved, len(BIG_RANDOM) - self.suspended[0][1])
+
+    def test_small_is_not_kept(self) -> None:
+        """Of less than can be resumed nothing is left."""
         self.make_remote_file("big", BIG_RANDOM)
         working = Deferred.fromCoroutine(
             get(self.client, self.context, ["big"], f"{self.here}/big", TransferOptions(), self.observer())
