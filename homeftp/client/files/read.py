@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat as stat_module
 import time
@@ -24,6 +25,12 @@ _FLAGS = (
 """O_NONBLOCK: opening a FIFO that took a file's place would wait for a writer."""
 
 
+_UNSIZED = (
+    "it has more or fewer bytes than its size says, as files in /proc and /sys do. Send them by `push -`: "
+    "cat FILE | homeftp push - NAME:PATH"
+)
+
+
 class ReadRequest(NamedTuple):
     """A small file that is to be hashed."""
 
@@ -43,16 +50,24 @@ class Content(NamedTuple):
     """None where the hash is computed later, while the content is sent."""
     data: bytes | None
     """None where only the hash was wanted."""
+    grown: bool = False
+    """The file is longer by now: this is what it held when reading began."""
 
 
-def open_regular(path: str) -> tuple[int, os.stat_result]:
-    """The descriptor and stat of a regular file, never through a link. Raises OSError and `Changed` (44)."""
+def open_regular(path: str) -> tuple[int, os.stat_result, bool]:
+    """The descriptor and stat of a regular file, and whether every later change will show in its stat.
+
+    That is not so for a file that is written all the time, such as a log.
+    Never opens a link. Raises OSError and `Changed` (44).
+    """
     fd = os.open(path, _FLAGS)
     try:
         stat = os.fstat(fd)
         if not stat_module.S_ISREG(stat.st_mode):
             raise Changed("it is no longer a file")
-        return fd, filehash.at_rest(fd, stat)
+        with contextlib.suppress(Changed):
+            return fd, filehash.at_rest(fd, stat), True
+        return fd, os.fstat(fd), False
     except BaseException:
         os.close(fd)
         raise
@@ -80,7 +95,7 @@ def read_many(requests: Sequence[ReadRequest], cache: HashCache | None) -> list[
             results.append(error)
             continue
         results.append(content)
-        if cached is None and content.hash is not None:
+        if cached is None and content.hash is not None and not content.grown:
             hashed.append((content.file, content.hash))
     record_hashes(cache, hashed, started_ns)
     return results
@@ -88,13 +103,20 @@ def read_many(requests: Sequence[ReadRequest], cache: HashCache | None) -> list[
 
 def _read(request: ReadRequest) -> Content:
     name, path, _ = request.file
-    fd, stat = open_regular(path)
+    fd, stat, shows_changes = open_regular(path)
     try:
         if stat.st_size > STREAM_PIECE:
             raise Changed("the file grew while it was read: try again")
         data = os.read(fd, stat.st_size + 1)
-        if not filehash.same_content(stat, os.fstat(fd)) or len(data) != stat.st_size:
-            raise changed_while_read()
+        after = os.fstat(fd)
+        if len(data) != stat.st_size and after.st_size == stat.st_size:
+            raise Changed(_UNSIZED)
+        if not (shows_changes and filehash.same_content(stat, after)):
+            # It may be a log: what it held when reading began is a content that it had, if it still begins with that.
+            data = data[: stat.st_size]
+            if filehash.read_at(fd, 0, stat.st_size) != data:
+                raise changed_while_read()
     finally:
         os.close(fd)
-    return Content(FileStat(name, path, stat), filehash.hash_bytes(data), data if request.keep_content else None)
+    kept = data if request.keep_content else None
+    return Content(FileStat(name, path, stat), filehash.hash_bytes(data), kept, after.st_size > stat.st_size)

@@ -9,7 +9,7 @@ from typing import Iterator
 from homeftp.client.files.hashes import known_hashes, record_hashes
 from homeftp.client.files.model import FileStat
 from homeftp.client.files.read import changed_while_read, open_regular
-from homeftp.config import STREAM_PIECE
+from homeftp.config import MIB, STREAM_PIECE
 from homeftp.errors import Changed
 from homeftp.hashing import filehash
 from homeftp.hashing.hashcache import HashCache
@@ -17,6 +17,10 @@ from homeftp.model import ResumePoint
 
 HASH_LENGTH = len(filehash.hash_bytes(b""))
 """Bytes of the hash that follows the content."""
+
+_MOST_READ_AGAIN = 8192 * MIB
+"""Bytes of a file that grew while it was sent that are read a second time, at most: the server waits meanwhile, for a
+minute."""
 
 _INVALID_HASH = b"-" * HASH_LENGTH
 """Follows content that is not the file's: no content has this hash, so the server stores nothing."""
@@ -27,12 +31,14 @@ class SourceFile:
 
     def __init__(self, path: str, cache: HashCache | None) -> None:
         self._cache = cache
-        self._fd, stat = open_regular(path)
+        self._fd, stat, self._shows_changes = open_regular(path)
         self.file = FileStat("", path, stat)
         self.failure: OSError | Changed | None = None
         """Why the bytes that `read` gave are not the file's content."""
         self.hash: str | None = None
         """The hash of the file, once `hash_steps` or `read` has computed it."""
+        self.grown = False
+        """The file is longer by now: what is sent is what it held when it was opened."""
         self.offset = 0
         """Where the sent part begins."""
         self._hasher = filehash.Hasher()
@@ -47,7 +53,7 @@ class SourceFile:
             return
         for found in filehash.digest_slices(self._fd, self.file.size):
             if found is not None:
-                self._set_hash(found)
+                yield from self._confirm(found)
             yield found
 
     def resume_steps(self, arrived: ResumePoint) -> Iterator[bool | None]:
@@ -99,17 +105,41 @@ class SourceFile:
     def _trailer(self) -> bytes:
         if self.failure is None:
             try:
-                self._set_hash(self.hash or self._hasher.hash())
+                if self.hash is None:
+                    for _ in self._confirm(self._hasher.hash()):
+                        pass
+                else:
+                    self._check()
             except (OSError, Changed) as failure:
                 self.failure = failure
         return _INVALID_HASH if self.failure or self.hash is None else self.hash.encode("ascii")
 
-    def _set_hash(self, found: str) -> None:
-        """Set and cache the hash, unless the file changed."""
-        if not filehash.same_content(self.file.stat, os.fstat(self._fd)):
+    def _confirm(self, found: str) -> Iterator[None]:
+        """Take and cache `found` as the hash, unless the file changed.
+
+        A file that has only grown, such as a log, is read a second time, in
+        steps: what it held when it was opened is a content that it had, if it
+        still begins with that.
+        """
+        if self._shows_changes and filehash.same_content(self.file.stat, os.fstat(self._fd)):
+            self.hash = found
+            record_hashes(self._cache, [(self.file, found)], self._started_ns)
+            return
+        if self.file.size > _MOST_READ_AGAIN:
+            raise Changed("the file changed while it was read: copy it, and push the copy")
+        hasher = filehash.Hasher()
+        yield from filehash.hash_slices(hasher, self._fd, 0, self.file.size)
+        if hasher.hash() != found:
             raise changed_while_read()
+        self.grown = os.fstat(self._fd).st_size > self.file.size
         self.hash = found
-        record_hashes(self._cache, [(self.file, found)], self._started_ns)
+
+    def _check(self) -> None:
+        """Check that a file whose hash is known is the same or longer; the server checks the hash of what is sent."""
+        after = os.fstat(self._fd)
+        self.grown = after.st_size > self.file.size
+        if not self.grown and not filehash.same_content(self.file.stat, after):
+            raise changed_while_read()
 
     def close(self) -> None:
         """Close the file. May be called twice."""

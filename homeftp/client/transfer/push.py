@@ -32,6 +32,9 @@ _SETSTAT = "SETSTAT"
 WINDOW = 256
 """Files that are read, compared or sent at once: more than the server works on, so that it never waits."""
 
+_GROWN = "it grew while it was read. What it held before is stored; push it again for the rest."
+"""The reason of results of files, such as logs, of which a beginning was stored."""
+
 _UNKNOWN_CONTENT = "the server cannot read its copy, and does not know what it held. Use --force to replace it."
 """The reason of results that are `Outcome.DAMAGED`: --force is needed, as a condition on the content is impossible."""
 
@@ -112,7 +115,7 @@ class PushTransfer:
 
     async def _ask(self, task: FileTask, outcome: Outcome) -> None:
         assert self._options.ask is not None
-        if await self._options.ask(task.name, _result(task, outcome)):
+        if await self._options.ask(task.name, task.with_copies(_result(task, outcome))):
             self._send(task, Outcome.REPLACED)
         else:
             self._finish_task(task, outcome)
@@ -203,7 +206,8 @@ class PushTransfer:
             self._finish_task(task, Outcome.CORRUPT, reason, moved=True)
             return
         self._filled.add(task.name.rpartition("/")[0])
-        self._finish_task(task, outcome, moved=True)
+        has_grown = task.source.grown if task.source is not None else task.content is not None and task.content.grown
+        self._finish_task(task, outcome, _GROWN if has_grown else "", moved=True)
 
     async def _compare_again(self, task: FileTask, response: Response) -> None:
         """The server's file has changed since it was compared: no failure if it is now the same as the local one."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from typing import Callable
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -37,7 +39,8 @@ class OpenTests(ReadCase):
 
     def test_regular(self) -> None:
         """Its descriptor and its stat."""
-        fd, stat = open_regular(self.file("a").path)
+        fd, stat, shows_changes = open_regular(self.file("a").path)
+        self.assertTrue(shows_changes)
         self.addCleanup(os.close, fd)
         self.assertEqual((stat.st_size, os.read(fd, 10)), (7, b"content"))
 
@@ -74,6 +77,51 @@ class ReadManyTests(ReadCase):
         os.truncate(file.path, STREAM_PIECE + 1)
         (result,) = read_many([ReadRequest(file, True)], None)
         self.assertIsInstance(result, Changed)
+
+    def read_while(self, change: Callable[[str], object], name: str = "a") -> Content | Exception:
+        """Read a file that is changed after it was read for the first time."""
+        file = self.file(name)
+        original = os.read
+
+        def read(fd: int, size: int) -> bytes:
+            data = original(fd, size)
+            change(file.path)
+            return data
+
+        with mock.patch.object(os, "read", read):
+            return read_many([ReadRequest(file, True)], None)[0]
+
+    def test_log(self) -> None:
+        """Of a file that only grows what it held when reading began is taken; one that changed is refused."""
+
+        def append(path: str) -> None:
+            with open(path, "ab") as file:
+                file.write(b"more")
+
+        def replace(path: str) -> None:
+            with open(path, "r+b") as file:
+                file.write(b"longer than it was")
+
+        grown = self.read_while(append)
+        assert isinstance(grown, Content)
+        self.assertEqual((grown.data, grown.hash, grown.grown), (b"content", HASH, True))
+        self.assertEqual(grown.file.size, len(b"content"))
+        for change in (replace, lambda path: os.truncate(path, 3)):
+            self.assertIsInstance(self.read_while(change, "b"), Changed)
+
+    def test_written_all_the_time(self) -> None:
+        """A file whose time is always of this moment is read twice."""
+        file = self.file("a")
+        self.patch(filehash, "at_rest", mock.Mock(side_effect=Changed("it is being written")))
+        (result,) = read_many([ReadRequest(file, True)], None)
+        assert isinstance(result, Content)
+        self.assertEqual((result.data, result.grown), (b"content", False))
+
+    def test_unsized(self) -> None:
+        """A file of the kernel's, whose size says nothing about its content, is refused with what to do."""
+        found = FileStat("a", "/proc/self/limits", os.stat("/proc/self/limits"))
+        (result,) = read_many([ReadRequest(found, True)], None)
+        self.assertIn("cat FILE | homeftp push - NAME:PATH", str(result))
 
     def test_cached(self) -> None:
         """A cached hash is not computed again; the content is read unless it has the hash `unless_hash`."""

@@ -73,10 +73,13 @@ class SourceTests(SynchronousTestCase):
 
     def test_changed(self) -> None:
         """A file that changes while it is read gives the announced number of bytes, and a hash that no content has."""
-        changes: list[Callable[[], object]] = [
-            lambda: os.truncate(self.path, STREAM_PIECE + 1),
-            lambda: os.utime(self.path, (2, 2)),
-        ]
+
+        def rewrite() -> None:
+            with open(self.path, "r+b") as file:
+                file.write(b"other")
+            os.utime(self.path, (2, 2))
+
+        changes: list[Callable[[], object]] = [lambda: os.truncate(self.path, STREAM_PIECE + 1), rewrite]
         for change in changes:
             self.setUp()
             source = self.open()
@@ -87,6 +90,30 @@ class SourceTests(SynchronousTestCase):
             self.assertIsInstance(source.failure, Changed)
             self.assertEqual(data[-HASH_LENGTH:], b"-" * HASH_LENGTH)
             self.assertIsNone(source.hash)
+
+    def test_grown(self) -> None:
+        """Of a file that only grows what it held when it was opened is sent, hashed before or meanwhile."""
+        for hashed in (False, True):
+            self.setUp()
+            source = self.open()
+            if hashed:
+                list(source.hash_steps())
+            data = source.read()
+            with open(self.path, "ab") as file:
+                file.write(b"more")
+            data += self.read_all(source)
+            self.assertEqual(data, CONTENT + filehash.hash_bytes(CONTENT).encode())
+            self.assertEqual((source.failure, source.grown), (None, True))
+
+    def test_grown_and_changed(self) -> None:
+        """One that grows and no longer begins with what was read has changed."""
+        source = self.open()
+        data = source.read()
+        with open(self.path, "r+b") as file:
+            file.write(b"x" * (len(CONTENT) + 1))
+        data += self.read_all(source)
+        self.assertEqual(data[-HASH_LENGTH:], b"-" * HASH_LENGTH)
+        self.assertIsInstance(source.failure, Changed)
 
     def test_broken_disk(self) -> None:
         """So does one that cannot be read to its end."""

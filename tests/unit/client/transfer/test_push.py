@@ -109,14 +109,21 @@ class LargeTests(TransferCase):
     """Large files."""
 
     def test_changed_while_sent(self) -> None:
-        """A file that changes while it is sent fails, and the server keeps the old one. The control: no change."""
+        """A file that changes while it is sent fails, and the server keeps the old one. The controls: it does not.
+
+        Of a file that only grows, as logs do, what it held is stored, and the result says so.
+        """
 
         def longer(path: str) -> None:
             with open(path, "ab") as file:
                 file.write(b"more")
 
-        changes = (longer, lambda path: os.truncate(path, STREAM_PIECE + 1), lambda path: os.utime(path, (1, 1)))
-        for change in (None, *changes):
+        def other(path: str) -> None:
+            with open(path, "r+b") as file:
+                file.write(b"other")
+
+        changes: tuple[Callable[[str], object], ...] = (other, lambda path: os.truncate(path, STREAM_PIECE + 1))
+        for change in (None, longer, *changes):
             path = self.make_file("lib/big", BIG)
             self.make_file("lib/small")
             self.make_remote_file("lib/big", b"old")
@@ -135,7 +142,9 @@ class LargeTests(TransferCase):
                 self.push(f"{self.here}/lib", "lib", recursive=True, force=True)
                 patched.restore()
                 self.assertGreater(reads, 2)
-                changed = change is not None
+                changed = change in changes
+                (reason,) = [result.reason for result in self.results if result.name == "big"]
+                self.assertEqual("it grew while it was read" in reason, change is longer, reason)
                 self.assertEqual(self.outcomes()["big"], Outcome.FAILED if changed else Outcome.REPLACED)
                 self.assertIn(self.outcomes()["small"], (Outcome.NEW, Outcome.SAME))
                 self.assertEqual(self.remote_files()["lib/big"], b"old" if changed else BIG)
