@@ -41,10 +41,18 @@ if TYPE_CHECKING:
     from homeftp.client.opening.summary import TransferIncomplete, TransferSummary
     from homeftp.client.plan.cmp import cmp
     from homeftp.client.plan.get import get
+    from homeftp.client.plan.globs import expand_pattern
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
     from homeftp.client.plan.stdio import get_stream, push_stream
-    from homeftp.client.transfer.model import FileResult, IReconnector, Outcome, TransferContext, TransferOptions
+    from homeftp.client.transfer.model import (
+        CopyStat,
+        FileResult,
+        IReconnector,
+        Outcome,
+        TransferContext,
+        TransferOptions,
+    )
     from homeftp.client.transfer.observer import TransferObserver
     from homeftp.client.transfer.retry import Reconnector
 
@@ -65,10 +73,11 @@ _MODULES = {
     "opening.summary": ("TransferIncomplete", "TransferSummary"),
     "plan.cmp": ("cmp",),
     "plan.get": ("get",),
+    "plan.globs": ("expand_pattern",),
     "plan.paths": ("RemotePath", "parse_remote_path"),
     "plan.push": ("push",),
     "plan.stdio": ("get_stream", "push_stream"),
-    "transfer.model": ("FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
+    "transfer.model": ("CopyStat", "FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
     "transfer.observer": ("TransferObserver",),
     "transfer.retry": ("Reconnector",),
 }
@@ -81,6 +90,7 @@ __all__ = [
     "Client",
     "Comparison",
     "ConnectionFailed",
+    "CopyStat",
     "Corrupted",
     "Download",
     "FileResult",
@@ -116,6 +126,7 @@ __all__ = [
     "cmp",
     "connect",
     "connect_remote",
+    "expand_pattern",
     "fetch_server_identity",
     "get",
     "get_stream",

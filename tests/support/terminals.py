@@ -39,7 +39,7 @@ class TerminalProcess:
             stdout=inner,
             stderr=inner,
             start_new_session=True,
-            env=environment(TERM="dumb", COLUMNS="200", **variables),
+            env=environment(**{"TERM": "dumb", "COLUMNS": "200", **variables}),
             cwd=cwd,
         )
         os.close(inner)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the path and the output format."""
     path = parser.add_argument(
-        "path", metavar="NAME:PATH", help="a folder or file on a server; NAME: is the whole shared folder"
+        "path",
+        metavar="NAME:PATH",
+        help="a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder",
     )
     set_completer(path, REMOTE_PATHS)
     parser.add_argument("-r", "--recursive", action="store_true", help="also list the contents of subfolders")
@@ -44,22 +46,31 @@ def run(options: argparse.Namespace) -> int:
 
 async def list_path(client: Client, path: str, options: argparse.Namespace) -> None:
     """Print the entries of a folder, or the one entry of a file."""
+    from homeftp.client import expand_pattern
+
+    client.require_rights("listing", "read")
+    found = await expand_pattern(client, path)
+    for each in found:
+        await _list_one(client, each, options, prefix=f"{each.rstrip('/')}/" if len(found) > 1 else "")
+
+
+async def _list_one(client: Client, path: str, options: argparse.Namespace, *, prefix: str) -> None:
+    """Print the entries of a folder behind `prefix`, or the one entry of a file."""
     from homeftp.client import parse_remote_path
     from homeftp.errors import NotFound
 
-    client.require_rights("listing", "read")
     endpoint = str(parse_remote_path(path).endpoint)
     entry = (await client.cmp(endpoint)).remote
     if entry is None:
         raise NotFound(f"'{endpoint}' does not exist on the server")
     if entry.kind == "file":
-        print_entry(entry, endpoint.rpartition("/")[2], options)
+        print_entry(entry, prefix.rstrip("/") or endpoint.rpartition("/")[2], options)
         return
     async for page in client.list(endpoint, recursive=options.recursive):
         for each in page.entries:
-            print_entry(each, each.name, options)
+            print_entry(each, prefix + each.name, options)
         for name, reason in page.skipped:
-            print(f"homeftp: not shared: {printable(name)}: {printable(reason)}", file=sys.stderr)
+            print(f"homeftp: not shared: {printable(prefix + name)}: {printable(reason)}", file=sys.stderr)
 
 
 def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 MINUTE_WIDTH = len("2026-01-31 23:59")
+SECOND_WIDTH = len("2026-01-31 23:59:59")
 MOMENT_WIDTH = len("2026-01-31 23:59:59.999999")
 
 
 def format_minute(mtime_us: int | None) -> str:
     """A time to the minute, always `MINUTE_WIDTH` characters; blank when the time is not known."""
     return _format(mtime_us, "%Y-%m-%d %H:%M", MINUTE_WIDTH)
+
+
+def format_time(mtime_us: int | None) -> str:
+    """A time to the second; blank when it is not known."""
+    return _format(mtime_us, "%Y-%m-%d %H:%M:%S", SECOND_WIDTH)
 
 
 def format_moment(at_us: int) -> str:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
-import threading
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Awaitable, Callable
 
 from homeftp.cli.terminal.text import printable
+from homeftp.cli.terminal.times import format_time
+from homeftp.cli.transfer.screen import Screen
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorFromThreads
+    from homeftp.client import CopyStat, FileResult
 
-    from homeftp.client import FileResult
+HERE, THERE = "on this machine", "on the server"
+"""Where the two copies are."""
 
-_CONCERNS = {
-    "newer": "is newer at the target.",
-    "suspicious": "differs at the target, although size and time are the same (one copy may be damaged).",
-}
+_SAME_TIME = "both copies have the same size and time, but not the same content. One of them may be damaged."
+
+_ANSWERS = "[y]es, [n]o, [a]ll, [q]uit, or ? for help: "
+
+_HELP = """\
+  y  Replace the copy {target} by the one {source}.
+  n  Leave the copy {target} as it is, and continue with the other files.
+  a  Replace this one and all others, without asking again. --force does so from the start.
+  q  Leave it as it is and stop. Files that were transferred stay.
+"""
 
 
 class TransferDeclined(Exception):
@@ -24,14 +32,18 @@ class TransferDeclined(Exception):
 
 
 class Prompter:
-    """Asks one question at a time. `hide` removes the progress bar for the question, `show` brings it back."""
+    """Asks one question at a time on `screen`; `read_line` gives what the person types, "" at the end of the input.
 
-    def __init__(self, reactor: IReactorFromThreads, hide: Callable[[], None], show: Callable[[], None]) -> None:
+    `target` is where files are replaced: `HERE` or `THERE`.
+    """
+
+    def __init__(self, screen: Screen, read_line: Callable[[], Awaitable[bytes]], target: str) -> None:
         from twisted.internet.defer import DeferredLock
 
-        self._reactor = reactor
-        self._hide = hide
-        self._show = show
+        self._screen = screen
+        self._read_line = read_line
+        self._target = target
+        self._source = HERE if target == THERE else THERE
         self._declined = False
         self._lock = DeferredLock()
         self._replace_all = False
@@ -40,39 +52,44 @@ class Prompter:
         """Ask whether to replace the target; raises `TransferDeclined` when the person quits."""
         await self._lock.acquire()
         try:
-            while not self._replace_all:
-                if self._declined:
-                    raise TransferDeclined
-                self._hide()
-                concern = _CONCERNS[item.outcome.value]
-                typed: str = await self._ask(
-                    f"{printable(name or 'The file')} {concern} Replace it? [y]es [n]o [a]ll [q]uit "
-                )
-                self._show()
-                answer = typed.strip().lower()[:1]
-                if answer == "q" or answer == "":
-                    self._declined = True
-                    raise TransferDeclined
-                if answer in ("y", "n"):
-                    return answer == "y"
-                self._replace_all = answer == "a"
-            return True
+            if self._declined:
+                raise TransferDeclined
+            return self._replace_all or await self._ask(name, item)
         finally:
             self._lock.release()
 
-    def _ask(self, question: str) -> Any:
-        """Fires with a line from the terminal. A daemon thread reads it, so that the process can end meanwhile."""
-        from twisted.internet.defer import Deferred
+    async def _ask(self, name: str, item: FileResult) -> bool:
+        self._screen.begin_question()
+        answer = ""
+        try:
+            print(self._describe(name, item), file=sys.stderr)
+            while answer not in ("y", "n", "a"):
+                print(f"Replace the copy {self._target}? {_ANSWERS}", end="", file=sys.stderr, flush=True)
+                typed = await self._read_line()
+                answer = typed.decode("utf-8", "replace").strip().lower()[:1]
+                if answer == "q" or not typed:
+                    self._declined = True
+                    raise TransferDeclined
+                if answer not in ("y", "n", "a"):
+                    print(_HELP.format(target=self._target, source=self._source), end="", file=sys.stderr)
+        finally:
+            self._screen.end_question(answered=answer != "")
+        self._replace_all = answer == "a"
+        return answer != "n"
 
-        answer: Deferred[str] = Deferred()
+    def _describe(self, name: str, item: FileResult) -> str:
+        """What the person has to know about both copies."""
+        concern = f"the copy {self._target} is newer." if item.outcome.value == "newer" else _SAME_TIME
+        lines = [f"{printable(name or 'The file')}: {concern}"]
+        sizes = [f"{copy.size:,} bytes" for copy in (item.local, item.remote) if copy is not None]
+        for place, copy in ((HERE, item.local), (THERE, item.remote)):
+            if copy is not None:
+                lines.append(self._line(place, copy, max(map(len, sizes))))
+        return "\n".join(lines)
 
-        def read() -> None:
-            line = sys.stdin.readline()
-            self._reactor.callFromThread(answer.callback, line)
-
-        print(question, end="", file=sys.stderr, flush=True)
-        threading.Thread(target=read, daemon=True).start()
-        return answer
+    def _line(self, place: str, copy: CopyStat, width: int) -> str:
+        size = f"{copy.size:,} bytes".rjust(width)
+        return f"  {place:{len(HERE)}}  {size}  {format_time(copy.mtime_us)}".rstrip()
 
 
 def can_ask() -> bool:

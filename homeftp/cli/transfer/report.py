@@ -40,16 +40,28 @@ def resume_message(name: str, size: int) -> str:
     return f"Resuming {printable(name)}: {format_size(size)} had already been transferred."
 
 
+def suspended_message(name: str, size: int) -> str:
+    """The message for a file whose transfer has stopped, and can be resumed."""
+    return f"Kept the {format_size(size)} of {printable(name)} that have arrived. Run the same command to continue."
+
+
 class TransferReport:
     """Prints the results of a transfer as they come, then the summary.
 
-    `stop` is called once, when output cannot be written; nothing is printed after that. `top` names the whole
-    transfer, for results that have no name of their own.
+    Lines go through `write`, which calls what prints them, perhaps later. `stop` is called once, when output cannot be
+    written; nothing is printed after that. `top` names the whole transfer, for results that have no name of their own.
     """
 
-    def __init__(self, options: argparse.Namespace, stop: Callable[[], object], top: str = ".") -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        write: Callable[[Callable[[], None]], None],
+        stop: Callable[[], object],
+        top: str = ".",
+    ) -> None:
         self.failure: Exception | None = None
         """Why output cannot be written any more."""
+        self._write = write
         self._stop = stop
         self._top = top
         self._json = options.json
@@ -60,11 +72,16 @@ class TransferReport:
 
     def result(self, item: FileResult) -> None:
         """Print the result of one file or folder. Raises nothing, because a transfer calls it while it runs."""
-        self._guarded(lambda: self._print_result(item))
+        if self._is_printed(item):
+            self._write(lambda: self._guarded(lambda: self._print_result(item)))
 
     def notice(self, message: str) -> None:
         """Print a message about the transfer itself, such as a lost connection. Raises nothing."""
-        self._guarded(lambda: print(f"homeftp: {printable(message)}", file=sys.stderr, flush=True))
+
+        def output() -> None:
+            print(f"homeftp: {printable(message)}", file=sys.stderr, flush=True)
+
+        self._write(lambda: self._guarded(output))
 
     def _guarded(self, output: Callable[[], None]) -> None:
         if self.failure is None:
@@ -74,18 +91,31 @@ class TransferReport:
                 self.failure = failure
                 self._stop()
 
+    def _is_printed(self, item: FileResult) -> bool:
+        from homeftp.client import Outcome
+
+        if self._json:
+            return True
+        if item.outcome.value in _COMPLAINTS:
+            return not (self._quiet and item.outcome is Outcome.SKIPPED)
+        if self._quiet:
+            return False
+        if self._comparing and item.outcome is not Outcome.SAME:
+            return item.within is None or self._verbose
+        return self._verbose or bool(item.reason)
+
     def _print_result(self, item: FileResult) -> None:
         from homeftp.client import Outcome
 
         if self._json:
             self._print_json(item)
         elif item.outcome.value in _COMPLAINTS:
-            if not (self._quiet and item.outcome is Outcome.SKIPPED):
-                self._print_complaint(item)
-        elif self._comparing and not self._quiet and item.outcome is not Outcome.SAME:
-            if item.within is None or self._verbose:
-                self._print_difference(item)
-        elif self._verbose and not self._quiet:
+            self._print_complaint(item)
+        elif self._comparing and item.outcome is not Outcome.SAME:
+            self._print_difference(item)
+        elif item.reason:
+            print(f"homeftp: {printable(item.name or self._top)}: {printable(item.reason)}", file=sys.stderr)
+        else:
             print(f"{item.outcome.value:9} {printable(item.name or self._top)}")
 
     def _print_json(self, item: FileResult) -> None:

@@ -7,10 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message
+from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message, suspended_message
 
 if TYPE_CHECKING:
-    from homeftp.client import IClientReactor, IReconnector, TransferObserver, TransferOptions
+    from homeftp.client import FileResult, IClientReactor, IReconnector, TransferObserver, TransferOptions
+
+_MAX_ANSWER = 4096
+"""The most bytes that are read of an answer; a terminal gives no longer line."""
 
 
 def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,26 +43,43 @@ async def run_transfer(
     """
     from twisted.internet.defer import CancelledError, Deferred
 
+    from homeftp.cli.terminal.daemonthread import DaemonThread
+    from homeftp.cli.terminal.stdstreams import read_line
     from homeftp.cli.transfer.progress import ProgressBar
-    from homeftp.cli.transfer.questions import Prompter, TransferDeclined, can_ask
+    from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined, can_ask
+    from homeftp.cli.transfer.screen import Screen
     from homeftp.client import TransferObserver, TransferOptions
 
     running: list[Deferred[None]] = []
-    report = TransferReport(options, stop=lambda: reactor.callLater(0, lambda: running[0].cancel()), top=top)
     bar = ProgressBar(reactor, silent=options.quiet or options.json)
-    observer = TransferObserver(
-        on_result=report.result, on_plan=bar.plan, on_bytes=bar.advance, on_reconnected=bar.restart
+    screen = Screen(bar)
+    report = TransferReport(
+        options, screen.write, stop=lambda: reactor.callLater(0, lambda: running[0].cancel()), top=top
     )
+    suspended: dict[str, int] = {}
 
-    def notice(message: str) -> None:
-        bar.hide()
-        report.notice(message)
-        bar.show()
+    def finished(item: FileResult) -> None:
+        suspended.pop(item.name, None)
+        report.result(item)
 
-    observer.on_resumed = lambda name, size: None if options.quiet else notice(resume_message(name or top, size))
+    def resumed(name: str, size: int) -> None:
+        suspended.pop(name, None)
+        if not options.quiet:
+            report.notice(resume_message(name or top, size))
+
+    observer = TransferObserver(
+        on_result=finished,
+        on_plan=bar.plan,
+        on_bytes=bar.advance,
+        on_reconnected=bar.restart,
+        on_resumed=resumed,
+        on_suspended=suspended.__setitem__,
+    )
     if reconnector is not None:
-        reconnector.notify = notice
-    prompter = Prompter(reactor, bar.hide, bar.show)
+        reconnector.notify = report.notice
+    thread = DaemonThread(reactor)
+    target = HERE if options.command == "get" else THERE
+    prompter = Prompter(screen, lambda: thread.call(read_line, _MAX_ANSWER), target)
     transfer_options = TransferOptions(
         recursive=getattr(options, "recursive", False),
         force=getattr(options, "force", False),
@@ -79,6 +99,8 @@ async def run_transfer(
         return Exit.DIFFERS
     finally:
         bar.stop()
+        for name, size in suspended.items() if not options.quiet else ():
+            report.notice(suspended_message(name or top, size))
         sys.stdout.flush()
     if report.failure is not None:
         raise report.failure

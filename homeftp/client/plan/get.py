@@ -9,6 +9,7 @@ from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.scan import scan_names
 from homeftp.client.files.write import DownloadTarget
+from homeftp.client.plan.globs import expand_pattern
 from homeftp.client.plan.listing import RemoteListing, list_remote, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
@@ -62,9 +63,10 @@ class _Get:
         """Plan, and fetch."""
         client.require_rights("getting files", "read")
         target = parse_local_path(self._target)
-        inside = target.inside or len(self._sources) > 1
+        sources = [path for source in self._sources for path in await expand_pattern(client, source)]
+        inside = target.inside or len(sources) > 1
         found: list[tuple[RemotePath, RemoteListing]] = []
-        for source in map(parse_remote_path, self._sources):
+        for source in map(parse_remote_path, sources):
             listing = await stat_remote(client, source.endpoint)
             if listing.kind is None:
                 raise NotFound(f"'{source.endpoint}' does not exist on the server")

@@ -17,7 +17,7 @@ class RemotePath(NamedTuple):
 
     endpoint: Endpoint
     inside: bool
-    """Whether its content is meant: it is the top or was written with a `/` at its end."""
+    """Whether its content is meant: it is the top or was written with a `/` or `.` at its end."""
 
 
 class LocalPath(NamedTuple):
@@ -31,12 +31,15 @@ class LocalPath(NamedTuple):
 
 
 def parse_remote_path(path: str) -> RemotePath:
-    """Parse a path on the server; raises `OperatorError`."""
-    trimmed = wire_name(path).rstrip("/")
+    """Parse a path on the server; raises `OperatorError`.
+
+    All paths begin at the shared folder: `/a`, `./a` and `a` are the same, as
+    people know it from rsync and scp.
+    """
+    parts = wire_name(path).split("/")
+    trimmed = "/".join(part for part in parts if part not in ("", "."))
     try:
-        if path and not trimmed:
-            raise BadEndpoint("the endpoint starts with /: it must be relative to the shared folder")
-        return RemotePath(parse(trimmed), not trimmed or path.endswith("/"))
+        return RemotePath(parse(trimmed), not trimmed or parts[-1] in ("", "."))
     except BadEndpoint as error:
         raise OperatorError(error.message) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
@@ -10,10 +11,12 @@ import signal
 import subprocess
 import sys
 
-from homeftp.config import MIB
+from homeftp.client.files.names import is_partial_name
+from homeftp.config import MIB, RESUMABLE
 from tests.support.cutproxy import Slow
-from tests.support.processes import ServerProcess, add_remote, environment
+from tests.support.processes import ServerProcess, add_remote, environment, run_homeftp
 from tests.support.serving import ServedCase
+from tests.support.terminals import TerminalProcess
 from tests.support.waiting import wait_until
 
 OLD, NEW = 1_600_000_000, 1_700_000_000
@@ -52,6 +55,7 @@ class TransferTests(ServedCase):
             (1, "1 file exists", ("push", "--new-only", path, place)),
             (0, "1 file replaced", ("push", "--force", path, place)),
             (2, "does not exist", ("push", f"{self.here}/missing", place)),
+            (2, "nothing on this machine matches", ("push", f"{self.here}/*.jpg", place)),
             (2, "-r", ("push", self.here, place)),
             (2, "NAME:PATH", ("push", path, path)),
             (2, "no remote named other", ("push", path, "other:x")),
@@ -65,8 +69,8 @@ class TransferTests(ServedCase):
             (2, "is a folder", ("get", "nas:", self.here)),
             (2, "Standard output takes a file", ("get", "-r", f"nas:{self.there}", "-")),
             (3, "is a directory, not a file", ("get", f"nas:{self.there}", "-")),
-            (2, "neither a file nor a folder", ("push", fifo, place)),
-            (2, "neither a file nor a folder", ("cmp", fifo, place)),
+            (2, f"homeftp push - NAME:PATH < {fifo}", ("push", fifo, place)),
+            (2, "is a device, a pipe or a socket", ("cmp", fifo, place)),
             (3, "does not exist", ("ls", f"nas:{self.there}/missing")),
             (3, "is a file", ("push", "-r", self.here, place)),
         ]:
@@ -211,15 +215,15 @@ class TerminalTests(ServedCase):
             for name in ("a", "b"):
                 self.lay(f"lib/{name}", b"old", mtime=OLD)
                 self.lay_there(f"lib/{name}", b"newer", mtime=NEW)
-            says = [("[q]uit", answer) for answer in answers]
+            says = [("for help: ", answer) for answer in answers]
             arguments = ("push", "-r", f"{self.here}/lib", f"nas:{self.there}/lib")
             ended, shown = self.at_terminal(*arguments, says=says)
             self.assertEqual(ended, status, shown)
             self.assertEqual([self.read_there("lib/a"), self.read_there("lib/b")], expected, shown)
 
 
-class InterruptedTests(ServedCase):
-    """In the middle."""
+class SlowCase(ServedCase):
+    """Over a network that a test makes slow."""
 
     def slowly(self) -> None:
         """Make the network so slow that no command ends before it is interrupted."""
@@ -231,32 +235,83 @@ class InterruptedTests(ServedCase):
         with open(path) as file:
             kept = json.load(file)
         with open(path, "w") as file:
-            json.dump({**kept, "address": f"127.0.0.1:{slow.port}"}, file)
+            json.dump({**kept, "addresses": [f"127.0.0.1:{slow.port}"]}, file)
+
+
+class QuestionTests(SlowCase):
+    """A question while other files are being transferred."""
+
+    def test_nothing_over_it(self) -> None:
+        """While a question is open nothing else is written; what was held back and the progress bar come after it."""
+        self.lay("lib/a", b"old", mtime=OLD)
+        self.lay_there("lib/a", b"newer", mtime=NEW)
+        self.lay("lib/big", os.urandom(64 * MIB))
+        self.slowly()
+        process = TerminalProcess(
+            [sys.executable, "-m", "homeftp", "push", "-v", "-r", f"{self.here}/lib", f"nas:{self.there}/lib"],
+            HOMEFTP_HOME=self.home,
+            TERM="xterm",
+        )
+        self.addCleanup(process.end)
+        process.wait_for("or \\? for help: ")
+        incoming = self.server.path(".homeftp/partial")
+
+        def arrived() -> int:
+            return sum(os.stat(os.path.join(incoming, name)).st_size for name in os.listdir(incoming))
+
+        wait_until(lambda: arrived() > 2 * RESUMABLE)
+        process.type("?\n")
+        process.wait_for("(?s)  y  .*or \\? for help: ")
+        more = arrived() + RESUMABLE
+        wait_until(lambda: arrived() > more)
+        process.type("n\n")
+        process.wait_for(r"newer: a.*\n(?s:.*)MB/s")
+        first, second, rest = process.displayed.split("or ? for help: ")
+        self.assertRegex(first, r"a: the copy on the server is newer\.\n  on this machine +3 bytes  2020")
+        self.assertRegex(second, r"\A\?\n  y  Replace")
+        self.assertTrue(rest.startswith("n\n"), rest)
+
+
+class InterruptedTests(SlowCase):
+    """In the middle."""
 
     def test_interrupted_get(self) -> None:
-        """Ctrl-C, SIGTERM and a closed terminal leave what was there, no half file, and end with 130."""
-        self.lay_there("big", bytes(64 * MIB))
+        """Ctrl-C, SIGTERM and a closed terminal leave what was there, and end with 130; the next get goes on."""
+        place, home = self.lay_there("big", os.urandom(64 * MIB), mtime=NEW), self.home
+        target = self.lay("big", b"what was here", mtime=OLD)
         self.slowly()
+        kept = 0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self.interrupt_get(number)
+            kept = self.interrupt_get(number, place, target, kept)
+        said = run_homeftp("get", place, target, HOMEFTP_HOME=home)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("homeftp: Resuming big", said.stderr)
+        self.assertEqual(os.listdir(self.here), ["big"])
+        self.assertTrue(filecmp.cmp(target, self.server.path(f"{self.there}/big"), shallow=False))
 
-    def interrupt_get(self, number: int) -> None:
-        """Send a signal to a get in its middle."""
-        target = self.lay("big", b"what was here")
+    def interrupt_get(self, number: int, place: str, target: str, kept: int) -> int:
+        """Send a signal to a get in its middle, after `kept` bytes have arrived; returns how many have then."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "homeftp", "get", "--force", f"nas:{self.there}/big", target],
+            [sys.executable, "-m", "homeftp", "get", place, target],
             env=environment(HOMEFTP_HOME=self.home),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        wait_until(lambda: len(os.listdir(self.here)) == 2 or process.poll() is not None)
+
+        def arrived() -> int:
+            names = [name for name in os.listdir(self.here) if is_partial_name(name)]
+            return sum(os.stat(os.path.join(self.here, name)).st_size for name in names)
+
+        wait_until(lambda: arrived() > kept + RESUMABLE or process.poll() is not None)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-        self.assertEqual((process.returncode, said), (130, "homeftp: Interrupted.\n"))
-        self.assertEqual(os.listdir(self.here), ["big"])
+        self.assertEqual(process.returncode, 130, said)
+        self.assertRegex(said, r"Kept the [0-9.]+ MB of big that have arrived\. .*\nhomeftp: Interrupted\.\n\Z")
+        self.assertEqual(len(os.listdir(self.here)), 2)
         with open(target, "rb") as file:
             self.assertEqual(file.read(), b"what was here")
+        return arrived()
 
     def test_killed_push(self) -> None:
         """A client that is killed in the middle of a push leaves the old file at the server."""

@@ -31,6 +31,17 @@ class LsTests(RemoteCommandCase):
         listed = json.loads(self.out.getvalue())
         self.assertEqual((listed["name"], listed["size"], listed["kind"]), ("a", 7, "file"))
 
+    def test_pattern(self) -> None:
+        """What a pattern matches is listed, each entry under a name that `get` takes."""
+        for name in ("one/a", "two/b", "c.txt"):
+            self.make_remote_file(name)
+        self.homeftp("ls", "nas:*")
+        self.assertEqual(self.out.getvalue(), "c.txt\none/a\ntwo/b\n")
+        self.homeftp("ls", "nas:t*")
+        self.assertEqual(self.out.getvalue(), "b\n")
+        self.assertEqual(self.homeftp("ls", "nas:*.jpg"), Exit.REFUSED)
+        self.assertEqual(self.err.getvalue(), "homeftp: nothing on the server matches '*.jpg'\n")
+
     def test_not_shared(self) -> None:
         """Entries that the server does not share are named on standard error."""
         os.symlink("a", self.server.root + "/link")

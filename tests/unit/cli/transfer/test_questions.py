@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
-from typing import Any
+import time
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from homeftp.cli.transfer.questions import Prompter, TransferDeclined, can_ask
-from homeftp.client import FileResult, Outcome
+from homeftp.cli.transfer.progress import ProgressBar
+from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined, can_ask
+from homeftp.cli.transfer.screen import Screen
+from homeftp.client import CopyStat, FileResult, Outcome
 from tests.support.commandline import Input, Output
-from tests.support.waiting import wait_until
 
+QUESTION = "Replace the copy on the server? [y]es, [n]o, [a]ll, [q]uit, or ? for help: "
 
-@implementer(IReactorFromThreads)
-class Calls:
-    """The one method of the reactor that is used: what a thread asks to be called is kept, and called by `run`."""
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-
-    def callFromThread(self, callable: Any, *args: object, **kwargs: object) -> None:
-        self.calls.append((callable, args))
-
-    def run(self) -> None:
-        wait_until(lambda: bool(self.calls), within=10)
-        function, arguments = self.calls.pop()
-        function(*arguments)
+NEWER = FileResult(
+    Outcome.NEWER, "a", local=CopyStat(9_999, 1_700_000_000_000_000), remote=CopyStat(10, 1_700_000_001_999_999)
+)
 
 
 class PrompterTests(SynchronousTestCase):
@@ -39,29 +29,61 @@ class PrompterTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.err = Output()
         self.patch(sys, "stderr", self.err)
-        self.calls = Calls()
-        self.bar: list[str] = []
-        self.prompter = Prompter(self.calls, lambda: self.bar.append("hidden"), lambda: self.bar.append("shown"))
+        self.screen = Screen(ProgressBar(Clock(), silent=True))
+        self.prompter = self.make(THERE)
 
-    def ask(self, *typed: str, name: str = "a", outcome: Outcome = Outcome.NEWER) -> Deferred[bool]:
-        self.patch(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in typed)))
-        asked = Deferred.fromCoroutine(self.prompter.confirm_replace(name, FileResult(outcome, name)))
-        for _ in typed:
-            self.calls.run()
-        return asked
+    def make(self, target: str) -> Prompter:
+        """A new prompter, to which nothing was typed."""
+        self.typed: list[bytes] = []
+
+        async def read_line() -> bytes:
+            return self.typed.pop(0) if self.typed else b""
+
+        return Prompter(self.screen, read_line, target)
+
+    def ask(self, *typed: str, name: str = "a", result: FileResult = NEWER) -> Deferred[bool]:
+        self.typed[:] = [f"{line}\n".encode() for line in typed]
+        return Deferred.fromCoroutine(self.prompter.confirm_replace(name, result))
+
+    def test_described(self) -> None:
+        """The question shows the size and time of both copies, and which of them would be replaced."""
+        self.patch(os, "environ", {**os.environ, "TZ": "UTC"})
+        time.tzset()
+        self.addCleanup(time.tzset)
+        self.assertTrue(self.successResultOf(self.ask("y")))
+        self.assertEqual(
+            self.err.getvalue(),
+            "a: the copy on the server is newer.\n"
+            "  on this machine  9,999 bytes  2023-11-14 22:13:20\n"
+            "  on the server       10 bytes  2023-11-14 22:13:21\n" + QUESTION,
+        )
+        self.err.clear()
+        self.prompter = self.make(HERE)
+        self.assertTrue(self.successResultOf(self.ask("y")))
+        self.assertIn("a: the copy on this machine is newer.\n", self.err.getvalue())
+        self.assertIn("Replace the copy on this machine? ", self.err.getvalue())
+
+    def test_unknown_time(self) -> None:
+        """A copy whose time is not known has only a size."""
+        self.successResultOf(self.ask("y", result=NEWER._replace(remote=CopyStat(10, None))))
+        self.assertIn("  on the server       10 bytes\n", self.err.getvalue())
 
     def test_answers(self) -> None:
-        """y replaces, n does not, and anything else is asked about once more; the bar is hidden meanwhile."""
+        """y replaces, n does not; every other answer is explained, and the question comes again."""
         self.assertTrue(self.successResultOf(self.ask("y")))
-        self.assertFalse(self.successResultOf(self.ask("maybe", "No")))
-        self.assertEqual(self.bar, ["hidden", "shown"] * 3)
-        question = "a is newer at the target. Replace it? [y]es [n]o [a]ll [q]uit "
-        self.assertEqual(self.err.getvalue(), question * 3)
+        self.assertFalse(self.successResultOf(self.ask("No")))
+        self.err.clear()
+        self.assertTrue(self.successResultOf(self.ask("?", "maybe", "", "Y")))
+        self.assertEqual(self.err.getvalue().count(QUESTION), 4)
+        for letter in "ynaq":
+            self.assertEqual(self.err.getvalue().count(f"  {letter}  "), 3)
 
     def test_suspicious(self) -> None:
         """A suspicious file is described as such, and a name cannot steer the terminal."""
-        self.assertTrue(self.successResultOf(self.ask("y", name="\x1b", outcome=Outcome.SUSPICIOUS)))
-        self.assertIn("\\x1b differs at the target, although size and time are the same", self.err.getvalue())
+        self.assertTrue(
+            self.successResultOf(self.ask("y", name="\x1b", result=NEWER._replace(outcome=Outcome.SUSPICIOUS)))
+        )
+        self.assertIn("\\x1b: both copies have the same size and time, but not the same content", self.err.getvalue())
 
     def test_all(self) -> None:
         """After a, nothing is asked any more."""
@@ -69,9 +91,27 @@ class PrompterTests(SynchronousTestCase):
         self.assertTrue(self.successResultOf(self.ask()))
 
     def test_quit(self) -> None:
-        """After q, or an empty line, every question ends the transfer."""
+        """After q, every question ends the transfer; so does the end of the input."""
         self.failureResultOf(self.ask("q"), TransferDeclined)
+        self.failureResultOf(self.ask("y"), TransferDeclined)
+        self.prompter = self.make(THERE)
         self.failureResultOf(self.ask(), TransferDeclined)
+
+    def test_given_up(self) -> None:
+        """A question that is cancelled is over: what was to be written meanwhile is."""
+        waiting: Deferred[bytes] = Deferred()
+        written: list[str] = []
+
+        async def read_line() -> bytes:
+            return await waiting
+
+        asked = Deferred.fromCoroutine(Prompter(self.screen, read_line, THERE).confirm_replace("a", NEWER))
+        self.screen.write(lambda: written.append("line"))
+        self.assertEqual(written, [], "the control: the question is open")
+        asked.cancel()
+        self.failureResultOf(asked).trap(CancelledError)
+        self.assertEqual(written, ["line"])
+        self.assertTrue(self.err.getvalue().endswith(f"{QUESTION}\n"))
 
     def test_can_ask(self) -> None:
         """Only a terminal can be asked at."""

@@ -7,12 +7,18 @@ import io
 import json
 import sys
 from collections import Counter
+from typing import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.report import TransferReport, exit_code
 from homeftp.client import FileResult, Outcome, TransferObserver
+
+
+def write(output: Callable[[], None]) -> None:
+    """Writes at once."""
+    output()
 
 
 class StatusTests(SynchronousTestCase):
@@ -37,7 +43,7 @@ class SumTests(SynchronousTestCase):
         for outcome, kind in items:
             watch.add_result(FileResult(outcome, "a", kind=kind))
         options = argparse.Namespace(json=False, quiet=False, command="push")
-        TransferReport(options, stop=lambda: None).finish(watch)
+        TransferReport(options, write, stop=lambda: None).finish(watch)
         return errors.getvalue()
 
     def test_kinds(self) -> None:
@@ -65,7 +71,7 @@ class ResultTests(SynchronousTestCase):
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
         chosen = {"json": False, "quiet": False, "verbose": False, **options}
-        report = TransferReport(argparse.Namespace(command=command, **chosen), stop=lambda: None, top="nas:lib")
+        report = TransferReport(argparse.Namespace(command=command, **chosen), write, stop=lambda: None, top="nas:lib")
         for result in results:
             report.result(result)
         return out.getvalue(), err.getvalue()

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -78,6 +78,24 @@ class RunTests(SynchronousTestCase):
         self.err.clear()
         self.successResultOf(self.start(work, "--quiet"))
         self.assertEqual(self.err.getvalue(), "homeftp: the connection was lost\n")
+
+    def test_suspended(self) -> None:
+        """What has arrived of a file that is not complete is told when the transfer stops, and not otherwise."""
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            for name in ("complete", "resumed", "stopped"):
+                observer.on_suspended(name, 2_000_000)
+            observer.add_result(FileResult(Outcome.NEW, "complete"))
+            observer.on_resumed("resumed", 2_000_000)
+            await Deferred()
+
+        for words, told in (((), "Kept the 2.0 MB of stopped that have arrived."), (("-q",), "")):
+            self.err.clear()
+            running = self.start(work, *words)
+            running.cancel()
+            self.failureResultOf(running, CancelledError)
+            kept = [line for line in self.err.getvalue().splitlines() if "Kept" in line]
+            self.assertEqual(kept, [f"homeftp: {told} Run the same command to continue."] if told else [])
 
     def test_declined(self) -> None:
         """A person who quits gets the summary so far, and the exit code for a difference."""

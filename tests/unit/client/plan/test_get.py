@@ -54,7 +54,7 @@ class RefusedTests(TransferCase):
     def test_paths(self) -> None:
         """Illegal endpoints, a directory without --recursive, a missing file, a file that is named as a directory."""
         self.make_remote_file("there/a")
-        for source in ("../a", "/a", "a:b"):
+        for source in ("../a", "a/..", "a:b"):
             with self.assertRaises(OperatorError):
                 self.get(source, self.here)
         with self.assertRaises(OperatorError):

@@ -21,6 +21,12 @@ class RemotePathTests(SynchronousTestCase):
             ("a/b/", "a/b", True),
             ("a/b//", "a/b", True),
             ("", "", True),
+            ("/", "", True),
+            (".", "", True),
+            ("./", "", True),
+            ("/a//b", "a/b", False),
+            ("./a/./b", "a/b", False),
+            ("a/.", "a", True),
             ("cafe\u0301", "caf\u00e9", False),
         ):
             parsed = parse_remote_path(path)
@@ -28,7 +34,7 @@ class RemotePathTests(SynchronousTestCase):
 
     def test_illegal(self) -> None:
         """Paths that cannot be endpoints are refused."""
-        for path in ("/", "/a", "../a", "a//b", "a\\b", "nul", "a:b"):
+        for path in ("..", "../a", "a/..", "a\\b", "nul", "a:b", "~/a:b"):
             with self.assertRaises(OperatorError, msg=path):
                 parse_remote_path(path)
 
