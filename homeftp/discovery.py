@@ -2,12 +2,12 @@
 
 Any machine can announce anything there. An announcement is a hint at an
 address, and never a reason to trust a server: trust comes from a pairing code or
-a known CA. The package `zeroconf`, an extra, implements the protocol.
+a known CA. The package `zeroconf` implements the protocol; it
+is imported only where it is used.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 
 SERVICE = "_homeftp._tcp.local."
@@ -21,11 +21,6 @@ SHORT = 16
 
 _INSTANCE_DIGITS = 8
 """Digits of the fingerprint in an instance's name, which has at most 63 bytes (RFC 6763, section 4.1.1)."""
-
-
-def available() -> bool:
-    """Whether the extra is installed."""
-    return importlib.util.find_spec("zeroconf") is not None
 
 
 def short(fingerprint: str) -> str:
@@ -66,7 +61,7 @@ def usable(text: str) -> bool:
 
 
 def own_addresses() -> list[str]:
-    """The addresses at which other machines may reach this one. Needs the extra."""
+    """The addresses at which other machines may reach this one."""
     import ifaddr
 
     found = [str(ip.ip if ip.is_IPv4 else ip.ip[0]) for adapter in ifaddr.get_adapters() for ip in adapter.ips]

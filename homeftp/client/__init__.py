@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         ProtocolViolation,
     )
     from homeftp.client.known.dialing import IClientReactor, connect_remote
-    from homeftp.client.known.discover import AnnouncedServer, browse, check_discovery
+    from homeftp.client.known.discover import AnnouncedServer, browse
     from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
@@ -65,7 +65,7 @@ _MODULES = {
     "dial": ("ServerIdentity", "connect", "fetch_server_identity"),
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
     "known.dialing": ("IClientReactor", "connect_remote"),
-    "known.discover": ("AnnouncedServer", "browse", "check_discovery"),
+    "known.discover": ("AnnouncedServer", "browse"),
     "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
@@ -121,7 +121,6 @@ __all__ = [
     "TransferSummary",
     "Verdict",
     "browse",
-    "check_discovery",
     "client_folder",
     "cmp",
     "connect",

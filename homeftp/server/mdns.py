@@ -1,4 +1,4 @@
-"""Announces the server in the local network by multicast DNS, where the extra for it is installed.
+"""Announces the server in the local network by multicast DNS.
 
 Nothing else depends on it: a failure is a line in the log. The library blocks,
 so it runs in a thread of its own, for which the end of the process does not
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from homeftp.config import MAX_ADDRESSES
-from homeftp.discovery import SERVICE, available, instance, own_addresses, records, usable
+from homeftp.discovery import SERVICE, instance, own_addresses, records, usable
 from homeftp.host import own_name
 from homeftp.server.banner import ListeningAddress
 
@@ -71,9 +71,9 @@ class MdnsAnnouncer:
         self._ended: Deferred[None] = Deferred()
 
     def start(self, listened: Sequence[ListeningAddress], fingerprint: str) -> None:
-        """Announce the server, if other machines can reach it and the extra is installed."""
+        """Announce the server, if other machines can reach it."""
         service = advertisement(listened)
-        if service is None or not available():
+        if service is None:
             return
         self._thread = threading.Thread(target=self._run, args=(service, fingerprint), name="mdns", daemon=True)
         self._thread.start()

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Pair; returns the exit code."""
     from homeftp.cli.connect.reactor import run_reactor
-    from homeftp.client import Machine, Remotes, check_discovery, client_folder, pair, parse_address
+    from homeftp.client import Machine, Remotes, client_folder, pair, parse_address
     from homeftp.crypto.pake import parse_code
 
     remotes = Remotes(client_folder(os.environ))
@@ -64,8 +64,6 @@ def run(options: argparse.Namespace) -> int:
                 f"There is already a remote named {options.name}. If it is the same server, leave out --name: it keeps "
                 f"its name. Otherwise run `homeftp remote remove {options.name}` first."
             )
-    if address is None:
-        check_discovery()
     code = parse_code(words or _ask_code())
     remotes.check_writable()
 

@@ -20,8 +20,7 @@ from twisted.python.failure import Failure
 from homeftp.client.connection.address import Address
 from homeftp.client.errors import ConnectionFailed
 from homeftp.config import MAX_ADDRESSES, MAX_PORT
-from homeftp.discovery import SERVICE, SHORT, VERSION, available, machine_name, own_addresses, short, usable
-from homeftp.errors import OperatorError
+from homeftp.discovery import SERVICE, SHORT, VERSION, machine_name, own_addresses, short, usable
 
 _BROWSE_SECONDS = 3.0
 """How long servers are listened for; most answer within one second."""
@@ -72,24 +71,13 @@ def parse_announcement(
     return AnnouncedServer(machine_name(instance, fingerprint), unique, fingerprint)
 
 
-def check_discovery() -> None:
-    """Check that the extra for discovery is installed; raises `OperatorError`."""
-    if not available():
-        raise OperatorError(
-            "finding servers needs another package: pip install 'homeftp[discovery]'. Without it, give the server's "
-            "address: homeftp pair HOST CODE"
-        )
-
-
 async def browse(
     reactor: IReactorFromThreads, seconds: float = _BROWSE_SECONDS, *, quiet: float | None = _QUIET_SECONDS
 ) -> list[AnnouncedServer]:
     """Listen for servers for `seconds`, or until no new one has answered for `quiet` seconds (None: never); by name.
 
-    Raises `OperatorError` where the extra is not installed, and
-    `ConnectionFailed` where the network does not allow it.
+    Raises `ConnectionFailed` where the network does not allow it.
     """
-    check_discovery()
     return await _Browser(reactor, seconds, seconds if quiet is None else quiet).found
 
 
@@ -98,7 +86,7 @@ async def announced_addresses(reactor: IReactorFromThreads, fingerprint: str) ->
 
     TLS has to prove which server answers there.
     """
-    if not fingerprint or not available():
+    if not fingerprint:
         return []
     try:
         servers = await browse(reactor)

@@ -269,19 +269,3 @@ sys.stdin.read()
 zeroconf.close()
 """
 """Announces the server at a port under the fingerprint of another, and a name that would steer the terminal."""
-
-
-class WithoutTests(TestCase):
-    """Where the extra is not installed."""
-
-    def test_client(self) -> None:
-        """The commands that need it say in one line how to get it, and that an address will do as well."""
-        without = os.path.abspath(self.mktemp())
-        os.makedirs(without)
-        with open(os.path.join(without, "sitecustomize.py"), "w") as file:
-            file.write("import sys\nsys.modules['zeroconf'] = None\n")
-        for arguments in (("discover",), ("pair", "7-guitar-pine"), ("pair",)):
-            done = run_homeftp(*arguments, HOMEFTP_HOME=without, PYTHONPATH=f"{without}:{os.getcwd()}")
-            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
-            self.assertIn("pip install 'homeftp[discovery]'", done.stderr)
-            self.assertIn("homeftp pair HOST CODE", done.stderr)

@@ -221,6 +221,14 @@ class TerminalTests(ServedCase):
             self.assertEqual(ended, status, shown)
             self.assertEqual([self.read_there("lib/a"), self.read_there("lib/b")], expected, shown)
 
+    def test_no_discovery(self) -> None:
+        """A command that reaches its server does not import what finds servers, which takes time."""
+        listing = [sys.executable, "-X", "importtime", "-m", "homeftp", "ls", "nas:"]
+        said = subprocess.run(listing, env=environment(HOMEFTP_HOME=self.home), capture_output=True, text=True)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("twisted", said.stderr, "the control: imports are listed")
+        self.assertNotIn("zeroconf", said.stderr)
+
 
 class SlowCase(ServedCase):
     """Over a network that a test makes slow."""
