@@ -10,10 +10,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from homeftp.client.files.names import is_partial_name
 from homeftp.config import MIB, RESUMABLE
 from tests.support.cutproxy import Slow
+from tests.support.mounts import memory
 from tests.support.processes import ServerProcess, add_remote, environment, run_homeftp
 from tests.support.serving import ServedCase
 from tests.support.terminals import TerminalProcess
@@ -228,6 +230,24 @@ class TerminalTests(ServedCase):
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("twisted", said.stderr, "the control: imports are listed")
         self.assertNotIn("zeroconf", said.stderr)
+
+    def test_full_disk(self) -> None:
+        """A get onto a disk that is full says so in one line, and leaves nothing; with space it works."""
+        place = self.lay_there("big", os.urandom(8 * MIB))
+        for size, status, left in ((4, 2, []), (16, 0, ["big"])):
+            with memory(os.path.join(self.here, str(size)), f"size={size}m") as disk:
+                said = self.homeftp("get", place, f"{disk}/")
+                self.assertEqual((said.returncode, os.listdir(disk)), (status, left), said.stderr)
+                if status:
+                    self.assertEqual(said.stderr, "homeftp: big cannot be written: No space left on device\n")
+
+    def test_same_push_twice(self) -> None:
+        """Two processes that push the same file at once both succeed."""
+        path = self.lay("big", os.urandom(8 * MIB))
+        with ThreadPoolExecutor(2) as pool:
+            pushes = list(pool.map(lambda _: self.homeftp("push", path, f"nas:{self.there}/"), range(2)))
+        self.assertEqual([said.returncode for said in pushes], [0, 0], [said.stderr for said in pushes])
+        self.assertTrue(filecmp.cmp(path, self.server.path(f"{self.there}/big"), shallow=False))
 
 
 class SlowCase(ServedCase):

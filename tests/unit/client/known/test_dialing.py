@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from typing import Any, Sequence, cast
+from unittest import mock
 
 import attrs
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.client import Address, Client, ConnectionFailed, parse_address
+from homeftp.client import Address, Client, ConnectionFailed, ServerIdentity, parse_address
 from homeftp.client.known import dialing
 from homeftp.client.known.dialing import IClientReactor, connect_remote, find_server
 from homeftp.client.known.remotes import Remote, Remotes
 from homeftp.config import ClientTimeouts
-from homeftp.errors import OperatorError
+from homeftp.errors import OperatorError, UntrustedServer
+from tests.support.fakeserver import identity
 
 LOCAL = Remote("nas", [parse_address("unix:/run/nas.sock")], "ann", "secret", b"ca")
 
@@ -68,6 +71,33 @@ class FindTests(SynchronousTestCase):
         self.assertEqual(dialled, [[before]])
         clock.advance(ClientTimeouts().tls_seconds / 2)
         self.assertIs(self.successResultOf(found), client)
+
+
+class DistrustTests(SynchronousTestCase):
+    """explain_distrust."""
+
+    def explain(self, presented: str) -> str:
+        """What is said where a server that is not trusted presents this CA; the known server has `first`."""
+        remote = attrs.evolve(LOCAL, ca=identity("first").ca.public_bytes(Encoding.PEM))
+
+        async def fetch(*given: object) -> ServerIdentity:
+            return ServerIdentity(b"", identity(presented).fingerprint)
+
+        with mock.patch.object(dialing, "fetch_server_identity", fetch):
+            explaining = dialing.explain_distrust(Clock(), remote, UntrustedServer("not trusted"))
+            return str(self.successResultOf(Deferred.fromCoroutine(explaining)))
+
+    def test_wrong_clock(self) -> None:
+        """The right identity with a certificate that is not valid now is a matter of clocks: the remote is kept."""
+        said = self.explain("first")
+        self.assertIn("Check the clocks of both machines", said)
+        self.assertIn("Do not remove the remote.", said)
+
+    def test_other(self) -> None:
+        """The control: with another identity the way to a new remote is told."""
+        said = self.explain("second")
+        self.assertIn("run `homeftp remote remove nas` and add it again", said)
+        self.assertNotIn("clocks", said)
 
 
 class ConnectTests(SynchronousTestCase):
