@@ -1,12 +1,13 @@
 """A state machine of several accounts that share one store: what each may do is computed from the rules alone.
 
-The accounts have homes, folders with narrower rights and a drop box. They log in, use every verb on a few names that
-collide often, and the owner removes, adds and changes them. After each step the machine compares the whole store with
-what it was before:
+The accounts have homes, folders with narrower rights, several folders each with its rights, and a drop box. They log
+in, use every call on a few names that collide often, and the owner removes, adds and changes them. After each step the
+machine compares the whole store with what it was before:
 
-- what changed is what the account may change, and a refused call changed nothing;
+- what changed is what the account may change, but not its home or a folder of its own; a refused call changed nothing;
 - what an account was given is at endpoints that it may read;
 - a login that is no longer valid is given nothing and changes nothing;
+- a part of an upload is there for the account that began it, and for no other;
 - nothing that was stored is lost: it is in place, or a version;
 - what an account is told does not depend on what it may not see: a second store, which differs there only, is asked
   the same, and must answer the same.
@@ -23,16 +24,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from twisted.internet.defer import Deferred
 
-from homeftp.accounts.access import AccessTable
 from homeftp.accounts.passwords import hash_password
 from homeftp.accounts.validator import AccessValidator
 from homeftp.endpoint import parse
 from homeftp.errors import LoginFailed, Refusal
 from homeftp.interfaces import ILogin, IStore
 from homeftp.model import Entry, WriteRequest
-from tests.support.tenancyrules import ACCOUNTS, ADD, NONE, READ, Rules, inside
-from tests.support.tenancysteps import CONTENTS, HIDDEN, HIDDEN_PATHS, Step, steps
-from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, add_account, snapshot, wait
+from tests.support.tenancyrules import ACCOUNTS, ADD, HIDDEN, NONE, READ, WATCHERS, Rules, inside
+from tests.support.tenancysteps import CONTENTS, HIDDEN_PATHS, Step, steps
+from tests.support.tenancyworld import FIRST_PASSWORDS, QUICK, Snapshot, World, add_account, set_rights, snapshot, wait
 
 
 @attrs.define(eq=False)
@@ -72,14 +72,16 @@ class TenancyMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world, self.twin = (World(self.open_store, self.validator) for _ in range(2))
-        """The second one differs from the first in what `kid` may not see, and nowhere else."""
+        """The second one differs from the first in what the `WATCHERS` may not see, and nowhere else."""
         self.accounts: dict[str, Rules] = dict(ACCOUNTS)
         self.passwords: dict[str, str] = dict(FIRST_PASSWORDS)
         self.sessions: list[Session] = []
         self.attempts: list[Attempt] = []
         self.count = 0
         self.apart = False
-        """Whether the two stores may differ in what `kid` sees, too: hidden content was moved or copied there."""
+        """Whether the two stores may differ in what the `WATCHERS` see, too: hidden content came there."""
+        self.parts: set[tuple[str, str]] = set()
+        """The accounts and the paths of uploads that were interrupted."""
 
     def teardown(self) -> None:
         """Remove both."""
@@ -94,7 +96,8 @@ class TenancyMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Some folders and files exist, each file with a version."""
-        paths = ("drop/first", "secret/a", "people/ann/tax/a", "people/bob/tax/a", "people/bob/inbox/a", "a")
+        own = ("people/ann/tax/a", "people/bob/tax/a", "people/bob/inbox/a", "people/gran/a", "people/gran/tax/a")
+        paths = ("drop/first", "secret/a", "secret/gran/a", "b/a/x", "b/b", "a", *own)
         for what in ("version", "file"):
             contents = {path: f"{what} {path}".encode() for path in paths}
             for world in self.worlds:
@@ -139,11 +142,18 @@ class TenancyMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(ACCOUNTS)), rights=st.sampled_from([READ, ADD, READ | ADD, NONE]))
     def change_rights(self, name: str, rights: frozenset[str]) -> None:
-        """The owner changes what an account may do."""
-        if name in self.accounts and self.accounts[name].everywhere != rights:
-            self.accounts[name] = attrs.evolve(self.accounts[name], everywhere=rights)
+        """The owner changes what an account may do: everywhere, or in one of its folders."""
+        if name not in self.accounts:
+            return
+        before = self.accounts[name]
+        if before.folders:
+            after = attrs.evolve(before, folders={**before.folders, "b": rights})
+        else:
+            after = attrs.evolve(before, everywhere=rights)
+        if after != before:
+            self.accounts[name] = after
             for world in self.worlds:
-                AccessTable(world.state).set_rights(name, rights)
+                set_rights(world.state, name, after)
             self._changed(name, replaced=False)
 
     @rule(name=st.sampled_from(sorted(ACCOUNTS)))
@@ -225,7 +235,7 @@ class TenancyMachine(RuleBasedStateMachine):
 
     @rule(path=HIDDEN_PATHS, content=CONTENTS, remove=st.booleans())
     def hidden_change(self, path: str, content: bytes, remove: bool) -> None:
-        """What `kid` may not see changes in one of the two stores."""
+        """What the `WATCHERS` may not see changes in one of the two stores."""
         store = self.twin.store
         try:
             if remove:
@@ -238,7 +248,7 @@ class TenancyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), some=st.lists(steps(), min_size=1, max_size=10))
     def work(self, data: st.DataObject, some: Sequence[Step]) -> None:
-        """Logins do something in the first store, and `kid` the same in the second one."""
+        """Logins do something in the first store, and the `WATCHERS` the same in the second one."""
         before = snapshot(self.world.store)
         for step in some:
             session = data.draw(st.sampled_from(self.sessions))
@@ -254,17 +264,31 @@ class TenancyMachine(RuleBasedStateMachine):
         assert len(lost) <= max(0, after.unknown - before.unknown), f"content was lost: {context}"
         if not isinstance(outcome, Refusal):
             assert session.valid, f"a login that has ended was served: {context}"
-            for path in step.reads(outcome):
-                assert "read" in session.rules.at(path), f"it learned of {path!r}: {context}"
+            self._check_told(session, step, outcome, context)
         self._repeat(session, step, outcome, context)
         return after
 
+    def _check_told(self, session: Session, step: Step, outcome: Any, context: str) -> None:
+        rules = session.rules
+        for path, entry in step.reads(outcome):
+            assert rules.sees(path), f"it learned of {path!r}: {context}"
+            if entry is not None and rules.is_way(path):
+                assert attrs.evolve(entry, name="") == Entry("", "directory"), f"it learned more of {path!r}: {context}"
+        if step.what == "free_space" and outcome is not None:
+            assert "read" in rules.everywhere, f"it learned how much others store: {context}"
+        part = session.account, rules.whole("".join(step.paths[:1]))
+        if step.used_part(outcome):
+            assert part in self.parts, f"it was given a part of another's upload: {context}"
+        if step.leaves_part:
+            self.parts.add(part)
+
     def _repeat(self, session: Session, step: Step, outcome: Any, context: str) -> None:
-        """The same in the second store: where `kid` does it, or others where `kid` sees it."""
+        """The same in the second store: where a watcher does it, or others where a watcher sees it."""
         used = [session.rules.whole(path) for path in (*step.paths, *step.source)]
         hidden = [any(inside(path, folder) for folder in HIDDEN) for path in used]
         around = [any(inside(folder, path) for folder in HIDDEN) for path in used]
-        if session.account != "kid":
+        watches = session.account in WATCHERS
+        if not watches:
             if not step.paths or all(hidden):
                 return
             if any(hidden) or any(around):
@@ -272,7 +296,7 @@ class TenancyMachine(RuleBasedStateMachine):
         if self.apart:
             return
         again = self._outcome(session.pair[1], step)
-        if session.account == "kid":
+        if watches:
             assert _same(outcome, again), f"what is hidden shows: {context}, and {again!r} with other hidden files"
 
     def _outcome(self, login: ILogin, step: Step) -> Any:
@@ -301,6 +325,10 @@ class TenancyMachine(RuleBasedStateMachine):
             assert any(inside(path, each) or inside(each, path) for each in named), f"{path} changed: {context}"
         for path in changed:
             was, is_now = before.entries.get(path), after.entries.get(path)
+            if session.rules.is_top(path):
+                assert was is None and is_now is not None, f"{path} is a top of its own: {context}"
+                assert is_now[0] == "directory", f"{path} is a top of its own: {context}"
+                continue
             needed = "add" if was is None else "delete" if is_now is None else "replace"
             rights = session.rules.at_whole(path)
             assert needed in rights, f"{path} needs {needed}, has {set(rights)}: {context}"
@@ -312,7 +340,7 @@ def _same(outcome: Any, again: Any) -> bool:
         return (type(outcome), str(outcome)) == (type(again), str(again))
     if isinstance(outcome, Entry) and isinstance(again, Entry):
         return _timeless(outcome) == _timeless(again)
-    if isinstance(outcome, list):
+    if isinstance(outcome, list | tuple):
         return len(outcome) == len(again) and all(_same(*each) for each in zip(outcome, again, strict=True))
     return bool(outcome == again)
 

@@ -16,19 +16,46 @@ NONE: frozenset[str] = frozenset()
 
 @attrs.frozen
 class Rules:
-    """One account by the rules: where it begins, what it may do, and the folders where it may do less."""
+    """One account by the rules: where it begins, what it may do, and the folders where it may do less.
+
+    Or all folders that it has.
+    """
 
     home: str = ""
     everywhere: frozenset[str] = ALL
     grants: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
+    folders: Mapping[str, frozenset[str]] = attrs.field(factory=dict)
+    """Where there are some: all that the account has. Of two that contain a path the deeper one counts."""
 
     def at(self, path: str) -> frozenset[str]:
         """What the account may do at one endpoint of its own."""
-        rights = self.everywhere
+        rights = self._in_folders(path) if self.folders else self.everywhere
         for folder, most in self.grants.items():
             if inside(path.lower(), folder.lower()):
                 rights &= most
         return rights
+
+    def _in_folders(self, path: str) -> frozenset[str]:
+        holding = [folder for folder in self.folders if inside(path, folder)]
+        deepest = max(holding, key=len, default="")
+        rights = self.folders.get(deepest, NONE)
+        for folder, given in self.folders.items():
+            if len(folder) > len(deepest) and inside(path.lower(), folder.lower()):
+                rights &= given  # another spelling of a deeper folder, which some disks take for that
+        return rights
+
+    def sees(self, path: str) -> bool:
+        """Whether the account may learn that a path exists: it may read it, or the path leads to what it may read."""
+        return "read" in self.at(path) or self.is_way(path)
+
+    def is_way(self, path: str) -> bool:
+        """Whether a path is in none of the account's folders, and leads to one that it may read."""
+        leads = any(inside(folder, path) and "read" in self.at(folder) for folder in self.folders)
+        return leads and not any(inside(path, folder) for folder in self.folders)
+
+    def is_top(self, path: str) -> bool:
+        """Whether a path of the store is the account's home, one of its folders, or leads to them."""
+        return any(inside(folder, path) for folder in self.folders or (self.home,))
 
     def whole(self, path: str) -> str:
         """An endpoint of the account as the store has it."""
@@ -52,5 +79,22 @@ ACCOUNTS: Mapping[str, Rules] = {
     "bob": Rules("people/bob", ALL, {"tax": NONE, "inbox": ADD}),
     "kid": Rules("", READ | ADD, {"people": NONE, "secret": NONE, "drop": ADD}),
     "box": Rules("drop", ADD),
+    "gran": Rules(
+        everywhere=NONE,
+        folders={
+            "a": READ | {"replace"},
+            "b": READ,
+            "b/a": ALL,
+            "drop": ADD,
+            "people/gran": ALL,
+            "people/gran/tax": READ,
+            "secret/gran": NONE,
+        },
+    ),
 }
 """The accounts at the start."""
+
+HIDDEN = ("people/ann", "people/bob", "people/x", "people/y", "secret")
+"""Folders of which the `WATCHERS` must not learn anything."""
+
+WATCHERS = ("kid", "gran")

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, Iterable
+from typing import Any, Awaitable, Callable, Iterable, Sequence
 
 import attrs
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionLost
+from zope.interface import implementer
 
+from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint, parse
-from homeftp.interfaces import IFiles
-from homeftp.model import ABSENT, Entry, WriteRequest
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces import IFiles, IPayload
+from homeftp.model import ABSENT, PRESENT, Entry, ResumePoint, Verification, WriteRequest
 
 PLACES = ("", "a", "b", "drop", "drop/a", "secret", "secret/a", "Secret/a", "people", "people/ann", "people/ann/tax/a")
 OWN_PLACES = ("a/b", "b/a", "tax", "tax/a", "tax/b", "inbox", "inbox/a")
-PATHS = st.sampled_from([*PLACES, *OWN_PLACES])
+FOLDER_PLACES = ("b/a/x", "B/a", "b/A/x", "people/gran", "people/gran/a", "people/gran/tax/a", "secret/gran/a")
+PATHS = st.sampled_from([*PLACES, *OWN_PLACES, *FOLDER_PLACES])
 CONTENTS = st.sampled_from([b"", b"one", b"two", b"three" * 10])
-
-HIDDEN = ("people", "secret")
-"""Folders of which the account `kid` must not learn anything."""
 
 HIDDEN_PATHS = st.sampled_from(
     [f"{folder}/{name}" for folder in ("people", "secret", "people/ann") for name in ("x", "y", "x/z")]
+    + ["secret/gran/a"]
 )
+
+LARGE = b"large" * (SMALL_FILE // 5 + 1)
+"""A content that is uploaded piece by piece."""
+
+PART = len(LARGE) // 2
+"""Bytes of it that arrive before the client disconnects."""
+
+
+Told = Iterable["tuple[str, Entry | None]"]
+"""Paths of which something is told, each with what is told of it if that is an entry."""
 
 
 @attrs.frozen
@@ -29,23 +42,42 @@ class Step:
     """One call of an account. Paths are relative to its home."""
 
     what: str
+    """The method of `IFiles`."""
     paths: tuple[str, ...]
     """The paths that it may change, besides directories that are made on the way."""
     call: Callable[[IFiles], Awaitable[Any]]
-    reads: Callable[[Any], Iterable[str]] = lambda result: ()
-    """The paths that its result tells about."""
+    reads: Callable[[Any], Told] = lambda result: ()
+    """What its result tells."""
     source: tuple[str, ...] = ()
     """The path whose content it uses."""
+    leaves_part: bool = False
+    """Whether a part of the large content stays, to be resumed by the same account."""
+    used_part: Callable[[Any], bool] = lambda result: False
+    """Whether its result tells that there was such a part."""
 
 
-def told(path: str, names: Iterable[str]) -> list[str]:
+def told(path: str, names: Iterable[str]) -> Told:
     """Names relative to a path as paths."""
-    return ["/".join(filter(None, [path, name])) for name in names]
+    return [(beneath(path, name), None) for name in names]
+
+
+def beneath(path: str, name: str) -> str:
+    """The path of a name relative to a path."""
+    return "/".join(filter(None, [path, name]))
 
 
 async def listing(files: IFiles, path: str, recursive: bool) -> list[Entry]:
     """All entries."""
     return [entry async for page in files.list(parse(path), recursive) for entry in page.entries]
+
+
+async def opened(files: IFiles, path: str) -> bytes:
+    """The first bytes of a file that stays open until they are read."""
+    stream = await files.open(parse(path))
+    try:
+        return await stream.read(0, min(stream.entry.size, SMALL_FILE))
+    finally:
+        await stream.close()
 
 
 async def edited(files: IFiles, path: str, content: bytes, precondition: str | None) -> Entry:
@@ -58,9 +90,63 @@ async def edited(files: IFiles, path: str, content: bytes, precondition: str | N
         await draft.abort()
 
 
+@implementer(IPayload)
+class Arriving:
+    """A content on its way; with `lost` the client disconnects behind it."""
+
+    def __init__(self, content: bytes, *, lost: bool = False) -> None:
+        self.size = len(content)
+        self._pieces = [content]
+        self._lost = lost
+
+    async def read(self) -> bytes:
+        """All of it, once."""
+        if not self._pieces and self._lost:
+            raise ConnectionLost
+        return self._pieces.pop() if self._pieces else b""
+
+
+def large(path: str, precondition: str | None = None, offset: int = 0) -> WriteRequest:
+    """The request for the large content."""
+    hash = hash_bytes(LARGE)
+    return WriteRequest(endpoint=parse(path), size=len(LARGE), hash=hash, precondition=precondition, offset=offset)
+
+
+async def uploaded(files: IFiles, path: str, precondition: str | None) -> Entry:
+    """Upload it whole."""
+    return await files.upload(large(path, precondition), Arriving(LARGE))
+
+
+async def interrupted(files: IFiles, path: str) -> None:
+    """Begin to upload it, and disconnect."""
+    try:
+        await files.upload(large(path), Arriving(LARGE[:PART], lost=True))
+    except ConnectionLost:
+        return
+    raise AssertionError("an upload was complete whose client had disconnected")
+
+
+async def resumed(files: IFiles, path: str) -> tuple[Entry | None, ResumePoint | None]:
+    """Upload the rest of what was interrupted, if the server says that there is something; what it said, at the end."""
+    found = await files.stat_with_resume(parse(path), hash_bytes(LARGE), None, None)
+    if found[1] is not None:
+        await files.upload(large(path, offset=found[1].size), Arriving(LARGE[found[1].size :]))
+    return found
+
+
+async def seized(files: IFiles, path: str) -> Entry:
+    """Upload the rest without asking: what somebody does who has only that."""
+    return await files.upload(large(path, offset=PART), Arriving(LARGE[PART:]))
+
+
 async def versions_of(files: IFiles, path: str) -> list[tuple[str, str | None]]:
     """Name and hash of each version; their times differ between two stores."""
     return [(version.name, version.hash) async for page in files.versions(parse(path)) for version in page]
+
+
+async def verified(files: IFiles, path: str) -> Verification:
+    """All that a verification tells."""
+    return Verification.total([step async for step in files.verify(parse(path))])
 
 
 async def restored(files: IFiles, path: str) -> Entry:
@@ -68,43 +154,69 @@ async def restored(files: IFiles, path: str) -> Entry:
     return await files.restore(parse(path), None)
 
 
-PRECONDITIONS = st.sampled_from([None, None, ABSENT])
+PRECONDITIONS = st.sampled_from([None, None, ABSENT, PRESENT, hash_bytes(b"one")])
+
+
+def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None], recursive: bool) -> list[Step]:
+    """Every call of `IFiles` for these values."""
+    endpoint: Endpoint = parse(path)
+    at, to = conditions
+    request = WriteRequest(endpoint=endpoint, size=len(content), mtime_us=1_000_000, mode=0o644, precondition=at)
+    return [
+        Step("stat", (), lambda files: files.stat(endpoint), lambda entry: [(path, entry)] if entry else []),
+        Step(
+            "list",
+            (),
+            lambda files: listing(files, path, recursive),
+            lambda entries: [(path, None), *((beneath(path, entry.name), entry) for entry in entries)],
+        ),
+        Step("open", (), lambda files: opened(files, path), lambda content: [(path, None)]),
+        Step("read", (), lambda files: files.read(endpoint, 1000), lambda content: [(path, None)]),
+        Step("hash", (), lambda files: files.hash(endpoint), lambda entry: [(path, entry)]),
+        Step("versions", (), lambda files: versions_of(files, path), lambda all: told(path, (name for name, _ in all))),
+        Step(
+            "verify",
+            (),
+            lambda files: verified(files, path),
+            lambda done: [(path, None), *told(path, (each.name for each in done.damages))],
+        ),
+        Step("free_space", (), lambda files: files.free_space()),
+        Step("write", (path,), lambda files: files.write(request, content)),
+        Step("upload", (path,), lambda files: uploaded(files, path, at)),
+        Step("upload", (path,), lambda files: interrupted(files, path), leaves_part=True),
+        Step("upload", (path,), lambda files: seized(files, path), used_part=lambda entry: True),
+        Step(
+            "stat_with_resume",
+            (path,),
+            lambda files: resumed(files, path),
+            lambda found: [(path, found[0])] if found[0] else [],
+            used_part=lambda found: found[1] is not None,
+        ),
+        Step("make_directory", (path,), lambda files: files.make_directory(attrs.evolve(request, size=0))),
+        Step("edit", (path,), lambda files: edited(files, path, content, at)),
+        Step(
+            "move",
+            (path, other),
+            lambda files: files.move(endpoint, parse(other), source_precondition=at, target_precondition=to),
+        ),
+        Step(
+            "copy",
+            (other,),
+            lambda files: files.copy(endpoint, parse(other), source_precondition=at, target_precondition=to),
+            source=(path,),
+        ),
+        Step("remove", (path,), lambda files: files.remove(endpoint, at, recursive)),
+        Step("restore", (path,), lambda files: restored(files, path)),
+        Step(
+            "set_metadata",
+            (path,),
+            lambda files: files.set_metadata(endpoint, mtime_us=5, mode=0o600, precondition=at),
+        ),
+    ]
 
 
 @st.composite
 def steps(draw: st.DrawFn) -> Step:
     """Any call of `IFiles`."""
-    path, other = draw(PATHS), draw(PATHS)
-    content, condition = draw(CONTENTS), draw(PRECONDITIONS)
-    endpoint: Endpoint = parse(path)
-    request = WriteRequest(endpoint=endpoint, size=len(content), mtime_us=1_000_000, mode=0o644, precondition=condition)
-    recursive = draw(st.booleans())
-    return draw(
-        st.sampled_from(
-            [
-                Step("stat", (), lambda files: files.stat(endpoint), lambda entry: [path] if entry else []),
-                Step(
-                    "list",
-                    (),
-                    lambda files: listing(files, path, recursive),
-                    lambda entries: [path, *told(path, (entry.name for entry in entries))],
-                ),
-                Step("read", (), lambda files: files.read(endpoint, 1000), lambda content: [path]),
-                Step("hash", (), lambda files: files.hash(endpoint), lambda entry: [path]),
-                Step(
-                    "versions",
-                    (),
-                    lambda files: versions_of(files, path),
-                    lambda found: told(path, (name for name, _ in found)),
-                ),
-                Step("write", (path,), lambda files: files.write(request, content)),
-                Step("make_directory", (path,), lambda files: files.make_directory(attrs.evolve(request, size=0))),
-                Step("edit", (path,), lambda files: edited(files, path, content, condition)),
-                Step("move", (path, other), lambda files: files.move(endpoint, parse(other))),
-                Step("copy", (other,), lambda files: files.copy(endpoint, parse(other)), source=(path,)),
-                Step("remove", (path,), lambda files: files.remove(endpoint, None, recursive)),
-                Step("restore", (path,), lambda files: restored(files, path)),
-                Step("set_metadata", (path,), lambda files: files.set_metadata(endpoint, mtime_us=5, mode=0o600)),
-            ]
-        )
-    )
+    conditions = draw(PRECONDITIONS), draw(PRECONDITIONS)
+    return draw(st.sampled_from(calls(draw(PATHS), draw(PATHS), draw(CONTENTS), conditions, draw(st.booleans()))))

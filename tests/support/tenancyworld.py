@@ -84,9 +84,21 @@ def snapshot(store: IStore) -> Snapshot:
 def add_account(state: AccountDatabase, name: str, rules: Rules, password: str) -> None:
     """As the owner's command does it."""
     table = AccessTable(state)
-    table.add(name, hash_password(password, QUICK), AccessChange(home=parse(rules.home), rights=rules.everywhere))
+    table.add(name, hash_password(password, QUICK), _change(rules))
     for folder, most in rules.grants.items():
         table.grant(name, parse(folder), most)
+
+
+def set_rights(state: AccountDatabase, name: str, rules: Rules) -> None:
+    """As the owner's command does it."""
+    AccessTable(state).change(name, _change(rules))
+
+
+def _change(rules: Rules) -> AccessChange:
+    """All that the rules say, but for grants."""
+    if rules.folders:
+        return AccessChange(folders=tuple((parse(path).parts, rights) for path, rights in rules.folders.items()))
+    return AccessChange(home=parse(rules.home), rights=rules.everywhere)
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,9 +6,11 @@ import os
 from typing import Generator, Iterator, Sequence
 from unittest import mock
 
+import attrs
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.interface import Method
 
 from homeftp.accounts import login
 from homeftp.accounts.devices import Device
@@ -17,12 +19,15 @@ from homeftp.accounts.validator import AccessValidator, CheckedStore
 from homeftp.config import Retention
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.hashing.hashcache import HashCache
-from homeftp.interfaces import IOpenFile, IStore, StoreOptions
-from homeftp.model import Entry, ListingPage, Version
+from homeftp.interfaces import IFiles, IOpenFile, IStore, StoreOptions
+from homeftp.model import Actor, Entry, ListingPage, Verification, Version
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
+from homeftp.store.policy import authorized
+from homeftp.store.policy.rights import Rights
 from tests.support.repeatable import REPEATABLE
 from tests.support.tenancy import TenancyMachine
+from tests.support.tenancysteps import calls
 
 RUNS = 5000 if os.environ.get("HOMEFTP_TESTS_LONG") else 200
 STEPS = 20
@@ -93,6 +98,22 @@ class OpenVersions(CheckedStore):
         return self.store.versions(self._whole(endpoint))
 
 
+class OpenWays(CheckedStore):
+    """A view in which a directory that leads to an account's folders shows what else is in it."""
+
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        if self.rights.leads_to_folder(endpoint.parts):
+            return self.store.list(self._whole(endpoint), recursive, self._hidden(hidden))
+        return super().list(endpoint, recursive, hidden)
+
+
+class OpenVerification(CheckedStore):
+    """A view that verifies what is hidden, too."""
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        return self.store.verify(self._whole(endpoint), since_us)
+
+
 class OpenRemoval(CheckedStore):
     """A view that removes anything."""
 
@@ -117,6 +138,30 @@ class OpenMetadata(CheckedStore):
     ) -> Entry:
         return self.store.set_metadata(self._whole(endpoint), mtime_us=mtime_us, mode=mode, precondition=precondition)
 
+
+class OneAccountStore(MemoryStore):
+    """A store to which all accounts are the same one: each continues the uploads of the others."""
+
+    def bind(self, actor: Actor) -> MemoryStore:
+        return super().bind(attrs.evolve(actor, account="anybody"))
+
+
+class OneAccountMachine(MemoryMachine):
+    """On such a store."""
+
+    def open_store(self, folder: str) -> IStore:
+        return OneAccountStore()
+
+
+def outermost(rights: Rights, parts: tuple[str, ...]) -> frozenset[str]:
+    """A wrong `Rights.at`: of two folders that contain an endpoint the outer one counts."""
+    if not rights.folders:
+        return AT(rights, parts)
+    holding = [folder for folder, _ in rights.folders if parts[: len(folder)] == folder]
+    return dict(rights.folders)[min(holding, key=len)] if holding else frozenset()
+
+
+AT = Rights.at
 
 CONTROL_STEPS = 50
 
@@ -148,15 +193,39 @@ class TenancyTests(SynchronousTestCase):
         """In a folder."""
         run(LocalMachine)
 
+    def test_calls(self) -> None:
+        """The machine makes every call that there is."""
+        made = {step.what for step in calls("a", "b", b"", (None, None), recursive=False)}
+        self.assertEqual(made, {name for name in IFiles.names() if isinstance(IFiles[name], Method)})
+
 
 class ControlTests(SynchronousTestCase):
     """The machine finds each of these faults."""
 
     def test_view(self) -> None:
         """A view that leaves out one check."""
-        for view in (OpenStat, OpenFiles, OpenListings, OpenVersions, OpenRemoval, OpenMoves, OpenMetadata):
+        reading = (OpenStat, OpenFiles, OpenListings, OpenWays, OpenVersions, OpenVerification)
+        for view in (*reading, OpenRemoval, OpenMoves, OpenMetadata):
             with mock.patch.object(login, "CheckedStore", view), self.assertRaises(AssertionError, msg=view):
                 run(MemoryMachine, control=True)
+
+    def test_folders(self) -> None:
+        """Of two folders of an account the wrong one counts."""
+        with mock.patch.object(Rights, "at", outermost), self.assertRaises(AssertionError):
+            run(MemoryMachine, control=True)
+
+    def test_tops(self) -> None:
+        """An account that removes its own folders."""
+        with (
+            mock.patch.object(authorized, "check_stays", lambda rights, endpoint: None),
+            self.assertRaisesRegex(AssertionError, "is a top of its own"),
+        ):
+            run(MemoryMachine, control=True)
+
+    def test_parts(self) -> None:
+        """A store that gives one account what another began to upload."""
+        with self.assertRaisesRegex(AssertionError, "a part of another's upload"):
+            run(OneAccountMachine, control=True)
 
     def test_revocation(self) -> None:
         """Logins that go on after their account has changed."""

@@ -41,6 +41,7 @@ from homeftp.store.policy.permissions import (
     disclosed,
     forbidden,
     not_a_file,
+    stored,
 )
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import is_directory, no_version, not_found, owners_metadata, unsupported
@@ -174,10 +175,12 @@ class AuthorizedStore:
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read again what the account may see."""
-        if self.rights.leads_to_folder(endpoint.parts):
-            yield from verify_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), since_us, hidden)
-        else:
+        if not self.rights.leads_to_folder(endpoint.parts):
             yield from self.store.verify(self._visible(endpoint), since_us, self._hidden(hidden))
+        elif self._way(endpoint) is None:
+            raise not_found(endpoint)
+        else:
+            yield from verify_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), since_us, hidden)
 
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged, if the account may see it."""
@@ -206,7 +209,9 @@ class AuthorizedStore:
     def upload(self, request: WriteRequest) -> IUpload:
         """Begin to write a file."""
         upload, disclose = self._begin(request, self._bound.upload)
-        return upload if disclose is None else DisclosedUpload(upload, disclose)
+        if disclose is None:
+            return upload
+        return DisclosedUpload(upload, disclose, partial(stored, self.rights, request))
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files and make them durable together."""
@@ -221,7 +226,9 @@ class AuthorizedStore:
         results: list[Entry | Exception] = []
         for ours, (request, _) in zip(allowed, requests, strict=True):
             result = next(done) if isinstance(ours, WriteRequest) else ours
-            if isinstance(result, Refusal) and isinstance(ours, WriteRequest):
+            if isinstance(result, Entry):
+                result = stored(self.rights, request, result)
+            elif isinstance(result, Refusal) and isinstance(ours, WriteRequest):
                 result = disclosed(self.rights, result, request.endpoint, request.precondition, ours.precondition)
             results.append(result)
         return results
@@ -260,7 +267,7 @@ class AuthorizedStore:
         whole = self._visible(source)
         if READ not in self.rights.at(target.parts):
             raise forbidden(target, "store a copy")
-        asked = condition(self.rights, target, target_precondition)
+        asked = condition(self.rights.at(target.parts), target, target_precondition)
         if isinstance(asked, Forbidden):
             raise asked
         if (taken := not_a_file(self.rights, target)) is not None:
@@ -283,11 +290,11 @@ class AuthorizedStore:
         if not {READ, DELETE} <= self.rights.in_all_of(source.parts):
             raise forbidden(source, "move this")
         there = self.rights.in_all_of(target.parts)
-        if ADD not in there or (REPLACE not in there and target_precondition not in (None, ABSENT)):
+        asked = condition(there, target, target_precondition)
+        if ADD not in there or isinstance(asked, Forbidden):
             raise forbidden(target, "store this")
         if (taken := not_a_file(self.rights, target)) is not None:
             raise taken
-        asked = target_precondition if REPLACE in there else ABSENT
         try:
             return self._bound.move(whole, self._whole(target), source_precondition, asked)
         except REVEALING as refused:
@@ -360,7 +367,7 @@ class AuthorizedStore:
         """The request as the store gets it, with the precondition that keeps it within the account's rights."""
         if request.offset and not self._may(READ, request.endpoint):
             return forbidden(request.endpoint, "resume a partial upload")
-        allowed = condition(self.rights, request.endpoint, request.precondition)
+        allowed = condition(self.rights.at(request.endpoint.parts), request.endpoint, request.precondition)
         if isinstance(allowed, Forbidden):
             return allowed
         if not directory and (refused := not_a_file(self.rights, request.endpoint)) is not None:

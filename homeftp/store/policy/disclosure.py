@@ -39,6 +39,8 @@ class DisclosedUpload:
 
     _upload: IUpload
     _disclose: Disclose
+    _stored: Callable[[Entry], Entry]
+    """What may be disclosed of the file that was put in place."""
 
     def verify_resumed(self) -> Iterator[int]:
         """Hash what arrived earlier, step by step."""
@@ -53,7 +55,7 @@ class DisclosedUpload:
     def commit(self, hash: str | None = None) -> Entry:
         """Put the content in place."""
         with disclosing(self._disclose):
-            return self._upload.commit(hash)
+            return self._stored(self._upload.commit(hash))
 
     def suspend(self) -> None:
         """Keep what arrived."""

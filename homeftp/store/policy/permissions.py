@@ -1,10 +1,12 @@
-"""Under what condition an account may store something, how much, and what a refusal may tell it."""
+"""Under what condition an account may store something, how much, and what an answer may tell it."""
 
 from __future__ import annotations
 
+import attrs
+
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Changed, Forbidden, NotFound, Refusal, WrongKind
-from homeftp.model import ABSENT, PRESENT, Allotment
+from homeftp.model import ABSENT, PRESENT, Allotment, Entry, WriteRequest
 from homeftp.store.policy.limits import check_removable
 from homeftp.store.policy.rights import ADD, DELETE, READ, REPLACE, Rights
 from homeftp.store.policy.wording import display_path, is_directory, stays
@@ -43,9 +45,11 @@ def allotment(rights: Rights, home: Endpoint, quota: int | None) -> Allotment:
     )
 
 
-def condition(rights: Rights, endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
-    """The precondition under which an account may store something there: the store checks it, in one step."""
-    here = rights.at(endpoint.parts)
+def condition(here: frozenset[str], endpoint: Endpoint, precondition: str | None) -> str | Forbidden | None:
+    """The precondition under which an account with these rights may store something: the store checks it, in one step.
+
+    Without the right to read none but `ABSENT` is allowed: whether another one holds would tell what exists.
+    """
     if {ADD, REPLACE} <= here and (READ in here or precondition in (None, ABSENT)):
         return precondition
     if ADD in here and precondition in (None, ABSENT):
@@ -53,6 +57,13 @@ def condition(rights: Rights, endpoint: Endpoint, precondition: str | None) -> s
     if {READ, REPLACE} <= here and precondition != ABSENT:
         return PRESENT if precondition is None else precondition
     return forbidden(endpoint, "store this")
+
+
+def stored(rights: Rights, request: WriteRequest, entry: Entry) -> Entry:
+    """What an account may learn of a file that it stored: the mode is that of an older file where it gave none."""
+    if request.mode is not None or READ in rights.at(request.endpoint.parts):
+        return entry
+    return attrs.evolve(entry, mode=None)
 
 
 def disclosed(rights: Rights, refused: Refusal, endpoint: Endpoint, wanted: str | None, asked: str | None) -> Refusal:

@@ -14,7 +14,7 @@ from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ALL, Rights
 
-READ = frozenset({"read"})
+READ, ADD = frozenset({"read"}), frozenset({"add"})
 FILES = (
     "photos/lake.jpg",
     "photos/private/x",
@@ -196,7 +196,9 @@ class FoldersTests(SynchronousTestCase):
             self.assertEqual(sum(step.files for step in steps), files, path)
             self.assertEqual(sorted(each.name for step in steps for each in step.damages), damaged, path)
         self.assertEqual(sorted(each.name for each in self.store.damaged()), ["people/kid/a", "photos/lake.jpg"])
-        self.assertRaises(NotFound, lambda: list(self.store.verify(parse("tax"))))
+        hidden = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=((("tax", "own"), ADD),)))
+        for store, path in ((self.store, "tax"), (self.store, "nothing"), (hidden, "tax"), (hidden, "")):
+            self.assertRaises(NotFound, lambda store=store, path=path: list(store.verify(parse(path))))
 
     def test_rights(self) -> None:
         """The deeper folder counts; in another spelling a folder only takes away; `in_all_of` looks beneath."""

@@ -52,7 +52,7 @@ class PermissionTests(SynchronousTestCase):
             ("replace", [Forbidden, Forbidden, Forbidden]),
             ("read", [Forbidden, Forbidden, Forbidden]),
         ):
-            got = [condition(rights(text), WHERE, wanted) for wanted in (None, ABSENT, HASH)]
+            got = [condition(parse_rights(text), WHERE, wanted) for wanted in (None, ABSENT, HASH)]
             self.assertEqual([type(each) if isinstance(each, Forbidden) else each for each in got], expected, text)
 
     def test_disclosed(self) -> None:
@@ -71,6 +71,7 @@ class PermissionTests(SynchronousTestCase):
         home = parse("home")
         self.assertEqual(allotment(rights("read,replace,delete"), home, 5), Allotment(home, 5, True, False))
         self.assertEqual(allotment(rights("read,add,replace"), ROOT, None), Allotment(ROOT, None, False, True))
+        self.assertEqual(allotment(rights("replace,delete"), ROOT, None), Allotment(ROOT, None, True, False))
         narrow = Rights(parse_rights("read,add,replace,delete"), ((("d",), frozenset()),))
         self.assertEqual(allotment(narrow, ROOT, None), Allotment(ROOT, None, False, False))
 

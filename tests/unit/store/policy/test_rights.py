@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.endpoint import parse
+from homeftp.endpoint import ROOT, parse
 from homeftp.errors import OperatorError
 from homeftp.store.policy.rights import ALL, Rights, parse_rights, rights_shown
+from tests.support.tenancyrules import NONE, READ, Rules, inside
 
 
 class RightsTests(SynchronousTestCase):
@@ -67,3 +70,65 @@ class RightsTests(SynchronousTestCase):
         folders = {("a",), ("b", "bound"), ("TAXESA~1",), ("taxes and wills",), ("none",)}
         self.assertEqual(rights.without("read").folders, folders)
         self.assertEqual(rights.everywhere, ALL)
+
+
+def folders(**given: str) -> Rights:
+    """Rights in these folders; `__` separates the parts of a path."""
+    found = ((tuple(path.split("__")), parse_rights(rights)) for path, rights in given.items())
+    return Rights(parse_rights("none"), folders=tuple(sorted(found)))
+
+
+class FoldersTests(SynchronousTestCase):
+    """Folders that are all that an account has."""
+
+    def test_independent(self) -> None:
+        """For every two or three of some folders that contain each other, the rights are those of the plain rules."""
+        names = ("a", "a/b", "a/b/c", "A/b", "d/e")
+        for chosen in itertools.chain(itertools.combinations(names, 2), itertools.combinations(names, 3)):
+            for given in itertools.product((READ, frozenset({"read", "add"}), NONE, ALL), repeat=len(chosen)):
+                table = dict(zip(chosen, given, strict=True))
+                found = tuple((parse(path).parts, rights) for path, rights in table.items())
+                rights, rules = Rights(NONE, folders=found), Rules(everywhere=NONE, folders=table)
+                for path in (*names, "", "d", "d/E", "a/B", "a/b/C", "a/b/x", "a/b/c/x", "A", "A/B/c", "x", "ab"):
+                    self.assertEqual(rights.at(parse(path).parts), rules.at(path), (table, path))
+                    self.assertEqual(rights.leads_to_folder(parse(path).parts), leads(rules, path), (table, path))
+
+    def test_outermost(self) -> None:
+        """The shared folder itself is in no folder, also where another spelling of one is looked for."""
+        self.assertEqual(folders(a="read").at(()), NONE)
+        self.assertEqual(folders(a="read").at_most, READ)
+
+    def test_names(self) -> None:
+        """A way shows what leads on, or is a folder that may be read: each name once, and nothing elsewhere."""
+        rights = folders(a="read", b__c="read", b__d="add", b__e__f="read", g="none", h__i="add")
+        for path, names in (("", ["a", "b"]), ("b", ["c", "e"]), ("b/e", ["f"]), ("a", []), ("x", []), ("h", [])):
+            self.assertEqual(rights.names_beneath(parse(path).parts), names, path)
+
+    def test_tops(self) -> None:
+        """A top is a folder or leads to one, in any spelling; without folders there is none but the root."""
+        rights = folders(a="read", b__c="read")
+        for path, is_top in (("", True), ("a", True), ("B", True), ("b/C", True), ("b/c/d", False), ("b/x", False)):
+            self.assertEqual(rights.holds_top(parse(path).parts), is_top, path)
+        self.assertFalse(Rights(ALL).holds_top(()))
+
+    def test_all_of(self) -> None:
+        """What holds in all of a directory is what holds in each folder in it, too."""
+        rights = folders(a="read,add,delete", a__b__c="read,add", d="read")
+        for path, expected in (("a", "read,add"), ("A", "none"), ("a/b", "read,add"), ("a/x", "read,add,delete")):
+            self.assertEqual(rights_shown(rights.in_all_of(parse(path).parts)), expected, path)
+
+    def test_all_places(self) -> None:
+        """A folder in another one narrows it wherever it can be reached; one that is in none does not."""
+        rights = folders(a="read,add", a__b="read", c="none")
+        found = rights.at_all_places(
+            ROOT, lambda folder: [parse("a/bound"), parse("elsewhere")] if folder.whole == "a/b" else [parse("a/x")]
+        )
+        self.assertEqual({path for path, _ in found.grants}, {("a", "b"), ("a", "bound"), ("elsewhere",)})
+        self.assertEqual(found.at(("a", "bound", "x")), READ)
+        self.assertEqual(found.folders, rights.folders)
+
+
+def leads(rules: Rules, path: str) -> bool:
+    """Whether a path leads to one of the folders, and is in none."""
+    leading = any(inside(folder, path) for folder in rules.folders)
+    return leading and not any(inside(path, folder) for folder in rules.folders)

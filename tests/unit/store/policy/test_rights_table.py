@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Refusal
 from homeftp.interfaces.store import IStore
-from homeftp.model import ABSENT, Entry
+from homeftp.model import ABSENT, PRESENT, Entry
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.authorized import AuthorizedStore
 from homeftp.store.policy.rights import ADD, ALL, DELETE, ORDER, READ, REPLACE, Rights, rights_shown
@@ -40,14 +40,14 @@ def edit(path: str, precondition: str | None, store: IStore) -> object:
     return store.edit(request(path, precondition=precondition)).commit()
 
 
-def copy(source: str, target: str, store: IStore) -> object:
+def copy(source: str, target: str, store: IStore, to: str | None = None) -> object:
     """Copy a file."""
-    return store.copy(parse(source), parse(target), source_precondition=None, target_precondition=None)
+    return store.copy(parse(source), parse(target), source_precondition=None, target_precondition=to)
 
 
-def move(source: str, target: str, store: IStore) -> object:
+def move(source: str, target: str, store: IStore, to: str | None = None) -> object:
     """Move something."""
-    return store.move(parse(source), parse(target), None, None)
+    return store.move(parse(source), parse(target), None, to)
 
 
 def remove(path: str, store: IStore) -> object:
@@ -63,6 +63,8 @@ TABLE: dict[str, tuple[Act, set[str]]] = {
     "list": (lambda store: list(store.list(parse("d"), True)), {READ}),
     "list around": (lambda store: [page for page in store.list(ROOT, True) if len(page.entries) > 1], {READ}),
     "versions": (lambda store: list(store.versions(parse(OLD))), {READ}),
+    "verify": (lambda store: list(store.verify(parse("d"))), {READ}),
+    "verify around": (lambda store: sum(step.files for step in store.verify(ROOT)) > 1, {READ}),
     "versions around": (lambda store: list(store.versions(ROOT)), {READ}),
     "write new": (partial(write, NEW, None), {ADD}),
     "write new if absent": (partial(write, NEW, ABSENT), {ADD}),
@@ -82,9 +84,12 @@ TABLE: dict[str, tuple[Act, set[str]]] = {
     "copy from": (partial(copy, OLD, "copied.txt"), {READ}),
     "copy to": (partial(copy, "own.txt", NEW), {READ, ADD}),
     "copy over": (partial(copy, "own.txt", OLD), {READ, REPLACE}),
+    "copy over if the same": (partial(copy, "own.txt", OLD, to=sha(b"old")), {READ, REPLACE}),
     "move from": (partial(move, OLD, "moved.txt"), {READ, DELETE}),
     "move to": (partial(move, "own.txt", NEW), {ADD}),
     "move over": (partial(move, "own.txt", OLD), {ADD, REPLACE}),
+    "move over if the same": (partial(move, "own.txt", OLD, to=sha(b"old")), {READ, ADD, REPLACE}),
+    "move over if present": (partial(move, "own.txt", OLD, to=PRESENT), {READ, ADD, REPLACE}),
     "move folder": (partial(move, FOLDER, "moved"), {READ, DELETE}),
     "move all": (partial(move, "d", "moved"), {READ, DELETE}),
     "remove": (partial(remove, OLD), {READ, DELETE}),
@@ -139,7 +144,14 @@ class TableTests(SynchronousTestCase):
             told = self.told(act, rights)
             if not isinstance(told, str) or needs <= rights:
                 continue
-            hidden = READ not in rights and what.split()[0] in ("open", "list", "metadata", "remove", "restore")
+            hidden = READ not in rights and what.split()[0] in (
+                "open",
+                "list",
+                "verify",
+                "metadata",
+                "remove",
+                "restore",
+            )
             hidden = hidden or (READ not in rights and what in ("copy from", "move from", "move folder", "move all"))
             self.assertEqual(
                 told.partition(":")[0], "NotFound" if hidden else "Forbidden", (what, rights_shown(rights))
@@ -170,5 +182,9 @@ class TableTests(SynchronousTestCase):
             for content in (b"old", b"none"):
                 guessed = self.told(partial(write, OLD, sha(content)), rights)
                 self.assertRegex(str(guessed), "Forbidden", "the hash of a guess is not compared")
+            for write_old in (write, upload):
+                told = [self.told(partial(write_old, OLD, None), rights, exists=exists) for exists in (True, False)]
+                modes = [each.mode for each in told if isinstance(each, Entry)]
+                self.assertEqual(modes, [None] * len(modes), "that of the older file")
             made = self.told(lambda store: store.make_directory(request(FOLDER)), rights)
             self.assertNotIsInstance(made, Entry)  # it has the time of the folder
