@@ -7,7 +7,7 @@
 3. `admit` takes a signing request and the name that the device suggests, and
    gives the certificate. The code is used up by it.
 
-A number that no code has gets the same answers as one that has: its proof fails.
+A number that no code has, or whose code has ended, gets the same answers as one of an open code: its proof fails.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REQUEST = "PAIR"
 """The request of a pairing, in its audit record."""
 
 MOST_GUESSED = 10_000
-"""Numbers that no code has, and whose wrong tries are counted: as many as a code's number can be."""
+"""Numbers whose wrong tries are counted: as many as a code's number can be."""
 
 _IN_WORDS = {1: "one", 2: "two", 3: "three"}
 
@@ -152,16 +152,18 @@ class PairingService:
         return certificate, device
 
     def _tries_left(self, code: Code) -> int:
-        """In a worker: the tries that are left after a wrong one, also for a number that no code has."""
+        """In a worker: the tries that are left after a wrong one.
+
+        They are counted alike for every number, so that none tells whether a code has it, or had it.
+        """
+        left = self.guessed.missed(code.number)
         found = self.invitations.find(code.number)
-        if found is not None:
-            return found.tries_left if found.state is InvitationState.OPEN else 0
-        return self.guessed.missed(code.number)
+        return left if found is None or found.state is not InvitationState.OPEN else min(left, found.tries_left)
 
 
 @attrs.define
 class GuessedNumbers:
-    """The wrong tries at numbers that no code has: each is answered as if one had. The oldest is forgotten."""
+    """The wrong tries at each number, whether a code has it or not. The oldest is forgotten."""
 
     _misses: dict[int, int] = attrs.field(factory=dict, init=False)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import Any, Coroutine, TypeVar
+from unittest import mock
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -38,10 +38,12 @@ class PairingTests(SynchronousTestCase):
     def fails(self, work: Coroutine[Any, Any, Any], *kinds: type[Exception]) -> None:
         self.failureResultOf(Deferred.fromCoroutine(work), *kinds)
 
-    def begin(self, code: Code, secret: bytes = SESSION_SECRET) -> tuple[PairingAttempt, Proofs]:
+    def begin(
+        self, code: Code, secret: bytes = SESSION_SECRET, address: str = ADDRESS
+    ) -> tuple[PairingAttempt, Proofs]:
         """The first step, and the device's proofs."""
         half = PakeExchange(code, is_server=False)
-        attempt = self.run_it(self.service.begin(code.number, half.message, SESSION_SECRET, ADDRESS))
+        attempt = self.run_it(self.service.begin(code.number, half.message, SESSION_SECRET, address))
         return attempt, half.finish(attempt.message, secret)
 
     def test_paired(self) -> None:
@@ -86,19 +88,43 @@ class PairingTests(SynchronousTestCase):
         self.assertEqual(Devices(self.server.state).all(), [])
         self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
 
+    def guess(self, number: int, guesses: int) -> list[str]:
+        """What wrong tries at a number are told."""
+        said = []
+        for _ in range(guesses):
+            address = f"10.0.{number // 100}.{number % 100}"
+            attempt, proofs = self.begin(Code(number, "acorn-acorn"), address=address)
+            work = Deferred.fromCoroutine(self.service.prove(attempt, proofs.device))
+            said.append(str(self.failureResultOf(work, LoginFailed).value))
+        return said
+
+    def unknown(self) -> int:
+        """A number that no code has."""
+        known = {each.code.number for each in self.service.invitations.all()}
+        return next(number for number in range(1000, 1010) if number not in known)
+
+    def test_ended(self) -> None:
+        """A code that was used, cancelled or has expired is answered like a number that no code has."""
+        invitations = self.service.invitations
+        unknown = self.guess(self.unknown(), 4)
+        attempt, proofs = self.begin(self.code)
+        self.run_it(self.service.prove(attempt, proofs.device))
+        self.run_it(self.service.admit(attempt, new_request()[1], "laptop"))
+        withdrawn, expired = invitations.make("ann", 600), invitations.make("ann", -1)
+        invitations.cancel(withdrawn.code.number)
+        for number in (self.code.number, withdrawn.code.number, expired.code.number):
+            self.assertEqual(self.guess(number, 4), unknown, number)
+        number = self.unknown() + 20
+        early = self.guess(number, 2)
+        with mock.patch("homeftp.accounts.invitations.NUMBERS", range(number, number + 1)):
+            guessed = invitations.make("ann", 600)
+        self.assertEqual(early + self.guess(guessed.code.number, 2), unknown, "it was guessed before it was made")
+
     def test_tries_left(self) -> None:
         """Each wrong try says how many are left, and a number that no code has is answered in the same words."""
-        unknown = next(number for number in range(1000, 1010) if number != self.code.number)
-        said: dict[int, list[str]] = {}
-        for place, number in enumerate((self.code.number, unknown), 1):
-            for _ in range(4):
-                attempt, proofs = self.begin(Code(number, "acorn-acorn"))
-                attempt = attrs.evolve(attempt, address=f"192.0.2.{place}")
-                work = Deferred.fromCoroutine(self.service.prove(attempt, proofs.device))
-                refused = self.failureResultOf(work, LoginFailed).value
-                said.setdefault(number, []).append(str(refused))
-        self.assertEqual(said[unknown], said[self.code.number])
-        first, second, third, fourth = said[unknown]
+        said = self.guess(self.unknown(), 4)
+        self.assertEqual(self.guess(self.code.number, 4), said)
+        first, second, third, fourth = said
         self.assertIn("two tries are left", first)
         self.assertIn("one try is left", second)
         self.assertNotIn("left", third + fourth)
