@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.access import (
@@ -77,6 +78,48 @@ class AccessTests(SynchronousTestCase):
         with self.assertRaisesRegex(OperatorError, "a quota counts what is in an account's home"):
             self.accesses.change("ann", AccessChange(parse_folder(""), ALL))
         self.assertEqual(self.accesses.find("ann"), changed)
+
+    def test_folders(self) -> None:
+        """Folders are all that an account has: with nothing beside them; and what comes in their place must be said."""
+        own = parse_folders(["photos:read"])
+        for beside in (
+            AccessChange(home=parse_folder("a")),
+            AccessChange(rights=parse_rights("read")),
+            AccessChange(home=parse_folder("a"), rights=parse_rights("read"), quota=5),
+            AccessChange(home=parse_folder("")),
+        ):
+            with self.assertRaisesRegex(OperatorError, "either folders"):
+                self.accesses.change("ann", attrs.evolve(beside, folders=own))
+        self.accesses.set_home("ann", parse_folder("a"))
+        with self.assertRaisesRegex(OperatorError, "either folders"):
+            self.accesses.change("ann", AccessChange(folders=own))
+        self.accesses.set_home("ann", parse_folder(""))
+        self.accesses.change("ann", AccessChange(folders=own))
+        self.assertEqual(self.accesses.find("ann"), Access(parse(""), Rights(frozenset(), folders=own)))
+        with self.assertRaisesRegex(OperatorError, "say with --rights"):
+            self.accesses.change("ann", AccessChange(folders=()))
+        changed = self.accesses.change("ann", AccessChange(rights=parse_rights("read"), folders=()))
+        self.assertEqual(changed, Access(parse(""), Rights(parse_rights("read"))))
+
+    def test_typed_folders(self) -> None:
+        """A folder needs a path and rights; the shared folder itself is none."""
+        for text in ("photos", ":read", "/:all", "", "photos:"):
+            with self.assertRaises(OperatorError, msg=text):
+                parse_folders([text])
+        with self.assertRaisesRegex(OperatorError, "once"):
+            parse_folders(["photos:read", "photos/:all"])
+
+    def test_damaged_folders(self) -> None:
+        """A record that gives folders and something beside them is damaged, and gives nothing."""
+        self.accesses.change("ann", AccessChange(folders=parse_folders(["photos:read"])))
+        for column, value in (("home", "a"), ("rights", "read")):
+            with self.state.transaction() as connection:
+                connection.execute(f"UPDATE accounts SET {column} = ?", (value,))
+            with self.assertRaisesRegex(OperatorError, "is damaged"):
+                self.accesses.find("ann")
+            with self.state.transaction() as connection:
+                connection.execute("UPDATE accounts SET home = '/', rights = 'none'")
+        self.assertIsNotNone(self.accesses.find("ann"))
 
     def test_add(self) -> None:
         """An account is added with its access, or not at all."""
