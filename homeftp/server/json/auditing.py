@@ -6,6 +6,7 @@ also refuses requests that never get as far as that.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Awaitable, Callable
 
 from twisted.internet.defer import Deferred
@@ -27,11 +28,12 @@ _RECORDED = {"rel_endpoint": "endpoint", "to": "to", "hash": "hash", "if_hash": 
 
 def recorded(resolution: IResolution, envelope: Envelope, login: ILogin, refusals: RefusalAudit) -> IResolution:
     """The same resolution, which records a refusal of the request before it is sent."""
+    return _Recorded(resolution, partial(record_refusal, envelope, login, refusals))
 
-    def record(status: int) -> Deferred[None]:
-        return refusals.note(login.actor(envelope.request_type), status, lambda: _fields(envelope, login.home))
 
-    return _Recorded(resolution, record)
+def record_refusal(envelope: Envelope, login: ILogin, refusals: RefusalAudit, status: int) -> Deferred[None]:
+    """Record that a request was refused. The Deferred never fails."""
+    return refusals.note(login.actor(envelope.request_type), status, lambda: _fields(envelope, login.home))
 
 
 def _fields(envelope: Envelope, home: Endpoint) -> dict[str, Any]:

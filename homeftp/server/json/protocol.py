@@ -30,7 +30,7 @@ from homeftp.server.json.payload import WholePayload
 from homeftp.server.json.pipeline import Pipeline
 from homeftp.server.json.receiver import RequestReceiver
 from homeftp.server.json.resolution import OutputBuffer, Resolution
-from homeftp.server.json.router import CROWDED, Route, Router, refuse
+from homeftp.server.json.router import Route, Router, refuse
 from homeftp.server.json.stuckrequests import StuckRequestLog
 from homeftp.server.json.transport import ConnectionTransport
 from homeftp.status import Status
@@ -192,7 +192,7 @@ class ServerProtocol(RequestReceiver):
         else:  # To wait for a client that sends all its requests before it reads would be a deadlock.
             if self._stream is not None:
                 self._stream.discard()
-            self._enqueue_refusal(CROWDED, request.id)
+            self._enqueue_refusal(self.session.crowded(request), request.id)
 
     def _enqueue_refusal(self, route: Route, id: Identifier) -> None:
         """Answer after all earlier requests, and keep no more than the id until then."""

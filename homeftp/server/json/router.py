@@ -17,9 +17,9 @@ from homeftp.accounts.throttle import address_group
 from homeftp.config import KEEPALIVE_SECONDS, MAX_REQUEST_LINE, MAX_RESPONSE_LINE, PROTOCOL_VERSION, SMALL_FILE
 from homeftp.dispatchers.table import EVERYTHING, DispatchedRequest
 from homeftp.errors import Busy, Refusal, ShuttingDown
-from homeftp.interfaces import IDispatcher, ILogin, IPayload, IRequest, IResolution
+from homeftp.interfaces import IDispatcher, ILogin, IPayload, IResolution
 from homeftp.model import PathLock
-from homeftp.server.json.auditing import recorded
+from homeftp.server.json.auditing import record_refusal, recorded
 from homeftp.server.json.context import IConnectionControl, JsonContext
 from homeftp.server.json.login import Authenticator
 from homeftp.status import Status
@@ -100,6 +100,15 @@ class Router:
         except Refusal as refusal:
             return refuse(refusal, partial(self._refused, envelope))
 
+    def crowded(self, envelope: Request) -> Route:
+        """The route of a request that there is no memory for: nothing of it is kept. A refused change is recorded."""
+        try:
+            if self.login is not None and self._context.table.decode(envelope)[2].changes:
+                record_refusal(envelope, self.login, self._context.server.refusals, Status.BUSY)
+        except Refusal:
+            pass  # it would have been refused anyway, and changes nothing
+        return CROWDED
+
     def _route(self, envelope: Request) -> Route:
         own = self._own.get(envelope.request_type)
         if own is not None:
@@ -107,7 +116,9 @@ class Router:
 
             def begin(payload: IPayload, resolution: IResolution) -> Deferred[None] | None:
                 body: Any = decode_body(envelope.request_type, envelope.body, body_type)
-                return answer(body, resolution)
+                if self.login is None:
+                    return answer(body, resolution)
+                return self._in_flight(self.login, lambda: answer(body, resolution) or succeed(None))
 
             return Route(EVERYTHING, self._guarded(envelope, begin))
         if self.login is None or envelope.request_type in states.RESERVED_TYPES:
@@ -168,14 +179,11 @@ class Router:
         workers = self._context.server.workers.of(login.account)
         files = login.files(request_type, record_refusals=False)  # `_refused` records the request as it was sent
         request = DispatchedRequest(request_type, body, payload, login.account, files, workers, self)
-        begin = partial(self._begin, dispatcher, request, resolution)
-        return self._context.in_flight.run(login.account, begin)
+        return self._in_flight(login, partial(self._context.table.dispatch, dispatcher, request, resolution))
 
-    def _begin(self, dispatcher: IDispatcher, request: IRequest, resolution: IResolution) -> Deferred[None]:
-        """The turn of a request among those of its account; nothing begins for a client that has disconnected."""
-        if self.disconnected:
-            return succeed(None)
-        return self._context.table.dispatch(dispatcher, request, resolution)
+    def _in_flight(self, login: ILogin, answer: Callable[[], Deferred[None]]) -> Deferred[None]:
+        """Answer a request at its turn among those of its account, unless its client has disconnected by then."""
+        return self._context.in_flight.run(login.account, lambda: succeed(None) if self.disconnected else answer())
 
     def _refused(self, envelope: Request, resolution: IResolution) -> IResolution:
         """The resolution of a request of a client that is logged in, whose refusal is recorded."""

@@ -36,6 +36,7 @@ from homeftp.status import Status
 from homeftp.wire.messages import AtEndpoint
 from homeftp.workers import InlineWorkers
 from homeftp.workers.pool import described
+from tests.support import replay
 from tests.support.inmemory import PASSWORD, Connection, Server
 from tests.support.queuedworkers import QueuedWorkers
 
@@ -534,6 +535,9 @@ class PaceTests(SynchronousTestCase):
         self.assertGreater(accepted, 1)
         self.assertEqual([response.status for response in answers], accepted * [0] + (63 - accepted) * [Status.BUSY])
         self.assertIn("send this request again", answers[-1].message)
+        refused = [line for line in replay.lines(self.server.folder) if line["event"] == "refused"]
+        told = [response for response in answers[:-1] if response.status == Status.BUSY]
+        self.assertEqual([(line["request"], line["status"]) for line in refused], [("PUSH", Status.BUSY)] * len(told))
         self.assertEqual(self.connection.ask("HELLO").status, 0)
 
     def test_reading_client_without_memory(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -84,6 +85,17 @@ class RouterTests(SynchronousTestCase):
         self.assertEqual((hello.body["account"], "ECHO" in hello.body["request_types"]), (None, False))
         self.assertEqual(connection.ask("ECHO").status, Status.LOGIN_REQUIRED)
         self.assertEqual((self.echo.requests, connection.transport.disconnecting), ([], True))
+
+    def test_own_turn(self) -> None:
+        """The session's own requests take their turn among those of the account, like all others."""
+        connection, in_flight = Connection(self.server), self.server.json.in_flight
+        running: list[Deferred[None]] = [Deferred() for _ in range(self.server.json.server.limits.account_in_flight)]
+        for each in running:
+            in_flight.run("ann", lambda each=each: each)
+        connection.send("HELLO")
+        self.assertEqual(connection.responses(), [])
+        running[0].callback(None)
+        self.assertEqual([each.status for each in connection.responses()], [Status.OK])
 
     def test_behind_login(self) -> None:
         """A request that is sent behind a LOGIN is answered after it; behind one that fails it is refused."""
