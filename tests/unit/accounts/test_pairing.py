@@ -49,6 +49,7 @@ class PairingTests(SynchronousTestCase):
     def test_paired(self) -> None:
         """A right proof gives the server's proof, then a certificate with the device's id; then the code is used."""
         attempt, proofs = self.begin(self.code)
+        self.assertNotIn(self.code.words, repr(attempt))
         self.assertEqual(self.run_it(self.service.prove(attempt, proofs.device)), proofs.server)
         certificate, device = self.run_it(self.service.admit(attempt, new_request()[1], "Laptop"))
         self.assertEqual((device.name, device.account), ("ann-laptop", "ann"))
