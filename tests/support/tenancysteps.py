@@ -29,6 +29,9 @@ HIDDEN_PATHS = st.sampled_from(
 LARGE = b"large" * (SMALL_FILE // 5 + 1)
 """A content that is uploaded piece by piece."""
 
+LARGE_PLACE = "b/a/x"
+"""Where it is interrupted and resumed: several accounts may do that there, and collide often."""
+
 PART = len(LARGE) // 2
 """Bytes of it that arrive before the client disconnects."""
 
@@ -183,13 +186,13 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
         Step("free_space", (), lambda files: files.free_space()),
         Step("write", (path,), lambda files: files.write(request, content)),
         Step("upload", (path,), lambda files: uploaded(files, path, at)),
-        Step("upload", (path,), lambda files: interrupted(files, path), leaves_part=True),
-        Step("upload", (path,), lambda files: seized(files, path), used_part=lambda entry: True),
+        Step("upload", (LARGE_PLACE,), lambda files: interrupted(files, LARGE_PLACE), leaves_part=True),
+        Step("upload", (LARGE_PLACE,), lambda files: seized(files, LARGE_PLACE), used_part=lambda entry: True),
         Step(
             "stat_with_resume",
-            (path,),
-            lambda files: resumed(files, path),
-            lambda found: [(path, found[0])] if found[0] else [],
+            (LARGE_PLACE,),
+            lambda files: resumed(files, LARGE_PLACE),
+            lambda found: [(LARGE_PLACE, found[0])] if found[0] else [],
             used_part=lambda found: found[1] is not None,
         ),
         Step("make_directory", (path,), lambda files: files.make_directory(attrs.evolve(request, size=0))),
