@@ -108,6 +108,10 @@ class Arriving:
             raise ConnectionLost
         return self._pieces.pop() if self._pieces else b""
 
+    async def read_all(self, limit: int) -> bytes:
+        """All of it."""
+        return await self.read()
+
 
 def large(path: str, precondition: str | None = None, offset: int = 0) -> WriteRequest:
     """The request for the large content."""

@@ -90,12 +90,13 @@ class RouterTests(SynchronousTestCase):
         """The session's own requests take their turn among those of the account, like all others."""
         connection, in_flight = Connection(self.server), self.server.json.in_flight
         running: list[Deferred[None]] = [Deferred() for _ in range(self.server.json.server.limits.account_in_flight)]
-        for each in running:
-            in_flight.run("ann", lambda each=each: each)
+        waiting = list(running)
+        for _ in running:
+            in_flight.run("ann", waiting.pop)
         connection.send("HELLO")
         self.assertEqual(connection.responses(), [])
         running[0].callback(None)
-        self.assertEqual([each.status for each in connection.responses()], [Status.OK])
+        self.assertEqual([answer.status for answer in connection.responses()], [Status.OK])
 
     def test_behind_login(self) -> None:
         """A request that is sent behind a LOGIN is answered after it; behind one that fails it is refused."""

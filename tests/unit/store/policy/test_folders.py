@@ -200,6 +200,21 @@ class FoldersTests(SynchronousTestCase):
         for store, path in ((self.store, "tax"), (self.store, "nothing"), (hidden, "tax"), (hidden, "")):
             self.assertRaises(NotFound, lambda store=store, path=path: list(store.verify(parse(path))))
 
+    def test_damaged(self) -> None:
+        """What is damaged is told to an account that may read it, as that names it, and to no other."""
+        for path in FILES:
+            self.whole.damage(parse(path), b"y")
+        list(self.whole.verify(parse("")))
+        for home, rights, names in (
+            ("", Rights(), sorted(FILES)),
+            ("people/kid", Rights(), ["a"]),
+            ("people", Rights(ALL, ((("ann",), ADD),)), ["kid/a"]),
+            ("photos", Rights(ADD), []),
+            ("people/kid", Rights(ADD, ((("a",), READ),)), []),
+        ):
+            account = AuthorizedStore(self.whole, parse(home), rights)
+            self.assertEqual(sorted(each.name for each in account.damaged()), names, home)
+
     def test_rights(self) -> None:
         """The deeper folder counts; in another spelling a folder only takes away; `in_all_of` looks beneath."""
         rights = Rights(frozenset(), folders=FOLDERS)

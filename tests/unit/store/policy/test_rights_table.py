@@ -183,8 +183,8 @@ class TableTests(SynchronousTestCase):
                 guessed = self.told(partial(write, OLD, sha(content)), rights)
                 self.assertRegex(str(guessed), "Forbidden", "the hash of a guess is not compared")
             for write_old in (write, upload):
-                told = [self.told(partial(write_old, OLD, None), rights, exists=exists) for exists in (True, False)]
-                modes = [each.mode for each in told if isinstance(each, Entry)]
+                answers = [self.told(partial(write_old, OLD, None), rights, exists=exists) for exists in (True, False)]
+                modes = [each.mode for each in answers if isinstance(each, Entry)]
                 self.assertEqual(modes, [None] * len(modes), "that of the older file")
             made = self.told(lambda store: store.make_directory(request(FOLDER)), rights)
             self.assertNotIsInstance(made, Entry)  # it has the time of the folder
