@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import platform
 import re
 import shutil
 import signal
@@ -17,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
+
+from homeftp import __version__ as homeftp_version
 
 HOMEFTP = [sys.executable, "-m", "homeftp"]
 FINGERPRINT = "SHA256:[0-9a-f]{64}"
@@ -89,6 +92,17 @@ def rsync(config: Path, server: int, *options: str) -> Program:
         return ["rsync", "-a", *options, "-e", f"ssh -F {config}", *ends]
 
     return Program(" ".join(("rsync", *options)), server, command)
+
+
+def versions() -> dict[str, str]:
+    """The versions of the programs that are installed."""
+    found = {"homeftp": homeftp_version, "Python": platform.python_version()}
+    for name, command in (("rsync", ["rsync", "--version"]), ("OpenSSH", ["ssh", "-V"])):
+        if shutil.which(command[0]):
+            done = subprocess.run(command, capture_output=True, text=True)
+            number = re.search(r"\d+\.\d+[.p\d]*", done.stdout + done.stderr)
+            found[name] = number[0] if number else "?"
+    return found
 
 
 def free_port() -> int:

@@ -4,10 +4,9 @@
 
 One big file and many small ones, up and down, several times, the programs
 taking turns. For each: the time it took, and the processor time that both
-ends used. homeftp verifies what it carries and makes it durable before it
-answers; sftp and rsync do neither by default, and rsync --fsync does the
-second. Afterwards it prints the memory of homeftp's server, and the cost of an
-idle connection.
+ends used. homeftp makes what it carries durable before it answers; sftp and
+rsync do not by default, and rsync --fsync does. Afterwards it prints the
+memory of homeftp's server, and the cost of an idle connection.
 
 The interpreter must be one that homeftp is installed for. sftp and rsync are
 measured where they and sshd are installed; sshd is one of our own, with its
@@ -19,8 +18,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import filecmp
+import json
 import os
+import platform
 import re
 import resource
 import shutil
@@ -35,7 +37,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from programs import HOMEFTP, Program, free_port, homeftp, homeftp_server, pair, rsync, sftp, ssh_server
+from programs import HOMEFTP, Program, free_port, homeftp, homeftp_server, pair, rsync, sftp, ssh_server, versions
 
 OPERATIONS = ("big up", "big down", "small up", "small down")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -106,15 +108,21 @@ def make_sources(folder: Path, size: int, files: int, file_size: int) -> dict[st
     return {"big": folder / "big", "small": folder / "small"}
 
 
-def measure(programs: list[Program], folder: Path, sources: dict[str, Path], runs: int) -> dict[tuple[str, str], Cost]:
-    """The median cost of each operation for each program."""
+Costs = dict[tuple[str, str], list[Cost]]
+"""The costs of each operation for each program, one for each run."""
+
+
+def measure(programs: list[Program], folder: Path, sources: dict[str, Path], runs: int) -> Costs:
+    """What each operation with these sources costs each program, the programs taking turns."""
     shared = {kind: folder / "share" / kind for kind in sources}
     for kind, source in sources.items():
         run(programs[0].command(True, source, shared[kind]), programs[0].server)
-    costs: dict[tuple[str, str], list[Cost]] = {}
+    costs: Costs = {}
     for number in range(runs):
         for operation in OPERATIONS:
             kind, direction = operation.split()
+            if kind not in sources:
+                continue
             for turn in range(len(programs)):
                 program = programs[(turn + number) % len(programs)]
                 upwards = direction == "up"
@@ -130,7 +138,29 @@ def measure(programs: list[Program], folder: Path, sources: dict[str, Path], run
                 shutil.rmtree(target) if target.is_dir() else target.unlink()
                 costs.setdefault((operation, program.name), []).append(cost)
                 print(f"run {number + 1}  {operation:10}  {program.name:8} {cost.wall:7.2f} s", flush=True)
+    return costs
+
+
+def medians(costs: Costs) -> dict[tuple[str, str], Cost]:
+    """The median cost of each operation for each program."""
     return {key: Cost(*map(statistics.median, zip(*values, strict=True))) for key, values in costs.items()}
+
+
+def report(costs: Costs, options: argparse.Namespace) -> dict[str, object]:
+    """Everything that was measured, and where: `docs/tools/speed_picture.py` draws it."""
+    found = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    samples: dict[str, dict[str, list[Cost]]] = {}
+    for (operation, program), values in costs.items():
+        samples.setdefault(operation, {})[program] = values
+    return {
+        "date": f"{datetime.date.today()}",
+        "machine": f"{found[1] if found else platform.machine()}, {os.cpu_count()} processors, {platform.system()}",
+        "versions": versions(),
+        "size_mib": options.size,
+        "files": options.files,
+        "file_size": options.file_size,
+        "seconds": samples,
+    }
 
 
 def idle_connections(folder: Path, count: int) -> float:
@@ -176,7 +206,7 @@ def start_seconds() -> float:
 def show(costs: dict[tuple[str, str], Cost], programs: list[Program]) -> None:
     """The table: medians, and homeftp's time as a multiple of each other program's."""
     print(f"\n{'':12}{'program':15}{'wall s':>8}{'client s':>10}{'server s':>10}{'homeftp is':>14}")
-    for operation in OPERATIONS:
+    for operation in dict.fromkeys(operation for operation, _ in costs):
         ours = costs[operation, programs[0].name]
         for program in programs:
             cost = costs[operation, program.name]
@@ -193,6 +223,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000, help="how many small files (default 10,000)")
     parser.add_argument("--file-size", type=int, default=4096, help="bytes of a small file (default 4096)")
     parser.add_argument("--connections", type=int, default=1000, help="idle connections (default 1000)")
+    parser.add_argument("--only", choices=("big", "small"), help="measure one big file only, or small files only")
+    parser.add_argument("--json", type=Path, help="a file for everything that was measured")
     parser.add_argument("--folder", help="where to work; default: the system's folder for temporary files")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # not without stopping the servers
@@ -202,6 +234,8 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="homeftp-benchmark-", dir=options.folder)))
         (folder / "share").mkdir()
         sources = make_sources(folder / "source", options.size << 20, options.files, options.file_size)
+        if options.only:
+            sources = {options.only: sources[options.only]}
         port = free_port()
         with contextlib.ExitStack() as servers:
             server = servers.enter_context(homeftp_server(folder, port))
@@ -213,8 +247,10 @@ def main() -> None:
                 if shutil.which("rsync"):
                     programs += [rsync(config, sshd), rsync(config, sshd, "--fsync")]
             costs = measure(programs, folder, sources, options.runs)
+            if options.json:
+                options.json.write_text(json.dumps(report(costs, options), indent=1) + "\n")
             peak = memory_kib(server, "VmHWM")
-        show(costs, programs)
+        show(medians(costs), programs)
         idle = idle_connections(folder, options.connections)
         small = f"{options.files} files of {options.file_size} bytes"
         print(f"\nmedians of {options.runs}; big: {options.size} MiB; small: {small}")

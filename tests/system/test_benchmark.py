@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,13 @@ class BenchmarkTests(SynchronousTestCase):
         """It measures all four transfers, the server's memory and idle connections."""
         lines = ("big up      homeftp", "big down", "small up", "small down", "at its peak", "idle connections")
         sizes = ("--runs=1", "--size=1", "--files=3", "--file-size=100", "--connections=2")
-        self.check("transfer.py", *sizes, prints=lines)
+        written = Path(self.mktemp()).absolute()
+        self.check("transfer.py", *sizes, f"--json={written}", prints=lines)
+        self.assertEqual(
+            list(json.loads(written.read_text())["seconds"]), ["big up", "big down", "small up", "small down"]
+        )
+        self.check("transfer.py", *sizes, "--only=small", f"--json={written}", prints=lines[2:])
+        self.assertEqual(list(json.loads(written.read_text())["seconds"]), ["small up", "small down"])
 
     def test_flushing(self) -> None:
         """It measures homeftp and rsync --fsync, on a disk of its own."""

@@ -36,10 +36,17 @@ class PictureTests(SynchronousTestCase):
         shown = (DOCS / "pictures" / "session.svg").read_text(encoding="utf-8")
         self.assertEqual(self.drawn("session_picture.py"), shown)
 
+    def test_speed(self) -> None:
+        """The plot is that of the measurements beside it."""
+        measured = sorted((DOCS / "pictures").glob("speed-*.json"))
+        self.assertTrue(measured)
+        shown = (DOCS / "pictures" / "speed.svg").read_text(encoding="utf-8")
+        self.assertEqual(self.drawn("speed_picture.py", *measured), shown)
+
     def test_spoken(self) -> None:
         """Each picture has a title, and a description with all of its text."""
         pictures = sorted((DOCS / "pictures").glob("*.svg"))
-        self.assertEqual([path.name for path in pictures], ["session.svg"])
+        self.assertEqual([path.name for path in pictures], ["session.svg", "speed.svg"])
         for path in pictures:
             root = ElementTree.parse(path).getroot()
             self.assertEqual(root.get("role"), "img")
