@@ -49,8 +49,12 @@ SECOND_US = 1_000_000
 MAX_SIZE = 2**63 - 1
 """Bytes of the largest file, and its last offset: most systems have signed offsets of 64 bits."""
 
-MAX_MTIME_US = MAX_SIZE // 1000 - 1
-"""Most systems keep times as nanoseconds since 1970 in 64 bits, up to the year 2262; as long before 1970."""
+MAX_MTIME_US = MAX_SIZE
+"""Microseconds since 1970 of the latest time, and before it of the earliest: no calendar has a name for them. Each file
+system keeps fewer."""
+
+TimeSpan = tuple[int, int]
+"""The first and the last of some times: microseconds since 1970 UTC."""
 
 MODE_BITS = 0o777
 """The permission bits that are transferred; set-user-ID, set-group-ID and sticky never are."""
@@ -103,6 +107,11 @@ class Entry:
     """Where the store has found that it has not kept the content: the hash of that, "" where it is not known.
 
     Such a file has no `hash`, and cannot be opened. None: no damage is known.
+    """
+    mtime_span: TimeSpan | None = None
+    """The times that the store may keep as `mtime_us`, where it does not keep them all. None: only that one.
+
+    They count as the same: a write of one of them would change nothing.
     """
 
 
@@ -338,7 +347,7 @@ class Capabilities:
     versions: bool = False
     """Replaced and removed files are kept as versions (`versions`, `restore`)."""
     metadata: bool = False
-    """It keeps mtime and mode, and `set_metadata` changes them."""
+    """It keeps mtime and mode, as far as its entries say, and `set_metadata` changes them."""
     atomic_directory_move: bool = False
     """A directory is moved in one step: no moment shows part of it at each place."""
     similar_names: bool = False

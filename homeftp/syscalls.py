@@ -151,6 +151,14 @@ class System:
         """write(2): how many bytes were taken."""
         return os.write(fd, data)
 
+    def set_times(self, fd: int, time_ns: int) -> None:
+        """Set mtime and atime of an open file or directory: nanoseconds since 1970 UTC. futimens(3)."""
+        os.utime(fd, ns=(time_ns, time_ns))
+
+    def set_mode(self, fd: int, mode: int) -> None:
+        """Set the mode of an open file or directory: fchmod(2)."""
+        os.fchmod(fd, mode)
+
     def fsync(self, fd: int) -> None:
         """Return when the file's content and metadata are on the disk; on macOS past the drive's cache too."""
         if sys.platform == "darwin":

@@ -23,7 +23,7 @@ from homeftp.client.connection.replies import (
     check_count,
     compared,
     head,
-    itself,
+    own_entry,
     page,
     tree_progress,
     understood,
@@ -231,7 +231,7 @@ class Client:
             offset=offset or None,
         )
         part = await self.request("PUSH", body, content).last()
-        return itself(understood(part.body, Entry, "the answer to PUSH"))
+        return own_entry(part.body, "the answer to PUSH")
 
     async def set_metadata(self, rel_endpoint: str, meta_data: MetaData, *, if_hash: str | None = None) -> Entry:
         """Set `mtime_us` or `mode`, or both, of a file or directory; its content stays.
@@ -241,7 +241,7 @@ class Client:
         """
         body = _given(rel_endpoint=rel_endpoint, meta_data=meta_data, if_hash=if_hash)
         part = await self.request("SETSTAT", body).last()
-        return itself(understood(part.body, Entry, "the answer to SETSTAT"))
+        return own_entry(part.body, "the answer to SETSTAT")
 
     async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
         """Make a directory and its parents, and set its metadata, also where it exists.
@@ -250,7 +250,7 @@ class Client:
         """
         body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data)
         part = await self.request("PUSH", body).last()
-        return itself(understood(part.body, Entry, "the answer to PUSH"))
+        return own_entry(part.body, "the answer to PUSH")
 
     async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
         """The entries in a directory, page by page; with `recursive` all below it.
@@ -319,7 +319,7 @@ class Client:
         `Changed` (44), `WrongKind` (43), `Forbidden` (33).
         """
         part = await self.request("RESTORE", _given(rel_endpoint=rel_endpoint, at=at, if_hash=if_hash)).last()
-        return itself(understood(part.body, Entry, "the answer to RESTORE"))
+        return own_entry(part.body, "the answer to RESTORE")
 
     async def close(self) -> None:
         """Close the connection; requests that have not been answered fail with `ConnectionFailed`."""

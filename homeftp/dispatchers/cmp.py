@@ -10,6 +10,7 @@ from zope.interface import implementer
 from homeftp.dispatchers.metadata import parse_meta_data
 from homeftp.errors import NotFound, WrongKind
 from homeftp.interfaces import IDispatcher, IPathLocking, IRequest, IResolution
+from homeftp.metadata.kept import same_mtime
 from homeftp.model import Entry, PathLock, ResumePoint, TreeDigest, same_mode
 from homeftp.status import Status
 from homeftp.wire.messages import CmpBody, TreeBody, entry_body, meta_data
@@ -132,6 +133,8 @@ def _differing(wanted: dict[str, int], entry: Entry) -> list[str]:
     """
     present: dict[str, int] = {**dict(meta_data(entry)), "size": entry.size}
     differs = [name for name, value in wanted.items() if present.get(name, value) != value]
+    if "mtime_us" in differs and same_mtime(present["mtime_us"], entry.mtime_span, wanted["mtime_us"]):
+        differs.remove("mtime_us")
     if "mode" in differs and same_mode(entry.kind, wanted["mode"], entry.mode):
         differs.remove("mode")
     return differs

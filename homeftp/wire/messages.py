@@ -312,12 +312,14 @@ class EntryBody:
     meta_data: MetaData = attrs.field(factory=list)
     hash: Hash | None = None
     damaged: DamagedHash | None = None
+    mtime_span: tuple[MetaNumber, MetaNumber] | None = None
 
     def entry(self) -> Entry:
         """The value that it stands for; of a metadata name that is given twice, the last counts."""
         meta = dict(self.meta_data)
         mtime_us, mode = meta.get("mtime_us"), meta.get("mode")
-        return Entry(self.name, self.kind, self.size, mtime_us, mode, self.hash, damaged=self.damaged)
+        span = self.mtime_span
+        return Entry(self.name, self.kind, self.size, mtime_us, mode, self.hash, damaged=self.damaged, mtime_span=span)
 
 
 @attrs.frozen
@@ -354,6 +356,8 @@ def entry_body(entry: Entry) -> dict[str, Any]:
         body["hash"] = entry.hash
     if entry.damaged is not None:
         body["damaged"] = entry.damaged
+    if entry.mtime_span is not None:
+        body["mtime_span"] = entry.mtime_span
     return body
 
 

@@ -35,13 +35,11 @@ def dotted(node: ast.AST) -> str:
     return ".".join([node.id, *reversed(words)]) if isinstance(node, ast.Name) else ""
 
 
-VALUES = frozenset({"config", "endpoint", "errors", "model", "status"})
+VALUES = frozenset({"config", "endpoint", "errors", "metadata.kept", "model", "status"})
 CONTRACTS = VALUES | {"interfaces"}
-TOOLS = frozenset(
-    {"audit", "control", "crypto", "discovery", "hashing", "host", "plugins", "syscalls", "tcp", "workers"}
-)
+TOOLS = frozenset("audit control crypto discovery hashing host metadata.disks plugins syscalls tcp workers".split())
 SHARED = CONTRACTS | TOOLS
-STORE = CONTRACTS | {"hashing", "store.policy", "syscalls"}
+STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
     f"client.{name}"
@@ -55,11 +53,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset({"status"}),
     "endpoint": frozenset({"errors"}),
     "model": frozenset({"endpoint"}),
+    "metadata": frozenset(),
+    "metadata.kept": frozenset({"model"}),
     "wire": VALUES,
     "interfaces": VALUES,
     "host": frozenset(),
     "tcp": frozenset(),
     "syscalls": VALUES,
+    "metadata.disks": VALUES | {"syscalls"},
     "workers": CONTRACTS,
     "hashing": VALUES,
     "crypto": VALUES,
@@ -91,7 +92,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
-    "client.files": CONTRACTS | {"client.errors", "hashing", "syscalls"},
+    "client.files": CONTRACTS | {"client.errors", "hashing", "metadata.disks", "syscalls"},
     "client.api": CONTRACTS | {"client.connection", "client.errors", "hashing", "wire"},
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},

@@ -123,6 +123,19 @@ def ntfs(path: str, *options: str, driver: str = "lowntfs-3g") -> Iterator[str]:
         yield path
 
 
+@contextlib.contextmanager
+def exfat(path: str) -> Iterator[str]:
+    """The file system of SD cards in an image beside `path`: no modes, and times of whole seconds at best."""
+    needs.root()
+    needs.device("/dev/fuse")
+    needs.device("/dev/loop-control")
+    needs.program("mount.exfat-fuse")
+    disk = image(f"{path}.img", 16 * MIB)
+    run("mkfs.exfat", disk)
+    with mounted(path, "-t", "exfat-fuse", "-o", "loop", disk):
+        yield path
+
+
 def held(case: SynchronousTestCase, context: contextlib.AbstractContextManager[T]) -> T:
     """Enter a context and stay in it until the test is over."""
     stack = contextlib.ExitStack()

@@ -74,6 +74,7 @@ async def run_transfer(
         on_reconnected=bar.restart,
         on_resumed=resumed,
         on_suspended=suspended.__setitem__,
+        on_notice=lambda message: None if options.quiet else report.notice(message),
     )
     if reconnector is not None:
         reconnector.notify = report.notice

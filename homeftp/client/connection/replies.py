@@ -201,7 +201,7 @@ def tree_progress(body: dict[str, Any]) -> TreeProgress:
 
 def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int | None = None) -> Entry:
     """What the head of a GET says of the file whose bytes follow; raises `ProtocolViolation` where they do not fit."""
-    entry = itself(understood(body, EntryBody, "the answer to GET").entry())
+    entry = own_entry(body, "the answer to GET")
     if entry.kind != "file":
         raise ProtocolViolation("the server sent a directory as if it were a file")
     rest = max(0, entry.size - offset)
@@ -210,6 +210,11 @@ def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int
             f"the server sent {content_length} bytes of a file of {entry.size}: not what was asked for"
         )
     return entry
+
+
+def own_entry(body: dict[str, Any], what: str) -> Entry:
+    """The entry of what was asked about, which has no other name; raises `ProtocolViolation`."""
+    return itself(understood(body, EntryBody, what).entry())
 
 
 def itself(entry: Entry) -> Entry:

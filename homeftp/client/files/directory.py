@@ -15,6 +15,7 @@ import stat as stat_module
 from typing import Protocol
 
 from homeftp.client.files.model import PERMISSIONS
+from homeftp.metadata.disks import Disks
 from homeftp.syscalls import System
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -54,7 +55,13 @@ class Directory(Protocol):
         """Remove a file."""
 
     def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
-        """Set time and permission bits of the open file `fd` called `name`, or of the folder itself where None."""
+        """Set time and permission bits of the open file `fd` called `name`, or of the folder itself where None.
+
+        What its disk does not keep, or the user may not set, stays.
+        """
+
+    def own_stat(self) -> os.stat_result:
+        """The stat of the folder itself."""
 
     def sync(self) -> None:
         """Make the names in it durable."""
@@ -76,6 +83,7 @@ class DescriptorDirectory:
     def __init__(self, fd: int, system: System) -> None:
         self._fd = fd
         self._system = system
+        self._disks = Disks(system)
 
     def open_directory(self, name: str, *, make: bool) -> DescriptorDirectory:
         """Open a folder in it."""
@@ -140,12 +148,16 @@ class DescriptorDirectory:
         os.unlink(name, dir_fd=self._fd)
 
     def set_metadata(self, fd: int | None, name: str, mtime_us: int | None, mode: int | None) -> None:
-        """Set the mode, then the time."""
+        """Set the mode, then the time, as far as the disk keeps them and the user may set them."""
         target = self._fd if fd is None else fd
         if mode is not None:
-            os.fchmod(target, mode & PERMISSIONS)
+            self._disks.set_mode(target, mode & PERMISSIONS)
         if mtime_us is not None:
-            os.utime(target, ns=(mtime_us * 1000, mtime_us * 1000))
+            self._disks.set_mtime(target, mtime_us)
+
+    def own_stat(self) -> os.stat_result:
+        """The stat of the folder."""
+        return os.fstat(self._fd)
 
     def sync(self) -> None:
         """Fsync the directory."""
@@ -221,6 +233,10 @@ class PathDirectory:
         """Set the time; there are no permission bits."""
         if mtime_us is not None:
             os.utime(self._path if fd is None else self._join(name), ns=(mtime_us * 1000, mtime_us * 1000))
+
+    def own_stat(self) -> os.stat_result:
+        """The stat of the folder."""
+        return os.stat(self._path)
 
     def sync(self) -> None:
         """Do nothing: there is no such call."""

@@ -8,11 +8,20 @@ from typing import NamedTuple
 
 import attrs
 
+from homeftp.metadata.kept import in_range
+
 HAS_MODES = os.name == "posix"
 """Whether local files have permission bits; without them no modes are sent, set or compared."""
 
 PERMISSIONS = 0o777
 """The bits of a mode that are sent, set and compared."""
+
+
+def new_mode(most: int) -> int:
+    """The mode of a new file or folder of which none is known: `most`, without what the user's umask takes away."""
+    umask = os.umask(0o077)  # it can only be read by setting it: meanwhile others get less
+    os.umask(umask)
+    return most & ~umask
 
 
 class FileStat(NamedTuple):
@@ -41,7 +50,7 @@ class FileStat(NamedTuple):
     @property
     def mtime_us(self) -> int:
         """Microseconds since 1970 UTC."""
-        return self.stat.st_mtime_ns // 1000
+        return in_range(self.stat.st_mtime_ns // 1000)
 
 
 @attrs.frozen

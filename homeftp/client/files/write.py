@@ -117,17 +117,24 @@ class DownloadTarget:
                     self._unsynced.add(name.rpartition("/")[0])
         return failed
 
-    def set_directory_metadata(self, directories: Sequence[LocalMetadata]) -> list[tuple[str, OSError]]:
-        """Set metadata of directories, in the order given, which is deepest first. Gives the failures."""
-        failed: list[tuple[str, OSError]] = []
+    def set_directory_metadata(
+        self, directories: Sequence[LocalMetadata]
+    ) -> list[tuple[str, OSError | os.stat_result]]:
+        """Set metadata of directories, in the order given, which is deepest first.
+
+        Gives the stat of each, with what was set, or why it could not be used.
+        """
+        results: list[tuple[str, OSError | os.stat_result]] = []
         with self.open_folders() as folders:
             for wanted in directories:
                 try:
-                    folders.open(wanted.name).set_metadata(None, "", wanted.mtime_us, wanted.mode)
+                    folder = folders.open(wanted.name)
+                    folder.set_metadata(None, "", wanted.mtime_us, wanted.mode)
+                    results.append((wanted.name, folder.own_stat()))
                 except OSError as error:
-                    failed.append((wanted.name, error))
+                    results.append((wanted.name, error))
                 self._unsynced.add(wanted.name)
-        return failed
+        return results
 
     def set_file_metadata(self, files: Sequence[tuple[LocalMetadata, os.stat_result]]) -> list[WriteResult]:
         """Set metadata of files that have the right content, unless they changed since the given stat."""

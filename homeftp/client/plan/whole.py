@@ -29,7 +29,7 @@ async def is_same(
     digest = await context.workers.run(known_digest, tree, context.hash_cache)
     if digest is None:
         return False
-    mode = [pair for pair in wire_metadata(tree.directories[""].stat) if pair[0] == "mode"] if perms else None
+    mode = [pair for pair in wire_metadata(tree.directories[""], context.disks) if pair[0] == "mode"] if perms else None
     try:
         compared = await client.cmp(str(endpoint), full_digest=digest.full, meta_data=mode)
     except (Changed, WrongKind):

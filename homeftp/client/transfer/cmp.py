@@ -8,7 +8,7 @@ from typing import Callable, Container, Iterable, Iterator
 from homeftp.client.api import Client
 from homeftp.client.files.model import LocalTree
 from homeftp.client.transfer.comparer import Comparer
-from homeftp.client.transfer.metadata import differing
+from homeftp.client.transfer.metadata import differing, learn_local
 from homeftp.client.transfer.model import DAMAGED_COPY, EndpointOf, FileResult, FileTask, Outcome, TransferContext
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.model import Entry
@@ -38,6 +38,7 @@ class CompareTransfer:
         *,
         perms: bool = False,
     ) -> None:
+        self._context = context
         self._perms = perms
         self._endpoint_of = endpoint_of
         self._tree = tree
@@ -52,6 +53,7 @@ class CompareTransfer:
 
     async def run(self) -> None:
         """Compare. Raises `ConnectionFailed`."""
+        await learn_local(self._context, self._tree, self._remote, sends=False)
         self._compare_directories()
         try:
             await self._comparer.run(unfinished(self._tasks(), self._endpoint_of, self._observer))
@@ -102,7 +104,7 @@ class CompareTransfer:
             entry = self._remote.get(name)
             if entry is None or entry.kind != "directory" or name in self._unread:
                 continue
-            if self._perms and "mode" in differing(directory, entry):
+            if self._perms and "mode" in differing(directory, entry, self._context.disks):
                 self._observer.add_result(FileResult(Outcome.DIFFERS, name, differs=("mode",), kind="directory"))
         missing_files = (name for name in self._tree.files if name not in self._remote)
         self._report_one_sided(Outcome.MISSING, self._missing, missing_files)

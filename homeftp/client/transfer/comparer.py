@@ -173,7 +173,7 @@ class Comparer:
 
     def _compare_sizes(self, task: FileTask) -> None:
         if task.local is not None and task.remote is not None and task.remote.kind == "file":
-            task.differs = ("hash", *differing(task.local, task.remote))
+            task.differs = ("hash", *differing(task.local, task.remote, self._context.disks))
         self._decide(task)
 
     def _read_request(self, task: FileTask) -> ReadRequest:
@@ -181,8 +181,8 @@ class Comparer:
         remote = task.remote
         if not self._sends:
             return ReadRequest(task.local, False)
-        unless_hash = remote.hash if remote is not None and not differing(task.local, remote) else None
-        return ReadRequest(task.local, True, unless_hash)
+        is_sent = remote is None or bool(differing(task.local, remote, self._context.disks))
+        return ReadRequest(task.local, True, None if is_sent or remote is None else remote.hash)
 
     def _compare_small(self, results: Sequence[Content | Exception], tasks: Sequence[FileTask]) -> None:
         for task, result in zip(tasks, results, strict=True):
@@ -217,7 +217,7 @@ class Comparer:
         if remote is None or remote.kind != "file":
             self._decide(task)
         elif remote.damaged is not None:
-            task.differs = ("hash", *differing(content.file, remote))
+            task.differs = ("hash", *differing(content.file, remote, self._context.disks))
             self._decide(task)
         elif remote.hash is None:
             body = {"rel_endpoint": self._endpoint_of(task.name), "hash": content.hash}
@@ -226,7 +226,7 @@ class Comparer:
             except Exception as reason:  # noqa: BLE001 (the connection has ended)
                 self.fail(reason)
         else:
-            task.differs = differing(content.file, remote)
+            task.differs = differing(content.file, remote, self._context.disks)
             if remote.hash != content.hash:
                 task.differs = ("hash", *task.differs)
             self._decide(task)

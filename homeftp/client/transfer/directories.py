@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Callable, Collection, Coroutine, Iterable, Sequence
 
+import attrs
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import HAS_MODES, FileStat
-from homeftp.client.transfer.metadata import differing, wire_metadata
+from homeftp.client.transfer.metadata import differing, is_unapplied, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, Outcome
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.errors import Refusal
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 
 _WINDOW = 256
@@ -32,10 +34,14 @@ class RemoteDirectories:
         endpoint_of: EndpointOf,
         remote: dict[str, Entry],
         observer: TransferObserver,
+        disks: Disks,
         *,
         perms: bool,
     ) -> None:
         """With `perms` directories that exist get the mode of the local ones, otherwise only their time."""
+        self._disks = disks
+        self.unapplied: list[str] = []
+        """Directories whose time or mode the server could not set."""
         self._client = client
         self._endpoint_of = endpoint_of
         self._remote = remote
@@ -55,7 +61,7 @@ class RemoteDirectories:
 
     async def _make_one(self, directory: FileStat) -> None:
         with contextlib.suppress(Refusal):  # `update` asks again, and reports it
-            meta_data = wire_metadata(directory.stat)
+            meta_data = wire_metadata(directory, self._disks)
             await self._client.make_directory(self._endpoint_of(directory.name), meta_data=meta_data)
 
     async def update(self, directories: Iterable[FileStat], filled: Collection[str]) -> None:
@@ -92,18 +98,21 @@ class RemoteDirectories:
         entry = self._remote.get(directory.name)
         if entry is None or entry.kind != "directory":
             return True
-        return bool(set(differing(directory, entry)) - ({"size"} if self._perms else {"size", "mode"}))
+        return bool(set(differing(directory, entry, self._disks)) - ({"size"} if self._perms else {"size", "mode"}))
 
     async def _make(self, directory: FileStat) -> None:
         name = directory.name
-        meta_data = wire_metadata(directory.stat, mode=self._perms or name not in self._remote)
+        meta_data = wire_metadata(directory, self._disks, mode=self._perms or name not in self._remote)
         try:
-            await self._client.make_directory(self._endpoint_of(name), meta_data=meta_data)
+            entry = await self._client.make_directory(self._endpoint_of(name), meta_data=meta_data)
         except Refusal as refused:
             if not self._may_be_ignored(name):
                 result = FileResult(Outcome.REFUSED, name, 0, refused.message, kind="directory")
                 self._observer.add_result(result)
         else:
+            shown = entry if len(meta_data) > 1 else attrs.evolve(entry, mode=None)
+            if self._endpoint_of(name) and is_unapplied(directory, shown, self._disks):
+                self.unapplied.append(name)
             if name not in self._remote:
                 self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
 

@@ -11,13 +11,15 @@ from zope.interface import implementer
 from homeftp.client.api import Client
 from homeftp.client.connection.replies import Verdict
 from homeftp.client.errors import ConnectionFailed, Corrupted
-from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.disks import learn_folder
+from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.scan import LINK, SPECIAL
 from homeftp.client.files.tempfile import TargetFile
 from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownload
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
-from homeftp.client.transfer.metadata import differing, is_suspicious
+from homeftp.client.transfer.localdirectories import LocalDirectories
+from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, local_mode
 from homeftp.client.transfer.model import (
     DAMAGED_COPY,
     EndpointOf,
@@ -32,7 +34,7 @@ from homeftp.client.transfer.smallget import ISmallGetReceiver, SmallGetHandler
 from homeftp.client.transfer.verifycopy import verify_copy
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Changed, ContentMismatch, Damaged, OperatorError, Refusal, ShuttingDown
-from homeftp.model import Entry, kept_mode
+from homeftp.model import Entry
 from homeftp.workers import Batcher
 
 WINDOW = 1024
@@ -79,8 +81,11 @@ class GetTransfer:
         self._unsendable = dict(tree.skipped + tree.failed)
         self._changed: set[str] = set()
         """Directories in which a file was written: that changed their time."""
-        self._failed_directories: dict[str, OSError] = {}
-        """Those that could not be made."""
+        self._unapplied: list[tuple[FileStat, Entry]] = []
+        """What seems to have another time or mode now than on the server."""
+        self._directories = LocalDirectories(
+            context, remote, tree, folder, observer, self._is_applied, perms=options.perms
+        )
         self._complete: set[str] = set()
         """Names of files that are complete; only where there are partial downloads."""
         self._disk_is_full = False
@@ -97,12 +102,14 @@ class GetTransfer:
         local = self._tree.files.get
         run = self._context.workers.run
         try:
-            await self._make_directories()
+            await learn_local(self._context, self._tree, self._remote, sends=False)
+            await self._directories.make()
             tasks = (FileTask(name, local(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
-            await self._update_directories()
+            await self._directories.update(self._changed)
             complete = {endpoint_key(self._endpoint_of(name)) for name in self._complete}
             await run(self._folder.remove_partials, self._tree.partials, complete)
+            await self._report_unapplied()
         finally:
             await self._comparer.close()
             try:
@@ -113,7 +120,9 @@ class GetTransfer:
     def _decide(self, task: FileTask) -> None:
         """Decide what to do with a file that was compared."""
         local, remote = task.local, task.remote
-        if task.failure is not None:
+        if isinstance(task.failure, OSError):
+            self._decide_unread(task, task.failure)
+        elif task.failure is not None:
             self.fail_task(task, task.failure)
         elif remote is None or remote.kind != "file":
             self._finish_task(task, Outcome.FAILED, "the server's file changed during the transfer: get it again")
@@ -135,6 +144,14 @@ class GetTransfer:
             self._ask_or_leave(task, Outcome.SUSPICIOUS)
         else:
             self._fetch(task, Outcome.REPLACED)
+
+    def _decide_unread(self, task: FileTask, failure: OSError) -> None:
+        """Decide what to do with a local file that cannot be read, such as one of mode 000."""
+        if self._options.force and task.remote is not None and task.remote.damaged is None:
+            self._fetch(task, Outcome.REPLACED)
+        else:
+            reason = f"the local file cannot be read ({failure.strerror}): use --force to replace it unseen"
+            self._finish_task(task, Outcome.FAILED, reason)
 
     def _ask_or_leave(self, task: FileTask, outcome: Outcome) -> None:
         """Replace the local file only if the user says so."""
@@ -207,14 +224,16 @@ class GetTransfer:
 
     def _target(self, task: FileTask, entry: Entry) -> TargetFile:
         compared = None if task.local is None else task.local.stat
-        mode = entry.mode if HAS_MODES else None
-        return TargetFile(task.name, entry.mtime_us, mode, compared, self._options.force)
+        return TargetFile(task.name, entry.mtime_us, local_mode(entry), compared, self._options.force)
 
     def _set_metadata(self, task: FileTask, local: FileStat, remote: Entry) -> None:
-        setting = self._metadata_writer.run((_local_metadata(task.name, remote), local.stat))
+        wanted = LocalMetadata(task.name, remote.mtime_us, local_mode(remote))
+        setting = self._metadata_writer.run((wanted, local.stat))
         setting.addCallback(self._on_written, task, Outcome.METADATA, None).addErrback(self._on_write_failed, task)
 
-    def _on_written(self, _: object, task: FileTask, outcome: Outcome, moved: int | None) -> None:
+    def _on_written(self, stat: os.stat_result, task: FileTask, outcome: Outcome, moved: int | None) -> None:
+        if not self._is_applied(stat, self._remote[task.name]) and outcome is Outcome.METADATA:
+            outcome = Outcome.SAME
         if outcome is not Outcome.METADATA:
             self._changed.add(task.name.rpartition("/")[0])
         self._finish_task(task, outcome, moved=moved)
@@ -224,6 +243,22 @@ class GetTransfer:
             self.fail_task(task, failure.value)
         else:
             self._comparer.fail(failure)
+
+    def _is_applied(self, stat: os.stat_result, entry: Entry) -> bool:
+        """Whether a file or folder has the server's time and mode now, as far as is known; notes it otherwise."""
+        local = FileStat(entry.name, "", stat)
+        is_applied = not is_unapplied(local, entry, self._context.disks)
+        if not is_applied:
+            self._unapplied.append((local, entry))
+        return is_applied
+
+    async def _report_unapplied(self) -> None:
+        """Report what could not get the server's time or mode; what the disk keeps is learned at the latest now."""
+        disks = self._context.disks
+        if self._unapplied:
+            await self._context.workers.run(learn_folder, disks, self._folder.path)
+        names = [local.name for local, entry in self._unapplied if is_unapplied(local, entry, disks)]
+        self._observer.add_unapplied(names, "this machine")
 
     def fail_task(self, task: FileTask, failure: Exception) -> None:
         """A file could not be fetched or written."""
@@ -261,57 +296,6 @@ class GetTransfer:
         self._observer.add_bytes(result.size if moved is None else moved, moved=moved is not None)
         self._comparer.release(task)
 
-    def _directories(self) -> list[Entry]:
-        """The wanted directories, deepest first."""
-        wanted = [entry for entry in self._remote.values() if entry.kind == "directory"]
-        return sorted(wanted, key=lambda entry: entry.name.count("/") + bool(entry.name), reverse=True)
-
-    async def _make_directories(self) -> None:
-        """Make the missing local directories, with their modes: they have them also where the transfer is cut short.
-
-        Their owner may write into them until it is complete.
-        """
-        run = self._context.workers.run
-        new = [entry for entry in self._directories() if entry.name not in self._tree.directories]
-        self._failed_directories = dict(await run(self._folder.make_directories, [entry.name for entry in new]))
-        if HAS_MODES:
-            metadata = [LocalMetadata(each.name, None, kept_mode("directory", each.mode or 0)) for each in new]
-            wanted = [each for each in metadata if each.name not in self._failed_directories]
-            self._failed_directories |= dict(await run(self._folder.set_directory_metadata, wanted))
-
-    async def _update_directories(self) -> None:
-        """Set the metadata of the local directories, deepest first."""
-        run = self._context.workers.run
-        wanted = self._directories()
-        new = [entry.name for entry in wanted if entry.name not in self._tree.directories]
-        failed = self._failed_directories
-        for name in new:
-            self._changed |= {name, name.rpartition("/")[0]}
-        outdated = [entry for entry in wanted if entry.name not in failed and self._is_outdated(entry)]
-        metadata = [_local_metadata(entry.name, entry, mode=self._sets_mode(entry)) for entry in outdated]
-        failed |= dict(await run(self._folder.set_directory_metadata, metadata))
-        for name, error in failed.items():
-            reason = error.strerror or str(error)
-            self._observer.add_result(FileResult(Outcome.FAILED, name, 0, reason, kind="directory"))
-        for name in new:
-            if name not in failed:
-                self._observer.add_result(FileResult(Outcome.NEW, name, kind="directory"))
-
-    def _is_outdated(self, entry: Entry) -> bool:
-        directory = self._tree.directories.get(entry.name)
-        if directory is None or entry.name in self._changed:
-            return True
-        return bool(set(differing(directory, entry)) - ({"size"} if self._options.perms else {"size", "mode"}))
-
-    def _sets_mode(self, directory: Entry) -> bool:
-        """Whether a local directory gets the server's mode: a new one does, an existing one where that was asked."""
-        return self._options.perms or directory.name not in self._tree.directories
-
 
 def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:
     return FileResult(outcome, task.name, task.remote.size if task.remote else 0, reason, task.differs)
-
-
-def _local_metadata(name: str, entry: Entry, *, mode: bool = True) -> LocalMetadata:
-    """The server's metadata, as far as this system supports them; the mode only if it is wanted."""
-    return LocalMetadata(name, entry.mtime_us, entry.mode if HAS_MODES and mode else None)

@@ -14,6 +14,7 @@ from homeftp.client.files.read import Content
 from homeftp.client.files.source import SourceFile
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IWorkers
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.syscalls import System
 
@@ -172,6 +173,8 @@ class TransferContext:
     """Remembers the hashes of local files; None: each is hashed."""
     reconnector: IReconnector | None = None
     """Makes the connection again; None: a transfer fails when the connection is lost."""
+    disks: Disks = attrs.field(default=attrs.Factory(lambda self: Disks(self.system), takes_self=True), init=False)
+    """What was learned of the disks of local files."""
 
 
 EndpointOf = Callable[[str], str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -26,6 +26,8 @@ class TransferObserver:
     """The transfer of this file goes on after this many bytes, which an earlier try transferred."""
     on_suspended: Callable[[str, int], None] = lambda name, size: None
     """The download of this file has stopped; the bytes that have arrived are kept for the next one."""
+    on_notice: Callable[[str], None] = lambda message: None
+    """Something about the whole transfer, in words for people."""
     on_progress: Callable[[], None] = lambda: None
     """Bytes were transferred or a file was finished."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)
@@ -59,6 +61,15 @@ class TransferObserver:
         self.counts[result.outcome] += 1
         self.kinds[result.outcome, result.kind] += 1
         self.on_result(result)
+
+    def add_unapplied(self, names: Sequence[str], side: str) -> None:
+        """Say once that one side does not have the time or mode of these files or folders: no failure."""
+        if names:
+            others = f" and {len(names) - 1:,} others" if len(names) > 1 else ""
+            self.on_notice(
+                f"{names[0] or 'the folder itself'}{others}: {side} keeps another time or mode, because its disk has "
+                "no such one or the file belongs to another user there."
+            )
 
     def add_bytes(self, size: int, *, moved: bool) -> None:
         """Report finished bytes; `moved` says that they were transferred."""

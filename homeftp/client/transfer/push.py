@@ -7,13 +7,14 @@ from typing import Any
 from zope.interface import implementer
 
 from homeftp.client.api import Client
+from homeftp.client.connection.replies import own_entry
 from homeftp.client.connection.response import IResponseHandler
-from homeftp.client.errors import ConnectionFailed
+from homeftp.client.errors import ConnectionFailed, ProtocolViolation
 from homeftp.client.files.model import LocalTree
 from homeftp.client.files.source import SourceFile
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.directories import RemoteDirectories
-from homeftp.client.transfer.metadata import is_suspicious, wire_metadata
+from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, wire_metadata
 from homeftp.client.transfer.model import EndpointOf, FileResult, FileTask, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver, unfinished
 from homeftp.client.transfer.payload import UploadPayload, hash_source, resume_from
@@ -60,6 +61,9 @@ class PushTransfer:
         self._remote = remote
         self._options = options
         self._observer = observer
+        self._disks = context.disks
+        self._unapplied: list[str] = []
+        """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
         self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=True, window=WINDOW)
@@ -68,8 +72,9 @@ class PushTransfer:
         """Send the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
         remote = self._remote.get
         directories = RemoteDirectories(
-            self._client, self._endpoint_of, self._remote, self._observer, perms=self._options.perms
+            self._client, self._endpoint_of, self._remote, self._observer, self._disks, perms=self._options.perms
         )
+        await learn_local(self._context, self._tree, self._remote, sends=True)
         await directories.make_private(self._tree.directories.values())
         try:
             tasks = (FileTask(name, file, remote(name)) for name, file in self._tree.files.items())
@@ -77,6 +82,7 @@ class PushTransfer:
         finally:
             await self._comparer.close()
         await directories.update(self._tree.directories.values(), self._filled)
+        self._observer.add_unapplied([*self._unapplied, *directories.unapplied], "the server")
 
     def _decide(self, task: FileTask) -> None:
         """Decide what to do with a file that was compared."""
@@ -130,14 +136,23 @@ class PushTransfer:
     async def _set_metadata(self, task: FileTask, hash: str) -> None:
         assert task.content is not None
         try:
-            meta_data = wire_metadata(task.content.file.stat)
-            await self._client.set_metadata(self._endpoint_of(task.name), meta_data, if_hash=hash)
+            meta_data = wire_metadata(task.content.file, self._disks)
+            entry = await self._client.set_metadata(self._endpoint_of(task.name), meta_data, if_hash=hash)
         except ShuttingDown as reason:
             self.fail(reason)
         except Refusal as refused:
             self._finish_task(task, Outcome.REFUSED, refused.message)
         else:
-            self._finish_task(task, Outcome.METADATA)
+            is_set = self._note_unapplied(task, entry)
+            self._finish_task(task, Outcome.METADATA if is_set else Outcome.SAME)
+
+    def _note_unapplied(self, task: FileTask, entry: Entry) -> bool:
+        """Note a file that has another time or mode on the server than was asked for; whether it has those."""
+        assert task.content is not None
+        is_set = not is_unapplied(task.content.file, entry, self._disks)
+        if not is_set:
+            self._unapplied.append(task.name)
+        return is_set
 
     def _send(self, task: FileTask, outcome: Outcome) -> None:
         if task.source is None:
@@ -150,7 +165,7 @@ class PushTransfer:
         endpoint = self._endpoint_of(task.name)
         if self._observer.rejected_resumes[endpoint] < MAX_REJECTED_RESUMES:
             try:
-                meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file.stat)]
+                meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._disks)]
                 compared = await self._client.cmp(endpoint, meta_data=meta_data)
             except Refusal as refused:
                 self._finish_task(task, Outcome.REFUSED, refused.message)
@@ -170,7 +185,7 @@ class PushTransfer:
         assert content is not None
         body: dict[str, Any] = {
             "rel_endpoint": self._endpoint_of(task.name),
-            "meta_data": wire_metadata(content.file.stat),
+            "meta_data": wire_metadata(content.file, self._disks),
         }
         if not self._options.force:
             body["if_hash"] = ABSENT if remote is None else remote.hash or remote.damaged
@@ -201,10 +216,16 @@ class PushTransfer:
             self._on_refused(task, response)
             return
         sent = task.source.hash if task.source is not None else task.content and task.content.hash
-        if response.body.get("hash") != sent:
+        try:
+            entry = own_entry(response.body, "the answer to PUSH")
+        except ProtocolViolation as violation:
+            self.fail(violation)
+            return
+        if entry.hash != sent:
             reason = "the server stored another content than was sent: run cmp, and tell the server's owner"
             self._finish_task(task, Outcome.CORRUPT, reason, moved=True)
             return
+        self._note_unapplied(task, entry)
         self._filled.add(task.name.rpartition("/")[0])
         has_grown = task.source.grown if task.source is not None else task.content is not None and task.content.grown
         self._finish_task(task, outcome, _GROWN if has_grown else "", moved=True)
@@ -213,7 +234,7 @@ class PushTransfer:
         """The server's file has changed since it was compared: no failure if it is now the same as the local one."""
         assert task.content is not None
         sent = task.content.hash if task.source is None else task.source.hash
-        meta_data = wire_metadata(task.content.file.stat)
+        meta_data = wire_metadata(task.content.file, self._disks)
         try:
             if sent is None:  # the server refused before it had read the file to its end
                 sent = await self._hash(task.content.file.path)

@@ -10,6 +10,7 @@ from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, name_problem
 from homeftp.model import Version
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import refusal
+from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.catalog import VersionCatalog
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.pages import entry_cost, paged
@@ -19,6 +20,7 @@ from homeftp.store.policy.pages import entry_cost, paged
 class VersionHistory:
     """Lists versions. Thread-safe."""
 
+    root: SafeRoot
     catalog: VersionCatalog
     filetypes: Filetypes
 
@@ -34,6 +36,6 @@ class VersionHistory:
         for stored in self.catalog.find(endpoint, below=True, hidden=hidden):
             if any(map(name_problem, stored.endpoint.parts)) or self.filetypes.problem(stored.endpoint.name):
                 continue
-            entry = entry_of(stored.found, stored.hash)
+            entry = entry_of(stored.found, self.root.disks, stored.hash)
             name = "/".join(stored.endpoint.parts[len(endpoint.parts) :])
             yield Version(name, stored.at_us, entry.size, entry.mtime_us, entry.mode, entry.hash)

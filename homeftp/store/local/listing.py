@@ -145,7 +145,7 @@ class DirectoryLister:
             problem = self._filetypes.problem(name)
         if problem is not None:
             return level.prefix + name, problem
-        return known_entry(found, known, name=level.prefix + name)
+        return known_entry(found, self._root.disks, known, name=level.prefix + name)
 
     def _advance(self, level: _Level) -> bool:
         """Fill `ready`; False if nothing is left. Raises why the directory cannot be read."""
@@ -173,6 +173,7 @@ class DirectoryLister:
                 stats.append((name, error))
                 continue
             stats.append((name, found))
+            self._root.disks.learn(found, directory)
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
         known = self._cache.known(self._root.cache_path(level.endpoint), files)

@@ -83,6 +83,8 @@ class OpenFolder:
                     raise ReadOnlyRoot("it is only inspected")
                 metadata_dir = self._metadata_dir = MetadataDir(self.root, path)
                 opened.callback(metadata_dir.close)
+                self.root.disks.may_learn = True
+                self.root.disks.learn(os.fstat(metadata_dir.incoming), metadata_dir.incoming)
                 if system.syncs_whole(self.root.fd):
                     system.syncfs(self.root.fd)  # a server that was killed may have left names that are not durable
                 self._operations = compose(

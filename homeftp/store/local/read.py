@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import attrs
 from zope.interface import implementer
@@ -13,8 +13,9 @@ from zope.interface import implementer
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed, NotFound, Refusal, WrongKind
 from homeftp.hashing.filehash import digest_slices, hash_bytes, is_settled, read_at, same_content, signature
-from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache
+from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
 from homeftp.interfaces import IOpenFile
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk import errnos
 from homeftp.store.local.disk.entries import entry_of, kind_of, known_entry
@@ -42,9 +43,17 @@ class LocalFile:
     content: bytes | None = None
 
     def __init__(
-        self, cache: HashCache, endpoint: Endpoint, directory: str, fd: int, found: os.stat_result, known: str | None
+        self,
+        cache: HashCache,
+        disks: Disks,
+        endpoint: Endpoint,
+        directory: str,
+        fd: int,
+        found: os.stat_result,
+        known: str | None,
     ) -> None:
         self._cache = cache
+        self._disks = disks
         self._endpoint = endpoint
         self._directory = directory
         self._fd = fd
@@ -55,7 +64,7 @@ class LocalFile:
 
     def _entry(self, content_hash: str | None) -> Entry:
         """The entry; without a tag as long as another change may leave the same one."""
-        entry = entry_of(self._found, content_hash)
+        entry = entry_of(self._found, self._disks, content_hash)
         return entry if self._settled else attrs.evolve(entry, tag="")
 
     def read(self, offset: int, length: int) -> bytes:
@@ -222,10 +231,15 @@ class FileReader:
         results: list[Entry | Exception | None] = []
         for endpoint, found in zip(endpoints, stats, strict=True):
             if isinstance(found, os.stat_result):
-                results.append(known_entry(found, known.get(endpoint.parts[:-1], {}).get(endpoint.name)))
+                results.append(self._entry(endpoint, found, known))
             else:
                 results.append(found)
         return results
+
+    def _entry(
+        self, endpoint: Endpoint, found: os.stat_result, known: Mapping[Parts, Mapping[str, KnownHash]]
+    ) -> Entry:
+        return known_entry(found, self._root.disks, known.get(endpoint.parts[:-1], {}).get(endpoint.name))
 
     def _cache_path(self, directory: Parts) -> str:
         return self._root.cache_path(Endpoint(directory))
@@ -241,9 +255,10 @@ class FileReader:
                 parents[parent] = None
         fd = parents[parent]
         found = None if fd is None else self._root.stat_in(fd, endpoint)
-        if found is None:
+        if fd is None or found is None:
             self._filetypes.check_absent(endpoint)
             return None
+        self._root.disks.learn(found, fd)
         if kind_of(endpoint, found) == "file":
             self._filetypes.check(endpoint)
         return found
@@ -301,7 +316,8 @@ class FileReader:
                     results.append(damaged(endpoint))
                     continue
                 content_hash = None if cached is None else cached.hash
-                results.append(LocalFile(self._cache, endpoint, directories[parent], *one, content_hash))
+                directory = directories[parent]
+                results.append(LocalFile(self._cache, self._root.disks, endpoint, directory, *one, content_hash))
         return results
 
     def _open_one(self, endpoint: Endpoint, parents: dict[Parts, int]) -> tuple[int, os.stat_result]:
@@ -309,7 +325,9 @@ class FileReader:
         parent = endpoint.parts[:-1]
         if parent not in parents:
             parents[parent] = self._root.open_for_lookup(endpoint.parent)
-        return self._root.open_file_in(parents[parent], endpoint)
+        fd, found = self._root.open_file_in(parents[parent], endpoint)
+        self._root.disks.learn(found, parents[parent])
+        return fd, found
 
     def _check_type(self, endpoint: Endpoint) -> None:
         """Refuse a file type that is not allowed; a directory of such a name is refused as a directory."""

@@ -104,8 +104,10 @@ class LocalStore:
             operations = self._folder.get().operations
         except Busy as error:
             return [f"the shared folder is not usable, and all requests are refused: {error.__cause__ or error}"]
-        clock = None if operations is None else operations.clock.problem()
-        return [] if clock is None else [clock]
+        if operations is None:
+            return []
+        clock = operations.clock.problem()
+        return [*operations.problems, *([] if clock is None else [clock])]
 
     @property
     def _writable(self) -> Operations:

@@ -11,7 +11,7 @@ from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.existing import ExistingEntries
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.preconditions import Preconditions
-from homeftp.store.local.commit.renamer import Renamer
+from homeftp.store.local.commit.renamer import NO_VERSIONS, Renamer, can_keep_versions
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Books
@@ -65,6 +65,8 @@ class Operations:
     books: Books
     clock: StoreClock
     verifier: Verifier
+    problems: tuple[str, ...]
+    """What is wrong with its disk, for the owner."""
 
 
 def verifier(
@@ -121,6 +123,7 @@ def compose(
     committer = Committer(root, fsync, namespace, directories, cache)
     existing = ExistingEntries(root, filetypes, preconditions, fsync)
 
+    keeps = not options.retention.seconds or can_keep_versions(system, metadata_dir.incoming)
     targets = TargetFinder(root, limits, preconditions)
     staged = StagedFiles(limits, space, temp_files, committer)
     uploads = Uploads(targets, limits, partials, space, system, committer)
@@ -134,10 +137,11 @@ def compose(
         mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer, lister.budget),
         remover=Remover(root, lister.tree, existing, namespace, changelog),
         restorer=Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer),
-        history=VersionHistory(catalog, filetypes),
+        history=VersionHistory(root, catalog, filetypes),
         partials=partials,
         archive=archive,
         books=books,
         clock=clock,
         verifier=Verifier(root, cache, filetypes, system, lister.tree, catalog, mender, changelog),
+        problems=() if keeps else (NO_VERSIONS,),
     )

@@ -9,7 +9,7 @@ from homeftp.model import Entry, ListingPage
 
 T = TypeVar("T")
 
-ENTRY_BYTES = 256
+ENTRY_BYTES = 320
 """Bytes that are counted for an entry besides its name: two large numbers, the metadata, a hash and their names."""
 
 SKIPPED_BYTES = 16

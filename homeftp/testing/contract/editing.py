@@ -154,7 +154,7 @@ class EditingContract(ContractCase):
             change = {"mtime_us": 1, "mode": 0o600, "precondition": condition}
             self.assert_refused(kind, lambda p=path, c=change: store.set_metadata(parse(p), **c))
         where = parse("d/a.txt")
-        self.assert_refused(BadRequest, store.set_metadata, where, mtime_us=2**62, mode=None, precondition=None)
+        self.assert_refused(BadRequest, store.set_metadata, where, mtime_us=2**63, mode=None, precondition=None)
         found = store.stat(where)
         assert found is not None
         self.assertEqual((found.mtime_us, found.mode), (before.mtime_us, before.mode))

@@ -47,7 +47,7 @@ class TreesContract(ContractCase):
             ("d/a.txt/e", None, WrongKind),
         ):
             self.assert_refused(kind, store.make_directory, request(path, precondition=condition))
-        self.assert_refused(BadRequest, store.make_directory, request("g", mtime_us=2**62))
+        self.assert_refused(BadRequest, store.make_directory, request("g", mtime_us=2**63))
         self.assertEqual(self.tree(store), before)
 
     def test_move_file(self) -> None:

@@ -81,7 +81,7 @@ class WritingContract(ContractCase):
         self.assert_refused(WrongKind, store.upload, request("", size=0))
         self.assertIs(type(store.write_many([(request("", size=0), b"")])[0]), WrongKind)
         self.assertEqual(self.tree(store), before)
-        self.assert_refused(BadRequest, self.write, store, "b.txt", b"", mtime_us=2**62)
+        self.assert_refused(BadRequest, self.write, store, "b.txt", b"", mtime_us=2**63)
 
     def test_upload(self) -> None:
         """Nothing of an upload is visible before `commit`, and all of it afterwards."""

@@ -84,7 +84,7 @@ class FilesTests(TransferCase):
     def test_push_and_get(self) -> None:
         """A pushed file is fetched with its metadata."""
         entry = self.run_work(self.client.push("a/b", b"content", meta_data=[("mtime_us", 5), ("mode", 0o600)]))
-        self.assertEqual((entry.size, entry.hash), (7, HASH))
+        self.assertEqual((entry.size, entry.hash, entry.mtime_us, entry.mode), (7, HASH, 5, 0o600))
         download = self.run_work(self.client.get("a/b"))
         self.assertEqual(dict(meta_data(download.entry)), {"mtime_us": 5, "mode": 0o600})
         self.assertEqual(self.run_work(download.read_all(100)), b"content")

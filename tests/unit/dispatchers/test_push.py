@@ -124,7 +124,7 @@ class PushTests(VerbTestCase):
             [["mode", 0o4755]],
             [["mode", -1]],
             [["mode", 1], ["mode", 1]],
-            [["mtime_us", 2**62]],
+            [["mtime_us", 2**63]],
             [["size", -1]],
         ):
             answer = self.ask("PUSH", {"rel_endpoint": "a", "meta_data": meta}, b"x")

@@ -74,6 +74,7 @@ class ValueTests(SynchronousTestCase):
             Entry("a", "directory", 0, None, None, None),
             Entry("a", "file", 5, None, None, None, damaged=HASH),
             Entry("a", "file", 5, None, None, None, damaged=""),
+            Entry("a", "file", 5, 4_000_000, None, mtime_span=(2_000_001, 5_999_999)),
         ):
             decoded = convert(messages.entry_body(entry), messages.EntryBody, "an entry").entry()
             self.assertEqual(decoded, entry)

@@ -70,9 +70,13 @@ class Committer:
             if known is not None:
                 path = cache_paths[pending.handle]
                 rows.append(CachedHash(path, pending.endpoint.name, found, known, pending.hashed_ns, damage, content))
-            results.append(entry_of(found, damaged=known) if damage else entry_of(found, known))
+            results.append(self._entry(found, known, damage))
         self.cache.record(rows)
         return results
+
+    def _entry(self, found: os.stat_result, known: str | None, damage: str) -> Entry:
+        disks = self.root.disks
+        return entry_of(found, disks, damaged=known) if damage else entry_of(found, disks, known)
 
     def _known(self, pending: PendingRename) -> KnownHash | None:
         """What is known of a file of the store that is about to be moved."""
@@ -107,7 +111,7 @@ class Committer:
         written; new directories hand on what they get from it. `replaced` is the
         file that has its name. Raises what `commit` returns, the refusals of `Directories`, and OSError.
         """
-        temp_file.set_metadata(request, size, Inheritance.of(beside), replaced)
+        temp_file.set_metadata(request, size, Inheritance.of(self.root.disks, beside), replaced)
         (failure,) = self.fsync.files([(temp_file.fd, beside)])
         if failure is not None:
             raise failure

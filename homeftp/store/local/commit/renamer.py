@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import secrets
 
 import attrs
 
@@ -14,13 +16,45 @@ from homeftp.store.local.commit.outcome import in_doubt
 from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink
 from homeftp.store.local.commit.preconditions import check_file
 from homeftp.store.local.disk.books import Books, Marks
+from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.privatefiles import create_file
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.versions.archive import ArchivedFile, Archiver
+from homeftp.store.local.staging.tempfile import TOKEN_BYTES
+from homeftp.store.local.versions.archive import NO_LINK, ArchivedFile, Archiver
 from homeftp.store.policy.preconditions import occupied
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
+
+NO_VERSIONS = (
+    "the disk of the shared folder cannot keep the old content of a file as a version, so that no file on it can be "
+    "replaced: it has neither hard links nor an exchange of two files. Restart the server with --keep-versions 0"
+)
+"""A problem of a store, for its owner."""
+
+
+def can_keep_versions(system: System, folder: int) -> bool:
+    """Whether the file system of an open folder of the server's own can keep what a rename replaces.
+
+    True also where that cannot be found out, such as on a full disk. Raises nothing.
+    """
+    token = secrets.token_hex(TOKEN_BYTES)
+    one, other, linked = (f"{token}-{each}".encode() for each in ("one", "other", "linked"))
+    try:
+        for name in (one, other):
+            close_quietly(create_file(folder, name, 0o600))
+        with contextlib.suppress(OSError):
+            system.exchange(one, other, one_dir=folder, other_dir=folder)
+            return True
+        system.link(one, linked, source_dir=folder, target_dir=folder)
+    except OSError as error:
+        return error.errno not in NO_LINK
+    finally:
+        for name in (one, other, linked):
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+    return True
 
 
 class TargetAppeared(Exception):

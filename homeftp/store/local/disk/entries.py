@@ -9,6 +9,8 @@ from homeftp.endpoint import RESERVED, RESERVED_PREFIX, Endpoint
 from homeftp.errors import WrongKind
 from homeftp.hashing.filehash import signature
 from homeftp.hashing.hashcache import KnownHash
+from homeftp.metadata.disks import Disks
+from homeftp.metadata.kept import in_range
 from homeftp.model import MODE_BITS, Entry, Kind
 from homeftp.store.policy.wording import display_path
 
@@ -36,22 +38,30 @@ def is_reserved(name: str) -> bool:
 
 
 def entry_of(
-    found: os.stat_result, content_hash: str | None = None, *, name: str = "", damaged: str | None = None
+    found: os.stat_result,
+    disks: Disks,
+    content_hash: str | None = None,
+    *,
+    name: str = "",
+    damaged: str | None = None,
 ) -> Entry:
-    """The entry of a regular file or a directory."""
-    mtime_us, mode = found.st_mtime_ns // 1000, found.st_mode & MODE_BITS
+    """The entry of a regular file or a directory, with what its disk keeps of time and mode."""
+    kept = disks.of(found.st_dev)
+    mtime_us = in_range(found.st_mtime_ns // 1000)
+    mode = found.st_mode & MODE_BITS if kept.modes else None
+    span = kept.span(mtime_us)
     if stat.S_ISDIR(found.st_mode):
-        return Entry(name, "directory", 0, mtime_us, mode, tag=tag_of(found))
-    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, tag_of(found), damaged)
+        return Entry(name, "directory", 0, mtime_us, mode, tag=tag_of(found), mtime_span=span)
+    return Entry(name, "file", found.st_size, mtime_us, mode, content_hash, tag_of(found), damaged, span)
 
 
-def known_entry(found: os.stat_result, known: KnownHash | None, *, name: str = "") -> Entry:
+def known_entry(found: os.stat_result, disks: Disks, known: KnownHash | None, *, name: str = "") -> Entry:
     """The entry of what has this stat, with what the hash cache knows of it."""
     if known is None:
-        return entry_of(found, name=name)
+        return entry_of(found, disks, name=name)
     if known.damage:
-        return entry_of(found, name=name, damaged=known.hash)
-    return entry_of(found, known.hash, name=name)
+        return entry_of(found, disks, name=name, damaged=known.hash)
+    return entry_of(found, disks, known.hash, name=name)
 
 
 def tag_of(found: os.stat_result) -> str:

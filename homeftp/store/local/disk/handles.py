@@ -14,7 +14,8 @@ from typing import Iterable, Iterator, Sequence
 import attrs
 
 from homeftp.errors import BadEndpoint
-from homeftp.model import MODE_BITS, kept_mode
+from homeftp.metadata.disks import Disks
+from homeftp.model import kept_mode
 from homeftp.store.local.disk.errnos import close_quietly
 
 WAYS_PARTS = 256
@@ -94,16 +95,10 @@ def _encoded(path: str) -> bytes:
         raise BadEndpoint("the endpoint is not UTF-8") from None
 
 
-def set_mode(fd: int, mode: int) -> None:
-    """Set the nine permission bits of an open file or directory to `kept_mode`, independent of the umask.
-
-    Other bits stay, such as the set-group-ID bit of a shared folder.
-    """
-    found = os.fstat(fd).st_mode
-    current = stat.S_IMODE(found)
-    wanted = current & ~MODE_BITS | kept_mode("directory" if stat.S_ISDIR(found) else "file", mode)
-    if wanted != current:
-        os.fchmod(fd, wanted)
+def set_mode(disks: Disks, fd: int, mode: int) -> None:
+    """Set the permission bits of an open file or directory to `kept_mode`, as far as its disk keeps them. OSError."""
+    is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
+    disks.set_mode(fd, kept_mode("directory" if is_directory else "file", mode))
 
 
 def free_bytes(fd: int) -> int | None:

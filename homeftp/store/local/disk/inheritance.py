@@ -18,6 +18,7 @@ from typing import Iterator
 
 import attrs
 
+from homeftp.metadata.disks import Disks
 from homeftp.model import MODE_BITS, kept_mode
 from homeftp.store.local.disk.handles import DirHandle, set_mode
 
@@ -49,16 +50,17 @@ _CLASSES = {_USER_OBJ: 6, _GROUP_OBJ: 3, _MASK: 3, _OTHER: 0}
 class Inheritance:
     """What the files of one directory get from it."""
 
+    disks: Disks
     group: int | None
     """The group of a set-group-ID directory."""
     acl: bytes | None
     """Its default ACL, as the system encodes it."""
 
     @classmethod
-    def of(cls, handle: DirHandle) -> Inheritance:
+    def of(cls, disks: Disks, handle: DirHandle) -> Inheritance:
         """What an open directory gives. Raises OSError."""
         found = os.fstat(handle.fd)
-        return cls(found.st_gid if found.st_mode & stat.S_ISGID else None, _default_acl(handle.fd))
+        return cls(disks, found.st_gid if found.st_mode & stat.S_ISGID else None, _default_acl(handle.fd))
 
     def apply(self, fd: int, mode: int | None, replaced: os.stat_result | None) -> None:
         """Set owner, group, ACL and mode of an open file: the `mode` that was asked for, or that of the replaced file.
@@ -76,7 +78,7 @@ class Inheritance:
                 os.setxattr(fd, _ACCESS, created_acl(self.acl, _NEW_WITH_ACL if mode is None else mode))
             if mode is None:
                 mode = os.fstat(fd).st_mode
-        set_mode(fd, NEW_FILE_MODE if mode is None else mode)
+        set_mode(self.disks, fd, NEW_FILE_MODE if mode is None else mode)
 
 
 def created_acl(default: bytes, mode: int) -> bytes:

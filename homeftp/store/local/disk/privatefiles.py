@@ -10,8 +10,9 @@ import contextlib
 import os
 import stat
 
+from homeftp.metadata.disks import where_kept
 from homeftp.model import kept_mode
-from homeftp.store.local.disk.handles import close_on_error, set_mode
+from homeftp.store.local.disk.handles import close_on_error
 from homeftp.store.local.disk.resolver import DIRECTORY
 
 CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -30,8 +31,8 @@ def open_private_directory(parent: int, name: bytes) -> int:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=parent)
     fd = os.open(name, DIRECTORY, dir_fd=parent)
-    with close_on_error(fd):
-        set_mode(fd, 0o700)
+    with close_on_error(fd), where_kept():
+        os.fchmod(fd, 0o700)
     return fd
 
 
@@ -51,4 +52,5 @@ def complete_mode(directory: int, name: bytes, found: os.stat_result) -> None:
     """
     mode = stat.S_IMODE(found.st_mode) | kept_mode("file", found.st_mode)
     if mode != stat.S_IMODE(found.st_mode) and found.st_uid == os.geteuid():
-        os.chmod(name, mode, dir_fd=directory)
+        with where_kept():
+            os.chmod(name, mode, dir_fd=directory)

@@ -26,6 +26,7 @@ from typing import Callable, Iterator, Sequence
 
 from homeftp.endpoint import RESERVED, Endpoint
 from homeftp.errors import NotFound, OperatorError, WrongKind
+from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
@@ -58,6 +59,8 @@ class SafeRoot:
     def __init__(self, path: str, system: System, *, walk: bool = False) -> None:
         self._path = os.path.abspath(path)
         self._system = system
+        self.disks = Disks(system)
+        """What the disks in it keep of times and modes."""
         self._detached = False
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -217,7 +220,7 @@ class SafeRoot:
         fd, _ = self._resolver.open_entry(parent.fd, name, DIRECTORY)
         with close_on_error(fd):
             if is_new:
-                set_mode(fd, 0o755)
+                set_mode(self.disks, fd, 0o755)
         return DirHandle(fd, parent.same_mount)
 
     def is_at(self, handle: DirHandle, endpoint: Endpoint) -> bool:
@@ -329,6 +332,11 @@ class SafeRoot:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            return DirHandle(self._resolver.open(self.fd, parts, DIRECTORY), same_mount=False)
+            fd = self._resolver.open(self.fd, parts, DIRECTORY)
+            with close_on_error(fd):
+                self.disks.learn(os.fstat(fd), fd)
+            return DirHandle(fd, same_mount=False)
         with close_on_error(fd):
-            return DirHandle(fd, same_mount=os.fstat(fd).st_dev == self.device)
+            found = os.fstat(fd)
+            self.disks.learn(found, fd)
+            return DirHandle(fd, same_mount=found.st_dev == self.device)

@@ -46,7 +46,7 @@ class Mender:
 
     def mend(self, endpoint: Endpoint, content_hash: str, found: os.stat_result) -> Generator[Verification, None, bool]:
         """Put the content with that hash at the endpoint of the damaged file, piece by piece; whether that was done."""
-        entry = entry_of(found)
+        entry = entry_of(found, self.root.disks)
         request = WriteRequest(
             endpoint=endpoint,
             size=entry.size,

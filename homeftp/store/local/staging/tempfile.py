@@ -93,7 +93,7 @@ class TempFile:
         """
         inheritance.apply(self.fd, request.mode, replaced)
         if request.mtime_us is not None:
-            os.utime(self.fd, ns=(request.mtime_us * 1000, request.mtime_us * 1000))
+            inheritance.disks.set_mtime(self.fd, request.mtime_us)
         if os.fstat(self.fd).st_size != size:
             raise Internal(f"the server's disk lost part of {display_path(request.endpoint)}: the old content was kept")
 

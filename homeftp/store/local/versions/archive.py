@@ -33,7 +33,7 @@ from homeftp.store.local.versions.retention import EvictionScope, VersionArchive
 from homeftp.store.policy.wording import display_path
 from homeftp.syscalls import System
 
-_NO_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+NO_LINK = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """Errors for a file that cannot be linked: file system limits, or another owner (fs.protected_hardlinks)."""
 
 _FOLDER_BYTES = 64 * KIB
@@ -180,7 +180,7 @@ class Archiver:
             except FileExistsError:
                 continue
             except OSError as error:
-                if error.errno not in _NO_LINK:
+                if error.errno not in NO_LINK:
                     raise
                 return ArchivedFile(folder, file, cache_path, mount, found, linked=False)
             linked = os.stat(file, dir_fd=folder.fd, follow_symlinks=False)

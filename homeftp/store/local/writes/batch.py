@@ -227,7 +227,7 @@ class _Batch:
     def _inheritance(self, handle: DirHandle) -> Inheritance:
         """What the files of a directory get from it, asked once in a batch."""
         if handle not in self._inheritances:
-            self._inheritances[handle] = Inheritance.of(handle)
+            self._inheritances[handle] = Inheritance.of(self._writer.root.disks, handle)
         return self._inheritances[handle]
 
     def _sync(self, written: list[tuple[int, _Written]]) -> list[tuple[int, _Written]]:

@@ -9,6 +9,7 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.hashing.filehash import at_rest, same_content, signature
 from homeftp.hashing.hashcache import HashCache
+from homeftp.metadata.kept import in_range
 from homeftp.model import MODE_BITS, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -50,7 +51,7 @@ class Copier:
             request = WriteRequest(
                 endpoint=target,
                 size=found.st_size,
-                mtime_us=found.st_mtime_ns // 1000,
+                mtime_us=in_range(found.st_mtime_ns // 1000),
                 mode=found.st_mode & MODE_BITS,
                 precondition=target_precondition,
             )

@@ -83,11 +83,11 @@ class MetadataWriter:
         try:
             if mode is not None or mtime_us is not None:
                 change = Change("metadata", "directory", endpoint, actor)
-                self.namespace.change_directory(handle, lambda: _set(handle.fd, mtime_us, mode), change)
+                self.namespace.change_directory(handle, lambda: self._set(handle.fd, mtime_us, mode), change)
             (failure,) = self.fsync.directories([handle])
             if failure is not None:
                 raise failure
-            return entry_of(os.fstat(handle.fd))
+            return entry_of(os.fstat(handle.fd), self.root.disks)
         except OSError as error:
             raise refusal(error, endpoint) from error
 
@@ -106,14 +106,14 @@ class MetadataWriter:
             content_hash = precondition if expected is not None else None
             self.namespace.change_metadata(
                 PendingUnlink(handle, endpoint, expected, content_hash, found.st_ino),
-                lambda: _set(fd, mtime_us, mode),
+                lambda: self._set(fd, mtime_us, mode),
                 Change("metadata", "file", endpoint, actor, size=found.st_size, hash=content_hash),
             )
             (failure,) = self.fsync.files([(fd, handle)])
             if failure is not None:
                 raise failure
             # Its hash is not remembered: another program's write just before the mtime was set would go unnoticed.
-            return entry_of(os.fstat(fd))
+            return entry_of(os.fstat(fd), self.root.disks)
         except OSError as error:
             raise refusal(error, endpoint) from error
         finally:
@@ -121,10 +121,9 @@ class MetadataWriter:
                 close_quietly(fd)
             close_quietly(handle.fd)
 
-
-def _set(fd: int, mtime_us: int | None, mode: int | None) -> None:
-    """Set mode and mtime of an open file or directory. Raises OSError."""
-    if mode is not None:
-        set_mode(fd, mode)
-    if mtime_us is not None:
-        os.utime(fd, ns=(mtime_us * 1000, mtime_us * 1000))
+    def _set(self, fd: int, mtime_us: int | None, mode: int | None) -> None:
+        """Set mode and mtime of an open file or directory, as far as they can be set. Raises OSError."""
+        if mode is not None:
+            set_mode(self.root.disks, fd, mode)
+        if mtime_us is not None:
+            self.root.disks.set_mtime(fd, mtime_us)

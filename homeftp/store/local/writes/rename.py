@@ -98,7 +98,7 @@ class Mover:
         failure = next(filter(None, self.fsync.directories([target, source])), None)
         if failure is not None:
             raise in_doubt(move.target, failure)
-        return entry_of(moved)
+        return entry_of(moved, self.root.disks)
 
     def _reach(self, directory: Endpoint) -> tuple[int, int]:
         """The bytes of the longest path beneath a directory, with the / before it, and the parts of the deepest one.

@@ -138,9 +138,8 @@ class MetadataTests(DownloadCase):
         """Directories are made and get their metadata; failures are given by name."""
         self.make_file("file")
         self.assertEqual([name for name, _ in self.folder.make_directories(["x/y", "file", "z"])], ["file"])
-        failed = self.folder.set_directory_metadata(
-            [LocalMetadata(name, MTIME, 0o700) for name in ("x/y", "file/deep", "")]
-        )
-        self.assertEqual([name for name, _ in failed], ["file/deep"])
+        wanted = [LocalMetadata(name, MTIME, 0o700) for name in ("x/y", "file/deep", "")]
+        results = dict(self.folder.set_directory_metadata(wanted))
+        self.assertEqual([name for name, result in results.items() if isinstance(result, OSError)], ["file/deep"])
         for name in ("x/y", ""):
             self.assertEqual(stamp(f"{self.path}/{name}"), (MTIME, 0o700))

@@ -62,7 +62,9 @@ class DirectoryTests(TransferCase):
             os.chmod(f"{self.here}/lib/{name}", mode)
         os.chmod(f"{self.here}/lib", 0o700)
         tree = self.run_work(scan_if_exists(self.context, f"{self.here}/lib"))
-        made = RemoteDirectories(self.client, endpoints_below("lib"), {}, self.observer(), perms=False)
+        made = RemoteDirectories(
+            self.client, endpoints_below("lib"), {}, self.observer(), self.context.disks, perms=False
+        )
         self.run_work(made.make_private(tree.directories.values()))
         self.assertEqual(folders(f"{self.server.root}/lib"), {"private", "group"})
         modes = [stamp(f"{self.server.root}/lib/{name}")[1] for name in (".", "private", "group")]

@@ -110,6 +110,18 @@ class LocalTests(TransferCase):
         self.assertEqual(tree(self.here), {})
         self.run_work(self.client.hello())
 
+    def test_unreadable(self) -> None:
+        """A local file that cannot be read is left, with what to do about it; --force replaces it unseen."""
+        self.make_remote_file("a", b"new", mtime=NEW)
+        path = self.make_file("a", b"old", mtime=OLD)
+        denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with mock.patch("homeftp.client.files.read.open_regular", side_effect=denied):
+            self.get("a", path)
+            self.assertEqual((self.results[0].outcome, tree(self.here)), (Outcome.FAILED, {"a": b"old"}))
+            self.assertIn("use --force", self.results[0].reason)
+            self.get("a", path, force=True)
+        self.assertEqual((self.results[0].outcome, tree(self.here)), (Outcome.REPLACED, {"a": b"new"}))
+
     def test_link_in_the_way(self) -> None:
         """A file whose folder is a link fails, and the rest is fetched."""
         self.make_remote_file("lib/x/big", BIG)

@@ -11,6 +11,7 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.plan.cmp import cmp
 from homeftp.client.plan.push import push
 from homeftp.client.transfer.metadata import differing, is_suspicious, wire_metadata
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.syscalls import System
 from homeftp.testing import InMemoryPair
@@ -31,7 +32,7 @@ class MetadataTests(SynchronousTestCase):
 
     def test_wire_metadata(self) -> None:
         """Microseconds, and the permission bits."""
-        self.assertEqual(wire_metadata(self.file.stat), [("mtime_us", 5000), ("mode", 0o640)])
+        self.assertEqual(wire_metadata(self.file, Disks(System())), [("mtime_us", 5000), ("mode", 0o640)])
 
     def test_differing(self) -> None:
         """Each of size, time and mode by itself, and all."""
@@ -45,7 +46,7 @@ class MetadataTests(SynchronousTestCase):
             (8, None, None, ("size",)),
         ):
             entry = Entry("a", "file", size, mtime_us=mtime_us, mode=mode)
-            self.assertEqual(differing(self.file, entry), expected)
+            self.assertEqual(differing(self.file, entry, Disks(System())), expected)
 
     def test_suspicious(self) -> None:
         """Another content with the same size and time; the mode says nothing, nor does a store that keeps no time."""

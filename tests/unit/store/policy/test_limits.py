@@ -35,7 +35,7 @@ class LimitsTests(SynchronousTestCase):
             (WriteRequest(endpoint=ROOT), WrongKind),
             (WriteRequest(endpoint=parse("a.exe")), FiletypeNotAllowed),
             (WriteRequest(endpoint=A, size=11), TooLarge),
-            (WriteRequest(endpoint=A, mtime_us=2**62), BadRequest),
+            (WriteRequest(endpoint=A, mtime_us=2**63), BadRequest),
             (WriteRequest(endpoint=A, size=None, offset=1), BadRequest),
         ):
             self.assertRaises(refusal, limits.check, request)
@@ -52,7 +52,7 @@ class LimitsTests(SynchronousTestCase):
             check_not_top(below)
             request = WriteRequest(endpoint=below, mtime_us=1, mode=0)
             self.assertIs(directory_request(request), request)
-        self.assertRaises(BadRequest, directory_request, WriteRequest(endpoint=A, mtime_us=2**62))
+        self.assertRaises(BadRequest, directory_request, WriteRequest(endpoint=A, mtime_us=2**63))
 
     def test_mtime(self) -> None:
         """Times are those that 64 bits of nanoseconds hold, before 1970 too."""

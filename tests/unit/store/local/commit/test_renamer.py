@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from unittest import mock
 
+from homeftp.config import Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Changed
 from homeftp.model import ABSENT, SERVER
 from homeftp.store.local.commit.pending import ExistingTarget, PendingRename, PendingUnlink, PinnedFile
-from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
+from homeftp.store.local.commit.renamer import NO_VERSIONS, Renamer, TargetAppeared, can_keep_versions
 from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.syscalls import System
 from tests.support.stores import StoreCase
 
 BLOCKS = 100
+
+
+class OldContentTests(StoreCase):
+    """Whether a disk can keep what is replaced."""
+
+    def test_can(self) -> None:
+        """One of an exchange and a hard link suffices; nothing is left. The owner is told where there is neither."""
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+        for lacking, seconds, expected in (
+            ((), 60, []),
+            (("exchange",), 60, []),
+            (("link",), 60, []),
+            (("exchange", "link"), 60, [NO_VERSIONS]),
+            (("exchange", "link"), 0, []),
+        ):
+            system = System()
+            for name in lacking:
+                setattr(system, name, refuse)
+            store = self.store(system, retention=Retention(seconds=seconds))
+            self.assertEqual((list(store.problems()), self.left()), (expected, []), lacking)
+            store.close()
+
+    def test_full(self) -> None:
+        """On a full disk nothing can be found out, and nothing is said."""
+        _, metadata_dir = self.opened_root()
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with mock.patch("os.open", side_effect=full):
+            self.assertTrue(can_keep_versions(System(), metadata_dir.incoming))
 
 
 class RenamerTests(StoreCase):

@@ -8,8 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
 from homeftp.errors import WrongKind
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk.entries import entry_of, kind_of
+from homeftp.syscalls import System
 
 
 class EntryTests(SynchronousTestCase):
@@ -24,14 +26,14 @@ class EntryTests(SynchronousTestCase):
         os.utime(path, ns=(0, 1_714_560_000_123_456_789))
         mtime_us, mode = 1_714_560_000_123_456, 0o640
         found = os.stat(path)
-        self.assertEqual(entry_of(found, name="a/b"), Entry("a/b", "file", 5, mtime_us, mode))
-        self.assertEqual(entry_of(found, "sha256:x").hash, "sha256:x")
+        self.assertEqual(entry_of(found, Disks(System()), name="a/b"), Entry("a/b", "file", 5, mtime_us, mode))
+        self.assertEqual(entry_of(found, Disks(System()), "sha256:x").hash, "sha256:x")
 
     def test_directory(self) -> None:
         """A directory has no size and no hash, whatever the file system says."""
         path = os.path.abspath(self.mktemp())
         os.mkdir(path, 0o755)
-        entry = entry_of(os.stat(path), "sha256:x")
+        entry = entry_of(os.stat(path), Disks(System()), "sha256:x")
         self.assertEqual((entry.kind, entry.size, entry.hash), ("directory", 0, None))
 
     def test_kind(self) -> None:

@@ -8,7 +8,9 @@ import stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.errors import BadEndpoint
+from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.handles import raw, raw_path, set_mode
+from homeftp.syscalls import System
 
 
 class RawTests(SynchronousTestCase):
@@ -37,8 +39,8 @@ class ModeTests(SynchronousTestCase):
         os.mkdir(path)
         fd = os.open(path, os.O_RDONLY)
         self.addCleanup(os.close, fd)
-        set_mode(fd, 0o7750)
+        set_mode(Disks(System()), fd, 0o7750)
         self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o750)
         os.chmod(path, 0o2755)
-        set_mode(fd, 0o700)
+        set_mode(Disks(System()), fd, 0o700)
         self.assertEqual(stat.S_IMODE(os.fstat(fd).st_mode), 0o2700)

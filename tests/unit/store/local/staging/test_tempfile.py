@@ -8,6 +8,7 @@ import time
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import BadEndpoint, Internal
+from homeftp.metadata.disks import Disks
 from homeftp.model import Entry
 from homeftp.store.local.disk.inheritance import Inheritance
 from homeftp.store.local.staging.tempfile import TempFiles
@@ -155,9 +156,9 @@ class LyingDiskTests(StoreCase):
             temp_file.write(content)
             if isinstance(system, Lying):
                 with self.assertRaises(Internal):
-                    temp_file.set_metadata(request, len(content), Inheritance.of(handle), None)
+                    temp_file.set_metadata(request, len(content), Inheritance.of(Disks(System()), handle), None)
             else:
-                temp_file.set_metadata(request, len(content), Inheritance.of(handle), None)
+                temp_file.set_metadata(request, len(content), Inheritance.of(Disks(System()), handle), None)
             temp_file.close()
             os.close(handle.fd)
             metadata_dir.close()
