@@ -23,11 +23,24 @@ from homeftp.store.local.disk.entries import is_reserved, kind_problem, known_en
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, SortedNames, forget_outer
+from homeftp.store.local.disk.spelling import wire_form
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.pages import listing_pages
 
 READY_NAMES = 10
 """The memory of an entry that is ready to be listed, in names: it has a stat and perhaps a hash."""
+
+
+_STORED_AS = b"\0"
+"""Between a name and the one that its directory has for it: no name has this, and it sorts before all letters."""
+
+
+class _OtherFile(OSError):
+    """A name that is not found under its form on the wire: another file has that, or several would."""
+
+    def __init__(self, stored: bytes) -> None:
+        super().__init__()
+        self.stored = stored
 
 
 @attrs.define(eq=False)
@@ -105,8 +118,9 @@ class DirectoryLister:
                     raise
                 yield level.prefix[:-1], refused.message
                 continue
-            name, found, known = level.ready.pop()
-            level.after = name
+            key, found, known = level.ready.pop()
+            level.after = key
+            name = key.partition(_STORED_AS)[0]
             item = self._item(level, name, found, known)
             if item is not None:
                 yield item
@@ -124,6 +138,9 @@ class DirectoryLister:
         """The entry for one name, or why it is skipped; None for reserved names, and if it was removed meanwhile."""
         if isinstance(found, FileNotFoundError):
             return None
+        if isinstance(found, _OtherFile):
+            reason = f"its name differs from '{raw.decode()}' beside it only in its Unicode form: rename one of them"
+            return level.prefix + printable(found.stored), reason
         try:
             name = raw.decode()
         except UnicodeDecodeError:
@@ -166,24 +183,35 @@ class DirectoryLister:
         chunk = level.names.take(LISTING_PAGE, partial(_names, directory, level.hidden))
         stats: list[tuple[bytes, os.stat_result | OSError]] = []
         files: dict[str, os.stat_result] = {}
-        for name in chunk:
+        for key in chunk:
+            name, _, stored = key.partition(_STORED_AS)
             try:
-                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                if stored and not self._root.is_stored_as(directory, name, stored):
+                    raise _OtherFile(stored)
+                found = os.stat(stored or name, dir_fd=directory, follow_symlinks=False)
             except OSError as error:
-                stats.append((name, error))
+                stats.append((key, error))
                 continue
-            stats.append((name, found))
+            stats.append((key, found))
             self._root.disks.learn(found, directory)
             if stat.S_ISREG(found.st_mode):
                 files[os.fsdecode(name)] = found
         known = self._cache.known(self._root.cache_path(level.endpoint), files)
-        level.ready = [(name, found, known.get(os.fsdecode(name))) for name, found in reversed(stats)]
+        level.ready = [
+            (key, found, known.get(os.fsdecode(key.partition(_STORED_AS)[0]))) for key, found in reversed(stats)
+        ]
 
 
 def _names(directory: int, hidden: frozenset[str]) -> Iterator[bytes]:
-    """The names in an open directory, except those whose folded form is hidden."""
+    """The names in an open directory as keys of their order, except those whose folded form is hidden."""
     with os.scandir(directory) as found:
-        yield from (os.fsencode(one.name) for one in found if not hidden or folded(one.name) not in hidden)
+        yield from (_key(os.fsencode(one.name)) for one in found if not hidden or folded(one.name) not in hidden)
+
+
+def _key(name: bytes) -> bytes:
+    """What a name is sorted by: its form on the wire, with the name itself behind where that is another one."""
+    listed = wire_form(name)
+    return name if listed == name else listed + _STORED_AS + name
 
 
 def printable(name: bytes) -> str:

@@ -32,7 +32,7 @@ from homeftp.store.local.commit.renamer import Renamer, TargetAppeared
 from homeftp.store.local.commit.similarnames import NameCollisions
 from homeftp.store.local.disk.errnos import FULL, catch
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.versions.archive import Archiver, ArchiverFactory
 from homeftp.store.policy.changelog import ChangeLog
@@ -138,9 +138,13 @@ class Namespace:
         if pending.unlink is not None:
             self.check_directory(checked, pending.unlink.handle, pending.unlink.endpoint)
             self._stat(pending.unlink)
-            removed_name = pending.unlink.endpoint.name if pending.unlink.endpoint.parent == endpoint.parent else None
-        # With ABSENT there is no need to look: the rename itself finds out.
-        found = None if pending.precondition == ABSENT else self.root.stat_in(handle.fd, endpoint)
+            stays = pending.unlink.endpoint.parent == endpoint.parent
+            removed_name = os.fsdecode(pending.source.name) if stays else None
+        # With ABSENT the rename itself finds out what has that name, but not what is listed in another Unicode form.
+        is_new = pending.precondition == ABSENT and endpoint.name.isascii()
+        found = None if is_new else self.root.stat_in(handle.fd, endpoint)
+        if found is not None and removed_name is None and self._stored(handle, endpoint) != endpoint.name:
+            removed_name = self._stored(handle, endpoint)
         check_file(endpoint, found, pending.precondition)
         if pending.expected is not None and found is not None and signature(found) != pending.expected:
             raise changed(endpoint)
@@ -179,9 +183,13 @@ class Namespace:
 
     def _renamed(self, pending: PendingRename) -> None:
         pending.source.renamed()
-        self.collisions.added(pending.handle, pending.endpoint.name)
+        self.collisions.added(pending.handle, self._stored(pending.handle, pending.endpoint))
         if pending.unlink is not None:
-            self.collisions.removed(pending.unlink.handle, pending.unlink.endpoint.name)
+            self.collisions.removed(pending.unlink.handle, os.fsdecode(pending.source.name))
+
+    def _stored(self, handle: DirHandle, endpoint: Endpoint) -> str:
+        """The name that an open directory has for an endpoint, or would get. Raises OSError."""
+        return os.fsdecode(self.root.stored_name(handle.fd, endpoint))
 
     def remove(self, files: Sequence[PendingUnlink], actor: Actor) -> list[os.stat_result | Exception]:
         """Make each of these files a version; a result for each, in order: its stat, or why it still exists.
@@ -218,8 +226,9 @@ class Namespace:
         self.check_directory(checked, pending.handle, pending.endpoint)
         found = self._stat(pending)
         check_file(pending.endpoint, found)
+        name = self._stored(pending.handle, pending.endpoint)
         self.renamer.remove(pending, found, archiver, actor)
-        self.collisions.removed(pending.handle, pending.endpoint.name)
+        self.collisions.removed(pending.handle, name)
         return found
 
     def move_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint, actor: Actor) -> None:
@@ -229,14 +238,15 @@ class Namespace:
             self.check_directory({}, pending.handle, pending.endpoint)
             self.check_directory({}, handle, endpoint)
             self._stat(pending)
-            removed_name = pending.endpoint.name if pending.endpoint.parent == endpoint.parent else None
+            name = self._stored(pending.handle, pending.endpoint)
+            removed_name = name if pending.endpoint.parent == endpoint.parent else None
             self.root.check_new_name(handle.fd, endpoint)
             self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
             try:
                 with self.changelog.changing() as record:
                     self.renamer.rename_directory(pending, handle, endpoint)
                     self.collisions.added(handle, endpoint.name)
-                    self.collisions.removed(pending.handle, pending.endpoint.name)
+                    self.collisions.removed(pending.handle, name)
                     record(Change("move", "directory", pending.endpoint, actor, endpoint))
             except FileExistsError:
                 raise occupied(endpoint) from None
@@ -269,8 +279,9 @@ class Namespace:
             self.check_directory({}, parent, endpoint)
             if inode is not None:
                 self._stat(PendingUnlink(parent, endpoint, None, inode=inode))
-            os.rmdir(raw(endpoint.name), dir_fd=parent.fd)
-            self.collisions.removed(parent, endpoint.name)
+            name = self.root.stored_name(parent.fd, endpoint)
+            os.rmdir(name, dir_fd=parent.fd)
+            self.collisions.removed(parent, os.fsdecode(name))
             record(Change("delete", "directory", endpoint, actor))
 
     def check_directory(self, checked: Checked, handle: DirHandle, endpoint: Endpoint) -> None:

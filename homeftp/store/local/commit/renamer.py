@@ -73,7 +73,7 @@ class Renamer:
     def rename(self, pending: PendingRename, existing: ExistingTarget) -> None:
         """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError."""
         source, handle = pending.source, pending.handle
-        name = raw(pending.endpoint.name)
+        name = self.root.stored_name(handle.fd, pending.endpoint)
         marks = self.books.mark() if existing.found is not None or pending.counted else {}
         if existing.found is None:
             try:
@@ -114,7 +114,7 @@ class Renamer:
     def rename_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint) -> None:
         """Give a directory another name where nothing exists. Raises FileExistsError, OSError."""
         marks = self.books.mark()
-        names = raw(pending.endpoint.name), raw(endpoint.name)
+        names = self.root.stored_name(pending.handle.fd, pending.endpoint), raw(endpoint.name)
         self.system.rename_new(*names, source_dir=pending.handle.fd, target_dir=handle.fd)
         self.books.moved(pending.endpoint, endpoint, None, marks)
 

@@ -10,7 +10,8 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Sequence
+from functools import partial
+from typing import Callable, Sequence, TypeVar
 
 import attrs
 
@@ -18,6 +19,8 @@ from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import raw, raw_path
 from homeftp.store.local.disk.spelling import Spelling
 from homeftp.syscalls import System
+
+T = TypeVar("T")
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 """Open a directory to list it, or to make it durable."""
@@ -47,6 +50,10 @@ class Resolver:
         try:
             # RESOLVE_NO_SYMLINKS refuses links already; with O_NOFOLLOW one at the end would be ENOTDIR.
             return self.system.openat2(root, path or b".", flags & ~os.O_NOFOLLOW, one_mount=True)
+        except FileNotFoundError:
+            if path.isascii():
+                raise
+            return self.walk(root, names, flags, one_mount=one_mount)  # a part may be listed in another Unicode form
         except OSError as error:
             if one_mount or error.errno != errno.EXDEV:
                 raise
@@ -78,13 +85,29 @@ class Resolver:
 
     def stat_entry(self, directory: int, name: bytes) -> os.stat_result:
         """The stat of an entry of an open directory, of a symbolic link its own."""
+        return self._found(directory, name, self._stat)
+
+    def _stat(self, directory: int, name: bytes) -> os.stat_result:
         self.spelling.expect(directory, name)
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         self.spelling.check(directory, name, found)
         return found
 
+    def _found(self, directory: int, name: bytes, look_up: Callable[[int, bytes], T]) -> T:
+        """What is found by a name, or else by the only name that is the same in another Unicode form."""
+        try:
+            return look_up(directory, name)
+        except FileNotFoundError:
+            other = self.spelling.other_form(directory, name)
+            if other is None:
+                raise
+        return look_up(directory, other)
+
     def open_entry(self, directory: int, name: bytes, flags: int) -> tuple[int, os.stat_result]:
         """Open an entry of an open directory, with O_NOFOLLOW among the flags; also returns its stat."""
+        return self._found(directory, name, partial(self._open, flags))
+
+    def _open(self, flags: int, directory: int, name: bytes) -> tuple[int, os.stat_result]:
         self.spelling.expect(directory, name)
         return self._checked(directory, name, os.open(name, flags, dir_fd=directory))
 
@@ -101,9 +124,7 @@ class Resolver:
     def _open_below(self, directory: int, name: bytes, flags: int, one_mount: bool) -> int:
         """Open a directory in an open one."""
         if one_mount and not self.walks:
-            self.spelling.expect(directory, name)
-            fd = self.system.openat2(directory, name, flags & ~os.O_NOFOLLOW, one_mount=True, beneath=False)
-            return self._checked(directory, name, fd)[0]
+            return self._found(directory, name, partial(self._open_on_mount, flags))
         try:
             return self.open_entry(directory, name, flags)[0]
         except OSError as error:
@@ -111,15 +132,21 @@ class Resolver:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
             raise
 
+    def _open_on_mount(self, flags: int, directory: int, name: bytes) -> int:
+        self.spelling.expect(directory, name)
+        fd = self.system.openat2(directory, name, flags & ~os.O_NOFOLLOW, one_mount=True, beneath=False)
+        return self._checked(directory, name, fd)[0]
+
     def is_same_mount(self, root: int, parent: Sequence[str], name: str) -> bool:
         """Whether a directory is on the same mount as its parent."""
         above = self.open(root, parent, LOOKUP)
         try:
+            stored = self.spelling.stored_name(above, raw(name))
             if not self.walks:
                 flags = LOOKUP & ~os.O_NOFOLLOW
-                close_quietly(self.system.openat2(above, raw(name), flags, one_mount=True, beneath=False))
+                close_quietly(self.system.openat2(above, stored, flags, one_mount=True, beneath=False))
                 return True
-            found = os.stat(raw(name), dir_fd=above, follow_symlinks=False)
+            found = os.stat(stored, dir_fd=above, follow_symlinks=False)
             return found.st_dev == os.fstat(above).st_dev
         except OSError as error:
             if error.errno != errno.EXDEV:

@@ -268,6 +268,14 @@ class SafeRoot:
         except OSError as error:
             raise refusal(error, endpoint) from error
 
+    def stored_name(self, directory: int, endpoint: Endpoint) -> bytes:
+        """The name that an open directory has for an endpoint, or would get: mostly the endpoint's own. OSError."""
+        return self._spelling.stored_name(directory, raw(endpoint.name))
+
+    def is_stored_as(self, directory: int, name: bytes, stored: bytes) -> bool:
+        """Whether the file of that name is the one that an open directory lists as `stored`. Raises OSError."""
+        return self._spelling.is_stored_as(directory, name, stored)
+
     def open_file_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
         """Open a regular file in an open directory; also returns its stat.
 

@@ -18,16 +18,22 @@ import os
 import re
 import stat
 import time
+import unicodedata
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from threading import Lock
 
-from homeftp.endpoint import folded
+import attrs
+
+from homeftp.endpoint import folded, name_problem
 from homeftp.syscalls import System
 
 NAMES_KEPT = 500_000
 """Names of directories that are remembered, 8 bytes each: the directories of a home, in 4 MB."""
+
+_FORMS_KEPT = 1000
+"""Directories of which the names in other Unicode forms are remembered; most have none."""
 
 _SHORT = re.compile(rb"[^.]{1,7}~[^.]{1,7}(?:\.[^.]{0,3})?\Z")
 """The form of the 8.3 names that Windows and Linux make: at most eight bytes, a dot, and three."""
@@ -45,6 +51,47 @@ def is_settled(stamp: Stamp, now_ns: int) -> bool:
     return any(each % _SECOND_NS for each in stamp) or now_ns - max(stamp) > _COARSE_NS
 
 
+_SHARE = 10
+"""Reading the names of a large directory that changes all the time takes at most one part in so many of the time."""
+
+_QUICK = 0.001
+"""Seconds: a directory that is read in less, of some thousand names, is read whenever it has changed."""
+
+
+def wire_form(name: bytes) -> bytes:
+    """The composed form (NFC) of a name, if an endpoint may have that; otherwise the name itself.
+
+    Names of letters that compose to ASCII, such as the Kelvin sign, stay: every
+    look-up of an ASCII name would have to look for them.
+    """
+    if name.isascii():
+        return name
+    try:
+        composed = unicodedata.normalize("NFC", name.decode())
+    except UnicodeDecodeError:
+        return name
+    return name if composed.isascii() or name_problem(composed) is not None else composed.encode()
+
+
+@attrs.frozen
+class _Forms:
+    """The names of one directory that are not in the composed form, by that form."""
+
+    stamp: Stamp
+    settled: bool
+    read_at: float
+    read_for: float
+    """Seconds since any moment at which they were read, and which that took."""
+    names: dict[bytes, bytes | None]
+    """None: there are several."""
+
+    def is_valid(self, stamp: Stamp, now: float) -> bool:
+        """Whether they still count: the directory has not changed, or reading it again so soon would take too long."""
+        if self.settled and stamp == self.stamp:
+            return True
+        return self.read_for > _QUICK and now - self.read_at < _SHARE * self.read_for
+
+
 class Spelling:
     """Checks names in directories of one store. Thread-safe. Every method raises OSError."""
 
@@ -53,6 +100,7 @@ class Spelling:
         self._kept = kept
         self._lock = Lock()
         self._known: OrderedDict[tuple[int, int], tuple[Stamp, array[int]]] = OrderedDict()
+        self._forms: OrderedDict[tuple[int, int], _Forms] = OrderedDict()
         self._inexact: set[int] = set()
         """Devices that may find other names. One that is mounted later under such a number is merely checked too."""
         exact = system.finds_only_listed_names(root)
@@ -91,12 +139,57 @@ class Spelling:
         """The spelling with which an open directory lists `name`; `name` itself if nothing has that name."""
         at = os.fstat(directory)
         if self._is_exact(directory, at) or _contains(self._names(directory, at), name):
-            return name
+            return self.stored_name(directory, name)
         try:
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
-            return name
+            return self.other_form(directory, name) or name
         return next((each for each in self._system.names_in(directory) if _is_at(directory, each, found)), name)
+
+    def is_stored_as(self, directory: int, name: bytes, stored: bytes) -> bool:
+        """Whether a name is that of the file which an open directory was seen to list as `stored`, in another form."""
+        if self.stored_name(directory, name) == stored:
+            return True
+        at = os.fstat(directory)
+        with self._lock:
+            self._forms.pop((at.st_dev, at.st_ino), None)  # it may have been made since they were read
+        return self.stored_name(directory, name) == stored
+
+    def stored_name(self, directory: int, name: bytes) -> bytes:
+        """The name that an open directory has for a composed one: that itself, unless it has only another form."""
+        if name.isascii():
+            return name
+        try:
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return self.other_form(directory, name) or name
+        return name
+
+    def other_form(self, directory: int, name: bytes) -> bytes | None:
+        """The name that is `name` in another Unicode form, such as macOS has kept (NFD), in an open directory.
+
+        To be called where the directory does not have `name` itself. None: it has
+        no such name, or several, of which none is guessed. In a directory that
+        is being changed a new name may be found a moment later.
+        """
+        if name.isascii():
+            return None
+        at = os.fstat(directory)
+        key, stamp, now = (at.st_dev, at.st_ino), (at.st_mtime_ns, at.st_ctime_ns), time.monotonic()
+        with self._lock:
+            known = self._forms.get(key)
+        if known is None or not known.is_valid(stamp, now):
+            names: dict[bytes, bytes | None] = {}
+            for each in self._system.names_in(directory):
+                composed = wire_form(each)
+                if composed != each:
+                    names[composed] = None if composed in names else each
+            known = _Forms(stamp, is_settled(stamp, time.time_ns()), now, time.monotonic() - now, names)
+            with self._lock:
+                self._forms[key] = known
+                while len(self._forms) > _FORMS_KEPT:
+                    self._forms.popitem(last=False)
+        return known.names.get(name)
 
     def _is_exact(self, directory: int, at: os.stat_result) -> bool:
         """Whether a directory has nothing to check. A device that has is remembered: FUSE takes its time to say so."""

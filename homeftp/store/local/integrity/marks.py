@@ -8,6 +8,7 @@ from typing import Sequence
 
 import attrs
 
+from homeftp.endpoint import Endpoint
 from homeftp.hashing.hashcache import HashCache, StoredHash, is_still_marked
 from homeftp.model import Damage, damage_kind
 from homeftp.store.local.disk.errnos import MISSING
@@ -41,7 +42,8 @@ class DamageMarks:
     def _is_same(self, names: Names, row: StoredHash) -> bool:
         try:
             with self.root.open_below(self.root.fd, names) as directory:
-                now = os.stat(raw(row.name), dir_fd=directory, follow_symlinks=False)
+                name = self.root.stored_name(directory, Endpoint((row.name,)))
+                now = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except OSError as error:
             return error.errno not in MISSING  # otherwise the disk fails just there
         return stat.S_ISREG(now.st_mode) and is_still_marked(row.signature, now)

@@ -173,7 +173,7 @@ class Archiver:
         return archived
 
     def _link(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> ArchivedFile:
-        name = raw(endpoint.name)
+        name = self._root.stored_name(handle.fd, endpoint)
         for folder, file, cache_path in self._locations(handle, endpoint, mount):
             try:
                 self._system.link(name, file, source_dir=handle.fd, target_dir=folder.fd)
@@ -205,7 +205,7 @@ class Archiver:
         """Move a file that an actor removes into the version folder; False if no version is kept: it was removed."""
         mount = self._folders.mount_of(handle, endpoint.parent)
         if not self._archive.admit(actor, mount, self._version_dir(mount), found.st_size):
-            os.unlink(raw(endpoint.name), dir_fd=handle.fd)
+            os.unlink(self._root.stored_name(handle.fd, endpoint), dir_fd=handle.fd)
             return False
         try:
             self._move(handle, endpoint, found, mount)
@@ -215,9 +215,10 @@ class Archiver:
         return True
 
     def _move(self, handle: DirHandle, endpoint: Endpoint, found: os.stat_result, mount: Endpoint) -> None:
+        name = self._root.stored_name(handle.fd, endpoint)
         for folder, file, cache_path in self._locations(handle, endpoint, mount):
             with contextlib.suppress(FileExistsError):
-                self._system.rename_new(raw(endpoint.name), file, source_dir=handle.fd, target_dir=folder.fd)
+                self._system.rename_new(name, file, source_dir=handle.fd, target_dir=folder.fd)
                 archived = ArchivedFile(folder, file, cache_path, mount, found, linked=True)
                 self._archived.append(_Archived(endpoint, found, archived))
                 return

@@ -24,9 +24,10 @@ from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.fsync import Fsync
-from homeftp.store.local.disk.handles import DirHandle, raw
+from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, directories_in
+from homeftp.store.local.disk.spelling import wire_form
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_move, check_path
 from homeftp.store.policy.preconditions import check_directory_move, check_source
@@ -68,7 +69,7 @@ class Mover:
             self.existing.open_parent(move.source) as (source, _),
             self.directories.opened(move.target.parent, move.actor, target=move.target, size=0) as target,
         ):
-            pinned = self.root.open_pinned(source.fd, raw(move.source.name))
+            pinned = self.root.open_pinned(source.fd, self.root.stored_name(source.fd, move.source))
             try:
                 found = os.fstat(pinned)
                 if stat.S_ISDIR(found.st_mode):
@@ -129,14 +130,15 @@ class Mover:
             try:
                 with os.scandir(handle.fd) as entries:
                     for entry in entries:
-                        if depth < MAX_PARTS and name_problem(entry.name) is None:
-                            yield os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)
+                        name = wire_form(os.fsencode(entry.name))
+                        if depth < MAX_PARTS and name_problem(os.fsdecode(name)) is None:
+                            yield name, entry.is_dir(follow_symlinks=False)
             finally:
                 close_quietly(handle.fd)
 
     def _move_file(self, move: Move, source: DirHandle, target: DirHandle, pinned: int, found: os.stat_result) -> Entry:
         self.filetypes.check(move.target)
-        name = raw(move.source.name)
+        name = self.root.stored_name(source.fd, move.source)
         unlink = self.existing.pending_unlink(source, move.source, move.source_precondition, found.st_ino)
         (expected,) = self.preconditions.expected([(target, move.target, move.target_precondition)])
         if isinstance(expected, Exception):

@@ -88,7 +88,6 @@ class SkippedTests(StoreCase):
         names = {
             b"\xff\xfe": ("\\xff\\xfe", "UTF-8"),
             b"a\nb": ("a\\nb", "control character"),
-            b"e\xcc\x81": ("e\u0301", "NFC"),
             b"a:b": ("a:b", "holds :"),
             b"\x1b[31m": ("\\x1b[31m", "control character"),
             b"CON": ("CON", "device"),
