@@ -50,6 +50,26 @@ class UnprivilegedTests(StoreCase):
                 self.use(store, "e")
             store.close()
 
+    def test_anothers(self) -> None:
+        """In a folder of another user files are stored and replaced; what may not be set stays, and that is told."""
+        self.lay("d/old", b"old")
+        self.lay("d/kept", b"kept")
+        for path, mode in (("d", 0o777), ("d/old", 0o644), ("d/kept", 0o644)):
+            os.chmod(self.path(path), mode)
+        os.utime(self.path("d/kept"), (5, 5))
+        with as_nobody(self.root):
+            store = self.store()
+            self.assertEqual(self.put(store, "d/new", b"new", mode=0o600, mtime_us=7_000_000).mode, 0o600)
+            self.assertEqual(self.put(store, "d/old", b"replaced", mode=0o600, mtime_us=7_000_000).mtime_us, 7_000_000)
+            entry = store.make_directory(WriteRequest(endpoint=parse("d"), mode=0o700, mtime_us=7_000_000))
+            self.assertEqual(entry.mode, 0o777)
+            self.assertNotEqual(entry.mtime_us, 7_000_000)
+            entry = store.set_metadata(parse("d/kept"), mtime_us=7_000_000, mode=0o600, precondition=None)
+            self.assertEqual((entry.mtime_us, entry.mode), (5_000_000, 0o644))
+            with self.assertRaises(PermissionError):  # the control
+                os.chmod(self.path("d"), 0o700)
+            store.close()
+
     def test_control(self) -> None:
         """The control: with these modes on the disk the server cannot do all of that."""
         with as_nobody(self.root):

@@ -78,6 +78,16 @@ class LocalDiskTests(CoarseCase):
         self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(os.stat(f"{self.server.root}/lib/d/a").st_mode & 0o777, 0o640)
 
+    def test_range(self) -> None:
+        """A time that the local disk does not keep becomes the nearest one; that is said once, and is the same then."""
+        self.make_remote_file("lib/a", mtime=9_000_000_000)
+        self.local_disk(CoarseDisk())
+        self.get("lib", f"{self.here}/copy", recursive=True)
+        self.assertEqual(os.stat(f"{self.here}/copy/a").st_mtime, 4_354_819_198)
+        self.assertEqual(len(self.notices), 1)
+        self.assertIn("a: this machine keeps another time", self.notices[0])
+        self.assert_same(f"{self.here}/copy")
+
     def test_exact(self) -> None:
         """The control: on a disk that keeps everything each difference counts."""
         self.push(f"{self.here}/lib", "lib", recursive=True)
