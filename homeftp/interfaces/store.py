@@ -106,7 +106,8 @@ class IStore(Interface):
       the method returns: replaying them gives the tree. Where they cannot be recorded the method raises `Internal`
       (50) although they were made, and nothing more is changed until they are.
     - **Usable.** The mode that anything gets is `kept_mode` of the one that was asked for: a server without root
-      rights can still read every file, and use every directory.
+      rights can still read every file, and use every directory. A time or a mode that the disk does not keep, or that
+      the backend may not set, is no failure: the entry says what is there.
     - **Nothing lost.** Where `capabilities.versions` is set, a file that is replaced or removed becomes a version.
 
     - **Space.** Nothing is removed for bytes that have not arrived. Before what has arrived is refused with `NoSpace`

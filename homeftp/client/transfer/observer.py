@@ -65,7 +65,8 @@ class TransferObserver:
     def add_unapplied(self, names: Sequence[str], side: str) -> None:
         """Say once that one side does not have the time or mode of these files or folders: no failure."""
         if names:
-            others = f" and {len(names) - 1:,} others" if len(names) > 1 else ""
+            more = len(names) - 1
+            others = f" and {more:,} other{'s' if more > 1 else ''}" if more else ""
             self.on_notice(
                 f"{names[0] or 'the folder itself'}{others}: {side} keeps another time or mode, because its disk has "
                 "no such one or the file belongs to another user there."

@@ -45,8 +45,8 @@ class LocalDirectoryTests(TransferCase):
         observer = self.observer()
         notices: list[str] = []
         observer.on_notice = notices.append
-        observer.add_unapplied(["private", "private/a"], "this machine")
-        self.assertIn("private and 1 others: this machine keeps another time or mode", notices[0])
+        observer.add_unapplied(["private", "private/a", "b"], "this machine")
+        self.assertIn("private and 2 others: this machine keeps another time or mode", notices[0])
         observer = self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(dict(observer.counts), {Outcome.NEW: 1})
         self.assertEqual(dict(self.get("lib", f"{self.here}/lib", recursive=True).counts), {Outcome.SAME: 1})
