@@ -41,6 +41,8 @@ def parse_remote_path(path: str) -> RemotePath:
     try:
         return RemotePath(parse(trimmed), not trimmed or parts[-1] in ("", "."))
     except BadEndpoint as error:
+        if "*" in path or "?" in path:
+            raise OperatorError(f"'{path}' is a pattern, which only get and ls take: name one file or folder") from None
         raise OperatorError(error.message) from None
 
 

@@ -38,6 +38,11 @@ class RemotePathTests(SynchronousTestCase):
             with self.assertRaises(OperatorError, msg=path):
                 parse_remote_path(path)
 
+    def test_pattern(self) -> None:
+        """A pattern where one path is needed is called so."""
+        with self.assertRaisesRegex(OperatorError, r"'a/\*\.jpg' is a pattern, which only get and ls take"):
+            parse_remote_path("a/*.jpg")
+
 
 class LocalPathTests(SynchronousTestCase):
     """Local paths."""
