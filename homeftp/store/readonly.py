@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import abc
-from typing import Generator, Iterator, Sequence
+from typing import Generator, Sequence
 
-import attrs
-from zope.interface import implementer
-
-from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.endpoint import Endpoint
 from homeftp.errors import Forbidden
-from homeftp.hashing.filehash import hash_bytes
-from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
-from homeftp.model import (
-    Actor,
-    Capabilities,
-    Damage,
-    Entry,
-    ListingPage,
-    ResumePoint,
-    Verification,
-    Version,
-    WriteRequest,
-)
-from homeftp.store.buffers import BytesFile
-from homeftp.store.policy.outcomes import catch
-from homeftp.store.policy.wording import read_only, unsupported
+from homeftp.interfaces.store import IDraft, IUpload
+from homeftp.model import Actor, Entry, WriteRequest
+from homeftp.store.basic import BasicStore
+from homeftp.store.policy.wording import read_only
 
 
-@implementer(IStore)
-class ReadOnlyStore(abc.ABC):
+class ReadOnlyStore(BasicStore):
     """Refuses every change with `Forbidden` (33), for the reason `read_only`."""
-
-    capabilities = Capabilities()
-    """It has no versions, and nothing can be changed."""
 
     def __init__(self, reason: str) -> None:
         self.read_only: str | None = reason
@@ -42,66 +22,9 @@ class ReadOnlyStore(abc.ABC):
         """Itself: nothing is ever recorded."""
         return self
 
-    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
-        """A folder has one name."""
-        return (folder,)
-
-    # -- reading -------------------------------------------------------------------
-
-    @abc.abstractmethod
-    def stat(self, endpoint: Endpoint) -> Entry | None:
-        """What exists there; None where nothing does."""
-
-    @abc.abstractmethod
-    def open(self, endpoint: Endpoint) -> IOpenFile:
-        """Open a file for reading."""
-
-    @abc.abstractmethod
-    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
-        """A directory's entries, page by page."""
-
-    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
-        """`stat` for several, one after the other."""
-        return [catch(self.stat, endpoint) for endpoint in endpoints]
-
-    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
-        """`open` for several, one after the other."""
-        return [catch(self._open, endpoint, inline) for endpoint in endpoints]
-
-    def _open(self, endpoint: Endpoint, inline: int) -> IOpenFile:
-        file = self.open(endpoint)
-        if file.content is not None or file.entry.size > inline:
-            return file
-        try:
-            content = file.read(0, file.entry.size)
-            hash = hash_bytes(content)
-            return BytesFile(attrs.evolve(file.verify(hash), hash=hash), content, inline)
-        finally:
-            file.close()
-
-    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
-        """There are none."""
-        return iter(())
-
-    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
-        """Refused: it remembers no hashes."""
-        raise unsupported("verify what it holds")
-
-    def damaged(self) -> Sequence[Damage]:
-        """Nothing is known to be damaged."""
-        return ()
-
-    def resume_point(
-        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
-    ) -> ResumePoint | None:
-        """Nothing ever arrives."""
-        return None
-
     def free_space(self) -> int | None:
         """Nothing can be stored."""
         return 0
-
-    # -- changing ------------------------------------------------------------------
 
     def upload(self, request: WriteRequest) -> IUpload:
         """Refused."""
@@ -144,12 +67,6 @@ class ReadOnlyStore(abc.ABC):
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
         """Refused."""
         raise self._refusal
-
-    def maintain(self) -> None:  # noqa: B027 (most have nothing to do here)
-        """Nothing expires."""
-
-    def close(self) -> None:  # noqa: B027 (most have nothing to do here)
-        """Nothing to release."""
 
     @property
     def _refusal(self) -> Forbidden:

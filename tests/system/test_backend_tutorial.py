@@ -27,11 +27,11 @@ class BackendTutorialTests(SynchronousTestCase):
             env=with_plugin,
             capture_output=True,
             text=True,
-            timeout=WITHIN,
+            timeout=4 * WITHIN,
             check=False,
         )
         self.assertEqual(ran.returncode, 0, ran.stderr)
-        for test in ("test_leading_out", "test_read_only", "test_open_many"):
+        for test in ("test_leading_out", "test_read_only", "test_open_many", "test_remove_in_steps"):
             self.assertIn(test, ran.stderr)
 
     def test_options(self) -> None:

@@ -1,0 +1,150 @@
+"""What is the same for all stores without capabilities: a backend adds how it reads, and what it can change."""
+
+from __future__ import annotations
+
+import abc
+from typing import Generator, Iterator, Sequence
+
+import attrs
+from zope.interface import implementer
+
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces.store import IDraft, IOpenFile, IStore, IUpload
+from homeftp.model import (
+    Actor,
+    Capabilities,
+    Damage,
+    Entry,
+    ListingPage,
+    ResumePoint,
+    Verification,
+    Version,
+    WriteRequest,
+)
+from homeftp.store.buffers import BytesFile
+from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.wording import unsupported
+
+
+@implementer(IStore)
+class BasicStore(abc.ABC):
+    """Keeps no versions, times, modes or partial uploads, and refuses with `Forbidden` (33) what it cannot do."""
+
+    capabilities = Capabilities()
+    """None of them; a backend that can do more says so here, and has the methods for it."""
+
+    read_only: str | None = None
+
+    @abc.abstractmethod
+    def bind(self, actor: Actor) -> IStore:
+        """The same store; what is changed through it is recorded as changed by `actor`."""
+
+    def places(self, folder: Endpoint) -> Sequence[Endpoint]:
+        """A folder has one name."""
+        return (folder,)
+
+    # -- reading -------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def stat(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there; None where nothing does."""
+
+    @abc.abstractmethod
+    def open(self, endpoint: Endpoint) -> IOpenFile:
+        """Open a file for reading."""
+
+    @abc.abstractmethod
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """A directory's entries, page by page."""
+
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        """`stat` for several, one after the other."""
+        return [catch(self.stat, endpoint) for endpoint in endpoints]
+
+    def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
+        """`open` for several, one after the other."""
+        return [catch(self._open, endpoint, inline) for endpoint in endpoints]
+
+    def _open(self, endpoint: Endpoint, inline: int) -> IOpenFile:
+        file = self.open(endpoint)
+        if file.content is not None or file.entry.size > inline:
+            return file
+        try:
+            content = file.read(0, file.entry.size)
+            hash = hash_bytes(content)
+            return BytesFile(attrs.evolve(file.verify(hash), hash=hash), content, inline)
+        finally:
+            file.close()
+
+    def versions(self, endpoint: Endpoint, hidden: FolderSet = NO_FOLDERS) -> Iterator[Sequence[Version]]:
+        """There are none."""
+        return iter(())
+
+    def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
+        """Refused: it remembers no hashes."""
+        raise unsupported("verify what it holds")
+
+    def damaged(self) -> Sequence[Damage]:
+        """Nothing is known to be damaged."""
+        return ()
+
+    def resume_point(
+        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None
+    ) -> ResumePoint | None:
+        """Nothing of an upload that ended early is kept."""
+        return None
+
+    def free_space(self) -> int | None:
+        """Not known."""
+        return None
+
+    # -- changing ------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def upload(self, request: WriteRequest) -> IUpload:
+        """Begin to write a file."""
+
+    @abc.abstractmethod
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        """Write small files."""
+
+    def edit(self, request: WriteRequest) -> IDraft:
+        """Refused."""
+        raise unsupported("change a part of a file")
+
+    @abc.abstractmethod
+    def make_directory(self, request: WriteRequest) -> Entry:
+        """Make a directory and its missing parents."""
+
+    def set_metadata(
+        self, endpoint: Endpoint, *, mtime_us: int | None, mode: int | None, precondition: str | None
+    ) -> Entry:
+        """Refused."""
+        raise unsupported("keep times and modes")
+
+    def copy(
+        self, source: Endpoint, target: Endpoint, *, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Refused."""
+        raise unsupported("copy files")
+
+    @abc.abstractmethod
+    def move(
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Give a file or a directory another name."""
+
+    @abc.abstractmethod
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Remove a file or a directory, step by step."""
+
+    @abc.abstractmethod
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Refused: there is no version."""
+
+    def maintain(self) -> None:  # noqa: B027 (most have nothing to do here)
+        """Nothing expires."""
+
+    def close(self) -> None:  # noqa: B027 (most have nothing to do here)
+        """Nothing to release."""

@@ -1,0 +1,298 @@
+"""A whole store over anything that maps paths to contents: a backend adds four methods, which know no rule.
+
+Every rule of a store is here, and every change is made under one lock. It fits where contents are small enough for
+memory, and names few enough to be read at once.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from threading import RLock
+from typing import Callable, Generator, Iterable, Iterator, Sequence
+
+import attrs
+
+from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
+from homeftp.errors import Changed
+from homeftp.hashing.filehash import hash_bytes
+from homeftp.interfaces.store import IOpenFile, IUpload, StoreOptions
+from homeftp.model import SERVER, Actor, Capabilities, Change, Entry, ListingPage, WriteRequest
+from homeftp.store.basic import BasicStore
+from homeftp.store.buffers import BytesFile, BytesUpload
+from homeftp.store.policy import limits, preconditions, similarnames, wording
+from homeftp.store.policy.changelog import ChangeLog
+from homeftp.store.policy.filetypes import Filetypes
+from homeftp.store.policy.outcomes import catch
+from homeftp.store.policy.pages import listing_pages
+
+Path = tuple[str, ...]
+"""The names on the way from the root, which is () and always exists."""
+
+
+class SimpleStore(BasicStore):
+    """Files and directories by their paths. The methods of a backend are called by one thread at a time.
+
+    What they change within `transaction` must survive a power cut when that ends, all of it or nothing.
+    """
+
+    capabilities = Capabilities(atomic_directory_move=True, unique_tags=True)
+
+    def __init__(self, options: StoreOptions) -> None:
+        self._limits = limits.WriteLimits(Filetypes(options.filetypes), options.file_size)
+        self._similar_names = options.similar_names
+        self._log = ChangeLog(options.record_changes)
+        self._lock = RLock()
+        self._actor = SERVER
+        self.capabilities = attrs.evolve(self.capabilities, similar_names=not options.similar_names)
+
+    # -- for the backend to define -------------------------------------------------
+
+    @abc.abstractmethod
+    def paths(self) -> Iterable[Path]:
+        """All that exists, besides the root, in any order."""
+
+    @abc.abstractmethod
+    def load(self, path: Path) -> bytes | None:
+        """The content of a file, None for a directory; raises KeyError where nothing exists. Not asked of the root."""
+
+    @abc.abstractmethod
+    def save(self, path: Path, content: bytes | None) -> None:
+        """Write a file, new or not, or make a directory: None. Its parent exists."""
+
+    @abc.abstractmethod
+    def delete(self, path: Path) -> None:
+        """Remove a file or a directory, which exists."""
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """What is changed within is changed in one step, and undone where it raises."""
+        return nullcontext()
+
+    # ------------------------------------------------------------------------------
+
+    def bind(self, actor: Actor) -> SimpleStore:
+        """The same store; what is changed through it is recorded as changed by `actor`."""
+        bound = copy.copy(self)
+        bound._actor = actor
+        return bound
+
+    def close(self) -> None:
+        """Record what could not be recorded yet; raises `UnrecordedChanges`."""
+        self._log.close()
+
+    # -- reading -------------------------------------------------------------------
+
+    def stat(self, endpoint: Endpoint) -> Entry | None:
+        """What exists there; None where nothing does."""
+        with self._lock:
+            entry = self._entry(endpoint.parts)
+        if entry is None:
+            self._limits.filetypes.check_absent(endpoint)
+        elif entry.kind == "file":
+            self._limits.filetypes.check(endpoint)
+        return entry
+
+    def open(self, endpoint: Endpoint) -> IOpenFile:
+        """Open a file for reading."""
+        with self._lock:
+            entry = self._existing(endpoint)
+            _, content = self._read(endpoint.parts)
+        if content is None:
+            raise wording.is_directory(endpoint)
+        return BytesFile(entry, content)
+
+    def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
+        """A directory's entries as they were at the first step, page by page."""
+        with self._lock:
+            if self._existing(endpoint).kind == "file":
+                raise wording.not_a_directory(endpoint)
+            depth = len(endpoint.parts)
+            found = [self._item(names, depth) for names in self._beneath(endpoint.parts) if not hidden.covers(names)]
+        yield from listing_pages(item for level, item in found if recursive or level == 1)
+
+    def _item(self, names: Path, depth: int) -> tuple[int, Entry | tuple[str, str]]:
+        name, entry = "/".join(names[depth:]), self._entry(names)
+        assert entry is not None
+        problem = self._limits.filetypes.problem(name) if entry.kind == "file" else None
+        return len(names) - depth, attrs.evolve(entry, name=name) if problem is None else (name, problem)
+
+    def _beneath(self, above: Path) -> Sequence[Path]:
+        """What is beneath a directory, each directory before what it holds."""
+        beneath = [path for path in self.paths() if path[: len(above)] == above and path != above]
+        return sorted(beneath, key=lambda path: [name.encode() for name in path])
+
+    def _read(self, path: Path) -> tuple[Entry | None, bytes | None]:
+        """What exists there, and the content of a file."""
+        try:
+            content = self.load(path) if path else None
+        except KeyError:
+            return None, None
+        if content is None:
+            return Entry("", "directory"), None
+        hash = hash_bytes(content)
+        return Entry("", "file", len(content), hash=hash, tag=hash), content
+
+    def _entry(self, path: Path) -> Entry | None:
+        return self._read(path)[0]
+
+    def _existing(self, endpoint: Endpoint) -> Entry:
+        entry = self.stat(endpoint)
+        if entry is None:
+            raise wording.not_found(endpoint)
+        return entry
+
+    # -- changing ------------------------------------------------------------------
+
+    def upload(self, request: WriteRequest) -> IUpload:
+        """Begin to write a file."""
+        self._limits.check(request)
+        with self._lock:
+            preconditions.check_replaceable(request.endpoint, self._entry(request.endpoint.parts), request.precondition)
+        if request.offset:
+            raise Changed(f"nothing of {wording.display_path(request.endpoint)} was kept: compare again")
+        check_size = partial(self._limits.check_size, request.endpoint)
+        return BytesUpload(
+            request, b"", check_size=check_size, commit=partial(self._put, request), suspend=lambda content: None
+        )
+
+    def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
+        """Write small files, one after the other."""
+        return [catch(self._put, request, content, request.hash) for request, content in requests]
+
+    def make_directory(self, request: WriteRequest) -> Entry:
+        """Make a directory and its missing parents."""
+        request = limits.directory_request(request)
+        with self._changing() as changed:
+            entry = self._entry(request.endpoint.parts)
+            kind = None if entry is None else entry.kind
+            preconditions.check_directory(request.endpoint, kind, request.precondition)
+            self._make_directories(request.endpoint, self._actor_of(request), changed)
+        return Entry("", "directory")
+
+    def move(
+        self, source: Endpoint, target: Endpoint, source_precondition: str | None, target_precondition: str | None
+    ) -> Entry:
+        """Give a file or a directory another name."""
+        limits.check_move(source, target)
+        with self._changing() as changed:
+            self._source(source, source_precondition)
+            _, content = self._read(source.parts)
+            if content is not None:
+                self._limits.filetypes.check(target)
+                return self._place(target, content, target_precondition, self._actor, changed, source)
+            occupied = self._entry(target.parts) is not None
+            preconditions.check_directory_move(source, target, occupied, target_precondition)
+            self._check_name(target, source)
+            moved = [(names, target.parts + names[len(source.parts) :]) for names in self._beneath(source.parts)]
+            for _, names in moved:
+                limits.check_path(Endpoint(names, target.home))
+            self._make_directories(target.parent, self._actor, changed)
+            for old, new in [(source.parts, target.parts), *moved]:
+                self.save(new, self.load(old))
+            for old, _ in [*reversed(moved), (source.parts, target.parts)]:
+                self.delete(old)
+            changed(Change("move", "directory", source, self._actor, target))
+            return Entry("", "directory")
+
+    def remove(self, endpoint: Endpoint, precondition: str | None, recursive: bool) -> Generator[int, None, None]:
+        """Remove a file or a directory, step by step."""
+        limits.check_removable(endpoint)
+        with self._changing():
+            self._source(endpoint, precondition)
+            beneath = self._beneath(endpoint.parts)
+            if beneath and not recursive:
+                raise wording.not_empty(endpoint)
+        for names in [*reversed(beneath), endpoint.parts]:
+            with self._changing() as changed:
+                removed = self._remove(Endpoint(names, endpoint.home), changed)
+            yield removed
+
+    def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
+        """Refused: there are no versions."""
+        limits.check_not_root(endpoint)
+        self._limits.filetypes.check(endpoint)
+        raise wording.no_version(endpoint, at_us)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Callable[[Change], None]]:
+        """All changes are made in here; those that are made are recorded in the end."""
+        made: list[Change] = []
+        with self._lock:
+            self._log.ensure_recorded()
+            with self._log.changing() as changed:
+                with self.transaction():
+                    yield made.append
+                for change in made:
+                    changed(change)
+
+    def _actor_of(self, request: WriteRequest) -> Actor:
+        return self._actor if request.actor == SERVER else request.actor
+
+    def _source(self, endpoint: Endpoint, precondition: str | None) -> Entry:
+        entry = self._existing(endpoint)
+        preconditions.check_source(endpoint, entry.kind, precondition)
+        preconditions.check(endpoint, entry, precondition)
+        return entry
+
+    def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
+        self._limits.check(attrs.evolve(request, size=len(content)))
+        limits.check_content(request, len(content), hash_bytes(content), declared)
+        with self._changing() as changed:
+            return self._place(request.endpoint, content, request.precondition, self._actor_of(request), changed)
+
+    def _place(
+        self,
+        endpoint: Endpoint,
+        content: bytes,
+        precondition: str | None,
+        actor: Actor,
+        changed: Callable[[Change], None],
+        source: Endpoint | None = None,
+    ) -> Entry:
+        """Put a content at an endpoint, written or moved from a source."""
+        old = self._entry(endpoint.parts)
+        preconditions.check_replaceable(endpoint, old, precondition)
+        if old is None:
+            self._check_name(endpoint, source)
+        self._make_directories(endpoint.parent, actor, changed)
+        hash = hash_bytes(content)
+        change = Change("add", "file", endpoint, actor, None, len(content), hash)
+        if old is not None:
+            change = attrs.evolve(change, what="replace", old_size=old.size, old_hash=old.hash)
+        if source is not None:
+            self.delete(source.parts)
+            change = attrs.evolve(change, what="move", endpoint=source, to=endpoint)
+        self.save(endpoint.parts, content)
+        changed(change)
+        return Entry("", "file", len(content), hash=hash, tag=hash)
+
+    def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Callable[[Change], None]) -> None:
+        way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]
+        entries = [self._entry(each.parts) for each in way]
+        if any(entry is not None and entry.kind == "file" for entry in entries):
+            raise wording.not_a_directory(endpoint)
+        for each, entry in zip(way, entries, strict=True):
+            if entry is None:
+                self._check_name(each)
+                self.save(each.parts, None)
+                changed(Change("add", "directory", each, actor))
+
+    def _remove(self, endpoint: Endpoint, changed: Callable[[Change], None]) -> int:
+        entry = self._entry(endpoint.parts)
+        if entry is None:
+            return 0
+        if self._beneath(endpoint.parts):
+            raise wording.not_empty(endpoint)
+        self.delete(endpoint.parts)
+        change = Change("delete", entry.kind, endpoint, self._actor)
+        changed(change if entry.kind == "directory" else attrs.evolve(change, old_size=entry.size, old_hash=entry.hash))
+        return 1
+
+    def _check_name(self, endpoint: Endpoint, moved_from: Endpoint | None = None) -> None:
+        """Raise `BadEndpoint` (41) for a new name that is too similar to a sibling's, other than `moved_from`."""
+        if not self._similar_names:
+            old = None if moved_from is None else moved_from.parts
+            neighbors = [path[-1] for path in self.paths() if path[:-1] == endpoint.parts[:-1] and path != old]
+            similarnames.check(endpoint.name, neighbors)
