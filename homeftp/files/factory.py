@@ -8,7 +8,7 @@ from homeftp.files.files import Files, RecordRead
 from homeftp.files.hashes import SharedHashes
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
 from homeftp.files.revocation import PermanentLogin, RevocableJobs, RevocableLogin
-from homeftp.files.share import HASHED_AT_ONCE, AccountShare
+from homeftp.files.share import HASHED_AT_ONCE, AccountResources
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import SERVER, Actor
 
@@ -24,7 +24,7 @@ class FilesFactory:
         self._listings = listings
         self._budget = budget
         self._hashes = SharedHashes()
-        self._shares: dict[str | None, AccountShare] = {}
+        self._shares: dict[str | None, AccountResources] = {}
 
     def usage(self, account: str) -> dict[str, tuple[int, int]]:
         """What an account uses of what its logins share: how much of how many listings and hashings at once."""
@@ -46,7 +46,7 @@ class FilesFactory:
         account = actor.account
         if account not in self._shares:
             workers = self._workers if account is None else self._workers.of(account)
-            self._shares[account] = AccountShare(account, workers, self._listings)
+            self._shares[account] = AccountResources(account, workers, self._listings)
         share = self._shares[account]
         jobs = RevocableJobs(share.workers, login or PermanentLogin())
         return Files(store, actor, jobs, share, self._hashes, self._budget, record_refusal, record_read)

@@ -15,7 +15,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.files.hashes import SharedHashes, Waiter
 from homeftp.files.revocation import RevocableJobs
-from homeftp.files.share import AccountShare
+from homeftp.files.share import AccountResources
 from homeftp.files.turns import detached
 from homeftp.hashing.filehash import TICK_NS
 from homeftp.interfaces import HashNeeded, IOpenFile
@@ -41,7 +41,7 @@ class FileToHash:
 class FileHasher:
     """Hashes files for one login."""
 
-    _share: AccountShare
+    _share: AccountResources
     _hashes: SharedHashes
     _jobs: RevocableJobs
     _unique_tags: bool

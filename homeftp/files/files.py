@@ -25,7 +25,7 @@ from homeftp.files.hashes import SharedHashes, never
 from homeftp.files.pages import Pages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
 from homeftp.files.revocation import RevocableJobs
-from homeftp.files.share import AccountShare
+from homeftp.files.share import AccountResources
 from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
 from homeftp.interfaces import IDraft, IFiles, IIncomingPayload, IOpenFile, IPayload, IStore, IUpload
@@ -58,7 +58,7 @@ class Files:
     """The same object for all logins of an account, so that their small calls are batched together."""
     _actor: Actor
     _jobs: RevocableJobs
-    _share: AccountShare
+    _share: AccountResources
     _hashes: SharedHashes
     _budget: MemoryBudget
     _record_refusal: RecordRefusal

@@ -14,7 +14,7 @@ HASHED_AT_ONCE = 16
 
 
 @attrs.frozen(eq=False)
-class AccountShare:
+class AccountResources:
     """One account's part of the server."""
 
     account: str | None

@@ -6,18 +6,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
 from homeftp.files.batches import StatItem
-from homeftp.files.share import HASHED_AT_ONCE, AccountShare
+from homeftp.files.share import HASHED_AT_ONCE, AccountResources
 from homeftp.store.memory import MemoryStore
 from tests.support.queuedworkers import QueuedWorkers
 
 
-class AccountShareTests(SynchronousTestCase):
+class AccountResourcesTests(SynchronousTestCase):
     """One account."""
 
     def test_parts(self) -> None:
         """Its batches run in its queue, and only so many of its files are hashed in turns."""
         workers = QueuedWorkers()
-        share = AccountShare("ann", workers)
+        share = AccountResources("ann", workers)
         running = share.batches.stats.run((MemoryStore(), StatItem(parse("a"))))
         self.assertEqual(workers.work(), 1)
         self.assertEqual(self.successResultOf(running), (None, None))
@@ -25,4 +25,4 @@ class AccountShareTests(SynchronousTestCase):
         for each in held[:-1]:
             self.successResultOf(each)
         self.assertNoResult(held[-1])
-        self.assertEqual((share.listing.tokens, AccountShare("bob", workers, 2).listing.tokens), (4, 2))
+        self.assertEqual((share.listing.tokens, AccountResources("bob", workers, 2).listing.tokens), (4, 2))
