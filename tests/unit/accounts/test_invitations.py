@@ -102,6 +102,18 @@ class InvitationTests(SynchronousTestCase):
         )
         self.assertIsNone(self.invitations.use(self.code, "1" * 32, "laptop"))
 
+    def test_garbled_misses(self) -> None:
+        """A number of wrong tries that nobody counted ends a code: it never gives more of them."""
+        for misses, expected in (
+            (0, InvitationState.OPEN),
+            (-1, InvitationState.CANCELLED),
+            (TRIES, InvitationState.CANCELLED),
+            (0.5, InvitationState.CANCELLED),
+        ):
+            with self.state.transaction() as connection:
+                connection.execute("UPDATE invitations SET misses = ?", (misses,))
+            self.assertIs(self.invitation_state(), expected, misses)
+
     def test_right(self) -> None:
         """A try that was right does not count."""
         for _ in range(10):
