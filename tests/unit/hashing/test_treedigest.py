@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import Mapping
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.model import Entry, TreeDigest
+from tests.support.repeatable import REPEATABLE
 
 Tree = dict[str, "Tree | bytes"]
 
@@ -69,12 +70,14 @@ trees = st.recursive(
 class DigestTests(SynchronousTestCase):
     """`TreeDigester`."""
 
+    @settings(REPEATABLE)
     @given(trees)
     def test_reference(self, tree: Tree) -> None:
         """Both digests are those of the definition, whatever the tree."""
         found = digest(entries(tree))
         self.assertEqual((found.content, found.full), reference(tree))
 
+    @settings(REPEATABLE)
     @given(trees, trees)
     def test_equal(self, first: Tree, second: Tree) -> None:
         """Two trees have the same digests where they are the same, and only there."""
