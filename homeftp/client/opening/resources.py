@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads
 
 from homeftp.client.transfer.model import TransferContext
@@ -24,6 +25,7 @@ class TransferResources:
         self._workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=CLIENT_QUEUE, name="homeftp")
         self._cache_path = cache_path
         self._context: TransferContext | None = None
+        self._turn = DeferredLock()
         self._at_shutdown: Any = None
 
     async def context(self) -> TransferContext:
@@ -31,10 +33,18 @@ class TransferResources:
         if self._at_shutdown is None:
             self._workers.start()
             self._at_shutdown = self._reactor.addSystemEventTrigger("during", "shutdown", self._stop)
+        await self._turn.acquire()  # transfers that begin together need one cache
+        try:
+            if self._context is None:
+                await self._workers.run(self._open)
+        finally:
+            self._turn.release()
+        return cast(TransferContext, self._context)
+
+    def _open(self) -> None:
+        """Open the cache, in a worker; it is kept, and closed at the end, also where the wait for it is cancelled."""
         if self._context is None:
-            cache = await self._workers.run(HashCache, self._cache_path)
-            self._context = TransferContext(self._workers, System(), cache)
-        return self._context
+            self._context = TransferContext(self._workers, System(), HashCache(self._cache_path))
 
     async def close(self) -> None:
         """End the threads after the jobs that run, and close the cache. For transfers that have ended."""

@@ -7,6 +7,7 @@ import threading
 from typing import Any, Callable
 
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.trial.unittest import TestCase
 from zope.interface import alsoProvides
@@ -56,6 +57,14 @@ class ResourcesTests(TestCase):
         self.assertTrue(threads(), "the control")
         await self.resources.close()
         self.assertEqual((threads(), self.reactor.triggers), (set(), []))
+
+    async def test_together(self) -> None:
+        """Transfers that begin at the same time, one of them cancelled, have one cache, which is closed at the end."""
+        calls = [Deferred.fromCoroutine(self.resources.context()) for _ in range(3)]
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.resources.close()))
+        calls[0].cancel()
+        await self.assertFailure(calls[0], CancelledError)
+        self.assertIs(await calls[1], await calls[2])
 
     async def test_shutdown(self) -> None:
         """A program that forgets to close can end nevertheless."""
