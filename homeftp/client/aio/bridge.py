@@ -28,7 +28,7 @@ T = TypeVar("T")
 _REACTOR = "twisted.internet.reactor"
 
 _CLEAN_UP_SECONDS = 10.0
-"""The time that a cancelled call has to remove its temp files; the command line gives as much."""
+"""The time that a cancelled call has to clean up; the command line gives as much."""
 
 
 class WrongReactor(RuntimeError):

@@ -25,7 +25,7 @@ class AsyncioClient:
     """A connection to a known server, which `open_remote` makes.
 
     Each method does what the method of this name does in `RemoteClient` and `Client`, and raises the same. A task
-    that is cancelled in one leaves each file old or new, and no temp files.
+    that is cancelled in one leaves each file old or new; the next transfer continues a large one.
     """
 
     def __init__(self, client: RemoteClient) -> None:
