@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -75,5 +76,6 @@ class ReactorTests(SynchronousTestCase):
         async def main() -> Any:
             return await loop_reactor()
 
-        with self.assertRaisesRegex(WrongReactor, r"Reactor is installed.*Use homeftp\.client with it"):
+        message = rf"{type(reactor).__name__} is installed.*Use homeftp\.client with it"
+        with self.assertRaisesRegex(WrongReactor, message):
             asyncio.run(main())
