@@ -178,7 +178,8 @@ class GuessedNumbers:
 
 def _wrong(left: int) -> LoginFailed:
     """The refusal of a wrong code with so many tries left."""
+    refused = "the code is wrong, or no longer valid"
     if left:
         tries = "one try is" if left == 1 else f"{_IN_WORDS[left]} tries are"
-        return LoginFailed(f"the code is wrong, or not valid any more: if it is, {tries} left. Type it again")
-    return LoginFailed("the code is wrong, or not valid any more: ask for a new one, which homeftp invite makes")
+        return LoginFailed(f"{refused}. Type it again ({tries} left), or ask for a new one: homeftp invite makes it")
+    return LoginFailed(f"{refused}. Ask for a new one: homeftp invite makes it")

@@ -13,7 +13,7 @@ from homeftp.config import SMALL_FILE
 from homeftp.endpoint import Endpoint, parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces import IFiles, IPayload
-from homeftp.model import ABSENT, PRESENT, Entry, ResumePoint, Verification, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Entry, ResumePoint, TreeDigest, Verification, WriteRequest
 
 PLACES = ("", "a", "b", "drop", "drop/a", "secret", "secret/a", "Secret/a", "people", "people/ann", "people/ann/tax/a")
 OWN_PLACES = ("a/b", "b/a", "tax", "tax/a", "tax/b", "inbox", "inbox/a")
@@ -156,6 +156,13 @@ async def verified(files: IFiles, path: str) -> Verification:
     return Verification.total([step async for step in files.verify(parse(path))])
 
 
+async def digested(files: IFiles, path: str) -> TreeDigest:
+    """What a directory amounts to."""
+    *_, digest = [step async for step in files.tree_digest(parse(path))]
+    assert isinstance(digest, TreeDigest)
+    return digest
+
+
 async def restored(files: IFiles, path: str) -> Entry:
     """Put back the newest version."""
     return await files.restore(parse(path), None)
@@ -187,6 +194,7 @@ def calls(path: str, other: str, content: bytes, conditions: Sequence[str | None
             lambda files: verified(files, path),
             lambda done: [(path, None), *told(path, (each.name for each in done.damages))],
         ),
+        Step("tree_digest", (), lambda files: digested(files, path), lambda digest: [(path, None)]),
         Step("free_space", (), lambda files: files.free_space()),
         Step("write", (path,), lambda files: files.write(request, content)),
         Step("upload", (path,), lambda files: uploaded(files, path, at)),

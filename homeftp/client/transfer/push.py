@@ -163,7 +163,7 @@ class PushTransfer:
     async def _send_large(self, task: FileTask, source: SourceFile, outcome: Outcome) -> None:
         """Send a large file; resumes an earlier upload that was interrupted."""
         endpoint = self._endpoint_of(task.name)
-        if self._observer.rejected_resumes[endpoint] < MAX_REJECTED_RESUMES:
+        if self._may_resume(endpoint):
             try:
                 meta_data: MetaData = [("size", source.file.size), *wire_metadata(source.file, self._disks)]
                 compared = await self._client.cmp(endpoint, meta_data=meta_data)
@@ -244,6 +244,8 @@ class PushTransfer:
             return
         if found.status == Status.SAME:
             self._finish_task(task, Outcome.SAME, moved=True)
+        elif found.remote == task.remote and self._may_resume(self._endpoint_of(task.name)):
+            self._begin_again(task, "another push of the same file took over")
         else:
             self._on_refused(task, response)
 
@@ -256,18 +258,28 @@ class PushTransfer:
             await run(source.close)
 
     def _on_refused(self, task: FileTask, response: Response) -> None:
-        endpoint = self._endpoint_of(task.name)
         if response.status == Status.SHUTTING_DOWN:
             self.fail(ShuttingDown(response.message))
         elif response.status == Status.CHANGED and task.source is not None and task.source.offset:
-            # The server would read the rest and discard it; over a new connection it is asked again what it has.
-            self._observer.rejected_resumes[endpoint] += 1
-            self.fail(ConnectionFailed(f"the server's partial upload of {task.name or endpoint} is damaged"))
+            self._begin_again(task, "the server's partial upload of it is damaged, or in use")
         else:
             reason = response.message
             if response.status == Status.FORBIDDEN and "read" not in (self._client.server_info.rights or ["read"]):
                 reason += "; perhaps there is a file of that name already, which this account may not see"
             self._finish_task(task, Outcome.REFUSED, reason, moved=True)
+
+    def _may_resume(self, endpoint: str) -> bool:
+        """Whether the server is asked what it has of an interrupted upload."""
+        return self._observer.rejected_resumes[endpoint] < MAX_REJECTED_RESUMES
+
+    def _begin_again(self, task: FileTask, reason: str) -> None:
+        """Push again over a new connection, where the server is asked again what it has of the file.
+
+        Over this one the server would read the rest of the file and discard it.
+        """
+        endpoint = self._endpoint_of(task.name)
+        self._observer.rejected_resumes[endpoint] += 1
+        self.fail(ConnectionFailed(f"{task.name or endpoint}: {reason}"))
 
     def fail(self, reason: Exception) -> None:
         """End the transfer: the connection has ended or cannot be used any more."""

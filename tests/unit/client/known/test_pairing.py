@@ -154,7 +154,7 @@ class PairTests(PairingCase):
         wire = self.connect()
         begun = Deferred.fromCoroutine(pair_over(Client(wire.client), Code(self.code.number, "acorn-acorn"), "x"))
         wire.pump()
-        self.assertIn("wrong, or not valid any more", str(self.failureResultOf(begun, LoginFailed).value))
+        self.assertIn("wrong, or no longer valid", str(self.failureResultOf(begun, LoginFailed).value))
 
     def test_revoked(self) -> None:
         """A revoked device is not logged in when it connects again; it may pair anew."""

@@ -17,6 +17,7 @@ from homeftp.config import MIB
 from homeftp.errors import (
     Changed,
 )
+from homeftp.store.local.staging.partialfile import PartialFile
 from homeftp.store.local.staging.partials import PartialUploads
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
@@ -98,6 +99,23 @@ class ResumeTests(ReconnectCase):
             self.push(path, "big")
         self.assertEqual(self.remote_files(), {"big": BIG_RANDOM})
         self.assertEqual((refusing.call_count, len(self.resumed)), (MAX_REJECTED_RESUMES, MAX_REJECTED_RESUMES))
+
+    def test_taken_over(self) -> None:
+        """A push whose upload another one takes over begins again, and stores the file; it is not refused."""
+        path = self.make_file("big", BIG_RANDOM)
+        write, left = PartialFile.write, [1]
+
+        def taken_over(file: PartialFile, data: bytes) -> None:
+            if left:
+                left.pop()
+                raise Changed("another upload of big took over: this one ended")
+            write(file, data)
+
+        with mock.patch.object(PartialFile, "write", taken_over):
+            self.push(path, "big")
+        self.assertEqual((self.remote_files(), left), ({"big": BIG_RANDOM}, []))
+        self.assertEqual([result.outcome for result in self.results], [Outcome.NEW])
+        self.assertTrue(any("took over" in words for words in self.messages), self.messages)
 
     def damage(self, offset: int) -> None:
         """Damage the partial upload at an offset, while the client waits to reconnect."""
