@@ -59,7 +59,15 @@ class SummaryObserver(TransferObserver):
     """Collects a summary, and passes everything on to the callbacks of another observer."""
 
     def __init__(self, other: TransferObserver) -> None:
-        super().__init__(self._collect, other.on_plan, other.on_bytes, other.on_reconnected, other.on_resumed)
+        super().__init__(
+            on_result=self._collect,
+            on_plan=other.on_plan,
+            on_bytes=other.on_bytes,
+            on_reconnected=other.on_reconnected,
+            on_resumed=other.on_resumed,
+            on_suspended=other.on_suspended,
+            on_notice=other.on_notice,
+        )
         self._other = other
         self._problems: list[FileResult] = []
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import FileResult, Outcome, TransferIncomplete, TransferObserver
@@ -29,6 +32,14 @@ class SummaryTests(SynchronousTestCase):
         self.assertEqual(summary.counts, {Outcome.NEW: 1, Outcome.REFUSED: 1})
         self.assertEqual((summary.bytes_moved, summary.problems, summary.same), (9, (refused,), False))
         self.assertEqual(str(TransferIncomplete(summary)), "1 not transferred: b: refused (not yours)")
+
+    def test_callbacks(self) -> None:
+        """Every callback is passed on, but for that of results, which are collected, and that of the reconnector."""
+        names = {each.name for each in attrs.fields(TransferObserver) if each.name.startswith("on_")}
+        callbacks = {name: mock.Mock() for name in names}
+        observer = SummaryObserver(TransferObserver(**callbacks))
+        for name in names - {"on_result", "on_progress"}:
+            self.assertIs(getattr(observer, name), callbacks[name], name)
 
     def test_existing(self) -> None:
         """A file that was to be left alone is no problem, although the sides differ."""
