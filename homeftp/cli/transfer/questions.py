@@ -32,7 +32,7 @@ class TransferDeclined(Exception):
 
 
 class Prompter:
-    """Asks one question at a time on `screen`; `read_line` gives what the person types, "" at the end of the input.
+    """Asks one question at a time on `screen`; `read_line` returns what the person types, b"" at the end of the input.
 
     `target` is where files are replaced: `HERE` or `THERE`.
     """

@@ -26,7 +26,7 @@ _FLAGS = (
 
 
 _UNSIZED = (
-    "it has more or fewer bytes than its size says, as files in /proc and /sys do. Send them by `push -`: "
+    "its content is longer or shorter than its size, as that of files in /proc and /sys. Send it through a pipe: "
     "cat FILE | homeftp push - NAME:PATH"
 )
 

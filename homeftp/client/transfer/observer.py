@@ -63,13 +63,13 @@ class TransferObserver:
         self.on_result(result)
 
     def add_unapplied(self, names: Sequence[str], side: str) -> None:
-        """Say once that one side does not have the time or mode of these files or folders: no failure."""
+        """Say once that the time or mode of these files or folders could not be set on one side: no failure."""
         if names:
             more = len(names) - 1
             others = f" and {more:,} other{'s' if more > 1 else ''}" if more else ""
             self.on_notice(
-                f"{names[0] or 'the folder itself'}{others}: {side} keeps another time or mode, because its disk has "
-                "no such one or the file belongs to another user there."
+                f"{names[0] or 'the folder itself'}{others}: the time or mode could not be set on {side}. Its disk "
+                "cannot store it, or another user owns the file there."
             )
 
     def add_bytes(self, size: int, *, moved: bool) -> None:

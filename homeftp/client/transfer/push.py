@@ -33,7 +33,7 @@ _SETSTAT = "SETSTAT"
 WINDOW = 256
 """Files that are read, compared or sent at once: more than the server works on, so that it never waits."""
 
-_GROWN = "it grew while it was read. What it held before is stored; push it again for the rest."
+_GROWN = "it grew while it was read, and was stored as it was when reading began. Push it again to add the rest."
 """The reason of results of files, such as logs, of which a beginning was stored."""
 
 _UNKNOWN_CONTENT = "the server cannot read its copy, and does not know what it held. Use --force to replace it."

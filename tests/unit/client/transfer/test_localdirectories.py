@@ -46,7 +46,7 @@ class LocalDirectoryTests(TransferCase):
         notices: list[str] = []
         observer.on_notice = notices.append
         observer.add_unapplied(["private", "private/a", "b"], "this machine")
-        self.assertIn("private and 2 others: this machine keeps another time or mode", notices[0])
+        self.assertIn("private and 2 others: the time or mode could not be set on this machine", notices[0])
         observer = self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(dict(observer.counts), {Outcome.NEW: 1})
         self.assertEqual(dict(self.get("lib", f"{self.here}/lib", recursive=True).counts), {Outcome.SAME: 1})
