@@ -57,6 +57,8 @@ class _Level:
     """The names before `names`, with their stats, and their hashes if known."""
     after: bytes = b""
     """The last name that was listed."""
+    served: bytes = b""
+    """The name of the last entry that was given."""
     path_bytes: int = attrs.field(init=False)
     """The bytes before a name in its endpoint."""
 
@@ -120,8 +122,12 @@ class DirectoryLister:
                 continue
             key, found, known = level.ready.pop()
             level.after = key
-            name = key.partition(_STORED_AS)[0]
+            name, _, stored = key.partition(_STORED_AS)
+            if stored and name == level.served:
+                found = _OtherFile(stored)  # the file that had this name has been listed, and has gone since
             item = self._item(level, name, found, known)
+            if isinstance(item, Entry):
+                level.served = name
             if item is not None:
                 yield item
             if recursive and isinstance(item, Entry) and item.kind == "directory":

@@ -53,7 +53,8 @@ class NameBudget:
 class SortedNames:
     """The names of one directory in order. Beyond those that are kept, they are read again from the last one on.
 
-    A name that is in the directory all the time is given exactly once.
+    A name that is in the directory all the time is given exactly once. None is given twice, although a system may read
+    one twice that is removed and made again meanwhile.
     """
 
     def __init__(self, budget: NameBudget, *, backwards: bool = False) -> None:
@@ -92,7 +93,7 @@ class SortedNames:
         else:
             self._names = heapq.nsmallest(most, names if last is None else (name for name in names if name > last))
         self._complete = len(self._names) < most
-        self._names.reverse()
+        self._names = list(dict.fromkeys(reversed(self._names)))
 
     def forget(self, last: bytes | None = None) -> None:
         """Keep no names: the next ones are read again, from `last` on where those behind it were not used."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import unicodedata
 from typing import Any
 
@@ -79,6 +80,20 @@ class UnicodeFormTests(StoreCase):
         self.assertEqual((self.content(NFC), self.content(NFD)), (b"new", b"other"))
         self.assertEqual(sum(store.remove(parse(NFC), None, False)), 1)
         self.assertEqual((self.listed(store), self.content(NFD)), ([NFC], b"other"))
+
+    def test_two_forms_in_turn(self) -> None:
+        """No listing has a name twice, though the composed one is removed when it has been listed with its content."""
+        for number in range(1, LISTING_PAGE):
+            self.lay(f"d/{number}", b"")
+        self.lay(f"d/{NFC}/file")
+        self.lay(f"d/{NFD}/other")
+        pages = self.store().list(parse("d"), True)
+        first = next(pages)
+        self.assertEqual(first.entries[-1].name, NFC, "the control")
+        shutil.rmtree(self.path(f"d/{NFC}"))
+        (second,) = pages
+        self.assertEqual([entry.name for entry in second.entries], [f"{NFC}/file"])
+        self.assertEqual([name for name, _ in second.skipped], [NFD])
 
     def test_two_other_forms(self) -> None:
         """Where no form is the composed one, both are told, and neither is opened, replaced or removed."""

@@ -57,6 +57,22 @@ class SortedNamesTests(SynchronousTestCase):
         self.all(SortedNames(NameBudget(1000)))
         self.assertEqual(self.reads, 1)
 
+    def test_twice(self) -> None:
+        """A name that a directory gives twice while it is replaced is given once."""
+
+        def read() -> Iterator[bytes]:
+            yield from sorted(self.present)
+            yield from (b"000", b"050", b"099")
+
+        for kept in (1, 2, 30, 1000):
+            for backwards in (False, True):
+                names = SortedNames(NameBudget(kept, least=1), backwards=backwards)
+                given: list[bytes] = []
+                while taken := names.take(7, read):
+                    given += taken
+                self.assertTrue(names.ended)
+                self.assertEqual(given, sorted(self.present, reverse=backwards), kept)
+
     def test_bound(self) -> None:
         """No more names are kept than the share of the walk allows; the control: they would be if it were larger."""
         for share, kept in ((30, 30 // PER_DIRECTORY - 1), (1000, 99)):
