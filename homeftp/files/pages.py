@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, 
 from twisted.internet.error import ConnectionLost
 
 from homeftp.endpoint import Endpoint
-from homeftp.errors import Damaged, NotFound
+from homeftp.errors import Damaged, Forbidden, NotFound, WrongKind
 from homeftp.files.revocation import RevocableJobs
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IWorkers
@@ -22,7 +22,7 @@ HASHED_TOGETHER = 64
 """Files of a page that are hashed at once: the small ones of them are opened in one job."""
 
 HashFile = Callable[[Endpoint], Awaitable[Entry]]
-"""The entry of a file, with its hash; raises `NotFound` (40) and `Damaged` (46)."""
+"""The entry of a file, with its hash; raises `Forbidden` (33), `NotFound` (40), `WrongKind` (43) and `Damaged` (46)."""
 
 StatFile = Callable[[Endpoint], Awaitable[Entry | None]]
 """The entry of a file; None where nothing is there."""
@@ -149,8 +149,18 @@ class TreeSteps:
                     self._digester.add(found)
 
     def fill_in(self, name: str, entry: Entry | None) -> None:
-        """What is known now of a file of the last step; None where it is not there any more."""
-        self._hashed[name] = None if entry is None else attrs.evolve(entry, name=name)
+        """What is known now of a file of the last step; None where it is not there any more.
+
+        One without a hash counts as damaged: it could not be read.
+        """
+        if entry is not None:
+            entry = attrs.evolve(entry, name=name, damaged="" if _lacks_hash(entry) else entry.damaged)
+        self._hashed[name] = entry
+
+    def skip(self, name: str) -> None:
+        """Count a file of the last step as skipped: it cannot be compared."""
+        self._hashed[name] = None
+        self._digester.skip(1)
 
     @property
     def files(self) -> int:
@@ -174,9 +184,7 @@ async def tree_digest(
     try:
         async for unknown in pages:
             for start in range(0, len(unknown), HASHED_TOGETHER):
-                for name, entry in await _hash_all(endpoint, unknown[start : start + HASHED_TOGETHER], hash, stat):
-                    tree.fill_in(name, entry)
-                    read += 0 if entry is None else entry.size
+                read += await _hash_all(endpoint, tree, unknown[start : start + HASHED_TOGETHER], hash, stat)
             yield TreeProgress(tree.files, read)
         yield tree.finish()
     finally:
@@ -184,23 +192,32 @@ async def tree_digest(
 
 
 async def _hash_all(
-    endpoint: Endpoint, entries: Sequence[Entry], hash: HashFile, stat: StatFile
-) -> Sequence[tuple[str, Entry | None]]:
-    """The names of files, and what they are with their hashes."""
+    endpoint: Endpoint, tree: TreeSteps, entries: Sequence[Entry], hash: HashFile, stat: StatFile
+) -> int:
+    """Tell `tree` what each of these files is, with its hash; the bytes that were read."""
 
-    async def hash_one(name: str) -> tuple[str, Entry | None]:
-        at = endpoint.child(name)
+    async def hash_one(name: str) -> int:
         try:
-            return name, await hash(at)
-        except Damaged:
-            return name, await stat(at)
-        except NotFound:
-            return name, None
+            entry = await _hashed(endpoint.child(name), hash, stat)
+        except (Forbidden, WrongKind):  # the server may not read it, or it is a link by now
+            tree.skip(name)
+            return 0
+        tree.fill_in(name, entry)
+        return 0 if entry is None else entry.size
 
     try:
-        return await gatherResults(
-            [Deferred.fromCoroutine(hash_one(entry.name)) for entry in entries], consumeErrors=True
-        )
+        done = [Deferred.fromCoroutine(hash_one(entry.name)) for entry in entries]
+        return sum(await gatherResults(done, consumeErrors=True))
     except FirstError as failed:
         failed.subFailure.raiseException()
         raise
+
+
+async def _hashed(endpoint: Endpoint, hash: HashFile, stat: StatFile) -> Entry | None:
+    """The entry of a file, with its hash unless it is damaged; None where it is not there any more."""
+    try:
+        return await hash(endpoint)
+    except Damaged:
+        return await stat(endpoint)
+    except NotFound:
+        return None

@@ -11,15 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import LISTING_PAGE, Limits
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
-from homeftp.errors import Changed, NotFound, WrongKind
+from homeftp.errors import Changed, Damaged, Forbidden, NotFound, Refusal, WrongKind
 from homeftp.files.pages import HASHED_TOGETHER, Pages, Steps, total
 from homeftp.files.revocation import PermanentLogin, RevocableJobs
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.hashing.treedigest import TreeDigester
 from homeftp.interfaces import IOpenFile
-from homeftp.model import ListingPage, TreeDigest, TreeProgress
+from homeftp.model import Entry, ListingPage, TreeDigest, TreeProgress
 from homeftp.store.buffers import BytesFile
 from homeftp.store.memory import MemoryStore
+from homeftp.store.policy.outcomes import catch
 from tests.support.filestores import FilesTestCase
 from tests.support.queuedworkers import QueuedWorkers
 
@@ -179,12 +180,20 @@ class ForgetfulStore(MemoryStore):
         for page in super().list(endpoint, recursive, hidden):
             yield attrs.evolve(page, entries=tuple(attrs.evolve(entry, hash=None) for entry in page.entries))
 
+    def stat_many(self, endpoints: Sequence[Endpoint]) -> Sequence[Entry | Exception | None]:
+        found = super().stat_many(endpoints)
+        return [attrs.evolve(each, hash=None) if isinstance(each, Entry) else each for each in found]
+
     def open_many(self, endpoints: Sequence[Endpoint], inline: int) -> Sequence[IOpenFile | Exception]:
-        for endpoint in endpoints:
-            self.opened.append(str(endpoint))
-            self.on_open(endpoint)
-        opened = super().open_many(endpoints, inline)
-        return [UnhashedFile(file) if isinstance(file, BytesFile) and file.content is None else file for file in opened]
+        return [catch(self._open_one, endpoint, inline) for endpoint in endpoints]
+
+    def _open_one(self, endpoint: Endpoint, inline: int) -> IOpenFile:
+        self.opened.append(str(endpoint))
+        self.on_open(endpoint)
+        (file,) = super().open_many([endpoint], inline)
+        if isinstance(file, Exception):
+            raise file
+        return UnhashedFile(file) if isinstance(file, BytesFile) and file.content is None else file
 
 
 class UnhashedFile(BytesFile):
@@ -269,6 +278,31 @@ class TreeTests(FilesTestCase):
 
         store.on_open = busy
         self.error_of(Changed, collect(self.files.tree_digest(D)))
+
+    def refuse_one(self, refusal: Refusal) -> TreeDigest:
+        """The digests where one file is refused when it is opened, and its hash stays unknown."""
+        self.lay_all(store := ForgetfulStore())
+
+        def refuse(endpoint: Endpoint) -> None:
+            if endpoint.name == "00007":
+                raise refusal
+
+        store.on_open = refuse
+        *_, digest = self.result_of(collect(self.files.tree_digest(D)))
+        assert isinstance(digest, TreeDigest)
+        self.assertNotEqual(digest.content, self.expected().content)
+        return digest
+
+    def test_not_comparable(self) -> None:
+        """A file that the server may not read, or that is a link by now, counts as skipped; it refuses nothing."""
+        for refusal in (Forbidden("no permission"), WrongKind("a symbolic link")):
+            digest = self.refuse_one(refusal)
+            self.assertEqual((digest.skipped, digest.files), (1, LISTING_PAGE + HASHED_TOGETHER))
+
+    def test_damaged(self) -> None:
+        """A file that cannot be read counts as damaged, also where that is not marked."""
+        digest = self.refuse_one(Damaged("its disk has not kept it"))
+        self.assertEqual((digest.damaged, digest.files), (1, LISTING_PAGE + HASHED_TOGETHER + 1))
 
     def test_client_gone(self) -> None:
         """The hashing of a large file ends when the client has gone, and no listing stays under way."""
