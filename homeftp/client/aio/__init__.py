@@ -6,9 +6,9 @@
 
     asyncio.run(main())
 
-The library runs on Twisted, and Twisted here on the program's event loop:
-nothing starts a thread for it, and no second loop runs. What has no coroutine
-here can be awaited with `wait_for`. The exceptions are those of
+The library runs on Twisted, and Twisted here on the program's event loop: no
+second loop runs, and callbacks are called on the loop's thread. `wait_for`
+awaits everything that has no coroutine here. The exceptions are those of
 `homeftp.client` and `homeftp.errors`.
 """
 

@@ -1,8 +1,7 @@
 """Twisted on an event loop of asyncio that the program runs, and waiting for a Deferred in a coroutine of asyncio.
 
-Twisted has one reactor in a process, which its
-TLS takes from a global name; so the reactor is installed there for as long as
-the loop runs.
+Twisted has one reactor in a process, and its TLS takes that from a global name.
+So the reactor is installed there for as long as the loop runs.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class WrongReactor(RuntimeError):
 
 
 class LoopReactor(AsyncioSelectorReactor):
-    """Twisted's reactor on a loop that somebody else runs: it ends with the loop, and does not stop it."""
+    """Twisted's reactor on a loop that somebody else runs: it ends with the loop, and does not stop the loop."""
 
     seconds = staticmethod(time.monotonic)
     """Twisted's own clock follows the wall clock, which may be set meanwhile."""

@@ -30,7 +30,7 @@ class AsyncioClient:
 
     def __init__(self, client: RemoteClient) -> None:
         self.client = client
-        """The same for Twisted: what it has and this class has not is awaited with `wait_for`."""
+        """The client for Twisted. `wait_for` awaits those of its methods that this class does not have."""
 
     async def upload(
         self,
