@@ -133,7 +133,7 @@ class ServerDiskTests(CoarseCase):
         observer = self.push(f"{self.here}/lib", "lib", recursive=True)
         self.assertEqual(observer.counts[Outcome.NEW], 4)
         self.assertEqual(len(self.notices), 1, self.notices)
-        self.assertIn(" and 1 other: the server keeps another time", self.notices[0])
+        self.assertIn(" and 1 other: the time or mode could not be set on the server", self.notices[0])
         self.assertEqual(os.stat(f"{self.server.root}/lib/d/a").st_mtime, 315_532_800)
         self.assertEqual(self.push(f"{self.here}/lib", "lib", recursive=True).counts, {Outcome.SAME: 2})
         self.assertEqual(self.cmp(f"{self.here}/lib", "lib").counts, {Outcome.SAME: 2})
