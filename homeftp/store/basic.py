@@ -141,7 +141,7 @@ class BasicStore(abc.ABC):
 
     @abc.abstractmethod
     def restore(self, endpoint: Endpoint, at_us: int | None, precondition: str | None) -> Entry:
-        """Refused: there is no version."""
+        """Put a version back."""
 
     def maintain(self) -> None:  # noqa: B027 (most have nothing to do here)
         """Nothing expires."""

@@ -286,7 +286,7 @@ class TreeBody:
 
     @classmethod
     def of(cls, tree: TreeDigest) -> TreeBody:
-        """What stands for a value."""
+        """The body that encodes a value."""
         return cls(tree.content, tree.full, tree.files, tree.directories, tree.size, tree.skipped, tree.damaged)
 
     def value(self) -> TreeDigest:

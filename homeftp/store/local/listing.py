@@ -30,13 +30,12 @@ from homeftp.store.policy.pages import listing_pages
 READY_NAMES = 10
 """The memory of an entry that is ready to be listed, in names: it has a stat and perhaps a hash."""
 
-
 _STORED_AS = b"\0"
 """Between a name and the one that its directory has for it: no name has this, and it sorts before all letters."""
 
 
 class _OtherFile(OSError):
-    """A name that is not found under its form on the wire: another file has that, or several would."""
+    """A name that is not found under its form on the wire: another file has that, or had it, or several would."""
 
     def __init__(self, stored: bytes) -> None:
         super().__init__()

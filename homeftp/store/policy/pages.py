@@ -10,7 +10,7 @@ from homeftp.model import Entry, ListingPage
 T = TypeVar("T")
 
 ENTRY_BYTES = 320
-"""Bytes that are counted for an entry besides its name: two large numbers, the metadata, a hash and their names."""
+"""Bytes that are counted for an entry besides its name: four large numbers, the mode, a hash and their names."""
 
 SKIPPED_BYTES = 16
 """Bytes that are counted for a pair of a name and a reason besides these: what separates them."""

@@ -143,8 +143,9 @@ class Namespace:
         # With ABSENT the rename itself finds out what has that name, but not what is listed in another Unicode form.
         is_new = pending.precondition == ABSENT and endpoint.name.isascii()
         found = None if is_new else self.root.stat_in(handle.fd, endpoint)
-        if found is not None and removed_name is None and self._stored(handle, endpoint) != endpoint.name:
-            removed_name = self._stored(handle, endpoint)
+        if found is not None and removed_name is None:
+            stored = self._stored(handle, endpoint)
+            removed_name = None if stored == endpoint.name else stored
         check_file(endpoint, found, pending.precondition)
         if pending.expected is not None and found is not None and signature(found) != pending.expected:
             raise changed(endpoint)

@@ -1,4 +1,4 @@
-"""Refuses names that the disk finds although it does not list them: 8.3 names, other forms of letters, other cases.
+"""Decides which listed name a name means: not one that the disk finds although it lists it in no such spelling.
 
 NTFS opens "taxes and wills" as `TAXESA~1` too, vfat gives every long name such
 a second one, and each disk that ignores case has a table of its own. All that
@@ -6,9 +6,10 @@ is decided by a path (grants, homes, reserved names, path locks, partial
 uploads, audit records) takes a file to have one path. So a part of a path is
 found only if its directory lists it, or lists the same file under a name that
 `endpoint.folded` makes equal, which is what grants compare. Everything else
-does not exist.
+does not exist. File systems that find nothing else anyway are never asked.
 
-On file systems that find nothing else anyway this is never asked.
+The wire has composed names (NFC) only. A name that a directory lists in
+another Unicode form is found here under its composed form.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ _SECOND_NS = 10**9
 _COARSE_NS = 3 * _SECOND_NS
 """FAT keeps times to 2 s: younger times of a whole second may hide another change."""
 
+_SHARE = 10
+"""Reading the names of a large directory that changes all the time takes at most one part in so many of the time."""
+
+_QUICK = 0.001
+"""Seconds: a directory that is read in less, of some thousand names, is read whenever it has changed."""
+
 Stamp = tuple[int, int]
 """The mtime and the ctime of a directory: another one when a name in it has changed."""
 
@@ -49,13 +56,6 @@ Stamp = tuple[int, int]
 def is_settled(stamp: Stamp, now_ns: int) -> bool:
     """Whether a directory gets another stamp when a name in it changes after `now_ns` (nanoseconds since 1970)."""
     return any(each % _SECOND_NS for each in stamp) or now_ns - max(stamp) > _COARSE_NS
-
-
-_SHARE = 10
-"""Reading the names of a large directory that changes all the time takes at most one part in so many of the time."""
-
-_QUICK = 0.001
-"""Seconds: a directory that is read in less, of some thousand names, is read whenever it has changed."""
 
 
 def wire_form(name: bytes) -> bytes:
