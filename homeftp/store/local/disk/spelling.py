@@ -148,12 +148,18 @@ class Spelling:
 
     def is_stored_as(self, directory: int, name: bytes, stored: bytes) -> bool:
         """Whether a name is that of the file which an open directory was seen to list as `stored`, in another form."""
-        if self.stored_name(directory, name) == stored:
-            return True
         at = os.fstat(directory)
+        if self.stored_name(directory, name) == stored or self._is_one_name(directory, at, name, stored):
+            return True
         with self._lock:
             self._forms.pop((at.st_dev, at.st_ino), None)  # it may have been made since they were read
         return self.stored_name(directory, name) == stored
+
+    def _is_one_name(self, directory: int, at: os.stat_result, name: bytes, stored: bytes) -> bool:
+        """Whether the disk takes both forms for one name, as APFS does, and lists only `stored`."""
+        if self._is_exact(directory, at) or _contains(self._names(directory, at), name):
+            return False
+        return _is_at(directory, name, os.stat(stored, dir_fd=directory, follow_symlinks=False))
 
     def stored_name(self, directory: int, name: bytes) -> bytes:
         """The name that an open directory has for a composed one: that itself, unless it has only another form."""

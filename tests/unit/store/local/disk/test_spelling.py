@@ -61,6 +61,16 @@ class SpellingTests(StoreCase):
         ):
             self.assertEqual(self.is_found(spelling, name, of), found, (name, of))
 
+    def test_disk_without_forms(self) -> None:
+        """On a disk that finds a name by all its Unicode forms, such as APFS, the one that is listed is served."""
+        composed, other = "é".encode(), "e\u0301".encode()
+        self.lay("é")
+        os.link(self.path("é"), self.path("e\u0301"))  # here another name; there the same
+        spelling = Spelling(Counting(**{"é": "e\u0301"}), self.fd)
+        self.assertTrue(spelling.is_stored_as(self.fd, composed, other))
+        spelling = Spelling(Counting(), self.fd)
+        self.assertFalse(spelling.is_stored_as(self.fd, composed, other), "the control: two names of one file")
+
     def test_exact(self) -> None:
         """On a file system that finds nothing else nothing is refused, and no directory is read."""
 
