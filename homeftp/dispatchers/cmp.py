@@ -46,10 +46,13 @@ class CmpDispatcher:
         size, mtime_us = wanted.get("size"), wanted.get("mtime_us")
         entry, resume = await request.files.stat_with_resume(endpoint, body.hash, size, mtime_us)
         tree: TreeDigest | None = None
-        if entry is not None and body.hash is not None:
-            entry = await _hashed(request, entry)
-        if entry is not None and _digests(body):
-            tree = await _tree_digest(request, resolution, entry)
+        try:
+            if entry is not None and body.hash is not None:
+                entry = await _hashed(request, entry)
+            if entry is not None and _digests(body):
+                tree = await _tree_digest(request, resolution, entry)
+        except NotFound:
+            entry = None  # it was moved or removed since
         if entry is None:
             absent = {"differs": [], **_resume_body(resume)}
             resolution.resolve(Status.ABSENT, f"nothing is at {endpoint}", absent)
@@ -73,17 +76,14 @@ class CmpDispatcher:
         resolution.resolve(status, f"{str(endpoint) or 'the root'}: {_MESSAGES[status]}", answer)
 
 
-async def _hashed(request: IRequest, entry: Entry) -> Entry | None:
-    """The entry of a file with its hash; None where the file was moved or removed before it could be opened."""
+async def _hashed(request: IRequest, entry: Entry) -> Entry:
+    """The entry of a file with its hash, unless it is damaged."""
     endpoint = request.body.rel_endpoint
     if entry.kind != "file":
         raise WrongKind(f"{endpoint} is a directory; GET lists it")
     if entry.hash is not None or entry.damaged is not None:
         return entry
-    try:
-        return await request.files.hash(endpoint, request.cancelled)
-    except NotFound:
-        return None
+    return await request.files.hash(endpoint, request.cancelled)
 
 
 def _digests(body: CmpBody) -> dict[str, str]:

@@ -168,6 +168,17 @@ class TreeTests(VerbTestCase):
         again = self.digests()
         self.assertEqual((again[0] == content, again[1] == full), (False, False))
 
+    def test_moved_meanwhile(self) -> None:
+        """A directory that is gone when it is listed is absent, as if the request had come a moment later."""
+        real = LocalStore.list
+
+        def moved(store: LocalStore, *args: Any) -> Any:
+            os.rename(os.path.join(self.server.root, "d"), os.path.join(self.server.root, "d2"))
+            return real(store, *args)
+
+        self.patch(LocalStore, "list", moved)
+        self.assertEqual(self.compare(content_digest=digest(b"")), (Status.ABSENT, {"differs": []}))
+
     def test_foreign_change(self) -> None:
         """What another program writes is noticed and read; links are counted, and in no digest."""
         content, _ = self.digests()
