@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
     from homeftp.client.opening.remote import RemoteClient, RemoteOpening, open_remote
+    from homeftp.client.opening.resources import TransferResources
     from homeftp.client.opening.summary import TransferIncomplete, TransferSummary
     from homeftp.client.plan.cmp import cmp
     from homeftp.client.plan.get import get
@@ -70,6 +71,7 @@ _MODULES = {
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
     "opening.remote": ("RemoteClient", "RemoteOpening", "open_remote"),
+    "opening.resources": ("TransferResources",),
     "opening.summary": ("TransferIncomplete", "TransferSummary"),
     "plan.cmp": ("cmp",),
     "plan.get": ("get",),
@@ -118,6 +120,7 @@ __all__ = [
     "TransferIncomplete",
     "TransferObserver",
     "TransferOptions",
+    "TransferResources",
     "TransferSummary",
     "Verdict",
     "browse",

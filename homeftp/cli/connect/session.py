@@ -39,22 +39,18 @@ def with_remote(name: str, work: Work) -> int:
         reactor.callLater(_IMPORT_DELAY, _import_transfers)
         client = await connecting
 
-        from homeftp.client import TransferContext, hash_cache_path
-        from homeftp.config import CLIENT_QUEUE, CLIENT_THREADS
-        from homeftp.hashing.hashcache import HashCache
-        from homeftp.syscalls import System
-        from homeftp.workers import ThreadWorkers
+        import attrs
+
+        from homeftp.client import TransferResources, hash_cache_path
 
         gc.freeze()
         gc.set_threshold(_GARBAGE_AFTER)
-        workers = ThreadWorkers(reactor, size=CLIENT_THREADS, queue=CLIENT_QUEUE, name="homeftp")
-        workers.start()
-        cache = HashCache(hash_cache_path(os.environ))
+        resources = TransferResources(reactor, hash_cache_path(os.environ))
         try:
-            return await work(reactor, client, TransferContext(workers, System(), cache, reconnector))
+            context = await resources.context()
+            return await work(reactor, client, attrs.evolve(context, reconnector=reconnector))
         finally:
-            workers.stop()
-            cache.close()
+            await resources.close()
             await reconnector.close()
 
     return run_reactor(main)
