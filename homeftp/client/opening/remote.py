@@ -1,7 +1,7 @@
 """Opening a server that this machine knows, for programs: requests, and transfers of files and folders.
 
-The command line does the same with `connect_remote` and a `TransferContext`;
-here both are in one object, which a program opens by a name and closes.
+The command line shares `TransferResources` with it, and transfers over the one
+connection that a command has; here each transfer has a connection of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the transfers of one program share: threads and the hash cache. The first transfer makes them."""
+"""The threads and the hash cache that all transfers of a program or command share; the first transfer makes them."""
 
 from __future__ import annotations
 
