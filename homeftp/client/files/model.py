@@ -18,7 +18,10 @@ PERMISSIONS = 0o777
 
 
 def new_mode(most: int) -> int:
-    """The mode of a new file or folder of which none is known: `most`, without what the user's umask takes away."""
+    """The mode of a new file or folder of which none is known: `most`, without what the user's umask takes away.
+
+    For the reactor's thread only: two threads that ask at once would leave the process a wrong umask.
+    """
     umask = os.umask(0o077)  # it can only be read by setting it: meanwhile others get less
     os.umask(umask)
     return most & ~umask

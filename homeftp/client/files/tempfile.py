@@ -14,7 +14,6 @@ from typing import Iterator, NamedTuple
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.directory import Directory
 from homeftp.client.files.folders import OpenFolders
-from homeftp.client.files.model import HAS_MODES, PERMISSIONS, new_mode
 from homeftp.client.files.names import partial_name
 from homeftp.errors import Changed, ContentMismatch
 from homeftp.hashing import filehash
@@ -111,7 +110,7 @@ class DownloadTempFile:
         try:
             if self._hasher.hash() != hash:
                 raise Corrupted
-            self._folder.set_metadata(self._fd, self._temporary, self.target.mtime_us, self._mode())
+            self._folder.set_metadata(self._fd, self._temporary, self.target.mtime_us, self.target.mode)
             if os.fstat(self._fd).st_size != self.size:
                 raise ContentMismatch("the disk did not keep all bytes of the file")
             if sync:
@@ -121,13 +120,6 @@ class DownloadTempFile:
             raise
         os.close(self._fd)
         self._fd = -1
-
-    def _mode(self) -> int | None:
-        """The mode that it gets: where the server gives none, that of the file that it replaces, or of new files."""
-        if self.target.mode is not None or not HAS_MODES:
-            return self.target.mode
-        replaced = self.target.replaces
-        return new_mode(0o666) if replaced is None else replaced.st_mode & PERMISSIONS
 
     def commit(self) -> os.stat_result:
         """Rename the completed file to its target, if what exists there is what was compared.

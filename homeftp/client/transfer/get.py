@@ -19,7 +19,7 @@ from homeftp.client.files.write import DownloadTarget, LocalMetadata, SmallDownl
 from homeftp.client.transfer.comparer import Comparer
 from homeftp.client.transfer.largeget import LargeGet, endpoint_key
 from homeftp.client.transfer.localdirectories import LocalDirectories
-from homeftp.client.transfer.metadata import is_suspicious, is_unapplied, learn_local, local_mode
+from homeftp.client.transfer.metadata import file_mode, is_suspicious, is_unapplied, learn_local, local_mode
 from homeftp.client.transfer.model import (
     DAMAGED_COPY,
     EndpointOf,
@@ -224,7 +224,7 @@ class GetTransfer:
 
     def _target(self, task: FileTask, entry: Entry) -> TargetFile:
         compared = None if task.local is None else task.local.stat
-        return TargetFile(task.name, entry.mtime_us, local_mode(entry), compared, self._options.force)
+        return TargetFile(task.name, entry.mtime_us, file_mode(entry, task.local), compared, self._options.force)
 
     def _set_metadata(self, task: FileTask, local: FileStat, remote: Entry) -> None:
         wanted = LocalMetadata(task.name, remote.mtime_us, local_mode(remote))

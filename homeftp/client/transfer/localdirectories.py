@@ -7,7 +7,7 @@ from typing import Callable, Collection
 
 import attrs
 
-from homeftp.client.files.model import HAS_MODES, LocalTree, new_mode
+from homeftp.client.files.model import HAS_MODES, PERMISSIONS, LocalTree, new_mode
 from homeftp.client.files.write import DownloadTarget, LocalMetadata
 from homeftp.client.transfer.metadata import differing, local_mode
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext
@@ -54,7 +54,7 @@ class LocalDirectories:
         """
         self._failed = dict(await self._run(self._folder.make_directories, [entry.name for entry in self._new]))
         if HAS_MODES:
-            metadata = [LocalMetadata(each.name, None, local_mode(each) or new_mode(0o777)) for each in self._new]
+            metadata = [LocalMetadata(each.name, None, local_mode(each) or new_mode(PERMISSIONS)) for each in self._new]
             wanted = [each for each in metadata if each.name not in self._failed]
             results = await self._run(self._folder.set_directory_metadata, wanted)
             self._failed |= {name: result for name, result in results if isinstance(result, OSError)}

@@ -6,12 +6,15 @@ from itertools import chain
 from typing import Mapping
 
 from homeftp.client.files.disks import learn_disks
-from homeftp.client.files.model import HAS_MODES, FileStat, LocalTree
+from homeftp.client.files.model import HAS_MODES, PERMISSIONS, FileStat, LocalTree, new_mode
 from homeftp.client.transfer.model import TransferContext
 from homeftp.metadata.disks import Disks, is_common
 from homeftp.metadata.kept import same_mtime
 from homeftp.model import MODE_BITS, SECOND_US, Entry, Kind, kept_mode, same_mode
 from homeftp.wire.messages import MetaData
+
+_FILE_MODE = 0o666
+"""The mode with which programs create files, before the umask."""
 
 _ROUNDED_US = 2 * SECOND_US
 """No file system rounds a time by more: FAT has every other second."""
@@ -62,6 +65,14 @@ def _same_mode(kind: Kind, local: int, remote: int | None) -> bool:
 def local_mode(entry: Entry) -> int | None:
     """The mode of a local copy: the server's, with what the user needs; None where one of the sides keeps none."""
     return None if entry.mode is None or not HAS_MODES else kept_mode(entry.kind, entry.mode)
+
+
+def file_mode(entry: Entry, replaced: FileStat | None) -> int | None:
+    """The mode of a local file that is written: where the server keeps none, the replaced file's, or a new file's."""
+    mode = local_mode(entry)
+    if mode is not None or not HAS_MODES:
+        return mode
+    return new_mode(_FILE_MODE) if replaced is None else replaced.stat.st_mode & PERMISSIONS
 
 
 def is_unapplied(local: FileStat, remote: Entry, disks: Disks) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Callable, TypeVar
+
+from twisted.internet.defer import Deferred
 
 from homeftp.client import Outcome, TransferContext
 from homeftp.dispatchers.setstat import SetstatDispatcher
@@ -13,6 +15,8 @@ from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers
 from tests.support.coarsedisks import AnothersFiles, CoarseDisk
 from tests.support.transfers import TransferCase
+
+T = TypeVar("T")
 
 ODD = 1_714_560_001
 """An odd second, with which a file is not kept on FAT."""
@@ -48,6 +52,21 @@ class CoarseCase(TransferCase):
             observer = transfer(*paths, recursive=True)
             self.assertEqual((dict(observer.counts), self.notices), ({Outcome.SAME: 1}, []), transfer)
         self.assertEqual(dict(self.cmp(local, "lib", perms=True).counts), {Outcome.SAME: 1})
+
+
+class NotedWorkers(InlineWorkers):
+    """Knows whether a job runs."""
+
+    working = False
+
+    def run(self, job: Callable[..., T], *args: Any) -> Deferred[T]:
+        self.working = True
+        try:
+            return super().run(job, *args)
+        finally:
+            self.working = False
+
+    run_unbounded = run
 
 
 class LocalDiskTests(CoarseCase):
@@ -125,6 +144,23 @@ class ServerDiskTests(CoarseCase):
         self.make_remote_file("lib/d/a", b"changed", mtime=ODD + 11)
         self.get("lib", f"{self.here}/lib", recursive=True)
         self.assertEqual(os.stat(f"{self.here}/lib/d/a").st_mode & 0o777, 0o640, "it replaced a file with that mode")
+
+    def test_umask(self) -> None:
+        """The umask is asked for outside of the workers: two threads that ask at once would leave a wrong one."""
+        self.push(f"{self.here}/lib", "lib", recursive=True)
+        workers = NotedWorkers()
+        self.context = TransferContext(workers, System())
+        asked: list[bool] = []
+        original = os.umask
+
+        def umask(mask: int) -> int:
+            asked.append(workers.working)
+            return original(mask)
+
+        self.patch(os, "umask", umask)
+        self.get("lib", f"{self.here}/copy", recursive=True)
+        self.assertIn(False, asked, "the control: it is asked for")
+        self.assertNotIn(True, asked)
 
     def test_range(self) -> None:
         """A time that the disk does not keep becomes the nearest one; that is said once, and is the same then."""
