@@ -28,7 +28,12 @@ newer, homeftp asks at a terminal, and otherwise leaves it unchanged. TARGET "-"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add sources, target and the transfer options."""
     add_epilog(parser, _EPILOG)
-    paths = parser.add_argument("paths", metavar="NAME:PATH", nargs="+", help="a file on a server, or with -r a folder")
+    paths = parser.add_argument(
+        "paths",
+        metavar="NAME:PATH",
+        nargs="+",
+        help="a file on a server, also a pattern such as 'NAME:*.jpg', or with -r a folder",
+    )
     target = parser.add_argument(
         "target", metavar="TARGET", nargs="?", help="where to write it (default: the current folder)"
     )
