@@ -299,6 +299,18 @@ class TreeTests(FilesTestCase):
             digest = self.refuse_one(refusal)
             self.assertEqual((digest.skipped, digest.files), (1, LISTING_PAGE + HASHED_TOGETHER))
 
+    def test_revoked(self) -> None:
+        """A login that is revoked while files are hashed gets no digest, and no further file is opened for it."""
+        self.lay_all(store := ForgetfulStore())
+
+        def revoke(endpoint: Endpoint) -> None:
+            self.login.revoked = True
+
+        store.on_open = revoke
+        self.error_of(Forbidden, collect(self.files.tree_digest(D)))
+        self.assertLessEqual(len(store.opened), HASHED_TOGETHER)
+        self.assertGreater(len(store.opened), 0, "the control")
+
     def test_damaged(self) -> None:
         """A file that cannot be read counts as damaged, also where that is not marked."""
         digest = self.refuse_one(Damaged("its disk has not kept it"))
