@@ -147,6 +147,18 @@ class UnicodeFormTests(FlipCase):
         self.assertEqual(self.listed(store), [f"{NFC}2", f"{NFC}2/a"])
         self.assertEqual(self.content(f"{NFC}2/a"), b"file")
 
+    def test_move_over(self) -> None:
+        """A file that is moved over such a one, from its own folder or another, takes the name that the disk has."""
+        self.lay(NFD, b"old")
+        store = self.store()
+        for source, content in (("beside", b"new"), ("d/elsewhere", b"newer")):
+            self.put(store, source, content)
+            store.move(parse(source), parse(NFC), None, None)
+            self.assertEqual(self.content(NFD), content)
+        self.assertEqual(self.listed(store), ["d", NFC])
+        (versions,) = store.versions(parse(NFC))
+        self.assertEqual(len(versions), 2)
+
     def test_directories(self) -> None:
         """A folder in such a form is used for new files, and made anew by none."""
         os.mkdir(self.path(NFD))
