@@ -86,19 +86,11 @@ class SimpleStore(BasicStore):
 
     def stat(self, endpoint: Endpoint) -> Entry | None:
         """What exists there; None where nothing does."""
-        with self._lock:
-            entry = self._entry(endpoint.parts)
-        if entry is None:
-            self._limits.filetypes.check_absent(endpoint)
-        elif entry.kind == "file":
-            self._limits.filetypes.check(endpoint)
-        return entry
+        return self._served(endpoint)[0]
 
     def open(self, endpoint: Endpoint) -> IOpenFile:
         """Open a file for reading."""
-        with self._lock:
-            entry = self._existing(endpoint)
-            _, content = self._read(endpoint.parts)
+        entry, content = self._existing(endpoint)
         if content is None:
             raise wording.is_directory(endpoint)
         return BytesFile(entry, content)
@@ -106,22 +98,33 @@ class SimpleStore(BasicStore):
     def list(self, endpoint: Endpoint, recursive: bool, hidden: FolderSet = NO_FOLDERS) -> Iterator[ListingPage]:
         """A directory's entries as they were at the first step, page by page."""
         with self._lock:
-            if self._existing(endpoint).kind == "file":
+            if self._existing(endpoint)[0].kind == "file":
                 raise wording.not_a_directory(endpoint)
             depth = len(endpoint.parts)
-            found = [self._item(names, depth) for names in self._beneath(endpoint.parts) if not hidden.covers(names)]
-        yield from listing_pages(item for level, item in found if recursive or level == 1)
+            beneath = [names for names in self._beneath(endpoint.parts) if recursive or len(names) == depth + 1]
+            found = [self._item(names, depth) for names in beneath if not hidden.covers(names)]
+        yield from listing_pages(found)
 
-    def _item(self, names: Path, depth: int) -> tuple[int, Entry | tuple[str, str]]:
+    def _item(self, names: Path, depth: int) -> Entry | tuple[str, str]:
         name, entry = "/".join(names[depth:]), self._entry(names)
         assert entry is not None
         problem = self._limits.filetypes.problem(name) if entry.kind == "file" else None
-        return len(names) - depth, attrs.evolve(entry, name=name) if problem is None else (name, problem)
+        return attrs.evolve(entry, name=name) if problem is None else (name, problem)
 
     def _beneath(self, above: Path) -> Sequence[Path]:
         """What is beneath a directory, each directory before what it holds."""
         beneath = [path for path in self.paths() if path[: len(above)] == above and path != above]
         return sorted(beneath, key=lambda path: [name.encode() for name in path])
+
+    def _served(self, endpoint: Endpoint) -> tuple[Entry | None, bytes | None]:
+        """`_read`; raises `FiletypeNotAllowed` (42)."""
+        with self._lock:
+            entry, content = self._read(endpoint.parts)
+        if entry is None:
+            self._limits.filetypes.check_absent(endpoint)
+        elif entry.kind == "file":
+            self._limits.filetypes.check(endpoint)
+        return entry, content
 
     def _read(self, path: Path) -> tuple[Entry | None, bytes | None]:
         """What exists there, and the content of a file."""
@@ -137,11 +140,11 @@ class SimpleStore(BasicStore):
     def _entry(self, path: Path) -> Entry | None:
         return self._read(path)[0]
 
-    def _existing(self, endpoint: Endpoint) -> Entry:
-        entry = self.stat(endpoint)
+    def _existing(self, endpoint: Endpoint) -> tuple[Entry, bytes | None]:
+        entry, content = self._served(endpoint)
         if entry is None:
             raise wording.not_found(endpoint)
-        return entry
+        return entry, content
 
     # -- changing ------------------------------------------------------------------
 
@@ -153,9 +156,8 @@ class SimpleStore(BasicStore):
         if request.offset:
             raise Changed(f"nothing of {wording.display_path(request.endpoint)} was kept: compare again")
         check_size = partial(self._limits.check_size, request.endpoint)
-        return BytesUpload(
-            request, b"", check_size=check_size, commit=partial(self._put, request), suspend=lambda content: None
-        )
+        put = partial(self._put, request)
+        return BytesUpload(request, b"", check_size=check_size, commit=put, suspend=lambda content: None)
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
         """Write small files, one after the other."""
@@ -177,8 +179,7 @@ class SimpleStore(BasicStore):
         """Give a file or a directory another name."""
         limits.check_move(source, target)
         with self._changing() as changed:
-            self._source(source, source_precondition)
-            _, content = self._read(source.parts)
+            content = self._source(source, source_precondition)
             if content is not None:
                 self._limits.filetypes.check(target)
                 return self._place(target, content, target_precondition, self._actor, changed, source)
@@ -230,11 +231,12 @@ class SimpleStore(BasicStore):
     def _actor_of(self, request: WriteRequest) -> Actor:
         return self._actor if request.actor == SERVER else request.actor
 
-    def _source(self, endpoint: Endpoint, precondition: str | None) -> Entry:
-        entry = self._existing(endpoint)
+    def _source(self, endpoint: Endpoint, precondition: str | None) -> bytes | None:
+        """The content of what is about to be moved or removed; None for a directory."""
+        entry, content = self._existing(endpoint)
         preconditions.check_source(endpoint, entry.kind, precondition)
         preconditions.check(endpoint, entry, precondition)
-        return entry
+        return content
 
     def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
         self._limits.check(attrs.evolve(request, size=len(content)))

@@ -6,7 +6,9 @@ from typing import Iterable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.endpoint import ROOT, parse
 from homeftp.interfaces.store import IStore, StoreOptions
+from homeftp.model import WriteRequest
 from homeftp.store.simple import Path, SimpleStore
 from homeftp.testing.contract import StoreContract
 
@@ -29,6 +31,31 @@ class DictStore(SimpleStore):
 
     def delete(self, path: Path) -> None:
         del self.nodes[path]
+
+
+class LoadTests(SynchronousTestCase):
+    """What a backend is asked for."""
+
+    def test_loads(self) -> None:
+        """A content is loaded once to be opened, and only where it is listed."""
+        loaded: list[Path] = []
+
+        class Watched(DictStore):
+            def load(self, path: Path) -> bytes | None:
+                loaded.append(path)
+                return super().load(path)
+
+        store = Watched(StoreOptions())
+        for path in ("a", "d/b"):
+            store.write_many([(WriteRequest(endpoint=parse(path), size=7), b"content")])
+        for act, expected in (
+            (lambda: store.open(parse("d/b")), [("d", "b")]),
+            (lambda: list(store.list(ROOT, False)), [("a",), ("d",)]),
+            (lambda: list(store.list(ROOT, True)), [("a",), ("d",), ("d", "b")]),
+        ):
+            loaded.clear()
+            act()
+            self.assertEqual(loaded, expected)
 
 
 class SimpleStoreTests(StoreContract, SynchronousTestCase):
