@@ -248,5 +248,5 @@ class Settings:
     similar_names: bool = False
     """Whether a new name may differ from one in the same directory only in case or compatibility form."""
     announce: bool = True
-    """Whether the server announces itself by multicast DNS, where the extra for that is installed."""
+    """Whether the server announces itself by multicast DNS."""
     limits: Limits = attrs.field(factory=Limits)

@@ -2,8 +2,8 @@
 
 Any machine can announce anything there. An announcement is a hint at an
 address, and never a reason to trust a server: trust comes from a pairing code or
-a known CA. The package `zeroconf` implements the protocol; it
-is imported only where it is used.
+a known CA. The package `zeroconf` implements the protocol; it is imported only
+where it is used.
 """
 
 from __future__ import annotations
