@@ -189,6 +189,17 @@ class TreeTests(VerbTestCase):
         status, body = self.compare(content_digest=content)
         self.assertEqual((status, body["tree"]["skipped"]), (Status.SAME, 1))
 
+    def test_other_form(self) -> None:
+        """A name that another program changed to another Unicode form counts in its composed one, in its place."""
+        for name in ("é", "ez", "z"):
+            self.push(f"d/{name}", name.encode(), [["mtime_us", 5_000_000]])
+        before = self.digests()
+        folder = os.path.join(self.server.root, "d")
+        os.rename(os.path.join(folder, "é"), os.path.join(folder, "e\u0301"))
+        self.assertEqual(self.digests(), before)
+        os.rename(os.path.join(folder, "e\u0301"), os.path.join(folder, "ê"))
+        self.assertNotEqual(self.digests(), before, "the control")
+
     def test_metadata(self) -> None:
         """The directory's own mode is compared where it is given, and is in no digest."""
         _, full = self.digests()
