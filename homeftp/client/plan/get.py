@@ -18,7 +18,7 @@ from homeftp.client.transfer.model import EndpointOf, TransferContext, TransferO
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import with_reconnects
 from homeftp.endpoint import Endpoint
-from homeftp.errors import NotFound, WrongKind
+from homeftp.errors import NotFound, OperatorError, WrongKind
 from homeftp.model import Entry
 
 
@@ -75,6 +75,7 @@ class _Get:
             elif source.inside:
                 raise WrongKind(f"{source.endpoint} is a file, not a directory")
             found.append((source, listing))
+        _check_names([source.endpoint for source, listing in found if listing.kind == "file"])
         for source, listing in found:
             if listing.kind == "file":
                 await self._get_file(client, source, listing.entries[""], target._replace(inside=inside))
@@ -111,3 +112,12 @@ class _Get:
         folder = DownloadTarget(path, context.system, context.hash_cache, tree.local_names)
         transfer = GetTransfer(client, context, endpoint_of, remote, tree, folder, self._options, self._observer)
         await transfer.run()
+
+
+def _check_names(files: Sequence[Endpoint]) -> None:
+    """Raise `OperatorError` for two files of the same name: the second would replace the first."""
+    named: dict[str, Endpoint] = {}
+    for endpoint in files:
+        other = named.setdefault(endpoint.name, endpoint)
+        if other != endpoint:
+            raise OperatorError(f"{other} and {endpoint} would both become {endpoint.name}: get one to another target")

@@ -51,6 +51,17 @@ class TargetTests(TransferCase):
 class RefusedTests(TransferCase):
     """What is refused before anything is fetched."""
 
+    def test_same_name(self) -> None:
+        """Two files of one name: the second would replace the first. One file that is named twice is fetched once."""
+        self.make_remote_file("a/x", b"first")
+        self.make_remote_file("b/x", b"second")
+        for sources in (("a/x", "b/x"), ("?/x",)):
+            with self.assertRaisesRegex(OperatorError, "a/x and b/x would both become x"):
+                self.get(*sources, f"{self.here}/out")
+            self.assertEqual(os.listdir(self.here), [])
+        self.get("a/x", "a/?", f"{self.here}/out")
+        self.assertEqual(set(tree(self.here)), {"out/x"})
+
     def test_paths(self) -> None:
         """Illegal endpoints, a directory without --recursive, a missing file, a file that is named as a directory."""
         self.make_remote_file("there/a")

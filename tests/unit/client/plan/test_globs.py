@@ -47,7 +47,7 @@ class PatternTests(TransferCase):
 
     def test_get(self) -> None:
         """What matches is fetched into the target, as if each had been named."""
-        self.get("*.jpg", "202?/x.jpg", f"{self.here}/one", recursive=True)
+        self.get("*.jpg", "2024/?.jpg", f"{self.here}/one", recursive=True)
         self.assertEqual(set(tree(f"{self.here}/one")), {"a.jpg", "b.jpg", "x.jpg"})
         self.get("202*", f"{self.here}/two", recursive=True)
         self.assertEqual(set(tree(f"{self.here}/two")), {"2024/x.jpg", "2024/[1].txt", "2025/x.jpg", "2025/y"})
