@@ -79,6 +79,11 @@ def terminal() -> TextIO | None:
         return None
 
 
+def at_terminal() -> bool:
+    """Whether this process was started at a terminal that is still open, also where its output goes to a program."""
+    return any(map(os.isatty, (0, 1, 2)))
+
+
 class IProcessReactor(IReactorFromThreads, IReactorCore):
     """The reactor as the process needs it: to be called from a signal handler, and to be stopped."""
 
@@ -86,19 +91,19 @@ class IProcessReactor(IReactorFromThreads, IReactorCore):
 class StandaloneService(MultiService):
     """Sets up the process for its child, a server, and decides what SIGHUP means.
 
-    Where the `terminal` has been closed the process ends with it; otherwise `renew` is called.
+    Where the terminal has been closed the process ends with it; otherwise `renew` is called.
     An `OperatorError` of the child ends the process.
     """
 
     _log = Logger()
 
     def __init__(
-        self, reactor: object, renew: Callable[[], object], terminal: Callable[[], TextIO | None] = terminal
+        self, reactor: object, renew: Callable[[], object], at_terminal: Callable[[], bool] = at_terminal
     ) -> None:
         super().__init__()
         self._reactor = cast(IProcessReactor, reactor)
         self._renew = renew
-        self._find_terminal = terminal
+        self._at_terminal = at_terminal
         self._had_terminal = False
 
     def privilegedStartService(self) -> None:
@@ -113,7 +118,7 @@ class StandaloneService(MultiService):
         self._allow_descriptors()
         before = signal.signal(signal.SIGHUP, self._hangup)
         # nohup(1) has the signal ignored: the server is to outlive its terminal
-        self._had_terminal = before is not signal.SIG_IGN and self._find_terminal() is not None
+        self._had_terminal = before is not signal.SIG_IGN and self._at_terminal()
         try:
             with one_line():
                 super().startService()
@@ -150,7 +155,7 @@ class StandaloneService(MultiService):
         self._reactor.callFromThread(self._hung_up)
 
     def _hung_up(self) -> None:
-        if self._had_terminal and self._find_terminal() is None:
+        if self._had_terminal and not self._at_terminal():
             self._log.info("the terminal was closed: the server stops")
             self._reactor.stop()
         else:

@@ -284,7 +284,7 @@ def makeService(options: Options) -> IService:
         server = HomeFTPService(options.settings, reactor, options.get("credCheckers") or (), terminal=terminal)
         server.check()
         private_folder(options.settings.state)
-        service = StandaloneService(reactor, server.renew, terminal)
+        service = StandaloneService(reactor, server.renew)
         server.setServiceParent(service)
 
         async def arguments(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Iterable, NamedTuple
 
 import attrs
 
 from homeftp.client.api import Client
 from homeftp.endpoint import Endpoint
-from homeftp.errors import BadEndpoint
+from homeftp.errors import BadEndpoint, Forbidden
 from homeftp.model import Entry
 
 
@@ -68,14 +69,16 @@ def _is_legal(endpoint: Endpoint, name: str) -> bool:
 async def list_directories(client: Client, endpoint: Endpoint, names: Iterable[str]) -> RemoteListing:
     """The entries in an endpoint, and all entries below its directories of these names.
 
-    For a push to the top of a store: the other directories are not listed.
+    For a push to the top of a store: the other directories are not listed. One that the server may not list (33) has
+    no entries: what is sent to it is refused, file by file.
     """
     listing = await list_remote(client, endpoint, recursive=False)
     for name in names:
         found = listing.entries.get(name)
         if found is not None and found.kind == "directory":
-            async for page in client.list(str(endpoint.child(name)), recursive=True):
-                for entry in page.entries:
-                    inner = attrs.evolve(entry, name=f"{name}/{entry.name}")
-                    listing.entries[inner.name] = inner
+            with contextlib.suppress(Forbidden):
+                async for page in client.list(str(endpoint.child(name)), recursive=True):
+                    for entry in page.entries:
+                        inner = attrs.evolve(entry, name=f"{name}/{entry.name}")
+                        listing.entries[inner.name] = inner
     return listing

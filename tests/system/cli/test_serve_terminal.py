@@ -107,6 +107,15 @@ class HangupTests(TerminalCase):
         server.hang_up()
         self.assertEqual(server.process.wait(WITHIN), 0)
 
+    def test_closed_terminal_of_a_pipe(self) -> None:
+        """So does one whose output goes to a program, such as tee(1)."""
+        launch = """sh -c 'echo "pid $$"; exec "$@"' sh "$@" | cat"""
+        server = self.at_terminal("sh", "-c", launch, "sh", *SERVE_COMMAND)
+        pid = int(server.wait_for(r"pid ([0-9]+)\n")[1])
+        server.wait_for("identity ")
+        server.hang_up()
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+
     def test_open_terminal(self) -> None:
         """SIGHUP while the terminal is there makes it read its certificates again."""
         server = self.at_terminal(*SERVE_COMMAND)

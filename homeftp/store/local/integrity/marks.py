@@ -27,26 +27,32 @@ class DamageMarks:
     cache: HashCache
 
     def damaged(self) -> Sequence[Damage]:
-        """What is marked, and still is what was marked; other marks are removed."""
+        """What is marked, and still is what was marked.
+
+        The mark of a file that was changed is removed. That of a file that is not there stays, and is not told: its
+        disk may not be mounted, and comes back with the same damage.
+        """
         found = []
         for row in self.cache.damaged():
             names = self.root.names_of(row.directory)
             if names is None:
                 continue  # of another folder that this state folder was used for
-            if self._is_same(names, row):
+            try:
+                now = self._stat(names, row.name)
+            except OSError as error:
+                if error.errno not in MISSING:  # the disk fails just there
+                    found.append(_damage(names, row))
+                continue
+            if stat.S_ISREG(now.st_mode) and is_still_marked(row.signature, now):
                 found.append(_damage(names, row))
             else:
                 self.cache.forget(row)
         return sorted(found, key=lambda each: (each.name, each.at_us or 0))
 
-    def _is_same(self, names: Names, row: StoredHash) -> bool:
-        try:
-            with self.root.open_below(self.root.fd, names) as directory:
-                name = self.root.stored_name(directory, Endpoint((row.name,)))
-                now = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        except OSError as error:
-            return error.errno not in MISSING  # otherwise the disk fails just there
-        return stat.S_ISREG(now.st_mode) and is_still_marked(row.signature, now)
+    def _stat(self, names: Names, name: str) -> os.stat_result:
+        with self.root.open_below(self.root.fd, names) as directory:
+            stored = self.root.stored_name(directory, Endpoint((name,)))
+            return os.stat(stored, dir_fd=directory, follow_symlinks=False)
 
 
 def _damage(names: Names, row: StoredHash) -> Damage:

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import os
+from typing import AsyncIterator
+from unittest import mock
 
 from homeftp.client import (
     Outcome,
 )
+from homeftp.errors import Forbidden
+from homeftp.model import ListingPage
 from tests.support.transfers import TransferCase, tree
+
+
+class RefusedListingTests(TransferCase):
+    """Directories that the server cannot read."""
+
+    def test_push_to_the_top(self) -> None:
+        """A push goes on with the other directories; what it sends to that one is refused by itself."""
+        self.make_remote_file("closed/a", b"there")
+        for name in ("lib/closed/a", "lib/open/b"):
+            self.make_file(name)
+        listed = self.client.list
+
+        def refusing(rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
+            if rel_endpoint == "closed":
+                raise Forbidden("the server has no permission for that on closed")
+            return listed(rel_endpoint, recursive=recursive)
+
+        with mock.patch.object(self.client, "list", refusing):
+            self.push(f"{self.here}/lib/", "", recursive=True)
+        self.assertEqual(self.outcomes()["open/b"], Outcome.NEW)
+        self.assertEqual(self.outcomes()["closed/a"], Outcome.REFUSED)
+        self.assertEqual(self.remote_files(), {"closed/a": b"there", "open/b": b"content"})
 
 
 class ListingTests(TransferCase):
