@@ -15,7 +15,7 @@ from homeftp.client.opening.remote import LocalPaths, RemoteClient
 from homeftp.client.opening.remote import open_remote as open_with_twisted
 from homeftp.client.opening.summary import TransferSummary
 from homeftp.client.transfer.observer import TransferObserver
-from homeftp.model import Entry, ListingPage, Verification, Version
+from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
 
 T = TypeVar("T")
@@ -89,9 +89,26 @@ class AsyncioClient:
         """Store a file with this content at an endpoint; it is durable when this returns."""
         return await wait_for(self.client.push(rel_endpoint, content, meta_data=meta_data, if_hash=if_hash))
 
-    async def cmp(self, rel_endpoint: str, *, hash: str | None = None, meta_data: MetaData | None = None) -> Comparison:
-        """Compare what exists at an endpoint with `hash` and `meta_data`, or with the given one of them."""
-        return await wait_for(self.client.cmp(rel_endpoint, hash=hash, meta_data=meta_data))
+    async def cmp(
+        self,
+        rel_endpoint: str,
+        *,
+        hash: str | None = None,
+        meta_data: MetaData | None = None,
+        content_digest: str | None = None,
+        full_digest: str | None = None,
+        progress: Callable[[TreeProgress], object] | None = None,
+    ) -> Comparison:
+        """Compare what exists at an endpoint with what is given: `hash`, `meta_data`, or the digests of a directory."""
+        comparing = self.client.cmp(
+            rel_endpoint,
+            hash=hash,
+            meta_data=meta_data,
+            content_digest=content_digest,
+            full_digest=full_digest,
+            progress=progress,
+        )
+        return await wait_for(comparing)
 
     async def set_metadata(self, rel_endpoint: str, meta_data: MetaData, *, if_hash: str | None = None) -> Entry:
         """Set `mtime_us` or `mode`, or both, of a file or directory; its content stays."""
