@@ -33,7 +33,7 @@ from homeftp.syscalls import System
 NAMES_KEPT = 500_000
 """Names of directories that are remembered, 8 bytes each: the directories of a home, in 4 MB."""
 
-_FORMS_KEPT = 1000
+FORMS_KEPT = 1000
 """Directories of which the names in other Unicode forms are remembered; most have none."""
 
 _SHORT = re.compile(rb"[^.]{1,7}~[^.]{1,7}(?:\.[^.]{0,3})?\Z")
@@ -95,9 +95,10 @@ class _Forms:
 class Spelling:
     """Checks names in directories of one store. Thread-safe. Every method raises OSError."""
 
-    def __init__(self, system: System, root: int, *, kept: int = NAMES_KEPT) -> None:
+    def __init__(self, system: System, root: int, *, kept: int = NAMES_KEPT, forms_kept: int = FORMS_KEPT) -> None:
         self._system = system
         self._kept = kept
+        self._forms_kept = forms_kept
         self._lock = Lock()
         self._known: OrderedDict[tuple[int, int], tuple[Stamp, array[int]]] = OrderedDict()
         self._forms: OrderedDict[tuple[int, int], _Forms] = OrderedDict()
@@ -184,6 +185,8 @@ class Spelling:
         key, stamp, now = (at.st_dev, at.st_ino), (at.st_mtime_ns, at.st_ctime_ns), time.monotonic()
         with self._lock:
             known = self._forms.get(key)
+            if known is not None:
+                self._forms.move_to_end(key)
         if known is None or not known.is_valid(stamp, now):
             names: dict[bytes, bytes | None] = {}
             for each in self._system.names_in(directory):
@@ -193,7 +196,7 @@ class Spelling:
             known = _Forms(stamp, is_settled(stamp, time.time_ns()), now, time.monotonic() - now, names)
             with self._lock:
                 self._forms[key] = known
-                while len(self._forms) > _FORMS_KEPT:
+                while len(self._forms) > self._forms_kept:
                     self._forms.popitem(last=False)
         return known.names.get(name)
 

@@ -146,6 +146,19 @@ class SpellingTests(StoreCase):
             self.assertRaises(FileNotFoundError, spelling.check, fd, b"z", found)
             self.assertEqual(self.system.reads - before - 1, reads, "one more looks for names that fold alike")
 
+    def test_forms_bounded(self) -> None:
+        """The names in other Unicode forms are kept of so many directories, those that were asked about last."""
+        folders = []
+        for number in range(3):
+            self.lay(f"d{number}/e\u0301")
+            folders.append(os.open(self.path(f"d{number}"), os.O_RDONLY))
+            self.addCleanup(os.close, folders[-1])
+        spelling = Spelling(self.system, self.fd, forms_kept=2)
+        for number, reads in ((0, 1), (1, 1), (0, 0), (2, 1), (0, 0), (1, 1)):
+            before = self.system.reads
+            self.assertEqual(spelling.other_form(folders[number], "\u00e9".encode()), "e\u0301".encode())
+            self.assertEqual(self.system.reads - before, reads, number)
+
 
 class RealTests(StoreCase):
     """The machine's own file systems."""
