@@ -11,10 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from unittest import SkipTest
 
 from twisted.trial.unittest import TestCase
 
+from tests.support import needs
 from tests.support.processes import INTERPRETED, PASSWORD, WITHIN, ServerProcess, environment, run_homeftp
 from tests.support.rawclient import RawClient
 from tests.support.socketpaths import socket_path
@@ -225,14 +225,9 @@ class FaultTests(TestCase):
         """A shared folder on a disk that is mounted read-only can be read; the server says so, and what to do."""
         mounting = 'mount -t tmpfs -o "$1" none "$2" && shift 2 && exec "$@"'
         namespace = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounting, "sh")
-        try:
-            able = (
-                subprocess.run([*namespace, "ro", self.root, "true"], check=False, capture_output=True).returncode == 0
-            )
-        except FileNotFoundError:
-            able = False
-        if not able:
-            raise SkipTest("nothing can be mounted here: it takes Linux and user namespaces")
+        needs.program("unshare")
+        probe = subprocess.run([*namespace, "ro", self.root, "true"], check=False, capture_output=True)
+        needs.require("mounts in user namespaces", lambda: probe.returncode == 0)
         for how in ("ro", "rw"):
             command = (*namespace, how, self.root, sys.executable, "-m", "homeftp", "serve")
             server = ServerProcess(folder=self.folder, command=command)

@@ -11,13 +11,13 @@ import ssl
 import threading
 import time
 from typing import Iterator, Sequence
-from unittest import SkipTest
 
 import attrs
 from twisted.trial.unittest import TestCase
 
 from homeftp.config import Limits
 from homeftp.server.gate.connections import LOGIN_GRACE
+from tests.support import needs
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess
 from tests.support.rawclient import RawClient
 from tests.support.waiting import pause, wait_until
@@ -141,6 +141,18 @@ class SlowClients(threading.Thread):
             made.close()
 
 
+def is_local(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            return False
+    return True
+
+
 class SlowClientTests(TestCase):
     """A server with few descriptors, as its owner's system may give it, and short deadlines, so that this ends soon."""
 
@@ -148,16 +160,11 @@ class SlowClientTests(TestCase):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         needed = SLOW + 200
         if soft < needed:
-            if hard != resource.RLIM_INFINITY and hard < needed:
-                raise SkipTest(f"{needed} descriptors are needed for so many clients; the system allows {hard}")
+            needs.require(f"{needed} descriptors", lambda: hard == resource.RLIM_INFINITY or hard >= needed)
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
             self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         self.many = [f"127.0.1.{number}" for number in range(1, 51)]
-        try:
-            with socket.socket() as probe:
-                probe.bind((self.many[-1], 0))
-        except OSError:
-            raise SkipTest("clients have only one address on this system's loopback") from None
+        needs.require("many addresses on loopback", lambda: is_local(self.many[-1]))
 
     def serve(self, *options: str, seconds: float = SECONDS) -> ServerProcess:
         """A server that may have few files open; one that checks passwords at once."""

@@ -16,6 +16,11 @@ TESTS = Path(__file__).parents[1]
 SLEEPS = {"support/waiting.py"}
 """The modules that may sleep: each wait there has a deadline, or is the pace of a slow peer."""
 
+SKIPS = {"support/mounts.py", "support/needs.py", "unit/test_needs.py"}
+"""The modules that know how a test is skipped: `needs` fails it where nothing may be skipped."""
+
+WAYS_TO_SKIP = frozenset({"SkipTest", "skipTest", "skipIf", "skipUnless", "unittest.skip"})
+
 PATCHES = ("patch", "patch.object", "mock.patch", "mock.patch.object", "self.patch")
 
 DECLARATIONS = frozenset(
@@ -57,6 +62,23 @@ def sleeps(source: str) -> list[int]:
     return sorted(found)
 
 
+def skips(source: str) -> list[int]:
+    """The lines that name a way to skip a test, however it is imported."""
+    if "skip" not in source.lower():
+        return []
+    found = set()
+    for node in nodes(source):
+        if isinstance(node, ast.ImportFrom):
+            words = [each.name for each in node.names]
+        elif isinstance(node, ast.Attribute):
+            words = [node.attr, dotted(node)]
+        else:
+            continue
+        if WAYS_TO_SKIP.intersection(words):
+            found.add(node.lineno)
+    return sorted(found)
+
+
 def private_patches(source: str) -> list[str]:
     """The private names that a module patches, each with the name that it belongs to."""
     if "patch" not in source:
@@ -81,6 +103,10 @@ class RuleTests(SynchronousTestCase):
         """No test sleeps: it has a clock, or it waits for something with a deadline."""
         self.assertEqual({path for path, source in sources() if sleeps(source)}, SLEEPS)
 
+    def test_skips(self) -> None:
+        """No test is skipped but by `needs`: it would be skipped silently where nothing may be skipped."""
+        self.assertEqual({path for path, source in sources() if skips(source)}, SKIPS)
+
     def test_patches(self) -> None:
         """No test patches a private name."""
         found = {path: private_patches(source) for path, source in sources()}
@@ -91,9 +117,13 @@ class RuleTests(SynchronousTestCase):
         self.assertEqual(unmirrored(), DECLARATIONS)
 
     def test_breaches_are_noticed(self) -> None:
-        """The control: a sleep and a private patch are found however they are written; a public one is none."""
+        """The control: a sleep, a skip and a private patch are found however they are written; a public one is none."""
         self.assertEqual(sleeps("import time\ntime.sleep(1)\nfrom time import sleep\n"), [2, 3])
         self.assertEqual(sleeps("mock.patch('time.sleep')\n"), [])
+        ways = ("from unittest import SkipTest", "raise unittest.SkipTest", "self.skipTest('x')", "@unittest.skip('x')")
+        for source in (*ways[:3], f"{ways[3]}\ndef f(): ..."):
+            self.assertEqual(skips(source), [1], source)
+        self.assertEqual(skips("digester.skip(2)\n"), [])
         source = (
             "self.patch(Audit, '_write', 1)\nmock.patch('homeftp.audit._x', 2)\npatch.object(A, '_b')\n"
             "self.patch(os, 'open', 3)\nmock.patch('os.write', half)\nmock.patch('homeftp.x.y')\n"

@@ -9,9 +9,10 @@ import os
 import sys
 from typing import Any
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.syscalls import System, lock_holder
+from tests.support import needs
 
 
 class NoCallSystem(System):
@@ -118,8 +119,7 @@ class Openat2Tests(SyscallCase):
     def setUp(self) -> None:
         super().setUp()
         self.system = System()
-        if not self.system.has_openat2:
-            raise SkipTest("this kernel has no openat2")
+        needs.require("openat2(2)", lambda: self.system.has_openat2)
 
     def refusal(self, path: bytes, **options: bool) -> int | None:
         """The errno for a path; None when it opens."""
@@ -147,8 +147,7 @@ class Openat2Tests(SyscallCase):
 
     def test_one_mount(self) -> None:
         """Crossing into another mount is refused where that is asked for."""
-        if not os.path.ismount("/proc"):
-            raise SkipTest("there is no /proc")
+        needs.require("/proc", lambda: os.path.ismount("/proc"))
         top = os.open("/", os.O_RDONLY)
         self.addCleanup(os.close, top)
         os.close(self.system.openat2(top, b"proc", os.O_RDONLY))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.crypto.secretfiles import write_private
+from tests.support import needs
 from tests.support.processes import environment, run_homeftp
 
 
@@ -34,8 +33,7 @@ class BashTests(SynchronousTestCase):
 
     def completed(self, line: str) -> list[str]:
         """What bash offers at the end of this line, by the function that it was told to call."""
-        if shutil.which("bash") is None:
-            raise SkipTest("there is no bash here")
+        needs.program("bash")
         program = (
             f"{self.script}\nCOMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDS=(); COMP_CWORD=0\n"
             '"$(complete -p homeftp | sed "s/.*-F //; s/ .*//")"; printf "%s\\n" "${COMPREPLY[@]}"'

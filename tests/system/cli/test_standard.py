@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.terminal.exitcodes import Exit
+from tests.support import needs
 from tests.support.processes import environment
 from tests.support.serving import ServedCase
 from tests.system.cli.test_process import process
@@ -31,13 +31,12 @@ class StandardTests(ServedCase):
 
     def test_output(self) -> None:
         """Output that cannot be written is one line and status 2, whatever the command."""
+        needs.device("/dev/full")
         place = self.lay_there("a")
         commands = ["--help", "remote list", f"ls {place}", f"get {place} -", f"cmp {place} {self.here}/b"]
         for command in commands:
             self.assertIn(self.shell(command, "").returncode, (0, 1), command)
             for redirected, words in (">/dev/full", FULL), (">&-", CLOSED):
-                if redirected == ">/dev/full" and not os.path.exists("/dev/full"):
-                    raise SkipTest("there is no /dev/full here")
                 said = self.shell(command, redirected)
                 self.assertEqual((said.returncode, said.stderr), (Exit.USAGE, f"homeftp: {words}\n"), command)
 

@@ -6,13 +6,14 @@ import errno
 import os
 import stat
 import struct
-from unittest import SkipTest, mock
+from unittest import mock
 
 from homeftp.endpoint import parse
 from homeftp.errors import Internal
 from homeftp.model import ABSENT
 from homeftp.store.local.disk.inheritance import created_acl
 from homeftp.store.local.store import LocalStore
+from tests.support import needs
 from tests.support.stores import StoreCase, put_of
 
 GROUP = 12345
@@ -67,8 +68,7 @@ class InheritanceTests(StoreCase):
 
     def test_group(self) -> None:
         """In a set-group-ID directory a file gets its group, in another one the server's."""
-        if os.geteuid() != 0:
-            raise SkipTest("only root may give a folder to a group that it is not in")
+        needs.root()
         os.mkdir(self.path("shared"))
         os.chown(self.path("shared"), -1, GROUP)
         os.chmod(self.path("shared"), 0o2775)
@@ -132,8 +132,7 @@ class InheritanceTests(StoreCase):
 
     def test_replaced(self) -> None:
         """A file that is replaced keeps its owner, its group and, where none is asked for, its mode."""
-        if os.geteuid() != 0:
-            raise SkipTest("only root may give a file to another user")
+        needs.root()
         store = self.store()
         paths = self.write_all(store, "d")
         for fields, mode in (({}, 0o600), ({"mode": 0o644}, 0o644)):

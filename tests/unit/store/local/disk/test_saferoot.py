@@ -7,12 +7,13 @@ import shutil
 import socket
 import stat
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import BadEndpoint, Forbidden, NotFound, OperatorError, Refusal, WrongKind
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.syscalls import System
+from tests.support import needs
 from tests.support.stores import made_by_hand, snapshot
 
 BAD_PARTS = ("..", ".", "", "a/../../outside", "/etc", "a\0b", "\udcff", "x\ud800")
@@ -34,8 +35,7 @@ class WalkTests(SynchronousTestCase):
             with open(path, "wb") as file:
                 file.write(path.encode())
         system = System()
-        if not self.walk and not system.has_openat2:
-            raise SkipTest("this kernel has no openat2")
+        needs.require("openat2(2)", lambda: self.walk or system.has_openat2)
         self.safe_root = SafeRoot(self.root, system, walk=self.walk)
         self.addCleanup(self.safe_root.close)
 
@@ -191,10 +191,8 @@ class WalkTests(SynchronousTestCase):
 
     def test_device(self) -> None:
         """B5: a device is refused, even one with endless content."""
-        try:
-            os.mknod(f"{self.root}/zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
-        except PermissionError:
-            raise SkipTest("only root makes devices") from None
+        needs.root()
+        os.mknod(f"{self.root}/zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
         with self.assertRaises((WrongKind, Forbidden)):
             self.open_file(parse("zero"))
 
