@@ -5,72 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from homeftp.client.connection.response import IResponseHandler, ResponseStream
 from homeftp.client.errors import ConnectionFailed, ProtocolViolation
-from homeftp.config import MAX_RESPONSE_LINE, STREAM_PIECE, ClientTimeouts
+from homeftp.config import MAX_RESPONSE_LINE, ClientTimeouts
 from homeftp.crypto import tls
 from homeftp.errors import Refusal, UntrustedServer
-from homeftp.interfaces import IPayload
-from homeftp.testing.memorylink import BUFFER_SIZE
-from homeftp.wire.messages import Response
 from homeftp.wire.states import Phase
+from tests.support.exchanges import ConnectedCase, RecordingHandler
 from tests.support.fakeserver import Wire, identity
 
 GO_AHEAD = {"status": 0, "message": "go ahead"}
 SECRET = "a password that must not be seen"
-
-
-@implementer(IResponseHandler)
-@attrs.define
-class Told:
-    """An exchange that keeps what it is told."""
-
-    responses: list[Response] = attrs.field(factory=list)
-    payload: bytes = b""
-    ended: bool = False
-    reason: Exception | None = None
-
-    def responded(self, response: Response) -> None:
-        self.responses.append(response)
-
-    def received(self, data: bytes) -> None:
-        self.payload += data
-
-    def finished(self) -> None:
-        self.ended = True
-
-    def failed(self, reason: Exception) -> None:
-        self.reason = reason
-
-
-@implementer(IPayload)
-class Pieces:
-    """A payload of pieces that a test hands out."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.asked: Deferred[bytes] | None = None
-
-    def read(self) -> Deferred[bytes]:
-        self.asked = Deferred()
-        return self.asked
-
-    def give(self, data: bytes) -> None:
-        assert self.asked is not None
-        asked, self.asked = self.asked, None
-        asked.callback(data)
-
-    async def read_all(self, limit: int) -> bytes:
-        raise NotImplementedError
-
-
-def said(told: Any) -> str:
-    return str(told.reason)
 
 
 class BeforeTLSTests(SynchronousTestCase):
@@ -83,7 +29,7 @@ class BeforeTLSTests(SynchronousTestCase):
         self.assertEqual(wire.near.sent, b'{"request_type":"STARTTLS"}\n')
         self.assertTrue(wire.near.lost)
         with self.assertRaises(kind):
-            wire.client.request(Told(), "LOGIN", {"username": "anna", "password": SECRET})
+            wire.client.request(RecordingHandler(), "LOGIN", {"username": "anna", "password": SECRET})
         self.assertNotIn(SECRET.encode(), wire.near.sent)
         return reason
 
@@ -119,7 +65,7 @@ class BeforeTLSTests(SynchronousTestCase):
             wire.pump()
             self.failureResultOf(wire.client.secured, ConnectionFailed)
             with self.assertRaises(ConnectionFailed):
-                wire.client.request(Told(), "HELLO")
+                wire.client.request(RecordingHandler(), "HELLO")
 
     def test_stripping(self) -> None:
         """The client never goes on in clear, whatever comes in place of the answer to STARTTLS."""
@@ -224,16 +170,11 @@ class TrustTests(SynchronousTestCase):
         self.failureResultOf(wire.client.secured, ConnectionFailed)
 
 
-class RequestTests(SynchronousTestCase):
+class RequestTests(ConnectedCase):
     """Requests and their answers, once TLS is up."""
 
-    def setUp(self) -> None:
-        self.wire = Wire()
-        self.wire.secure()
-        self.client = self.successResultOf(self.wire.client.secured)
-
-    def ask(self, *types: str) -> list[Told]:
-        told = [Told() for _ in types]
+    def ask(self, *types: str) -> list[RecordingHandler]:
+        told = [RecordingHandler() for _ in types]
         for one, request_type in zip(told, types, strict=True):
             self.client.request(one, request_type)
         self.wire.pump()
@@ -316,7 +257,7 @@ class RequestTests(SynchronousTestCase):
         first, second = self.ask("GET", "CMP")
         self.wire.say({"status": 54, "message": "shutting down: try again later"})
         self.wire.pump()
-        self.assertEqual([said(first), said(second)], ["shutting down: try again later"] * 2)
+        self.assertEqual([str(first.reason), str(second.reason)], ["shutting down: try again later"] * 2)
 
     def test_cut_anywhere(self) -> None:
         """A connection that breaks in the middle of an answer fails the request, wherever it is cut (A10)."""
@@ -363,7 +304,7 @@ class LoginStateTests(SynchronousTestCase):
         wire.secure()
         client = self.successResultOf(wire.client.secured)
         self.assertIs(client.phase, Phase.UNAUTHENTICATED, "the control")
-        client.request(Told(), request_type)
+        client.request(RecordingHandler(), request_type)
         wire.say({"status": 0, "message": "", "id": 1, **response})
         wire.pump()
         return client.phase
@@ -380,298 +321,3 @@ class LoginStateTests(SynchronousTestCase):
         self.assertIs(self.answered("CMP", status=14), Phase.AUTHENTICATED)
         self.assertIs(self.answered("CMP", status=31), Phase.UNAUTHENTICATED)
         self.assertIs(self.answered("PAIR"), Phase.UNAUTHENTICATED)
-
-
-class SendingTests(SynchronousTestCase):
-    """Payloads on their way out."""
-
-    def setUp(self) -> None:
-        self.wire = Wire()
-        self.wire.secure()
-        self.client = self.successResultOf(self.wire.client.secured)
-
-    def test_bytes(self) -> None:
-        """A payload in memory follows its line."""
-        self.client.request(Told(), "PUSH", {"rel_endpoint": "a"}, b"hello")
-        self.client.request(Told(), "HELLO")
-        self.wire.pump()
-        line = self.wire.server.take_line()
-        self.assertEqual(line["content_length"], 5)
-        self.assertEqual(self.wire.server.heard[:5], b"hello")
-
-    def test_stream_keeps_order(self) -> None:
-        """A request that is made while a payload streams is sent behind it."""
-        payload = Pieces(10)
-        self.client.request(Told(), "PUSH", {}, payload)
-        self.client.request(Told(), "HELLO")
-        payload.give(b"01234")
-        self.wire.pump()
-        self.assertEqual(self.wire.server.take_line()["content_length"], 10)
-        self.assertEqual(self.wire.server.heard, b"01234")
-        payload.give(b"56789")
-        payload.give(b"")
-        self.wire.pump()
-        self.assertEqual(self.wire.server.heard[:10], b"0123456789")
-        self.assertIn(b"HELLO", self.wire.server.heard)
-
-    def test_waits_for_the_server(self) -> None:
-        """While the server does not read, no more is read from the payload: memory stays bounded."""
-        payload = Pieces(50 * STREAM_PIECE)
-        self.client.request(Told(), "PUSH", {}, payload)
-        self.wire.far.reading = False
-        given = 0
-        while payload.asked is not None:
-            payload.give(bytes(STREAM_PIECE))
-            given += 1
-            self.wire.pump()
-        self.assertLessEqual(given, 2)
-        self.assertLess(len(self.wire.near.outgoing), STREAM_PIECE)
-        self.wire.far.reading = True
-        self.wire.pump()
-        self.assertIsNotNone(payload.asked)
-
-    def test_wrong_size(self) -> None:
-        """A payload that ends early or late ends the connection: it is never padded, and no next line gets into it."""
-        for pieces in ([b"0123", b""], [b"0123456789", b"x"]):
-            self.setUp()
-            told, payload = Told(), Pieces(10)
-            self.client.request(told, "PUSH", {}, payload)
-            for piece in pieces:
-                payload.give(piece)
-            self.wire.pump()
-            self.assertIn("changed its size", said(told))
-            self.assertTrue(self.wire.near.lost)
-
-    def test_broken_payload(self) -> None:
-        """A payload that cannot be read ends the connection."""
-        told, payload = Told(), Pieces(10)
-        self.client.request(told, "PUSH", {}, payload)
-        assert payload.asked is not None
-        payload.asked.errback(OSError(5, "Input/output error"))
-        self.wire.pump()
-        self.assertIn("Input/output error", said(told))
-
-    def test_connection_lost_while_choked(self) -> None:
-        """A payload that waits to be sent is closed when the connection breaks."""
-        told, payload = Told(), Pieces(50 * STREAM_PIECE)
-        self.client.request(told, "PUSH", {}, payload)
-        self.wire.far.reading = False
-        while payload.asked is not None:
-            payload.give(bytes(STREAM_PIECE))
-        self.wire.cut()
-        self.assertIsInstance(told.reason, ConnectionFailed)
-
-
-class TimeoutTests(SynchronousTestCase):
-    """How long the client waits, by its own clock."""
-
-    def setUp(self) -> None:
-        self.wire = Wire(patience=ClientTimeouts(stall_seconds=60, answer_seconds=3600))
-        self.wire.secure()
-        self.client = self.successResultOf(self.wire.client.secured)
-
-    def wait(self, seconds: int) -> None:
-        for _ in range(seconds):
-            self.wire.clock.advance(1)
-            self.wire.pump()
-
-    def test_stalled_payload(self) -> None:
-        """A payload that stops arriving is given up; one that trickles is not."""
-        told = Told()
-        self.client.request(told, "GET")
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 100}, b"x")
-        for _ in range(5):
-            self.wait(50)
-            self.wire.far.write(b"x")
-        self.assertIsNone(told.reason)
-        self.wait(80)
-        self.assertIn("stalled", said(told))
-
-    def test_stalled_line(self) -> None:
-        """So is a line that was begun."""
-        told = Told()
-        self.client.request(told, "GET")
-        self.wire.far.write(b'{"status"')
-        self.wait(80)
-        self.assertIn("stalled", said(told))
-
-    def test_server_that_works(self) -> None:
-        """A server that does not show that it is there may take an hour to begin its answer, no more."""
-        told = Told()
-        self.client.keepalive = 0
-        self.client.request(told, "CMP")
-        self.wait(3500)
-        self.assertIsNone(told.reason)
-        self.wait(200)
-        self.assertIn("does not answer", said(told))
-
-    def test_dead_server(self) -> None:
-        """One that should show it, or has not said whether it does, is given up after a minute; a person is told."""
-        for keepalive in (None, 15.0, 1e-9):
-            self.setUp()
-            told, notices = Told(), list[str]()
-            self.client.keepalive = keepalive
-            self.client.on_silence(notices.append)
-            self.client.request(told, "CMP")
-            self.wait(59)
-            self.assertIsNone(told.reason)
-            self.assertEqual(notices, [f"no answer from the server for {seconds} s" for seconds in (15, 30, 45)])
-            self.wait(16)
-            self.assertIn("does not answer", said(told))
-
-    def test_keepalive(self) -> None:
-        """Empty lines show that a server works, and are no answer; a hostile interval is no reason to wait longer."""
-        for keepalive in (15.0, 1e300):
-            self.setUp()
-            told, notices = Told(), list[str]()
-            self.client.keepalive = keepalive
-            self.client.on_silence(notices.append)
-            self.client.request(told, "CMP")
-            for _ in range(300):
-                self.wait(14)
-                self.wire.far.write(b"\n")
-                self.wire.pump()
-            self.assertEqual((told.reason, notices), (None, []))
-            self.wire.say({"status": 14, "message": "", "id": 1})
-            self.wire.pump()
-            self.assertIsNone(told.reason)
-            self.client.request(told, "CMP")
-            self.wait(3700)
-            self.assertIn("does not answer", said(told))
-
-    def test_server_that_does_not_read(self) -> None:
-        """A payload that the server does not take is given up."""
-        told, payload = Told(), Pieces(50 * STREAM_PIECE)
-        self.client.request(told, "PUSH", {}, payload)
-        self.wire.far.reading = False
-        while payload.asked is not None:
-            payload.give(bytes(STREAM_PIECE))
-        self.wait(80)
-        self.assertIn("stalled", said(told))
-
-    def test_idle(self) -> None:
-        """A connection on which nothing is open may stay idle for ever."""
-        self.wait(5000)
-        self.assertFalse(self.wire.near.lost)
-
-    def test_paused(self) -> None:
-        """While the client itself does not read, the server has not stalled."""
-        told = Told()
-        self.client.request(told, "GET")
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 2}, b"x")
-        self.wire.pump()
-        self.client.pauseProducing()
-        self.wait(500)
-        self.client.resumeProducing()
-        self.wire.far.write(b"y")
-        self.wire.pump()
-        self.assertTrue(told.ended)
-
-
-class AnswerTests(SynchronousTestCase):
-    """The answer of one request, for coroutines."""
-
-    def setUp(self) -> None:
-        self.wire = Wire()
-        self.wire.secure()
-        self.client = self.successResultOf(self.wire.client.secured)
-        self.answer = ResponseStream(self.client)
-        self.client.request(self.answer, "GET")
-        self.wire.pump()
-
-    def respond(self, payload: bytes = b"", **fields: Any) -> None:
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": len(payload), **fields}, payload)
-        self.wire.pump()
-
-    def test_parts(self) -> None:
-        """Iterating gives every response with its payload."""
-
-        async def collect() -> list[tuple[dict[str, Any], bytes]]:
-            return [(part.body, await part.payload.read_all(100)) async for part in self.answer]
-
-        collecting = Deferred.fromCoroutine(collect())
-        self.respond(b"one", more=True, body={"n": 1})
-        self.assertNoResult(collecting)
-        self.respond(b"", body={"n": 2})
-        self.assertEqual(self.successResultOf(collecting), [({"n": 1}, b"one"), ({"n": 2}, b"")])
-
-    def test_refusal(self) -> None:
-        """A refusal is raised, with the server's words."""
-        waiting = Deferred.fromCoroutine(self.answer.last())
-        self.respond(status=33, message="not yours")
-        self.assertEqual(str(self.failureResultOf(waiting).value), "not yours")
-
-    def test_connection_lost(self) -> None:
-        """So is the end of the connection, in the middle of a payload too."""
-
-        async def read() -> bytes:
-            part = await self.answer.last()
-            return await part.payload.read_all(100)
-
-        reading = Deferred.fromCoroutine(read())
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 10}, b"x")
-        self.wire.pump()
-        self.wire.cut()
-        self.failureResultOf(reading, ConnectionFailed)
-
-    def test_unread_payload_holds_up(self) -> None:
-        """A megabyte that is not read pauses the connection; reading resumes it."""
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 5 * STREAM_PIECE})
-        for _ in range(40):
-            self.wire.far.write(bytes(STREAM_PIECE // 8))
-            self.wire.pump()
-        self.assertFalse(self.wire.near.reading)
-        self.assertLess(self.answer._held, STREAM_PIECE + BUFFER_SIZE)
-        reading = Deferred.fromCoroutine(self._read_size())
-        self.wire.pump()
-        self.assertEqual(self.successResultOf(reading), 5 * STREAM_PIECE)
-
-    def test_cancelled(self) -> None:
-        """What arrives for a reader that was cancelled is discarded, so that it holds up no later answer."""
-        reading = Deferred.fromCoroutine(self._read_size())
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 5 * STREAM_PIECE})
-        self.wire.pump()
-        reading.cancel()
-        self.failureResultOf(reading, CancelledError)
-        later = ResponseStream(self.client)
-        self.client.request(later, "HELLO")
-        waiting = Deferred.fromCoroutine(later.last())
-        for _ in range(40):
-            self.wire.far.write(bytes(STREAM_PIECE // 8))
-            self.wire.pump()
-        self.wire.say({"status": 0, "message": "", "id": 2})
-        self.wire.pump()
-        self.successResultOf(waiting)
-
-    async def _read_size(self) -> int:
-        part = await self.answer.last()
-        size = 0
-        while piece := await part.payload.read():
-            size += len(piece)
-        return size
-
-    def test_status_that_is_none(self) -> None:
-        """A status that neither answers nor refuses is no answer: it is not taken for success."""
-        waiting = Deferred.fromCoroutine(self.answer.last())
-        self.wire.say({"status": -1, "message": "", "id": 1})
-        self.wire.pump()
-        self.failureResultOf(waiting, ProtocolViolation)
-
-    def test_last_skips(self) -> None:
-        """Waiting for the last response throws away what is before it, however much that is."""
-        waiting = Deferred.fromCoroutine(self.answer.last())
-        for _ in range(4):
-            self.respond(bytes(STREAM_PIECE), more=True)
-        self.respond(b"", body={"done": True})
-        self.assertEqual(self.successResultOf(waiting).body, {"done": True})
-
-    def test_discard(self) -> None:
-        """An answer that is not wanted does not hold up the connection."""
-        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 3 * STREAM_PIECE})
-        self.wire.far.write(bytes(2 * STREAM_PIECE))
-        self.wire.pump()
-        self.assertFalse(self.wire.near.reading)
-        self.answer.discard()
-        self.wire.far.write(bytes(STREAM_PIECE))
-        self.wire.pump()
-        self.assertTrue(self.wire.near.reading)

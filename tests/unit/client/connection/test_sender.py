@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from homeftp.client.connection.sender import Sender
-from homeftp.config import TLS_WRITE
+from homeftp.client.errors import ConnectionFailed
+from homeftp.config import STREAM_PIECE, TLS_WRITE
 from homeftp.errors import Changed
-from homeftp.interfaces import IPayload
-
-
-@implementer(IPayload)
-class Payload:
-    """A payload whose pieces a test gives."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.reading: Deferred[bytes] | None = None
-
-    def read(self) -> Deferred[bytes]:
-        self.reading = Deferred()
-        return self.reading
-
-    def give(self, data: bytes) -> None:
-        assert self.reading is not None
-        reading, self.reading = self.reading, None
-        reading.callback(data)
-
-    async def read_all(self, limit: int) -> bytes:
-        raise NotImplementedError
+from tests.support.exchanges import ConnectedCase, ManualPayload, RecordingHandler
 
 
 class SenderTests(SynchronousTestCase):
@@ -60,7 +38,7 @@ class SenderTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """A line that is sent while a payload streams goes behind it."""
-        payload = Payload(4)
+        payload = ManualPayload(4)
         self.sender.send(b"1\n", None, 1)
         self.sender.send(b"2\n", payload, 2)
         self.sender.send(b"3\n", None, 3)
@@ -71,7 +49,7 @@ class SenderTests(SynchronousTestCase):
 
     def test_paused(self) -> None:
         """While the transport is full nothing is written and no payload is read on; it goes on where it stopped."""
-        payload = Payload(2 * TLS_WRITE)
+        payload = ManualPayload(2 * TLS_WRITE)
         self.sender.send(b"", payload, 1)
         self.sender.pauseProducing()
         self.sender.send(b"2\n", None, 2)
@@ -88,7 +66,7 @@ class SenderTests(SynchronousTestCase):
         """A payload of another size than promised fails, and nothing is sent in the place of its rest."""
         for pieces in ([b"abc", b""], [b"abcde"]):
             self.setUp()
-            payload = Payload(4)
+            payload = ManualPayload(4)
             self.sender.send(b"", payload, 1)
             self.sender.send(b"2\n", None, 2)
             for piece in pieces:
@@ -108,10 +86,85 @@ class SenderTests(SynchronousTestCase):
 
     def test_fail(self) -> None:
         """When the connection ends, a payload that waits fails with the reason."""
-        payload = Payload(4)
+        payload = ManualPayload(4)
         self.sender.send(b"", payload, 1)
         self.sender.pauseProducing()
         payload.give(b"abcd")
         reason = ConnectionError("lost")
         self.sender.fail(reason)
         self.assertEqual(self.failures, [reason])
+
+
+class SendingTests(ConnectedCase):
+    """Payloads that a connection sends."""
+
+    def test_bytes(self) -> None:
+        """A payload in memory follows its line."""
+        self.client.request(RecordingHandler(), "PUSH", {"rel_endpoint": "a"}, b"hello")
+        self.client.request(RecordingHandler(), "HELLO")
+        self.wire.pump()
+        line = self.wire.server.take_line()
+        self.assertEqual(line["content_length"], 5)
+        self.assertEqual(self.wire.server.heard[:5], b"hello")
+
+    def test_stream_keeps_order(self) -> None:
+        """A request that is made while a payload streams is sent behind it."""
+        payload = ManualPayload(10)
+        self.client.request(RecordingHandler(), "PUSH", {}, payload)
+        self.client.request(RecordingHandler(), "HELLO")
+        payload.give(b"01234")
+        self.wire.pump()
+        self.assertEqual(self.wire.server.take_line()["content_length"], 10)
+        self.assertEqual(self.wire.server.heard, b"01234")
+        payload.give(b"56789")
+        payload.give(b"")
+        self.wire.pump()
+        self.assertEqual(self.wire.server.heard[:10], b"0123456789")
+        self.assertIn(b"HELLO", self.wire.server.heard)
+
+    def test_waits_for_the_server(self) -> None:
+        """While the server does not read, no more is read from the payload: memory stays bounded."""
+        payload = ManualPayload(50 * STREAM_PIECE)
+        self.client.request(RecordingHandler(), "PUSH", {}, payload)
+        self.wire.far.reading = False
+        given = 0
+        while payload.reading is not None:
+            payload.give(bytes(STREAM_PIECE))
+            given += 1
+            self.wire.pump()
+        self.assertLessEqual(given, 2)
+        self.assertLess(len(self.wire.near.outgoing), STREAM_PIECE)
+        self.wire.far.reading = True
+        self.wire.pump()
+        self.assertIsNotNone(payload.reading)
+
+    def test_wrong_size(self) -> None:
+        """A payload that ends early or late ends the connection: it is never padded, and no next line gets into it."""
+        for pieces in ([b"0123", b""], [b"0123456789", b"x"]):
+            self.setUp()
+            told, payload = RecordingHandler(), ManualPayload(10)
+            self.client.request(told, "PUSH", {}, payload)
+            for piece in pieces:
+                payload.give(piece)
+            self.wire.pump()
+            self.assertIn("changed its size", str(told.reason))
+            self.assertTrue(self.wire.near.lost)
+
+    def test_broken_payload(self) -> None:
+        """A payload that cannot be read ends the connection."""
+        told, payload = RecordingHandler(), ManualPayload(10)
+        self.client.request(told, "PUSH", {}, payload)
+        assert payload.reading is not None
+        payload.reading.errback(OSError(5, "Input/output error"))
+        self.wire.pump()
+        self.assertIn("Input/output error", str(told.reason))
+
+    def test_connection_lost_while_choked(self) -> None:
+        """A payload that waits to be sent is closed when the connection breaks."""
+        told, payload = RecordingHandler(), ManualPayload(50 * STREAM_PIECE)
+        self.client.request(told, "PUSH", {}, payload)
+        self.wire.far.reading = False
+        while payload.reading is not None:
+            payload.give(bytes(STREAM_PIECE))
+        self.wire.cut()
+        self.assertIsInstance(told.reason, ConnectionFailed)

@@ -1,4 +1,4 @@
-"""The watchdog of a connection: it complains once, when nothing has moved for too long."""
+"""The watchdog of a connection complains once, when nothing has moved for too long; then the connection ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.connection.timeouts import PendingWait, Watchdog
-from homeftp.config import ClientTimeouts
+from homeftp.config import STREAM_PIECE, ClientTimeouts
+from tests.support.exchanges import ConnectedCase, ManualPayload, RecordingHandler
 
 
 class WatchdogTests(SynchronousTestCase):
@@ -78,3 +79,106 @@ class WatchdogTests(SynchronousTestCase):
         self.watchdog.stop()
         self.watchdog.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class TimeoutTests(ConnectedCase):
+    """How long the client waits, by its own clock."""
+
+    timeouts = ClientTimeouts(stall_seconds=60, answer_seconds=3600)
+
+    def wait(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.wire.clock.advance(1)
+            self.wire.pump()
+
+    def test_stalled_payload(self) -> None:
+        """A payload that stops arriving is given up; one that trickles is not."""
+        told = RecordingHandler()
+        self.client.request(told, "GET")
+        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 100}, b"x")
+        for _ in range(5):
+            self.wait(50)
+            self.wire.far.write(b"x")
+        self.assertIsNone(told.reason)
+        self.wait(80)
+        self.assertIn("stalled", str(told.reason))
+
+    def test_stalled_line(self) -> None:
+        """So is a line that was begun."""
+        told = RecordingHandler()
+        self.client.request(told, "GET")
+        self.wire.far.write(b'{"status"')
+        self.wait(80)
+        self.assertIn("stalled", str(told.reason))
+
+    def test_server_that_works(self) -> None:
+        """A server that does not show that it is there may take an hour to begin its answer, no more."""
+        told = RecordingHandler()
+        self.client.keepalive = 0
+        self.client.request(told, "CMP")
+        self.wait(3500)
+        self.assertIsNone(told.reason)
+        self.wait(200)
+        self.assertIn("does not answer", str(told.reason))
+
+    def test_dead_server(self) -> None:
+        """One that should show it, or has not said whether it does, is given up after a minute; a person is told."""
+        for keepalive in (None, 15.0, 1e-9):
+            self.setUp()
+            told, notices = RecordingHandler(), list[str]()
+            self.client.keepalive = keepalive
+            self.client.on_silence(notices.append)
+            self.client.request(told, "CMP")
+            self.wait(59)
+            self.assertIsNone(told.reason)
+            self.assertEqual(notices, [f"no answer from the server for {seconds} s" for seconds in (15, 30, 45)])
+            self.wait(16)
+            self.assertIn("does not answer", str(told.reason))
+
+    def test_keepalive(self) -> None:
+        """Empty lines show that a server works, and are no answer; a hostile interval is no reason to wait longer."""
+        for keepalive in (15.0, 1e300):
+            self.setUp()
+            told, notices = RecordingHandler(), list[str]()
+            self.client.keepalive = keepalive
+            self.client.on_silence(notices.append)
+            self.client.request(told, "CMP")
+            for _ in range(300):
+                self.wait(14)
+                self.wire.far.write(b"\n")
+                self.wire.pump()
+            self.assertEqual((told.reason, notices), (None, []))
+            self.wire.say({"status": 14, "message": "", "id": 1})
+            self.wire.pump()
+            self.assertIsNone(told.reason)
+            self.client.request(told, "CMP")
+            self.wait(3700)
+            self.assertIn("does not answer", str(told.reason))
+
+    def test_server_that_does_not_read(self) -> None:
+        """A payload that the server does not take is given up."""
+        told, payload = RecordingHandler(), ManualPayload(50 * STREAM_PIECE)
+        self.client.request(told, "PUSH", {}, payload)
+        self.wire.far.reading = False
+        while payload.reading is not None:
+            payload.give(bytes(STREAM_PIECE))
+        self.wait(80)
+        self.assertIn("stalled", str(told.reason))
+
+    def test_idle(self) -> None:
+        """A connection on which nothing is open may stay idle for ever."""
+        self.wait(5000)
+        self.assertFalse(self.wire.near.lost)
+
+    def test_paused(self) -> None:
+        """While the client itself does not read, the server has not stalled."""
+        told = RecordingHandler()
+        self.client.request(told, "GET")
+        self.wire.say({"status": 0, "message": "", "id": 1, "content_length": 2}, b"x")
+        self.wire.pump()
+        self.client.pauseProducing()
+        self.wait(500)
+        self.client.resumeProducing()
+        self.wire.far.write(b"y")
+        self.wire.pump()
+        self.assertTrue(told.ended)
