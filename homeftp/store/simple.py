@@ -134,8 +134,7 @@ class SimpleStore(BasicStore):
             return None, None
         if content is None:
             return Entry("", "directory"), None
-        hash = hash_bytes(content)
-        return Entry("", "file", len(content), hash=hash, tag=hash), content
+        return _file_entry(content, hash_bytes(content)), content
 
     def _entry(self, path: Path) -> Entry | None:
         return self._read(path)[0]
@@ -179,10 +178,10 @@ class SimpleStore(BasicStore):
         """Give a file or a directory another name."""
         limits.check_move(source, target)
         with self._changing() as changed:
-            content = self._source(source, source_precondition)
+            entry, content = self._source(source, source_precondition)
             if content is not None:
                 self._limits.filetypes.check(target)
-                return self._place(target, content, target_precondition, self._actor, changed, source)
+                return self._place(target, entry, content, target_precondition, self._actor, changed, source)
             occupied = self._entry(target.parts) is not None
             preconditions.check_directory_move(source, target, occupied, target_precondition)
             self._check_name(target, source)
@@ -231,36 +230,38 @@ class SimpleStore(BasicStore):
     def _actor_of(self, request: WriteRequest) -> Actor:
         return self._actor if request.actor == SERVER else request.actor
 
-    def _source(self, endpoint: Endpoint, precondition: str | None) -> bytes | None:
-        """The content of what is about to be moved or removed; None for a directory."""
+    def _source(self, endpoint: Endpoint, precondition: str | None) -> tuple[Entry, bytes | None]:
+        """What is about to be moved or removed, and the content of a file."""
         entry, content = self._existing(endpoint)
         preconditions.check_source(endpoint, entry.kind, precondition)
         preconditions.check(endpoint, entry, precondition)
-        return content
+        return entry, content
 
     def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
         self._limits.check(attrs.evolve(request, size=len(content)))
-        limits.check_content(request, len(content), hash_bytes(content), declared)
+        hash = hash_bytes(content)
+        limits.check_content(request, len(content), hash, declared)
+        entry, actor = _file_entry(content, hash), self._actor_of(request)
         with self._changing() as changed:
-            return self._place(request.endpoint, content, request.precondition, self._actor_of(request), changed)
+            return self._place(request.endpoint, entry, content, request.precondition, actor, changed)
 
     def _place(
         self,
         endpoint: Endpoint,
+        entry: Entry,
         content: bytes,
         precondition: str | None,
         actor: Actor,
         changed: Callable[[Change], None],
         source: Endpoint | None = None,
     ) -> Entry:
-        """Put a content at an endpoint, written or moved from a source."""
+        """Put a file with that entry and content at an endpoint, written or moved from a source."""
         old = self._entry(endpoint.parts)
         preconditions.check_replaceable(endpoint, old, precondition)
         if old is None:
             self._check_name(endpoint, source)
         self._make_directories(endpoint.parent, actor, changed)
-        hash = hash_bytes(content)
-        change = Change("add", "file", endpoint, actor, None, len(content), hash)
+        change = Change("add", "file", endpoint, actor, None, entry.size, entry.hash)
         if old is not None:
             change = attrs.evolve(change, what="replace", old_size=old.size, old_hash=old.hash)
         if source is not None:
@@ -268,7 +269,7 @@ class SimpleStore(BasicStore):
             change = attrs.evolve(change, what="move", endpoint=source, to=endpoint)
         self.save(endpoint.parts, content)
         changed(change)
-        return Entry("", "file", len(content), hash=hash, tag=hash)
+        return entry
 
     def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Callable[[Change], None]) -> None:
         way = [endpoint.first(depth) for depth in range(1, len(endpoint.parts) + 1)]
@@ -298,3 +299,7 @@ class SimpleStore(BasicStore):
             old = None if moved_from is None else moved_from.parts
             neighbors = [path[-1] for path in self.paths() if path[:-1] == endpoint.parts[:-1] and path != old]
             similarnames.check(endpoint.name, neighbors)
+
+
+def _file_entry(content: bytes, hash: str) -> Entry:
+    return Entry("", "file", len(content), hash=hash, tag=hash)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Iterable
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import ROOT, parse
+from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
 from homeftp.store.simple import Path, SimpleStore
@@ -56,6 +58,22 @@ class LoadTests(SynchronousTestCase):
             loaded.clear()
             act()
             self.assertEqual(loaded, expected)
+
+    def test_hashed(self) -> None:
+        """A content is hashed once to be stored, and once to be moved: hashing is most of the work."""
+        hashed: list[bytes] = []
+
+        def watched(content: bytes) -> str:
+            hashed.append(content)
+            return hash_bytes(content)
+
+        store = DictStore(StoreOptions())
+        with mock.patch("homeftp.store.simple.hash_bytes", watched):
+            store.write_many([(WriteRequest(endpoint=parse("a"), size=7), b"content")])
+            self.assertEqual(hashed, [b"content"])
+            hashed.clear()
+            store.move(parse("a"), parse("b"), None, None)
+            self.assertEqual(hashed, [b"content"])
 
 
 class SimpleStoreTests(StoreContract, SynchronousTestCase):
