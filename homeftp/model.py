@@ -325,6 +325,10 @@ class WriteRequest:
             raise ValueError("this request declares no size")
         return self.size
 
+    def acting(self, bound: Actor) -> Actor:
+        """The actor of this request, or the actor that the store is bound to if the request names none."""
+        return bound if self.actor is SERVER or self.actor == SERVER else self.actor
+
 
 @attrs.frozen
 class ResumePoint:

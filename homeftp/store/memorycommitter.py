@@ -40,7 +40,7 @@ class MemoryCommitter(MemoryReader):
         return node
 
     def _actor_of(self, request: WriteRequest) -> Actor:
-        return self._actor if request.actor == SERVER else request.actor
+        return request.acting(self._actor)
 
     def _check_writable(self) -> None:
         if self.read_only is not None:

@@ -154,8 +154,7 @@ class SimpleStore(BasicStore):
             preconditions.check_replaceable(request.endpoint, self._entry(request.endpoint.parts), request.precondition)
         if request.offset:
             raise Changed(f"nothing of {wording.display_path(request.endpoint)} was kept: compare again")
-        check_size = partial(self._limits.check_size, request.endpoint)
-        put = partial(self._put, request)
+        check_size, put = partial(self._limits.check_size, request.endpoint), partial(self._put, request)
         return BytesUpload(request, b"", check_size=check_size, commit=put, suspend=lambda content: None)
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
@@ -169,7 +168,7 @@ class SimpleStore(BasicStore):
             entry = self._entry(request.endpoint.parts)
             kind = None if entry is None else entry.kind
             preconditions.check_directory(request.endpoint, kind, request.precondition)
-            self._make_directories(request.endpoint, self._actor_of(request), changed)
+            self._make_directories(request.endpoint, request.acting(self._actor), changed)
         return Entry("", "directory")
 
     def move(
@@ -227,9 +226,6 @@ class SimpleStore(BasicStore):
                 for change in made:
                     changed(change)
 
-    def _actor_of(self, request: WriteRequest) -> Actor:
-        return self._actor if request.actor == SERVER else request.actor
-
     def _source(self, endpoint: Endpoint, precondition: str | None) -> tuple[Entry, bytes | None]:
         """What is about to be moved or removed, and the content of a file."""
         entry, content = self._existing(endpoint)
@@ -241,7 +237,7 @@ class SimpleStore(BasicStore):
         self._limits.check(attrs.evolve(request, size=len(content)))
         hash = hash_bytes(content)
         limits.check_content(request, len(content), hash, declared)
-        entry, actor = _file_entry(content, hash), self._actor_of(request)
+        entry, actor = _file_entry(content, hash), request.acting(self._actor)
         with self._changing() as changed:
             return self._place(request.endpoint, entry, content, request.precondition, actor, changed)
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp import model
 from homeftp.endpoint import parse
-from homeftp.model import ABSENT, PRESENT, Entry, WriteRequest, kept_mode, same_mode
+from homeftp.model import ABSENT, PRESENT, SERVER, Actor, Entry, WriteRequest, kept_mode, same_mode
 
 
 @attrs.frozen
@@ -49,6 +49,13 @@ class ModelTests(SynchronousTestCase):
         self.assertEqual(WriteRequest(endpoint=parse("a"), size=7).known_size, 7)
         with self.assertRaises(ValueError):
             WriteRequest(endpoint=parse("a"), size=None).known_size  # noqa: B018 (it raises)
+
+    def test_acting(self) -> None:
+        """The actor of a request counts, and the bound one if the request names none."""
+        ann, bob = Actor("ann"), Actor("bob")
+        self.assertEqual(WriteRequest(endpoint=parse("a"), actor=ann).acting(bob), ann)
+        for none in (SERVER, Actor()):
+            self.assertEqual(WriteRequest(endpoint=parse("a"), actor=none).acting(bob), bob)
 
     def test_conditions(self) -> None:
         """No precondition can be taken for a hash."""

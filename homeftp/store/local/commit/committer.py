@@ -14,7 +14,7 @@ from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.namespace import Namespace
 from homeftp.store.local.commit.outcome import in_doubt
-from homeftp.store.local.commit.pending import PendingRename, acting
+from homeftp.store.local.commit.pending import PendingRename
 from homeftp.store.local.disk.entries import entry_of
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle
@@ -115,7 +115,7 @@ class Committer:
         (failure,) = self.fsync.files([(temp_file.fd, beside)])
         if failure is not None:
             raise failure
-        actor = acting(request, actor)
+        actor = request.acting(actor)
         with self.directories.opened(request.endpoint.parent, actor, target=request.endpoint, size=size) as handle:
             pending = PendingRename(
                 source=temp_file,

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import attrs
 
 from homeftp.endpoint import Endpoint
-from homeftp.model import SERVER, Actor, Change, WriteRequest
+from homeftp.model import Actor, Change
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.versions.archive import ArchivedFile
 
@@ -81,11 +81,6 @@ class PendingRename:
     def known_hash(self) -> str | None:
         """The hash of its content, if it is known."""
         return self.hash if self.unlink is None else self.unlink.hash
-
-
-def acting(request: WriteRequest, bound: Actor) -> Actor:
-    """The actor of a request, or the actor that the store is bound to if the request names none."""
-    return bound if request.actor is SERVER or request.actor == SERVER else request.actor
 
 
 class ExistingTarget(NamedTuple):

@@ -18,7 +18,7 @@ from homeftp.model import ABSENT, Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.outcome import InDoubt
-from homeftp.store.local.commit.pending import PendingRename, acting
+from homeftp.store.local.commit.pending import PendingRename
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
@@ -171,7 +171,7 @@ class _Batch:
             parent, request = self._parents[number], self._requests[number][0]
             if wanted.get(parent) is None:
                 makes = request.precondition is None or request.precondition == ABSENT
-                wanted[parent] = acting(request, self._actor) if makes else None
+                wanted[parent] = request.acting(self._actor) if makes else None
         return wanted
 
     def _check_preconditions(self, numbers: Sequence[int]) -> None:
@@ -196,7 +196,7 @@ class _Batch:
         if isinstance(expected, Exception):
             raise expected
         space = self._writer.space
-        actor = acting(request, self._actor)
+        actor = request.acting(self._actor)
         allocation = self._allocations[number] = Allocation(actor, request.endpoint)
         space.begin_whole(allocation, handle, directory, len(content))
         try:
@@ -250,7 +250,7 @@ class _Batch:
                 hash=item.hash,
                 hashed_ns=began,
                 size=item.request.known_size,
-                actor=acting(item.request, self._actor),
+                actor=item.request.acting(self._actor),
             )
             for _, item in durable
         ]

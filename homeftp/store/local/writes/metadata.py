@@ -10,7 +10,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.model import ABSENT, PRESENT, Actor, Change, Entry, WriteRequest
 from homeftp.store.local.commit.directories import Directories
 from homeftp.store.local.commit.namespace import Namespace
-from homeftp.store.local.commit.pending import PendingUnlink, acting
+from homeftp.store.local.commit.pending import PendingUnlink
 from homeftp.store.local.commit.preconditions import Preconditions
 from homeftp.store.local.disk.entries import entry_of, kind_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -41,7 +41,7 @@ class MetadataWriter:
         (43) for a hash as the precondition, or if a file exists there.
         """
         request = directory_request(request)
-        endpoint, actor = request.endpoint, acting(request, actor)
+        endpoint, actor = request.endpoint, request.acting(actor)
         if names_content(request.precondition):
             raise no_hash(endpoint)
         if request.precondition == ABSENT:

@@ -13,7 +13,6 @@ from homeftp.hashing.filehash import digest
 from homeftp.model import Actor, Entry, WriteRequest
 from homeftp.store.local.commit.committer import Committer
 from homeftp.store.local.commit.outcome import InDoubt
-from homeftp.store.local.commit.pending import acting
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly
@@ -51,7 +50,7 @@ class StagedFile:
         self._actor = actor
         self._target = target
         self._temp_file = temp_file
-        self._allocation = Allocation(acting(request, actor), request.endpoint, target.device)
+        self._allocation = Allocation(request.acting(actor), request.endpoint, target.device)
         self._files.space.begin(self._allocation, target.nearest, target.directory, 0)
         self.closed = False
 

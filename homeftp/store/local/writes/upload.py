@@ -14,7 +14,6 @@ from homeftp.hashing.filehash import Hasher, hash_slices
 from homeftp.interfaces import IUpload
 from homeftp.model import Actor, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.commit.committer import Committer
-from homeftp.store.local.commit.pending import acting
 from homeftp.store.local.commit.space import SpaceReservation
 from homeftp.store.local.disk.books import Allocation
 from homeftp.store.local.disk.errnos import FULL, close_quietly, refusal
@@ -46,7 +45,7 @@ class Uploads:
 
         Raises the refusals of `TargetFinder.find`, and `NoSpace` (52).
         """
-        actor = acting(request, actor)
+        actor = request.acting(actor)
         target = self.targets.find(request)
         try:
             file = self._open(request, actor, target)

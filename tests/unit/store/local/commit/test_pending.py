@@ -8,19 +8,18 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
-from homeftp.model import PRESENT, SERVER, Actor, Change, WriteRequest
+from homeftp.model import PRESENT, Actor, Change
 from homeftp.store.local.commit.pending import (
     ExistingTarget,
     PendingRename,
     PendingUnlink,
     PinnedFile,
-    acting,
     rename_change,
     unlink_change,
 )
 from homeftp.store.local.disk.handles import DirHandle
 
-ANN, BOB = Actor("ann"), Actor("bob")
+ANN = Actor("ann")
 HANDLE = DirHandle(-1, same_mount=True)
 OLD = os.stat_result((0, 0, 0, 0, 0, 0, 30, 0, 0, 0))
 PENDING = PendingRename(
@@ -65,9 +64,3 @@ class PendingTests(SynchronousTestCase):
         """A removed file had a size."""
         change = unlink_change(PendingUnlink(HANDLE, parse("a"), None), OLD, ANN)
         self.assertEqual(change, Change("delete", "file", parse("a"), ANN, old_size=30))
-
-    def test_actor(self) -> None:
-        """The actor of a request counts, and the bound one if the request names none."""
-        self.assertEqual(acting(WriteRequest(endpoint=parse("a"), actor=ANN), BOB), ANN)
-        for none in (SERVER, Actor()):
-            self.assertEqual(acting(WriteRequest(endpoint=parse("a"), actor=none), BOB), BOB)
