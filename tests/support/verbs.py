@@ -1,4 +1,4 @@
-"""What the tests of the dispatchers share: a server without a socket, and a client that has logged in."""
+"""What tests of requests share: a server without a socket, and a client that has logged in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import hashlib
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.config import SMALL_FILE, Limits
-from tests.support.inmemory import Connection, Server
+from tests.support.inmemory import PASSWORD, Connection, Server
+from tests.support.queuedworkers import QueuedWorkers
 
 SIZES = (0, 1, SMALL_FILE, SMALL_FILE + 1, 3_000_000)
 """Sizes of files on both sides of what is small."""
@@ -40,3 +41,20 @@ class VerbTestCase(SynchronousTestCase):
         self.ask = self.connection.ask
 
         self.read = self.server.read
+
+
+class QueuedCase(SynchronousTestCase):
+    """A client that has logged in to a server whose jobs run when a test lets them."""
+
+    def setUp(self) -> None:
+        self.workers = QueuedWorkers()
+        self.server = Server.make(workers=self.workers)
+        self.addCleanup(self.server.close)
+        self.connection = Connection(self.server, login=False)
+        self.connection.send("LOGIN", {"username": "ann", "password": PASSWORD})
+        self.work()
+        self.assertEqual([response.status for response in self.connection.responses()], [0])
+
+    def work(self) -> None:
+        """Run all jobs, and those that come of them."""
+        self.workers.work_all()
