@@ -17,11 +17,10 @@ import attrs
 from homeftp.accounts.database import AccountDatabase
 from homeftp.accounts.names import plain_name
 from homeftp.errors import OperatorError
+from homeftp.model import SECOND_US
 
 LONGEST = 63
 """Characters of a device's name: those of a host name (RFC 1035)."""
-
-_MICROSECONDS = 1_000_000
 
 _SUFFIX = 5
 """Characters kept free at the end of a suggested name, for a number that makes it unique."""
@@ -64,7 +63,7 @@ def device_fields(device: Device) -> dict[str, Any]:
 
 
 def _us(seconds: float | None) -> int | None:
-    return None if seconds is None else int(seconds * _MICROSECONDS)
+    return None if seconds is None else int(seconds * SECOND_US)
 
 
 def device_name(text: str) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from threading import Lock
 from typing import Iterator
 
@@ -94,7 +95,7 @@ class Disks:
 
         Other bits stay, such as the set-group-ID bit of a shared folder.
         """
-        current = os.fstat(fd).st_mode & 0o7777
+        current = stat.S_IMODE(os.fstat(fd).st_mode)
         wanted = current & ~MODE_BITS | mode
         if wanted != current:
             with where_kept():

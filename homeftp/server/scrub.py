@@ -21,7 +21,7 @@ from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NotFound, OperatorError, Refusal
 from homeftp.files.pages import Steps
 from homeftp.interfaces import IStore, IWorkers
-from homeftp.model import Damage, Verification
+from homeftp.model import SECOND_US, Damage, Verification
 
 LOOK_SECONDS = 1 * MINUTE
 """Time between two looks whether a pass is due, and whether something was marked that may be mended."""
@@ -37,8 +37,6 @@ Linux gives its check of RAID arrays a low rate too while others use the disks (
 
 LEAST_REST = 0.01
 """The same in seconds, at least."""
-
-_US = 1_000_000
 
 
 class Scrub:
@@ -142,7 +140,7 @@ class Scrub:
         state, now_us = self._state, self._now_us()
         if not self._seconds:
             return False
-        return not state.ended_us or not 0 <= now_us - state.began_us < self._seconds * _US
+        return not state.ended_us or not 0 <= now_us - state.began_us < self._seconds * SECOND_US
 
     async def _pass(self) -> None:
         state, now_us = self._state, self._now_us()

@@ -20,12 +20,10 @@ from homeftp.errors import Refusal
 from homeftp.host import now
 from homeftp.interfaces import IStoreHealth
 from homeftp.interfaces.usage import AccountUsage, IActiveConnection, IMeasuredStore, StoreUsage
-from homeftp.model import Actor
+from homeftp.model import SECOND_US, Actor
 from homeftp.server.banner import ListeningAddress
 from homeftp.server.wiring import Server
 from homeftp.store.policy.permissions import allotment
-
-_SECOND_US = 1_000_000
 
 
 @attrs.frozen(eq=False)
@@ -88,7 +86,7 @@ class ServerStatus:
         since, read_only = self.since, self.server.store.get().read_only
         return {
             **await self.hello({}),
-            "started_us": int(since * _SECOND_US),
+            "started_us": int(since * SECOND_US),
             "uptime_seconds": int(max(0.0, now().timestamp() - since)),
             "fingerprint": self.server.context.tls.identity.fingerprint,
             "read_only": read_only,
@@ -176,7 +174,7 @@ def _client(login: Login) -> dict[str, Any]:
         "account": login.account,
         "device": login.device,
         "address": login.address,
-        "since_us": int(login.since.timestamp() * _SECOND_US),
+        "since_us": int(login.since.timestamp() * SECOND_US),
         "connections": len(login.connections),
         "doing": doing,
     }

@@ -21,14 +21,13 @@ from homeftp.cli.terminal.failures import print_error
 from homeftp.cli.terminal.text import print_json, print_result
 from homeftp.cli.terminal.times import format_minute
 from homeftp.errors import OperatorError
+from homeftp.model import SECOND_US
 
 if TYPE_CHECKING:
     from homeftp.accounts.invitations import Invitation, Invitations
 
 _UNITS = {"s": (1, "second"), "m": (60, "minute"), "h": (60 * 60, "hour"), "d": (24 * 60 * 60, "day")}
 _MAX_SECONDS = 7 * 24 * 60 * 60
-
-_MICROSECONDS = 1_000_000
 
 _POLL_SECONDS = 0.5
 """Seconds between two checks whether the invitation was used."""
@@ -152,7 +151,7 @@ def _list(found: Sequence[Invitation], options: argparse.Namespace) -> int:
     if not found and not options.json:
         print("There is no code. To make one, run: homeftp invite")
     for each in found:
-        ends_us = int(each.ends * _MICROSECONDS)
+        ends_us = int(each.ends * SECOND_US)
         fields = {
             "invitation": each.code.number,
             "account": each.account,

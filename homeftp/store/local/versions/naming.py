@@ -20,6 +20,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from homeftp.endpoint import MAX_NAME_BYTES, RESERVED_PREFIX
+from homeftp.model import SECOND_US
 
 Names = tuple[bytes, ...]
 """The parts of a path, as system calls take them."""
@@ -85,4 +86,4 @@ def time_of(folder: Names, name: bytes) -> int | None:
         return None
     *moment, _ = parsed.groups()
     hour, minute, second, us = map(int, moment)
-    return start + ((hour * 60 + minute) * 60 + second) * 1_000_000 + us
+    return start + ((hour * 60 + minute) * 60 + second) * SECOND_US + us
