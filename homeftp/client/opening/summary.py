@@ -67,6 +67,7 @@ class SummaryObserver(TransferObserver):
             on_resumed=other.on_resumed,
             on_suspended=other.on_suspended,
             on_notice=other.on_notice,
+            on_progress=other.on_progress,
         )
         self._other = other
         self._problems: list[FileResult] = []

@@ -30,6 +30,8 @@ class TransferObserver:
     """Something about the whole transfer, in words for people."""
     on_progress: Callable[[], None] = lambda: None
     """Bytes were transferred or a file was finished."""
+    record_progress: Callable[[], None] = attrs.field(default=lambda: None, init=False)
+    """What the transfer itself does then, for its reconnector (`with_reconnects`)."""
     counts: Counter[Outcome] = attrs.field(factory=Counter)
     """The number of results with each outcome."""
     kinds: Counter[tuple[Outcome, str]] = attrs.field(factory=Counter)
@@ -42,6 +44,10 @@ class TransferObserver:
     """How often the server could not use its partial upload of an endpoint."""
     _reported: set[tuple[str, str, Outcome]] = attrs.field(factory=set)
     _reported_before: frozenset[tuple[str, str, Outcome]] = frozenset()
+
+    def _progressed(self) -> None:
+        self.record_progress()
+        self.on_progress()
 
     def restart(self) -> None:
         """Start again over a new connection; what is finished stays finished and is not reported again."""
@@ -57,7 +63,7 @@ class TransferObserver:
             if key in self._reported_before:
                 return
             self._reported.add(key)
-        self.on_progress()
+        self._progressed()
         self.counts[result.outcome] += 1
         self.kinds[result.outcome, result.kind] += 1
         self.on_result(result)
@@ -76,7 +82,7 @@ class TransferObserver:
         """Report finished bytes; `moved` says that they were transferred."""
         if moved:
             self.bytes_moved += size
-            self.on_progress()
+            self._progressed()
         self.on_bytes(size)
 
 

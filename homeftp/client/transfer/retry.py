@@ -106,7 +106,7 @@ async def with_reconnects(
     """
     reconnector = context.reconnector
     if reconnector is not None:
-        observer.on_progress = reconnector.record_progress
+        observer.record_progress = reconnector.record_progress
     while True:
         try:
             return await work(client)

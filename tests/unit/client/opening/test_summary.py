@@ -34,11 +34,11 @@ class SummaryTests(SynchronousTestCase):
         self.assertEqual(str(TransferIncomplete(summary)), "1 not transferred: b: refused (not yours)")
 
     def test_callbacks(self) -> None:
-        """Every callback is passed on, but for that of results, which are collected, and that of the reconnector."""
+        """Every callback is passed on, but for that of results, which are collected."""
         names = {each.name for each in attrs.fields(TransferObserver) if each.name.startswith("on_")}
         callbacks = {name: mock.Mock() for name in names}
         observer = SummaryObserver(TransferObserver(**callbacks))
-        for name in names - {"on_result", "on_progress"}:
+        for name in names - {"on_result"}:
             self.assertIs(getattr(observer, name), callbacks[name], name)
 
     def test_existing(self) -> None:

@@ -45,6 +45,16 @@ class PushTests(ReconnectCase):
         self.assertEqual(observer.kinds[Outcome.NEW, "file"] + observer.kinds[Outcome.SAME, "file"], 200)
         self.assertLess(self.moved(), 2 * 200 * 20_000)
 
+    def test_progress(self) -> None:
+        """A program is told of progress, also where the reconnector has to know of it."""
+        self.make_file("a", b"content")
+        calls: list[None] = []
+        observer = self.observer()
+        observer.on_progress = lambda: calls.append(None)
+        self.run_work(push(self.client, self.context, [self.here], "all", RECURSIVE, observer))
+        self.assertIsNotNone(self.context.reconnector)
+        self.assertGreater(len(calls), 0)
+
     def test_server_stops(self) -> None:
         """A push waits for a server that restarts."""
         for number in range(50):
