@@ -39,12 +39,23 @@ class Echo:
         resolution.resolve(Status.OK, request.body.text)
 
 
+@implementer(IDispatcher)
+class Failing:
+    """A dispatcher with a bug."""
+
+    request_type = "FAIL"
+    body_type = Text
+
+    def dispatch(self, request: IRequest, resolution: IResolution) -> None:
+        raise ZeroDivisionError("secret detail")
+
+
 class RouterTests(SynchronousTestCase):
-    """A server with one dispatcher of its own."""
+    """A server with two dispatchers of its own."""
 
     def setUp(self) -> None:
         self.echo = Echo()
-        self.server = Server.make(extra=[self.echo])
+        self.server = Server.make(extra=[self.echo, Failing()])
         self.addCleanup(self.server.close)
 
     def test_dispatcher(self) -> None:
@@ -65,6 +76,13 @@ class RouterTests(SynchronousTestCase):
         ):
             self.assertEqual(connection.ask(request_type, body).status, status)
         self.assertEqual(len(self.echo.requests), 1)
+
+    def test_failing(self) -> None:
+        """A dispatcher that raises is answered 50, which the log explains, and the connection goes on."""
+        connection = Connection(self.server)
+        for request_type, status in (("FAIL", Status.INTERNAL), ("ECHO", Status.OK)):
+            self.assertEqual(connection.ask(request_type).status, status)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_turns_before_login(self) -> None:
         """Before the login the addresses that one machine can take share one turn; two machines never do."""
