@@ -49,14 +49,13 @@ class CoarseDiskTests(SynchronousTestCase):
         self.server = ServerProcess(*options, folder=self.server.folder, listen=listen)
 
     def lay(self, folder: str) -> str:
-        """Files with times and modes of all kinds."""
+        """Put files with times and modes of all kinds into a folder on an exact disk."""
         for number, (name, (content, mode)) in enumerate(FILES.items()):
             path = os.path.join(folder, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content)
-            with contextlib.suppress(OSError):
-                os.chmod(path, mode)
+            os.chmod(path, mode)
             mtime = BEGIN_NS + number * 1_000_000_000
             os.utime(path, ns=(mtime, mtime))
         return folder
