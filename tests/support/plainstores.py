@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import attrs
 
@@ -13,6 +13,7 @@ from homeftp.model import Capabilities, Entry, ResumePoint, Verification, Versio
 from homeftp.store.memory import MemoryStore
 from homeftp.store.memorytree import Node
 from homeftp.store.policy import limits, wording
+from homeftp.store.simple import Path, SimpleStore
 
 
 class _PlainNode(Node):
@@ -82,3 +83,27 @@ class PlainStore(NoMetadata):
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Refused."""
         raise wording.unsupported("verify what it holds")
+
+
+class DictStore(SimpleStore):
+    """A store over a dictionary of paths and contents; a directory has no content."""
+
+    def __init__(self, options: StoreOptions) -> None:
+        super().__init__(options)
+        self.nodes: dict[Path, bytes | None] = {}
+
+    def paths(self) -> Iterable[Path]:
+        """All paths."""
+        return self.nodes
+
+    def load(self, path: Path) -> bytes | None:
+        """The content at a path."""
+        return self.nodes[path]
+
+    def save(self, path: Path, content: bytes | None) -> None:
+        """Put a content, or a directory, at a path."""
+        self.nodes[path] = content
+
+    def delete(self, path: Path) -> None:
+        """Remove what is at a path."""
+        del self.nodes[path]

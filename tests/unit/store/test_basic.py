@@ -8,7 +8,7 @@ from homeftp.endpoint import parse
 from homeftp.errors import Forbidden
 from homeftp.interfaces.store import StoreOptions
 from homeftp.model import WriteRequest
-from tests.unit.store.test_simple import DictStore
+from tests.support.plainstores import DictStore
 
 
 class BasicStoreTests(SynchronousTestCase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Iterable
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,28 +10,9 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.hashing.filehash import hash_bytes
 from homeftp.interfaces.store import IStore, StoreOptions
 from homeftp.model import WriteRequest
-from homeftp.store.simple import Path, SimpleStore
+from homeftp.store.simple import Path
 from homeftp.testing.contract import StoreContract
-
-
-class DictStore(SimpleStore):
-    """In a dictionary."""
-
-    def __init__(self, options: StoreOptions) -> None:
-        super().__init__(options)
-        self.nodes: dict[Path, bytes | None] = {}
-
-    def paths(self) -> Iterable[Path]:
-        return self.nodes
-
-    def load(self, path: Path) -> bytes | None:
-        return self.nodes[path]
-
-    def save(self, path: Path, content: bytes | None) -> None:
-        self.nodes[path] = content
-
-    def delete(self, path: Path) -> None:
-        del self.nodes[path]
+from tests.support.plainstores import DictStore
 
 
 class LoadTests(SynchronousTestCase):
