@@ -8,11 +8,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+from homeftp.config import MIB
 from tests.support.cutproxy import Cutter
 from tests.support.processes import WITHIN, add_remote, environment
 from tests.support.serving import ServedCase
-
-MIB = 1024 * 1024
 
 BEGIN = """
 import asyncio, os, sys
@@ -137,7 +136,7 @@ class TransferTests(ProgramCase):
 class CancelTests(ProgramCase):
     """Tasks that are cancelled in the middle."""
 
-    def test_cancelled(self) -> None:
+    def test_cancelled_transfer(self) -> None:
         """A file is old or new, and the client can be used; the next transfer, the control, leaves no temp file."""
         self.lay("big", os.urandom(24 * MIB))
         self.lay("target/got", b"old")
@@ -172,8 +171,8 @@ class CancelTests(ProgramCase):
         download = ["True", "3", replaced, f"['got'] {24 * MIB}"]
         self.assertEqual(printed.splitlines(), upload + download)
 
-    def test_timeout(self) -> None:
-        """A request that is given up holds up no other one."""
+    def test_cancelled_request(self) -> None:
+        """A request that is cancelled holds up no other one."""
         self.lay_there("big", os.urandom(24 * MIB))
         printed = self.run_program(
             """
@@ -217,7 +216,7 @@ class ErrorTests(ProgramCase):
         source = """
             async def main():
                 try:
-                    async with aio.open_remote(sys.argv[2] and {name!r}) as nas:
+                    async with aio.open_remote({name!r}) as nas:
                         await nas.read("none", limit=1)
                 except (ConnectionFailed, OperatorError, NotFound) as error:
                     print(type(error).__name__, error)

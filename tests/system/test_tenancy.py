@@ -24,11 +24,12 @@ from homeftp.model import Actor, Entry, ListingPage, Verification, Version, Writ
 from homeftp.store.local.store import LocalStore
 from homeftp.store.memory import MemoryStore
 from homeftp.store.policy.rights import Rights
+from tests.support.needs import LONG
 from tests.support.repeatable import REPEATABLE
 from tests.support.tenancy import TenancyMachine
 from tests.support.tenancysteps import calls
 
-RUNS = 5000 if os.environ.get("HOMEFTP_TESTS_LONG") else 200
+RUNS = 5000 if LONG else 200
 STEPS = 20
 """In a run, at most, each of up to ten calls: 10^5 steps in a long test."""
 

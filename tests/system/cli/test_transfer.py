@@ -203,26 +203,6 @@ class TransferTests(ServedCase):
         said = self.homeftp("ls", "-l", f"nas:{self.there}/dir")
         self.assertRegex(said.stdout, r"\A-rw-r--r-- +5 20\d\d-\d\d-\d\d \d\d:\d\d a\n\Z")
 
-
-class TerminalTests(ServedCase):
-    """With a person at a terminal."""
-
-    def test_asked(self) -> None:
-        """The command asks about a file that is newer at the target; a answers for all, q ends."""
-        for answers, expected, status in [
-            (["y\n", "n\n"], [b"old", b"newer"], 1),
-            (["x\n", "a\n"], [b"old", b"old"], 0),
-            (["q\n"], [b"newer", b"newer"], 1),
-        ]:
-            for name in ("a", "b"):
-                self.lay(f"lib/{name}", b"old", mtime=OLD)
-                self.lay_there(f"lib/{name}", b"newer", mtime=NEW)
-            says = [("for help: ", answer) for answer in answers]
-            arguments = ("push", "-r", f"{self.here}/lib", f"nas:{self.there}/lib")
-            ended, shown = self.at_terminal(*arguments, says=says)
-            self.assertEqual(ended, status, shown)
-            self.assertEqual([self.read_there("lib/a"), self.read_there("lib/b")], expected, shown)
-
     def test_no_discovery(self) -> None:
         """A command that reaches its server does not import what finds servers, which takes time."""
         listing = [sys.executable, "-X", "importtime", "-m", "homeftp", "ls", "nas:"]
@@ -248,6 +228,26 @@ class TerminalTests(ServedCase):
             pushes = list(pool.map(lambda _: self.homeftp("push", path, f"nas:{self.there}/"), range(2)))
         self.assertEqual([said.returncode for said in pushes], [0, 0], [said.stderr for said in pushes])
         self.assertTrue(filecmp.cmp(path, self.server.path(f"{self.there}/big"), shallow=False))
+
+
+class TerminalTests(ServedCase):
+    """With a person at a terminal."""
+
+    def test_asked(self) -> None:
+        """The command asks about a file that is newer at the target; a answers for all, q ends."""
+        for answers, expected, status in [
+            (["y\n", "n\n"], [b"old", b"newer"], 1),
+            (["x\n", "a\n"], [b"old", b"old"], 0),
+            (["q\n"], [b"newer", b"newer"], 1),
+        ]:
+            for name in ("a", "b"):
+                self.lay(f"lib/{name}", b"old", mtime=OLD)
+                self.lay_there(f"lib/{name}", b"newer", mtime=NEW)
+            says = [("for help: ", answer) for answer in answers]
+            arguments = ("push", "-r", f"{self.here}/lib", f"nas:{self.there}/lib")
+            ended, shown = self.at_terminal(*arguments, says=says)
+            self.assertEqual(ended, status, shown)
+            self.assertEqual([self.read_there("lib/a"), self.read_there("lib/b")], expected, shown)
 
 
 class SlowCase(ServedCase):
@@ -301,7 +301,7 @@ class QuestionTests(SlowCase):
 
 
 class InterruptedTests(SlowCase):
-    """In the middle."""
+    """Transfers that a signal, or the end of the server, interrupts."""
 
     def test_interrupted_get(self) -> None:
         """Ctrl-C, SIGTERM and a closed terminal leave what was there, and end with 130; the next get goes on."""

@@ -52,4 +52,4 @@ class PatternTests(TransferCase):
         self.get("202*", f"{self.here}/two", recursive=True)
         self.assertEqual(set(tree(f"{self.here}/two")), {"2024/x.jpg", "2024/[1].txt", "2025/x.jpg", "2025/y"})
         self.get("b*.jpg", f"{self.here}/three")
-        self.assertEqual(set(tree(self.here)) & {"three"}, {"three"})
+        self.assertIn("three", tree(self.here), "one file may get another name")

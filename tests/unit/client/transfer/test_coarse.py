@@ -26,7 +26,7 @@ class CoarseCase(TransferCase):
     """A tree `lib` with a file and a folder in it; `notices` are what is said of the whole transfer."""
 
     extra = (SetstatDispatcher(),)
-    disk: Any = System
+    disk: type[System] = System
     """The kind of disk that the server has."""
 
     def setUp(self) -> None:
@@ -117,7 +117,7 @@ class LocalDiskTests(CoarseCase):
 class ServerDiskTests(CoarseCase):
     """The server's disk keeps no modes, and every other second."""
 
-    disk: Any = CoarseDisk
+    disk: type[System] = CoarseDisk
 
     def setUp(self) -> None:
         super().setUp()
