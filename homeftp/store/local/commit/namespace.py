@@ -168,23 +168,25 @@ class Namespace:
     ) -> None:
         """Rename one file, unless the version of the file that it replaces may not be durable."""
         try:
+            name = self.root.stored_name(pending.handle.fd, pending.endpoint)
             if failure is not None and existing.archived is not None:
                 if failure.errno in FULL:
                     raise failure
                 raise not_archived(pending.endpoint) from failure
-            self.renamer.rename(pending, existing)
+            self.renamer.rename(pending, existing, name)
         except InDoubt:
-            self._renamed(pending)
+            self._renamed(pending, name)
             raise
         except BaseException:
             if existing.archived is not None:
                 archiver.undo(existing.archived)
             raise
-        self._renamed(pending)
+        self._renamed(pending, name)
 
-    def _renamed(self, pending: PendingRename) -> None:
+    def _renamed(self, pending: PendingRename, name: bytes) -> None:
+        """Note a change that was made: nothing may fail here."""
         pending.source.renamed()
-        self.collisions.added(pending.handle, self._stored(pending.handle, pending.endpoint))
+        self.collisions.added(pending.handle, os.fsdecode(name))
         if pending.unlink is not None:
             self.collisions.removed(pending.unlink.handle, os.fsdecode(pending.source.name))
 

@@ -70,10 +70,12 @@ class Renamer:
     fsync: Fsync
     books: Books
 
-    def rename(self, pending: PendingRename, existing: ExistingTarget) -> None:
-        """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError."""
+    def rename(self, pending: PendingRename, existing: ExistingTarget, name: bytes) -> None:
+        """Give a file its final name, in one step. Raises `TargetAppeared`, `Changed` (44), `InDoubt`, OSError.
+
+        `name` is the name that the directory has for the endpoint, or gets.
+        """
         source, handle = pending.source, pending.handle
-        name = self.root.stored_name(handle.fd, pending.endpoint)
         marks = self.books.mark() if existing.found is not None or pending.counted else {}
         if existing.found is None:
             try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import unicodedata
+from typing import Any
 
 from homeftp.config import LISTING_PAGE
 from homeftp.endpoint import ROOT, Endpoint, FolderSet, parse
 from homeftp.errors import BadEndpoint, Changed, Damaged, NotFound
-from homeftp.model import ABSENT, PRESENT, Actor, Allotment, WriteRequest
+from homeftp.model import ABSENT, PRESENT, Actor, Allotment, Change, WriteRequest
 from homeftp.store.local.store import LocalStore
+from homeftp.syscalls import System
 from tests.support.flips import FlipCase
 from tests.support.stores import content_of, damages_in, sha
 
@@ -18,6 +21,23 @@ NFC = "Übung é"
 NFD = unicodedata.normalize("NFD", NFC)
 MIXED = "Übung e\u0301"
 """A third form of the same name: half of it is composed."""
+
+
+class Removing(System):
+    """Another program removes a file right after it got its name; then the directory cannot be read any more."""
+
+    removed = False
+
+    def rename_new(self, source: bytes, target: bytes, **directories: Any) -> None:
+        super().rename_new(source, target, **directories)
+        if not target.isascii():
+            os.unlink(target, dir_fd=directories["target_dir"])
+            self.removed = True
+
+    def names_in(self, directory: int) -> list[bytes]:
+        if self.removed:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return super().names_in(directory)
 
 
 class UnicodeFormTests(FlipCase):
@@ -50,6 +70,14 @@ class UnicodeFormTests(FlipCase):
         assert found is not None
         self.assertEqual((found.hash, found.size), (sha(b"content"), 7))
         self.assertEqual([each.hash for page in store.list(parse(NFC), False) for each in page.entries], [found.hash])
+
+    def test_committed(self) -> None:
+        """A change that was made is recorded, and is no failure, although its name cannot be looked up afterwards."""
+        system, changes = Removing(), list[Change]()
+        store = self.store(system, record_changes=changes.extend)
+        self.put(store, NFC, b"content")
+        self.assertTrue(system.removed)
+        self.assertEqual([(change.what, str(change.endpoint)) for change in changes], [("add", NFC)])
 
     def test_added_later(self) -> None:
         """A file that is put there while the server runs is found."""

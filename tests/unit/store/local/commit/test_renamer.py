@@ -90,18 +90,18 @@ class RenamerTests(StoreCase):
         """A file that is replaced and not archived no longer counts, unless it has another name."""
         found = os.stat(self.path("target"))
         before = self.free()
-        self.renamer.rename(self.pending("target"), ExistingTarget(found, None))
+        self.renamer.rename(self.pending("target"), ExistingTarget(found, None), b"target")
         self.assertEqual((self.content("target"), self.free()), (b"new", before + 1))
         os.link(self.path("target"), self.path("linked"))
         self.lay("source", b"new")
-        self.renamer.rename(self.pending("target"), ExistingTarget(os.stat(self.path("target")), None))
+        self.renamer.rename(self.pending("target"), ExistingTarget(os.stat(self.path("target")), None), b"target")
         self.assertEqual(self.free(), before + 1)
 
     def test_appeared(self) -> None:
         """A target that appeared is never replaced unseen."""
         for precondition, kind in ((None, TargetAppeared), (ABSENT, Changed)):
             with self.assertRaises(kind):
-                self.renamer.rename(self.pending("target", precondition), ExistingTarget(None, None))
+                self.renamer.rename(self.pending("target", precondition), ExistingTarget(None, None), b"target")
         self.assertEqual((self.content("target"), self.content("source")), (b"old", b"new"))
 
     def test_directory(self) -> None:
