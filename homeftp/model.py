@@ -190,7 +190,7 @@ class ListingPage:
 
 @attrs.frozen(kw_only=True)
 class TreeDigest:
-    """What a directory and everything beneath it amounts to; of what an account may see."""
+    """The digests and counts of a directory and everything beneath it, as far as the account may see it."""
 
     content: str
     """The digest of names, kinds and contents: `sha256:` and 64 hexadecimal digits."""

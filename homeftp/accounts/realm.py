@@ -102,8 +102,8 @@ class Realm:
             if (name, folder) not in self._missing:
                 self._missing.add((name, folder))
                 self._log.warn(
-                    "{account} does not have the folder {folder}: {reason}. Remove what is in its place, or give "
-                    "the account another folder",
+                    "the account {account} cannot use its folder {folder}: {reason}. Remove what is in its place, or "
+                    "give the account another folder",
                     account=name,
                     folder=folder.whole,
                     reason=refused.message,

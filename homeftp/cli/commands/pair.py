@@ -119,13 +119,13 @@ def choose_server(announced: Sequence[AnnouncedServer]) -> tuple[Sequence[Addres
     if not servers:
         raise ConnectionFailed(
             "No server announces itself on this network. Give the address that the server prints when it starts: "
-            "homeftp pair HOST CODE"
+            "homeftp pair HOST"
         )
     if len(servers) > 1:
         first = [*servers.values()][:_MAX_LISTED]
         names = "; ".join(f"{printable(same[0].name)} at {same[0].addresses[0]}" for same in first)
         names += "" if len(servers) <= _MAX_LISTED else "; and others (`homeftp discover` lists them)"
-        raise OperatorError(f"Several servers announce themselves: {names}. Choose one: homeftp pair HOST CODE")
+        raise OperatorError(f"Several servers announce themselves: {names}. Choose one: homeftp pair HOST")
     ((fingerprint, same),) = servers.items()
     return list(dict.fromkeys(address for each in same for address in each.addresses)), fingerprint
 

@@ -126,7 +126,7 @@ class FormattedOutput(RawOutput):
 
 
 class TypedInput:
-    """Requests and payloads from standard input; `read` gives up to so many bytes as soon as there are some."""
+    """Requests and payloads from standard input; `read(size)` returns up to `size` bytes as soon as some arrive."""
 
     def __init__(self, read: Callable[[int], Awaitable[bytes]]) -> None:
         self._read = read

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "shared folder)",
     )
     install.add_argument("--print", action="store_true", help="print the unit and do nothing else")
-    install.add_argument("--state", metavar="DIR", help="the state folder of the server that is meant")
+    install.add_argument("--state", metavar="DIR", help="the state folder of the server to install")
     install.add_argument("serve", metavar="DIR and OPTIONS", nargs="*", help="as for `homeftp serve`, behind --")
     for action in actions.values():
         action.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -203,7 +203,7 @@ def _stop(running: RunningServer, is_system: bool) -> None:
 
 @contextlib.contextmanager
 def _rights_of(uid: int) -> Iterator[None]:
-    """Gives root the rights of that user meanwhile: kill(2) checks the real and the effective user ID."""
+    """Run the block with the rights of that user where root runs it: kill(2) checks the real and the effective ID."""
     if os.geteuid() != 0 or uid == 0:
         yield
         return

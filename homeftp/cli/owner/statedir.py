@@ -27,7 +27,7 @@ def add_state_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def state_dir(options: argparse.Namespace, *, make: bool = False) -> str:
-    """The absolute path of the state folder of the server that is meant; says which where the command line does not.
+    """The absolute path of the server's state folder; prints which one it is if the command line does not say.
 
     With `make` a state that --state names may be new. Raises `OperatorError` where no server's state is, and where
     several servers run. Root becomes the user of the server, so that no file there is root's.
@@ -50,7 +50,7 @@ def new_state_dir(options: argparse.Namespace) -> str:
 
 
 def state_found(options: argparse.Namespace) -> tuple[str, RunningServer | None]:
-    """The state folder of the server that is meant, and that server if it runs. Raises `OperatorError` for several."""
+    """The server's state folder, and the server if it runs. Raises `OperatorError` if several servers run."""
     from homeftp.control.ask import server_of
 
     folder, server = _find(options)
@@ -78,7 +78,7 @@ def become_owner(folder: str, server: RunningServer | None = None) -> None:
         if server is not None and server.uid != 0:
             raise OperatorError(
                 f"The server with pid {server.pid} of user {server.uid} has no state folder of that user at {folder} "
-                f"({error.strerror}): name the folder that is meant with --state."
+                f"({error.strerror}). Give its state folder with --state DIR."
             ) from None
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
             return  # the caller finds no state there, and says so

@@ -68,7 +68,7 @@ class Comparison:
     arrived: ResumePoint | None = None
     """How much of the content an interrupted push has already transferred."""
     tree: TreeDigest | None = None
-    """What the directory there amounts to, where a digest was given; None from a server that knows no digests."""
+    """The digests and counts of the directory there, if a digest was given; None if the server has none."""
 
 
 @attrs.frozen
@@ -213,7 +213,7 @@ def head(body: dict[str, Any], content_length: int, offset: int = 0, length: int
 
 
 def own_entry(body: dict[str, Any], what: str) -> Entry:
-    """The entry of what was asked about, which has no other name; raises `ProtocolViolation`."""
+    """The entry of the endpoint that was asked for; raises `ProtocolViolation` if the answer gives it another name."""
     return itself(understood(body, EntryBody, what).entry())
 
 

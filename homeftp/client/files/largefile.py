@@ -109,7 +109,7 @@ class LargeDownload:
     def close(self, *, keep: bool = False) -> int:
         """Close the file; unless it was committed, remove it, or with `keep` leave it to be resumed.
 
-        Gives the bytes that are kept.
+        Returns the number of bytes that are kept.
         """
         with self._lock:
             self._is_closed = True

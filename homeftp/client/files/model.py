@@ -18,7 +18,7 @@ PERMISSIONS = 0o777
 
 
 def new_mode(most: int) -> int:
-    """The mode of a new file or folder of which none is known: `most`, without what the user's umask takes away.
+    """The mode of a new file or folder whose mode is not known: `most`, without the bits of the user's umask.
 
     For the reactor's thread only: two threads that ask at once would leave the process a wrong umask.
     """

@@ -113,7 +113,7 @@ class Remotes:
             hint = (
                 f"known remotes: {known}"
                 if known
-                else "make a code on the server with homeftp invite, then run: homeftp pair HOST CODE"
+                else "make a code on the server with homeftp invite, then run: homeftp pair HOST"
             )
             raise OperatorError(f"there is no remote named {name}: {hint}")
         try:

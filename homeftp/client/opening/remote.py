@@ -33,9 +33,9 @@ _Work = Callable[[Client, TransferContext, TransferObserver], Coroutine[Any, Any
 class RemoteClient(Client):
     """A connection to a known server, which `open_remote` makes: the requests of `Client`, and transfers.
 
-    Each transfer has a connection of its own, which it makes again when it is lost, as the command line does. So
-    several transfers may run at the same time, beside other requests, and one that is cancelled disturbs nothing else.
-    A transfer raises `TransferIncomplete` at its end where some files are not as wanted; the others are done by then.
+    Each transfer has a connection of its own, and reconnects as the command line does when the connection is lost.
+    Several transfers may run at the same time, beside other requests; cancelling one does not affect the others.
+    If some files cannot be transferred, it transfers all others and then raises `TransferIncomplete`.
     """
 
     def __init__(
@@ -70,8 +70,9 @@ class RemoteClient(Client):
         Paths mean what they mean to `homeftp push -r`, and so do `force`, `new_only` and `perms`. Files that are the
         same are not sent. The callbacks of `observer` are called on the way.
 
-        Raises `TransferIncomplete`; before anything is sent, `OperatorError` for paths that make no sense, `WrongKind`
-        (43) and `Forbidden` (33); and `ConnectionFailed` where the server is not reached, or not again for ten minutes.
+        Raises `TransferIncomplete`; before anything is sent, `OperatorError` for paths that are not valid, `WrongKind`
+        (43) and `Forbidden` (33); and `ConnectionFailed` if the server is not reached, or a lost connection is not
+        restored within ten minutes.
         """
         from homeftp.client.plan.push import push
 

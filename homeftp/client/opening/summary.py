@@ -1,4 +1,4 @@
-"""What a whole transfer has come to, for programs: totals, and the files that are not as wanted."""
+"""The result of a whole transfer, for programs: totals, and the files that were not transferred or differ."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class TransferSummary:
     bytes_moved: int
     """Bytes of content that crossed the network."""
     problems: tuple[FileResult, ...]
-    """The files and folders that are not as wanted at the end, the first 10,000 of them."""
+    """The files and folders that were not transferred, or that differ: the first 10,000."""
 
     @property
     def same(self) -> bool:
-        """Whether both sides are the same now, except for what no transfer can carry."""
+        """Whether both sides are the same now. A time or mode that a disk cannot store does not count."""
         return not any(number for outcome, number in self.counts.items() if not outcome.done)
 
 
 class TransferIncomplete(Exception):
-    """A transfer has ended, and some files are not as wanted: `summary` says which, and why. The others are done."""
+    """Some files were not transferred: `summary` says which, and why. Everything else was done."""
 
     def __init__(self, summary: TransferSummary) -> None:
         shown = [_describe(result) for result in summary.problems[:_SHOWN_PROBLEMS]]
@@ -46,7 +46,7 @@ class TransferIncomplete(Exception):
 
 
 def _is_problem(outcome: Outcome) -> bool:
-    """Whether it is not what was asked for: that existing files stay is asked for with `new_only`."""
+    """Whether an outcome is a problem. `EXISTS` is none: `new_only` asks for it."""
     return not outcome.done and outcome is not Outcome.EXISTS
 
 

@@ -19,7 +19,7 @@ class LocalDirectories:
     """The directories of `remote` in `folder`, which holds `tree`.
 
     With `perms` directories that exist get the server's mode, otherwise only
-    their time. `check` is told what each has afterwards, and what it was to get.
+    their time. `check` is called with the stat of each afterwards, and with the entry that it should match.
     """
 
     def __init__(

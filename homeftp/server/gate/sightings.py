@@ -85,7 +85,7 @@ class Sightings:
         self._writing = Deferred()
         written = self._workers.run_unbounded(self._record, unwritten)
         written.addErrback(
-            lambda failure: self._log.failure("when devices were connected could not be recorded", failure)
+            lambda failure: self._log.failure("the last connections of devices could not be recorded", failure)
         )
         written.addCallback(self._written)
 

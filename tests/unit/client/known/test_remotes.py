@@ -37,7 +37,7 @@ class RemotesTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """One that is not there is named, with what to do."""
-        with self.assertRaisesRegex(OperatorError, "homeftp pair HOST CODE"):
+        with self.assertRaisesRegex(OperatorError, "homeftp pair HOST$"):
             self.remotes.load("nas")
         with self.assertRaises(OperatorError):
             self.remotes.remove("nas")
