@@ -35,7 +35,7 @@ _REQUEST = "PAIR"
 MOST_GUESSED = 10_000
 """Numbers whose wrong tries are counted: as many as a code's number can be."""
 
-_IN_WORDS = {1: "one", 2: "two", 3: "three"}
+_TRIES = {1: "one try is", 2: "two tries are", 3: "three tries are"}
 
 _ID_BYTES = 16
 """Random bytes of a device's id: 128 bits do not repeat."""
@@ -180,6 +180,7 @@ def _wrong(left: int) -> LoginFailed:
     """The refusal of a wrong code with so many tries left."""
     refused = "the code is wrong, or no longer valid"
     if left:
-        tries = "one try is" if left == 1 else f"{_IN_WORDS[left]} tries are"
-        return LoginFailed(f"{refused}. Type it again ({tries} left), or ask for a new one: homeftp invite makes it")
+        return LoginFailed(
+            f"{refused}. Type it again ({_TRIES[left]} left), or ask for a new one: homeftp invite makes it"
+        )
     return LoginFailed(f"{refused}. Ask for a new one: homeftp invite makes it")
