@@ -129,7 +129,7 @@ class Pages(Generic[T]):
 
 
 class TreeSteps:
-    """Adds the pages of a recursive listing to the digests of its directory. `next` is called in the pool."""
+    """Adds the pages of a recursive listing to the digests of its directory. The pool runs `steps`."""
 
     def __init__(self, begin: Callable[[], Iterator[ListingPage]]) -> None:
         self._begin = begin
@@ -179,7 +179,7 @@ def _lacks_hash(entry: Entry) -> bool:
 async def tree_digest(
     endpoint: Endpoint, tree: TreeSteps, pages: Pages[Sequence[Entry]], hash: HashFile, stat: StatFile
 ) -> AsyncGenerator[TreeProgress | TreeDigest, None]:
-    """How far it is, after each page, and the digests last. `pages` are the steps of `tree`."""
+    """Give the progress after each page, and the digests last. `pages` are the steps of `tree`."""
     read = 0
     try:
         async for unknown in pages:

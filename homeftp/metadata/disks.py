@@ -144,8 +144,8 @@ def _fits(step_us: int, wanted: int, shown: int | None) -> bool:
 def _edge(system: System, fd: int, common_us: int) -> int:
     """The earliest or the latest time that is kept, to the second; `common_us` is one that is kept. Raises OSError.
 
-    The distance is doubled until a time is not kept, and then halved: a poor driver ends where it gets one of a million
-    years ago.
+    The distance is doubled until a time is not kept, and then halved: a poor driver crashes when it gets a time of a
+    million years ago.
     """
 
     def is_kept(mtime_us: int) -> bool:

@@ -37,7 +37,7 @@ class KeptMetadata:
 
 
 EXACT = KeptMetadata()
-"""What a file system keeps that nothing else is known of."""
+"""Counts for a file system of which nothing is known: it keeps every time and mode."""
 
 
 def in_range(mtime_us: int) -> int:

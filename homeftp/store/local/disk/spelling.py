@@ -1,4 +1,4 @@
-"""Decides which listed name a name means: not one that the disk finds although it lists it in no such spelling.
+"""Decides which file a name means: one that its directory lists under that name, or under another form of it.
 
 NTFS opens "taxes and wills" as `TAXESA~1` too, vfat gives every long name such
 a second one, and each disk that ignores case has a table of its own. All that
@@ -79,11 +79,13 @@ class _Forms:
 
     stamp: Stamp
     settled: bool
+    """Whether another change of the directory shows in its stamp."""
     read_at: float
+    """When they were read: seconds of the monotonic clock."""
     read_for: float
-    """Seconds since any moment at which they were read, and which that took."""
+    """How many seconds that took."""
     names: dict[bytes, bytes | None]
-    """None: there are several."""
+    """None where several names have the same composed form."""
 
     def is_valid(self, stamp: Stamp, now: float) -> bool:
         """Whether they still count: the directory has not changed, or reading it again so soon would take too long."""
