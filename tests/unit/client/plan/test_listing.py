@@ -9,7 +9,7 @@ from unittest import mock
 from homeftp.client import (
     Outcome,
 )
-from homeftp.errors import Forbidden
+from homeftp.errors import Forbidden, Internal, Refusal
 from homeftp.model import ListingPage
 from tests.support.transfers import TransferCase, tree
 
@@ -17,23 +17,35 @@ from tests.support.transfers import TransferCase, tree
 class RefusedListingTests(TransferCase):
     """Directories that the server cannot read."""
 
-    def test_push_to_the_top(self) -> None:
-        """A push goes on with the other directories; what it sends to that one is refused by itself."""
+    def setUp(self) -> None:
+        super().setUp()
         self.make_remote_file("closed/a", b"there")
         for name in ("lib/closed/a", "lib/open/b"):
             self.make_file(name)
+
+    def push_while(self, refusal: Refusal) -> None:
+        """Push to the top of the store, whose directory `closed` cannot be listed."""
         listed = self.client.list
 
         def refusing(rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
             if rel_endpoint == "closed":
-                raise Forbidden("the server has no permission for that on closed")
+                raise refusal
             return listed(rel_endpoint, recursive=recursive)
 
         with mock.patch.object(self.client, "list", refusing):
             self.push(f"{self.here}/lib/", "", recursive=True)
+
+    def test_push_to_the_top(self) -> None:
+        """A push goes on with the other directories; what it sends to that one is refused by itself."""
+        self.push_while(Forbidden("the server has no permission for that on closed"))
         self.assertEqual(self.outcomes()["open/b"], Outcome.NEW)
         self.assertEqual(self.outcomes()["closed/a"], Outcome.REFUSED)
         self.assertEqual(self.remote_files(), {"closed/a": b"there", "open/b": b"content"})
+
+    def test_other_refusal(self) -> None:
+        """A directory that cannot be listed for another reason ends the push: what is in it is not known."""
+        self.assertRaises(Internal, self.push_while, Internal("the disk has failed"))
+        self.assertEqual(self.remote_files(), {"closed/a": b"there"})
 
 
 class ListingTests(TransferCase):

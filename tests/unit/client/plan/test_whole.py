@@ -9,6 +9,8 @@ from unittest import mock
 import attrs
 
 from homeftp.client import Outcome
+from homeftp.errors import Changed
+from homeftp.files.files import Files
 from homeftp.hashing.hashcache import HashCache
 from tests.support.transfers import TransferCase
 
@@ -30,6 +32,7 @@ class WholeTests(TransferCase):
         """The requests that a comparison sends, and how many results of each kind it has."""
         with mock.patch.object(self.client, "request", wraps=self.client.request) as request:
             observer = self.cmp(f"{self.here}/lib", "lib", **options)
+        self.assertEqual(observer.bytes_moved, 0)
         return [call.args[0] for call in request.call_args_list], dict(observer.counts)
 
     def test_same(self) -> None:
@@ -41,6 +44,20 @@ class WholeTests(TransferCase):
         """What cannot be sent of the local folder is reported too."""
         os.symlink("a", f"{self.here}/lib/link")
         self.assertEqual(self.compare(), (["CMP"], {Outcome.SAME: 3, Outcome.SKIPPED: 1}))
+
+    def test_name_here(self) -> None:
+        """Where a local name cannot be sent, the listing is compared: one request cannot tell that all is the same."""
+        self.make_file("lib/a:b")
+        self.assertEqual(self.compare(), (["CMP", "GET"], {Outcome.SAME: 3, Outcome.FAILED: 1}))
+
+    def test_changing_there(self) -> None:
+        """Where a file on the server keeps changing, so that there is no digest, the listing is compared."""
+
+        def changing(*_: object, **__: object) -> None:
+            raise Changed("it is being changed")
+
+        with mock.patch.object(Files, "tree_digest", changing):
+            self.assertEqual(self.compare(), (["CMP", "CMP", "GET"], {Outcome.SAME: 3}))
 
     def test_differs(self) -> None:
         """A difference of any kind is found, by the listing."""
@@ -71,13 +88,18 @@ class WholeTests(TransferCase):
         self.assertEqual(self.compare(), (["CMP", "CMP", "GET"], {Outcome.SAME: 3, Outcome.SKIPPED: 1}))
 
     def test_not_remembered(self) -> None:
-        """A folder of which not all hashes are remembered, one that both sides read, and a file on the other side."""
+        """A folder of which not all hashes are remembered is compared with the listing."""
         os.utime(f"{self.here}/lib/a", ns=(0, 1_700_000_000 * 10**9))
         os.chmod(f"{self.here}/lib/a", 0o644)
         self.assertEqual(self.compare(), (["CMP", "GET"], {Outcome.SAME: 3}))
+
+    def test_file_there(self) -> None:
+        """A file on the other side is of another kind, whether all hashes of the folder are remembered or not."""
         self.make_file("other/x")
-        self.cmp(f"{self.here}/other", "lib/a")
-        self.assertEqual([result.differs for result in self.results], [("kind",)])
+        for _ in range(2):
+            self.cmp(f"{self.here}/other", "lib/a")
+            self.assertEqual([result.differs for result in self.results], [("kind",)])
+            self.push(f"{self.here}/other", "other", recursive=True)
 
     def test_mode_of_the_folder(self) -> None:
         """With `perms` the mode of the folder itself is compared."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from typing import Any
+from unittest import mock
 
 from homeftp.endpoint import ROOT, parse
 from homeftp.hashing.hashcache import CONTENT, CachedHash
@@ -59,6 +62,27 @@ class MarksTests(FlipCase):
         os.rename(self.path("d"), self.path("moved"))
         os.symlink("moved", self.path("d"))
         self.assertEqual(list(store.damaged()), [])
+
+    def test_link_to_it(self) -> None:
+        """A symbolic link in the place of the file is not followed either, and takes the mark away."""
+        store = self.damaged_store()
+        os.rename(self.path("d/a"), self.path("moved"))
+        os.symlink("../moved", self.path("d/a"))
+        self.assertEqual((list(store.damaged()), self.cache.damaged()), ([], []))
+
+    def test_failing_disk(self) -> None:
+        """A file that the disk does not even find any more, because it fails there, is still told as damaged."""
+        store = self.damaged_store()
+        before = list(store.damaged())
+        original = os.stat
+
+        def fails(path: Any, **options: Any) -> os.stat_result:
+            if path == b"a":
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return original(path, **options)
+
+        with mock.patch("os.stat", fails):
+            self.assertEqual(list(store.damaged()), before)
 
     def test_other_roots(self) -> None:
         """What is marked in another folder, for which the state folder was used before, is not this store's."""
