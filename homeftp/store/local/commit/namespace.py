@@ -241,15 +241,15 @@ class Namespace:
             self.check_directory({}, pending.handle, pending.endpoint)
             self.check_directory({}, handle, endpoint)
             self._stat(pending)
-            name = self._stored(pending.handle, pending.endpoint)
-            removed_name = name if pending.endpoint.parent == endpoint.parent else None
+            name = self.root.stored_name(pending.handle.fd, pending.endpoint)
+            removed_name = os.fsdecode(name) if pending.endpoint.parent == endpoint.parent else None
             self.root.check_new_name(handle.fd, endpoint)
             self.collisions.check(handle, endpoint, new=True, removed_name=removed_name)
             try:
                 with self.changelog.changing() as record:
-                    self.renamer.rename_directory(pending, handle, endpoint)
+                    self.renamer.rename_directory(pending, name, handle, endpoint)
                     self.collisions.added(handle, endpoint.name)
-                    self.collisions.removed(pending.handle, name)
+                    self.collisions.removed(pending.handle, os.fsdecode(name))
                     record(Change("move", "directory", pending.endpoint, actor, endpoint))
             except FileExistsError:
                 raise occupied(endpoint) from None

@@ -113,11 +113,10 @@ class Renamer:
         archived = archiver.move(pending.handle, pending.endpoint, found, actor)
         self._count_removed(pending.endpoint, found, archived, marks)
 
-    def rename_directory(self, pending: PendingUnlink, handle: DirHandle, endpoint: Endpoint) -> None:
-        """Give a directory another name where nothing exists. Raises FileExistsError, OSError."""
+    def rename_directory(self, pending: PendingUnlink, name: bytes, handle: DirHandle, endpoint: Endpoint) -> None:
+        """Give a directory of that name another one where nothing exists. Raises FileExistsError, OSError."""
         marks = self.books.mark()
-        names = self.root.stored_name(pending.handle.fd, pending.endpoint), raw(endpoint.name)
-        self.system.rename_new(*names, source_dir=pending.handle.fd, target_dir=handle.fd)
+        self.system.rename_new(name, raw(endpoint.name), source_dir=pending.handle.fd, target_dir=handle.fd)
         self.books.moved(pending.endpoint, endpoint, None, marks)
 
     def _count_removed(self, endpoint: Endpoint, found: os.stat_result | None, archived: bool, marks: Marks) -> None:

@@ -109,6 +109,6 @@ class RenamerTests(StoreCase):
         os.mkdir(self.path("d"))
         pending = PendingUnlink(self.handle, parse("d"), None)
         with self.assertRaises(FileExistsError):
-            self.renamer.rename_directory(pending, self.handle, parse("target"))
-        self.renamer.rename_directory(pending, self.handle, parse("e"))
+            self.renamer.rename_directory(pending, b"d", self.handle, parse("target"))
+        self.renamer.rename_directory(pending, b"d", self.handle, parse("e"))
         self.assertEqual(sorted(os.listdir(self.root)), [".homeftp", "e", "source", "target"])
