@@ -38,8 +38,8 @@ def partial_name(key: str | None = None) -> str:
     return RESERVED_PREFIX + (secrets.token_hex(_KEY_LENGTH // 2) if key is None else key[:_KEY_LENGTH])
 
 
-def partial_place(name: str) -> str:
-    """The first part of the key in the name of a partial download, whose path may come before it."""
+def partial_endpoint_key(name: str) -> str:
+    """The part for the endpoint of the key in a partial download's name, which may have a path before it."""
     return name.rpartition("/")[2].removeprefix(RESERVED_PREFIX)[:KEY_PART]
 
 

@@ -20,7 +20,7 @@ from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from homeftp.client.files.directory import Directory
 from homeftp.client.files.folders import OpenFolders
-from homeftp.client.files.names import partial_place
+from homeftp.client.files.names import partial_endpoint_key
 from homeftp.client.files.tempfile import CHANGED_LOCALLY, DownloadTempFile, TargetFile
 from homeftp.config import PARTIAL_UPLOAD_SECONDS
 from homeftp.errors import Changed, ContentMismatch
@@ -96,11 +96,11 @@ class DownloadTarget:
         """Remove the partial downloads of these names that no download will resume.
 
         Those were not resumed for a day, or are of a file that is `complete`;
-        see `partial_place`. One that is in use stays.
+        see `partial_endpoint_key`. One that is in use stays.
         """
         with self.open_folders() as folders:
             for name in partials:
-                latest = math.inf if partial_place(name) in complete else time.time() - PARTIAL_UPLOAD_SECONDS
+                latest = math.inf if partial_endpoint_key(name) in complete else time.time() - PARTIAL_UPLOAD_SECONDS
                 with contextlib.suppress(OSError):
                     _remove_partial(folders.open(name.rpartition("/")[0]), folders.last_name(name), latest)
 
