@@ -18,6 +18,7 @@ from homeftp.errors import Changed, Forbidden, Refusal
 from homeftp.interfaces import IDraft, IOpenFile, IStore, IUpload
 from homeftp.model import (
     ABSENT,
+    PRESENT,
     SERVER,
     Actor,
     Capabilities,
@@ -277,7 +278,9 @@ class AuthorizedStore:
                 whole, self._whole(target), source_precondition=source_precondition, target_precondition=asked
             )
         except Changed as refused:
-            if asked == target_precondition or self.store.stat(whole) is None:
+            exists = self.store.stat(self._whole(target)) is not None
+            holds = exists == (asked == PRESENT)  # then it was the source's that did not
+            if asked == target_precondition or holds or self.store.stat(whole) is None:
                 raise
             raise disclosed(self.rights, refused, target, target_precondition, asked) from None
 

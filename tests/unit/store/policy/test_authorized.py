@@ -404,11 +404,29 @@ class WritingTests(AuthorizedCase):
         self.assertRaises(Changed, everything.move, parse("d/n.txt"), parse("d/b.txt"), None, ABSENT)
         everything.move(parse("d/n.txt"), parse("d/b.txt"), None, None)
 
+    def test_other_refusals(self) -> None:
+        """A refusal that has nothing to do with a right that is lacking is told as it is; the control lacks one."""
+        store, wrong = self.seen("read,add,delete"), sha(b"wrong")
+        for source, target, precondition, refusal in (
+            ("none.txt", "d/b.txt", None, NotFound),
+            ("none.txt", "n.txt", None, NotFound),
+            ("a.txt", "n.txt", wrong, Changed),
+            ("a.txt", "d/b.txt", None, Forbidden),
+        ):
+            at, to = parse(source), parse(target)
+            with self.assertRaises(refusal, msg=(source, target)):
+                store.copy(at, to, source_precondition=precondition, target_precondition=None)
+            with self.assertRaises(refusal, msg=(source, target)):
+                store.move(at, to, precondition, None)
+        replacing = self.seen("read,replace")
+        for target, refusal in (("d/b.txt", Changed), ("n.txt", Forbidden)):
+            with self.assertRaises(refusal, msg=target):
+                replacing.copy(parse("a.txt"), parse(target), source_precondition=wrong, target_precondition=None)
+
     def test_remove(self) -> None:
         """A directory is removed where all that may be in it may be."""
         self.assertRaises(Forbidden, lambda: list(self.seen("read,add").remove(parse("a.txt"), None, False)))
         narrow = self.seen("read,delete", secret="read")
-        self.assertRaises(Forbidden, lambda: list(narrow.remove(parse("secret"), None, True)))
         self.assertRaises(Forbidden, lambda: list(narrow.remove(parse("secret"), None, True)))
         self.assertEqual(sum(narrow.remove(parse("d"), None, True)), 2)
 
@@ -426,8 +444,16 @@ class WritingTests(AuthorizedCase):
         self.assertEqual(self.seen("read,add,replace").restore(parse("a.txt"), None, None).size, 7)
 
     def test_offset(self) -> None:
-        """An account that may not read continues no upload: it may be another account's."""
-        self.assertRaises(Forbidden, self.seen("add").upload, request("n.txt", size=9, offset=4))
+        """An account that may not read continues no upload. The control: one that may read continues it."""
+        whole = request("new.txt", size=9, hash=sha(b"part+rest"))
+        begun = self.seen("add").upload(whole)
+        begun.write(b"part")
+        begun.suspend()
+        rest = attrs.evolve(whole, offset=4)
+        self.assertRaises(Forbidden, self.seen("add").upload, rest)
+        resumed = self.seen("read,add").upload(rest)
+        resumed.write(b"+rest")
+        self.assertEqual(resumed.commit().hash, whole.hash)
 
     def test_actor(self) -> None:
         """Changes are recorded as the account's, at their place in the whole store."""
