@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 ACCOUNTS = "tests.unit.accounts"
 RULES = "tests.unit.store.policy"
+AUTHORIZED = (f"{RULES}.test_authorized", f"{RULES}.test_authorized_writes")
 TESTS = {
     "accounts/access": [f"{ACCOUNTS}.test_access", f"{ACCOUNTS}.test_realm", f"{ACCOUNTS}.test_failclosed"],
     "accounts/realm": [f"{ACCOUNTS}.test_realm"],
@@ -35,9 +36,9 @@ TESTS = {
     "accounts/pairing": [f"{ACCOUNTS}.test_pairing"],
     "files/revocation": ["tests.unit.files.test_revocation"],
     "store/policy/authorized": [RULES, "tests.unit.server.json.test_rights"],
-    "store/policy/disclosure": [f"{RULES}.test_disclosure", f"{RULES}.test_authorized"],
-    "store/policy/folders": [f"{RULES}.test_folders", f"{RULES}.test_authorized"],
-    "store/policy/permissions": [f"{RULES}.test_permissions", f"{RULES}.test_authorized"],
+    "store/policy/disclosure": [f"{RULES}.test_disclosure", *AUTHORIZED],
+    "store/policy/folders": [f"{RULES}.test_folders", *AUTHORIZED],
+    "store/policy/permissions": [f"{RULES}.test_permissions", *AUTHORIZED],
     "store/policy/rights": [RULES],
 }
 """Each module, and the tests that say what it gives to whom."""
