@@ -63,7 +63,7 @@ class Realm:
     unlisted: Access | None = None
     """The access of an account that another checker knows and that never had an entry. None: it cannot log in."""
     _missing: set[tuple[str, Endpoint]] = attrs.field(init=False, factory=set, eq=False, repr=False)
-    """Accounts, each with a home or folder that is not there: the owner has been told."""
+    """Accounts, each with a home or folder that could not be made: those that are logged already."""
 
     _log = Logger()
 
@@ -90,9 +90,9 @@ class Realm:
         return IAccount, account, lambda: None
 
     def _make(self, store: IStore, name: str, folder: Endpoint) -> None:
-        """Make an account's home or folder where nothing is. It can still log in where that is refused.
+        """Make an account's home or folder if it does not exist. If that is refused, log it once; the login succeeds.
 
-        Others who may add beside it could keep it out otherwise. The owner is told once.
+        Otherwise accounts that may add files beside it could keep the account out.
         """
         try:
             found = store.stat(folder)

@@ -174,9 +174,9 @@ class Client:
         Where the upload of a file with that hash, or with that size and time,
         was interrupted, `Comparison.arrived` says how much of it the server has.
         Given a digest (`homeftp.hashing.treedigest`), a directory is compared
-        with everything beneath it, and `Comparison.tree` says what it amounts
-        to; while the server hashes, `progress` is called. A server that knows
-        no digests leaves `tree` None, and compares nothing beneath.
+        with everything beneath it, and `Comparison.tree` has its digests and
+        counts; while the server hashes, `progress` is called. A server that
+        does not support digests leaves `tree` None, and compares nothing beneath.
         Raises `Forbidden` (33), `WrongKind` (43) for the digest of a file and
         the hash of a directory, `Changed` (44) where files keep changing, and
         `Damaged` (46) where a hash is given and the server has not kept the

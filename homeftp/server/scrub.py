@@ -86,7 +86,7 @@ class Scrub:
         self._running.addErrback(self._ended)
 
     def stop(self) -> Deferred[None]:
-        """Stop; fires when the step that is under way has ended. The next start goes on from there."""
+        """Stop; fires when the step that is under way has ended. The next start continues there."""
         running, self._running = self._running, None
         if running is None:
             return succeed(None)

@@ -210,7 +210,7 @@ class ResponseStream:
     async def wait_for_data(self) -> None:
         """Wait until something arrives; raises the reason when the connection ends.
 
-        Where that is cancelled, what arrives is discarded: it would hold up the answers behind it.
+        When the wait is cancelled, the rest of the answer is discarded: it would hold up the answers behind it.
         """
         if self._failure is not None:
             raise self._failure

@@ -39,7 +39,7 @@ def partial_name(key: str | None = None) -> str:
 
 
 def partial_endpoint_key(name: str) -> str:
-    """The part for the endpoint of the key in a partial download's name, which may have a path before it."""
+    """The first part of the key in a partial download's name, as `endpoint_key` makes it; `name` may be a path."""
     return name.rpartition("/")[2].removeprefix(RESERVED_PREFIX)[:KEY_PART]
 
 

@@ -17,7 +17,7 @@ class RemotePath(NamedTuple):
 
     endpoint: Endpoint
     inside: bool
-    """Whether its content is meant: it is the top or was written with a `/` or `.` at its end."""
+    """Whether it names the content of a folder: it is the top, or ends with `/` or `.`."""
 
 
 class LocalPath(NamedTuple):
@@ -27,14 +27,14 @@ class LocalPath(NamedTuple):
     name: str
     """Its last name, in the form of the wire."""
     inside: bool
-    """Whether its content is meant: it was written with a `/` or `.` at its end."""
+    """Whether it names the content of a folder: it ends with `/` or `.`."""
 
 
 def parse_remote_path(path: str) -> RemotePath:
     """Parse a path on the server; raises `OperatorError`.
 
-    All paths begin at the shared folder: `/a`, `./a` and `a` are the same, as
-    people know it from rsync and scp.
+    All paths begin at the shared folder: `/a`, `./a` and `a` are the same,
+    because users of rsync and scp type all three.
     """
     parts = wire_name(path).split("/")
     trimmed = "/".join(part for part in parts if part not in ("", "."))

@@ -23,7 +23,7 @@ class TransferObserver:
     on_reconnected: Callable[[], None] = lambda: None
     """The connection was lost and made again: the plan and the finished bytes are reported again from zero."""
     on_resumed: Callable[[str, int], None] = lambda name, size: None
-    """The transfer of this file goes on after this many bytes, which an earlier try transferred."""
+    """The transfer of this file resumes after this many bytes, which an earlier try transferred."""
     on_suspended: Callable[[str, int], None] = lambda name, size: None
     """The download of this file has stopped; the bytes that have arrived are kept for the next one."""
     on_notice: Callable[[str], None] = lambda message: None
@@ -69,7 +69,7 @@ class TransferObserver:
         self.on_result(result)
 
     def add_unapplied(self, names: Sequence[str], side: str) -> None:
-        """Say once that the time or mode of these files or folders could not be set on one side: no failure."""
+        """Call `on_notice` once for all files and folders whose time or mode could not be set on `side`."""
         if names:
             more = len(names) - 1
             others = f" and {more:,} other{'s' if more > 1 else ''}" if more else ""
