@@ -196,9 +196,13 @@ class FoldersTests(SynchronousTestCase):
             self.assertEqual(sum(step.files for step in steps), files, path)
             self.assertEqual(sorted(each.name for step in steps for each in step.damages), damaged, path)
         self.assertEqual(sorted(each.name for each in self.store.damaged()), ["people/kid/a", "photos/lake.jpg"])
+
+    def test_nothing_to_see(self) -> None:
+        """What leads to no folder that it may read does not exist: it is neither listed nor verified."""
         hidden = AuthorizedStore(self.whole, Endpoint(()), Rights(frozenset(), folders=((("tax", "own"), ADD),)))
         for store, path in ((self.store, "tax"), (self.store, "nothing"), (hidden, "tax"), (hidden, "")):
             self.assertRaises(NotFound, lambda store=store, path=path: list(store.verify(parse(path))))
+            self.assertRaises(NotFound, lambda store=store, path=path: list(store.list(parse(path), False)))
 
     def test_damaged(self) -> None:
         """What is damaged is told to an account that may read it, as that names it, and to no other."""
