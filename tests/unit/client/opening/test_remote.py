@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, cast
+from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -22,11 +23,15 @@ from homeftp.client import (
     TransferContext,
     TransferIncomplete,
     TransferObserver,
+    TransferOptions,
     open_remote,
 )
 from homeftp.errors import NotFound, OperatorError
 from tests.support.inmemory import PASSWORD
 from tests.support.transfers import NEW, OLD, TransferCase
+
+OPTIONS = {"new_only": "ignore_existing"}
+"""Options that transfers have under another name."""
 
 
 class RemoteClientTests(TransferCase):
@@ -127,6 +132,46 @@ class RemoteClientTests(TransferCase):
         self.successResultOf(Deferred.fromCoroutine(remote.close()))
         self.assertEqual(self.released, 1)
         self.failureResultOf(Deferred.fromCoroutine(remote.upload(self.here, "all")), ConnectionFailed)
+
+    def test_closed_in_order(self) -> None:
+        """The connection of the requests is closed when the transfers that were cancelled have cleaned up."""
+        cleaned: Deferred[None] = Deferred()
+
+        async def cleaning() -> TransferContext:
+            try:
+                await Deferred()
+            finally:
+                await cleaned
+            raise AssertionError("it was not cancelled")
+
+        remote = RemoteClient(self.client, self.reconnector, cleaning, self.release)
+        running = Deferred.fromCoroutine(remote.upload(self.here, "all"))
+        closing = Deferred.fromCoroutine(remote.close())
+        self.pump_first()
+        self.assertNoResult(self.client.when_ended())
+        cleaned.callback(None)
+        self.wire.pump()
+        self.pump_first()
+        self.failureResultOf(running, CancelledError)
+        self.successResultOf(closing)
+
+    def test_options(self) -> None:
+        """Each option reaches the transfer, and no other does; so does what reconnects."""
+        for name, planned, options in (
+            ("upload", "push", ("force", "new_only", "perms")),
+            ("download", "get", ("force", "new_only", "perms")),
+            ("compare", "cmp", ("perms", "reread")),
+        ):
+            for given in options:
+                with mock.patch(f"homeftp.client.plan.{planned}.{planned}", mock.AsyncMock()) as transfer:
+                    self.run_work(getattr(self.remote, name)("one", "two", **{given: True}))
+                context, reached = transfer.call_args.args[1], transfer.call_args.kwargs
+                self.assertIsNotNone(context.reconnector)
+                if planned != "cmp":
+                    (all_options,) = [each for each in transfer.call_args.args if isinstance(each, TransferOptions)]
+                    self.assertTrue(all_options.recursive)
+                    reached = {each: getattr(all_options, OPTIONS.get(each, each)) for each in options}
+                self.assertEqual(reached, {each: each == given for each in options}, name)
 
     def pump_first(self) -> None:
         """Deliver what the connection of the requests sends."""
