@@ -94,6 +94,17 @@ class History:
             if any(each.moves and each.issued_by(position) and not each.acknowledged_by(position) for each in versions)
         }
 
+    def moving_contents(self, position: int) -> set[bytes]:
+        """What those files hold. It may have been acknowledged under other names, before it was moved to these."""
+        return {
+            content
+            for versions in self.files.values()
+            for before, each in zip([_NEVER, *versions], versions, strict=False)
+            if each.moves and each.issued_by(position) and not each.acknowledged_by(position)
+            for content in [before.content if each.content is None else each.content]
+            if content is not None
+        }
+
     def promised(self, path: str, position: int) -> list[Version]:
         """All versions that had been acknowledged at `path` by then, in order."""
         return [version for version in self.files[path] if version.acknowledged_by(position)]

@@ -31,8 +31,7 @@ class Recovery:
     def faults(self, image: str, position: int) -> Iterator[str]:
         """What is not as it was promised on the disk in `image`. Changes it, as the start of a computer does."""
         root = os.path.join(self._point, ROOT)
-        excused = frozenset() if self._system.journaled else frozenset(self._history.moving(position))
-        crashed = Crashed(root, self._history, position, excused)
+        crashed = Crashed(root, self._history, position, self._system.journaled)
         try:
             with self._system.started(image, self._point):
                 yield from self._in(crashed)

@@ -5,9 +5,9 @@ are those that hold for every store; a store may make more (stores.py).
 
 Without a journal a file system writes the two directories of a rename one
 after the other, in any order, and between them the file can have no name. So
-of what was being removed, moved or put back there nothing is promised, until
-it is answered. What is put replaces a file that has another name by then, its
-version's, and nothing is excused.
+nothing is promised of the names and of the content of what was being removed,
+moved or put back there, until it is answered. What is put replaces a file that
+has another name by then, its version's, and nothing is excused.
 """
 
 from __future__ import annotations
@@ -36,12 +36,18 @@ class Crashed:
     """What was put into it."""
     position: int
     """The log's length at the cut."""
-    excused: frozenset[str] = frozenset()
-    """Paths of which nothing was promised."""
+    journaled: bool = True
+    """Whether its file system keeps its own changes in order."""
 
     def excuses(self, path: str) -> bool:
-        """Whether it is one of those, or below one."""
-        return any(f"{path}/".startswith(f"{each}/") for each in self.excused)
+        """Whether nothing was promised of what is at this path, or below it."""
+        if self.journaled:
+            return False
+        return any(f"{path}/".startswith(f"{each}/") for each in self.history.moving(self.position))
+
+    def may_lose(self, content: bytes) -> bool:
+        """Whether it may be nowhere, though it was acknowledged."""
+        return not self.journaled and content in self.history.moving_contents(self.position)
 
 
 Promise = Callable[[Crashed], Iterable[str]]
@@ -72,7 +78,7 @@ def kept(crashed: Crashed) -> Iterator[str]:
     there = set(_contents(crashed.root))
     for path, versions in crashed.history.files.items():
         for version in crashed.history.promised(path, crashed.position):
-            if version.content is not None and version.content not in there and not crashed.excuses(path):
+            if version.content is not None and version.content not in there and not crashed.may_lose(version.content):
                 yield f"{path}: version {versions.index(version) + 1} of {len(versions)} is lost"
 
 

@@ -146,8 +146,7 @@ class VerdictTests(SynchronousTestCase):
 
     def faults(self, position: int, *, journaled: bool = True) -> list[str]:
         """What it says, of a cut at this length of the log."""
-        excused = frozenset() if journaled else frozenset(self.history.moving(position))
-        crashed = Crashed(self.root, self.history, position, excused)
+        crashed = Crashed(self.root, self.history, position, journaled)
         return [fault for promise in (*PROMISES, swept) for fault in promise(crashed)]
 
     def test_absent(self) -> None:
@@ -202,6 +201,24 @@ class VerdictTests(SynchronousTestCase):
         self.assertEqual(self.faults(33), ["in/a: version 3 of 4 is lost"])
         self.assertEqual(self.faults(33, journaled=False), [])
         self.assertEqual(self.faults(34, journaled=False), ["in/a: version 3 of 4 is lost"])
+
+    def test_moved_on(self) -> None:
+        """Without a journal a file that is being removed may be lost, by the names too that it had before."""
+        self.lay("in/a", b"second")
+        self.lay(".homeftp/versions/one", b"second")
+        for length, name, content in ((16, "in/b", b"first"), (18, "in/a", None)):
+            self.length = length
+            self.history.acknowledge(self.history.file(name, content, moves=True))
+        self.length = 20
+        removed = self.history.file("in/b", None, moves=True)
+        os.unlink(os.path.join(self.root, "in/a"))
+        lost = ["in/a: version 1 of 4 is lost", "in/b: version 1 of 2 is lost"]
+        self.assertEqual(self.faults(19, journaled=False)[1:], lost)
+        self.assertEqual(self.faults(20, journaled=False), [])
+        self.assertEqual([fault for fault in self.faults(20) if "is lost" in fault], lost)
+        self.length = 22
+        self.history.acknowledge(removed)
+        self.assertEqual(self.faults(22, journaled=False), lost)
 
     def test_torn(self) -> None:
         """A version in part, or mixed with another, is told apart from all versions."""
