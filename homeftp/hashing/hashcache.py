@@ -13,12 +13,11 @@ file that has another one now is marked (`record_reads`).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
-from threading import Lock
-from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Iterable, Mapping, NamedTuple, Sequence
 
+from homeftp.hashing.database import SharedDatabase
 from homeftp.hashing.filehash import is_trustworthy, signature
 
 _VERSION = 2
@@ -131,10 +130,7 @@ class HashCache:
     """A hash cache in the file `path`, made with mode 0600; None: in memory. Safe in several threads."""
 
     def __init__(self, path: str | None, *, busy_seconds: float = 2.0) -> None:
-        self._path = path
-        self._busy_seconds = busy_seconds
-        self._lock = Lock()
-        self._connection = self._open()
+        self._database = SharedDatabase(path, _prepare, busy_seconds=busy_seconds)
 
     def lookup(self, directory: str, files: Mapping[str, os.stat_result]) -> dict[str, str]:
         """The known hashes of `files`: names in `directory`, with their current stat. Not those of damaged files."""
@@ -162,7 +158,7 @@ class HashCache:
                     if is_same or (damage and is_still_marked(seen, files[name])):
                         known[name] = KnownHash(content_hash, damage, read_us, content, is_same)
 
-        self._with_database(select)
+        self._database.run(select)
         return known
 
     def known_file(self, directory: str, name: str, found: os.stat_result) -> KnownHash | None:
@@ -195,7 +191,7 @@ class HashCache:
             with connection:
                 connection.execute(_MOVE, (os.fsencode(new), len(os.fsencode(old)) + 1, os.fsencode(old), first, last))
 
-        self._with_database(update)
+        self._database.run(update)
 
     def forget(self, row: StoredHash) -> None:
         """Remove a row, as long as it is about that file."""
@@ -205,7 +201,7 @@ class HashCache:
             with connection:
                 connection.execute("DELETE FROM hashes WHERE directory = ? AND name = ? AND signature = ?", keys)
 
-        self._with_database(delete)
+        self._database.run(delete)
 
     def _insert(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
         def insert(connection: sqlite3.Connection) -> None:
@@ -213,7 +209,7 @@ class HashCache:
                 connection.executemany(statement, values)
 
         if values:
-            self._with_database(insert)
+            self._database.run(insert)
 
     def _select(self, condition: str, *values: str) -> list[StoredHash]:
         found: list[StoredHash] = []
@@ -223,79 +219,26 @@ class HashCache:
             for directory, name, *others in connection.execute(query, values):
                 found.append(StoredHash(os.fsdecode(directory), os.fsdecode(name), *others))
 
-        self._with_database(select)
+        self._database.run(select)
         return found
 
     def close(self) -> None:
         """Close the database; after that nothing is known and nothing is stored. May be called twice."""
-        with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+        self._database.close()
 
-    def _with_database(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Run `work` alone; a failure leaves a gap in the cache, a damaged database is replaced."""
-        with self._lock:
-            if self._connection is None:
-                return
-            try:
-                work(self._connection)
-            except sqlite3.OperationalError:
-                return  # locked by another process for too long, or the disk is full
-            except sqlite3.DatabaseError:
-                self._connection.close()
-                self._remove()
-                self._connection = self._open()
 
-    def _open(self) -> sqlite3.Connection | None:
-        """The database, replaced if it is damaged; None where there cannot be one."""
-        if self._path is None:
-            in_memory = sqlite3.connect(":memory:", check_same_thread=False)
-            self._prepare(in_memory)
-            return in_memory
-        for _ in range(2):
-            with contextlib.suppress(OSError):
-                os.makedirs(os.path.dirname(os.path.abspath(self._path)), mode=0o700, exist_ok=True)
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = None
-            try:
-                connection = sqlite3.connect(self._path, timeout=self._busy_seconds, check_same_thread=False)
-                if self._prepare(connection):
-                    return connection
-            except sqlite3.OperationalError:
-                if connection is not None:
-                    connection.close()
-                return None
-            except sqlite3.DatabaseError:
-                pass
-            if connection is not None:
-                connection.close()
-            self._remove()
-        return None
-
-    def _prepare(self, connection: sqlite3.Connection) -> bool:
-        """Settings and table; False for a database of another version.
-
-        A write-ahead log with checksums: a power cut takes rows away but never
-        mixes two, so that commits need not wait for the disk.
-        """
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _WITHOUT_DAMAGE, _VERSION):
-            return False
-        if version == _WITHOUT_DAMAGE:
-            for statement in _MIGRATION:
-                connection.execute(statement)
-        connection.execute(_SCHEMA)
-        connection.execute(_INDEX)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-        return True
-
-    def _remove(self) -> None:
-        for suffix in () if self._path is None else ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(f"{self._path}{suffix}")
+def _prepare(connection: sqlite3.Connection) -> bool:
+    """The table; False for a database of another version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version not in (0, _WITHOUT_DAMAGE, _VERSION):
+        return False
+    if version == _WITHOUT_DAMAGE:
+        for statement in _MIGRATION:
+            connection.execute(statement)
+    connection.execute(_SCHEMA)
+    connection.execute(_INDEX)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    return True
 
 
 def is_still_marked(marked: str, found: os.stat_result) -> bool:

@@ -1,0 +1,117 @@
+"""A SQLite file that the processes of one user share, and whose loss costs time or a question, never an answer.
+
+Here it is opened, used by one thread at a time, and replaced when it is damaged. What the tables mean is up to the
+modules that use it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from threading import Lock
+from typing import Callable
+
+_BESIDE = ("-wal", "-shm")
+"""The endings of the files that SQLite keeps beside a database."""
+
+_TRIES = 2
+"""A damaged database is replaced once; where its successor cannot be used either, there is none."""
+
+
+def remove_database(path: str) -> None:
+    """Remove a damaged database."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+class SharedDatabase:
+    """A database in the file `path`, made with mode 0600; None: in memory. Safe in several threads and processes.
+
+    `prepare` makes the tables, and returns False for a database of another version. Such a database, and a damaged
+    one, is given to `put_aside`, which removes or renames the file; a new one takes its place. Nothing here raises.
+    """
+
+    def __init__(
+        self,
+        path: str | None,
+        prepare: Callable[[sqlite3.Connection], bool],
+        *,
+        busy_seconds: float,
+        put_aside: Callable[[str], None] = remove_database,
+    ) -> None:
+        """Another process that writes is waited for, at most for `busy_seconds`."""
+        self._path = path
+        self._prepare = prepare
+        self._busy_seconds = busy_seconds
+        self._put_aside = put_aside
+        self._lock = Lock()
+        self._opened: os.stat_result | None = None
+        self._connection = self._open()
+
+    def run(self, work: Callable[[sqlite3.Connection], object]) -> bool:
+        """Run `work` alone; False where it failed: no database, locked for too long, a full disk, or damage."""
+        with self._lock:
+            if self._connection is None:
+                return False
+            try:
+                work(self._connection)
+            except sqlite3.OperationalError:
+                return False  # locked by another process for too long, or the disk is full
+            except sqlite3.DatabaseError:
+                self._connection.close()
+                self._discard()
+                self._connection = self._open()
+                return False
+            return True
+
+    def close(self) -> None:
+        """Close the database; after that nothing runs. May be called twice."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection | None:
+        """The database, replaced if it is damaged; None where there cannot be one."""
+        if self._path is None:
+            in_memory = sqlite3.connect(":memory:", check_same_thread=False)
+            self._prepare(in_memory)
+            return in_memory
+        for _ in range(_TRIES):
+            connection = None
+            try:
+                with contextlib.suppress(OSError):
+                    os.makedirs(os.path.dirname(os.path.abspath(self._path)), mode=0o700, exist_ok=True)
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+                    self._opened = os.stat(self._path)
+                connection = sqlite3.connect(self._path, timeout=self._busy_seconds, check_same_thread=False)
+                # A write-ahead log has checksums: a power cut takes rows away but never mixes two, so that commits
+                # need not wait for the disk.
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                if self._prepare(connection):
+                    return connection
+            except sqlite3.OperationalError:
+                if connection is not None:
+                    connection.close()
+                return None
+            except sqlite3.DatabaseError:
+                pass
+            if connection is not None:
+                connection.close()
+            self._discard()
+        return None
+
+    def _discard(self) -> None:
+        """Put the damaged file aside, unless another process has replaced it already."""
+        if self._path is None:
+            return
+        with contextlib.suppress(OSError):
+            found = os.stat(self._path)
+            if self._opened is None or not os.path.samestat(found, self._opened):
+                return
+        self._put_aside(self._path)
+        for suffix in _BESIDE:
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self._path}{suffix}")

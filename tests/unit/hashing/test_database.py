@@ -1,0 +1,130 @@
+"""The shared database: it works, or is silent; a damaged one is put aside by one process only."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.hashing.database import SharedDatabase
+
+
+def prepare(connection: sqlite3.Connection) -> bool:
+    """One table, of version 1."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute("CREATE TABLE IF NOT EXISTS words (word TEXT)")
+    connection.execute("PRAGMA user_version = 1")
+    return version in (0, 1)
+
+
+class DatabaseTests(SynchronousTestCase):
+    """SharedDatabase."""
+
+    def setUp(self) -> None:
+        self.path = os.path.join(os.path.abspath(self.mktemp()), "state", "words.sqlite")
+        self.aside: list[str] = []
+
+    def open(self, busy_seconds: float = 2.0) -> SharedDatabase:
+        """The database, closed at the end of the test; a damaged one is renamed."""
+        database = SharedDatabase(self.path, prepare, busy_seconds=busy_seconds, put_aside=self.rename)
+        self.addCleanup(database.close)
+        return database
+
+    def rename(self, path: str) -> None:
+        self.aside.append(path)
+        os.rename(path, f"{path}.{len(self.aside)}")
+
+    def add(self, database: SharedDatabase, word: str) -> bool:
+        """Add a word; whether that was done."""
+
+        def insert(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("INSERT INTO words VALUES (?)", (word,))
+
+        return database.run(insert)
+
+    def words(self, database: SharedDatabase) -> list[str] | None:
+        """All words; None where they cannot be read."""
+        found: list[str] = []
+        read = database.run(
+            lambda connection: found.extend(word for (word,) in connection.execute("SELECT word FROM words"))
+        )
+        return found if read else None
+
+    def damage(self) -> None:
+        """Overwrite what is in the file."""
+        with sqlite3.connect(self.path) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        size = os.path.getsize(self.path)
+        with open(self.path, "r+b") as file:
+            file.write(b"\xff" * size)
+
+    def test_shared(self) -> None:
+        """Two processes see what the other has written; only their user may read the file."""
+        one, other = self.open(), self.open()
+        self.assertTrue(self.add(one, "a") and self.add(other, "b"))
+        self.assertEqual((self.words(one), self.words(other)), (["a", "b"], ["a", "b"]))
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_damaged(self) -> None:
+        """A damaged database is put aside, when it is opened or used, and a new one takes its place."""
+        database = self.open()
+        self.add(database, "a")
+        database.close()
+        self.damage()
+        self.assertEqual(self.words(self.open()), [])
+        self.assertEqual(self.aside, [self.path])
+        self.assertTrue(os.path.exists(f"{self.path}.1"))
+
+    def test_damaged_while_open(self) -> None:
+        """Damage is found in use too: that work fails, the next works. Another process does not put the new one aside.
+
+        The control is the first process, which puts the damaged one aside.
+        """
+        one, other = self.open(), self.open()
+        self.add(one, "a")
+        self.damage()
+        self.assertIsNone(self.words(one))
+        self.assertEqual(len(self.aside), 1, "the control")
+        self.assertTrue(self.add(one, "b"))
+        self.words(other)
+        self.words(other)
+        self.assertEqual(len(self.aside), 1)
+        self.assertEqual(self.words(one), ["b"])
+
+    def test_other_version(self) -> None:
+        """The database of another version is put aside."""
+        self.open().close()
+        with sqlite3.connect(self.path) as connection:
+            connection.execute("PRAGMA user_version = 7")
+        connection.close()
+        self.assertEqual(self.words(self.open()), [])
+        self.assertEqual(len(self.aside), 1)
+
+    def test_locked(self) -> None:
+        """What cannot be written in time is not written; nothing is raised, and the next is."""
+        database = self.open(busy_seconds=0)
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        self.assertFalse(self.add(database, "a"))
+        other.execute("ROLLBACK")
+        self.assertTrue(self.add(database, "b"))
+        self.assertEqual(self.words(database), ["b"])
+
+    def test_impossible(self) -> None:
+        """Where there cannot be a file there is no database; a closed one does nothing either."""
+        database = self.open()
+        database.close()
+        self.assertFalse(self.add(database, "a"))
+        self.path = "/proc/no/words.sqlite"
+        self.assertIsNone(self.words(self.open()))
+
+    def test_in_memory(self) -> None:
+        """Without a path it lives as long as its object."""
+        database = SharedDatabase(None, prepare, busy_seconds=0)
+        self.assertTrue(self.add(database, "a"))
+        self.assertEqual(self.words(database), ["a"])
