@@ -19,12 +19,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from homeftp.client.api import Client, Download
+    from homeftp.client.api import Client
     from homeftp.client.connection.address import Address, parse_address
     from homeftp.client.connection.replies import Comparison, Hello, ServerLimits, Verdict
     from homeftp.client.connection.resolver import NameResolver
     from homeftp.client.connection.response import IListener, Part, ResponseStream
     from homeftp.client.dial import ServerIdentity, connect, fetch_server_identity
+    from homeftp.client.download import Download
     from homeftp.client.errors import (
         AllAddressesFailed,
         ConnectionFailed,
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
     from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
+    from homeftp.client.manage.folders import make_folder
+    from homeftp.client.manage.moving import PlannedMove, carry_out, plan_moves
+    from homeftp.client.manage.removing import find_removable, names_everything
+    from homeftp.client.manage.usage import FolderUsage, folder_usage
     from homeftp.client.opening.remote import RemoteClient, RemoteOpening, open_remote
     from homeftp.client.opening.resources import TransferResources
     from homeftp.client.opening.summary import TransferIncomplete, TransferSummary
@@ -58,18 +63,23 @@ if TYPE_CHECKING:
     from homeftp.client.transfer.retry import Reconnector
 
 _MODULES = {
-    "api": ("Client", "Download"),
+    "api": ("Client",),
     "connection.address": ("Address", "parse_address"),
     "connection.replies": ("Comparison", "Hello", "ServerLimits", "Verdict"),
     "connection.resolver": ("NameResolver",),
     "connection.response": ("IListener", "Part", "ResponseStream"),
     "dial": ("ServerIdentity", "connect", "fetch_server_identity"),
+    "download": ("Download",),
     "errors": ("AllAddressesFailed", "ConnectionFailed", "Corrupted", "NoTrustedServer", "ProtocolViolation"),
     "known.dialing": ("IClientReactor", "connect_remote"),
     "known.discover": ("AnnouncedServer", "browse"),
     "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
     "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
+    "manage.folders": ("make_folder",),
+    "manage.moving": ("PlannedMove", "carry_out", "plan_moves"),
+    "manage.removing": ("find_removable", "names_everything"),
+    "manage.usage": ("FolderUsage", "folder_usage"),
     "opening.remote": ("RemoteClient", "RemoteOpening", "open_remote"),
     "opening.resources": ("TransferResources",),
     "opening.summary": ("TransferIncomplete", "TransferSummary"),
@@ -96,6 +106,7 @@ __all__ = [
     "Corrupted",
     "Download",
     "FileResult",
+    "FolderUsage",
     "Hello",
     "IClientReactor",
     "IListener",
@@ -106,6 +117,7 @@ __all__ = [
     "Outcome",
     "PairingResult",
     "Part",
+    "PlannedMove",
     "ProtocolViolation",
     "Reconnector",
     "Remote",
@@ -124,19 +136,25 @@ __all__ = [
     "TransferSummary",
     "Verdict",
     "browse",
+    "carry_out",
     "client_folder",
     "cmp",
     "connect",
     "connect_remote",
     "expand_pattern",
     "fetch_server_identity",
+    "find_removable",
+    "folder_usage",
     "get",
     "get_stream",
     "hash_cache_path",
+    "make_folder",
+    "names_everything",
     "open_remote",
     "pair",
     "parse_address",
     "parse_remote_path",
+    "plan_moves",
     "push",
     "push_stream",
 ]

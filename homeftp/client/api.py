@@ -18,7 +18,7 @@ from homeftp.client.connection.replies import (
     Comparison,
     Hello,
     Names,
-    Verdict,
+    Removed,
     VerifySteps,
     check_count,
     compared,
@@ -30,49 +30,13 @@ from homeftp.client.connection.replies import (
     versions,
 )
 from homeftp.client.connection.response import IListener, ResponseStream
-from homeftp.client.errors import Corrupted, ProtocolViolation
+from homeftp.client.download import Download
+from homeftp.client.errors import ProtocolViolation
 from homeftp.errors import Forbidden, WrongKind
 from homeftp.hashing import filehash
 from homeftp.interfaces import IPayload
 from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
-
-
-class Download:
-    """A file that is being fetched: read it to the end, then await the verdict before you use it."""
-
-    def __init__(self, entry: Entry, payload: IPayload, answer: ResponseStream) -> None:
-        self.entry = entry
-        """The file's entry on the server: its size and metadata, and its hash where the server knows it."""
-        self.size = payload.size
-        """Bytes that are fetched, from the requested offset on."""
-        self._payload = payload
-        self._answer = answer
-
-    async def read(self) -> bytes:
-        """The next bytes, at most `config.STREAM_PIECE`; b"" at the end."""
-        return await self._payload.read()
-
-    async def verdict(self) -> Verdict:
-        """The server's verdict after the content; raises `Changed` (44) for a file that changed while it was sent."""
-        return understood((await self._answer.last()).body, Verdict, "the verdict of GET")
-
-    async def read_all(self, limit: int) -> bytes:
-        """The whole content, verified; raises `TooLarge` (22) for more than `limit` bytes.
-
-        Raises `Changed` (44), and `Corrupted` where the bytes do not have the
-        server's hash. Hashes on the calling thread: not for large files.
-        """
-        data = await self._payload.read_all(limit)
-        is_whole = self.entry.size == len(data)
-        verdict = await self.verdict()
-        if is_whole and verdict.hash is not None and verdict.hash != filehash.hash_bytes(data):
-            raise Corrupted
-        return data
-
-    def discard(self) -> None:
-        """Discard what has not been read, as it arrives."""
-        self._answer.discard()
 
 
 class Client:
@@ -243,14 +207,38 @@ class Client:
         part = await self.request("SETSTAT", body).last()
         return own_entry(part.body, "the answer to SETSTAT")
 
-    async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
+    async def make_directory(
+        self, rel_endpoint: str, *, meta_data: MetaData | None = None, if_hash: str | None = None
+    ) -> Entry:
         """Make a directory and its parents, and set its metadata, also where it exists.
 
+        With `if_hash` "absent" a directory that exists is refused: `Changed` (44).
         Raises `WrongKind` (43) for a file, and `Forbidden` (33).
         """
-        body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data)
+        body = _given(rel_endpoint=rel_endpoint, kind="directory", meta_data=meta_data, if_hash=if_hash)
         part = await self.request("PUSH", body).last()
         return own_entry(part.body, "the answer to PUSH")
+
+    async def remove(self, rel_endpoint: str, *, if_hash: str | None = None, recursive: bool = False) -> int:
+        """Remove a file or directory; returns the number of files and directories that were removed.
+
+        The server keeps each file as a version, as long as its owner chose. With `recursive` a directory goes with
+        everything in it. `if_hash` is the hash that a file must have. Raises `NotFound` (40), `WrongKind` (43) for a
+        directory that is not empty or holds something that is not shared, `Changed` (44), and `Forbidden` (33).
+        """
+        body = _given(rel_endpoint=rel_endpoint, if_hash=if_hash, recursive=recursive or None)
+        part = await self.request("DELETE", body).last()
+        return understood(part.body, Removed, "the answer to DELETE").removed_total
+
+    async def move(self, rel_endpoint: str, to: str, *, if_hash: str | None = None, if_to: str | None = None) -> Entry:
+        """Give a file, or a directory with everything in it, another endpoint; nothing is sent again.
+
+        A file at `to` becomes a version. `if_hash` is the hash that the moved file must have; `if_to` is the hash of
+        the file that may be replaced, or "absent". Raises `NotFound` (40), `Changed` (44), also for a directory that
+        would replace something, and `Forbidden` (33), also where `to` is on another disk.
+        """
+        part = await self.request("MOVE", _given(rel_endpoint=rel_endpoint, to=to, if_hash=if_hash, if_to=if_to)).last()
+        return own_entry(part.body, "the answer to MOVE")
 
     async def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
         """The entries in a directory, page by page; with `recursive` all below it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from functools import partial
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -84,7 +85,9 @@ class RemoteCommandCase(CommandCase, TransferCase):
 
     def homeftp(self, *arguments: str, typed: bytes = b"") -> int:
         """Run one command line over the test's own connection; returns the exit code."""
-        module = f"homeftp.cli.commands.{arguments[0]}"
+        packages = ("homeftp.cli.commands", "homeftp.cli.commands.files")
+        names = [f"{package}.{arguments[0]}" for package in packages]
+        module = next(name for name in names if find_spec(name) is not None)
 
         def with_remote(name: str, work: Any) -> int:
             self.assertEqual(name, "nas")

@@ -33,7 +33,7 @@ _STANDARD = 3
 
 _IMPORTED = (
     "homeftp.cli.commands.get",
-    "homeftp.cli.commands.ls",
+    "homeftp.cli.commands.files.ls",
     "homeftp.cli.commands.push",
     "homeftp.cli.commands.versions",
     "homeftp.client.known.pairing",

@@ -43,7 +43,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
     f"client.{name}"
-    for name in ("aio", "api", "connection", "dial", "errors", "files", "known", "opening", "plan", "transfer")
+    for name in ("aio api connection dial download errors files known manage opening plan transfer").split()
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -93,14 +93,19 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
     "client.files": CONTRACTS | {"client.errors", "hashing", "metadata.disks", "syscalls"},
-    "client.api": CONTRACTS | {"client.connection", "client.errors", "hashing", "wire"},
+    "client.download": CONTRACTS | {"client.connection", "client.errors", "hashing"},
+    "client.api": CONTRACTS | {"client.connection", "client.download", "client.errors", "hashing", "wire"},
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
-    "client.transfer": SHARED | {"client.api", "client.connection", "client.errors", "client.files", "wire"},
-    "client.plan": CONTRACTS | {"hashing", "client.api", "client.errors", "client.files", "client.transfer", "wire"},
+    "client.transfer": SHARED
+    | {"client.api", "client.connection", "client.download", "client.errors", "client.files", "wire"},
+    "client.plan": CONTRACTS
+    | {"hashing", "client.api", "client.download", "client.errors", "client.files", "client.transfer", "wire"},
+    "client.manage": CONTRACTS | {"client.api", "client.plan", "hashing"},
     "client.opening": SHARED
-    | {"client.api", "client.errors", "client.known", "client.plan", "client.transfer", "wire"},
-    "client.aio": SHARED | {"client.connection", "client.known", "client.opening", "client.transfer", "wire"},
+    | {"client.api", "client.errors", "client.known", "client.manage", "client.plan", "client.transfer", "wire"},
+    "client.aio": SHARED
+    | {"client.connection", "client.known", "client.manage", "client.opening", "client.transfer", "wire"},
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},

@@ -154,12 +154,12 @@ def tree(top: str) -> dict[str, bytes]:
 
 def folders(top: str) -> set[str]:
     """The folders below a folder."""
-    return {
-        os.path.relpath(os.path.join(folder, name), top).replace(os.sep, "/")
-        for folder, names, _ in os.walk(top)
-        for name in names
-        if name != ".homeftp"
-    }
+    found = set()
+    for folder, names, _ in os.walk(top):
+        if ".homeftp" in names:
+            names.remove(".homeftp")
+        found |= {os.path.relpath(os.path.join(folder, name), top).replace(os.sep, "/") for name in names}
+    return found
 
 
 def stamp(path: str) -> tuple[int, int]:

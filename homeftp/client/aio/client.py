@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from homeftp.client.aio.bridge import loop_reactor, wait_for
 from homeftp.client.connection.replies import Comparison
+from homeftp.client.manage.usage import FolderUsage
 from homeftp.client.opening.remote import LocalPaths, RemoteClient
 from homeftp.client.opening.remote import open_remote as open_with_twisted
 from homeftp.client.opening.summary import TransferSummary
@@ -114,9 +115,19 @@ class AsyncioClient:
         """Set `mtime_us` or `mode`, or both, of a file or directory; its content stays."""
         return await wait_for(self.client.set_metadata(rel_endpoint, meta_data, if_hash=if_hash))
 
-    async def make_directory(self, rel_endpoint: str, *, meta_data: MetaData | None = None) -> Entry:
+    async def make_directory(
+        self, rel_endpoint: str, *, meta_data: MetaData | None = None, if_hash: str | None = None
+    ) -> Entry:
         """Make a directory and its parents, and set its metadata, also where it exists."""
-        return await wait_for(self.client.make_directory(rel_endpoint, meta_data=meta_data))
+        return await wait_for(self.client.make_directory(rel_endpoint, meta_data=meta_data, if_hash=if_hash))
+
+    async def remove(self, rel_endpoint: str, *, if_hash: str | None = None, recursive: bool = False) -> int:
+        """Remove a file or directory; returns the number of files and directories that were removed."""
+        return await wait_for(self.client.remove(rel_endpoint, if_hash=if_hash, recursive=recursive))
+
+    async def move(self, rel_endpoint: str, to: str, *, if_hash: str | None = None, if_to: str | None = None) -> Entry:
+        """Give a file, or a directory with everything in it, another endpoint; nothing is sent again."""
+        return await wait_for(self.client.move(rel_endpoint, to, if_hash=if_hash, if_to=if_to))
 
     async def restore(self, rel_endpoint: str, *, at: int | None = None, if_hash: str | None = None) -> Entry:
         """Restore the version that was replaced at the time `at` (microseconds since 1970 UTC), or the newest."""
@@ -125,6 +136,10 @@ class AsyncioClient:
     def list(self, rel_endpoint: str = "", *, recursive: bool = False) -> AsyncIterator[ListingPage]:
         """The entries in a directory, page by page; with `recursive` all below it."""
         return _each(self.client.list(rel_endpoint, recursive=recursive))
+
+    def usage(self, rel_endpoint: str = "") -> AsyncIterator[FolderUsage]:
+        """What each directory at and beneath an endpoint holds; one follows those in it, the endpoint is last."""
+        return _each(self.client.usage(rel_endpoint))
 
     def versions(self, rel_endpoint: str = "") -> AsyncIterator[Sequence[Version]]:
         """The versions kept for an endpoint and everything below it, page by page."""

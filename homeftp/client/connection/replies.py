@@ -105,6 +105,13 @@ class Verdict:
 
 
 @attrs.frozen
+class Removed:
+    """The answer to DELETE: how many files and directories were removed."""
+
+    removed_total: Size
+
+
+@attrs.frozen
 class _Verified:
     """A response to VERIFY: counts since the beginning, and what was found since the response before."""
 

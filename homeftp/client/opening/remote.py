@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Coroutine, Sequence, cast
+from typing import Any, AsyncIterator, Awaitable, Callable, Coroutine, Sequence, cast
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.known.dialing import IClientReactor, connect_remote
 from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder, hash_cache_path
+from homeftp.client.manage.usage import FolderUsage, folder_usage
 from homeftp.client.opening.resources import TransferResources
 from homeftp.client.opening.summary import SummaryObserver, TransferIncomplete, TransferSummary
 from homeftp.client.transfer.model import TransferContext, TransferOptions
@@ -130,6 +131,13 @@ class RemoteClient(Client):
             ),
             observer,
         )
+
+    def usage(self, rel_endpoint: str = "") -> AsyncIterator[FolderUsage]:
+        """What each directory at and beneath an endpoint holds; one follows those in it, the endpoint itself is last.
+
+        Raises `NotFound` (40) and `Forbidden` (33).
+        """
+        return folder_usage(self, rel_endpoint)
 
     async def _transfer(self, work: _Work, observer: TransferObserver | None) -> TransferSummary:
         if self._closed:

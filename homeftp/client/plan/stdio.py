@@ -8,7 +8,8 @@ import tempfile
 from functools import partial
 from typing import IO, Awaitable, BinaryIO, Callable
 
-from homeftp.client.api import Client, Download
+from homeftp.client.api import Client
+from homeftp.client.download import Download
 from homeftp.client.errors import Corrupted
 from homeftp.client.files.source import SourceFile
 from homeftp.client.plan.paths import parse_remote_path
@@ -127,16 +128,24 @@ def _discard(spool: IO[bytes]) -> None:
 
 
 async def get_stream(
-    client: Client, context: TransferContext, source: str, output: BinaryIO, observer: TransferObserver
+    client: Client,
+    context: TransferContext,
+    source: str,
+    output: BinaryIO,
+    observer: TransferObserver,
+    *,
+    offset: int = 0,
+    limit: int | None = None,
 ) -> None:
     """Write a file of the server to `output` as it arrives; reconnects as `get` does.
 
-    Raises `Corrupted` at the end where the bytes do not have the server's
-    hash, and `Changed` (44) where the file changed before the download could
-    be resumed: what was written must not be used then.
+    With `offset` that many bytes at its beginning are left out, and with `limit` no more bytes than that are written.
+    Raises `Corrupted` at the end where the bytes of the whole file do not have
+    the server's hash, and `Changed` (44) where the file changed before the
+    download could be resumed: what was written must not be used then.
     """
     client.require_rights("getting files", "read")
-    getting = _StreamGet(str(parse_remote_path(source).endpoint), context, output, observer)
+    getting = _StreamGet(str(parse_remote_path(source).endpoint), context, output, observer, offset, limit)
     await with_reconnects(client, context, observer, getting.run)
     observer.add_result(FileResult(Outcome.NEW, source, getting.written))
 
@@ -144,9 +153,19 @@ async def get_stream(
 class _StreamGet:
     """A download to an output from which nothing can be taken back."""
 
-    def __init__(self, endpoint: str, context: TransferContext, output: BinaryIO, observer: TransferObserver) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        context: TransferContext,
+        output: BinaryIO,
+        observer: TransferObserver,
+        offset: int,
+        limit: int | None,
+    ) -> None:
         self.written = 0
         """Bytes that were written, over all connections."""
+        self._offset = offset
+        self._limit = limit
         self._endpoint = endpoint
         self._context = context
         self._output = output
@@ -158,27 +177,29 @@ class _StreamGet:
         """Write what is missing, and compare the hash of the whole with the server's."""
         run = self._context.workers.run
         download = await self._start(client)
-        self._observer.on_plan(1, download.entry.size)
+        self._observer.on_plan(1, self.written + download.size)
         self._observer.add_bytes(self.written, moved=False)
         while data := await download.read():
             await run(self._write, data)
             self._observer.add_bytes(len(data), moved=True)
         await run(self._output.flush)
-        if (await download.verdict()).hash != self._hasher.hash():
+        verdict = await download.verdict()
+        if not self._offset and self.written == download.entry.size and verdict.hash != self._hasher.hash():
             if download.entry is not self._entry:
                 raise _changed()
             raise Corrupted(await verify_copy(client, self._endpoint))
 
     async def _start(self, client: Client) -> Download:
         if not self.written:
-            download = await client.get(self._endpoint)
+            download = await client.get(self._endpoint, offset=self._offset, length=self._limit)
             self._entry = download.entry
             return download
         entry = (await client.cmp(self._endpoint, hash=self._hasher.hash())).remote
         before = self._entry
         if entry is None or before is None or (entry.size, entry.mtime_us) != (before.size, before.mtime_us):
             raise _changed()
-        return await client.get(self._endpoint, offset=self.written, if_hash=entry.hash)
+        left = None if self._limit is None else self._limit - self.written
+        return await client.get(self._endpoint, offset=self._offset + self.written, length=left, if_hash=entry.hash)
 
     def _write(self, data: bytes) -> None:
         self._output.write(data)

@@ -8,7 +8,8 @@ from typing import Callable
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
-from homeftp.client.api import Client, Download
+from homeftp.client.api import Client
+from homeftp.client.download import Download
 from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.client.files.largefile import LargeDownload
 from homeftp.client.files.names import KEY_PART

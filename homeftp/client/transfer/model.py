@@ -154,6 +154,7 @@ class IReconnector(Interface):
     """Makes a lost connection again."""
 
     notify: Callable[[str], None] = Attribute("Called with a message for people before a pause and after it.")
+    client: Client | None = Attribute("The newest connection; None before the first one.")
 
     def record_progress() -> None:
         """The transfer got on: count the time and the pauses anew when the connection is lost."""

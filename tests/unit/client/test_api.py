@@ -9,6 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import Client, ConnectionFailed, Corrupted, Hello, ProtocolViolation
 from homeftp.config import PROTOCOL_VERSION, STREAM_PIECE
+from homeftp.dispatchers.delete import DeleteDispatcher
+from homeftp.dispatchers.move import MoveDispatcher
 from homeftp.errors import (
     Changed,
     ContentMismatch,
@@ -16,7 +18,6 @@ from homeftp.errors import (
     LoginRequired,
     NotFound,
     Refusal,
-    TooLarge,
     UnknownRequestType,
     WrongKind,
 )
@@ -26,7 +27,7 @@ from homeftp.status import Status
 from homeftp.wire.messages import meta_data
 from tests.support.fakeserver import Wire, identity
 from tests.support.inmemory import PASSWORD
-from tests.support.transfers import TransferCase
+from tests.support.transfers import TransferCase, folders
 
 HASH = filehash.hash_bytes(b"content")
 
@@ -81,6 +82,8 @@ class SessionTests(TransferCase):
 class FilesTests(TransferCase):
     """Files, one at a time."""
 
+    extra = (DeleteDispatcher(), MoveDispatcher())
+
     def test_push_and_get(self) -> None:
         """A pushed file is fetched with its metadata."""
         entry = self.run_work(self.client.push("a/b", b"content", meta_data=[("mtime_us", 5), ("mode", 0o600)]))
@@ -88,33 +91,6 @@ class FilesTests(TransferCase):
         download = self.run_work(self.client.get("a/b"))
         self.assertEqual(dict(meta_data(download.entry)), {"mtime_us": 5, "mode": 0o600})
         self.assertEqual(self.run_work(download.read_all(100)), b"content")
-
-    def test_parts(self) -> None:
-        """A part of a file, and the whole piece by piece."""
-        content = bytes(3 * STREAM_PIECE)
-        self.run_work(self.client.push("big", content))
-        download = self.run_work(self.client.get("big", offset=STREAM_PIECE, length=10))
-        self.assertEqual(self.run_work(download.read_all(10)), bytes(10))
-        download = self.run_work(self.client.get("big"))
-
-        async def read() -> int:
-            size = 0
-            while piece := await download.read():
-                size += len(piece)
-            return size
-
-        self.assertEqual(self.run_work(read()), len(content))
-        self.assertEqual(self.run_work(download.verdict()).hash, filehash.hash_bytes(content))
-
-    def test_too_large(self) -> None:
-        """A file larger than expected is not read, and can be discarded."""
-        self.run_work(self.client.push("big", bytes(3 * STREAM_PIECE)))
-        download = self.run_work(self.client.get("big"))
-        with self.assertRaises(TooLarge):
-            self.run_work(download.read_all(STREAM_PIECE))
-        download.discard()
-        self.wire.pump()
-        self.run_work(self.client.hello())
 
     def test_preconditions(self) -> None:
         """if_hash holds for push and get."""
@@ -141,6 +117,37 @@ class FilesTests(TransferCase):
             with self.assertRaises(refusal):
                 self.run_work(work)
         self.run_work(self.client.hello())
+
+    def test_remove(self) -> None:
+        """A file goes if it has the hash that is given, a folder with what is in it; the answer says how many went."""
+        for name in ("a", "lib/x", "lib/sub/y"):
+            self.make_remote_file(name)
+        with self.assertRaises(Changed):
+            self.run_work(self.client.remove("a", if_hash=filehash.hash_bytes(b"other")))
+        with self.assertRaises(WrongKind):
+            self.run_work(self.client.remove("lib"))
+        self.assertEqual(self.run_work(self.client.remove("a", if_hash=HASH)), 1)
+        self.assertEqual(self.run_work(self.client.remove("lib", recursive=True)), 4)
+        self.assertEqual(self.remote_files(), {})
+
+    def test_move(self) -> None:
+        """A file gets another endpoint, if both ends are what is given."""
+        for name in ("a", "b"):
+            self.make_remote_file(name, name.encode())
+        for conditions in ({"if_hash": HASH}, {"if_to": "absent"}, {"if_to": HASH}):
+            with self.assertRaises(Changed):
+                self.run_work(self.client.move("a", "b", **conditions))
+        entry = self.run_work(self.client.move("a", "b", if_to=filehash.hash_bytes(b"b")))
+        self.assertEqual((entry.name, entry.size, self.remote_files()), ("", 1, {"b": b"a"}))
+
+    def test_make_directory(self) -> None:
+        """A directory that exists is fine, unless it must be absent."""
+        for _ in range(2):
+            self.run_work(self.client.make_directory("lib/sub"))
+        with self.assertRaises(Changed):
+            self.run_work(self.client.make_directory("lib", if_hash="absent"))
+        self.run_work(self.client.make_directory("new", if_hash="absent"))
+        self.assertEqual(folders(self.server.root), {"lib", "lib/sub", "new"})
 
     def test_cmp(self) -> None:
         """A comparison says what differs, and what is there."""

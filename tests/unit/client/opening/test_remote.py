@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.client import (
     Client,
     ConnectionFailed,
+    FolderUsage,
     IClientReactor,
     Outcome,
     Reconnector,
@@ -98,6 +99,15 @@ class RemoteClientTests(TransferCase):
         self.assertEqual(self.server.read("all/b"), b"content")
         self.assertFalse(self.run_work(self.remote.upload(self.here, "all", new_only=True)).same)
         self.assertTrue(self.run_work(self.remote.upload(self.here, "all", force=True)).same)
+
+    def test_usage(self) -> None:
+        """What folders hold, over the client's own connection."""
+        self.make_remote_file("all/sub/a")
+
+        async def collect() -> list[FolderUsage]:
+            return [each async for each in self.remote.usage("all")]
+
+        self.assertEqual(self.run_work(collect()), [FolderUsage("sub", 7, 1, 0), FolderUsage("", 7, 1, 1)])
 
     def test_own_connections(self) -> None:
         """Each transfer has a connection, which ends with it; that of the requests stays."""

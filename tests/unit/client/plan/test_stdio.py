@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from typing import Any
@@ -35,6 +36,21 @@ class GetStreamTests(ReconnectCase):
             self.run_work(get_stream(self.client, self.context, "big", output, self.observer()))
             output.seek(0)
             self.assertEqual(output.read(), BIG_RANDOM)
+
+    def test_part(self) -> None:
+        """A part of a file is written, also over lost connections; the control is the whole file."""
+        self.make_remote_file("big", BIG_RANDOM)
+        for offset, limit in ((0, None), (1000, None), (0, 5), (MIB, 2 * MIB), (len(BIG_RANDOM), None), (7, 0)):
+            self.cuts = [{"downwards": MIB + 500_000}]
+            self.break_after()
+            output = io.BytesIO()
+            assert self.reconnector.client is not None
+            getting = get_stream(
+                self.reconnector.client, self.context, "big", output, self.observer(), offset=offset, limit=limit
+            )
+            self.run_work(getting)
+            end = None if limit is None else offset + limit
+            self.assertEqual(output.getvalue(), BIG_RANDOM[offset:end], (offset, limit))
 
     def test_changed(self) -> None:
         """A file that changed before it could be resumed ends it: what was written cannot be taken back."""
