@@ -24,6 +24,8 @@ class Command(NamedTuple):
     summary: str
     raw: bool = False
     """Whether the subcommand parses its arguments itself; it gets them as `options.arguments`."""
+    own_h: bool = False
+    """Whether -h is an option of its own, as ls(1) and du(1) have it; then only --help prints the help."""
 
     def load(self) -> Any:
         """Import its module."""
@@ -53,7 +55,12 @@ COMMANDS: Mapping[str, Command] = {
     "get": Command("homeftp.cli.commands.get", "Download files from a server, except those already the same."),
     "push": Command("homeftp.cli.commands.push", "Upload files to a server, except those already the same."),
     "cmp": Command("homeftp.cli.commands.cmp", "Compare files on this machine with files on a server."),
-    "ls": Command("homeftp.cli.commands.ls", "List files on a server."),
+    "ls": Command("homeftp.cli.commands.files.ls", "List files on a server.", own_h=True),
+    "du": Command("homeftp.cli.commands.files.du", "Print how much the folders of a server hold.", own_h=True),
+    "cat": Command("homeftp.cli.commands.files.cat", "Print files of a server on standard output."),
+    "mkdir": Command("homeftp.cli.commands.files.mkdir", "Make folders on a server."),
+    "mv": Command("homeftp.cli.commands.files.mv", "Move and rename files and folders on a server."),
+    "rm": Command("homeftp.cli.commands.files.rm", "Remove files and folders on a server."),
     "versions": Command("homeftp.cli.commands.versions", "List the previous versions of files on a server."),
     "restore": Command("homeftp.cli.commands.restore", "Restore a previous version of a file on a server."),
     "verify": Command("homeftp.cli.verify", "Read all files of a server again, and report damaged ones."),
@@ -88,7 +95,10 @@ def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COM
             epilog=_EXIT_CODES,
             formatter_class=ParagraphFormatter,
             allow_abbrev=False,
+            add_help=not command.own_h,
         )
+        if command.own_h:
+            subparser.add_argument("--help", action="help", help="show this help message and exit")
         if name in detailed:
             command.load().add_arguments(subparser)
     return parser

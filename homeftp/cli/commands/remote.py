@@ -11,9 +11,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from homeftp.cli.terminal.asking import can_ask, confirm
 from homeftp.cli.terminal.completers import SERVER_NAMES, set_completer
 from homeftp.cli.terminal.exitcodes import Exit
-from homeftp.cli.terminal.stdstreams import read_line
 from homeftp.cli.terminal.text import print_result, printable
 from homeftp.errors import OperatorError, UntrustedServer
 
@@ -24,10 +24,6 @@ _ADD_DESCRIPTION = """\
 Add a server that you log in to with a password. homeftp prints the server's fingerprint for you to compare with the one
 that the server itself printed, unless you give that with --fingerprint. Then it asks for the password and tries it.
 """
-
-
-_MAX_ANSWER = 100
-"""The most bytes that are read of an answer to a question."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -174,12 +170,11 @@ def confirm_identity(presented: ServerIdentity, expected: str | None, address: s
                 "sent to it."
             )
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UntrustedServer(
             f"Cannot ask without a terminal. Compare {presented.fingerprint} with the fingerprint that the server "
             "prints, then pass it with --fingerprint."
         )
     print(f"The server at {address} has the fingerprint\n  {presented.fingerprint}", file=sys.stderr)
-    print("Does the server itself print the same fingerprint? [y/N] ", end="", file=sys.stderr, flush=True)
-    if read_line(_MAX_ANSWER).strip().lower() not in (b"y", b"yes"):
+    if not confirm("Does the server itself print the same fingerprint?"):
         raise UntrustedServer("The server was not added. Nothing was sent to it.")

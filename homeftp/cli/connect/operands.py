@@ -45,5 +45,11 @@ def common_remote(operands: Sequence[Operand]) -> str:
     """The server that all remote operands are on; raises `OperatorError` when there are several."""
     names = {each.remote for each in operands if each.remote is not None}
     if len(names) > 1:
-        raise OperatorError(f"A transfer uses one server, but {' and '.join(sorted(names))} were given.")
+        raise OperatorError(f"A command uses one server, but {' and '.join(sorted(names))} were given.")
     return names.pop()
+
+
+def parse_remote_operands(texts: Sequence[str]) -> tuple[str, list[str]]:
+    """The one server that all of these operands are on, and their paths; raises `OperatorError`."""
+    operands = [Operand(*parse_remote_operand(text)) for text in texts]
+    return common_remote(operands), [operand.path for operand in operands]

@@ -90,8 +90,3 @@ class Prompter:
     def _line(self, place: str, copy: CopyStat, width: int) -> str:
         size = f"{copy.size:,} bytes".rjust(width)
         return f"  {place:{len(HERE)}}  {size}  {format_time(copy.mtime_us)}".rstrip()
-
-
-def can_ask() -> bool:
-    """Whether standard input and standard error are a terminal."""
-    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -43,10 +43,11 @@ async def run_transfer(
     """
     from twisted.internet.defer import CancelledError, Deferred
 
+    from homeftp.cli.terminal.asking import can_ask
     from homeftp.cli.terminal.daemonthread import DaemonThread
     from homeftp.cli.terminal.stdstreams import read_line
     from homeftp.cli.transfer.progress import ProgressBar
-    from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined, can_ask
+    from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined
     from homeftp.cli.transfer.screen import Screen
     from homeftp.client import TransferObserver, TransferOptions
 

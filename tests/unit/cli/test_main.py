@@ -83,7 +83,8 @@ class CallTests(MainCase):
         """Every subcommand of the table says in one sentence what it is for, under the name of its module."""
         for name, command in COMMANDS.items():
             self.assertRegex(
-                command.module, rf"\Ahomeftp\.cli\.(commands|owner|completion|status|verify)(\.({name}|command))?\Z"
+                command.module,
+                rf"\Ahomeftp\.cli\.(commands|commands\.files|owner|completion|status|verify)(\.({name}|command))?\Z",
             )
             self.assertRegex(command.summary, r"\A[A-Z].*[^.]\.\Z")
 

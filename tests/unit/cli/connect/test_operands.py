@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.connect.operands import Operand, common_remote, parse_operand, parse_remote_operand
+from homeftp.cli.connect.operands import (
+    Operand,
+    common_remote,
+    parse_operand,
+    parse_remote_operand,
+    parse_remote_operands,
+)
 from homeftp.errors import OperatorError
 
 
@@ -38,4 +44,10 @@ class OperandTests(SynchronousTestCase):
         """Several servers in one command are refused by name."""
         self.assertEqual(common_remote([Operand("nas", "a"), Operand(None, "b"), Operand("nas", "c")]), "nas")
         error = self.assertRaises(OperatorError, common_remote, [Operand("nas", "a"), Operand("attic", "b")])
-        self.assertEqual(str(error), "A transfer uses one server, but attic and nas were given.")
+        self.assertEqual(str(error), "A command uses one server, but attic and nas were given.")
+
+    def test_several(self) -> None:
+        """Several operands are on one server; a local one, and a second server, are refused."""
+        self.assertEqual(parse_remote_operands(["nas:a", "nas:/b"]), ("nas", ["a", "/b"]))
+        for texts in (["nas:a", "attic:b"], ["nas:a", "b"]):
+            self.assertRaises(OperatorError, parse_remote_operands, texts)

@@ -11,10 +11,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.transfer.progress import ProgressBar
-from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined, can_ask
+from homeftp.cli.transfer.questions import HERE, THERE, Prompter, TransferDeclined
 from homeftp.cli.transfer.screen import Screen
 from homeftp.client import CopyStat, FileResult, Outcome
-from tests.support.commandline import Input, Output
+from tests.support.commandline import Output
 
 QUESTION = "Replace the copy on the server? [y]es, [n]o, [a]ll, [q]uit, or ? for help: "
 
@@ -112,12 +112,3 @@ class PrompterTests(SynchronousTestCase):
         self.failureResultOf(asked).trap(CancelledError)
         self.assertEqual(written, ["line"])
         self.assertTrue(self.err.getvalue().endswith(f"{QUESTION}\n"))
-
-    def test_can_ask(self) -> None:
-        """Only a terminal can be asked at."""
-        self.patch(sys, "stdin", Input(b""))
-        self.assertFalse(can_ask())
-        self.patch(sys, "stdin", Output(terminal=True))
-        self.assertFalse(can_ask())
-        self.patch(sys, "stderr", Output(terminal=True))
-        self.assertTrue(can_ask())

@@ -7,10 +7,11 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from homeftp.cli.connect.operands import parse_remote_operand
+from homeftp.cli.commands.files.attempts import attempt_each
+from homeftp.cli.commands.files.sizes import add_size_arguments, sized
+from homeftp.cli.connect.operands import parse_remote_operands
 from homeftp.cli.connect.session import with_remote
 from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
-from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.terminal.text import print_json, printable
 from homeftp.cli.terminal.times import format_minute
 from homeftp.wire.messages import entry_body
@@ -21,40 +22,41 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the path and the output format."""
-    path = parser.add_argument(
-        "path",
+    """Add the paths and the output format."""
+    paths = parser.add_argument(
+        "paths",
         metavar="NAME:PATH",
+        nargs="+",
         help="a folder or file on a server, also a pattern such as 'NAME:*.jpg'; NAME: is the whole shared folder",
     )
-    set_completer(path, REMOTE_PATHS)
-    parser.add_argument("-r", "--recursive", action="store_true", help="also list the contents of subfolders")
+    set_completer(paths, REMOTE_PATHS)
+    parser.add_argument("-R", "-r", "--recursive", action="store_true", help="also list the contents of subfolders")
     parser.add_argument("-l", "--long", action="store_true", help="print mode, size and time")
+    add_size_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:
     """List; returns the exit code."""
-    name, path = parse_remote_operand(options.path)
+    name, paths = parse_remote_operands(options.paths)
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
-        await list_path(client, path, options)
-        return Exit.DONE
+        return await attempt_each(paths, lambda path: list_path(client, path, options, named=len(paths) > 1))
 
     return with_remote(name, work)
 
 
-async def list_path(client: Client, path: str, options: argparse.Namespace) -> None:
-    """Print the entries of a folder, or the one entry of a file."""
+async def list_path(client: Client, path: str, options: argparse.Namespace, *, named: bool = False) -> None:
+    """Print the entries of a folder, or the one entry of a file; with `named` each with the whole path."""
     from homeftp.client import expand_pattern
 
     client.require_rights("listing", "read")
     found = await expand_pattern(client, path)
     for each in found:
-        await _list_one(client, each, options, prefix=f"{each.rstrip('/')}/" if len(found) > 1 else "")
+        await _list_one(client, each, options, named=named or len(found) > 1)
 
 
-async def _list_one(client: Client, path: str, options: argparse.Namespace, *, prefix: str) -> None:
+async def _list_one(client: Client, path: str, options: argparse.Namespace, *, named: bool) -> None:
     """Print the entries of a folder behind `prefix`, or the one entry of a file."""
     from homeftp.client import parse_remote_path
     from homeftp.errors import NotFound
@@ -64,8 +66,9 @@ async def _list_one(client: Client, path: str, options: argparse.Namespace, *, p
     if entry is None:
         raise NotFound(f"'{endpoint}' does not exist on the server")
     if entry.kind == "file":
-        print_entry(entry, prefix.rstrip("/") or endpoint.rpartition("/")[2], options)
+        print_entry(entry, endpoint if named else endpoint.rpartition("/")[2], options)
         return
+    prefix = f"{endpoint}/" if named and endpoint else ""
     async for page in client.list(endpoint, recursive=options.recursive):
         for each in page.entries:
             print_entry(each, prefix + each.name, options)
@@ -82,7 +85,8 @@ def print_entry(entry: Entry, name: str, options: argparse.Namespace) -> None:
     if not options.long:
         print(f"{printable(name)}{slash}")
         return
-    print(f"{_format_mode(entry)} {entry.size:>14,} {format_minute(entry.mtime_us)} {printable(name)}{slash}")
+    size = sized(None if entry.kind == "directory" else entry.size, options)
+    print(f"{_format_mode(entry)} {size} {format_minute(entry.mtime_us)} {printable(name)}{slash}")
 
 
 def _format_mode(entry: Entry) -> str:

@@ -1,0 +1,126 @@
+"""`homeftp rm`: remove files and folders on a server. The server keeps them as versions."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING, Sequence
+
+from homeftp.cli.commands.files.attempts import attempt_each
+from homeftp.cli.connect.operands import parse_remote_operands
+from homeftp.cli.connect.session import with_remote
+from homeftp.cli.terminal.asking import can_ask, confirm
+from homeftp.cli.terminal.completers import REMOTE_PATHS, set_completer
+from homeftp.cli.terminal.exitcodes import Exit
+from homeftp.cli.terminal.help import add_epilog
+from homeftp.cli.terminal.text import format_size, print_json, printable
+from homeftp.errors import NotFound, OperatorError, Refusal
+
+if TYPE_CHECKING:
+    from homeftp.client import Client, IClientReactor, TransferContext
+    from homeftp.model import Entry
+
+_EPILOG = """\
+The server keeps what is removed as previous versions, for as long as its owner chose: `homeftp versions` lists them and
+`homeftp restore` brings one back. To remove everything on a server, homeftp asks at a terminal, and otherwise needs -y.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the paths and the options."""
+    add_epilog(parser, _EPILOG)
+    paths = parser.add_argument(
+        "paths",
+        metavar="NAME:PATH",
+        nargs="+",
+        help="a file on a server, also a pattern such as 'NAME:*.jpg', or with -r a folder",
+    )
+    set_completer(paths, REMOTE_PATHS)
+    parser.add_argument("-r", "-R", "--recursive", action="store_true", help="remove folders and their contents")
+    parser.add_argument("-f", "--force", action="store_true", help="no error if a file does not exist")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask before everything on a server is removed")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Remove; returns the exit code."""
+    from homeftp.client import names_everything
+
+    name, paths = parse_remote_operands(options.paths)
+    if options.recursive and not options.yes and any(map(names_everything, paths)):
+        if options.json or not can_ask():
+            raise OperatorError(f"This removes everything on {name}. Nothing was removed; use -y if you mean it.")
+        if not confirm(f"Remove everything on {name}?"):
+            return Exit.DIFFERS
+
+    async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
+        return await remove_paths(client, name, paths, options)
+
+    return with_remote(name, work)
+
+
+async def remove_paths(client: Client, name: str, paths: Sequence[str], options: argparse.Namespace) -> Exit:
+    """Remove each path, and say what became of it."""
+    from homeftp.client import find_removable
+
+    client.require_rights("removing", "delete")
+    removed: list[Entry] = []
+
+    async def remove_path(path: str) -> Exit:
+        try:
+            found = await find_removable(client, path, recursive=options.recursive)
+        except NotFound:
+            if options.force:
+                return Exit.DONE
+            raise
+        return await attempt_each(found, remove_entry)
+
+    async def remove_entry(entry: Entry) -> None:
+        is_folder = entry.kind == "directory"
+        count = await client.remove(entry.name, if_hash=None if is_folder else entry.hash, recursive=is_folder)
+        removed.append(entry)
+        _print_removed(entry, count, options)
+
+    status = await attempt_each(paths, remove_path)
+    if removed and not (options.quiet or options.json):
+        print(await _what_became(client, name, removed[0]))
+    return status
+
+
+def _print_removed(entry: Entry, count: int, options: argparse.Namespace) -> None:
+    if options.json:
+        print_json({"outcome": "removed", "name": entry.name, "kind": entry.kind, "removed": count})
+    elif options.quiet:
+        return
+    elif entry.kind == "file":
+        print(f"Removed {printable(entry.name)} ({format_size(entry.size)}).")
+    else:
+        held = f"with {count - 1:,} files and folders in it" if count > 1 else "an empty folder"
+        print(f"Removed {printable(entry.name)}, {held}.")
+
+
+async def _what_became(client: Client, name: str, entry: Entry) -> str:
+    """Whether the server keeps what was removed, and how to bring it back."""
+    place = shlex.quote(f"{name}:{entry.name}")
+    kept = await _is_kept(client, entry)
+    if kept is None:
+        return "The server keeps removed files as previous versions if its owner chose so."
+    if not kept:
+        return "The server keeps no previous versions: what was removed cannot be brought back."
+    if entry.kind == "file":
+        return f"It is kept as a previous version. To bring it back: homeftp restore {printable(place)}"
+    return f"The files are kept as previous versions. To list them: homeftp versions {printable(place)}"
+
+
+async def _is_kept(client: Client, entry: Entry) -> bool | None:
+    """Whether the server has a version of what was removed; None where it does not say."""
+    try:
+        async for page in client.versions(entry.name):
+            return entry.kind == "directory" or any(
+                not version.name and (version.size, version.mtime_us) == (entry.size, entry.mtime_us)
+                for version in page
+            )
+    except Refusal:
+        return None
+    return False

@@ -1,0 +1,28 @@
+"""Sizes in a column, for people or exact: the options that `ls` and `du` share."""
+
+from __future__ import annotations
+
+import argparse
+
+from homeftp.cli.terminal.text import format_size
+
+_WIDTH = len("999.9 MB")
+"""Of a size for people."""
+
+_EXACT_WIDTH = len("999,999,999,999")
+"""Of a size in bytes, up to a terabyte."""
+
+
+def add_size_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options for how sizes are printed."""
+    parser.add_argument("-b", "--bytes", action="store_true", help="print sizes in bytes")
+    parser.add_argument(
+        "-h", "--human-readable", action="store_true", help="print sizes such as 1.2 MB; this is the default"
+    )
+
+
+def sized(size: int | None, options: argparse.Namespace) -> str:
+    """A number of bytes at the right of a column; a dash where there is none."""
+    if options.bytes:
+        return f"{'-' if size is None else format(size, ','):>{_EXACT_WIDTH}}"
+    return f"{'-' if size is None else format_size(size):>{_WIDTH}}"

@@ -1,0 +1,28 @@
+"""Yes-or-no questions."""
+
+from __future__ import annotations
+
+import sys
+
+from homeftp.cli.terminal.asking import can_ask, confirm
+from tests.support.commandline import CommandCase, Input, Output
+
+
+class AskingTests(CommandCase):
+    """can_ask and confirm."""
+
+    def test_can_ask(self) -> None:
+        """Only a terminal can be asked at."""
+        self.patch(sys, "stdin", Input(b""))
+        self.assertFalse(can_ask())
+        self.patch(sys, "stdin", Output(terminal=True))
+        self.assertFalse(can_ask())
+        self.patch(sys, "stderr", Output(terminal=True))
+        self.assertTrue(can_ask())
+
+    def test_confirm(self) -> None:
+        """Only y and yes are a yes; the end of the input is a no."""
+        for typed, expected in ((b"y\n", True), (b"Yes\n", True), (b"\n", False), (b"no\n", False), (b"", False)):
+            self.patch(sys, "stdin", Input(typed))
+            self.assertEqual(confirm("Sure?"), expected, typed)
+        self.assertEqual(self.err.getvalue(), "Sure? [y/N] " * 5)
