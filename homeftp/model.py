@@ -153,6 +153,13 @@ class Damage:
     """Whether the content is there again, from another copy in the store."""
 
 
+ONLY_MARKED = -1
+"""In place of a time, for `IStore.verify`: read only what is marked as damaged, and mend it where that is possible now.
+
+A store may read more.
+"""
+
+
 @attrs.frozen
 class Verification:
     """What one step of `IStore.verify` has read."""
@@ -274,14 +281,15 @@ class Change:
     """One thing that was changed in a store, for the audit log."""
 
     what: str
-    """One of "add", "replace", "delete", "move", "metadata", "evict" and "damage".
+    """One of "add", "replace", "delete", "move", "metadata", "evict", "damage" and "mend".
 
-    The last two change nothing in the tree: to make space for the actor a
+    The last three change nothing in the tree: to make space for the actor a
     version or a partial upload was removed, of the file at `endpoint`; or the
-    store has found that it has not kept the content with that `hash`.
+    store has found that it has not kept the content with that `hash`; or a
+    version has that content again.
     """
     kind: str
-    """ "file" or "directory"; for "evict" and "damage" also "version" or "upload"."""
+    """ "file" or "directory"; for "evict", "damage" and "mend" also "version" or "upload"."""
     endpoint: Endpoint
     actor: Actor
     to: Endpoint | None = None

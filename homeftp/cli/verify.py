@@ -12,8 +12,8 @@ from homeftp.errors import OperatorError
 
 _EPILOG = """\
 The server reads every file and every previous version from its disk, and compares each with the hash that it had when
-it was stored. A file that somebody has changed since is not damaged. The server mends a damaged file if another file or
-version has the same content; otherwise push the file again, or restore a version of it. Without NAME:PATH, homeftp
+it was stored. A file that somebody has changed since is not damaged. The server mends a damaged file or version if
+another one has the same content; otherwise push the file again, or restore a version of it. Without NAME:PATH, homeftp
 reads the folder of this machine's server, whether the server runs or not; a running server then mends damaged files
 within minutes. The exit code is 1 if anything was damaged.
 """

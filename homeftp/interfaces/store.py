@@ -185,13 +185,16 @@ class IStore(Interface):
         `stat` says so, `open` raises `Damaged` (46), and for preconditions it
         still has the hash that it had. Where another copy of that content is in
         the store it is put back, as by a write of the same content: what was
-        damaged becomes a version. The mark goes with the next write, and
-        where a later reading finds the content.
+        damaged becomes a version. A damaged version gets its content back and
+        keeps its time, which is recorded as a "mend". The mark goes with the next
+        write, and where a later reading finds the content.
 
         A step reads about `config.SLICE` bytes. What was read again at
         `since_us` (microseconds since 1970) or later is left out: so a
-        verification that was ended goes on where it was. `hidden` counts as for
-        `list`. The first step raises `NotFound` (40), and `Forbidden` (33)
+        verification that was ended goes on where it was. With `ONLY_MARKED`
+        only what is marked is read. `hidden` counts as for `list`. Where nothing
+        exists, the versions of what was there are read. The first step raises
+        `NotFound` (40) where there are none either, and `Forbidden` (33)
         without `capabilities.verify`; a later one `Internal` (50) where the
         disk fails at one file after another.
         """

@@ -21,7 +21,7 @@ from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NotFound, OperatorError, Refusal
 from homeftp.files.pages import Steps
 from homeftp.interfaces import IStore, IWorkers
-from homeftp.model import SECOND_US, Damage, Verification
+from homeftp.model import ONLY_MARKED, SECOND_US, Damage, Verification
 
 LOOK_SECONDS = 1 * MINUTE
 """Time between two looks whether a pass is due, and whether something was marked that may be mended."""
@@ -191,10 +191,10 @@ class Scrub:
             self._tried_since = self._clock.seconds()
         marked = await self._workers.run_background(self._store().damaged)
         for damage in marked:
-            if damage.at_us is None and damage not in self._tried:
+            if damage not in self._tried:
                 self._tried.add(damage)
                 with contextlib.suppress(NotFound):
-                    await self._verify(Endpoint(tuple(damage.name.split("/"))), 0)
+                    await self._verify(Endpoint(tuple(damage.name.split("/"))), ONLY_MARKED)
 
     # -- the state -----------------------------------------------------------------
 

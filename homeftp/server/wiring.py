@@ -105,8 +105,12 @@ class StoreHandle:
                     where=where,
                     hash=change.hash,
                 )
-            elif change.actor == MENDER and change.what == "replace":
-                self._log.info("{where} is mended: it was copied from a version or from another file", where=where)
+            elif change.actor == MENDER and change.what in ("replace", "mend"):
+                self._log.info(
+                    "{kind} {where} is mended: its content was copied from a version or from another file",
+                    kind=change.kind,
+                    where=where,
+                )
         self._audit.changed(changes)
 
     def get(self) -> IStore:

@@ -273,11 +273,13 @@ class MemoryStore(MemoryCommitter):
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Hash every content again; `since_us` is ignored."""
-        self._existing(endpoint)
         with self._tree.lock:
             contents = self._tree.contents()
-        for names, at_us, node in contents:
-            if names[: len(endpoint.parts)] == endpoint.parts and not hidden.covers(names):
+        beneath = [each for each in contents if each[0][: len(endpoint.parts)] == endpoint.parts]
+        if not beneath:
+            self._existing(endpoint)
+        for names, at_us, node in beneath:
+            if not hidden.covers(names):
                 read = Verification(size=len(node.content), files=at_us is None, versions=at_us is not None)
                 if not node.is_sound:
                     damage = Damage("/".join(names[len(endpoint.parts) :]), "content", node.hash, at_us)
@@ -286,7 +288,7 @@ class MemoryStore(MemoryCommitter):
                 yield read
 
     def _damaged(self, endpoint: Endpoint, at_us: int | None, node: Node) -> bool:
-        """Mark a damaged content; a file is mended from a copy. Whether it was."""
+        """Mark a damaged content, and mend it from a copy. Whether that was done."""
         marked = attrs.evolve(node, damaged=True)
         kind = "file" if at_us is None else "version"
         with self._tree.lock, self._log.changing() as changed:
@@ -300,10 +302,14 @@ class MemoryStore(MemoryCommitter):
                 changed(Change("damage", kind, endpoint, SERVER, size=len(node.content), hash=node.hash))
             copies = (each for _, _, each in self._tree.contents() if each.hash == node.hash and each.is_sound)
             copy = next(copies, None)
-            if copy is None or at_us is not None or self.read_only is not None:
+            if copy is None or self.read_only is not None:
                 return False
-            mended = attrs.evolve(node, content=copy.content, tag=self._tree.tag())
-            self._place(endpoint, mended, node.hash, MENDER, changed)
+            mended = attrs.evolve(node, content=copy.content, damaged=False, tag=self._tree.tag())
+            if at_us is None:
+                self._place(endpoint, mended, node.hash, MENDER, changed)
+            else:
+                self._tree.versions[endpoint.parts][at_us] = mended
+                changed(Change("mend", "version", endpoint, MENDER, size=len(mended.content), hash=mended.hash))
         return True
 
     def maintain(self) -> None:

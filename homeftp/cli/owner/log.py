@@ -34,6 +34,7 @@ _CHANGES = {
     "metadata": "changed time or mode of",
     "evict": "made space by removing",
     "damage": "found damage in",
+    "mend": "mended",
 }
 
 _KINDS = {"directory": "folder ", "version": "a version of ", "upload": "an unfinished upload of "}

@@ -38,6 +38,7 @@ from homeftp.store.local.writes.metadata import MetadataWriter
 from homeftp.store.local.writes.remove import Remover
 from homeftp.store.local.writes.rename import Mover
 from homeftp.store.local.writes.restore import Restorer
+from homeftp.store.local.writes.rewrite import VersionRewriter
 from homeftp.store.local.writes.staged import StagedFiles
 from homeftp.store.local.writes.target import TargetFinder
 from homeftp.store.local.writes.upload import Uploads
@@ -127,7 +128,8 @@ def compose(
     targets = TargetFinder(root, limits, preconditions)
     staged = StagedFiles(limits, space, temp_files, committer)
     uploads = Uploads(targets, limits, partials, space, system, committer)
-    mender = Mender(root, cache, catalog, uploads)
+    rewriter = VersionRewriter(root, system, catalog, archive, temp_files, space, fsync, changelog, cache)
+    mender = Mender(root, cache, catalog, uploads, rewriter)
     return Operations(
         batch=BatchWriter(root, limits, directories, preconditions, space, temp_files, fsync, committer),
         uploads=uploads,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
+
 from homeftp.endpoint import NO_FOLDERS, ROOT, FolderSet, parse
 from homeftp.errors import Damaged, Forbidden, NotFound
 from homeftp.interfaces.store import IStore
-from homeftp.model import Change, Damage, Verification
+from homeftp.model import MENDER, Change, Damage, Verification
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 GOOD, BAD = b"good content", b"gone content"
@@ -22,9 +24,12 @@ class IntegrityContract(ContractCase):
         endpoint = parse(path) if path else ROOT
         return Verification.total(list(store.verify(endpoint, 0, hidden)))
 
-    def damaged_store(self, **contents: bytes) -> IStore | None:
-        """A store in which `d/a.txt` had `GOOD`, and has `BAD`; None where that cannot be tested."""
-        store = self.store()
+    def damaged_store(self, changes: list[Change] | None = None, **contents: bytes) -> IStore | None:
+        """A store in which `d/a.txt` had `GOOD`, and has `BAD`; None where that cannot be tested.
+
+        It reports to `changes`.
+        """
+        store = self.store() if changes is None else self.store(record_changes=changes.extend)
         for name, content in {"d/a": GOOD, **contents}.items():
             self.write(store, f"{name}.txt", content, mtime_us=MTIME_US)
         if not store.capabilities.verify or not self.damage_file(store, "d/a.txt", BAD):
@@ -146,6 +151,41 @@ class IntegrityContract(ContractCase):
         self.assertTrue(damage.mended)
         self.assert_sound(store)
         self.assertEqual(len(self.kept(store, "d/a.txt")), 3)
+
+    def test_version_is_mended(self) -> None:
+        """A damaged version gets its content back from another file, and stays the version that it was."""
+        changes: list[Change] = []
+        store = self.damaged_store(changes)
+        if store is None or not store.capabilities.versions:
+            return
+        self.verified(store)
+        self.write(store, "d/a.txt", b"new", precondition=sha(GOOD))
+        before = self.kept(store, "d/a.txt")
+        self.write(store, "copy.txt", GOOD, mtime_us=MTIME_US)
+        del changes[:]
+        damage = Damage("d/a.txt", "content", sha(GOOD), before[0].at_us, mended=True)
+        self.assertEqual(self.verified(store).damages, (damage,))
+        self.assertEqual((list(store.damaged()), self.verified(store).damages), ([], ()))
+        mends = [each for each in changes if each.what == "mend"]
+        recorded = [(each.kind, str(each.endpoint), each.size, each.hash, each.actor == MENDER) for each in mends]
+        self.assertEqual(recorded, [("version", "d/a.txt", len(GOOD), sha(GOOD), True)])
+        (version,) = self.kept(store, "d/a.txt")
+        self.assertEqual(attrs.evolve(version, hash=None), attrs.evolve(before[0], hash=None))
+        store.restore(parse("d/a.txt"), version.at_us, None)
+        self.assertEqual(self.content(store, "d/a.txt"), GOOD)
+
+    def test_version_of_a_removed_file(self) -> None:
+        """The versions of a file that was removed are read again, and mended, by its path."""
+        store = self.damaged_store(copy=GOOD)
+        if store is None or not store.capabilities.versions:
+            return
+        self.remove(store, "d/a.txt")
+        (version,) = self.kept(store, "d/a.txt")
+        damage = Damage("", "content", sha(GOOD), version.at_us, mended=True)
+        found = self.verified(store, "d/a.txt")
+        self.assertEqual((found.files, found.versions, found.damages), (0, 1, (damage,)))
+        self.remove(store, "d")
+        self.assertEqual(self.verified(store, "d").versions, 1)
 
     def test_moved(self) -> None:
         """A damaged file, or its directory, that is moved is still known to be damaged."""

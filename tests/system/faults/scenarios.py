@@ -87,6 +87,12 @@ class Scenario:
         known = {ABSENT, DIRECTORY, file(b""), *map(file, self.before.values())}
         return any(state not in known for promise in self.promises for state in promise.values())
 
+    def may_lose(self, name: str) -> bool:
+        """Whether the first content of a path may go: that of a damaged version, or of what a crash left."""
+        if name.startswith(VERSIONS):
+            return self.stored.get(name, self.before[name]) != self.before[name]
+        return name.startswith(".homeftp/")
+
     def begun(self, answers: int) -> int:
         """How many promises may have been acted on when so many answers were given."""
         count = 0
@@ -107,10 +113,9 @@ class Scenario:
             if not name.startswith(PARTIAL):  # which is gone after a day
                 os.utime(path, ns=(LONG_AGO * 1000, LONG_AGO * 1000))
         with closing(HashCache(os.path.join(os.path.dirname(root), "index.sqlite"))) as cache:
-            cache.record(
-                CachedHash(root, name, os.stat(os.path.join(root, name)), sha(content), time.time_ns())
-                for name, content in self.stored.items()
-            )
+            for name, content in self.stored.items():
+                path = os.path.join(root, name)
+                cache.record([CachedHash(*os.path.split(path), os.stat(path), sha(content), time.time_ns())])
 
 
 def file(content: bytes) -> str:
@@ -225,7 +230,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 def verify(name: str, content: bytes) -> Asked:
-    """Everything is read again, and a damaged file is mended."""
+    """Everything is read again, and one damaged file or version is mended."""
 
     def call(store: LocalStore) -> list[object]:
         damages = [damage for step in store.verify(ROOT) for damage in step.damages]
@@ -244,6 +249,11 @@ MENDING: dict[str, Scenario] = {
         {"damaged": OLD, version("damaged"): OLD[::-1]},
         [verify("damaged", OLD[::-1])],
         stored={"damaged": OLD[::-1]},
+    ),
+    "mend a version": Scenario(
+        {"damaged": OLD[::-1], version("damaged"): OLD},
+        [verify("damaged", OLD[::-1])],
+        stored={"damaged": OLD[::-1], version("damaged"): OLD[::-1]},
     ),
 }
 """Those that find damage: they change what the hash cache knows as well, and have a verdict of their own."""

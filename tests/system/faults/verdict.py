@@ -113,7 +113,7 @@ def lost(scenario: Scenario, root: str) -> list[str]:
     return [
         f"lost: the content of {name}"
         for name, content in scenario.before.items()
-        if file(content) not in held and (name.startswith(VERSIONS) or not name.startswith(f"{METADATA}/"))
+        if file(content) not in held and not scenario.may_lose(name)
     ]
 
 

@@ -8,6 +8,7 @@ import os
 import random
 from typing import Iterator
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.endpoint import parse
@@ -125,7 +126,7 @@ class BitRotTests(SynchronousTestCase):
             self.assertEqual(found, ["flipped"])
 
     def test_version(self) -> None:
-        """A flip in a version is found, and the version is not restored as if it were sound."""
+        """A flip in a version is found; the version is not restored before it is mended by a copy of its content."""
         old, new = self.random.randbytes(3000), self.random.randbytes(3000)
         with self.store() as store:
             for content, condition in ((old, None), (new, sha(old))):
@@ -139,3 +140,8 @@ class BitRotTests(SynchronousTestCase):
             self.assertEqual(damage, Damage("d/a", "content", sha(old), version.at_us))
             self.assertRaises(Damaged, store.restore, parse("d/a"), None, None)
             self.assertEqual(content_of(store, "d/a"), new)
+            (copy,) = store.write_many([(WriteRequest(endpoint=parse("copy"), size=3000, mtime_us=MTIME_US), old)])
+            self.assertNotIsInstance(copy, Exception)
+            self.assertEqual(damages_in(store), [attrs.evolve(damage, mended=True)])
+            store.restore(parse("d/a"), version.at_us, None)
+            self.assertEqual((content_of(store, "d/a"), damages_in(store)), (old, []))

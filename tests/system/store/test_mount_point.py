@@ -1,4 +1,4 @@
-"""A directory with another disk mounted in it is not removed."""
+"""Disks that are mounted inside the root: their mount points are not removed, and their versions lie on them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Forbidden, NotFound, WrongKind
 from homeftp.store.policy.rights import ALL, Rights
 from tests.support import needs
-from tests.support.mounts import held, mounted
+from tests.support.flips import FlipCase, flip
+from tests.support.mounts import held, memory, mounted
 from tests.support.storecases import MoveCase
+from tests.support.stores import damages_in
 
 
 class MountPointTests(MoveCase):
@@ -37,6 +39,24 @@ class MountPointTests(MoveCase):
         self.remove(store, "d/disk/there.txt")
         with self.assertRaisesRegex(Forbidden, "another disk"):
             self.remove(store, "d/disk")
+
+
+class MountedVersionTests(FlipCase):
+    """A version that lies on a disk that is mounted inside the root."""
+
+    def test_mended(self) -> None:
+        """It is mended on its own disk, and nothing is left beside it."""
+        held(self, memory(self.path("disk"), "size=2m"))
+        store = self.store()
+        for name, content in (("disk/d/a", b"good"), ("disk/d/a", b"else"), ("copy", b"good")):
+            self.put(store, name, content)
+        (day,) = os.listdir(self.path("disk/.homeftp/versions"))
+        (name,) = os.listdir(self.path(f"disk/.homeftp/versions/{day}/d"))
+        version = f"disk/.homeftp/versions/{day}/d/{name}"
+        flip(self.path(version), b"evil", self.cache_path)
+        self.assertEqual([damage.mended for damage in damages_in(store)], [True])
+        self.assertEqual((self.content(version), damages_in(store)), (b"good", []))
+        self.assertEqual((sorted(os.listdir(self.path("disk"))), self.left()), ([".homeftp", "d"], []))
 
 
 class BoundFolderTests(MoveCase):

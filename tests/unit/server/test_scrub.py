@@ -14,7 +14,7 @@ from homeftp.control.scrubstate import ScrubState, load_scrub_state
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.errors import Internal
 from homeftp.interfaces import IWorkers
-from homeftp.model import Capabilities, Verification, WriteRequest
+from homeftp.model import ONLY_MARKED, Capabilities, Verification, WriteRequest
 from homeftp.server.scrub import LOOK_SECONDS, REST, Scrub
 from homeftp.store.memory import MemoryStore
 from homeftp.workers import InlineWorkers
@@ -158,8 +158,20 @@ class ScrubTests(SynchronousTestCase):
         del self.store.asked[:]
         for _ in range(3):
             self.advance(LOOK_SECONDS)
-        self.assertEqual(self.store.asked, [("a", 0)])
+        self.assertEqual(self.store.asked, [("a", ONLY_MARKED)])
         self.assertEqual(self.state().found, 0, "the pass has not found it")
+
+    def test_marked_version(self) -> None:
+        """A version that is marked is read again too, so that it is mended once there is a copy of its content."""
+        self.start()
+        self.advance(LOOK_SECONDS)
+        self.store.damage(parse("a"), b"xxx")
+        list(MemoryStore.verify(self.store, parse("a")))
+        list(self.store.remove(parse("a"), None, False))
+        self.store.write_many([(WriteRequest(endpoint=parse("copy"), size=3), b"aaa")])
+        self.assertEqual(len(self.store.damaged()), 1)
+        self.advance(LOOK_SECONDS)
+        self.assertEqual(list(self.store.damaged()), [])
 
     def test_goes_on(self) -> None:
         """A pass that a stop, or a fault of the disk, has interrupted goes on: what was read is not asked for again."""

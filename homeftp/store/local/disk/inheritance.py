@@ -38,7 +38,7 @@ _MAY_NOT = (errno.EPERM, errno.EACCES, errno.EINVAL)
 """How a change of owner, group or ACL is refused; EINVAL for an owner that a user namespace does not map."""
 
 _NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.ENOSYS, *_MAY_NOT)
-"""How the default ACL is refused of a directory that has none, or whose file system knows none."""
+"""How an ACL is refused of what has none, or whose file system knows none."""
 
 _USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
 
@@ -54,13 +54,18 @@ class Inheritance:
     group: int | None
     """The group of a set-group-ID directory."""
     acl: bytes | None
-    """Its default ACL, as the system encodes it."""
+    """Its default ACL, or the ACL of a file, as the system encodes it."""
 
     @classmethod
     def of(cls, disks: Disks, handle: DirHandle) -> Inheritance:
         """What an open directory gives. Raises OSError."""
         found = os.fstat(handle.fd)
-        return cls(disks, found.st_gid if found.st_mode & stat.S_ISGID else None, _default_acl(handle.fd))
+        return cls(disks, found.st_gid if found.st_mode & stat.S_ISGID else None, _acl(handle.fd, _DEFAULT))
+
+    @classmethod
+    def of_file(cls, disks: Disks, fd: int) -> Inheritance:
+        """What an open file has itself, for another one that is to take its place. Raises OSError."""
+        return cls(disks, None, _acl(fd, _ACCESS))
 
     def apply(self, fd: int, mode: int | None, replaced: os.stat_result | None) -> None:
         """Set owner, group, ACL and mode of an open file: the `mode` that was asked for, or that of the replaced file.
@@ -99,12 +104,12 @@ def created_acl(default: bytes, mode: int) -> bytes:
     return default[: _HEADER.size] + b"".join(created)
 
 
-def _default_acl(fd: int) -> bytes | None:
-    """The default ACL of an open directory; None where it has none, or its file system knows none. Raises OSError."""
+def _acl(fd: int, kind: str) -> bytes | None:
+    """An ACL of an open file or directory; None where it has none, or its file system knows none. Raises OSError."""
     if sys.platform != "linux":
         return None
     try:
-        return os.getxattr(fd, _DEFAULT)
+        return os.getxattr(fd, kind)
     except OSError as error:
         if error.errno not in _NO_ACL:
             raise

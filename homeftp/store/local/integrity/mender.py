@@ -1,9 +1,8 @@
-"""Puts the content of a damaged file back: from a version of it, or from another file that has the same hash.
+"""Puts the content of a damaged file or version back: from a version, or from another file that has the same hash.
 
-It is an upload like any other, by the server to itself: the copy is hashed while
-it is written, and takes the name only if it is the right one; what was damaged
-becomes a version. After a crash, on a full disk, or from a damaged copy nothing
-is changed.
+For a file it is an upload like any other, by the server to itself: what was damaged becomes a version. A version is
+written again under its name. In both cases the copy is hashed while it is written, and takes the name only if it is the
+right one. After a crash, on a full disk, or from a damaged copy nothing is changed.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import partial
-from typing import Callable, ContextManager, Generator, Iterator
+from typing import Callable, ContextManager, Generator, Iterator, Protocol
 
 import attrs
 from twisted.logger import Logger
@@ -27,25 +26,45 @@ from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import raw
 from homeftp.store.local.disk.privatefiles import open_private_file
 from homeftp.store.local.disk.saferoot import SafeRoot
-from homeftp.store.local.versions.catalog import VersionFinder
+from homeftp.store.local.versions.catalog import StoredVersion, VersionFinder
+from homeftp.store.local.writes.rewrite import VersionRewriter
 from homeftp.store.local.writes.upload import Uploads
 
 Source = Callable[[], ContextManager[int]]
 """Opens a file that may have the content."""
 
 
+class _Copy(Protocol):
+    """What the content is copied to."""
+
+    def write(self, data: bytes) -> None:
+        """Append the next bytes."""
+
+    def commit(self) -> object:
+        """Give it its name, if it is the content that was asked for."""
+
+    def abort(self) -> None:
+        """Discard it, unless it was committed."""
+
+
 @attrs.frozen
 class Mender:
-    """Mends the damaged files of one store. Thread-safe."""
+    """Mends the damaged files and versions of one store. Thread-safe."""
 
     root: SafeRoot
     cache: HashCache
     versions: VersionFinder
     uploads: Uploads
+    rewriter: VersionRewriter
     _log = Logger()
 
-    def mend(self, endpoint: Endpoint, content_hash: str, found: os.stat_result) -> Generator[Verification, None, bool]:
-        """Put the content with that hash at the endpoint of the damaged file, piece by piece; whether that was done."""
+    def mend(
+        self, endpoint: Endpoint, version: StoredVersion | None, content_hash: str, found: os.stat_result
+    ) -> Generator[Verification, None, bool]:
+        """Put the content with that hash at the endpoint of the damaged file, or into its damaged version.
+
+        Piece by piece; returns whether that was done.
+        """
         entry = entry_of(found, self.root.disks)
         request = WriteRequest(
             endpoint=endpoint,
@@ -55,24 +74,33 @@ class Mender:
             mode=entry.mode,
             precondition=content_hash,
         )
-        for source in self._sources(endpoint, content_hash, found.st_size):
-            if (yield from self._mend_from(source, request)):
+        for source in self._sources(endpoint, content_hash, found):
+            if (yield from self._mend_from(source, request, version)):
                 return True
         return False
 
-    def _mend_from(self, source: Source, request: WriteRequest) -> Generator[Verification, None, bool]:
+    def _mend_from(
+        self, source: Source, request: WriteRequest, version: StoredVersion | None
+    ) -> Generator[Verification, None, bool]:
         try:
             with source() as fd:
-                yield from self._copy(fd, request)
+                yield from self._copy(fd, request, version)
         except (Refusal, OSError) as reason:
             where = request.endpoint.whole
             self._log.info("{where} was not mended from one of its copies: {reason}", where=where, reason=reason)
             return False
         return True
 
-    def _sources(self, endpoint: Endpoint, content_hash: str, size: int) -> Iterator[Source]:
+    def _begin(self, request: WriteRequest, version: StoredVersion | None) -> _Copy:
+        if version is None:
+            return self.uploads.begin(request, MENDER)
+        return self.rewriter.begin(version, request, MENDER)
+
+    def _sources(self, endpoint: Endpoint, content_hash: str, damaged: os.stat_result) -> Iterator[Source]:
         for version in self.versions.find(endpoint, below=False):
-            if version.found.st_size == size and not version.damaged and version.hash in (None, content_hash):
+            if os.path.samestat(version.found, damaged) or version.found.st_size != damaged.st_size:
+                continue
+            if not version.damaged and version.hash in (None, content_hash):
                 yield partial(self.versions.open_file, version)
         for row in self.cache.with_hash(content_hash):
             yield partial(self._open, row)
@@ -92,14 +120,14 @@ class Mender:
         finally:
             close_quietly(fd)
 
-    def _copy(self, fd: int, request: WriteRequest) -> Iterator[Verification]:
-        upload = self.uploads.begin(request, MENDER)
+    def _copy(self, fd: int, request: WriteRequest, version: StoredVersion | None) -> Iterator[Verification]:
+        copy = self._begin(request, version)
         try:
             offset = 0
             while data := read_at(fd, offset, PIECE):
-                upload.write(data)
+                copy.write(data)
                 offset += len(data)
                 yield Verification(size=len(data))
-            upload.commit()
+            copy.commit()
         finally:
-            upload.abort()
+            copy.abort()

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from typing import Callable, ContextManager, Iterator
+from typing import Callable, ContextManager, Generator, Iterator
 
 import attrs
 
@@ -14,7 +14,7 @@ from homeftp.config import LISTING_PAGE_BYTES, SLICE
 from homeftp.endpoint import RESERVED, Endpoint, FolderSet, name_problem
 from homeftp.errors import Internal, NotFound, Refusal, WrongKind
 from homeftp.hashing.hashcache import UNREADABLE, CachedHash, HashCache, KnownHash
-from homeftp.model import SERVER, Change, Damage, ListingPage, Verification, damage_kind
+from homeftp.model import ONLY_MARKED, SERVER, Change, Damage, ListingPage, Verification, damage_kind
 from homeftp.store.local.disk import errnos
 from homeftp.store.local.disk.entries import kind_of
 from homeftp.store.local.disk.errnos import close_quietly, refusal
@@ -49,13 +49,18 @@ class _Item:
     endpoint: Endpoint
     name: str
     """Relative to what was asked for."""
-    at_us: int | None
+    version: StoredVersion | None
     directory: str
     """Its directory as the key of the hash cache."""
     file: str
     """Its name there."""
     open: Callable[[], ContextManager[int]]
     stat: Callable[[], os.stat_result | None]
+
+    @property
+    def at_us(self) -> int | None:
+        """The time of a version."""
+        return None if self.version is None else self.version.at_us
 
 
 @attrs.frozen
@@ -86,30 +91,42 @@ class Verifier:
 
     def _parts(self, run: _VerifyRun, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Verification]:
         found = self.root.stat(endpoint)
-        if found is None:
-            raise not_found(endpoint)
         try:
-            if kind_of(endpoint, found) == "file":
-                self.filetypes.check(endpoint)
-                yield from run.read(self._file(endpoint, ""))
-            else:
-                for page in self.walk(endpoint, hidden):
-                    if page.skipped:
-                        yield Verification(skipped=page.skipped)
-                    for entry in page.entries:
-                        if entry.kind == "file":
-                            below = Endpoint((*endpoint.parts, *entry.name.split("/")), endpoint.home)
-                            yield from run.read(self._file(below, entry.name))
-            yield from self._read_versions(run, endpoint, hidden)
+            if found is not None:
+                yield from self._files(run, endpoint, found, hidden)
+            read = yield from self._read_versions(run, endpoint, hidden)
         except OSError as error:
             raise refusal(error, endpoint) from error
+        if found is None and not read:
+            raise not_found(endpoint)
 
-    def _read_versions(self, run: _VerifyRun, endpoint: Endpoint, hidden: FolderSet) -> Iterator[Verification]:
+    def _files(
+        self, run: _VerifyRun, endpoint: Endpoint, found: os.stat_result, hidden: FolderSet
+    ) -> Iterator[Verification]:
+        if kind_of(endpoint, found) == "file":
+            self.filetypes.check(endpoint)
+            yield from run.read(self._file(endpoint, ""))
+            return
+        for page in self.walk(endpoint, hidden):
+            if page.skipped:
+                yield Verification(skipped=page.skipped)
+            for entry in page.entries:
+                if entry.kind == "file":
+                    below = Endpoint((*endpoint.parts, *entry.name.split("/")), endpoint.home)
+                    yield from run.read(self._file(below, entry.name))
+
+    def _read_versions(
+        self, run: _VerifyRun, endpoint: Endpoint, hidden: FolderSet
+    ) -> Generator[Verification, None, bool]:
+        """Read the versions; whether there are any, as far as that can be known."""
+        found = False
         try:
             for version in self._versions(endpoint, hidden):
+                found = True
                 yield from run.read(version)
         except PermissionError as error:
             yield Verification(skipped=((f"{RESERVED}/versions", refusal(error, endpoint).message),))
+        return found
 
     def _file(self, endpoint: Endpoint, name: str) -> _Item:
         @contextlib.contextmanager
@@ -137,7 +154,7 @@ class Verifier:
         return _Item(
             version.endpoint,
             "/".join(version.endpoint.parts[depth:]),
-            version.at_us,
+            version,
             self.versions.folders.cache_path(version.mount, version.names),
             os.fsdecode(version.file),
             lambda: self.versions.open_file(version),
@@ -194,7 +211,7 @@ class _VerifyRun:
             with item.open() as fd:
                 found = os.fstat(fd)
                 known = self._known(item, found)
-                if known is not None and known.read_us >= self._since_us > 0:
+                if self._is_left_out(known):
                     yield Verification()
                     return
                 reading = yield from reread(self._verifier.system, fd, found, known)
@@ -216,6 +233,11 @@ class _VerifyRun:
             self._failing = 0
             self._read.append(CachedHash(item.directory, item.file, found, reading.hash, began_ns))
 
+    def _is_left_out(self, known: KnownHash | None) -> bool:
+        if self._since_us == ONLY_MARKED:
+            return known is None or not known.damage
+        return known is not None and known.read_us >= self._since_us > 0
+
     def _known(self, item: _Item, found: os.stat_result) -> KnownHash | None:
         if not stat.S_ISREG(found.st_mode):
             return None
@@ -231,8 +253,8 @@ class _VerifyRun:
         if known is None or not known.damage or not known.read_us:  # a reader that met it records nothing
             self._record(item, found, content_hash)
         mended = False
-        if content_hash and item.at_us is None and self._verifier.mender is not None:
-            mended = yield from self._verifier.mender.mend(item.endpoint, content_hash, found)
+        if content_hash and self._verifier.mender is not None:
+            mended = yield from self._verifier.mender.mend(item.endpoint, item.version, content_hash, found)
         yield Verification(damages=(Damage(item.name, damage_kind(damage), content_hash or None, item.at_us, mended),))
         self._failing = self._failing + 1 if damage == UNREADABLE else 0
         if self._failing >= FAILING_FILES:

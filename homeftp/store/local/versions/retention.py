@@ -184,6 +184,11 @@ class VersionArchive:
             with self.lock:
                 self._pinned[version.found.st_ino] -= 1
 
+    def is_pinned(self, inode: int) -> bool:
+        """Whether the version with that inode is protected at the moment."""
+        with self.lock:
+            return self._pinned[inode] > 0
+
     def _victims(self, scope: EvictionScope) -> list[_Victims]:
         if scope.handle is None:
             mounts = self._folders.mounts()

@@ -83,6 +83,7 @@ class IntegrityControls(ControlCase):
 
         self.assert_caught("test_mended_from_another_file", Lossy)
         self.assert_caught("test_mended_from_a_version", Lossy)
+        self.assert_caught("test_version_is_mended", Lossy)
 
     def test_sticky(self) -> None:
         """A store that takes a file for damaged for ever."""
@@ -125,3 +126,4 @@ class IntegrityControls(ControlCase):
                 return (step for step in super().verify(endpoint, since_us, hidden) if step.files)
 
         self.assert_caught("test_replaced", Hasty)
+        self.assert_caught("test_version_of_a_removed_file", Hasty)

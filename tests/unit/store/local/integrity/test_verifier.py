@@ -11,7 +11,7 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Damaged, Forbidden, Internal
 from homeftp.hashing.filehash import read_at
 from homeftp.interfaces import StoreOptions
-from homeftp.model import Change, Damage, Verification
+from homeftp.model import ONLY_MARKED, Change, Damage, Verification
 from homeftp.store.local.store import LocalStore
 from tests.support.flips import FlipCase
 from tests.support.stores import content_of, damages_in, put_of, sha
@@ -127,6 +127,21 @@ class VerifierTests(VerifierCase):
         self.assertEqual(self.verified(store, since_us), [Verification(files=1, size=3)])
         again = self.verified(store, time.time_ns() // 1000)
         self.assertEqual([(step.files, step.versions) for step in again], [(3, 1)], "the control")
+
+    def test_only_marked(self) -> None:
+        """To mend what is marked nothing else is read: no sound file, and no version of the damaged one."""
+        store = self.store()
+        for content in (b"one", b"two"):
+            self.put(store, "a", content)
+        self.lay("b", b"never read")
+        self.assertEqual(self.verified(store, ONLY_MARKED), [Verification()])
+        self.flip("a", b"six")
+        self.verified(store)
+        lost = (Damage("a", "content", sha(b"two")),)
+        self.assertEqual(self.verified(store, ONLY_MARKED), [Verification(1, 0, 6, lost)], "it is read twice")
+        self.put(store, "copy", b"two")
+        ((mended,),) = (step.damages for step in self.verified(store, ONLY_MARKED))
+        self.assertEqual((mended.name, mended.mended), ("a", True))
 
     def test_changed(self) -> None:
         """What another program has written, replaced or made is not damaged, and is known from then on."""
