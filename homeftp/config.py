@@ -71,6 +71,10 @@ twice as much the server's peak is 5 % higher and large uploads are no faster.""
 RESUMABLE = 1 * MIB
 """Bytes of an interrupted upload that must have arrived for it to be kept: fewer are sent again quickly."""
 
+NAME_COST = 4 * KIB
+"""The least that a quota counts for a name, of a file, a version or a directory: the block that most file systems take
+for a small file or a directory. Without it an account could use up all inodes of a disk within its quota."""
+
 RESERVED_SPACE = 64 * MIB
 """The default of `Limits.reserved`: two checkpoints. Of two uploads that compete for the end of a disk the first one
 gets so much, and an account that declares everything and sends nothing keeps no more from the others."""

@@ -241,7 +241,7 @@ class Allotment:
     """The part of a store that is an account's own, and what it may take up."""
 
     home: Endpoint
-    """What is beneath it counts: files, versions, and uploads under way."""
+    """What is beneath it counts: files, directories, versions, and uploads under way, each for `NAME_COST` or more."""
     quota: int | None
     """Bytes; None: no limit."""
     may_discard: bool

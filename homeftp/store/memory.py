@@ -131,13 +131,18 @@ class MemoryStore(MemoryCommitter):
         self._limits.check(request)
         with self._tree.lock:
             check_replaceable(request.endpoint, self._tree.entry(request.endpoint), request.precondition)
-            self._tree.reserve(request.endpoint, request.size or 0, self._actor_of(request), arrived=False)
+            self._reserve(request, request.size or 0)
             return self._tree.nodes.get(request.endpoint.parts)
 
     def _check_size(self, request: WriteRequest, size: int) -> None:
         self._limits.check_size(request.endpoint, size)
         with self._tree.lock:
-            self._tree.reserve(request.endpoint, size, self._actor_of(request), arrived=False)
+            self._reserve(request, size)
+
+    def _reserve(self, request: WriteRequest, size: int) -> None:
+        """See whether a file of `size` bytes would fit. Removes nothing."""
+        cost = self._tree.cost(request.endpoint, size)
+        self._tree.reserve(request.endpoint, cost, self._actor_of(request), arrived=False)
 
     def _put(self, request: WriteRequest, content: bytes, declared: str | None) -> Entry:
         """Put a content in place: every write ends here."""

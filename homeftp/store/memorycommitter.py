@@ -72,8 +72,10 @@ class MemoryCommitter(MemoryReader):
         if existing is None:
             self._tree.check_name(endpoint, moved_from=source)
         if reserve and source is None:
-            self._tree.reserve(endpoint, len(node.content), actor)
-        self._make_directories(endpoint.parent, actor, changed)
+            self._tree.reserve(endpoint, self._tree.cost(endpoint, len(node.content)), actor)
+            self._add_directories(endpoint.parent, actor, changed)
+        else:
+            self._make_directories(endpoint.parent, actor, changed)
         change = Change("add", "file", endpoint, actor, None, len(node.content), node.hash)
         if existing is not None:
             mends = existing.damaged and existing.hash == node.hash
@@ -87,7 +89,12 @@ class MemoryCommitter(MemoryReader):
         changed(change)
 
     def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Report) -> None:
-        """Make what is missing on the way to a directory, and it."""
+        """Make what is missing on the way to a directory, and it, within the quotas."""
+        if endpoint.parts not in self._tree.nodes:
+            self._tree.reserve(endpoint, self._tree.cost(endpoint, 0), actor)
+        self._add_directories(endpoint, actor, changed)
+
+    def _add_directories(self, endpoint: Endpoint, actor: Actor, changed: Report) -> None:
         for parent in self._tree.missing(endpoint):
             self._tree.check_name(parent)
             self._tree.nodes[parent.parts] = self._tree.new("directory", WriteRequest(endpoint=parent))

@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 
 import attrs
 
-from homeftp.config import PARTIAL_UPLOAD_SECONDS
+from homeftp.config import NAME_COST, PARTIAL_UPLOAD_SECONDS
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.errors import NoSpace
 from homeftp.hashing.filehash import hash_bytes
@@ -195,7 +195,11 @@ class MemoryTree:
         content = (request.endpoint, request.hash, request.size, request.mtime_us)
         self._partials[:] = [each for each in self._partials if each.account != account or not each.fits(*content)]
 
-    # -- space ---------------------------------------------------------------------
+    # -- space: bytes are those that a quota counts --------------------------------
+
+    def cost(self, endpoint: Endpoint, size: int) -> int:
+        """What a file of `size` bytes counts for, and the directories that are missing on the way to it."""
+        return max(size, NAME_COST) + NAME_COST * len(self.missing(endpoint.parent))
 
     def free(self, actor: Actor) -> int | None:
         """Bytes that the quotas leave to an actor; None without one."""
@@ -237,23 +241,33 @@ class MemoryTree:
             if _is_in(names, home) and at_us <= self._clock() - protected_us
         ]
         partials = [each for each in self._partials if each.account == actor.account]
-        removable = sum(len(self.versions[names][at_us].content) for at_us, names in versions)
-        if short > removable + sum(len(each.content) for each in partials):
+        removable = sum(_cost(self.versions[names][at_us].content) for at_us, names in versions)
+        if short > removable + sum(_cost(each.content) for each in partials):
             raise refused()
         for at_us, names in versions if arrived else ():
             if short > 0:
-                short -= len(self.versions[names].pop(at_us).content)
+                short -= _cost(self.versions[names].pop(at_us).content)
         for each in partials if arrived else ():
             if short > 0:
                 self._partials.remove(each)
-                short -= len(each.content)
+                short -= _cost(each.content)
 
     def _used(self, home: Names = ()) -> int:
         """Bytes of everything that is kept beneath a home."""
-        files = [node.content for names, node in self.nodes.items() if _is_in(names, home)]
-        kept = (versions for names, versions in self.versions.items() if _is_in(names, home))
-        partials = [each.content for each in self._partials if _is_in(each.request.endpoint.parts, home)]
-        return sum(map(len, files + partials)) + sum(len(node.content) for each in kept for node in each.values())
+        kept = [node.content for names, node in self.nodes.items() if _is_in(names, home) and names != home]
+        kept += (
+            node.content
+            for names, versions in self.versions.items()
+            for node in versions.values()
+            if _is_in(names, home)
+        )
+        kept += (each.content for each in self._partials if _is_in(each.request.endpoint.parts, home))
+        return sum(map(_cost, kept))
+
+
+def _cost(content: bytes) -> int:
+    """What a file counts for, and a directory, which has no content."""
+    return max(len(content), NAME_COST)
 
 
 def _is_in(names: Names, home: Names) -> bool:

@@ -84,14 +84,19 @@ class SpaceCase(StoreCase):
     """A store with little space."""
 
     def used(self) -> int:
-        """The space of all files in the root, in whole blocks; a file with two names counts once."""
+        """The space of all names in the root, files in whole blocks; a file with two names counts once."""
         block = os.statvfs(self.root).f_frsize
         found = {}
-        for folder, _, names in os.walk(self.root):
+        for folder, folders, names in os.walk(self.root):
+            way = os.path.relpath(folder, self.root).split(os.sep)
             for name in names:
                 stat = os.lstat(os.path.join(folder, name))
                 if not name.endswith(".note") and name not in ("lock", "clock"):
-                    found[stat.st_ino] = -(-stat.st_size // block) * block
+                    found[stat.st_ino] = max(4096, -(-stat.st_size // block) * block)
+            if ".homeftp" not in way[-2:]:
+                found.update(
+                    (os.stat(os.path.join(folder, name)).st_ino, 4096) for name in folders if name != ".homeftp"
+                )
         return sum(found.values())
 
     def counted(self, quota: int, **settings: Any) -> LocalStore:

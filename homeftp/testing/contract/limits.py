@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import attrs
 
+from homeftp.config import NAME_COST
 from homeftp.endpoint import parse
 from homeftp.errors import FiletypeNotAllowed, NoSpace, TooLarge
+from homeftp.interfaces.store import IStore
 from homeftp.model import Actor, Allotment, ResumePoint
 from homeftp.testing.contract.case import ContractCase, request, sha
 from homeftp.testing.contract.resuming import PART
@@ -140,8 +142,9 @@ class LimitsContract(ContractCase):
         upload = ann.upload(request("b.txt", size=2 * PART, hash=known[0]))
         upload.write(bytes(PART))
         upload.suspend()
-        for size in (3 * PART, None):
-            self.assert_refused(NoSpace, self.upload, bob, "c.txt", bytes(3 * PART), size=size)
+        content = bytes(5 * PART // 2)
+        for size in (len(content), None):
+            self.assert_refused(NoSpace, self.upload, bob, "c.txt", content, size=size)
             self.assertEqual(len(self.kept(store)), 1)
             self.assertIsNotNone(ann.resume_point(parse("b.txt"), *known))
         declared = ann.upload(request("c.txt", size=3 * PART))
@@ -188,6 +191,49 @@ class LimitsContract(ContractCase):
         free = ann.free_space()
         assert free is not None
         self.assertLessEqual(free, 100_000)
+
+    def test_names_count(self) -> None:
+        """Each name counts for a quota, of an empty file or a directory too, until it is removed."""
+        most = 16
+
+        def made(store: IStore, path: str) -> object:
+            return store.make_directory(request(path))
+
+        def written(store: IStore, path: str) -> object:
+            return self.write(store, path, b"")
+
+        def uploaded(store: IStore, path: str) -> object:
+            return self.upload(store, path, b"")
+
+        def edited(store: IStore, path: str) -> object:
+            return store.edit(request(path)).commit()
+
+        def copied(store: IStore, path: str) -> object:
+            return self.copy(store, "empty.txt", path)
+
+        def beneath(store: IStore, path: str) -> object:
+            return self.write(store, f"{path}/a.txt", b"")
+
+        for act, names in ((made, 1), (written, 1), (uploaded, 1), (edited, 1), (copied, 1), (beneath, 2)):
+            store = self.store()
+            if not store.capabilities.account_quotas:
+                return
+            if (act is copied and not store.capabilities.copy) or (act is edited and not store.capabilities.edit):
+                continue
+            self.write(store, "empty.txt", b"")
+            allotment = Allotment(parse("ann"), most * NAME_COST, may_discard=False, sees_all=False)
+            ann = store.bind(Actor("ann", allotment=allotment))
+            store.make_directory(request("ann"))
+            for number in range(most // names):
+                act(ann, f"ann/{number:02}.txt")
+            before = self.tree(store)
+            self.assert_refused(NoSpace, act, ann, "ann/more.txt")
+            self.assertEqual(self.tree(store), before)
+            act(store, "ann/others.txt")  # the control: only its quota keeps the account from it
+            self.remove(store, "ann/others.txt", recursive=True)
+            if act is made:
+                self.remove(store, "ann/00.txt")
+                act(ann, "ann/more.txt")
 
     def test_free_space_is_rounded(self) -> None:
         """The free space of the whole store is told to an account in two digits: the rest would tell what others do."""

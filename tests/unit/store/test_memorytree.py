@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.config import PARTIAL_UPLOAD_SECONDS, Retention
+from homeftp.config import NAME_COST, PARTIAL_UPLOAD_SECONDS, Retention
 from homeftp.endpoint import parse
 from homeftp.errors import NoSpace, WrongKind
 from homeftp.interfaces.store import StoreOptions
@@ -74,17 +74,26 @@ class TreeTests(SynchronousTestCase):
 
     def test_room(self) -> None:
         """The oldest version is removed first, then partial uploads; never more than is needed, nor in vain."""
-        tree = self.tree(quota=100, retention=Retention(protected_seconds=0))
+        tree = self.tree(quota=100_000, retention=Retention(protected_seconds=0))
         for number in range(3):
-            self.put(tree, f"{number}", bytes(20))
+            self.put(tree, f"{number}", bytes(20_000))
             tree.keep_version(parse(f"{number}"), tree.nodes.pop((f"{number}",)))
             self.now += 1
-        tree.keep_partial(WriteRequest(endpoint=parse("p"), size=99, hash="x"), None, bytes(20))
-        self.assertEqual(tree.free(SERVER), 20)
-        self.assertRaises(NoSpace, tree.reserve, parse("n"), 101, SERVER)
-        self.assertEqual(tree.free(SERVER), 20)
-        tree.reserve(parse("n"), 30, SERVER)
-        self.assertEqual((tree.free(SERVER), tree.versions[("0",)]), (40, {}))
-        tree.reserve(parse("n"), 100, SERVER)
-        self.assertEqual(tree.free(SERVER), 100)
+        tree.keep_partial(WriteRequest(endpoint=parse("p"), size=99_000, hash="x"), None, bytes(20_000))
+        self.assertEqual(tree.free(SERVER), 20_000)
+        self.assertRaises(NoSpace, tree.reserve, parse("n"), 100_001, SERVER)
+        self.assertEqual(tree.free(SERVER), 20_000)
+        tree.reserve(parse("n"), 30_000, SERVER)
+        self.assertEqual((tree.free(SERVER), tree.versions[("0",)]), (40_000, {}))
+        tree.reserve(parse("n"), 100_000, SERVER)
+        self.assertEqual(tree.free(SERVER), 100_000)
         self.assertIsNone(self.tree().free(SERVER))
+
+    def test_cost(self) -> None:
+        """A file counts with the directories that are missing on the way to it, and a name with a least number."""
+        tree = self.tree(quota=100_000)
+        tree.nodes[("a",)] = tree.new("directory", WriteRequest(endpoint=parse("a")))
+        self.put(tree, "a/f")
+        self.assertEqual(tree.free(SERVER), 100_000 - 2 * NAME_COST)
+        self.assertEqual([tree.cost(parse("a/g"), size) for size in (0, 4096, 4097)], [NAME_COST, NAME_COST, 4097])
+        self.assertEqual(tree.cost(parse("a/b/c"), 5000), 5000 + NAME_COST)

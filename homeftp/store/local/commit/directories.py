@@ -14,7 +14,7 @@ from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace, NotFound, Refusal
 from homeftp.model import Actor, Change
 from homeftp.store.local.commit.namespace import Namespace, moved_meanwhile
-from homeftp.store.local.commit.space import SpaceReservation
+from homeftp.store.local.commit.space import NewDirectories, SpaceReservation
 from homeftp.store.local.disk.errnos import catch, close_quietly, exhausted, refusal
 from homeftp.store.local.disk.fsync import Fsync
 from homeftp.store.local.disk.handles import DirHandle, close_all
@@ -39,6 +39,20 @@ class _New:
     """Requests that opened it, or a directory in it."""
     kept: bool = False
     """Whether one of them succeeded."""
+
+
+@attrs.frozen(eq=False)
+class _Making:
+    """One attempt to make a directory and its parents."""
+
+    actor: Actor
+    nearest: DirHandle
+    """The deepest directory that existed, open."""
+    depth: int
+    """How many parts lead to it."""
+    space: NewDirectories
+    made: list[_New]
+    """What was made in all attempts of the request."""
 
 
 @attrs.define(eq=False)
@@ -199,8 +213,8 @@ class Directories:
         close_all(parents)
 
     def explain(self, error: Exception, target: Endpoint, size: int) -> Exception:
-        """`error`, or if a directory could not be made for lack of space, the refusal of the target itself."""
-        if isinstance(error, NoSpace):
+        """`error`, or if a directory could not be made on a full disk, the refusal of the target itself."""
+        if isinstance(error, NoSpace) and isinstance(error.__cause__, OSError):
             return exhausted(target, size)
         return error
 
@@ -248,9 +262,19 @@ class Directories:
 
     def _try_to_make(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
         nearest, depth = self.root.open_nearest(endpoint)
+        missing = [endpoint.first(each) for each in range(depth + 1, len(endpoint.parts) + 1)]
+        try:
+            with self.space.for_directories(actor, missing) as new:
+                making = _Making(actor, nearest, depth, new, made)
+                return self._make_missing(endpoint, making, exclusive=exclusive)
+        finally:
+            close_quietly(nearest.fd)
+
+    def _make_missing(self, endpoint: Endpoint, making: _Making, *, exclusive: bool) -> list[DirHandle]:
+        nearest, depth = making.nearest, making.depth
         above: list[DirHandle] = []
         try:
-            make = partial(self._make_chain, nearest, endpoint.first(depth), actor, made)
+            make = partial(self._make_chain, making, endpoint.first(depth))
             if depth < len(endpoint.parts):
                 # Only this name can be too similar to another: it is made under the lock of all names.
                 first = endpoint.first(depth + 1)
@@ -275,35 +299,27 @@ class Directories:
         except BaseException:
             close_all(above)
             raise
-        finally:
-            close_quietly(nearest.fd)
 
     def _make_chain(
-        self,
-        nearest: DirHandle,
-        directory: Endpoint,
-        actor: Actor,
-        made: list[_New],
-        endpoint: Endpoint,
-        *,
-        exclusive: bool,
+        self, making: _Making, directory: Endpoint, endpoint: Endpoint, *, exclusive: bool
     ) -> list[DirHandle]:
-        """`SafeRoot.make_directories`; again if space can be freed on the disk of `nearest`, the open `directory`."""
+        """`SafeRoot.make_directories`; again if space can be freed on the disk of the open `directory`."""
         try:
-            return self._make_recorded(endpoint, actor, exclusive, made)
+            return self._make_recorded(endpoint, making, exclusive)
         except NoSpace:
-            if not self.space.evict_for(actor, nearest, directory, 1):
+            if not self.space.evict_for(making.actor, making.nearest, directory, 1):
                 raise
-        return self._make_recorded(endpoint, actor, exclusive, made)
+        return self._make_recorded(endpoint, making, exclusive)
 
-    def _make_recorded(self, endpoint: Endpoint, actor: Actor, exclusive: bool, made: list[_New]) -> list[DirHandle]:
+    def _make_recorded(self, endpoint: Endpoint, making: _Making, exclusive: bool) -> list[DirHandle]:
         handles: list[DirHandle] = []
         new: list[Endpoint] = []
         try:
             with self.changelog.changing() as record:
 
                 def note(directory: Endpoint) -> None:
-                    record(Change("add", "directory", directory, actor))
+                    making.space.made(directory)
+                    record(Change("add", "directory", directory, making.actor))
                     new.append(directory)
 
                 handles = self.root.make_directories(endpoint, note, exclusive=exclusive)
@@ -314,7 +330,7 @@ class Directories:
             for directory in new:
                 found = catch(self.root.stat, directory)
                 if isinstance(found, os.stat_result):  # otherwise it is not known which one to remove
-                    made.append(_New(directory, actor, found.st_ino))
+                    making.made.append(_New(directory, making.actor, found.st_ino))
         return handles
 
 

@@ -283,7 +283,7 @@ class Namespace:
             if inode is not None:
                 self._stat(PendingUnlink(parent, endpoint, None, inode=inode))
             name = self.root.stored_name(parent.fd, endpoint)
-            os.rmdir(name, dir_fd=parent.fd)
+            self.renamer.remove_directory(parent, name, endpoint)
             self.collisions.removed(parent, os.fsdecode(name))
             record(Change("delete", "directory", endpoint, actor))
 

@@ -119,6 +119,12 @@ class Renamer:
         self.system.rename_new(name, raw(endpoint.name), source_dir=pending.handle.fd, target_dir=handle.fd)
         self.books.moved(pending.endpoint, endpoint, None, marks)
 
+    def remove_directory(self, parent: DirHandle, name: bytes, endpoint: Endpoint) -> None:
+        """Remove the empty directory of that name. Raises OSError."""
+        marks = self.books.mark()
+        os.rmdir(name, dir_fd=parent.fd)
+        self.books.directory_removed(endpoint.parent, marks)
+
     def _count_removed(self, endpoint: Endpoint, found: os.stat_result | None, archived: bool, marks: Marks) -> None:
         """Subtract a file that lost its name, unless it is a version now or has other names."""
         if found is not None and archived:

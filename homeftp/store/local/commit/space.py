@@ -6,11 +6,13 @@ nothing is removed for bytes that have not arrived.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from typing import Iterator, Sequence
 
 import attrs
 
-from homeftp.config import MIB
+from homeftp.config import MIB, NAME_COST
 from homeftp.endpoint import Endpoint
 from homeftp.errors import NoSpace
 from homeftp.model import Actor
@@ -48,6 +50,27 @@ class _Limit:
 
 
 @attrs.frozen(eq=False)
+class NewDirectories:
+    """The space of directories that one request makes; `SpaceReservation.for_directories` makes one."""
+
+    _books: Books
+    _allocations: dict[tuple[str, ...], Allocation]
+
+    def made(self, endpoint: Endpoint) -> None:
+        """Note that a directory was made, perhaps another one than was expected. Raises nothing."""
+        allocation = self._allocations.pop(endpoint.parts, None)
+        if allocation is None:
+            self._books.directory_made(endpoint.parent)
+        else:
+            self._books.end(allocation, committed=True)
+
+    def end(self) -> None:
+        """The others are not made."""
+        for allocation in self._allocations.values():
+            self._books.end(allocation, committed=False)
+
+
+@attrs.frozen(eq=False)
 class SpaceReservation:
     """The space of one store. Thread-safe. Bytes are those that a file takes up: `QuotaUsage.cost`."""
 
@@ -74,15 +97,26 @@ class SpaceReservation:
 
     def begin_whole(self, allocation: Allocation, handle: DirHandle, directory: Endpoint, size: int) -> None:
         """Make space for a file of which all `size` bytes are here. Raises as `grow`."""
-        if not size:
-            self.begin(allocation, handle, directory, 0)  # `grow` makes no space for nothing, whatever is left
-            return
         self.books.begin(allocation)
         try:
             self.grow(allocation, handle, directory, size)
         except BaseException:
             self.discard(allocation)
             raise
+
+    @contextlib.contextmanager
+    def for_directories(self, actor: Actor, endpoints: Sequence[Endpoint]) -> Iterator[NewDirectories]:
+        """Make space within the quotas for directories that the block makes. Raises `NoSpace` (52), `Busy` (51)."""
+        allocations = {each.parts: Allocation(actor, each, is_directory=True) for each in endpoints}
+        new = NewDirectories(self.books, allocations)
+        try:
+            for allocation in list(allocations.values()):
+                self.books.begin(allocation)
+                self._within_quotas(allocation, NAME_COST, arrived=True)
+            self.changelog.ensure_recorded()
+            yield new
+        finally:
+            new.end()
 
     def shrink(self, allocation: Allocation, size: int) -> None:
         """The file has only `size` bytes any more."""
@@ -232,7 +266,7 @@ class SpaceReservation:
         return self.versions.removable(scope) + self.partials.total(scope.handle, actor.account)
 
     def _remove(self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0) -> int:
-        freed = self.versions.evict(actor, scope, wanted, files)
+        freed = self.versions.evict(actor, scope, wanted, files, with_folders=True)
         if freed < wanted:
             freed += self.partials.evict(actor, scope.handle, wanted - freed)
         return freed

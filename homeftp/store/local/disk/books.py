@@ -16,6 +16,7 @@ from typing import Sequence
 
 import attrs
 
+from homeftp.config import NAME_COST
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Busy
 from homeftp.interfaces.usage import AccountUsage
@@ -33,7 +34,7 @@ _NEVER = -1
 
 @attrs.define(eq=False)
 class Allocation:
-    """The space of one file on its way into the store. Bytes are those that a file takes up: `QuotaUsage.cost`."""
+    """The space of one file, or directory, on its way into the store. Bytes are those that count: `QuotaUsage.cost`."""
 
     actor: Actor
     endpoint: Endpoint
@@ -43,6 +44,7 @@ class Allocation:
     """Bytes of the whole file, as far as that is known."""
     arrived: int = 0
     """Bytes that have arrived. Only `Books` changes it."""
+    is_directory: bool = False
     turn: int = attrs.field(default=0, init=False)
     """Its place among the files on their way: those with lower ones came first. Only `Books` changes it."""
 
@@ -50,6 +52,11 @@ class Allocation:
     def outstanding(self) -> int:
         """Bytes that were declared and have not arrived."""
         return max(0, self.declared - self.arrived)
+
+    @property
+    def place(self) -> Endpoint:
+        """It counts in the homes that this is in: a home itself is not in it."""
+        return self.endpoint.parent if self.is_directory else self.endpoint
 
 
 class Books:
@@ -83,7 +90,7 @@ class Books:
             usage = self._homes.get(key)
             if usage is None:
                 usage = QuotaUsage(self._root, allotment.quota, tuple(map(raw, allotment.home.parts)))
-                usage.add(reserved=sum(each.arrived for each in self._allocations if _is_in(each.endpoint, key[0])))
+                usage.add(reserved=sum(each.arrived for each in self._allocations if _is_in(each.place, key[0])))
                 self._homes[key] = usage
         usage.count_first()
         return usage
@@ -139,7 +146,7 @@ class Books:
                 if (
                     each.turn < allocation.turn
                     and device in (None, each.device)
-                    and (home is None or _is_in(each.endpoint, home))
+                    and (home is None or _is_in(each.place, home))
                 ):
                     expected[each.actor.account] += each.outstanding
         own = expected.pop(allocation.actor.account, 0)
@@ -175,11 +182,11 @@ class Books:
             del self._allocations[allocation]
             self._expected.pop(allocation, None)
             used = allocation.arrived if committed else 0
-            for usage in self._at(allocation.endpoint):
+            for usage in self._at(allocation.place):
                 usage.add(reserved=-allocation.arrived, used=used)
 
     def _count(self, allocation: Allocation, arrived: int) -> None:
-        for usage in self._at(allocation.endpoint):
+        for usage in self._at(allocation.place):
             usage.add(reserved=arrived)
 
     # -- files in the store --------------------------------------------------------
@@ -193,6 +200,15 @@ class Books:
         """So many bytes at an endpoint were removed since `marks`."""
         for usage in self._at(endpoint):
             usage.removed(size, marks.get(usage, _NEVER))
+
+    def directory_made(self, place: Endpoint) -> None:
+        """A directory was made in this one, for which no space was reserved."""
+        for usage in self._at(place):
+            usage.add(used=NAME_COST)
+
+    def directory_removed(self, place: Endpoint, marks: Marks) -> None:
+        """A directory was removed from this one since `marks`."""
+        self.removed(place, NAME_COST, marks)
 
     def kept(self, endpoint: Endpoint, size: int, marks: Marks) -> None:
         """So many bytes were moved between a file's place and its versions since `marks`."""

@@ -1,4 +1,8 @@
-"""Counts the bytes that the root or one home holds, as a quota counts them: each file's size, in whole blocks.
+"""Counts the bytes that the root or one home holds, as a quota counts them.
+
+A file counts with its size in whole blocks, and every name with `NAME_COST` at
+least: of files, versions, directories, and the directories of versions in the
+folder of a day too.
 
 The server's own writes and removals are added and subtracted as they happen.
 Changes by other programs show when everything is counted again: at the start,
@@ -14,19 +18,16 @@ import time
 from threading import Lock
 from typing import Iterator
 
-from homeftp.config import DAY
+from homeftp.config import DAY, NAME_COST
 from homeftp.endpoint import RESERVED_PREFIX
 from homeftp.errors import Busy
-from homeftp.store.local.disk.metadir import CLOCK, FOLDER
+from homeftp.store.local.disk.metadir import FOLDER
 from homeftp.store.local.disk.saferoot import SafeRoot
 
 Names = tuple[bytes, ...]
 
 VERSIONS = b"versions"
-"""The folder of versions, in the metadata directory."""
-
-_UNCOUNTED = (b"incoming", b"partial", CLOCK)
-"""In a metadata directory; the first two are reserved already."""
+"""The folder of versions, in the metadata directory; of what else is there, uploads are reserved already."""
 
 _TEMP_PREFIX = RESERVED_PREFIX.encode()
 
@@ -61,7 +62,7 @@ class QuotaUsage:
 
     def cost(self, size: int) -> int:
         """The bytes that a file of this size counts for."""
-        return -(-size // self._block) * self._block
+        return max(NAME_COST, -(-size // self._block) * self._block)
 
     def taken(self) -> int | None:
         """The bytes that count, of files on their way too; None without a quota, and while they are not counted."""
@@ -166,7 +167,7 @@ class QuotaUsage:
             self.count()
 
     def scan(self) -> int:
-        """The cost of all regular files, of one with several names once; without temp files and partial uploads."""
+        """The cost of all names, of a file with several ones once; without temp files and partial uploads."""
         total = 0
         seen: set[tuple[int, int]] = set()
         todo = [self._home, *self._version_folders()]
@@ -175,7 +176,10 @@ class QuotaUsage:
             for name, found in self._read(folder):
                 if stat.S_ISDIR(found.st_mode):
                     todo.append((*folder, name))
-                elif stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in seen:
+                    total += 0 if FOLDER in (name, *folder[-2:]) else NAME_COST
+                elif not stat.S_ISREG(found.st_mode):
+                    total += NAME_COST
+                elif (found.st_dev, found.st_ino) not in seen:
                     total += self.cost(found.st_size)
                     if found.st_nlink > 1:
                         seen.add((found.st_dev, found.st_ino))
@@ -198,7 +202,7 @@ class QuotaUsage:
         with contextlib.suppress(OSError), opened as directory, os.scandir(directory) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                if folder[-1:] == (FOLDER,) and name in _UNCOUNTED:
+                if folder[-1:] == (FOLDER,) and name != VERSIONS:
                     continue
                 if FOLDER not in folder and name.startswith(_TEMP_PREFIX):
                     continue

@@ -280,4 +280,7 @@ class Archiver:
             os.stat(names[-1], dir_fd=above, follow_symlinks=False)
         except FileNotFoundError:
             self._archive.unsynced.add((mount, names[:-1]))
+            fd = open_private_directory(above, names[-1])
+            self._archive.folder_made(mount, names)
+            return fd
         return open_private_directory(above, names[-1])

@@ -11,7 +11,7 @@ from collections import deque
 from functools import partial
 from typing import Callable, Container, Iterator
 
-from homeftp.config import DAY, LISTING_PAGE
+from homeftp.config import DAY, LISTING_PAGE, NAME_COST
 from homeftp.model import SECOND_US
 from homeftp.store.local.disk.errnos import MISSING
 from homeftp.store.local.disk.saferoot import SafeRoot
@@ -74,6 +74,11 @@ class VersionDir:
         found = (each for day in days for each in self._walk((day, *below)))
         return sum(self._cost(each.found.st_size) for each in found if each.at_us < before_us)
 
+    def folders_total(self, before_us: int, below: Names = ()) -> int:
+        """The bytes that the folders of whole days from before `before_us` count for, all or those below a folder."""
+        days = (day for day in self._days() if (start_of(day) or 0) + _DAY_US <= before_us)
+        return NAME_COST * sum(folder != (day, *below) for day in days for folder in self._folders((day, *below)))
+
     def evict(
         self,
         oldest: deque[VersionFile],
@@ -84,11 +89,14 @@ class VersionDir:
         pinned: Container[int] = (),
         below: Names = (),
         removed: Callable[[VersionFile, int], None] = _note_nothing,
+        folder_removed: Callable[[Names], None] | None = None,
     ) -> int:
         """Remove versions from before `before_us`, the oldest first: `files` of them, and more until `wanted` bytes.
 
         Returns the bytes of those that had no other name, and calls `removed`
-        with each version and with its part of them. `oldest` holds the rest of
+        with each version and with its part of them. Where `folder_removed` is
+        given, folders that are empty then go too, those below `below` count as
+        `NAME_COST`, and it is called with each. `oldest` holds the rest of
         an earlier search, which stays valid because new versions are newer.
         Versions whose inodes are `pinned` stay, and those of files that are not
         `below` a folder.
@@ -111,7 +119,17 @@ class VersionDir:
                 cost = self._cost(version.found.st_size) if alone else 0
                 freed += cost
                 removed(version, cost)
+                if folder_removed is not None:
+                    freed += NAME_COST * self._remove_emptied(version.folder, below, folder_removed)
         return freed
+
+    def _remove_emptied(self, folder: Names, below: Names, removed: Callable[[Names], None]) -> int:
+        """Remove a folder and those above it, as far as they are empty; returns how many were below `below`."""
+        count = 0
+        while folder and self._remove_folder(folder, removed):
+            folder = folder[:-1]
+            count += len(folder) > len(below)
+        return count
 
     def newest_us(self) -> int | None:
         """The end of the last day that has versions; None if there are none."""
@@ -228,16 +246,19 @@ class VersionDir:
             alone = links == 1
         return alone
 
-    def remove_empty_folders(self) -> None:
-        """Remove empty folders. The caller makes sure that no version is being added."""
+    def remove_empty_folders(self, removed: Callable[[Names], None]) -> None:
+        """Remove empty folders, and call `removed` for each. The caller makes sure that no version is being added."""
         for day in self._days():
-            self._remove_empty((day,))
+            for folder in self._folders((day,), left=True):
+                self._remove_folder(folder, removed)
 
-    def _remove_empty(self, top: Names) -> None:
-        """Remove empty folders below `top`, and `top` itself if it is empty."""
-        for folder in self._folders(top, left=True):
-            with contextlib.suppress(OSError), self._root.open_below(self.fd, folder[:-1]) as directory:
-                os.rmdir(folder[-1], dir_fd=directory)
+    def _remove_folder(self, folder: Names, removed: Callable[[Names], None]) -> bool:
+        """Remove a folder, if it is empty; returns whether it was."""
+        with contextlib.suppress(OSError), self._root.open_below(self.fd, folder[:-1]) as directory:
+            os.rmdir(folder[-1], dir_fd=directory)
+            removed(folder)
+            return True
+        return False
 
 
 def _versions(directory: int, wanted: Callable[[bytes], bool]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 
 import attrs
 
-from homeftp.config import Retention
+from homeftp.config import NAME_COST, Retention
 from homeftp.endpoint import ROOT, Endpoint
 from homeftp.model import SECOND_US, Actor, Change
 from homeftp.store.local.disk.books import Books, Marks
@@ -120,28 +120,39 @@ class VersionArchive:
             if mount in self._totals:
                 self._totals[mount] -= self._books.cost(size)
 
-    def evict(self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0) -> int:
+    def folder_made(self, mount: Endpoint, names: Names) -> None:
+        """A folder was made for versions. It counts for a quota, whatever that leaves: nothing may be lost for it."""
+        if len(names) > 1:  # the folder of a day is the server's own
+            self._books.directory_made(_place(mount, names))
+
+    def evict(
+        self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0, *, with_folders: bool = False
+    ) -> int:
         """Remove the oldest for an actor: `files` of them, and more until `wanted` bytes are freed; returns the bytes.
 
-        Raises OSError.
+        With `with_folders`, also folders that are empty then: never while the caller adds a version. Raises OSError.
         """
         freed = 0
         with self.lock:
             for victims in self._victims(scope):
                 with self._folders.open_if_exists(victims.mount) as version_dir:
                     if version_dir is not None and (freed < wanted or files):
-                        freed += self._evict(victims, version_dir, wanted - freed, files, for_actor=actor)
+                        folders = self._folder_removed(victims.mount) if with_folders else None
+                        freed += self._evict(
+                            victims, version_dir, wanted - freed, files, for_actor=actor, folder_removed=folders
+                        )
         return freed
 
     def removable(self, scope: EvictionScope) -> int:
-        """The bytes of the versions that `evict` may remove. Raises OSError."""
+        """The bytes of the versions and folders that `evict` may remove. Raises OSError."""
         total = 0
         for victims in self._victims(scope):
             key = victims.mount, victims.home
             until, known = self._removable.get(key, (0.0, 0))
             if scope.any_age or time.monotonic() >= until:
                 with self._folders.open_if_exists(victims.mount) as version_dir:
-                    known = 0 if version_dir is None else version_dir.total(victims.before_us, victims.home or ())
+                    part = victims.before_us, victims.home or ()
+                    known = 0 if version_dir is None else version_dir.total(*part) + version_dir.folders_total(*part)
                 if not scope.any_age:
                     until = time.monotonic() + self._retention.protected_seconds * _ESTIMATE
                     self._removable[key] = until, known
@@ -163,7 +174,7 @@ class VersionArchive:
                     count = version_dir.expire(before_us, left, pinned=+self._pinned, removed=removed)
                     self._clock.removed(count)
                     left -= count
-                    version_dir.remove_empty_folders()
+                    version_dir.remove_empty_folders(self._folder_removed(mount))
 
     def _count(self, before_us: int) -> int:
         """How many versions are from before that time."""
@@ -240,22 +251,52 @@ class VersionArchive:
 
         return removed
 
+    def _folder_removed(self, mount: Endpoint) -> Callable[[Names], None]:
+        """What counts a folder that was removed."""
+        marks = self._books.mark()
+
+        def removed(names: Names) -> None:
+            if len(names) > 1:
+                self._books.directory_removed(_place(mount, names), marks)
+                self._subtract_removable(mount, NAME_COST)
+
+        return removed
+
     def _subtract_removable(self, mount: Endpoint, freed: int) -> None:
         for key, (until, known) in list(self._removable.items()):
             if key[0] == mount:
                 self._removable[key] = until, max(0, known - freed)
 
     def _evict(
-        self, victims: _Victims, version_dir: VersionDir, wanted: int, files: int = 0, *, for_actor: Actor
+        self,
+        victims: _Victims,
+        version_dir: VersionDir,
+        wanted: int,
+        files: int = 0,
+        *,
+        for_actor: Actor,
+        folder_removed: Callable[[Names], None] | None = None,
     ) -> int:
         """Remove the oldest for an actor."""
         removed = self._removed(victims.mount, self._books.mark(), for_actor)
         oldest = self._oldest.setdefault((victims.mount, victims.home), deque())
         return version_dir.evict(
-            oldest, victims.before_us, wanted, files, pinned=+self._pinned, below=victims.home or (), removed=removed
+            oldest,
+            victims.before_us,
+            wanted,
+            files,
+            pinned=+self._pinned,
+            below=victims.home or (),
+            removed=removed,
+            folder_removed=folder_removed,
         )
 
     def _total(self, mount: Endpoint, version_dir: VersionDir) -> int:
         if mount not in self._totals:
             self._totals[mount] = version_dir.total(_FOREVER)
         return self._totals[mount]
+
+
+def _place(mount: Endpoint, names: Names) -> Endpoint:
+    """Where a folder of versions counts: in the homes that hold the directory above the one that it is for."""
+    return Endpoint((*mount.parts, *(part.decode("utf-8", "replace") for part in names[1:-1])))

@@ -109,6 +109,7 @@ class StagedFile:
     def commit(self, content_hash: str | None = None) -> Entry:
         """Commit it and close it. Raises what `Committer.commit_temp_file` raises."""
         try:
+            self.resize(self.size)  # an empty file has a name too
             began = time.time_ns()
             if content_hash is None and self.size <= SLICE:
                 content_hash = digest(self.fd, self.size)

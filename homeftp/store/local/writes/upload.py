@@ -194,6 +194,8 @@ class LocalUpload:
         try:
             content_hash = self._hasher.hash()
             check_content(self._request, self._size, content_hash, declared)
+            target = self._target
+            self._space.grow(self._file.partial.allocation, target.nearest, target.directory, self._size)
             self._file.seal()
             return self._committer.commit_temp_file(
                 self._request,

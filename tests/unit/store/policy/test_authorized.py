@@ -218,10 +218,10 @@ class SpaceTests(AuthorizedCase):
 
     def test_quota(self) -> None:
         """The quota counts; a store that cannot keep it refuses every change."""
-        store = AuthorizedStore(self.whole, parse("home"), Rights(), ANN, 100)
-        self.write(store, "new.txt", bytes(50))
-        with self.assertRaisesRegex(NoSpace, "your account's quota of 100 bytes"):
-            self.write(store, "more.txt", bytes(50))
+        store = AuthorizedStore(self.whole, parse("home"), Rights(), ANN, 30_000)
+        self.write(store, "new.txt", bytes(5_000))
+        with self.assertRaisesRegex(NoSpace, "your account's quota of 30.0 kB"):
+            self.write(store, "more.txt", bytes(5_000))
 
         class Without(MemoryStore):
             capabilities = Capabilities()

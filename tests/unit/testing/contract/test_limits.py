@@ -7,8 +7,9 @@ import attrs
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Refusal, TooLarge
 from homeftp.interfaces.store import IDraft, StoreOptions
-from homeftp.model import SERVER, Entry, WriteRequest
+from homeftp.model import SERVER, Actor, Entry, WriteRequest
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorycommitter import Report
 from homeftp.store.memorytree import Node
 from homeftp.testing.contract.limits import LimitsContract
 from tests.support.contracts import ControlCase
@@ -73,6 +74,15 @@ class LimitsControls(ControlCase):
                 self._tree.reserve(request.endpoint, request.size or 0, self._actor, arrived=True)
                 return found
 
+        class BytesOnly(MemoryStore):
+            def __init__(self, options: StoreOptions) -> None:
+                super().__init__(options)
+                self._tree.cost = lambda endpoint, size: size  # type: ignore[method-assign]
+
+        class FreeDirectories(MemoryStore):
+            def _make_directories(self, endpoint: Endpoint, actor: Actor, changed: Report) -> None:
+                self._add_directories(endpoint, actor, changed)
+
         class Exact(MemoryStore):
             def free_space(self) -> int | None:
                 return self._tree.free(SERVER)
@@ -83,6 +93,8 @@ class LimitsControls(ControlCase):
         self.assert_caught("test_quota", CopiesFreely)
         self.assert_caught("test_quota", EditsFreely)
         self.assert_caught("test_account_quota", Boundless)
+        self.assert_caught("test_names_count", BytesOnly)
+        self.assert_caught("test_names_count", FreeDirectories)
         self.assert_caught("test_kept_from_others", Greedy)
         self.assert_caught("test_suspended_without_space", Losing)
         self.assert_caught("test_quota", Boundless)

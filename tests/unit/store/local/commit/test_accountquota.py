@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Callable
 from unittest import mock
 
-from homeftp.config import MIB
-from homeftp.endpoint import ROOT, parse
+from homeftp.config import MIB, Retention
+from homeftp.endpoint import ROOT, Endpoint, parse
 from homeftp.errors import NoSpace
+from homeftp.model import Entry, WriteRequest
+from homeftp.store.local.disk.errnos import catch
+from homeftp.store.local.disk.quota import QuotaUsage
 from tests.support.storecases import SpaceCase, account
 from tests.support.stores import put_of
 
@@ -40,7 +46,7 @@ class AccountQuotaTests(SpaceCase):
             self.put(ann, "ann/too large", bytes(101 * 4096))
 
         def put(number: int) -> int:
-            results = ann.write_many([put_of(f"ann/{number}/{each}", b"x" * 4097) for each in range(3)])
+            results = ann.write_many([put_of(f"ann/{number}-{each}", b"x" * 4097) for each in range(3)])
             for result in results:
                 if isinstance(result, Exception):
                     self.assertIsInstance(result, NoSpace)
@@ -57,6 +63,96 @@ class AccountQuotaTests(SpaceCase):
         self.assertEqual(sum(ann.remove(parse("ann/old"), None, False)), 1)
         with self.assertRaises(NoSpace):
             self.put(ann, "ann/new", bytes(4096))  # its version counts
+
+    def test_directories_at_once(self) -> None:
+        """Exactly as many directories fit as there is space for, however many are made at once."""
+        store = self.store()
+        ann = store.bind(account("ann", "ann", 50 * 4096))
+        self.lay("ann/old")
+        self.assertEqual(ann.free_space(), 49 * 4096)
+
+        def make(number: int) -> int:
+            result = catch(ann.make_directory, WriteRequest(endpoint=parse(f"ann/{number}")))
+            self.assertIsInstance(result, Entry | NoSpace)
+            return isinstance(result, Entry)
+
+        with ThreadPoolExecutor(8) as pool:
+            made = sum(pool.map(make, range(80)))
+        self.assertEqual((made, len(os.listdir(self.path("ann")))), (49, 50))
+
+    def test_deep_directories(self) -> None:
+        """A path is made as a whole or not at all, and the refusal tells of the quota."""
+        store = self.store()
+        ann = store.bind(account("ann", "ann", 5 * 4096))
+        os.mkdir(self.path("ann"))
+        for act in (
+            lambda: ann.make_directory(WriteRequest(endpoint=parse("ann/1/2/3/4/5/6"))),
+            lambda: self.put(ann, "ann/1/2/3/4/5/6", b""),
+            lambda: self.stream(ann, "ann/1/2/3/4/5/6", b""),
+        ):
+            with self.assertRaisesRegex(NoSpace, "your account's quota of 20.5 kB has no space for"):
+                act()
+            self.assertEqual(os.listdir(self.path("ann")), [])
+        self.put(ann, "ann/1/2/3/4", b"")
+        self.assertEqual(ann.free_space(), 4096)
+
+    def test_full_of_versions(self) -> None:
+        """Versions that are given up take their folders along: deep ones do not use up a quota."""
+        store = self.store()
+        ann = store.bind(account("ann", "ann", 20 * 4096, narrow=False))
+        for number in range(10):
+            self.put(ann, f"ann/{number}/2/3/4", b"x")
+            self.assertEqual(sum(ann.remove(parse(f"ann/{number}"), None, True)), 4)
+        self.put(ann, "ann/large", bytes(15 * 4096))
+
+    def test_nothing_of_others_for_a_name(self) -> None:
+        """A directory that its quota does not allow costs no version of anybody, however old."""
+        store = self.store(retention=Retention(protected_seconds=0))
+        for content in (b"old", b"new"):
+            self.put(store, "bob/a", content)
+        ann = store.bind(account("ann", "ann", 4096))
+        self.put(ann, "ann/a", b"")
+        with self.assertRaises(NoSpace):
+            ann.make_directory(WriteRequest(endpoint=parse("ann/d")))
+        self.assertEqual(len([version for page in store.versions(ROOT) for version in page]), 1)
+
+    def test_books(self) -> None:
+        """Whatever is made, moved, removed, restored, given up and expired, the books have what is on the disk."""
+        random = Random(11)
+        quota = 60 * 4096
+        store = self.store(quota=10 * quota, retention=Retention(protected_seconds=0))
+        store.maintain()
+        ann = store.bind(account("ann", "ann", quota, narrow=False))
+        names = ("a", "b", "c", "a/a", "a/b", "b/a", "c/a/b", "d/e/f/g", "d/e")
+
+        def path(homes: tuple[str, ...] = ("ann", "ann", "bob")) -> Endpoint:
+            return parse(f"{random.choice(homes)}/{random.choice(names)}")
+
+        refused: Counter[str] = Counter()
+        acts: dict[str, Callable[[], object]] = {
+            "write": lambda: self.put(ann, str(path()), bytes(random.choice((0, 1, 5000)))),
+            "upload": lambda: self.stream(ann, str(path()), bytes(random.choice((0, 5000)))),
+            "directory": lambda: ann.make_directory(WriteRequest(endpoint=path())),
+            "copy": lambda: ann.copy(path(), path(), source_precondition=None, target_precondition=None),
+            "move": lambda: store.move(path(("ann",)), path(("ann",)), None, None),
+            "move out": lambda: store.move(path(("ann",)), path(("bob",)), None, None),
+            "remove": lambda: sum(ann.remove(path(), None, True)),
+            "restore": lambda: ann.restore(path(), None, None),
+            "large": lambda: self.put(ann, "ann/large", bytes(random.randrange(40) * 4096)),
+            "maintain": store.maintain,
+        }
+        books = store._writable.books
+        for step in range(400):
+            act = random.choice(list(acts))
+            result = catch(acts[act])
+            self.assertNotIsInstance(result, Exception if act == "maintain" else AssertionError)
+            refused[act] += isinstance(result, Exception)
+            for kept in (books.whole, books.home(account("ann", "ann", quota))):
+                assert kept is not None
+                fresh = QuotaUsage(store._folder.get().root, kept.quota, kept._home)
+                fresh.count()
+                self.assertEqual((kept.taken(), step, act), (fresh.taken(), step, act))
+        self.assertTrue(all(refused[act] < 40 for act in acts), refused)
 
     def test_own_versions(self) -> None:
         """At its quota an account gives up versions of its own, the oldest first; never another's."""

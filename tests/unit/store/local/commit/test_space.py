@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
-from homeftp.config import KIB, MIB, Retention
+from homeftp.config import KIB, MIB, NAME_COST, Retention
 from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Busy, NoSpace
 from homeftp.model import SERVER, Change, WriteRequest
@@ -43,7 +43,8 @@ class QuotaTests(SpaceCase):
             self.assertEqual(self.used(), quota)
             with self.assertRaises(NoSpace):
                 put(store, "more", b"x")
-            put(store, "empty", b"")
+            with self.assertRaises(NoSpace):
+                put(store, "empty", b"")
             store.close()
             for name in os.listdir(self.root):
                 if name != ".homeftp":
@@ -172,8 +173,8 @@ class ArrivalTests(SpaceCase):
         return sorted(version.name for page in store.versions(ROOT) for version in page)
 
     def with_versions(self, retention: Retention) -> LocalStore:
-        """A store for 10 MiB with 4 MiB of versions, and a little more."""
-        store = self.counted(10 * MIB, retention=retention, record_changes=self.changes.extend)
+        """A store for 10 MiB, and four empty files that have 4 MiB of versions."""
+        store = self.counted(10 * MIB + 4 * NAME_COST, retention=retention, record_changes=self.changes.extend)
         for name in "abcd":
             self.put(store, name, bytes(MIB))
             self.put(store, name, b"")

@@ -121,18 +121,21 @@ class HomeTests(BooksCase):
     """Homes with a quota."""
 
     def test_counted(self) -> None:
-        """A home's files and versions count, those on a disk that is mounted above or in it too, and nothing else."""
+        """A home's files, directories and versions count, on a disk that is mounted above or in it too, and no others.
+
+        In the home are three directories, two files and two versions.
+        """
         for path in (
             "ann/a",
             "ann/d/b",
             "bob/c",
             "annex/d",
-            ".homeftp/versions/2026-11-26/ann/.homeftp-00.00.00.000000-v",
+            ".homeftp/versions/2026-11-26/ann/d/.homeftp-00.00.00.000000-v",
             ".homeftp/versions/2026-11-26/bob/.homeftp-00.00.00.000000-v",
             "ann/disk/.homeftp/versions/2026-11-26/.homeftp-00.00.00.000000-v",
         ):
             self.lay(path)
-        self.assertEqual(self.blocks(self.books.home(account("ann", "ann"))), 96)
+        self.assertEqual(self.blocks(self.books.home(account("ann", "ann"))), 93)
         self.assertEqual(self.blocks(self.books.home(account("bob", "bob"))), 98)
         self.assertIsNone(self.books.home(account("ann", "ann", None)))
         self.assertIsNone(self.books.home(Actor("ann")))
@@ -157,13 +160,13 @@ class HomeTests(BooksCase):
         def both() -> tuple[int, int]:
             return self.blocks(self.books.home(ann)), self.blocks(self.books.home(bob))
 
-        self.assertEqual(both(), (95, 100))
+        self.assertEqual(both(), (94, 100))
         self.books.moved(parse("ann/b"), parse("bob/b"), BLOCK, self.books.mark())
-        self.assertEqual(both(), (96, 99))
+        self.assertEqual(both(), (95, 99))
         self.books.moved(parse("ann/d"), parse("ann/e"), None, self.books.mark())
-        self.assertEqual(both(), (96, 99))
+        self.assertEqual(both(), (95, 99))
         self.books.moved(parse("ann/d"), parse("bob/d"), None, self.books.mark())
-        self.assertEqual(both(), (95, 100), "as they are on the disk")
+        self.assertEqual(both(), (94, 100), "as they are on the disk")
 
     def test_removed(self) -> None:
         """What is removed is subtracted where it was, unless it was counted since."""
@@ -209,5 +212,21 @@ class HomeTests(BooksCase):
         self.lay(".homeftp/versions/2026-11-26/ann/.homeftp-00.00.00.000000-v")
         self.books.refresh()
         self.books.whole.count()
-        self.assertEqual(self.blocks(self.books.whole), 98)
-        self.assertEqual(self.blocks(self.books.home(account("all", str(ROOT)))), 98)
+        self.assertEqual(self.blocks(self.books.whole), 96, "two files, and a directory for each")
+        self.assertEqual(self.blocks(self.books.home(account("all", str(ROOT)))), 96)
+
+    def test_directories(self) -> None:
+        """A directory counts in the homes that it is in, for the block that it takes; a home is not in itself."""
+        home = self.books.home(account("ann", "ann"))
+        for path, left in (("ann", 100), ("ann/d", 99), ("bob/d", 99)):
+            allocation = Allocation(account("ann"), parse(path), is_directory=True)
+            self.books.begin(allocation)
+            self.assertIsNone(self.books.take(allocation, BLOCK, []))
+            self.assertEqual(self.blocks(home), left)
+            self.books.end(allocation, committed=True)
+            self.assertEqual(self.blocks(home), left)
+        self.books.directory_made(parse("ann/d"))
+        self.assertEqual(self.blocks(home), 98)
+        self.books.directory_removed(parse("ann/d"), self.books.mark())
+        self.books.directory_removed(parse(""), self.books.mark())
+        self.assertEqual((self.blocks(home), self.blocks(self.books.whole)), (99, 98))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Callable
 
@@ -16,14 +17,26 @@ class ScanTests(SpaceCase):
     """What counts."""
 
     def test_names(self) -> None:
-        """Versions of files in any folder count, whatever its name; what the server keeps for itself does not."""
+        """Versions count in a folder of any name, with the folder; what the server keeps for itself does not."""
         store = self.store()
         for name in ("incoming/a", "partial/a", "clock/a", "mounts"):
             self.lay(f".homeftp/versions/2026-01-01/{name}/.homeftp-00.00.00.000000-x", bytes(4096))
         store.close()
         usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
         usage.count()
-        self.assertEqual(usage.left(), 96 * 4096)
+        self.assertEqual(usage.left(), (100 - 4 - 7) * 4096)
+
+    def test_every_kind(self) -> None:
+        """Each name counts: an empty file, a directory, a link; a file that has two names counts once."""
+        self.lay("empty", b"")
+        os.mkdir(self.path("directory"))
+        os.symlink("nowhere", self.path("link"))
+        self.lay("twice", bytes(2 * 4096))
+        os.link(self.path("twice"), self.path("directory/again"))
+        usage = QuotaUsage(SafeRoot(self.root, System()), 100 * 4096)
+        usage.count()
+        self.assertEqual(usage.left(), (100 - 3 - 2) * 4096)
+        self.assertEqual([usage.cost(size) // 4096 for size in (0, 1, 4096, 4097)], [1, 1, 1, 2])
 
 
 class CountTests(SpaceCase):

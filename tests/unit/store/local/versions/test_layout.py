@@ -109,7 +109,7 @@ class LayoutTests(StoreCase):
             self.lay(f".homeftp/versions/{other}")
         self.assertEqual(self.found(b"a"), [((b"a",), 0)])
         self.assertEqual(self.versions.evict(deque(), 2**62, 2**62), 1)
-        self.versions.remove_empty_folders()
+        self.versions.remove_empty_folders(lambda _: None)
         for other in others:
             self.assertTrue(os.path.exists(self.path(f".homeftp/versions/{other}")), other)
 
@@ -122,6 +122,21 @@ class LayoutTests(StoreCase):
         self.assertEqual(evicted, 20)
         self.assertEqual({names[-1] for names, _ in self.found(b"d", below=True)}, {b"f0", b"f3", b"f4"})
         self.assertEqual((self.versions.total(2**62), self.versions.total(NOON + 4)), (30, 20))
+
+    def test_evict_folders(self) -> None:
+        """Where it is asked for, folders that eviction leaves empty go at once; others stay."""
+        for path in ("d/e/a", "d/b", "f/a"):
+            self.add(path, NOON)
+        removed: list[tuple[bytes, ...]] = []
+        self.versions.evict(deque(), 2**62, 0, 3)
+        self.assertTrue(os.path.exists(self.path(".homeftp/versions/2025-11-26/d/e")), "the control")
+        self.versions.remove_empty_folders(lambda _: None)
+        for path in ("d/e/a", "d/b", "f/a"):
+            self.add(path, NOON + len(path))
+        self.versions.evict(deque(), 2**62, 0, 2, folder_removed=removed.append)
+        left = [names for names, _ in self.found(below=True)]
+        self.assertEqual(left, [(b"d", b"e", b"a")])
+        self.assertEqual(removed, [(b"2025-11-26", b"f")])
 
     def test_other_name(self) -> None:
         """A version that has another name frees nothing."""
@@ -136,11 +151,13 @@ class LayoutTests(StoreCase):
         self.assertEqual(removed, [(b"a", 0)])
 
     def test_empty_folders(self) -> None:
-        """Empty folders are removed, others are not."""
+        """Empty folders are removed and reported, others are not."""
         self.add("d/e/a", NOON)
-        self.add("b", NOON)
+        self.add("b", NOON + 1)
         self.versions.evict(deque(), 2**62, 0, 1)
-        self.versions.remove_empty_folders()
+        removed: list[tuple[bytes, ...]] = []
+        self.versions.remove_empty_folders(removed.append)
+        self.assertEqual(removed, [(b"2025-11-26", b"d", b"e"), (b"2025-11-26", b"d")])
         left = [
             os.path.join(above, name) for above, _, names in os.walk(self.path(".homeftp/versions")) for name in names
         ]

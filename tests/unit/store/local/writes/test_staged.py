@@ -31,7 +31,7 @@ class StagedTests(SpaceCase):
         self.assertEqual((usage.left(), staged.size), (before - 4096, 7))
         entry = staged.commit()
         staged.close()
-        self.assertEqual((usage.left(), entry.hash), (before - 4096, sha(b"content")))
+        self.assertEqual((usage.left(), entry.hash), (before - 2 * 4096, sha(b"content")), "with its directory")
         self.assertEqual((self.content("d/file"), self.left()), (b"content", []))
 
     def test_copied(self) -> None:
