@@ -6,23 +6,27 @@ import argparse
 
 from homeftp.cli.terminal.exitcodes import Exit
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 _EPILOG = """\
 bash: homeftp completion bash > ~/.local/share/bash-completion/completions/homeftp
 
 zsh: homeftp completion zsh > _homeftp, in a folder of $fpath
 
+fish: homeftp completion fish > ~/.config/fish/completions/homeftp.fish
+
 tcsh: homeftp completion tcsh > ~/.homeftp.csh, and source it in ~/.tcshrc
 """
 
 _BASH = r"""
 _homeftp_server_names() {
-  compgen -W "$("${COMP_WORDS[0]/#\~/$HOME}" remote list 2>/dev/null | cut -d ' ' -f 1)" -- "$1"
+  "${COMP_WORDS[0]/#\~/$HOME}" complete-path 2>/dev/null | sed 's/:$//' | while IFS= read -r name; do
+    [[ $name == "$1"* ]] && printf '%s\n' "$name"
+  done
 }
 
 _homeftp_remote_paths() {
-  _homeftp_server_names "$1" | sed 's/$/:/'
+  "${COMP_WORDS[0]/#\~/$HOME}" complete-path "$1" 2>/dev/null
 }
 
 _homeftp_any_paths() {
@@ -30,18 +34,17 @@ _homeftp_any_paths() {
   compgen -f -- "$1"
 }
 
-# bash splits NAME:PATH at the colon, and replaces only the part after it.
+# bash splits NAME:PATH at the colon, and replaces only the part after it. A backslash is before each space of a word.
 _homeftp() {
   local line=${COMP_LINE:0:COMP_POINT} COMP_WORDS COMP_CWORD word
   read -a COMP_WORDS <<< "$line"
-  [[ $line == *[[:space:]] ]] && COMP_WORDS+=("")
+  [[ $line == *[[:space:]] && $line != *\\[[:space:]] ]] && COMP_WORDS+=("")
   COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
   _shtab_homeftp
   word=${COMP_WORDS[COMP_CWORD]}
-  if [[ ${COMPREPLY[*]} == *: ]]; then
-    compopt -o nospace 2>/dev/null
-  elif [[ " get push cmp " == *" ${COMP_WORDS[1]} "* && $word != -* ]]; then
+  if [[ $word != -* && " COMMANDS " == *" ${COMP_WORDS[1]} "* ]]; then
     compopt -o filenames 2>/dev/null
+    [[ ${COMPREPLY[*]} == *[:/] ]] && compopt -o nospace 2>/dev/null
   fi
   [[ $word == *:* && $COMP_WORDBREAKS == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*:}"}"}")
   return 0
@@ -53,14 +56,15 @@ complete -o bashdefault -F _homeftp homeftp
 _ZSH = r"""
 _homeftp_server_names() {
   local -a servers
-  servers=(${(f)"$(homeftp remote list 2>/dev/null | cut -d ' ' -f 1)"})
+  servers=(${${(f)"$(homeftp complete-path 2>/dev/null)"}%:})
   compadd -- $servers
 }
 
 _homeftp_remote_paths() {
-  local -a servers
-  servers=(${(f)"$(homeftp remote list 2>/dev/null | cut -d ' ' -f 1)"})
-  compadd -S '' -- ${^servers}:
+  local -a found
+  found=(${(f)"$(homeftp complete-path "${(Q)PREFIX}" 2>/dev/null)"})
+  compadd -S '' -- ${(M)found:#*[:/]}
+  compadd -- ${found:#*[:/]}
 }
 
 _homeftp_any_paths() {
@@ -68,6 +72,26 @@ _homeftp_any_paths() {
   _files
 }
 """
+
+_FISH = r"""
+function _homeftp_server_names
+  homeftp complete-path 2>/dev/null | string replace -r ':$' ''
+end
+
+function _homeftp_remote_paths
+  homeftp complete-path (commandline -ct | string unescape) 2>/dev/null
+end
+
+function _homeftp_any_paths
+  _homeftp_remote_paths
+  __fish_complete_path (commandline -ct)
+end
+"""
+
+_PREAMBLES = {"zsh": _ZSH, "fish": _FISH}
+
+_PATHS = "cat cmp du get ls mkdir mv push restore rm verify versions"
+"""The commands with paths: bash puts a backslash before each space of a path."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,9 +104,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the script of a shell; returns the exit code."""
     import shtab
 
-    from homeftp.cli.main import COMMANDS, build_parser
+    from homeftp.cli.parser import build_parser
+    from homeftp.cli.table import COMMANDS
 
-    preamble = _ZSH if options.shell == "zsh" else ""
-    script = shtab.complete(build_parser(COMMANDS), shell=options.shell, preamble=preamble)
-    print(f"{script}\n{_BASH}" if options.shell == "bash" else script)
+    script = shtab.complete(build_parser(COMMANDS), shell=options.shell, preamble=_PREAMBLES.get(options.shell, ""))
+    print(f"{script}\n{_BASH.replace('COMMANDS', _PATHS)}" if options.shell == "bash" else script)
     return Exit.DONE

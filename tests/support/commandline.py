@@ -13,8 +13,9 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.accounts.passwords import Cost
-from homeftp.cli.main import COMMANDS, Command, main
+from homeftp.cli.main import main
 from homeftp.cli.owner import account
+from homeftp.cli.table import COMMANDS, Command
 from homeftp.client import TransferContext
 from homeftp.syscalls import System
 from homeftp.workers import InlineWorkers

@@ -114,7 +114,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"cli.connect", "cli.terminal", "cli.transfer", "client", "crypto", "discovery", "wire"},
     "cli.owner": SHARED | {"accounts", "cli.terminal", "optionvalues", "store", "store.policy", "tap"},
     "cli.status": SHARED | {"accounts", "cli.connect", "cli.owner", "cli.terminal", "client", "store.policy"},
-    "cli": frozenset({"", "errors", "cli.commands", "cli.owner", "cli.status", "cli.terminal"}),
+    "cli": frozenset(
+        {"", "errors", "client", "cli.commands", "cli.connect", "cli.owner", "cli.status", "cli.terminal"}
+    ),
     "__main__": frozenset({"cli"}),
     "testing": SHARED
     | CLIENT

@@ -13,7 +13,8 @@ from typing import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from homeftp.cli.main import COMMANDS, build_parser
+from homeftp.cli.parser import build_parser
+from homeftp.cli.table import COMMANDS
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client import Outcome
 from homeftp.config import Limits

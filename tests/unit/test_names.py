@@ -37,7 +37,7 @@ CODE_WORDS = "crypto.codewords"
 """Pairing codes consist of ordinary words of every kind."""
 
 ARGPARSE_CHOICES = "choices"
-"""The keyword of argparse for the values that an argument may have."""
+"""The keyword and attribute of argparse for the values that an argument may have."""
 
 
 def class_names(source: str) -> Iterator[str]:
@@ -58,7 +58,9 @@ def identifiers(source: str) -> Iterator[str]:
     """All names that a module defines or uses."""
     for node in nodes(source):
         match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+            case ast.Name(id=name) | ast.arg(arg=name):
+                yield name
+            case ast.Attribute(attr=name) if name != ARGPARSE_CHOICES:
                 yield name
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name

@@ -8,12 +8,12 @@ SERVER_NAMES = "_homeftp_server_names"
 """The names of the known servers."""
 
 REMOTE_PATHS = "_homeftp_remote_paths"
-"""The same, each with a colon: `NAME:`."""
+"""The same, each with a colon, and paths on them: `NAME:PATH`."""
 
 ANY_PATHS = "_homeftp_any_paths"
-"""`NAME:`, or a file on this machine."""
+"""`NAME:PATH`, or a file on this machine."""
 
 
 def set_completer(argument: Any, completer: str) -> None:
     """Have a shell complete an argument by one of the functions named above."""
-    argument.complete = {"bash": completer, "zsh": completer}
+    argument.complete = {"bash": completer, "zsh": completer, "fish": f"({completer})"}

@@ -109,13 +109,7 @@ class Remotes:
         path = self._path(name)
         data = read_private(path)
         if data is None:
-            known = ", ".join(self.names())
-            hint = (
-                f"known remotes: {known}"
-                if known
-                else "make a code on the server with homeftp invite, then run: homeftp pair HOST"
-            )
-            raise OperatorError(f"there is no remote named {name}: {hint}")
+            raise OperatorError(f"there is no remote named {name}: {self._hint(name)}")
         try:
             fields = json.loads(data)
             return Remote(
@@ -195,9 +189,19 @@ class Remotes:
                 os.unlink(path)
             sync_folder(self._folder)
         except FileNotFoundError:
-            raise OperatorError(f"there is no remote named {name}") from None
+            raise OperatorError(f"there is no remote named {name}: {self._hint(name)}") from None
         except OSError as error:
             raise OperatorError(f"cannot remove {path}: {error.strerror}") from None
+
+    def _hint(self, name: str) -> str:
+        known = self.names()
+        if not known:
+            return "make a code on the server with homeftp invite, then run: homeftp pair HOST"
+        from difflib import get_close_matches  # only for this message
+
+        alike = get_close_matches(name, known, 1)
+        question = f"did you mean {alike[0]}? " if alike else ""
+        return f"{question}known remotes: {', '.join(known)}"
 
     def _path(self, name: str) -> str:
         self.check_name(name)

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from homeftp.crypto.secretfiles import write_private
 from tests.support import needs
 from tests.support.processes import environment, run_homeftp
+from tests.support.serving import shared
 
 
 class BashTests(SynchronousTestCase):
@@ -23,7 +24,7 @@ class BashTests(SynchronousTestCase):
         os.makedirs(os.path.join(self.here, "notes"))
         os.makedirs(os.path.join(self.home, "remotes"), mode=0o700)
         for name in ("nas", "attic"):
-            kept = {"address": "192.0.2.1:8421", "user": "ann", "password": "secret", "ca": "-"}
+            kept = {"address": "127.0.0.1:1", "user": "ann", "password": "secret", "ca": "-"}
             write_private(os.path.join(self.home, "remotes", f"{name}.json"), json.dumps(kept).encode())
         command = os.path.join(self.here, "homeftp")
         with open(command, "w") as file:
@@ -32,7 +33,7 @@ class BashTests(SynchronousTestCase):
         self.script = run_homeftp("completion", "bash").stdout
 
     def completed(self, line: str) -> list[str]:
-        """What bash offers at the end of this line, by the function that it was told to call."""
+        """The words that bash offers at the end of this line, by the function that it was told to call."""
         needs.program("bash")
         program = (
             f"{self.script}\nCOMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDS=(); COMP_CWORD=0\n"
@@ -48,7 +49,7 @@ class BashTests(SynchronousTestCase):
             check=True,
         )
         self.assertEqual(done.stderr, "")
-        return done.stdout.split()
+        return sorted(done.stdout.splitlines()) if done.stdout != "\n" else []
 
     def test_bash(self) -> None:
         """bash itself completes a subcommand, a subcommand's option and the server's options."""
@@ -73,5 +74,26 @@ class BashTests(SynchronousTestCase):
             ("remote remove ", ["attic", "nas"]),
             ("ls other", []),
             ("ls nas:", []),
+            ("help pus", ["push"]),
         ):
             self.assertEqual(self.completed(f"homeftp {line}"), offered, line)
+
+    def test_bash_remote_paths(self) -> None:
+        """It completes paths on a server, which it asks: only what follows the colon, as bash replaces no more."""
+        server, self.home = shared()
+        folder = os.path.basename(self.here)
+        for name in ("My Photos/a b.jpg", "My Photos/2026/x", "Music"):
+            path = server.path(f"{folder}/{name}")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb"):
+                pass
+        for line, offered in (
+            ("ls nas:", [f"{folder}/"]),
+            (f"ls nas:{folder}/M", [f"{folder}/Music", f"{folder}/My Photos/"]),
+            (f"rm -r nas:/{folder}/My", [f"/{folder}/My Photos/"]),
+            (f"get nas:{folder}/My\\ Photos/", [f"{folder}/My Photos/2026/", f"{folder}/My Photos/a b.jpg"]),
+            (f"mv nas:{folder}/Music nas:{folder}/My\\ Photos/2", [f"{folder}/My Photos/2026/"]),
+            (f"ls nas:{folder}/none", []),
+        ):
+            found = self.completed(f"homeftp {line}")
+            self.assertEqual([each for each in found if each.startswith(offered[0][:5])] if offered else found, offered)

@@ -8,7 +8,8 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.cli.completion import SHELLS
-from homeftp.cli.main import COMMANDS, main
+from homeftp.cli.main import main
+from homeftp.cli.table import COMMANDS
 from homeftp.cli.terminal.completers import ANY_PATHS, REMOTE_PATHS, SERVER_NAMES
 
 
@@ -29,15 +30,24 @@ class CompletionTests(SynchronousTestCase):
         """Subcommands and options are in each script, the server's options too."""
         for shell in SHELLS:
             printed = script(shell)
-            for word in (*COMMANDS, "password-stdin", "listen-tls"):
+            visible = [name for name, command in COMMANDS.items() if not command.hidden]
+            for word in (*visible, "password-stdin", "listen-tls"):
                 self.assertIn(word, printed, shell)
 
-    def test_zsh_remotes(self) -> None:
-        """zsh's script names the functions that complete them, and has each."""
-        printed = script("zsh")
+    def test_remotes(self) -> None:
+        """The scripts of zsh and fish name the functions that complete them, and have each."""
+        zsh, fish = script("zsh"), script("fish")
         for name in (SERVER_NAMES, REMOTE_PATHS, ANY_PATHS):
-            self.assertIn(f"\n{name}() {{", printed)
-            self.assertIn(f":{name}", printed)
+            self.assertIn(f"\n{name}() {{", zsh)
+            self.assertIn(f":{name}", zsh)
+            self.assertIn(f"\nfunction {name}\n", fish)
+            self.assertIn(f'-ka "({name})"', fish)
+
+    def test_hidden(self) -> None:
+        """The command that the scripts call is offered by none of them; the control is another command."""
+        for shell in ("zsh", "fish"):
+            self.assertNotRegex(script(shell), r"(?m)^ *[-'\"]?complete-path", shell)
+            self.assertIn("discover", script(shell))
 
     def test_other_shell(self) -> None:
         """A shell that is not known ends with a usage error."""

@@ -11,7 +11,8 @@ from typing import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 import homeftp
-from homeftp.cli.main import COMMANDS, Command, main
+from homeftp.cli.main import main
+from homeftp.cli.table import Command
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.client.errors import ConnectionFailed, Corrupted
 from homeftp.errors import Forbidden, OperatorError, UntrustedServer
@@ -79,14 +80,14 @@ class CallTests(MainCase):
         for word in (*PROBES, *(command.summary for command in PROBES.values())):
             self.assertIn(word, self.out.getvalue())
 
-    def test_table(self) -> None:
-        """Every subcommand of the table says in one sentence what it is for, under the name of its module."""
-        for name, command in COMMANDS.items():
-            self.assertRegex(
-                command.module,
-                rf"\Ahomeftp\.cli\.(commands|commands\.files|owner|completion|status|verify)(\.({name}|command))?\Z",
-            )
-            self.assertRegex(command.summary, r"\A[A-Z].*[^.]\.\Z")
+    def test_unknown(self) -> None:
+        """A word that is no command gets a suggestion, by its spelling or by what other programs call the command."""
+        self.assertEqual(self.status("prob"), Exit.USAGE)
+        words = "homeftp: there is no command 'prob'. Did you mean `probe`? `homeftp help` lists the commands.\n"
+        self.assertEqual(self.err.getvalue(), words)
+        for typed, meant in (("cp", "`push` or `get`"), ("delete", "`rm`"), ("rmdir", "`rm -r`")):
+            self.assertEqual(self.status(typed), Exit.USAGE)
+            self.assertIn(f"Did you mean {meant}?", self.err.getvalue())
 
 
 class EndTests(MainCase):

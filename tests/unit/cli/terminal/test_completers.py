@@ -16,4 +16,6 @@ class CompleterTests(SynchronousTestCase):
         """shtab finds the shell function by the shell's name; tcsh has none."""
         argument = argparse.ArgumentParser().add_argument("path")
         set_completer(argument, REMOTE_PATHS)
-        self.assertEqual(vars(argument)["complete"], {"bash": REMOTE_PATHS, "zsh": REMOTE_PATHS})
+        self.assertEqual(
+            vars(argument)["complete"], {"bash": REMOTE_PATHS, "zsh": REMOTE_PATHS, "fish": f"({REMOTE_PATHS})"}
+        )

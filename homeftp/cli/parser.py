@@ -1,0 +1,80 @@
+"""The parser of command lines, made from the table of subcommands; it suggests what a misspelled word may mean."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import Any, Container, Mapping, NoReturn
+
+from homeftp import __version__
+from homeftp.cli.table import COMMANDS, Command
+from homeftp.cli.terminal.help import ParagraphFormatter
+from homeftp.cli.terminal.suggestions import did_you_mean
+
+EXIT_CODES = (
+    "Exit codes: 0 done, or the same; 1 differs; 2 wrong usage, or not possible on this machine; "
+    "3 refused by the server; 4 no connection, or the server is not trusted"
+)
+
+_LISTED = 10
+"""Words that an error lists; more hide the rest of the message."""
+
+_INVALID_CHOICE = re.compile(r"invalid choice: '?(?P<word>[^']*?)'? \(choose from (?P<allowed>.*)\)", re.DOTALL)
+"""How argparse complains about a word that is not one of several."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors suggest what a misspelled option or action may mean."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse; an unknown option is an error of the subcommand that was called, not of the program."""
+        namespace, rest = super().parse_known_args(args, namespace)
+        if rest:
+            word = next((each for each in rest if each.startswith("-")), rest[0])
+            option, _, _ = word.partition("=")
+            kind = "option" if word.startswith("-") else "place for the argument"
+            self.error(f"there is no {kind} {option}.{did_you_mean(option, self._option_string_actions)}")
+        return namespace, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with 2."""
+        found = _INVALID_CHOICE.search(message)
+        if found is not None:
+            allowed = re.findall(r"[\w.-]+", found["allowed"])
+            listed = f"choose from {', '.join(allowed)}." if len(allowed) <= _LISTED else ""
+            message = f"{message[: found.start()]}invalid choice: {found['word']!r}. {listed}".rstrip()
+            message += did_you_mean(found["word"], allowed)
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def build_parser(detailed: Container[str], commands: Mapping[str, Command] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser, with the summary of every command and the arguments of those in `detailed`."""
+    parser = Parser(
+        prog="homeftp",
+        formatter_class=ParagraphFormatter,
+        description="Share a folder with your other machines, and transfer and compare files, over TLS.",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", help="print the version and exit", version=f"homeftp {__version__}"
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in commands.items():
+        listed: dict[str, Any] = {} if command.hidden else {"help": command.summary}
+        subparser = subparsers.add_parser(
+            name,
+            **listed,
+            description=command.summary,
+            epilog=EXIT_CODES,
+            formatter_class=ParagraphFormatter,
+            allow_abbrev=False,
+            add_help=not command.own_h,
+        )
+        if command.own_h:
+            subparser.add_argument("--help", action="help", help="show this help message and exit")
+        if name in detailed:
+            command.load().add_arguments(subparser)
+    return parser

@@ -1,0 +1,57 @@
+"""The manual pages."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cli.manpages import main, pages
+from homeftp.cli.parser import build_parser
+from homeftp.cli.table import COMMANDS
+
+
+class PageTests(SynchronousTestCase):
+    """A page for each command, made from its parser."""
+
+    def test_complete(self) -> None:
+        """Each command that is not hidden has a page, with its summary and every option of its help."""
+        found = pages()
+        visible = {name for name, command in COMMANDS.items() if not command.hidden}
+        self.assertEqual(set(found), {"homeftp.1", *(f"homeftp-{name}.1" for name in visible)})
+        parser = build_parser(COMMANDS)
+        for name in visible:
+            page = found[f"homeftp-{name}.1"].replace("\\-", "-").replace("\\(aq", "'")
+            self.assertIn(COMMANDS[name].summary.replace("`", "\\fB", 1).partition("`")[0], page)
+            self.assertIn(f"homeftp\\-{name.replace('-', chr(92) + '-')} (1)", found["homeftp.1"])
+            for option in re.findall(r"(?m)^  (?:-\w, )*(--[a-z-]+)", _help(parser, name)):
+                self.assertIn(f"\\fB{option}\\fR", page, name)
+
+    def test_sections(self) -> None:
+        """A page has the sections of man_pages(7) in their order; a command with actions describes each."""
+        page = pages()["homeftp-device.1"]
+        self.assertEqual(
+            re.findall(r"(?m)^\.SH (.*)$", page),
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ACTIONS", "EXIT STATUS", "SEE ALSO"],
+        )
+        self.assertEqual(re.findall(r"(?m)^\.SS (.*)$", page), ["list", "rename", "revoke"])
+
+    def test_requests(self) -> None:
+        """No text becomes a request of roff: each line that begins like one is one of ours."""
+        requests = {"TH", "SH", "SS", "TP", "PP", "B", "BR"}
+        for name, page in pages().items():
+            self.assertLessEqual(set(re.findall(r"(?m)^['.](\S*)", page)), requests, name)
+
+    def test_written(self) -> None:
+        """The command writes them into a folder, which it makes."""
+        folder = os.path.join(self.mktemp(), "man1")
+        self.assertEqual(main([folder]), 0)
+        self.assertEqual(set(os.listdir(folder)), set(pages()))
+
+
+def _help(parser: object, name: str) -> str:
+    """The help of a subcommand."""
+    from homeftp.cli.manpages import _subparsers  # the test of what it is made from
+
+    return dict(_subparsers(parser))[name].format_help()  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""The parser: what it lists, and what it suggests for a misspelled word."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cli.parser import build_parser
+from homeftp.cli.table import COMMANDS
+
+
+class ParserTests(SynchronousTestCase):
+    """build_parser and Parser."""
+
+    def refused(self, *words: str) -> str:
+        """The last line of the error for these words, without the command's name."""
+        self.patch(sys, "stderr", err := io.StringIO())
+        with self.assertRaises(SystemExit) as ended:
+            build_parser(COMMANDS).parse_args(words)
+        self.assertEqual(ended.exception.code, 2)
+        return err.getvalue().splitlines()[-1].partition("error: ")[2]
+
+    def test_suggestions(self) -> None:
+        """A misspelled option or action gets a suggestion, one that is like nothing gets none."""
+        for words, message in (
+            (("push", "--recursiv", "a", "nas:"), "there is no option --recursiv. Did you mean `--recursive`?"),
+            (("ls", "nas:", "--jso"), "there is no option --jso. Did you mean `--json`?"),
+            (("push", "--compress", "a", "nas:"), "there is no option --compress."),
+            (("push", "--forc=1", "a", "nas:"), "there is no option --forc. Did you mean `--force`?"),
+            (("versions", "nas:", "nas:a"), "there is no place for the argument nas:a."),
+        ):
+            self.assertEqual(self.refused(*words), message)
+        self.assertIn("Did you mean `list`?", self.refused("device", "lst"))
+        self.assertIn("choose from", self.refused("device", "lst"))
+
+    def test_usage_of_subcommand(self) -> None:
+        """The usage is that of the subcommand whose option it is."""
+        self.patch(sys, "stderr", err := io.StringIO())
+        with self.assertRaises(SystemExit):
+            build_parser(COMMANDS).parse_args(["du", "--summary", "nas:"])
+        self.assertTrue(err.getvalue().startswith("usage: homeftp du "))
+
+    def test_hidden(self) -> None:
+        """A hidden command is parsed, and not listed."""
+        parser = build_parser(COMMANDS)
+        self.assertNotIn("complete-path", parser.format_help())
+        self.assertIn("completion", parser.format_help())
+        self.assertEqual(parser.parse_args(["complete-path", "nas:"]).word, "nas:")
+
+    def test_own_h(self) -> None:
+        """-h is an option of du and ls, and prints the help of the others."""
+        parser = build_parser(COMMANDS)
+        for name in ("du", "ls"):
+            self.assertTrue(parser.parse_args([name, "-h", "nas:"]).human_readable)
+        self.patch(sys, "stdout", out := io.StringIO())
+        for name in ("du", "ls", "rm"):
+            for option in ("--help", "-h") if name == "rm" else ("--help",):
+                self.assertRaises(SystemExit, parser.parse_args, [name, option])
+                self.assertIn(f"usage: homeftp {name}", out.getvalue())
+
+    def test_namespace(self) -> None:
+        """A command line without errors is parsed as by argparse."""
+        options = build_parser(["push"]).parse_args(["push", "-r", "a", "b", "nas:"])
+        self.assertIsInstance(options, argparse.Namespace)
+        self.assertEqual((options.command, options.sources, options.target), ("push", ["a", "b"], "nas:"))

@@ -1,0 +1,24 @@
+"""The table of subcommands."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.cli.table import COMMANDS
+
+
+class TableTests(SynchronousTestCase):
+    """Every subcommand of the table."""
+
+    def test_table(self) -> None:
+        """Each says in one sentence what it is for, and has its module under its own name."""
+        packages = r"homeftp\.cli\.((commands|commands\.files|owner|status)\.)?"
+        for name, command in COMMANDS.items():
+            self.assertRegex(command.module, rf"\A{packages}({name.replace('-', '')}|command)\Z")
+            self.assertRegex(command.summary, r"\A[A-Z].*[^.]\.\Z")
+
+    def test_modules(self) -> None:
+        """Each has a module that adds arguments and runs."""
+        for name, command in COMMANDS.items():
+            module = command.load()
+            self.assertTrue(callable(module.add_arguments) and callable(module.run), name)
