@@ -107,7 +107,7 @@ class LocalStore:
         if operations is None:
             return []
         clock = operations.clock.problem()
-        return [*operations.problems, *([] if clock is None else [clock])]
+        return [*operations.problems, *([] if clock is None else [clock]), *operations.mount_problems()]
 
     @property
     def _writable(self) -> Operations:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 import attrs
 
+from homeftp.endpoint import RESERVED
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces.store import StoreOptions
 from homeftp.store.local.commit.committer import Committer
@@ -63,11 +66,25 @@ class Operations:
     history: VersionHistory
     partials: PartialUploads
     archive: VersionArchive
+    folders: VersionFolders
     books: Books
     clock: StoreClock
     verifier: Verifier
     problems: tuple[str, ...]
     """What is wrong with its disk, for the owner."""
+
+    def mount_problems(self) -> list[str]:
+        """Which disks inside the folder are not mounted, for the owner; those that are mounted are remembered."""
+        try:
+            self.folders.learn_mounts()
+            return [
+                f"no disk is mounted at {place}, where one was before, and all requests for what is there are refused. "
+                "Mount it; or, if that folder is right without it, confirm that with: "
+                f"mkdir -p {shlex.quote(f'{place}/{RESERVED}')}"
+                for place in self.folders.missing_mounts()
+            ]
+        except OSError as error:
+            return [f"whether the disks in the shared folder are mounted cannot be found out ({error.strerror})"]
 
 
 def verifier(
@@ -136,12 +153,15 @@ def compose(
         editor=Editor(root, targets, staged),
         metadata=MetadataWriter(root, filetypes, preconditions, directories, namespace, fsync),
         copier=Copier(root, filetypes, preconditions, cache, targets, staged),
-        mover=Mover(root, filetypes, existing, preconditions, directories, namespace, fsync, committer, lister.budget),
+        mover=Mover(
+            root, filetypes, existing, preconditions, directories, namespace, fsync, committer, folders, lister.budget
+        ),
         remover=Remover(root, lister.tree, existing, namespace, changelog),
         restorer=Restorer(root, filetypes, catalog, archive, directories, preconditions, fsync, committer),
         history=VersionHistory(root, catalog, filetypes),
         partials=partials,
         archive=archive,
+        folders=folders,
         books=books,
         clock=clock,
         verifier=Verifier(root, cache, filetypes, system, lister.tree, catalog, mender, changelog),

@@ -44,6 +44,14 @@ def root_missing() -> Busy:
     )
 
 
+def not_mounted(endpoint: Endpoint) -> Busy:
+    """The refusal of what lies on a disk that is not mounted in the shared folder at the moment."""
+    return Busy(
+        f"the server's disk for {display_path(endpoint)} is not mounted at the moment. "
+        "Ask the server's owner to mount it; nothing was changed"
+    )
+
+
 def not_found(endpoint: Endpoint) -> NotFound:
     """The refusal where nothing exists."""
     return NotFound(f"{display_path(endpoint)} does not exist")

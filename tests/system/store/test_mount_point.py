@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 
 from homeftp.accounts.access import Access
 from homeftp.accounts.realm import Account
 from homeftp.endpoint import ROOT, parse
-from homeftp.errors import Forbidden, NotFound, WrongKind
+from homeftp.errors import Busy, Forbidden, NotFound, WrongKind
 from homeftp.store.policy.rights import ALL, Rights
 from tests.support import needs
 from tests.support.flips import FlipCase, flip
-from tests.support.mounts import held, memory, mounted
+from tests.support.mounts import MIB, held, image, memory, mounted, run
 from tests.support.storecases import MoveCase
-from tests.support.stores import damages_in
+from tests.support.stores import damages_in, put_of
 
 
 class MountPointTests(MoveCase):
@@ -39,6 +40,83 @@ class MountPointTests(MoveCase):
         self.remove(store, "d/disk/there.txt")
         with self.assertRaisesRegex(Forbidden, "another disk"):
             self.remove(store, "d/disk")
+
+
+class UnmountedTests(MoveCase):
+    """An ext4 that is mounted in the root, and unmounted while the store is open or closed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        needs.device("/dev/loop-control")
+        self.disk = image(f"{self.root}.img", 16 * MIB)
+        run("mkfs.ext4", "-q", self.disk)
+
+    def mount(self) -> contextlib.AbstractContextManager[str]:
+        """Mount it."""
+        return mounted(self.path("d/disk"), "-o", "loop", self.disk)
+
+    def test_running(self) -> None:
+        """A disk is remembered once it was seen; while it is away nothing reaches its mount point."""
+        store = self.store()
+        with self.mount():
+            self.assertEqual(store.problems(), [])
+            self.put(store, "d/disk/file", b"on the disk")
+        with self.assertRaisesRegex(Busy, "is not mounted"):
+            self.put(store, "d/disk/file", b"new")
+        self.assertEqual(len(store.problems()), 1)
+        self.assertEqual(os.listdir(self.path("d/disk")), [])
+        self.put(store, "d/file", b"beside")
+        with self.mount():
+            self.assertEqual(store.problems(), [])
+            self.put(store, "d/disk/file", b"new")
+            self.assertEqual(self.content("d/disk/file"), b"new")
+
+    def test_started(self) -> None:
+        """A store that is opened while the disk is away knows it from before; the control has never seen it."""
+        with self.mount():
+            for seen in (False, True):
+                store = self.store()
+                if seen:
+                    self.assertEqual(store.problems(), [])
+                store.close()
+                run("umount", self.path("d/disk"))
+                store = self.store()
+                if seen:
+                    with self.assertRaises(Busy):
+                        self.put(store, "d/disk/file", b"new")
+                    self.assertEqual(os.listdir(self.path("d/disk")), [])
+                else:
+                    self.put(store, "d/disk/file", b"new")
+                    os.unlink(self.path("d/disk/file"))
+                store.close()
+                run("mount", "-o", "loop", self.disk, self.path("d/disk"))
+
+    def test_upload(self) -> None:
+        """An upload that is under way when the disk is taken away is not committed on its mount point."""
+        store = self.store()
+        with self.mount():
+            self.assertEqual(store.problems(), [])
+            put, content = put_of("d/disk/file", b"x" * MIB)
+            upload = store.upload(put)
+            upload.write(content)
+            run("umount", "--lazy", self.path("d/disk"))
+            self.assertRaises(Busy, upload.commit)
+            upload.abort()
+            self.assertEqual(os.listdir(self.path("d/disk")), [])
+            run("mount", "-t", "tmpfs", "tmpfs", self.path("d/disk"))
+
+    def test_moved(self) -> None:
+        """A directory that is moved takes a mounted disk with it, which is missed at its new place."""
+        store = self.store()
+        with self.mount():
+            self.assertEqual(store.problems(), [])
+            self.move(store, "d", "e")
+            self.put(store, "e/disk/file", b"on the disk")
+            os.rename(self.path("e"), self.path("d"))
+        os.rename(self.path("d"), self.path("e"))
+        with self.assertRaises(Busy):
+            self.put(store, "e/disk/file", b"new")
+        self.put(store, "d/disk/file", b"new")
 
 
 class MountedVersionTests(FlipCase):

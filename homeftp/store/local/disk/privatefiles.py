@@ -7,11 +7,13 @@ Each is opened by one name in a directory that is open already, and no symbolic 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 
 from homeftp.metadata.disks import where_kept
 from homeftp.model import kept_mode
+from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.handles import close_on_error
 from homeftp.store.local.disk.resolver import DIRECTORY
 
@@ -43,6 +45,21 @@ def open_private_file(directory: int, name: bytes, *, writable: bool = False, ma
     """
     flags = os.O_RDWR if writable else os.O_RDONLY
     return os.open(name, flags | (make and os.O_CREAT) | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
+
+
+def replace_private_file(directory: int, name: bytes, content: bytes) -> None:
+    """Give a small file of the server's own this content, atomically and durably. Raises OSError."""
+    new = name + b".new"
+    fd = open_private_file(directory, new, writable=True)
+    try:
+        os.ftruncate(fd, 0)
+        if os.write(fd, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(fd)
+    finally:
+        close_quietly(fd)
+    os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
 
 
 def complete_mode(directory: int, name: bytes, found: os.stat_result) -> None:

@@ -30,10 +30,10 @@ from homeftp.metadata.disks import Disks
 from homeftp.store.local.disk.entries import kind_problem
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle, close_all, close_on_error, raw, set_mode
-from homeftp.store.local.disk.mounts import mounted_parts, places
+from homeftp.store.local.disk.mounts import Mounts, Parts, mounted_parts, places
 from homeftp.store.local.disk.resolver import DIRECTORY, LOOKUP, Resolver
 from homeftp.store.local.disk.spelling import Spelling
-from homeftp.store.policy.wording import display_path, other_name, root_missing
+from homeftp.store.policy.wording import display_path, not_mounted, other_name, root_missing
 from homeftp.syscalls import System
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -77,6 +77,8 @@ class SafeRoot:
             close_quietly(self.fd)
             raise OperatorError(f"cannot share {path}: {_NOT_OPENED.get(error.errno or 0, error.strerror)}") from None
         self._resolver = Resolver(system, self._spelling, walk or not system.has_openat2)
+        self.mounts = Mounts(self._resolver)
+        """The places in it where disks belong: nothing is read or written there while they are not mounted."""
 
     @property
     def fd(self) -> int:
@@ -156,10 +158,18 @@ class SafeRoot:
         # A process that has changed its user cannot read the link: nothing is decided without it.
         return self._opened_at if is_there else os.readlink(f"/proc/self/fd/{self.fd}")
 
+    def mounted_disks(self) -> list[Parts]:
+        """The places in it where disks are mounted. Raises OSError."""
+        return self.mounts.mounted(self.fd, mounted_parts(self._system.mounts(), self._real_path()))
+
+    def missing_disks(self) -> list[Parts]:
+        """The known places where no disk is mounted. Raises OSError."""
+        return [each for each in sorted(self.mounts.places) if self.mounts.is_missing(self.fd, each)]
+
     def open_directory(self, endpoint: Endpoint) -> DirHandle:
         """Open the directory at `endpoint`. Raises `NotFound` (40), `WrongKind` (43)."""
         try:
-            return self._open_parts(endpoint.parts)
+            return self._open_parts(endpoint)
         except OSError as error:
             if error.errno != errno.ENOTDIR:
                 raise refusal(error, endpoint) from error
@@ -170,10 +180,11 @@ class SafeRoot:
 
     def open_nearest(self, endpoint: Endpoint) -> tuple[DirHandle, int]:
         """Open the deepest existing directory on the way to `endpoint`; also returns how many parts lead to it."""
+        self.mounts.expect(self.fd, endpoint)
         depth = len(endpoint.parts)
         while True:
             try:
-                return self._open_parts(endpoint.parts[:depth]), depth
+                return self._open_parts(endpoint.first(depth)), depth
             except OSError as error:
                 if error.errno != errno.ENOENT or not depth:
                     raise refusal(error, endpoint) from error
@@ -252,6 +263,7 @@ class SafeRoot:
 
         Raises `NotFound` (40) if there is no directory.
         """
+        self.mounts.expect(self.fd, endpoint)
         try:
             return self._resolver.open(self.fd, endpoint.parts, LOOKUP)
         except OSError as error:
@@ -261,12 +273,18 @@ class SafeRoot:
 
     def stat_in(self, directory: int, endpoint: Endpoint) -> os.stat_result | None:
         """`stat`, from the parent directory's descriptor."""
+        self._expect_mounted_at(endpoint)
         try:
             return self._resolver.stat_entry(directory, raw(endpoint.name))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise refusal(error, endpoint) from error
+
+    def _expect_mounted_at(self, endpoint: Endpoint) -> None:
+        """`Mounts.expect` for an entry of an open directory, to which everything on the way is mounted."""
+        if endpoint.parts in self.mounts.places:
+            self.mounts.expect(self.fd, endpoint)
 
     def stored_name(self, directory: int, endpoint: Endpoint) -> bytes:
         """The name that an open directory has for an endpoint, or would get: mostly the endpoint's own. OSError."""
@@ -283,6 +301,7 @@ class SafeRoot:
         """
         if not endpoint.parts:
             raise WrongKind(f"{display_path(endpoint)} is a directory")
+        self._expect_mounted_at(endpoint)
         try:
             fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
@@ -296,6 +315,7 @@ class SafeRoot:
 
     def open_any_in(self, directory: int, endpoint: Endpoint) -> tuple[int, os.stat_result]:
         """Open a regular file or a directory in an open directory; also returns its stat. Raises `WrongKind` (43)."""
+        self._expect_mounted_at(endpoint)
         try:
             fd, found = self._resolver.open_entry(directory, raw(endpoint.name), _READ)
         except OSError as error:
@@ -334,17 +354,21 @@ class SafeRoot:
         if not self._spelling.may_be_new(directory, raw(endpoint.name)):
             raise other_name(endpoint)
 
-    def _open_parts(self, parts: Sequence[str]) -> DirHandle:
+    def _open_parts(self, endpoint: Endpoint) -> DirHandle:
+        was_mounted = self.mounts.expect(self.fd, endpoint)
         try:
-            fd = self._resolver.open(self.fd, parts, DIRECTORY, one_mount=True)
+            fd = self._resolver.open(self.fd, endpoint.parts, DIRECTORY, one_mount=True)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            fd = self._resolver.open(self.fd, parts, DIRECTORY)
+            fd = self._resolver.open(self.fd, endpoint.parts, DIRECTORY)
             with close_on_error(fd):
                 self.disks.learn(os.fstat(fd), fd)
             return DirHandle(fd, same_mount=False)
         with close_on_error(fd):
             found = os.fstat(fd)
+            same_mount = found.st_dev == self.device
+            if was_mounted and same_mount:
+                raise not_mounted(endpoint)  # it was unmounted this moment, and this is the folder beneath it
             self.disks.learn(found, fd)
-            return DirHandle(fd, same_mount=found.st_dev == self.device)
+            return DirHandle(fd, same_mount)

@@ -3,7 +3,7 @@
 A version is a second name (a hard link) of the old file, so it lies on the
 same file system: a disk that is mounted inside the root has a
 `.homeftp/versions` of its own at its top. `.homeftp/mounts` in the root lists
-those disks.
+the places of all disks that were ever mounted inside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from homeftp.store.local.disk.books import Books
 from homeftp.store.local.disk.errnos import close_quietly, refusal
 from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.metadir import FOLDER, MetadataDir
-from homeftp.store.local.disk.privatefiles import open_private_directory, open_private_file
+from homeftp.store.local.disk.mounts import Parts
+from homeftp.store.local.disk.privatefiles import open_private_directory, open_private_file, replace_private_file
 from homeftp.store.local.disk.quota import VERSIONS
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget
@@ -46,12 +47,32 @@ class VersionFolders:
         self._budget = budget or NameBudget()
         self._metadata_dir = metadata_dir
         self._books = books
-        self._mounts = self._read_mounts()
+        self._root.mounts.places |= self._read_mounts()
         self.lock = RLock()
 
     def mounts(self) -> list[Endpoint]:
         """The tops of all file systems that may hold versions, the root first."""
-        return [ROOT, *sorted(self._mounts)]
+        return [ROOT, *map(Endpoint, sorted(self._root.mounts.places))]
+
+    def learn_mounts(self) -> None:
+        """Remember the disks that are mounted now, so that they are missed later. Raises OSError."""
+        found = set(self._root.mounted_disks())
+        if not found <= self._root.mounts.places:
+            with self.lock:
+                self._remember(self._root.mounts.places | {each for each in found if _is_legal(each)})
+
+    def missing_mounts(self) -> list[str]:
+        """The paths at which a disk was mounted, and none is now. Raises OSError."""
+        return [self._root.cache_path(Endpoint(each)) for each in self._root.missing_disks()]
+
+    def moved(self, source: Endpoint, target: Endpoint) -> None:
+        """A directory was moved, and with it the disks that are mounted in it. Raises OSError."""
+        old, new = source.parts, target.parts
+        with self.lock:
+            places = self._root.mounts.places
+            inside = {each for each in places if each[: len(old)] == old}
+            if inside:
+                self._remember((places - inside) | {new + each[len(old) :] for each in inside})
 
     def mount_of(self, handle: DirHandle, directory: Endpoint) -> Endpoint:
         """The top of the file system that holds `handle`, the open `directory`. Raises OSError."""
@@ -59,6 +80,7 @@ class VersionFolders:
 
     def mount_at(self, endpoint: Endpoint) -> Endpoint:
         """The top of the file system that holds `endpoint`, or held it before its directory was removed."""
+        self._root.mounts.expect(self._root.fd, endpoint)
         above = endpoint.parent
         while True:
             try:
@@ -115,17 +137,18 @@ class VersionFolders:
 
     def _make(self, mount: Endpoint, folder: int, durable: Callable[[int], None], opened: contextlib.ExitStack) -> int:
         """Make and open the versions folder of a file system whose top is open, and remember the mount."""
-        known = mount in self._mounts
+        known = mount.parts in self._root.mounts.places
         for name in (FOLDER, VERSIONS):
             above = folder
             folder = open_private_directory(above, name)
             opened.callback(close_quietly, folder)
             if not known:
                 durable(above)
-        self._remember(mount)
+        with self.lock:
+            self._remember(self._root.mounts.places | {mount.parts})
         return folder
 
-    def _read_mounts(self) -> set[Endpoint]:
+    def _read_mounts(self) -> set[Parts]:
         """Read one mount from each line; a line that a power cut damaged is skipped, and written again when needed."""
         mounts = set()
         # Without a metadata directory of ours, a folder that may not be read is one that has no versions for us.
@@ -138,19 +161,22 @@ class VersionFolders:
                 close_quietly(fd)
             for line in lines:
                 with contextlib.suppress(BadEndpoint):
-                    mounts.add(parse(line))
-        return mounts - {ROOT}
+                    mounts.add(parse(line).parts)
+        return mounts - {()}
 
-    def _remember(self, mount: Endpoint) -> None:
-        with self.lock:
-            if mount in self._mounts:
-                return
-            assert self._metadata_dir is not None, "a store that is only inspected archives nothing"
-            fd = open_private_file(self._metadata_dir.folder, _MOUNTS, writable=True)
-            try:
-                os.lseek(fd, 0, os.SEEK_END)
-                os.write(fd, f"\n{mount}\n".encode())
-                os.fsync(fd)
-            finally:
-                close_quietly(fd)
-            self._mounts.add(mount)
+    def _remember(self, places: frozenset[Parts]) -> None:
+        """Write the list anew, durably, where it is another one. Called with the lock; raises OSError."""
+        if places == self._root.mounts.places:
+            return
+        if self._metadata_dir is not None:
+            lines = "".join(f"{Endpoint(each).whole}\n" for each in sorted(places))
+            replace_private_file(self._metadata_dir.folder, _MOUNTS, lines.encode())
+        self._root.mounts.places = places
+
+
+def _is_legal(place: Parts) -> bool:
+    """Whether a client can name it: what is nowhere for clients is not missed by them."""
+    try:
+        return parse("/".join(place)).parts == place
+    except BadEndpoint:
+        return False

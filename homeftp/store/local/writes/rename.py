@@ -28,6 +28,7 @@ from homeftp.store.local.disk.handles import DirHandle
 from homeftp.store.local.disk.saferoot import SafeRoot
 from homeftp.store.local.disk.sortednames import NameBudget, directories_in
 from homeftp.store.local.disk.spelling import wire_form
+from homeftp.store.local.versions.folders import VersionFolders
 from homeftp.store.policy.filetypes import Filetypes
 from homeftp.store.policy.limits import check_move, check_path
 from homeftp.store.policy.preconditions import check_directory_move, check_source
@@ -56,6 +57,7 @@ class Mover:
     namespace: Namespace
     fsync: Fsync
     committer: Committer
+    folders: VersionFolders
     budget: NameBudget
 
     def move(self, move: Move) -> Entry:
@@ -92,6 +94,7 @@ class Mover:
         cache = self.committer.cache
         cache.moved(self.root.cache_path(move.source), self.root.cache_path(move.target))
         try:
+            self.folders.moved(move.source, move.target)
             # By the descriptor: the name may belong to another directory by now.
             moved = os.fstat(pinned)
         except OSError as error:

@@ -1,10 +1,20 @@
-"""The paths of a folder that is mounted at several places."""
+"""What is mounted inside the root, or is missing there, and the paths of a folder that is mounted at several."""
 
 from __future__ import annotations
 
+import os
+from functools import partial
+from typing import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from homeftp.endpoint import ROOT as TOP
+from homeftp.endpoint import parse
+from homeftp.errors import Busy, WrongKind
+from homeftp.model import WriteRequest
 from homeftp.store.local.disk.mounts import Parts, mounted_parts, places
+from homeftp.store.local.store import LocalStore
+from tests.support.stores import StoreCase, Walking, content_of, put_of
 
 ROOT = "/srv/the share"
 
@@ -53,3 +63,94 @@ class PlacesTests(SynchronousTestCase):
     def test_unknown(self) -> None:
         """Without mountinfo a folder has the one path that it is given."""
         self.assertEqual(self.places("secret", b""), ["secret"])
+
+    def test_disks(self) -> None:
+        """Of what is mounted only file systems that keep files are disks."""
+        kinds = (b"ext4", b"tmpfs", b"nfs4", b"overlay", b"fuse.sshfs", b"proc")
+        lines = [b"1 0 8:1 / / rw - ext4 /dev/sda1 rw"]
+        lines += [b"2 1 0:1 / /srv/%b rw shared:1 - %b source rw" % (kind, kind) for kind in kinds]
+        found = mounted_parts(b"\n".join(lines), "/srv")
+        self.assertEqual([part.at for part in found if part.is_disk], [(), ("ext4",), ("nfs4",), ("fuse.sshfs",)])
+
+
+class MissingDiskTests(StoreCase):
+    """A store with a disk at `d/disk` that is not mounted: its mount point is an empty folder."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("file", "d/file"):
+            self.lay(name)
+        os.mkdir(self.path("d/disk"))
+        self.store().close()
+        self.lay(".homeftp/mounts", b"d/disk\n")
+
+    def assert_refused(self, store: LocalStore, name: str) -> None:
+        """Every operation there is refused because the disk is missing."""
+        endpoint = parse(name)
+        put, content = put_of(name, b"content")
+        acts: dict[str, Callable[[], object]] = {
+            "stat": partial(store.stat, endpoint),
+            "open": partial(store.open, endpoint),
+            "list": lambda: list(store.list(endpoint, True)),
+            "versions": lambda: list(store.versions(endpoint)),
+            "verify": lambda: list(store.verify(endpoint)),
+            "upload": partial(store.upload, put),
+            "edit": partial(store.edit, put),
+            "make": partial(store.make_directory, WriteRequest(endpoint=endpoint)),
+            "metadata": partial(store.set_metadata, endpoint, mtime_us=0, mode=None, precondition=None),
+            "copy": partial(store.copy, endpoint, parse("x"), source_precondition=None, target_precondition=None),
+            "copy to": partial(store.copy, parse("file"), endpoint, source_precondition=None, target_precondition=None),
+            "move": partial(store.move, endpoint, parse("x"), None, None),
+            "move to": partial(store.move, parse("file"), endpoint, None, None),
+            "remove": lambda: list(store.remove(endpoint, None, True)),
+            "restore": partial(store.restore, endpoint, None, None),
+            "write": lambda: self.put(store, name, content),
+        }
+        for what, act in acts.items():
+            with self.assertRaisesRegex(Busy, "is not mounted at the moment", msg=f"{what} {name}"):
+                act()
+
+    def test_refused(self) -> None:
+        """Whatever is asked for at the mount point and beneath it is refused, also where the folder is gone."""
+        for system in (None, Walking()):
+            store = self.store(system)
+            for name in ("d/disk", "d/disk/file", "d/disk/new/file"):
+                self.assert_refused(store, name)
+            os.rmdir(self.path("d/disk"))
+            self.assert_refused(store, "d/disk/file")
+            self.assertFalse(os.path.exists(self.path("d/disk")))
+            os.mkdir(self.path("d/disk"))
+            store.close()
+
+    def test_beside(self) -> None:
+        """Everything else can be used; a listing names what is missing, and a removal of all around it is refused."""
+        store = self.store()
+        self.put(store, "d/disk.txt", b"new")
+        self.assertEqual(content_of(store, "d/file"), b"old")
+        (page,) = store.list(TOP, True)
+        self.assertEqual([entry.name for entry in page.entries], ["d", "d/disk", "d/disk.txt", "d/file", "file"])
+        ((name, reason),) = page.skipped
+        self.assertEqual(name, "d/disk")
+        self.assertIn("is not mounted", reason)
+        with self.assertRaisesRegex(WrongKind, "is not mounted"):
+            list(store.remove(parse("d"), None, True))
+
+    def test_told(self) -> None:
+        """The owner is told what is missing, and how to confirm that it is right; then the folder is used as it is."""
+        store = self.store()
+        (problem,) = store.problems()
+        self.assertIn(f"mkdir -p {self.path('d/disk/.homeftp')}", problem)
+        os.mkdir(self.path("d/disk/.homeftp"))
+        self.assertEqual(store.problems(), [])
+        self.put(store, "d/disk/file", b"new")
+        self.assertEqual(self.content("d/disk/file"), b"new")
+
+    def test_moved(self) -> None:
+        """A directory that is moved takes the place of the disk with it."""
+        store = self.store()
+        store.move(parse("d"), parse("e"), None, None)
+        os.mkdir(self.path("d"))
+        self.put(store, "d/disk/file", b"new")
+        self.assert_refused(store, "e/disk/file")
+        store.close()
+        self.assert_refused(self.store(), "e/disk/file")

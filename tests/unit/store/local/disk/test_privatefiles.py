@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from unittest import mock
 
 from homeftp.store.local.disk.privatefiles import (
     complete_mode,
     create_file,
     open_private_directory,
     open_private_file,
+    replace_private_file,
 )
 from tests.support.stores import StoreCase
 
@@ -29,6 +32,20 @@ class PrivateFileTests(StoreCase):
         found = os.stat_result((*os.stat(path)[:4], os.geteuid() + 1, *os.stat(path)[5:]))
         complete_mode(metadata_dir.versions, b"file", found)
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0)
+
+    def test_replace(self) -> None:
+        """A small file is replaced as a whole: where the disk fails or is full the old content stays."""
+        _, metadata_dir = self.opened_root()
+        folder = metadata_dir.folder
+        for content in (b"first and long", b"second"):
+            replace_private_file(folder, b"list", content)
+            self.assertEqual(self.content(".homeftp/list"), content)
+        for failing in ("fsync", "write"):
+            with mock.patch(f"os.{failing}", side_effect=OSError(errno.EIO, "")), self.assertRaises(OSError):
+                replace_private_file(folder, b"list", b"third")
+        with mock.patch("os.write", return_value=2), self.assertRaises(OSError):
+            replace_private_file(folder, b"list", b"third")
+        self.assertEqual(self.content(".homeftp/list"), b"second")
 
     def test_new_only(self) -> None:
         """A temp file is new: what exists, also a dangling link, is never opened."""

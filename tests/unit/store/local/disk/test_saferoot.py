@@ -132,7 +132,9 @@ class WalkTests(SynchronousTestCase):
 
             def mounts(self) -> bytes:
                 root = self.root
-                return f"1 0 8:1 / / rw\n2 1 8:1 {root}/a/b {root}/x/bound rw\n3 1 8:1 {root}/a/b /z rw\n".encode()
+                kind = "rw - ext4 /dev/sda1 rw"
+                lines = "1 0 8:1 / /", f"2 1 8:1 {root}/a/b {root}/x/bound", f"3 1 8:1 {root}/a/b /z"
+                return "".join(f"{line} {kind}\n" for line in lines).encode()
 
         for system in (Bound(os.path.realpath(self.root)), System()):
             root = SafeRoot(self.root, system, walk=self.walk)
@@ -153,7 +155,8 @@ class WalkTests(SynchronousTestCase):
 
         class Mounts(System):
             def mounts(self) -> bytes:
-                return f"1 0 8:1 / / rw\n2 1 8:1 {moved}/a {moved}/x rw\n".encode()
+                kind = "rw - ext4 /dev/sda1 rw"
+                return f"1 0 8:1 / / {kind}\n2 1 8:1 {moved}/a {moved}/x {kind}\n".encode()
 
         class Unknown(System):
             def mounts(self) -> bytes:
