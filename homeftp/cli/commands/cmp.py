@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     set_completer(first, ANY_PATHS)
     set_completer(second, ANY_PATHS)
     parser.add_argument("-r", "--recursive", action="store_true", help="has no effect: cmp is always recursive")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="has no effect: cmp transfers and changes nothing")
     parser.add_argument(
         "--reread", action="store_true", help="have both sides read all files again instead of using remembered hashes"
     )

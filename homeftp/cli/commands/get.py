@@ -53,6 +53,10 @@ def run(options: argparse.Namespace) -> int:
         raise OperatorError("Standard output takes one file. Name one source.")
     if target == STANDARD and options.recursive:
         raise OperatorError("Standard output takes a file, not a folder. Leave out -r, or name a target folder.")
+    if target == STANDARD and options.dry_run:
+        raise OperatorError(
+            "With -n nothing is transferred, so nothing can be printed. Leave out -n, or name a target."
+        )
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import get, get_stream

@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
             raise OperatorError(f"{source} is on a server, but push uploads local files. For a local file: ./{source}")
     if STANDARD in options.sources and len(options.sources) > 1:
         raise OperatorError("Standard input must be the only source.")
+    if STANDARD in options.sources and options.dry_run:
+        raise OperatorError("Standard input can be read only once. Leave out -n, or name a file.")
 
     async def work(reactor: IClientReactor, client: Client, context: TransferContext) -> int:
         from homeftp.client import push, push_stream

@@ -23,6 +23,9 @@ _NOT_REPLACED = {
     "Check both; use --force to replace the target.",
 }
 
+_TRANSFERRED = ("new", "replaced", "mended")
+"""The outcomes of files whose content is transferred."""
+
 _ONLY_METADATA = "only time or mode updated"
 
 _DIGITS = 3
@@ -68,10 +71,14 @@ class TransferReport:
         self._quiet = options.quiet
         self._verbose = getattr(options, "verbose", False)
         self._comparing = options.command == "cmp"
+        self._dry_run = getattr(options, "dry_run", False) and not self._comparing
+        self._planned_bytes = 0
         self._begun = time.monotonic()
 
     def result(self, item: FileResult) -> None:
         """Print the result of one file or folder. Raises nothing, because a transfer calls it while it runs."""
+        if self._dry_run and item.kind == "file" and item.outcome.value in _TRANSFERRED:
+            self._planned_bytes += item.size
         if self._is_printed(item):
             self._write(lambda: self._guarded(lambda: self._print_result(item)))
 
@@ -102,7 +109,7 @@ class TransferReport:
             return False
         if self._comparing and item.outcome is not Outcome.SAME:
             return item.within is None or self._verbose
-        return self._verbose or bool(item.reason)
+        return self._verbose or bool(item.reason) or (self._dry_run and item.outcome is not Outcome.SAME)
 
     def _print_result(self, item: FileResult) -> None:
         from homeftp.client import Outcome
@@ -157,16 +164,18 @@ class TransferReport:
             folders = {
                 outcome.value: number for (outcome, kind), number in observer.kinds.items() if kind == "directory"
             }
-            print_json(
-                {
-                    "summary": counts,
-                    "folders": folders,
-                    "bytes": observer.bytes_moved,
-                    "seconds": round(seconds, _DIGITS),
-                }
-            )
+            summary = {
+                "summary": counts,
+                "folders": folders,
+                "bytes": self._planned_bytes if self._dry_run else observer.bytes_moved,
+                "seconds": round(seconds, _DIGITS),
+            }
+            print_json({**summary, "dry_run": True} if self._dry_run else summary)
         elif not self._quiet:
             parts = ", ".join(_summary(observer)) or "Nothing to do."
+            if self._dry_run:
+                print(f"Nothing was changed. Would be: {parts}; {format_size(self._planned_bytes)}", file=sys.stderr)
+                return exit_code(observer)
             rate = f"; {format_size(observer.bytes_moved)} in {seconds:.1f} s" if observer.bytes_moved else ""
             print(f"{parts}{rate}", file=sys.stderr)
         return exit_code(observer)

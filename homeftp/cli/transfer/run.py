@@ -22,7 +22,10 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-f", "--force", action="store_true", help="replace whatever differs at the target, without asking"
     )
-    parser.add_argument("-n", "--new-only", action="store_true", help="replace nothing; only add what is missing")
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="print what would be transferred, and transfer and change nothing"
+    )
+    parser.add_argument("--ignore-existing", action="store_true", help="replace nothing; only add what is missing")
     parser.add_argument(
         "-p", "--perms", action="store_true", help="also set the mode of folders that exist at the target"
     )
@@ -82,12 +85,14 @@ async def run_transfer(
     thread = DaemonThread(reactor)
     target = HERE if options.command == "get" else THERE
     prompter = Prompter(screen, lambda: thread.call(read_line, _MAX_ANSWER), target)
+    dry_run = getattr(options, "dry_run", False)
     transfer_options = TransferOptions(
         recursive=getattr(options, "recursive", False),
         force=getattr(options, "force", False),
         perms=getattr(options, "perms", False),
-        ignore_existing=getattr(options, "new_only", False),
-        ask=prompter.confirm_replace if can_ask() and not options.json else None,
+        ignore_existing=getattr(options, "ignore_existing", False),
+        dry_run=dry_run,
+        ask=prompter.confirm_replace if can_ask() and not (options.json or dry_run) else None,
     )
     try:
         running.append(Deferred.fromCoroutine(work(transfer_options, observer)))

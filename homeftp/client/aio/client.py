@@ -39,13 +39,22 @@ class AsyncioClient:
         target: str,
         *,
         force: bool = False,
-        new_only: bool = False,
+        ignore_existing: bool = False,
+        dry_run: bool = False,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
         """Send local files, and folders with everything in them, to the path `target` on the server."""
         return await wait_for(
-            self.client.upload(sources, target, force=force, new_only=new_only, perms=perms, observer=observer)
+            self.client.upload(
+                sources,
+                target,
+                force=force,
+                ignore_existing=ignore_existing,
+                dry_run=dry_run,
+                perms=perms,
+                observer=observer,
+            )
         )
 
     async def download(
@@ -54,13 +63,22 @@ class AsyncioClient:
         target: str | os.PathLike[str],
         *,
         force: bool = False,
-        new_only: bool = False,
+        ignore_existing: bool = False,
+        dry_run: bool = False,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
         """Fetch files of the server, and folders with everything in them, to the local path `target`."""
         return await wait_for(
-            self.client.download(sources, target, force=force, new_only=new_only, perms=perms, observer=observer)
+            self.client.download(
+                sources,
+                target,
+                force=force,
+                ignore_existing=ignore_existing,
+                dry_run=dry_run,
+                perms=perms,
+                observer=observer,
+            )
         )
 
     async def compare(

@@ -62,14 +62,15 @@ class RemoteClient(Client):
         target: str,
         *,
         force: bool = False,
-        new_only: bool = False,
+        ignore_existing: bool = False,
+        dry_run: bool = False,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
         """Send local files, and folders with everything in them, to the path `target` on the server.
 
-        Paths mean what they mean to `homeftp push -r`, and so do `force`, `new_only` and `perms`. Files that are the
-        same are not sent. The callbacks of `observer` are called on the way.
+        Paths mean what they mean to `homeftp push -r`, and so do the options. Files that are the same are not sent. The
+        callbacks of `observer` are called on the way.
 
         Raises `TransferIncomplete`; before anything is sent, `OperatorError` for paths that are not valid, `WrongKind`
         (43) and `Forbidden` (33); and `ConnectionFailed` if the server is not reached, or a lost connection is not
@@ -77,7 +78,9 @@ class RemoteClient(Client):
         """
         from homeftp.client.plan.push import push
 
-        options = TransferOptions(recursive=True, force=force, perms=perms, ignore_existing=new_only)
+        options = TransferOptions(
+            recursive=True, force=force, perms=perms, ignore_existing=ignore_existing, dry_run=dry_run
+        )
         summary = await self._transfer(
             lambda client, context, progress: push(client, context, _paths(sources), target, options, progress),
             observer,
@@ -90,7 +93,8 @@ class RemoteClient(Client):
         target: str | os.PathLike[str],
         *,
         force: bool = False,
-        new_only: bool = False,
+        ignore_existing: bool = False,
+        dry_run: bool = False,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -100,7 +104,9 @@ class RemoteClient(Client):
         """
         from homeftp.client.plan.get import get
 
-        options = TransferOptions(recursive=True, force=force, perms=perms, ignore_existing=new_only)
+        options = TransferOptions(
+            recursive=True, force=force, perms=perms, ignore_existing=ignore_existing, dry_run=dry_run
+        )
         named = [sources] if isinstance(sources, str) else sources
         summary = await self._transfer(
             lambda client, context, progress: get(client, context, named, os.fspath(target), options, progress),

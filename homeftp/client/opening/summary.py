@@ -46,7 +46,7 @@ class TransferIncomplete(Exception):
 
 
 def _is_problem(outcome: Outcome) -> bool:
-    """Whether an outcome is a problem. `EXISTS` is none: `new_only` asks for it."""
+    """Whether an outcome is a problem. `EXISTS` is none: `ignore_existing` asks for it."""
     return not outcome.done and outcome is not Outcome.EXISTS
 
 

@@ -84,6 +84,12 @@ class RemoteDirectories:
         outdated = [each for each in wanted if each.name in changed or self._is_outdated(each)]
         await self._in_batches(self._make, outdated)
 
+    def report_new(self, directories: Iterable[FileStat]) -> None:
+        """Report the missing directories, as `update` does, without making them."""
+        for directory in directories:
+            if self._endpoint_of(directory.name) and directory.name not in self._remote:
+                self._observer.add_result(FileResult(Outcome.NEW, directory.name, kind="directory"))
+
     async def _in_batches(
         self, make: Callable[[FileStat], Coroutine[Any, Any, None]], directories: Sequence[FileStat]
     ) -> None:

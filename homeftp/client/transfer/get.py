@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Iterator
 
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -101,10 +102,13 @@ class GetTransfer:
         """Make the directories, fetch the files, and set the directories' metadata. Raises `ConnectionFailed`."""
         local = self._tree.files.get
         run = self._context.workers.run
+        tasks = (FileTask(name, local(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
+        if self._options.dry_run:
+            await self._plan_only(tasks)
+            return
         try:
             await learn_local(self._context, self._tree, self._remote, sends=False)
             await self._directories.make()
-            tasks = (FileTask(name, local(name), entry) for name, entry in self._remote.items() if entry.kind == "file")
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
             await self._directories.update(self._changed)
             complete = {endpoint_key(self._endpoint_of(name)) for name in self._complete}
@@ -116,6 +120,14 @@ class GetTransfer:
                 await run(self._folder.sync)
             except OSError as error:
                 raise OperatorError(f"{self._folder.path} cannot be written: {error.strerror}") from error
+
+    async def _plan_only(self, tasks: Iterator[FileTask]) -> None:
+        """Compare and report; nothing is written, not even what shows which times the disk stores."""
+        try:
+            await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
+        finally:
+            await self._comparer.close()
+        self._directories.report_new()
 
     def _decide(self, task: FileTask) -> None:
         """Decide what to do with a file that was compared."""
@@ -182,6 +194,9 @@ class GetTransfer:
 
     def _fetch(self, task: FileTask, outcome: Outcome) -> None:
         assert task.remote is not None
+        if self._options.dry_run:
+            self._finish_task(task, outcome)
+            return
         if task.remote.size > STREAM_PIECE:
             self._comparer.spawn(self._fetch_large(task, outcome))
             return
@@ -227,6 +242,9 @@ class GetTransfer:
         return TargetFile(task.name, entry.mtime_us, file_mode(entry, task.local), compared, self._options.force)
 
     def _set_metadata(self, task: FileTask, local: FileStat, remote: Entry) -> None:
+        if self._options.dry_run:
+            self._finish_task(task, Outcome.METADATA)
+            return
         wanted = LocalMetadata(task.name, remote.mtime_us, local_mode(remote))
         setting = self._metadata_writer.run((wanted, local.stat))
         setting.addCallback(self._on_written, task, Outcome.METADATA, None).addErrback(self._on_write_failed, task)

@@ -47,6 +47,11 @@ class LocalDirectories:
         """Deepest first."""
         self._new = [entry for entry in self._wanted if entry.name not in tree.directories]
 
+    def report_new(self) -> None:
+        """Report the missing ones, as `update` does, without making them."""
+        for entry in self._new:
+            self._observer.add_result(FileResult(Outcome.NEW, entry.name, kind="directory"))
+
     async def make(self) -> None:
         """Make the missing ones, with their modes: they have them also where the transfer is cut short.
 

@@ -146,6 +146,8 @@ class TransferOptions:
     """Also change the mode of folders that exist at the target already."""
     ignore_existing: bool = False
     """Replace nothing."""
+    dry_run: bool = False
+    """Transfer and change nothing: the results say what would become of each file and folder."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None
     """Asked with a name and a result NEWER or SUSPICIOUS whether to replace the target; None: it is not replaced."""
 

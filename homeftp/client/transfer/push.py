@@ -66,7 +66,7 @@ class PushTransfer:
         """Files whose time or mode the server could not set."""
         self._filled: set[str] = set()
         """Directories in which a file was stored."""
-        self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=True, window=WINDOW)
+        self._comparer = Comparer(client, context, endpoint_of, self._decide, sends=not options.dry_run, window=WINDOW)
 
     async def run(self) -> None:
         """Send the files, then make directories and set their metadata. Raises `ConnectionFailed`."""
@@ -75,12 +75,16 @@ class PushTransfer:
             self._client, self._endpoint_of, self._remote, self._observer, self._disks, perms=self._options.perms
         )
         await learn_local(self._context, self._tree, self._remote, sends=True)
-        await directories.make_private(self._tree.directories.values())
+        if not self._options.dry_run:
+            await directories.make_private(self._tree.directories.values())
         try:
             tasks = (FileTask(name, file, remote(name)) for name, file in self._tree.files.items())
             await self._comparer.run(unfinished(tasks, self._endpoint_of, self._observer))
         finally:
             await self._comparer.close()
+        if self._options.dry_run:
+            directories.report_new(self._tree.directories.values())
+            return
         await directories.update(self._tree.directories.values(), self._filled)
         self._observer.add_unapplied([*self._unapplied, *directories.unapplied], "the server")
 
@@ -128,7 +132,9 @@ class PushTransfer:
 
     def _send_metadata(self, task: FileTask, remote: Entry) -> None:
         """Send time and mode alone; a server that has no request for that gets the content with them."""
-        if _SETSTAT in self._client.server_info.request_types and remote.hash is not None:
+        if self._options.dry_run:
+            self._finish_task(task, Outcome.METADATA)
+        elif _SETSTAT in self._client.server_info.request_types and remote.hash is not None:
             self._comparer.spawn(self._set_metadata(task, remote.hash))
         else:
             self._send(task, Outcome.METADATA)
@@ -155,7 +161,9 @@ class PushTransfer:
         return is_set
 
     def _send(self, task: FileTask, outcome: Outcome) -> None:
-        if task.source is None:
+        if self._options.dry_run:
+            self._finish_task(task, outcome)
+        elif task.source is None:
             self._push(task, outcome)
         else:
             self._comparer.spawn(self._send_large(task, task.source, outcome))
@@ -332,8 +340,9 @@ def _is_kept_content(task: FileTask, remote: Entry) -> bool:
 
 
 def _is_newer(task: FileTask, remote: Entry) -> bool:
-    assert task.content is not None
-    return remote.mtime_us is not None and remote.mtime_us > task.content.file.mtime_us
+    local = task.local if task.content is None else task.content.file
+    assert local is not None
+    return remote.mtime_us is not None and remote.mtime_us > local.mtime_us
 
 
 def _result(task: FileTask, outcome: Outcome, reason: str = "") -> FileResult:

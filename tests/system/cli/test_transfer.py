@@ -53,8 +53,8 @@ class TransferTests(ServedCase):
         os.mkfifo(fifo)
         for status, words, arguments in [
             (1, "newer", ("push", path, place)),
-            (0, "", ("push", "--new-only", self.lay("new"), f"nas:{self.there}/")),
-            (1, "1 file exists", ("push", "--new-only", path, place)),
+            (0, "", ("push", "--ignore-existing", self.lay("new"), f"nas:{self.there}/")),
+            (1, "1 file exists", ("push", "--ignore-existing", path, place)),
             (0, "1 file replaced", ("push", "--force", path, place)),
             (2, "does not exist", ("push", f"{self.here}/missing", place)),
             (2, "nothing on this machine matches", ("push", f"{self.here}/*.jpg", place)),
@@ -80,6 +80,26 @@ class TransferTests(ServedCase):
             self.assertEqual(said.returncode, status, (arguments, said.stderr))
             self.assertIn(words, said.stderr)
             self.assertNotIn("Traceback", said.stderr)
+
+    def test_dry_run(self) -> None:
+        """-n prints what would be transferred, and transfers nothing; what it meant before has another name."""
+        self.lay("lib/a")
+        self.lay("lib/x/b", b"12345")
+        place = f"nas:{self.there}/lib"
+        said = self.homeftp("push", "-rn", f"{self.here}/lib", place)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual({line.split()[1] for line in said.stdout.splitlines()}, {"a", "x", "x/b", f"{place}"})
+        self.assertEqual(said.stderr, "Nothing was changed. Would be: 2 files and 2 folders new; 12 B\n")
+        self.assertFalse(os.path.exists(self.server.path(f"{self.there}/lib")))
+        summary = self.items("push", "-rn", f"{self.here}/lib", place)[-1]
+        self.assertEqual((summary["dry_run"], summary["bytes"], summary["summary"]["new"]), (True, 12, 4))
+        self.homeftp("push", "-r", f"{self.here}/lib", place)
+        said = self.homeftp("get", "-rn", place, f"{self.here}/copy")
+        self.assertEqual((said.returncode, os.path.exists(f"{self.here}/copy")), (0, False))
+        self.assertEqual(self.homeftp("cmp", "-n", f"{self.here}/lib", place).returncode, 0)
+        self.assertEqual(self.homeftp("push", "--new-only", f"{self.here}/lib", place).returncode, 2)
+        self.assertEqual(self.homeftp("push", "-n", "-", f"{place}/c").returncode, 2)
+        self.assertEqual(self.homeftp("get", "-n", f"{place}/a", "-").returncode, 2)
 
     def test_refused_file(self) -> None:
         """A file that the server refuses does not stop the others; the exit code is 3."""

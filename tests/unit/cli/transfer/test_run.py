@@ -58,9 +58,24 @@ class RunTests(SynchronousTestCase):
         async def work(options: TransferOptions, observer: TransferObserver) -> None:
             seen.append(options)
 
-        self.assertEqual(self.successResultOf(self.start(work, "-r", "-f", "-n")), Exit.DONE)
+        self.assertEqual(self.successResultOf(self.start(work, "-r", "-f", "--ignore-existing")), Exit.DONE)
         self.assertEqual(seen, [TransferOptions(recursive=True, force=True, ignore_existing=True, ask=None)])
         self.assertEqual(self.err.getvalue(), "Nothing to do.\n")
+
+    def test_dry_run(self) -> None:
+        """-n reaches the transfer, and the summary says that nothing was changed."""
+        seen: list[TransferOptions] = []
+
+        async def work(options: TransferOptions, observer: TransferObserver) -> None:
+            seen.append(options)
+            observer.add_result(FileResult(Outcome.NEW, "a", 1500))
+            observer.add_result(FileResult(Outcome.SAME, "b", 7))
+
+        self.assertEqual(self.successResultOf(self.start(work, "-n")), Exit.DONE)
+        self.assertEqual(seen, [TransferOptions(dry_run=True)])
+        self.assertEqual(self.out.getvalue(), "new       a\n")
+        words = "Nothing was changed. Would be: 1 file new, 1 file same; 1.5 kB\n"
+        self.assertEqual(self.err.getvalue(), words)
 
     def test_notices(self) -> None:
         """Notices of the connection and of resumed files are printed, the latter not with --quiet."""

@@ -31,9 +31,6 @@ from homeftp.errors import NotFound, OperatorError
 from tests.support.inmemory import PASSWORD
 from tests.support.transfers import NEW, OLD, TransferCase
 
-OPTIONS = {"new_only": "ignore_existing"}
-"""Options that transfers have under another name."""
-
 
 class RemoteClientTests(TransferCase):
     """Transfers, each over a new connection in memory."""
@@ -88,7 +85,7 @@ class RemoteClientTests(TransferCase):
             self.run_work(self.remote.download(["none"], self.here))
 
     def test_incomplete(self) -> None:
-        """A file that is not replaced is an exception, once the others are done; `force` and `new_only` decide."""
+        """A file that is not replaced is an exception, once the others are done; the options decide."""
         self.make_file("a", b"old", mtime=OLD)
         self.make_file("b")
         self.make_remote_file("all/a", b"newer", mtime=NEW)
@@ -97,7 +94,7 @@ class RemoteClientTests(TransferCase):
         self.assertEqual([each.name for each in caught.exception.summary.problems], ["a"])
         self.assertIn("a: newer", str(caught.exception))
         self.assertEqual(self.server.read("all/b"), b"content")
-        self.assertFalse(self.run_work(self.remote.upload(self.here, "all", new_only=True)).same)
+        self.assertFalse(self.run_work(self.remote.upload(self.here, "all", ignore_existing=True)).same)
         self.assertTrue(self.run_work(self.remote.upload(self.here, "all", force=True)).same)
 
     def test_usage(self) -> None:
@@ -168,8 +165,8 @@ class RemoteClientTests(TransferCase):
     def test_options(self) -> None:
         """Each option reaches the transfer, and no other does; so does what reconnects."""
         for name, planned, options in (
-            ("upload", "push", ("force", "new_only", "perms")),
-            ("download", "get", ("force", "new_only", "perms")),
+            ("upload", "push", ("force", "ignore_existing", "dry_run", "perms")),
+            ("download", "get", ("force", "ignore_existing", "dry_run", "perms")),
             ("compare", "cmp", ("perms", "reread")),
         ):
             for given in options:
@@ -180,7 +177,7 @@ class RemoteClientTests(TransferCase):
                 if planned != "cmp":
                     (all_options,) = [each for each in transfer.call_args.args if isinstance(each, TransferOptions)]
                     self.assertTrue(all_options.recursive)
-                    reached = {each: getattr(all_options, OPTIONS.get(each, each)) for each in options}
+                    reached = {each: getattr(all_options, each) for each in options}
                 self.assertEqual(reached, {each: each == given for each in options}, name)
 
     def pump_first(self) -> None:

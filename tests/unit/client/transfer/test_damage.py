@@ -113,8 +113,8 @@ class DamageTests(DamageCase):
         self.push(f"{self.here}/lib/small", "lib/small")
         self.assertEqual(self.outcomes(), {"small": Outcome.REPLACED})
 
-    def test_push_new_only(self) -> None:
-        """With --new-only nothing is replaced, not even by what was there."""
+    def test_push_ignore_existing(self) -> None:
+        """With --ignore-existing nothing is replaced, not even by what was there."""
         self.verified()
         self.push(f"{self.here}/lib", "lib", recursive=True, ignore_existing=True)
         self.assertEqual(self.each()["small"], Outcome.EXISTS)
