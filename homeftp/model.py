@@ -262,6 +262,16 @@ class Actor:
     """The name of the operation, such as a request_type."""
     allotment: Allotment | None = attrs.field(default=None, eq=False)
     """The part of the store that is its account's own; None: nothing is limited."""
+    account_id: str | None = attrs.field(default=None, eq=False)
+    """What tells its account from every other, also from one that gets its name after it was removed.
+
+    None where accounts have only names.
+    """
+
+    @property
+    def owner(self) -> str | None:
+        """Whose the uploads are that it begins; None: the server's own."""
+        return self.account_id or self.account
 
     @property
     def learns_free_space(self) -> bool:

@@ -20,7 +20,7 @@ MOST_QUOTA = 2**63 - 1
 
 
 UNLISTED = ""
-"""The stamp of an account that is not in our database, but known to another checker."""
+"""The stamp and the id of an account that is not in our database, but known to another checker."""
 
 
 @attrs.frozen
@@ -34,6 +34,8 @@ class Access:
     """Bytes that may be beneath its home, at most: files, versions and uploads under way. None: no limit."""
     stamp: str = attrs.field(default=UNLISTED, eq=False)
     """Changes with every change of the account, and never repeats: a login is valid while it stays the same."""
+    id: str = attrs.field(default=UNLISTED, eq=False)
+    """Never changes, and never repeats: another account that gets the name after this one was removed has another."""
 
 
 WHOLE_STORE = Access(ROOT, Rights(ALL))
@@ -71,7 +73,7 @@ class AccessChange:
             everywhere = frozenset()
         elif before.rights.folders and self.rights is None:
             raise OperatorError(f"say with --rights what {name} may do in place of its folders")
-        return Access(home, Rights(everywhere, before.rights.grants, folders), quota, before.stamp)
+        return attrs.evolve(before, home=home, rights=Rights(everywhere, before.rights.grants, folders), quota=quota)
 
 
 @attrs.frozen
@@ -144,10 +146,12 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
 
     Raises `OperatorError` for anything that this module does not write: what cannot be understood gives nothing.
     """
-    row = connection.execute("SELECT home, rights, quota, stamp FROM accounts WHERE name = ?", (name,)).fetchone()
+    row = connection.execute(
+        "SELECT home, rights, quota, stamp, account_id FROM accounts WHERE name = ?", (name,)
+    ).fetchone()
     if row is None:
         return None
-    home, rights, quota, stamp = row
+    home, rights, quota, stamp, id = row
     grants = connection.execute("SELECT path, rights FROM grants WHERE account = ? ORDER BY path", (name,)).fetchall()
     own = connection.execute("SELECT path, rights FROM folders WHERE account = ? ORDER BY path", (name,)).fetchall()
     orphans = "SELECT 1 FROM grants WHERE account NOT IN (SELECT name FROM accounts)"
@@ -160,14 +164,16 @@ def _read(connection: sqlite3.Connection, name: str) -> Access | None:
         if folders and (home != WHOLE_SHARE or everywhere):
             raise ValueError
         access = Access(ROOT if home == WHOLE_SHARE else _folder_read(home), Rights(everywhere, narrower, folders))
-        if not (quota is None or (type(quota) is int and quota > 0)) or not (type(stamp) is str and stamp):
+        if not (quota is None or (type(quota) is int and quota > 0)):
+            raise ValueError
+        if not all(type(each) is str and each for each in (stamp, id)):
             raise ValueError
     except (ValueError, OperatorError) as error:
         raise OperatorError(
             f"the record of the account {name} is damaged: set it anew with `homeftp account remove {name}` and "
             f"`homeftp account add {name}`, or restore a backup"
         ) from error
-    return attrs.evolve(access, quota=quota, stamp=stamp)
+    return attrs.evolve(access, quota=quota, stamp=stamp, id=id)
 
 
 def _folder_stored(folder: Endpoint) -> str:

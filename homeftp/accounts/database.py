@@ -101,6 +101,14 @@ SCHEMA = (
     f"CREATE TRIGGER folder_added AFTER INSERT ON folders BEGIN {_NEW_STAMP} = NEW.account; END",
     f"CREATE TRIGGER folder_changed AFTER UPDATE ON folders BEGIN {_NEW_STAMP} IN (OLD.account, NEW.account); END",
     f"CREATE TRIGGER folder_removed AFTER DELETE ON folders BEGIN {_NEW_STAMP} = OLD.account; END",
+    # What never becomes another account's, as a name does that is given again after its account was removed.
+    "ALTER TABLE accounts ADD COLUMN account_id TEXT NOT NULL DEFAULT ''",
+    "DROP TRIGGER account_changed",
+    "CREATE TRIGGER account_changed AFTER UPDATE OF name, password, home, rights, quota, account_id ON accounts BEGIN"
+    f" {_NEW_STAMP} = NEW.name; END",
+    "UPDATE accounts SET account_id = hex(randomblob(16))",
+    "CREATE TRIGGER account_identified AFTER INSERT ON accounts BEGIN"
+    " UPDATE accounts SET account_id = hex(randomblob(16)) WHERE name = NEW.name; END",
 )
 """Entry N upgrades a database of version N to version N + 1. Entries are only ever appended."""
 
@@ -115,6 +123,7 @@ _COLUMN_TYPES = {
         "rights": _TEXT,
         "quota": _COUNT_OR_NULL,
         "stamp": _TEXT,
+        "account_id": _TEXT,
     },
     "devices": {
         "id": _TEXT,

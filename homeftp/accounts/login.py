@@ -95,7 +95,7 @@ class Login:
 
     def actor(self, request: str | None = None) -> Actor:
         """Who acts, in audit records of this request."""
-        return Actor(self.account, self.device, self._address, request)
+        return self.avatar.actor(self.device, self._address, request)
 
     def files(self, request: str, *, record_refusals: bool = True) -> IFiles:
         """The files of the account; changes are recorded as made by this request, and refused once it is revoked."""

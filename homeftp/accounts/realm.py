@@ -41,7 +41,11 @@ class Account:
         home, rights = self.access.home, self.access.rights
         if rights.grants or rights.folders:
             rights = rights.at_all_places(home, self._whole.places)
-        return AuthorizedStore(self._whole, home, rights, Actor(self.name), self.access.quota)
+        return AuthorizedStore(self._whole, home, rights, self.actor(), self.access.quota)
+
+    def actor(self, device: str | None = None, address: str | None = None, request: str | None = None) -> Actor:
+        """The account as an actor, with that device, from that address, in that request."""
+        return Actor(self.name, device, address, request, account_id=self.access.id or None)
 
     @property
     def rights(self) -> frozenset[str]:

@@ -134,7 +134,8 @@ def _measured(store: IMeasuredStore | None, name: str, access: Access) -> Accoun
     """What an account takes up."""
     if store is None:
         return AccountUsage()
-    return store.account_usage(Actor(name, allotment=allotment(access.rights, access.home, access.quota)))
+    allotted = allotment(access.rights, access.home, access.quota)
+    return store.account_usage(Actor(name, allotment=allotted, account_id=access.id))
 
 
 def _account(name: str, access: Access, usage: AccountUsage) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class MemoryStore(MemoryCommitter):
     ) -> ResumePoint | None:
         """How much of a content arrived earlier from the bound actor's account."""
         with self._tree.lock:
-            content = self._tree.arrived(endpoint, hash, size, mtime_us, self._actor.account)
+            content = self._tree.arrived(endpoint, hash, size, mtime_us, self._actor.owner)
         return ResumePoint(len(content), hash_bytes(content)) if content else None
 
     def free_space(self) -> int | None:
@@ -94,9 +94,9 @@ class MemoryStore(MemoryCommitter):
     def upload(self, request: WriteRequest) -> IUpload:
         """Begin to write a file."""
         self._begin(request)
-        account = self._actor_of(request).account
+        owner = self._actor_of(request).owner
         with self._tree.lock:
-            arrived = self._tree.arrived(request.endpoint, request.hash, request.size, request.mtime_us, account)
+            arrived = self._tree.arrived(request.endpoint, request.hash, request.size, request.mtime_us, owner)
         if len(arrived) < request.offset:
             raise Changed(f"less of {wording.display_path(request.endpoint)} arrived earlier: compare again")
         return BytesUpload(
@@ -104,7 +104,7 @@ class MemoryStore(MemoryCommitter):
             arrived[: request.offset],
             check_size=partial(self._check_size, request),
             commit=partial(self._put, request),
-            suspend=partial(self._suspend, request, account),
+            suspend=partial(self._suspend, request, owner),
         )
 
     def write_many(self, requests: Sequence[tuple[WriteRequest, bytes]]) -> Sequence[Entry | Exception]:
@@ -155,12 +155,12 @@ class MemoryStore(MemoryCommitter):
                 request = attrs.evolve(request, mode=old.mode)
             node = self._tree.new("file", request, content, hash)
             self._place(request.endpoint, node, request.precondition, self._actor_of(request), changed)
-            self._tree.drop_partials(request, self._actor_of(request).account)
+            self._tree.drop_partials(request, self._actor_of(request).owner)
         return node.entry()
 
-    def _suspend(self, request: WriteRequest, account: str | None, content: bytes) -> None:
+    def _suspend(self, request: WriteRequest, owner: str | None, content: bytes) -> None:
         with self._tree.lock:
-            self._tree.keep_partial(request, account, content)
+            self._tree.keep_partial(request, owner, content)
 
     # -- changing the tree ---------------------------------------------------------
 

@@ -58,8 +58,8 @@ class PartialContent:
     """What arrived in an upload that was suspended."""
 
     request: WriteRequest
-    account: str | None
-    """The account that sent it: no other learns of it."""
+    owner: str | None
+    """Whose it is, by `Actor.owner`: no other account learns of it."""
     content: bytes
     at_us: int
 
@@ -178,22 +178,22 @@ class MemoryTree:
     # -- partial uploads -----------------------------------------------------------
 
     def arrived(
-        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None, account: str | None
+        self, endpoint: Endpoint, hash: str | None, size: int | None, mtime_us: int | None, owner: str | None
     ) -> bytes:
-        """The most that arrived of that content earlier, from that account."""
-        own = [each for each in self._partials if each.account == account]
+        """The most that arrived of that content earlier, from that owner."""
+        own = [each for each in self._partials if each.owner == owner]
         fitting = [each.content for each in own if each.fits(endpoint, hash, size, mtime_us)]
         return max(fitting, key=len, default=b"")
 
-    def keep_partial(self, request: WriteRequest, account: str | None, content: bytes) -> None:
-        """Keep what arrived of an account's upload, so that it can be continued."""
-        self.drop_partials(request, account)
-        self._partials.append(PartialContent(request, account, content, self._clock()))
+    def keep_partial(self, request: WriteRequest, owner: str | None, content: bytes) -> None:
+        """Keep what arrived of an owner's upload, so that it can be continued."""
+        self.drop_partials(request, owner)
+        self._partials.append(PartialContent(request, owner, content, self._clock()))
 
-    def drop_partials(self, request: WriteRequest, account: str | None) -> None:
-        """Forget what arrived of the same content from that account."""
+    def drop_partials(self, request: WriteRequest, owner: str | None) -> None:
+        """Forget what arrived of the same content from that owner."""
         content = (request.endpoint, request.hash, request.size, request.mtime_us)
-        self._partials[:] = [each for each in self._partials if each.account != account or not each.fits(*content)]
+        self._partials[:] = [each for each in self._partials if each.owner != owner or not each.fits(*content)]
 
     # -- space: bytes are those that a quota counts --------------------------------
 
@@ -240,7 +240,7 @@ class MemoryTree:
             for at_us, names in self._oldest()
             if _is_in(names, home) and at_us <= self._clock() - protected_us
         ]
-        partials = [each for each in self._partials if each.account == actor.account]
+        partials = [each for each in self._partials if each.owner == actor.owner]
         removable = sum(_cost(self.versions[names][at_us].content) for at_us, names in versions)
         if short > removable + sum(_cost(each.content) for each in partials):
             raise refused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import threading
 from functools import partial
@@ -11,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from homeftp.accounts.access import AccessChange, AccessTable, parse_folder
 from homeftp.accounts.database import AccountDatabase
+from homeftp.config import RESUMABLE
 from tests.support.processes import PASSWORD, WITHIN, ServerProcess, run_homeftp
 from tests.support.rawclient import RawClient
 from tests.support.waiting import pause, wait_until
@@ -20,6 +22,47 @@ CLIENTS = 8
 
 STEP = 0.15
 """Seconds between the logins of one round: some are before the removal, some are being checked, some are after it."""
+
+
+PART = 2 * RESUMABLE
+"""Bytes of an upload that arrive before the client is gone."""
+
+
+class ReusedNameTests(TestCase):
+    """An account that gets the name of a removed one."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.server = ServerProcess()
+        self.addCleanup(self.server.end)
+        self.state = AccountDatabase(self.server.state)
+        self.stored = self.state.password("ann")
+        self.content = b"secret" * RESUMABLE
+
+    def resume_offset(self) -> int | None:
+        """From where a new login of the account can resume the upload."""
+        size, hash = len(self.content), "sha256:" + hashlib.sha256(self.content).hexdigest()
+        with RawClient(self.server.ports[0], self.server.ca_file) as client:
+            client.start_tls().login("kid", PASSWORD)
+            answer, _ = client.ask("CMP", {"rel_endpoint": "diary", "size": size, "hash": hash})
+        found: int | None = answer["body"].get("resume_from")
+        return found
+
+    def test_uploads(self) -> None:
+        """The unfinished uploads of the removed account are not its own."""
+        AccessTable(self.state).add("kid", self.stored, AccessChange(parse_folder("kid")))
+        with RawClient(self.server.ports[0], self.server.ca_file) as client:
+            client.start_tls().login("kid", PASSWORD)
+            hash = "sha256:" + hashlib.sha256(self.content).hexdigest()
+            body = {"rel_endpoint": "diary", "hash": hash}
+            client.send("PUSH", body, self.content[:PART], content_length=len(self.content))
+            client.cut()
+        wait_until(lambda: self.resume_offset() == PART, within=WITHIN)
+        done = run_homeftp("account", "remove", "kid", "--state", self.server.state)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        AccessTable(self.state).add("kid", self.stored, AccessChange(parse_folder("kid")))
+        self.assertIsNone(self.resume_offset())
 
 
 class RemovedTests(TestCase):

@@ -143,10 +143,10 @@ class OneAccountStore(MemoryStore):
     """A store to which all accounts are the same one: each continues the uploads of the others."""
 
     def bind(self, actor: Actor) -> MemoryStore:
-        return super().bind(attrs.evolve(actor, account="anybody"))
+        return super().bind(attrs.evolve(actor, account_id="anybody"))
 
     def upload(self, request: WriteRequest) -> IUpload:
-        return super().upload(attrs.evolve(request, actor=attrs.evolve(request.actor, account="anybody")))
+        return super().upload(attrs.evolve(request, actor=attrs.evolve(request.actor, account_id="anybody")))
 
 
 class OneAccountMachine(MemoryMachine):

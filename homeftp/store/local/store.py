@@ -141,7 +141,7 @@ class LocalStore:
         folder = self._folder.get()
         if folder.read_only is not None:
             return AccountUsage()
-        unfinished = folder.writable.partials.total(None, actor.account)
+        unfinished = folder.writable.partials.total(None, actor.owner)
         return attrs.evolve(folder.writable.books.usage(actor), unfinished=unfinished)
 
     # -- reading -------------------------------------------------------------------
@@ -191,7 +191,7 @@ class LocalStore:
         operations = self._folder.get().operations
         if operations is None:
             return None
-        partial = operations.partials.find(endpoint, hash, size, mtime_us, self._actor.account)
+        partial = operations.partials.find(endpoint, hash, size, mtime_us, self._actor.owner)
         return None if partial is None else partial.points[-1]
 
     def free_space(self) -> int | None:

@@ -66,12 +66,12 @@ class AuthorizedStore:
     """The actor that changes are recorded for."""
     quota: int | None = None
     """Bytes that may be beneath `home`; None: no limit."""
-    _account: str | None = attrs.field(init=False)
+    _owner: str | None = attrs.field(init=False)
     """The actor's account: no other continues its partial uploads."""
 
-    @_account.default
-    def _account_of_actor(self) -> str | None:
-        return self.actor.account
+    @_owner.default
+    def _owner_of_actor(self) -> str | None:
+        return self.actor.owner
 
     @property
     def capabilities(self) -> Capabilities:

@@ -103,6 +103,23 @@ class ResumingContract(ContractCase):
         upload.write(content[PART:])
         self.assertEqual(upload.commit().hash, sha(content))
 
+    def test_resume_name_of_a_removed_account(self) -> None:
+        """An account that has the name of a removed one does not get its uploads; the account itself does."""
+        store = self.store()
+        if not store.capabilities.resume:
+            return
+        removed, same, other = (store.bind(Actor("ann", account_id=each)) for each in ("1", "1", "2"))
+        content = bytes(2 * PART)
+        self.cut(removed, content, PART, hash=sha(content), mtime_us=5)
+        rest = request("d/a.txt", size=len(content), offset=PART, hash=sha(content), mtime_us=5)
+        for known in ((sha(content), len(content), None), (None, len(content), 5)):
+            self.assertIsNone(other.resume_point(parse("d/a.txt"), *known))
+            self.assertIsNotNone(same.resume_point(parse("d/a.txt"), *known), "the control")
+        self.assert_refused(Changed, other.upload, rest)
+        self.upload(other, "d/a.txt", content, hash=sha(content), mtime_us=5)
+        self.remove(other, "d/a.txt")
+        same.upload(rest).abort()
+
     def test_resume_by_time(self) -> None:
         """Where no hash was declared, an upload is found by its size and its mtime together, not by one of them."""
         store = self.store()

@@ -19,7 +19,7 @@ from homeftp.endpoint import ROOT, parse
 from homeftp.errors import Internal
 from homeftp.hashing.hashcache import CachedHash, HashCache
 from homeftp.model import ABSENT as EXPECTED_ABSENT
-from homeftp.model import Entry, ResumePoint, WriteRequest
+from homeftp.model import SERVER, Entry, ResumePoint, WriteRequest
 from homeftp.store.local.staging.resumerecord import ResumeRecord, encode_point
 from homeftp.store.local.store import LocalStore
 from tests.support.stores import LONG_AGO, put_of, sha
@@ -157,7 +157,7 @@ def version(name: str) -> str:
 def partial(name: str, content: bytes, size: int) -> Mapping[str, bytes]:
     """The files of an interrupted upload: the content and the resume record."""
     put = put_of(name, content)[0]
-    note = ResumeRecord.of(put, None, None).encode() + encode_point(ResumePoint(size, sha(content[:size])))
+    note = ResumeRecord.of(put, None, SERVER).encode() + encode_point(ResumePoint(size, sha(content[:size])))
     return {f"{PARTIAL}/{'0' * 32}": content[:size], f"{PARTIAL}/{'0' * 32}.note": note}
 
 

@@ -132,6 +132,25 @@ class AccessTests(SynchronousTestCase):
             self.accesses.add("eve", None, AccessChange(quota=5))
         self.assertEqual(self.state.account_names(), ["ann", "bob"])
 
+    def test_id(self) -> None:
+        """An account keeps its id whatever is changed; another one of the same name has another id."""
+
+        def id() -> str:
+            found = self.accesses.find("ann")
+            assert found is not None
+            return found.id
+
+        first = id()
+        self.accesses.change("ann", AccessChange(parse_folder("a"), parse_rights("read"), 5))
+        self.accesses.grant("ann", parse_folder("tax"), frozenset())
+        self.state.set_password("ann", "another")
+        self.assertEqual(id(), first)
+        self.state.remove_account("ann")
+        self.state.add_account("ann", None)
+        self.accesses.add("bob", None, AccessChange())
+        others = {id(), *(access.id for _, access in self.accesses.all())}
+        self.assertEqual((len(others), len(others | {first})), (2, 3))
+
     def test_unlisted(self) -> None:
         """A name that never had a record is unlisted; one whose record was removed is not."""
         self.assertEqual([self.accesses.unlisted(name) for name in ("ann", "bob")], [False, True])

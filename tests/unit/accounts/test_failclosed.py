@@ -55,7 +55,7 @@ GARBAGE: dict[str, object] = {
 """What is written over each value in turn."""
 
 COLUMNS = {
-    "accounts": ("name", "password", "home", "rights", "quota", "stamp"),
+    "accounts": ("name", "password", "home", "rights", "quota", "stamp", "account_id"),
     "devices": ("id", "name", "account", "paired"),
     "grants": ("account", "path", "rights"),
 }
@@ -84,7 +84,7 @@ EXPECTED: dict[tuple[str, str, str], Given] = {
     ("accounts", "home", "the top"): [["secret", "home/letter", "home/tax/form"]] * 2,
     ("accounts", "quota", "nothing"): SAME,
     ("accounts", "quota", "a large number"): SAME,
-    **dict.fromkeys((("accounts", "stamp", name) for name in TEXTS), SAME),
+    **dict.fromkeys((("accounts", column, name) for column in ("stamp", "account_id") for name in TEXTS), SAME),
     **{("devices", "paired", name): SAME for name in GARBAGE},
     **dict.fromkeys((("devices", "name", name) for name in ("empty text", *TEXTS)), SAME),
     **dict.fromkeys((("grants", "path", name) for name in FOLDERS), NO_RESTRICTION),

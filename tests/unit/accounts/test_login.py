@@ -92,6 +92,17 @@ class ServiceTests(LoginCase):
         self.assertEqual((login.account, login.device), ("ann", "ann-laptop"))
         self.assertEqual(login.actor(), Actor("ann", "ann-laptop", ADDRESS))
 
+    def test_actor(self) -> None:
+        """What a login stores is its account's, and not of another one that gets its name after it was removed."""
+        first = self.login().actor("PUSH")
+        again = self.login(DeviceCertificate(ID)).actor("PUSH")
+        self.assertEqual((first.account_id, first.owner), (again.account_id, again.owner))
+        self.server.state.remove_account("ann")
+        self.server.state.add_account("ann", None)
+        other = self.login().actor("PUSH")
+        self.assertEqual((first.account, other.account), ("ann", "ann"))
+        self.assertEqual(len({None, "ann", first.owner, other.owner}), 4)
+
     def test_wrong(self) -> None:
         """A wrong password and a wrong name are refused in the same words; nothing is logged in."""
         messages = {
@@ -109,7 +120,7 @@ class ServiceTests(LoginCase):
 
     def test_all_limits(self) -> None:
         """A login has all that limits its account: its quota, and its grants by every path to their folders."""
-        change = AccessChange(home=parse("home"), quota=2 * 4096)
+        change = AccessChange(home=parse("home"), quota=3 * 4096)
         AccessTable(self.server.state).change("ann", change)
         AccessTable(self.server.state).grant("ann", parse("tax"), parse_rights("none"))
         self.server.put("home/again/secret", b"secret")

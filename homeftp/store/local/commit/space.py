@@ -263,7 +263,7 @@ class SpaceReservation:
 
     def _removable(self, actor: Actor, scope: EvictionScope) -> int:
         """The bytes that may be removed for an actor: versions, and its own partial uploads."""
-        return self.versions.removable(scope) + self.partials.total(scope.handle, actor.account)
+        return self.versions.removable(scope) + self.partials.total(scope.handle, actor.owner)
 
     def _remove(self, actor: Actor, scope: EvictionScope, wanted: int, files: int = 0) -> int:
         freed = self.versions.evict(actor, scope, wanted, files, with_folders=True)

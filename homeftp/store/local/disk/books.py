@@ -102,7 +102,7 @@ class Books:
             home = self.home(actor)
             used = None if home is None else home.taken()
         with self._lock:
-            uploads = [each.outstanding for each in self._allocations if each.actor.account == actor.account]
+            uploads = [each.outstanding for each in self._allocations if each.actor.owner == actor.owner]
         return AccountUsage(used=used, uploads=len(uploads), held_back=sum(uploads))
 
     def refresh(self) -> None:
@@ -148,8 +148,8 @@ class Books:
                     and device in (None, each.device)
                     and (home is None or _is_in(each.place, home))
                 ):
-                    expected[each.actor.account] += each.outstanding
-        own = expected.pop(allocation.actor.account, 0)
+                    expected[each.actor.owner] += each.outstanding
+        own = expected.pop(allocation.actor.owner, 0)
         return own + sum(min(most, size) for size in expected.values())
 
     def take(self, allocation: Allocation, size: int, limits: Sequence[tuple[QuotaUsage, int]]) -> QuotaUsage | None:

@@ -80,7 +80,7 @@ class PartialUploads:
     ) -> PartialFile:
         """Create one for a target in or below the directory `handle`, which it has space for. Raises OSError."""
         token = os.urandom(TOKEN_BYTES).hex().encode()
-        record = ResumeRecord.of(request, None if handle.same_mount else directory, allocation.actor.account)
+        record = ResumeRecord.of(request, None if handle.same_mount else directory, allocation.actor)
         partial = PartialUpload(token, record, self._records, allocation=allocation)
         folder = self._folder if handle.same_mount else os.dup(handle.fd)
         try:
@@ -99,14 +99,14 @@ class PartialUploads:
         return file
 
     def find(
-        self, endpoint: Endpoint, content_hash: str | None, size: int | None, mtime_us: int | None, account: str | None
+        self, endpoint: Endpoint, content_hash: str | None, size: int | None, mtime_us: int | None, owner: str | None
     ) -> PartialUpload | None:
-        """The account's with the most bytes of that content for that endpoint, even while it is still arriving."""
+        """The owner's with the most bytes of that content for that endpoint, even while it is still arriving."""
         matching = [
             each
             for each in self._registry.all()
             if each.points
-            and each.record.account == account
+            and each.record.owner == owner
             and each.record.endpoint == endpoint
             and each.record.matches(content_hash, size, mtime_us)
         ]
@@ -162,9 +162,9 @@ class PartialUploads:
 
     # -- expiry ------------------------------------------------------------------
 
-    def total(self, handle: DirHandle | None, account: str | None) -> int:
-        """The bytes of an account's idle ones: on the file system of `handle`, or everywhere."""
-        return sum(each.allocation.arrived for each in self._idle(handle) if each.record.account == account)
+    def total(self, handle: DirHandle | None, owner: str | None) -> int:
+        """The bytes of an owner's idle ones: on the file system of `handle`, or everywhere."""
+        return sum(each.allocation.arrived for each in self._idle(handle) if each.record.owner == owner)
 
     def evict(self, actor: Actor, handle: DirHandle | None, wanted: int) -> int:
         """Remove the oldest idle ones of the actor's account until `wanted` bytes are freed; returns the freed bytes.
@@ -176,7 +176,7 @@ class PartialUploads:
             if freed >= wanted:
                 break
             size = partial.allocation.arrived
-            if partial.record.account == actor.account and self._remove(partial):
+            if partial.record.owner == actor.owner and self._remove(partial):
                 freed += size
                 record = partial.record
                 self._changelog.evicted(
@@ -189,8 +189,8 @@ class PartialUploads:
         newer: Counter[str | None] = Counter()
         now = self._now()
         for partial in reversed(self._idle(None)):
-            newer[partial.record.account] += 1
-            too_many = newer[partial.record.account] > MOST
+            newer[partial.record.owner] += 1
+            too_many = newer[partial.record.owner] > MOST
             if too_many or now - partial.last_used >= PARTIAL_UPLOAD_SECONDS:
                 self._remove(partial)
 
@@ -244,7 +244,7 @@ class PartialUploads:
         if content is None:
             return False
         record, points = content
-        allocation = Allocation(Actor(record.account), record.endpoint)
+        allocation = Allocation(Actor(record.account, account_id=record.owner), record.endpoint)
         partial = PartialUpload(
             name.removesuffix(SUFFIX), record, self._records, points, last_used=last_used, allocation=allocation
         )

@@ -17,7 +17,7 @@ import msgspec
 
 from homeftp.endpoint import Endpoint, parse
 from homeftp.errors import BadEndpoint
-from homeftp.model import MAX_SIZE, ResumePoint, WriteRequest
+from homeftp.model import MAX_SIZE, Actor, ResumePoint, WriteRequest
 from homeftp.store.local.disk.errnos import close_quietly
 from homeftp.store.local.disk.privatefiles import open_private_file
 
@@ -39,8 +39,9 @@ class _FirstLine:
     hash: _Hash | None = None
     mtime_us: int | None = None
     directory: str | None = None
-    account: str | msgspec.UnsetType | None = msgspec.UNSET
-    """Not set in a record from before accounts were recorded: no account may continue its upload."""
+    account: str | None = None
+    owner: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Not set in a record from before owners were recorded: no account may continue its upload."""
 
 
 @attrs.frozen
@@ -64,12 +65,15 @@ class ResumeRecord:
     directory: Endpoint | None
     """The directory that holds the partial upload; None: the metadata directory."""
     account: str | None
-    """The account that began the upload; None: the server itself. No other may continue it."""
+    """The name of the account that began the upload, for the audit log; None: the server itself."""
+    owner: str | None
+    """Whose it is, by `Actor.owner`. No other account may continue it, whatever its name."""
 
     @classmethod
-    def of(cls, request: WriteRequest, directory: Endpoint | None, account: str | None) -> ResumeRecord:
-        """The record for a request of an account."""
-        return cls(request.endpoint, request.size, request.hash, request.mtime_us, directory, account)
+    def of(cls, request: WriteRequest, directory: Endpoint | None, actor: Actor) -> ResumeRecord:
+        """The record for a request of an actor."""
+        content = request.size, request.hash, request.mtime_us
+        return cls(request.endpoint, *content, directory, actor.account, actor.owner)
 
     def matches(self, content_hash: str | None, size: int | None, mtime_us: int | None) -> bool:
         """Whether it may be that content: by hash if both are known, otherwise by size and mtime."""
@@ -80,7 +84,8 @@ class ResumeRecord:
     def encode(self) -> bytes:
         """The first line."""
         directory = None if self.directory is None else self.directory.whole
-        first = _FirstLine(self.endpoint.whole, self.size, self.hash, self.mtime_us, directory, self.account)
+        content = self.size, self.hash, self.mtime_us
+        first = _FirstLine(self.endpoint.whole, *content, directory, self.account, self.owner)
         return msgspec.json.encode(first) + b"\n"
 
 
@@ -100,9 +105,9 @@ def read_record(fd: int) -> tuple[ResumeRecord, list[ResumePoint]] | None:
         endpoint = parse(line.rel_endpoint)
     except (msgspec.MsgspecError, UnicodeError, BadEndpoint, RecursionError):
         return None
-    if line.size is None or isinstance(line.account, msgspec.UnsetType):
+    if line.size is None or isinstance(line.owner, msgspec.UnsetType):
         return None
-    record = ResumeRecord(endpoint, line.size, line.hash, line.mtime_us, directory, line.account)
+    record = ResumeRecord(endpoint, line.size, line.hash, line.mtime_us, directory, line.account, line.owner)
     points: list[ResumePoint] = []
     for each in (lines if rest <= 0 else os.pread(fd, _READ, len(data) + rest - _READ)).split(b"\n"):
         try:

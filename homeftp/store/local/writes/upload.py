@@ -68,7 +68,7 @@ class Uploads:
                 self.space.discard(allocation)
                 raise
         known = (request.hash, request.size, request.mtime_us)
-        partial = self.partials.find(request.endpoint, *known, actor.account)
+        partial = self.partials.find(request.endpoint, *known, actor.owner)
         if partial is None or partial.points[-1].size < request.offset:
             raise not_resumable(request.endpoint)
         file = self.partials.resume(partial, request.offset)

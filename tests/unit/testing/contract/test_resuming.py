@@ -41,11 +41,16 @@ class ResumingControls(ControlCase):
                 finally:
                     self._tree._partials[:] = kept
 
+        class ByName(MemoryStore):
+            def bind(self, actor: Actor) -> MemoryStore:
+                return super().bind(attrs.evolve(actor, account_id=None))
+
         class Anybody(MemoryStore):
             def bind(self, actor: Actor) -> MemoryStore:
                 return self
 
         self.assert_caught("test_resume_another_account", Anybody)
+        self.assert_caught("test_resume_name_of_a_removed_account", ByName)
         self.assert_caught("test_resume_something_else", AnyContent)
         self.assert_caught("test_resume_from_less", Anywhere)
         self.assert_caught("test_resume", Forever)

@@ -31,7 +31,7 @@ class PartialTests(StoreCase):
         self.usage.count()
         self.before = self.usage.left() or 0
         self.registry = PartialRegistry(self.records, books)
-        record = ResumeRecord(parse("a"), 10 * CHECKPOINT, None, None, None, None)
+        record = ResumeRecord(parse("a"), 10 * CHECKPOINT, None, None, None, None, None)
         allocation = Allocation(SERVER, parse("a"), arrived=8 * 4096)
         books.begin(allocation)
         self.partial = PartialUpload(b"token", record, self.records, allocation=allocation)

@@ -172,9 +172,24 @@ class OwnerTests(PartialCase):
         self.assertIsNotNone(self.arrived(self.owned(store), put))
         self.assertEqual(self.resume(store, HALF, actor=Actor("ann", "phone")).commit().hash, sha(CONTENT))
 
-    def test_without_an_account(self) -> None:
-        """Records from before accounts were recorded are for no account: they are removed at the start."""
-        for account in (b'"account":"ann",', b'"account":null,'):
+    def test_reused_name(self) -> None:
+        """Another account of the same name has nothing of a removed one's, also after a restart."""
+        first, other = Actor("ann", account_id="1"), Actor("ann", account_id="2")
+        store = self.store()
+        put = self.cut(store.bind(first))
+        for _ in range(2):
+            self.assertIsNone(self.arrived(store.bind(other), put))
+            self.assertEqual(store.account_usage(other).unfinished, 0)
+            self.assertEqual(store._writable.partials.evict(other, None, 2**62), 0)
+            with self.assertRaisesRegex(Changed, "from offset 0"):
+                store.bind(other).upload(self.forged())
+            self.assertIsNotNone(self.arrived(store.bind(first), put), "the control")
+            store.close()
+            store = self.store()
+
+    def test_without_an_owner(self) -> None:
+        """Records from before owners were recorded are for no account: they are removed at the start."""
+        for account in (b',"owner":"ann"', b',"owner":null'):
             store = self.store()
             put = self.cut(self.owned(store) if b"ann" in account else store)
             store.close()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 
 from homeftp.endpoint import parse
-from homeftp.model import ResumePoint, WriteRequest
+from homeftp.model import SERVER, ResumePoint, WriteRequest
 from homeftp.store.local.staging.resumerecord import ResumeRecord, ResumeRecords, encode_point, read_record
 from tests.support.stores import LONG_AGO, StoreCase, sha
 
-RECORD = ResumeRecord(parse("a/file"), 1000, sha(b"all"), LONG_AGO, parse("disk"), "ann")
+RECORD = ResumeRecord(parse("a/file"), 1000, sha(b"all"), LONG_AGO, parse("disk"), "ann", "1F")
 POINTS = [ResumePoint(size, sha(b"%d" % size)) for size in (10, 20, 30)]
 
 
-def _without_account(first: bytes) -> bytes:
-    """The first line of a record from before accounts were recorded."""
-    return first.replace(b'"account":"ann",', b"")
+def _without_owner(first: bytes) -> bytes:
+    """The first line of a record from before owners were recorded: it has the account's name only."""
+    return first.replace(b',"owner":"1F"', b"")
 
 
 class RecordTests(StoreCase):
@@ -31,7 +31,7 @@ class RecordTests(StoreCase):
 
     def test_round_trip(self) -> None:
         """A record and its points are read as they were written."""
-        for record in (RECORD, ResumeRecord(parse("a"), 1000, None, None, None, None)):
+        for record in (RECORD, ResumeRecord(parse("a"), 1000, None, None, None, None, None)):
             content = record.encode() + b"".join(map(encode_point, POINTS))
             self.assertEqual(self.read(content), (record, POINTS))
 
@@ -46,7 +46,7 @@ class RecordTests(StoreCase):
             b"[" * 10_000,
             first[3:],
             first.replace(b"a/file", b"../file"),
-            _without_account(first),
+            _without_owner(first),
         ):
             self.assertIsNone(self.read(useless + b"".join(lines)))
 
@@ -62,7 +62,7 @@ class RecordTests(StoreCase):
 
     def test_unknown_size(self) -> None:
         """A record without a size is useless: nothing tells when the upload is complete."""
-        record = ResumeRecord.of(WriteRequest(endpoint=parse("a"), size=None), None, None)
+        record = ResumeRecord.of(WriteRequest(endpoint=parse("a"), size=None), None, SERVER)
         self.assertIsNone(self.read(record.encode() + encode_point(POINTS[0])))
 
     def test_matches(self) -> None:
