@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
     from homeftp.client.plan.stdio import get_stream, push_stream
+    from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.transfer.model import (
         CopyStat,
         FileResult,
@@ -89,6 +90,7 @@ _MODULES = {
     "plan.paths": ("RemotePath", "parse_remote_path"),
     "plan.push": ("push",),
     "plan.stdio": ("get_stream", "push_stream"),
+    "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
     "transfer.model": ("CopyStat", "FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
     "transfer.observer": ("TransferObserver",),
     "transfer.retry": ("Reconnector",),
@@ -96,6 +98,7 @@ _MODULES = {
 """The module of each public name."""
 
 __all__ = [
+    "DEFAULT_SELECTION",
     "Address",
     "AllAddressesFailed",
     "AnnouncedServer",
@@ -126,6 +129,7 @@ __all__ = [
     "RemotePath",
     "Remotes",
     "ResponseStream",
+    "Selection",
     "ServerIdentity",
     "ServerLimits",
     "TransferContext",
@@ -153,6 +157,7 @@ __all__ = [
     "open_remote",
     "pair",
     "parse_address",
+    "parse_names",
     "parse_remote_path",
     "plan_moves",
     "push",

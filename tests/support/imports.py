@@ -43,7 +43,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
     f"client.{name}"
-    for name in ("aio api connection dial download errors files known manage opening plan transfer").split()
+    for name in ("aio api connection dial download errors files known manage opening plan selection transfer").split()
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -92,20 +92,39 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "tap": VALUES | {"accounts", "crypto", "optionvalues", "server", "standalone", "store"},
     "client.errors": VALUES,
     "client.connection": SHARED | {"client.errors", "wire"},
-    "client.files": CONTRACTS | {"client.errors", "hashing", "metadata.disks", "syscalls"},
+    "client.selection": VALUES,
+    "client.files": CONTRACTS | {"client.errors", "client.selection", "hashing", "metadata.disks", "syscalls"},
     "client.download": CONTRACTS | {"client.connection", "client.errors", "hashing"},
     "client.api": CONTRACTS | {"client.connection", "client.download", "client.errors", "hashing", "wire"},
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
     "client.transfer": SHARED
-    | {"client.api", "client.connection", "client.download", "client.errors", "client.files", "wire"},
+    | {
+        "client.api",
+        "client.connection",
+        "client.download",
+        "client.errors",
+        "client.files",
+        "client.selection",
+        "wire",
+    },
     "client.plan": CONTRACTS
-    | {"hashing", "client.api", "client.download", "client.errors", "client.files", "client.transfer", "wire"},
+    | {"hashing", "wire"}
+    | {f"client.{name}" for name in ("api", "download", "errors", "files", "selection", "transfer")},
     "client.manage": CONTRACTS | {"client.api", "client.plan", "hashing"},
     "client.opening": SHARED
-    | {"client.api", "client.errors", "client.known", "client.manage", "client.plan", "client.transfer", "wire"},
+    | {"wire"}
+    | {f"client.{name}" for name in ("api", "errors", "known", "manage", "plan", "selection", "transfer")},
     "client.aio": SHARED
-    | {"client.connection", "client.known", "client.manage", "client.opening", "client.transfer", "wire"},
+    | {
+        "client.connection",
+        "client.known",
+        "client.manage",
+        "client.opening",
+        "client.selection",
+        "client.transfer",
+        "wire",
+    },
     "client": CLIENT,
     "cli.terminal": frozenset({"errors", "model", "client"}),
     "cli.connect": SHARED | {"cli.terminal", "client"},

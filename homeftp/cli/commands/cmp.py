@@ -11,6 +11,7 @@ from homeftp.cli.terminal.completers import ANY_PATHS, set_completer
 from homeftp.cli.terminal.help import add_epilog
 from homeftp.cli.transfer.report import add_output_arguments
 from homeftp.cli.transfer.run import run_transfer
+from homeftp.cli.transfer.selecting import add_selection_arguments
 from homeftp.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="also print what is the same")
     parser.add_argument("-p", "--perms", action="store_true", help="also compare the mode of folders")
+    add_selection_arguments(parser)
     add_output_arguments(parser)
 
 
@@ -62,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
                 local_first=local_first,
                 perms=options.perms,
                 reread=options.reread,
+                selection=transfer_options.selection,
             )
 
         return await run_transfer(reactor, options, compare, options.first, context.reconnector)

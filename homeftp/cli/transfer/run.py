@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Coroutine
 
 from homeftp.cli.terminal.exitcodes import Exit
 from homeftp.cli.transfer.report import TransferReport, add_output_arguments, resume_message, suspended_message
+from homeftp.cli.transfer.selecting import add_selection_arguments, read_selection
 
 if TYPE_CHECKING:
     from homeftp.client import FileResult, IClientReactor, IReconnector, TransferObserver, TransferOptions
@@ -29,6 +30,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--perms", action="store_true", help="also set the mode of folders that exist at the target"
     )
+    add_selection_arguments(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="print the outcome of every file")
     add_output_arguments(parser)
 
@@ -87,11 +89,12 @@ async def run_transfer(
     prompter = Prompter(screen, lambda: thread.call(read_line, _MAX_ANSWER), target)
     dry_run = getattr(options, "dry_run", False)
     transfer_options = TransferOptions(
-        recursive=getattr(options, "recursive", False),
+        recursive=options.recursive or options.files_from is not None,
         force=getattr(options, "force", False),
         perms=getattr(options, "perms", False),
         ignore_existing=getattr(options, "ignore_existing", False),
         dry_run=dry_run,
+        selection=read_selection(options),
         ask=prompter.confirm_replace if can_ask() and not (options.json or dry_run) else None,
     )
     try:

@@ -15,6 +15,7 @@ from homeftp.client.manage.usage import FolderUsage
 from homeftp.client.opening.remote import LocalPaths, RemoteClient
 from homeftp.client.opening.remote import open_remote as open_with_twisted
 from homeftp.client.opening.summary import TransferSummary
+from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.model import Entry, ListingPage, TreeProgress, Verification, Version
 from homeftp.wire.messages import MetaData
@@ -41,6 +42,7 @@ class AsyncioClient:
         force: bool = False,
         ignore_existing: bool = False,
         dry_run: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -52,6 +54,7 @@ class AsyncioClient:
                 force=force,
                 ignore_existing=ignore_existing,
                 dry_run=dry_run,
+                selection=selection,
                 perms=perms,
                 observer=observer,
             )
@@ -65,6 +68,7 @@ class AsyncioClient:
         force: bool = False,
         ignore_existing: bool = False,
         dry_run: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -76,6 +80,7 @@ class AsyncioClient:
                 force=force,
                 ignore_existing=ignore_existing,
                 dry_run=dry_run,
+                selection=selection,
                 perms=perms,
                 observer=observer,
             )
@@ -88,10 +93,13 @@ class AsyncioClient:
         *,
         perms: bool = False,
         reread: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
         """Compare a local file or folder with the server's: `TransferSummary.same` is the answer."""
-        return await wait_for(self.client.compare(local, remote, perms=perms, reread=reread, observer=observer))
+        return await wait_for(
+            self.client.compare(local, remote, perms=perms, reread=reread, selection=selection, observer=observer)
+        )
 
     async def read(self, rel_endpoint: str, *, limit: int) -> bytes:
         """The whole content of a file, verified. Raises what `Client.get` and `Download.read_all` raise."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import attrs
 
+from homeftp.client.selection import EVERYTHING, Selector
 from homeftp.metadata.kept import in_range
 
 HAS_MODES = os.name == "posix"
@@ -69,5 +70,7 @@ class LocalTree:
     """Names of what should be sent and cannot be, each with the reason."""
     partials: list[str] = attrs.field(factory=list)
     """Names of partial downloads that earlier transfers left."""
+    selector: Selector = attrs.field(factory=lambda: Selector(EVERYTHING))
+    """What of the folder is transferred, by the ignore files in it too; the rest is not in here."""
     local_names: dict[str, str] = attrs.field(factory=dict)
     """For a name on the wire the local spelling of its last part, where that differs (Unicode form)."""

@@ -15,7 +15,12 @@ from typing import Sequence
 
 from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import is_partial_name, local_name, wire_name
+from homeftp.client.selection import EVERYTHING, IGNORE_FILE, Selection, Selector
 from homeftp.endpoint import name_problem
+from homeftp.errors import OperatorError
+
+_MOST_IGNORED = 1024 * 1024
+"""Characters of an ignore file: a larger one holds something else, or patterns that take forever."""
 
 LINK, SPECIAL = "is a symbolic link", "is a device, a pipe or a socket"
 """Why something is never transferred."""
@@ -36,9 +41,13 @@ def stat_path(path: str) -> FileStat | None:
     return found
 
 
-def scan(path: str) -> LocalTree:
-    """Walk the folder `path`. Raises OSError where it cannot be read; a folder below it that cannot is failed."""
-    tree = LocalTree(path)
+def scan(path: str, selection: Selection = EVERYTHING) -> LocalTree:
+    """Walk the folder `path`. Raises OSError where it cannot be read; a folder below it that cannot is failed.
+
+    What is not selected is not walked. Raises `OperatorError` for an ignore file that cannot be used: what it names
+    must not be sent.
+    """
+    tree = LocalTree(path, selector=Selector(selection))
     tree.directories[""] = FileStat("", path, os.stat(path))
     pending = [("", path)]
     while pending:
@@ -51,6 +60,8 @@ def scan(path: str) -> LocalTree:
             del tree.directories[prefix[:-1]]
             tree.failed.append((prefix[:-1], f"cannot be read: {error.strerror}"))
             continue
+        if tree.selector.reads_ignore_files:
+            _read_ignore_file(tree, prefix, entries)
         below = []
         for entry in entries:
             subdirectory = _add(tree, prefix, entry)
@@ -58,6 +69,22 @@ def scan(path: str) -> LocalTree:
                 below.append((f"{subdirectory}/", entry.path))
         pending += reversed(below)
     return tree
+
+
+def _read_ignore_file(tree: LocalTree, prefix: str, entries: Sequence[os.DirEntry[str]]) -> None:
+    """Apply the ignore file that is among the entries of a folder, if there is one."""
+    found = next((each for each in entries if each.name == IGNORE_FILE), None)
+    if found is None or not found.is_file():
+        return
+    try:
+        with open(found.path, encoding="utf-8") as file:
+            text = file.read(_MOST_IGNORED + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise OperatorError(f"{found.path} cannot be read: {reason}. Use --no-ignore to do without it") from None
+    if len(text) > _MOST_IGNORED:
+        raise OperatorError(f"{found.path} is too large for a file with patterns")
+    tree.selector.add_rules(prefix.rstrip("/"), text.splitlines(), found.path)
 
 
 def _order(entry: os.DirEntry[str]) -> tuple[bytes, bool]:
@@ -76,6 +103,8 @@ def _add(tree: LocalTree, prefix: str, entry: os.DirEntry[str]) -> str | None:
         tree.failed.append((name, f"cannot be read: {error.strerror}"))
         return None
     mode = stat.st_mode
+    if not tree.selector.takes(name, is_directory=stat_module.S_ISDIR(mode)):
+        return None
     if not (stat_module.S_ISREG(mode) or stat_module.S_ISDIR(mode)):
         tree.skipped.append((name, LINK if stat_module.S_ISLNK(mode) else SPECIAL))
         return None

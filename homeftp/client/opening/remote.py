@@ -21,6 +21,7 @@ from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder
 from homeftp.client.manage.usage import FolderUsage, folder_usage
 from homeftp.client.opening.resources import TransferResources
 from homeftp.client.opening.summary import SummaryObserver, TransferIncomplete, TransferSummary
+from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.client.transfer.model import TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.client.transfer.retry import Reconnector
@@ -64,6 +65,7 @@ class RemoteClient(Client):
         force: bool = False,
         ignore_existing: bool = False,
         dry_run: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -79,7 +81,12 @@ class RemoteClient(Client):
         from homeftp.client.plan.push import push
 
         options = TransferOptions(
-            recursive=True, force=force, perms=perms, ignore_existing=ignore_existing, dry_run=dry_run
+            recursive=True,
+            force=force,
+            perms=perms,
+            ignore_existing=ignore_existing,
+            dry_run=dry_run,
+            selection=selection,
         )
         summary = await self._transfer(
             lambda client, context, progress: push(client, context, _paths(sources), target, options, progress),
@@ -95,6 +102,7 @@ class RemoteClient(Client):
         force: bool = False,
         ignore_existing: bool = False,
         dry_run: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
         perms: bool = False,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
@@ -105,7 +113,12 @@ class RemoteClient(Client):
         from homeftp.client.plan.get import get
 
         options = TransferOptions(
-            recursive=True, force=force, perms=perms, ignore_existing=ignore_existing, dry_run=dry_run
+            recursive=True,
+            force=force,
+            perms=perms,
+            ignore_existing=ignore_existing,
+            dry_run=dry_run,
+            selection=selection,
         )
         named = [sources] if isinstance(sources, str) else sources
         summary = await self._transfer(
@@ -121,6 +134,7 @@ class RemoteClient(Client):
         *,
         perms: bool = False,
         reread: bool = False,
+        selection: Selection = DEFAULT_SELECTION,
         observer: TransferObserver | None = None,
     ) -> TransferSummary:
         """Compare a local file or folder with the server's: `TransferSummary.same` is the answer.
@@ -133,7 +147,7 @@ class RemoteClient(Client):
 
         return await self._transfer(
             lambda client, context, progress: cmp(
-                client, context, os.fspath(local), remote, progress, perms=perms, reread=reread
+                client, context, os.fspath(local), remote, progress, perms=perms, reread=reread, selection=selection
             ),
             observer,
         )

@@ -8,7 +8,7 @@ import attrs
 
 from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat, LocalTree
-from homeftp.client.plan.listing import RemoteListing, list_remote
+from homeftp.client.plan.listing import RemoteListing, list_remote, select
 from homeftp.client.plan.local import (
     path_inside,
     report_excluded,
@@ -19,6 +19,7 @@ from homeftp.client.plan.local import (
 )
 from homeftp.client.plan.paths import endpoint_inside, parse_local_path, parse_remote_path
 from homeftp.client.plan.whole import is_same, report_same
+from homeftp.client.selection import DEFAULT_SELECTION, Selection, Selector
 from homeftp.client.transfer.cmp import CompareTransfer
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, endpoints_below
 from homeftp.client.transfer.observer import TransferObserver
@@ -37,20 +38,21 @@ async def cmp(
     local_first: bool = True,
     perms: bool = False,
     reread: bool = False,
+    selection: Selection = DEFAULT_SELECTION,
 ) -> None:
     """Compare a local file or folder with the server's; the second path is found as a transfer would find it.
 
     `local_first` says that `local` is the first path; with `perms` the modes of
     folders are compared too. With `reread` both sides read all files again,
-    whatever they remember of them. Differences are reported
-    to `observer`. Raises `OperatorError` where nothing exists at the first
+    whatever they remember of them. Of folders only what is in the `selection`
+    is compared. Differences are reported to `observer`. Raises `OperatorError` where nothing exists at the first
     path, `NotFound` (40) where that is the server's, and `Forbidden` (33).
     Raises `ConnectionFailed` where the connection is lost and `context` cannot
     reconnect.
     """
     if reread:
         context = attrs.evolve(context, hash_cache=None)
-    planned = _Cmp(context, local, remote, observer, local_first, perms, reread)
+    planned = _Cmp(context, local, remote, observer, local_first, perms, reread, selection)
     await with_reconnects(client, context, observer, planned.run)
 
 
@@ -66,6 +68,7 @@ class _Cmp:
         local_first: bool,
         perms: bool,
         reread: bool,
+        selection: Selection,
     ) -> None:
         self._context = context
         self._local = local
@@ -74,6 +77,7 @@ class _Cmp:
         self._local_first = local_first
         self._perms = perms
         self._reread = reread
+        self._selection = selection
 
     async def run(self, client: Client) -> None:
         """Plan, and compare."""
@@ -90,15 +94,16 @@ class _Cmp:
             found = await stat_if_exists(self._context, path)
         if self._reread:
             await self._verify(client, endpoint)
-        tree = LocalTree(path)
+        tree = LocalTree(path, selector=Selector(self._selection))
         if found is not None and found.is_directory:
-            tree = await scan_if_exists(self._context, path)
+            tree = await scan_if_exists(self._context, path, self._selection)
             if await is_same(client, self._context, tree, endpoint, perms=self._perms):
                 report_same(tree, endpoint, self._observer)
                 return
         listing = await list_remote(client, endpoint, recursive=True)
         if not self._local_first and listing.kind is None:
             raise NotFound(f"'{endpoint}' does not exist on the server")
+        select(listing, tree.selector, [*tree.files, *tree.directories])
         await self._compare(client, found, tree, endpoint, listing)
 
     async def _verify(self, client: Client, endpoint: Endpoint) -> None:

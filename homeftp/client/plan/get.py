@@ -10,7 +10,7 @@ from homeftp.client.files.model import LocalTree
 from homeftp.client.files.scan import scan_names
 from homeftp.client.files.write import DownloadTarget
 from homeftp.client.plan.globs import expand_pattern
-from homeftp.client.plan.listing import RemoteListing, list_remote, stat_remote
+from homeftp.client.plan.listing import RemoteListing, list_remote, select, stat_remote
 from homeftp.client.plan.local import path_inside, report_plan, require_recursive, scan_if_exists
 from homeftp.client.plan.paths import LocalPath, RemotePath, parse_local_path, parse_remote_path
 from homeftp.client.transfer.get import GetTransfer
@@ -101,7 +101,8 @@ class _Get:
         listing = await list_remote(client, endpoint, recursive=True)
         if not endpoint.parts:
             del listing.entries[""]
-        tree = await scan_if_exists(self._context, path)
+        tree = await scan_if_exists(self._context, path, self._options.selection)
+        select(listing, tree.selector)
         report_plan(listing, self._observer)
         await self._transfer(client, endpoints_below(str(endpoint)), listing.entries, tree, path)
 

@@ -8,6 +8,7 @@ from typing import Iterable, NamedTuple
 import attrs
 
 from homeftp.client.api import Client
+from homeftp.client.selection import Selector
 from homeftp.endpoint import Endpoint
 from homeftp.errors import BadEndpoint, Forbidden
 from homeftp.model import Entry
@@ -55,6 +56,21 @@ async def add_entries(client: Client, endpoint: Endpoint, listing: RemoteListing
         for name, reason in page.skipped:
             has_failed = name in listing.entries or not _is_legal(endpoint, name)
             (listing.failed if has_failed else listing.skipped).append((name, reason))
+
+
+def select(listing: RemoteListing, selector: Selector, local: Iterable[str] = ()) -> None:
+    """Leave only what is selected in a listing, and add the names that were asked for and do not exist.
+
+    Those that are `local` exist.
+    """
+    if not selector.takes_all:
+        for name, entry in list(listing.entries.items()):
+            if not selector.takes(name, is_directory=entry.kind == "directory"):
+                del listing.entries[name]
+        for names in (listing.skipped, listing.failed):
+            names[:] = [each for each in names if selector.takes(each[0], is_directory=False)]
+    found = [*listing.entries, *local, *(name for name, _ in listing.skipped + listing.failed)]
+    listing.failed.extend((name, "does not exist on the server") for name in selector.missing(found))
 
 
 def _is_legal(endpoint: Endpoint, name: str) -> bool:

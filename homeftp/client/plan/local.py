@@ -8,6 +8,7 @@ from homeftp.client.files.model import FileStat, LocalTree
 from homeftp.client.files.names import local_name
 from homeftp.client.files.scan import scan, stat_path
 from homeftp.client.plan.listing import RemoteListing
+from homeftp.client.selection import Selection, Selector
 from homeftp.client.transfer.model import FileResult, Outcome, TransferContext, TransferOptions
 from homeftp.client.transfer.observer import TransferObserver
 from homeftp.errors import OperatorError
@@ -31,12 +32,12 @@ async def stat_existing(context: TransferContext, path: str) -> FileStat:
     return found
 
 
-async def scan_if_exists(context: TransferContext, path: str) -> LocalTree:
-    """The tree of a folder, empty where nothing exists; raises `OperatorError` for a file."""
+async def scan_if_exists(context: TransferContext, path: str, selection: Selection) -> LocalTree:
+    """The selected tree of a folder, empty where nothing exists; raises `OperatorError` for a file."""
     if await stat_if_exists(context, path) is None:
-        return LocalTree(path)
+        return LocalTree(path, selector=Selector(selection))
     try:
-        return await context.workers.run(scan, path)
+        return await context.workers.run(scan, path, selection)
     except NotADirectoryError:
         raise OperatorError(f"{path} is a file: a folder cannot replace it") from None
 

@@ -113,7 +113,7 @@ class _Push:
         await self._transfer(client, base, tree, remote)
 
     async def _push_folder(self, client: Client, path: str, endpoint: Endpoint) -> None:
-        scanning = self._context.workers.run(scan, path)
+        scanning = self._context.workers.run(scan, path, self._options.selection)
         if endpoint.parts:
             tree, listing = await _both(scanning, list_remote(client, endpoint, recursive=True))
         else:
@@ -122,6 +122,8 @@ class _Push:
             listing = await list_directories(client, endpoint, names)
         if listing.kind == "file":
             raise WrongKind(f"{endpoint} is a file: a folder cannot replace it")
+        found = [*tree.files, *tree.directories, *(name for name, _ in tree.skipped + tree.failed)]
+        tree.failed.extend((name, "does not exist") for name in tree.selector.missing(found))
         await self._transfer(client, endpoint, tree, listing.entries)
 
     async def _transfer(self, client: Client, base: Endpoint, tree: LocalTree, remote: dict[str, Entry]) -> None:

@@ -12,6 +12,7 @@ from homeftp.client.api import Client
 from homeftp.client.files.model import FileStat
 from homeftp.client.files.read import Content
 from homeftp.client.files.source import SourceFile
+from homeftp.client.selection import DEFAULT_SELECTION, Selection
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IWorkers
 from homeftp.metadata.disks import Disks
@@ -148,6 +149,8 @@ class TransferOptions:
     """Replace nothing."""
     dry_run: bool = False
     """Transfer and change nothing: the results say what would become of each file and folder."""
+    selection: Selection = DEFAULT_SELECTION
+    """Which files and folders in a folder are transferred."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None
     """Asked with a name and a result NEWER or SUSPICIOUS whether to replace the target; None: it is not replaced."""
 

@@ -101,6 +101,35 @@ class TransferTests(ServedCase):
         self.assertEqual(self.homeftp("push", "-n", "-", f"{place}/c").returncode, 2)
         self.assertEqual(self.homeftp("get", "-n", f"{place}/a", "-").returncode, 2)
 
+    def test_selected(self) -> None:
+        """--exclude, --include, .homeftpignore and --files-from choose what is transferred and compared."""
+        for name in ("a.txt", "b.jpg", "x/c.jpg", "x/d.txt", "tmp/e.jpg"):
+            self.lay(f"lib/{name}")
+        self.lay("lib/.homeftpignore", b"tmp/\n")
+        folder, place = f"{self.here}/lib", f"nas:{self.there}"
+
+        def there(name: str) -> set[str]:
+            said = self.homeftp("ls", "-R", f"{place}/{name}")
+            return {line for line in said.stdout.splitlines() if not line.endswith("/")}
+
+        photos = ("--include", "*/", "--include", "*.jpg", "--exclude", "*")
+        for name, words, expected in (
+            ("one", (), {".homeftpignore", "a.txt", "b.jpg", "x/c.jpg", "x/d.txt"}),
+            ("two", ("--exclude", "*.txt", "--exclude", ".*"), {"b.jpg", "x/c.jpg"}),
+            ("three", photos, {"b.jpg", "x/c.jpg", "tmp/e.jpg"}),
+            ("four", ("--no-ignore", "--exclude=.*", "--exclude=x"), {"a.txt", "b.jpg", "tmp/e.jpg"}),
+        ):
+            said = self.homeftp("push", "-r", *words, folder, f"{place}/{name}")
+            self.assertEqual((said.returncode, there(name)), (0, expected), said.stderr)
+            self.assertEqual(self.homeftp("cmp", *words, folder, f"{place}/{name}").returncode, 0, name)
+        self.assertEqual(self.homeftp("cmp", folder, f"{place}/two").returncode, 1, "the control")
+        said = run_homeftp(
+            "push", "--files-from", "-", folder, f"{place}/five", input="x/\na.txt\n", HOMEFTP_HOME=self.home
+        )
+        self.assertEqual((said.returncode, there("five")), (0, {"x/c.jpg", "x/d.txt", "a.txt"}), said.stderr)
+        said = self.homeftp("get", "-r", "--exclude", "x", f"{place}/five", f"{self.here}/got")
+        self.assertEqual((said.returncode, os.listdir(f"{self.here}/got")), (0, ["a.txt"]))
+
     def test_refused_file(self) -> None:
         """A file that the server refuses does not stop the others; the exit code is 3."""
         self.lay("lib/a", b"a file")

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client import (
+    DEFAULT_SELECTION,
     Client,
     ConnectionFailed,
     FolderUsage,
@@ -21,6 +22,7 @@ from homeftp.client import (
     Reconnector,
     RemoteClient,
     RemoteOpening,
+    Selection,
     TransferContext,
     TransferIncomplete,
     TransferObserver,
@@ -174,11 +176,23 @@ class RemoteClientTests(TransferCase):
                     self.run_work(getattr(self.remote, name)("one", "two", **{given: True}))
                 context, reached = transfer.call_args.args[1], transfer.call_args.kwargs
                 self.assertIsNotNone(context.reconnector)
+                reached = {each: value for each, value in reached.items() if each != "selection"}
                 if planned != "cmp":
                     (all_options,) = [each for each in transfer.call_args.args if isinstance(each, TransferOptions)]
                     self.assertTrue(all_options.recursive)
                     reached = {each: getattr(all_options, each) for each in options}
                 self.assertEqual(reached, {each: each == given for each in options}, name)
+
+    def test_selection(self) -> None:
+        """A selection reaches each transfer; by default ignore files count."""
+        for name, planned in (("upload", "push"), ("download", "get"), ("compare", "cmp")):
+            for given in (DEFAULT_SELECTION, Selection(("x",))):
+                with mock.patch(f"homeftp.client.plan.{planned}.{planned}", mock.AsyncMock()) as transfer:
+                    words = {} if given is DEFAULT_SELECTION else {"selection": given}
+                    self.run_work(getattr(self.remote, name)("one", "two", **words))
+                options = [each for each in transfer.call_args.args if isinstance(each, TransferOptions)]
+                reached = options[0].selection if options else transfer.call_args.kwargs["selection"]
+                self.assertEqual(reached, given, name)
 
     def pump_first(self) -> None:
         """Deliver what the connection of the requests sends."""

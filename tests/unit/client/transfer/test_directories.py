@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from unittest import mock
 
-from homeftp.client import Outcome
+from homeftp.client import DEFAULT_SELECTION, Outcome
 from homeftp.client.plan.local import scan_if_exists
 from homeftp.client.transfer.directories import RemoteDirectories
 from homeftp.client.transfer.model import endpoints_below
@@ -61,7 +61,7 @@ class DirectoryTests(TransferCase):
             os.makedirs(f"{self.here}/lib/{name}")
             os.chmod(f"{self.here}/lib/{name}", mode)
         os.chmod(f"{self.here}/lib", 0o700)
-        tree = self.run_work(scan_if_exists(self.context, f"{self.here}/lib"))
+        tree = self.run_work(scan_if_exists(self.context, f"{self.here}/lib", DEFAULT_SELECTION))
         made = RemoteDirectories(
             self.client, endpoints_below("lib"), {}, self.observer(), self.context.disks, perms=False
         )

@@ -1,0 +1,70 @@
+"""The options that choose which files of a folder are transferred or compared, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, Sequence
+
+from homeftp.errors import OperatorError
+
+if TYPE_CHECKING:
+    from homeftp.client import Selection
+
+_STANDARD = "-"
+
+
+class _AppendPattern(argparse.Action):
+    """Appends a pattern of --exclude or --include to one list, because their order counts."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Append the pattern as the line of an ignore file."""
+        negation = "!" if option_string == "--include" else ""
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), f"{negation}{values}"])
+
+
+def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose files."""
+    for option, words in (
+        ("--exclude", "leave out what matches; patterns are those of gitignore(5)"),
+        ("--include", "do not leave out what matches; of several patterns the first that matches decides"),
+    ):
+        parser.add_argument(option, metavar="PATTERN", action=_AppendPattern, dest="patterns", default=[], help=words)
+    parser.add_argument(
+        "--no-ignore", action="store_true", help="do not read .homeftpignore files, whose patterns are left out too"
+    )
+    parser.add_argument(
+        "--files-from",
+        metavar="FILE",
+        help="only the files and folders that FILE lists; - is standard input",
+    )
+
+
+def read_selection(options: argparse.Namespace) -> Selection:
+    """What the options choose; reads the list of files. Raises `OperatorError`."""
+    from homeftp.client import Selection
+
+    # As in rsync and rclone the first pattern decides; in an ignore file it is the last.
+    patterns = tuple(reversed(options.patterns))
+    names = None if options.files_from is None else _read_names(options.files_from)
+    return Selection(patterns, names, ignore_files=not options.no_ignore)
+
+
+def _read_names(path: str) -> frozenset[str]:
+    from homeftp.client import parse_names
+
+    try:
+        if path == _STANDARD:
+            data = sys.stdin.buffer.read()
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
+    return parse_names(data.decode("utf-8", "surrogateescape"), path)
