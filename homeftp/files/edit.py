@@ -10,8 +10,7 @@ from zope.interface import implementer
 
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import TooLarge
-from homeftp.files.revocation import RevocableJobs
-from homeftp.files.turns import Turns
+from homeftp.files.revocation import RevocableJobs, Turns
 from homeftp.interfaces import IDraft, IFileDraft
 from homeftp.model import Entry
 

@@ -9,6 +9,7 @@ from homeftp.files.hashes import SharedHashes
 from homeftp.files.refusals import RecordRefusal, record_no_refusal
 from homeftp.files.revocation import PermanentLogin, RevocableJobs, RevocableLogin
 from homeftp.files.share import HASHED_AT_ONCE, AccountResources
+from homeftp.files.verifications import SharedVerifications
 from homeftp.interfaces import IStore, IWorkers
 from homeftp.model import SERVER, Actor
 
@@ -24,6 +25,7 @@ class FilesFactory:
         self._listings = listings
         self._budget = budget
         self._hashes = SharedHashes()
+        self._verifications = SharedVerifications()
         self._shares: dict[str | None, AccountResources] = {}
 
     def usage(self, account: str) -> dict[str, tuple[int, int]]:
@@ -49,4 +51,6 @@ class FilesFactory:
             self._shares[account] = AccountResources(account, workers, self._listings)
         share = self._shares[account]
         jobs = RevocableJobs(share.workers, login or PermanentLogin())
-        return Files(store, actor, jobs, share, self._hashes, self._budget, record_refusal, record_read)
+        return Files(
+            store, actor, jobs, share, self._hashes, self._verifications, self._budget, record_refusal, record_read
+        )

@@ -14,9 +14,8 @@ from twisted.internet.defer import Deferred
 from homeftp.endpoint import Endpoint
 from homeftp.errors import Changed
 from homeftp.files.hashes import SharedHashes, Waiter
-from homeftp.files.revocation import RevocableJobs
+from homeftp.files.revocation import RevocableJobs, detached
 from homeftp.files.share import AccountResources
-from homeftp.files.turns import detached
 from homeftp.hashing.filehash import TICK_NS
 from homeftp.interfaces import HashNeeded, IOpenFile
 from homeftp.model import Entry, HashCondition

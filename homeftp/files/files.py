@@ -24,11 +24,11 @@ from homeftp.files.filehasher import ATTEMPTS, FileHasher, unsteady
 from homeftp.files.hashes import SharedHashes, never
 from homeftp.files.pages import Pages, TreeSteps, total, tree_digest
 from homeftp.files.refusals import RecordRefusal, RefusedChange, recorded
-from homeftp.files.revocation import RevocableJobs
+from homeftp.files.revocation import RevocableJobs, Turns, detached
 from homeftp.files.share import AccountResources
-from homeftp.files.turns import Turns, detached
 from homeftp.files.upload import Progress, TrailingHash, upload
-from homeftp.interfaces import IDraft, IFiles, IIncomingPayload, IOpenFile, IPayload, IStore, IUpload
+from homeftp.files.verifications import SharedVerifications, VerificationPages
+from homeftp.interfaces import IDraft, IFiles, IIncomingPayload, IOpenFile, IPayload, IScopedStore, IStore, IUpload
 from homeftp.model import (
     Actor,
     Capabilities,
@@ -60,6 +60,7 @@ class Files:
     _jobs: RevocableJobs
     _share: AccountResources
     _hashes: SharedHashes
+    _verifications: SharedVerifications
     _budget: MemoryBudget
     _record_refusal: RecordRefusal
     _record_read: RecordRead | None = None
@@ -180,9 +181,12 @@ class Files:
         return self._pages(partial(self._store.versions, endpoint), "versions", endpoint)
 
     def verify(self, endpoint: Endpoint) -> Pages[Verification]:
-        """Read everything at an endpoint and beneath it again, step by step."""
-        begin = partial(self._store.verify, endpoint)
-        return Pages(Turns(self._jobs), begin, self._share.hashing, self._jobs.closed, hashes=True)
+        """Read everything at an endpoint and beneath it again, step by step, with all who ask for the same."""
+        store = self._shared
+        scope = IScopedStore(store).scope(endpoint) if IScopedStore.providedBy(store) else (store, endpoint)
+        join = partial(self._verifications.join, scope, partial(self._store.verify, endpoint))
+        check = self._jobs.require_unrevoked
+        return VerificationPages(Turns(self._jobs), join, self._share.hashing, self._jobs.closed, check)
 
     def _pages(self, begin: Callable[[], Iterator[T]], kind: str, endpoint: Endpoint) -> Pages[T]:
         def begin_recorded() -> Iterator[T]:

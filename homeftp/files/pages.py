@@ -69,7 +69,6 @@ class Pages(Generic[T]):
     """Pages of a store, for `async for`; each is a job of the pool. `aclose` ends what is not read to its end.
 
     The first page waits until the account may have one more listing: `slots` are those that it may have under way.
-    `hashes` says that a page is a part of a hashing.
     Raises `ConnectionLost` once `closed()` is true: the client has disconnected.
     """
 
@@ -79,11 +78,8 @@ class Pages(Generic[T]):
         begin: Callable[[], Iterator[T]],
         slots: DeferredSemaphore,
         closed: Callable[[], bool] = lambda: False,
-        *,
-        hashes: bool = False,
     ) -> None:
         self._workers = workers
-        self._run = workers.run_hash if hashes else workers.run_slice
         self._steps = Steps(begin)
         self._slots = slots
         self._closed = closed
@@ -101,7 +97,7 @@ class Pages(Generic[T]):
         try:
             if self._closed():
                 raise ConnectionLost("the client has disconnected")
-            page = await self._run(self._steps.next)
+            page = await self._next()
         except CancelledError:
             raise  # the job goes on: `aclose` waits for it
         except BaseException:
@@ -118,9 +114,17 @@ class Pages(Generic[T]):
         if self._under_way:
             self._under_way = False
             try:
-                await self._workers.run_unbounded(self._steps.close)
+                await self._end()
             finally:
                 self._release()
+
+    async def _next(self) -> T | None:
+        """The next page; None after the last."""
+        return await self._workers.run_slice(self._steps.next)
+
+    async def _end(self) -> None:
+        """Nothing more is read."""
+        await self._workers.run_unbounded(self._steps.close)
 
     def _release(self) -> None:
         if self._has_slot:

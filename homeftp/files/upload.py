@@ -12,8 +12,7 @@ from zope.interface import implementer
 from homeftp.config import STREAM_PIECE
 from homeftp.errors import Busy, TimedOut, TooLarge
 from homeftp.files.budget import MemoryBudget
-from homeftp.files.revocation import RevocableJobs
-from homeftp.files.turns import Turns
+from homeftp.files.revocation import RevocableJobs, Turns
 from homeftp.interfaces import IIncomingPayload, IPayload, IUpload
 from homeftp.model import Entry, WriteRequest
 

@@ -11,7 +11,7 @@ called in the worker pool, and never on the reactor's thread.
 
 from __future__ import annotations
 
-from typing import Callable, Generator, Iterator, Sequence
+from typing import Callable, Generator, Hashable, Iterator, Sequence
 
 import attrs
 from zope.interface import Attribute, Interface
@@ -335,6 +335,13 @@ class IStoreHealth(Interface):
         """
 
 
+class IScopedStore(Interface):
+    """A store that shows part of another one: what two of them would read is known to be the same. Optional."""
+
+    def scope(endpoint: Endpoint) -> Hashable:
+        """What a verification of an endpoint reads and tells; equal for two stores where that is the same."""
+
+
 class IStoreFactory(Interface):
     """Makes the stores of one URL scheme: a plugin, an object in a module of `homeftp.plugins`."""
 
@@ -359,6 +366,7 @@ __all__ = [
     "HashNeeded",
     "IDraft",
     "IOpenFile",
+    "IScopedStore",
     "IStore",
     "IStoreFactory",
     "IUpload",

@@ -8,14 +8,14 @@ nothing, whether something exists there or not: a refusal tells nothing.
 from __future__ import annotations
 
 from functools import cache, cached_property, partial
-from typing import Callable, Generator, Iterator, Sequence, TypeVar
+from typing import Callable, Generator, Hashable, Iterator, Sequence, TypeVar
 
 import attrs
 from zope.interface import implementer
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet
 from homeftp.errors import Changed, Forbidden, Refusal
-from homeftp.interfaces import IDraft, IOpenFile, IStore, IUpload
+from homeftp.interfaces import IDraft, IOpenFile, IScopedStore, IStore, IUpload
 from homeftp.model import (
     ABSENT,
     PRESENT,
@@ -50,7 +50,7 @@ from homeftp.store.policy.wording import is_directory, no_version, not_found, ow
 T = TypeVar("T")
 
 
-@implementer(IStore)
+@implementer(IStore, IScopedStore)
 @attrs.frozen(slots=False)
 class AuthorizedStore:
     """The part of `store` beneath `home`, limited by `rights`. Everything else is as `IStore` says.
@@ -182,6 +182,14 @@ class AuthorizedStore:
             raise not_found(endpoint)
         else:
             yield from verify_folders(self, endpoint, self.rights.names_beneath(endpoint.parts), since_us, hidden)
+
+    def scope(self, endpoint: Endpoint) -> Hashable:
+        """The part of the store that `verify` reads, and how its messages name it."""
+        whole = self._whole(endpoint)
+        place = id(self.store), whole, whole.home
+        if self.rights.leads_to_folder(endpoint.parts):
+            return *place, self.rights
+        return *place, self._may(READ, endpoint), self._hidden(NO_FOLDERS)
 
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged, if the account may see it."""

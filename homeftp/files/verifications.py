@@ -1,0 +1,167 @@
+"""Verifications under way: one for each part of the store that is read again, shared by all who wait for it."""
+
+from __future__ import annotations
+
+from typing import Callable, Hashable, Iterator
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.python.failure import Failure
+
+from homeftp.files.pages import Pages, Steps
+from homeftp.interfaces import IWorkers
+from homeftp.model import Verification
+from homeftp.store.policy.outcomes import catch
+
+STEPS_AHEAD = 64
+"""How many steps with names the reading is ahead of the slowest of those who share it, at most. Each fits on a line."""
+
+
+class SharedVerifications:
+    """The verifications under way of one server, by their scope: that is equal for all who would read the same."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[Hashable, SharedReading] = {}
+
+    def join(self, scope: Hashable, begin: Callable[[], Iterator[Verification]]) -> VerificationReader:
+        """Share the verification of that scope that is under way, or begin one."""
+        reading = self._under_way.get(scope)
+        if reading is None:
+            reading = self._under_way[scope] = SharedReading(begin, lambda: self._under_way.pop(scope))
+        return VerificationReader(reading)
+
+
+class SharedReading:
+    """One verification, for all who share it: the first that needs its next step reads that for all of them."""
+
+    def __init__(self, begin: Callable[[], Iterator[Verification]], ended: Callable[[], object]) -> None:
+        self.steps = Steps(begin)
+        self.readers: list[VerificationReader] = []
+        self.done: list[Verification] = []
+        """All steps so far, for a reader who comes later."""
+        self.end: Exception | None = None
+        """What ended it, for all readers."""
+        self.has_ended = False
+        self.is_reading = False
+        self._ended = ended
+        self._waiting: list[Deferred[None]] = []
+
+    def advance(self) -> Verification | Exception | None:
+        """Read the next step; None after the last. Blocks. What the store raises is returned: it is for all readers."""
+        return catch(self.steps.next)
+
+    def arrived(self, step: Verification | Exception | None) -> None:
+        """Give a step to all readers."""
+        self.is_reading = False
+        if isinstance(step, Verification):
+            for steps in (self.done, *(reader.steps for reader in self.readers)):
+                _add(steps, step)
+        else:
+            self.end = step
+            self.finish()
+        self.wake()
+
+    def refused(self) -> None:
+        """The reader whose turn it was is refused: another one reads the step."""
+        self.is_reading = False
+        self.wake()
+
+    def finish(self) -> None:
+        """Nothing more is read: who comes now begins anew. May be called twice."""
+        if not self.has_ended:
+            self.has_ended = True
+            self._ended()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether some reader still has so many steps that the next one waits."""
+        return any(len(reader.steps) >= STEPS_AHEAD for reader in self.readers)
+
+    def changed(self) -> Deferred[None]:
+        """Fires when something has happened."""
+        changed: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(changed)
+        return changed
+
+    def wake(self) -> None:
+        """Something has happened."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+
+class VerificationReader:
+    """One of those who share a verification."""
+
+    def __init__(self, reading: SharedReading) -> None:
+        self._reading = reading
+        self.steps = list(reading.done)
+        """Those that it has not been given yet."""
+        self._refusal: Failure | None = None
+        reading.readers.append(self)
+
+    async def next(self, workers: IWorkers) -> Verification | None:
+        """The next step, read in the queue of `workers` unless another reader reads it; None after the last."""
+        reading = self._reading
+        while not self.steps:
+            if self._refusal is not None:
+                self._refusal.raiseException()
+            if reading.end is not None:
+                raise reading.end
+            if reading.has_ended:
+                return None
+            changed = reading.changed()
+            if not reading.is_reading and not reading.is_ahead:
+                reading.is_reading = True
+                workers.run_hash(reading.advance).addCallbacks(reading.arrived, self._refused)
+            await changed
+        step = self.steps.pop(0)
+        reading.wake()
+        return step
+
+    def _refused(self, refusal: Failure) -> None:
+        self._refusal = refusal
+        self._reading.refused()
+
+    async def leave(self, workers: IWorkers) -> None:
+        """Wait for nothing more; the last one ends the reading, after the step that is under way."""
+        reading = self._reading
+        reading.readers.remove(self)
+        reading.wake()
+        if not reading.readers and not reading.has_ended:
+            reading.finish()
+            await workers.run_unbounded(reading.steps.close)
+
+
+class VerificationPages(Pages[Verification]):
+    """The steps of a verification that may be shared, as `Pages`. `check` raises where nothing more may be seen."""
+
+    def __init__(
+        self,
+        workers: IWorkers,
+        join: Callable[[], VerificationReader],
+        slots: DeferredSemaphore,
+        closed: Callable[[], bool],
+        check: Callable[[], None],
+    ) -> None:
+        super().__init__(workers, lambda: iter(()), slots, closed)
+        self._join = join
+        self._check = check
+        self._reader: VerificationReader | None = None
+
+    async def _next(self) -> Verification | None:
+        if self._reader is None:
+            self._reader = self._join()
+        step = await self._reader.next(self._workers)
+        self._check()
+        return step
+
+    async def _end(self) -> None:
+        if self._reader is not None:
+            await self._reader.leave(self._workers)
+
+
+def _add(steps: list[Verification], step: Verification) -> None:
+    """Add a step to those that a reader has not been given. Steps without names are added up."""
+    if steps and not (step.damages or step.skipped):
+        step = Verification.total([steps.pop(), step])
+    steps.append(step)
