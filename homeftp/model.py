@@ -274,8 +274,8 @@ class Actor:
         return self.account_id or self.account
 
     @property
-    def learns_free_space(self) -> bool:
-        """Whether a message may say how much space is left: it would tell how much others store."""
+    def sees_all(self) -> bool:
+        """Whether it may learn how much others store, or that they store a certain content."""
         return self.allotment is None or self.allotment.sees_all
 
 

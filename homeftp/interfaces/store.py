@@ -185,7 +185,8 @@ class IStore(Interface):
         file since. What is damaged is marked durably, and recorded as a "damage":
         `stat` says so, `open` raises `Damaged` (46), and for preconditions it
         still has the hash that it had. Where another copy of that content is in
-        the store it is put back, as by a write of the same content: what was
+        the store, or among the versions of the file for an actor that does not
+        see everything, it is put back, as by a write of the same content: what was
         damaged becomes a version. A damaged version gets its content back and
         keeps its time, which is recorded as a "mend". The mark goes with the next
         write, and where a later reading finds the content.

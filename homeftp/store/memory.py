@@ -305,8 +305,7 @@ class MemoryStore(MemoryCommitter):
                 return False
             if not node.damaged:
                 changed(Change("damage", kind, endpoint, SERVER, size=len(node.content), hash=node.hash))
-            copies = (each for _, _, each in self._tree.contents() if each.hash == node.hash and each.is_sound)
-            copy = next(copies, None)
+            copy = next(self._copies(endpoint, node), None)
             if copy is None or self.read_only is not None:
                 return False
             mended = attrs.evolve(node, content=copy.content, damaged=False, tag=self._tree.tag())
@@ -316,6 +315,12 @@ class MemoryStore(MemoryCommitter):
                 self._tree.versions[endpoint.parts][at_us] = mended
                 changed(Change("mend", "version", endpoint, MENDER, size=len(mended.content), hash=mended.hash))
         return True
+
+    def _copies(self, endpoint: Endpoint, damaged: Node) -> Iterator[Node]:
+        """What has the content of a damaged file: of the file itself for an actor that does not see everything."""
+        for names, _, node in self._tree.contents():
+            if node.hash == damaged.hash and node.is_sound and (self._actor.sees_all or names == endpoint.parts):
+                yield node
 
     def maintain(self) -> None:
         """Remove versions and partial uploads that were kept long enough."""

@@ -226,7 +226,7 @@ class MemoryTree:
             self._free(short, home, actor, refused, any_age=allotment.may_discard, arrived=arrived)
         if quota is not None:
             short = self._used() + size - quota
-            left = size - short if actor.learns_free_space else None
+            left = size - short if actor.sees_all else None
             refused = partial(wording.no_space, endpoint, size, left)
             self._free(short, (), actor, refused, any_age=False, arrived=arrived)
 

@@ -178,7 +178,8 @@ class LocalStore:
 
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read everything at an endpoint and beneath it again, versions too, step by step."""
-        return self._folder.get().verifier.verify(endpoint, since_us, hidden)
+        verifier = self._folder.get().verifier
+        return verifier.verify(endpoint, since_us, hidden, from_others=self._actor.sees_all)
 
     def damaged(self) -> Sequence[Damage]:
         """What is marked as damaged in the whole store."""

@@ -177,7 +177,7 @@ class AuthorizedStore:
     def verify(self, endpoint: Endpoint, since_us: int = 0, hidden: FolderSet = NO_FOLDERS) -> Iterator[Verification]:
         """Read again what the account may see."""
         if not self.rights.leads_to_folder(endpoint.parts):
-            yield from self.store.verify(self._visible(endpoint), since_us, self._hidden(hidden))
+            yield from self._bound.verify(self._visible(endpoint), since_us, self._hidden(hidden))
         elif self._way(endpoint) is None:
             raise not_found(endpoint)
         else:

@@ -7,7 +7,7 @@ import attrs
 from homeftp.endpoint import NO_FOLDERS, ROOT, FolderSet, parse
 from homeftp.errors import Damaged, Forbidden, NotFound
 from homeftp.interfaces.store import IStore
-from homeftp.model import MENDER, Change, Damage, Verification
+from homeftp.model import MENDER, Actor, Allotment, Change, Damage, Verification
 from homeftp.testing.contract.case import ContractCase, request, sha
 
 GOOD, BAD = b"good content", b"gone content"
@@ -151,6 +151,29 @@ class IntegrityContract(ContractCase):
         self.assertTrue(damage.mended)
         self.assert_sound(store)
         self.assertEqual(len(self.kept(store, "d/a.txt")), 3)
+
+    def test_not_mended_from_what_is_hidden(self) -> None:
+        """An account that does not see the whole store does not learn by a verification who else has a content."""
+        store = self.damaged_store(copy=GOOD)
+        if store is None:
+            return
+        narrow = Allotment(parse("d"), None, may_discard=True, sees_all=False)
+        for allotment in (narrow, attrs.evolve(narrow, sees_all=True)):  # the second one is the control
+            (damage,) = self.verified(store.bind(Actor("ann", allotment=allotment)), "d").damages
+            self.assertEqual(damage, Damage("a.txt", "content", sha(GOOD), mended=allotment.sees_all))
+            self.assertEqual(bool(store.damaged()), not allotment.sees_all)
+
+    def test_mended_from_its_own_versions(self) -> None:
+        """Such an account's verification mends a file from a version of it, which the account sees too."""
+        store = self.store()
+        for content in (GOOD, b"in between", GOOD):
+            self.write(store, "d/a.txt", content, mtime_us=MTIME_US)
+        able = store.capabilities.verify and store.capabilities.versions
+        if not able or not self.damage_file(store, "d/a.txt", BAD):
+            return
+        narrow = Allotment(parse("d"), None, may_discard=True, sees_all=False)
+        (damage,) = self.verified(store.bind(Actor("ann", allotment=narrow)), "d").damages
+        self.assertTrue(damage.mended)
 
     def test_version_is_mended(self) -> None:
         """A damaged version gets its content back from another file, and stays the version that it was."""

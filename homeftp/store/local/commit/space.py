@@ -226,7 +226,7 @@ class SpaceReservation:
 
     def _full(self, allocation: Allocation, size: int, left: int) -> NoSpace:
         """The refusal of at least `size` bytes; only some accounts are told what is left."""
-        shown = left if allocation.actor.learns_free_space else None
+        shown = left if allocation.actor.sees_all else None
         return no_space(allocation.endpoint, max(size, allocation.outstanding), shown)
 
     # -- the disk ------------------------------------------------------------------

@@ -59,11 +59,17 @@ class Mender:
     _log = Logger()
 
     def mend(
-        self, endpoint: Endpoint, version: StoredVersion | None, content_hash: str, found: os.stat_result
+        self,
+        endpoint: Endpoint,
+        version: StoredVersion | None,
+        content_hash: str,
+        found: os.stat_result,
+        *,
+        from_others: bool = True,
     ) -> Generator[Verification, None, bool]:
         """Put the content with that hash at the endpoint of the damaged file, or into its damaged version.
 
-        Piece by piece; returns whether that was done.
+        Piece by piece; returns whether that was done. Without `from_others` only from versions of that file.
         """
         entry = entry_of(found, self.root.disks)
         request = WriteRequest(
@@ -74,7 +80,7 @@ class Mender:
             mode=entry.mode,
             precondition=content_hash,
         )
-        for source in self._sources(endpoint, content_hash, found):
+        for source in self._sources(endpoint, content_hash, found, from_others=from_others):
             if (yield from self._mend_from(source, request, version)):
                 return True
         return False
@@ -96,13 +102,15 @@ class Mender:
             return self.uploads.begin(request, MENDER)
         return self.rewriter.begin(version, request, MENDER)
 
-    def _sources(self, endpoint: Endpoint, content_hash: str, damaged: os.stat_result) -> Iterator[Source]:
+    def _sources(
+        self, endpoint: Endpoint, content_hash: str, damaged: os.stat_result, *, from_others: bool
+    ) -> Iterator[Source]:
         for version in self.versions.find(endpoint, below=False):
             if os.path.samestat(version.found, damaged) or version.found.st_size != damaged.st_size:
                 continue
             if not version.damaged and version.hash in (None, content_hash):
                 yield partial(self.versions.open_file, version)
-        for row in self.cache.with_hash(content_hash):
+        for row in self.cache.with_hash(content_hash) if from_others else ():
             yield partial(self._open, row)
 
     @contextlib.contextmanager

@@ -77,9 +77,14 @@ class Verifier:
     """None: what is damaged is only marked."""
     changelog: ChangeLog
 
-    def verify(self, endpoint: Endpoint, since_us: int, hidden: FolderSet) -> Iterator[Verification]:
-        """Read everything at an endpoint and beneath it, as `IStore.verify`."""
-        run = _VerifyRun(self, since_us)
+    def verify(
+        self, endpoint: Endpoint, since_us: int, hidden: FolderSet, *, from_others: bool = True
+    ) -> Iterator[Verification]:
+        """Read everything at an endpoint and beneath it, as `IStore.verify`.
+
+        Without `from_others` a file is mended only from its own versions: somebody asks who may not see the others.
+        """
+        run = _VerifyRun(self, since_us, from_others)
         try:
             for part in self._parts(run, endpoint, hidden):
                 run.add(part)
@@ -165,9 +170,10 @@ class Verifier:
 class _VerifyRun:
     """One verification, for one thread at a time."""
 
-    def __init__(self, verifier: Verifier, since_us: int) -> None:
+    def __init__(self, verifier: Verifier, since_us: int, from_others: bool) -> None:
         self._verifier = verifier
         self._since_us = since_us
+        self._from_others = from_others
         self._parts: list[Verification] = []
         self._read: list[CachedHash] = []
         self._failing = 0
@@ -254,7 +260,9 @@ class _VerifyRun:
             self._record(item, found, content_hash)
         mended = False
         if content_hash and self._verifier.mender is not None:
-            mended = yield from self._verifier.mender.mend(item.endpoint, item.version, content_hash, found)
+            mended = yield from self._verifier.mender.mend(
+                item.endpoint, item.version, content_hash, found, from_others=self._from_others
+            )
         yield Verification(damages=(Damage(item.name, damage_kind(damage), content_hash or None, item.at_us, mended),))
         self._failing = self._failing + 1 if damage == UNREADABLE else 0
         if self._failing >= FAILING_FILES:

@@ -8,9 +8,10 @@ import attrs
 
 from homeftp.endpoint import NO_FOLDERS, Endpoint, FolderSet, parse
 from homeftp.interfaces.store import IOpenFile, IStore
-from homeftp.model import Damage, Verification
+from homeftp.model import SERVER, Damage, Verification
 from homeftp.store.buffers import BytesFile
 from homeftp.store.memory import MemoryStore
+from homeftp.store.memorytree import Node
 from homeftp.testing.contract.integrity import IntegrityContract
 from tests.support.contracts import ControlCase
 
@@ -38,6 +39,20 @@ class IntegrityControls(ControlCase):
                 return False
 
         self.assert_caught("test_found", Blind)
+
+    def test_telling(self) -> None:
+        """A store that mends from what the account may not see, and one that mends from nothing for it."""
+
+        class Telling(MemoryStore):
+            def _copies(self, endpoint: Endpoint, damaged: Node) -> Iterator[Node]:
+                return MemoryStore._copies(self.bind(SERVER), endpoint, damaged)
+
+        class Mute(MemoryStore):
+            def _copies(self, endpoint: Endpoint, damaged: Node) -> Iterator[Node]:
+                return super()._copies(endpoint, damaged) if self._actor.sees_all else iter(())
+
+        self.assert_caught("test_not_mended_from_what_is_hidden", Telling)
+        self.assert_caught("test_mended_from_its_own_versions", Mute)
 
     def test_forgetful(self) -> None:
         """A store that does not keep the mark."""
