@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from homeftp.client.known.discover import AnnouncedServer, browse
     from homeftp.client.known.machine import Machine
     from homeftp.client.known.pairing import PairingResult, pair
-    from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
+    from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path
     from homeftp.client.manage.folders import make_folder
     from homeftp.client.manage.moving import PlannedMove, carry_out, plan_moves
     from homeftp.client.manage.removing import find_removable, names_everything
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from homeftp.client.plan.paths import RemotePath, parse_remote_path
     from homeftp.client.plan.push import push
     from homeftp.client.plan.stdio import get_stream, push_stream
+    from homeftp.client.seen.store import Place, SeenStore
     from homeftp.client.selection import DEFAULT_SELECTION, Selection, parse_names
     from homeftp.client.transfer.model import (
         CopyStat,
@@ -76,7 +77,7 @@ _MODULES = {
     "known.discover": ("AnnouncedServer", "browse"),
     "known.machine": ("Machine",),
     "known.pairing": ("PairingResult", "pair"),
-    "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path"),
+    "known.remotes": ("Remote", "Remotes", "client_folder", "hash_cache_path", "seen_path"),
     "manage.folders": ("make_folder",),
     "manage.moving": ("PlannedMove", "carry_out", "plan_moves"),
     "manage.removing": ("find_removable", "names_everything"),
@@ -91,6 +92,7 @@ _MODULES = {
     "plan.push": ("push",),
     "plan.stdio": ("get_stream", "push_stream"),
     "selection": ("DEFAULT_SELECTION", "Selection", "parse_names"),
+    "seen.store": ("Place", "SeenStore"),
     "transfer.model": ("CopyStat", "FileResult", "IReconnector", "Outcome", "TransferContext", "TransferOptions"),
     "transfer.observer": ("TransferObserver",),
     "transfer.retry": ("Reconnector",),
@@ -120,6 +122,7 @@ __all__ = [
     "Outcome",
     "PairingResult",
     "Part",
+    "Place",
     "PlannedMove",
     "ProtocolViolation",
     "Reconnector",
@@ -129,6 +132,7 @@ __all__ = [
     "RemotePath",
     "Remotes",
     "ResponseStream",
+    "SeenStore",
     "Selection",
     "ServerIdentity",
     "ServerLimits",
@@ -162,6 +166,7 @@ __all__ = [
     "plan_moves",
     "push",
     "push_stream",
+    "seen_path",
 ]
 
 

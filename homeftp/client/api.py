@@ -42,11 +42,13 @@ from homeftp.wire.messages import MetaData
 class Client:
     """A connection to a server. `homeftp.client.connect` makes one."""
 
-    def __init__(self, protocol: ClientProtocol, address: object = None) -> None:
+    def __init__(self, protocol: ClientProtocol, address: object = None, fingerprint: str = "") -> None:
         self.protocol = protocol
         """The connection below; for the `transfer` package."""
         self.address = address
         """The one of the addresses given to `connect` at which the server was reached."""
+        self.fingerprint = fingerprint
+        """The fingerprint of the CA given to `connect`, which says which server this is; "" where none was given."""
         self.server_info = Hello(protocol=0)
         """The server's answer at the login: about itself and the account."""
 

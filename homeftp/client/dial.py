@@ -68,7 +68,7 @@ async def connect(
     addresses = list(endpoint) if isinstance(endpoint, (list, tuple)) else [cast(ServerAddress, endpoint)]
     options = tls.client_options(ca, own=device_identity)
     address, protocol = await connect_first(reactor, addresses, options, timeouts or ClientTimeouts())
-    client = Client(protocol, address)
+    client = Client(protocol, address, identity.fingerprint(x509.load_pem_x509_certificate(ca)))
     try:
         if device_identity is None:
             await client.login(username, password)

@@ -179,7 +179,8 @@ class InMemoryPair:
         server = ServerProtocol(context, "192.0.2.1:5", immediate_tls=False)
         context.server.connections.add(server, None)
         self._links.append(MemoryLink(protocol, server, self.clock))
-        client = Client(self.run(protocol.secured))
+        fingerprint = context.server.tls.identity.fingerprint
+        client = Client(self.run(protocol.secured), fingerprint=fingerprint)
         self.run(client.login(*self._login))
         return client
 

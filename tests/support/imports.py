@@ -43,7 +43,7 @@ STORE = CONTRACTS | {"hashing", "metadata.disks", "store.policy", "syscalls"}
 
 CLIENT = frozenset(
     f"client.{name}"
-    for name in ("aio api connection dial download errors files known manage opening plan selection transfer").split()
+    for name in ("aio api connection dial download errors files known manage opening plan seen selection transfer").split()
 )
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -98,6 +98,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "client.api": CONTRACTS | {"client.connection", "client.download", "client.errors", "hashing", "wire"},
     "client.dial": SHARED | {"client.api", "client.connection", "client.errors"},
     "client.known": SHARED | {"client.api", "client.connection", "client.dial", "client.errors", "wire"},
+    "client.seen": CONTRACTS | {"client.api", "hashing", "workers"},
     "client.transfer": SHARED
     | {
         "client.api",
@@ -105,16 +106,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "client.download",
         "client.errors",
         "client.files",
+        "client.seen",
         "client.selection",
         "wire",
     },
     "client.plan": CONTRACTS
     | {"hashing", "wire"}
-    | {f"client.{name}" for name in ("api", "download", "errors", "files", "selection", "transfer")},
+    | {f"client.{name}" for name in ("api", "download", "errors", "files", "seen", "selection", "transfer")},
     "client.manage": CONTRACTS | {"client.api", "client.plan", "hashing"},
     "client.opening": SHARED
     | {"wire"}
-    | {f"client.{name}" for name in ("api", "errors", "known", "manage", "plan", "selection", "transfer")},
+    | {f"client.{name}" for name in ("api", "errors", "known", "manage", "plan", "seen", "selection", "transfer")},
     "client.aio": SHARED
     | {
         "client.connection",

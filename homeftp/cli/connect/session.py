@@ -41,11 +41,11 @@ def with_remote(name: str, work: Work) -> int:
 
         import attrs
 
-        from homeftp.client import TransferResources, hash_cache_path
+        from homeftp.client import TransferResources, hash_cache_path, seen_path
 
         gc.freeze()
         gc.set_threshold(_GARBAGE_AFTER)
-        resources = TransferResources(reactor, hash_cache_path(os.environ))
+        resources = TransferResources(reactor, hash_cache_path(os.environ), seen_path(os.environ))
         try:
             context = await resources.context()
             return await work(reactor, client, attrs.evolve(context, reconnector=reconnector))

@@ -234,6 +234,15 @@ def hash_cache_path(environ: Mapping[str, str]) -> str:
     return os.path.join(_folder(lambda: platformdirs.user_cache_path("homeftp")), "index.sqlite")
 
 
+def seen_path(environ: Mapping[str, str]) -> str:
+    """The file of what this machine saw last on servers. Not beside the configuration, which people copy."""
+    if environ.get(FOLDER_VARIABLE):
+        return os.path.join(environ[FOLDER_VARIABLE], "seen.sqlite")
+    import platformdirs
+
+    return os.path.join(_folder(lambda: platformdirs.user_data_path("homeftp")), "seen.sqlite")
+
+
 def _folder(path: Callable[[], object]) -> str:
     """One of this user's folders for homeftp."""
     found = user_folder(path)

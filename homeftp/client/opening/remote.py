@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from homeftp.client.api import Client
 from homeftp.client.errors import ConnectionFailed
 from homeftp.client.known.dialing import IClientReactor, connect_remote
-from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder, hash_cache_path
+from homeftp.client.known.remotes import FOLDER_VARIABLE, Remotes, client_folder, hash_cache_path, seen_path
 from homeftp.client.manage.usage import FolderUsage, folder_usage
 from homeftp.client.opening.resources import TransferResources
 from homeftp.client.opening.summary import SummaryObserver, TransferIncomplete, TransferSummary
@@ -48,7 +48,7 @@ class RemoteClient(Client):
         release: Callable[[], Awaitable[None]],
     ) -> None:
         """A transfer connects with a new `reconnector()`, and works with the `context()`. The end calls `release`."""
-        super().__init__(connected.protocol, connected.address)
+        super().__init__(connected.protocol, connected.address, connected.fingerprint)
         self.server_info = connected.server_info
         self._reconnector = reconnector
         self._context = context
@@ -274,7 +274,7 @@ def open_remote(
 async def _open(reactor: IClientReactor, name: str, folder: str | None, notify: Callable[[str], None]) -> RemoteClient:
     environ = os.environ if folder is None else {FOLDER_VARIABLE: folder}
     remotes = Remotes(client_folder(environ))
-    cache_path = hash_cache_path(environ)
+    cache, seen = hash_cache_path(environ), seen_path(environ)
 
     async def connect() -> Client:
         return await connect_remote(reactor, remotes, name)
@@ -283,5 +283,5 @@ async def _open(reactor: IClientReactor, name: str, folder: str | None, notify: 
         return Reconnector(reactor, connect, notify=notify)
 
     connected = await connect()
-    resources = TransferResources(reactor, cache_path)
+    resources = TransferResources(reactor, cache, seen)
     return RemoteClient(connected, reconnector, resources.context, resources.close)

@@ -13,6 +13,7 @@ from homeftp.client.files.model import FileStat
 from homeftp.client.files.read import Content
 from homeftp.client.files.source import SourceFile
 from homeftp.client.selection import DEFAULT_SELECTION, Selection
+from homeftp.client.seen.store import SeenStore
 from homeftp.hashing.hashcache import HashCache
 from homeftp.interfaces import IWorkers
 from homeftp.metadata.disks import Disks
@@ -38,6 +39,8 @@ class Outcome(enum.Enum):
     """Not replaced: the target is newer, and its content differs."""
     SUSPICIOUS = "suspicious"
     """Not replaced: size and time are the same but the content differs, so one of the copies may be damaged."""
+    CONFLICT = "conflict"
+    """Not replaced: the server has a content that this machine has not seen there."""
     EXISTS = "exists"
     """Not replaced: the target exists, and existing files were to be ignored."""
     DIFFERS = "differs"
@@ -102,7 +105,18 @@ class FileResult(NamedTuple):
 class FileTask:
     """One file of a transfer: its local stat, its entry on the server, and how they compare."""
 
-    __slots__ = ("close_source", "content", "differs", "failure", "local", "name", "remote", "source", "weight")
+    __slots__ = (
+        "close_source",
+        "content",
+        "differs",
+        "failure",
+        "fetched",
+        "local",
+        "name",
+        "remote",
+        "source",
+        "weight",
+    )
 
     def __init__(self, name: str, local: FileStat | None, remote: Entry | None) -> None:
         self.name = name
@@ -114,6 +128,8 @@ class FileTask:
         """The open local file, where it is large."""
         self.close_source: Callable[[], object] | None = None
         """Closes `source` while it is being sent: an answer may come before the last byte is read."""
+        self.fetched: str | None = None
+        """The hash of the content that has replaced the local one."""
         self.failure: Exception | None = None
         """Why the file could not be read locally or compared on the server."""
         self.differs: tuple[str, ...] = ()
@@ -130,6 +146,15 @@ class FileTask:
         )
 
     @property
+    def local_hash(self) -> str | None:
+        """The hash of the local content, as far as it was read or fetched."""
+        if self.fetched is not None:
+            return self.fetched
+        if self.source is not None and self.source.hash is not None:
+            return self.source.hash
+        return None if self.content is None else self.content.hash
+
+    @property
     def size(self) -> int:
         """Bytes of content of the local file, or of the server's where there is no local one."""
         return self.local.size if self.local else self.remote.size if self.remote else 0
@@ -142,7 +167,7 @@ class TransferOptions:
     recursive: bool = False
     """Transfer folders with their content."""
     force: bool = False
-    """Replace the target even if it is newer or was changed meanwhile."""
+    """Replace the target even if it is newer, was not seen, or was changed meanwhile."""
     perms: bool = False
     """Also change the mode of folders that exist at the target already."""
     ignore_existing: bool = False
@@ -152,7 +177,7 @@ class TransferOptions:
     selection: Selection = DEFAULT_SELECTION
     """Which files and folders in a folder are transferred."""
     ask: Callable[[str, FileResult], Awaitable[bool]] | None = None
-    """Asked with a name and a result NEWER or SUSPICIOUS whether to replace the target; None: it is not replaced."""
+    """Asked with a name and a result NEWER, SUSPICIOUS or CONFLICT whether to replace the target; None: it stays."""
 
 
 class IReconnector(Interface):
@@ -177,6 +202,8 @@ class TransferContext:
     system: System
     hash_cache: HashCache | None = None
     """Remembers the hashes of local files; None: each is hashed."""
+    seen: SeenStore = attrs.field(factory=lambda: SeenStore(None))
+    """What this machine saw last on servers; by default it remembers only what this context saw."""
     reconnector: IReconnector | None = None
     """Makes the connection again; None: a transfer fails when the connection is lost."""
     disks: Disks = attrs.field(default=attrs.Factory(lambda self: Disks(self.system), takes_self=True), init=False)

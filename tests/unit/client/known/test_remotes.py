@@ -10,7 +10,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from homeftp.client.connection.address import Address
-from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path
+from homeftp.client.known.remotes import Remote, Remotes, client_folder, hash_cache_path, seen_path
 from homeftp.config import MAX_ADDRESSES
 from homeftp.errors import OperatorError
 
@@ -127,5 +127,7 @@ class RemotesTests(SynchronousTestCase):
         """$HOMEFTP_HOME holds everything, if it is set."""
         self.assertEqual(client_folder({"HOMEFTP_HOME": "/x"}), "/x")
         self.assertEqual(hash_cache_path({"HOMEFTP_HOME": "/x"}), "/x/cache/index.sqlite")
+        self.assertEqual(seen_path({"HOMEFTP_HOME": "/x"}), "/x/seen.sqlite")
+        self.assertTrue(seen_path({}).endswith("seen.sqlite"))
         self.assertTrue(client_folder({}).endswith("homeftp"))
         self.assertTrue(hash_cache_path({}).endswith("index.sqlite"))

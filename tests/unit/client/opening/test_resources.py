@@ -42,8 +42,8 @@ class ResourcesTests(TestCase):
     """TransferResources."""
 
     def setUp(self) -> None:
-        self.reactor = EndingReactor()
-        self.resources = TransferResources(self.reactor, os.path.abspath(self.mktemp()))  # type: ignore[arg-type]
+        self.reactor, folder = EndingReactor(), os.path.abspath(self.mktemp())
+        self.resources = TransferResources(self.reactor, f"{folder}/index", f"{folder}/seen")  # type: ignore[arg-type]
 
     async def test_lazy(self) -> None:
         """Nothing is started for a program that transfers nothing, and closing it is nothing."""

@@ -1,0 +1,1 @@
+"""Tests of what this machine saw last on servers."""

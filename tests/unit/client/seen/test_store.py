@@ -1,0 +1,169 @@
+"""What was seen on servers: true or nothing, whatever happens to the database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from homeftp.client.seen.store import Place, SeenStore
+from homeftp.hashing.filehash import hash_bytes
+
+NAS = Place("SHA256:" + "1" * 64, "ann")
+ONE, OTHER = hash_bytes(b"one"), hash_bytes(b"other")
+DAY = 86_400
+MANY = 1_500
+"""More paths than one query asks for."""
+
+
+class StoreCase(SynchronousTestCase):
+    """A store in a file."""
+
+    def setUp(self) -> None:
+        self.path = os.path.join(os.path.abspath(self.mktemp()), "seen.sqlite")
+        self.now = 20_000.0 * DAY
+        self.store = self.open()
+
+    def open(self, **settings: float) -> SeenStore:
+        """The store, closed at the end of the test."""
+        store = SeenStore(self.path, clock=lambda: self.now, **settings)  # type: ignore[arg-type]
+        self.addCleanup(store.close)
+        return store
+
+    def seen(self, path: str, place: Place = NAS) -> str | None:
+        """What was last seen at a path."""
+        return self.store.last(place, [path]).get(path)
+
+
+class SeenTests(StoreCase):
+    """Which hash was seen where."""
+
+    def test_last(self) -> None:
+        """The last hash of a path counts, after a restart too; a path that was never seen has none."""
+        self.store.record(NAS, [("a", ONE), ("d/é", ONE)])
+        self.store.record(NAS, [("a", OTHER)])
+        self.store.close()
+        self.assertIsNone(self.seen("a"), "a closed store knows nothing")
+        self.store = self.open()
+        self.assertEqual((self.seen("a"), self.seen("d/é"), self.seen("b")), (OTHER, ONE, None))
+        self.assertIsNone(self.seen("A"), "case counts")
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_places(self) -> None:
+        """Each server, account and pair of folders has its own; forgetting a server leaves the others."""
+        others = [NAS._replace(server="SHA256:2"), NAS._replace(account="bob"), NAS._replace(local="/home/ann")]
+        self.store.record(NAS, [("a", ONE)])
+        for place in others:
+            self.assertIsNone(self.seen("a", place))
+            self.store.record(place, [("a", OTHER)])
+        self.store.forget(NAS.server)
+        self.assertIsNone(self.seen("a"))
+        self.assertEqual([self.seen("a", place) for place in others], [OTHER, None, None])
+
+    def test_many(self) -> None:
+        """Many paths are looked up at once."""
+        rows = [(f"d/{number}", hash_bytes(b"%d" % number)) for number in range(MANY)]
+        self.store.record(NAS, iter(rows))
+        self.assertEqual(self.store.last(NAS, [path for path, _ in rows] + ["none"]), dict(rows))
+
+    def test_processes(self) -> None:
+        """Two processes and several threads share the table; none of their rows is lost."""
+        other = self.open()
+        threads = [
+            threading.Thread(target=store.record, args=(NAS, [(f"{number}/{row}", ONE) for row in range(50)]))
+            for number, store in enumerate([self.store, other] * 4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        paths = [f"{number}/{row}" for number in range(len(threads)) for row in range(50)]
+        self.assertEqual(len(self.store.last(NAS, paths)), len(paths))
+        self.assertEqual((self.store.take_notices(), other.take_notices()), ([], []))
+
+    def test_in_memory(self) -> None:
+        """A store without a file remembers as long as it lives."""
+        store = SeenStore(None)
+        store.record(NAS, [("a", ONE)])
+        self.assertEqual(store.last(NAS, ["a"]), {"a": ONE})
+
+
+class LossTests(StoreCase):
+    """What is lost was not seen, and people are told."""
+
+    def test_damaged(self) -> None:
+        """A damaged database is kept beside the new one, is said once, and counts for nothing."""
+        self.store.record(NAS, [("a", ONE)])
+        self.assertEqual(self.store.take_notices(), [], "the control")
+        self.store.close()
+        with open(self.path, "r+b") as file:
+            file.write(b"\0" * 4096)
+        self.store = self.open()
+        self.assertIsNone(self.seen("a"))
+        (notice,) = self.store.take_notices()
+        self.assertIn(f"{self.path}.damaged", notice)
+        self.assertEqual(self.store.take_notices(), [])
+        self.assertTrue(os.path.exists(f"{self.path}.damaged"))
+        self.store.record(NAS, [("a", OTHER)])
+        self.assertEqual(self.seen("a"), OTHER)
+
+    def test_locked(self) -> None:
+        """What another process keeps from being written is said, and was not seen."""
+        self.store.close()
+        self.store = self.open(busy_seconds=0)
+        other = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute("BEGIN IMMEDIATE")
+        self.store.record(NAS, [("a", ONE)])
+        other.execute("ROLLBACK")
+        self.assertIsNone(self.seen("a"))
+        self.assertIn("could not be written", *self.store.take_notices())
+
+    def test_no_folder(self) -> None:
+        """Where no file can be made nothing was seen."""
+        self.path = "/proc/none/seen.sqlite"
+        self.store = self.open()
+        self.store.record(NAS, [("a", ONE)])
+        self.assertIsNone(self.seen("a"))
+        self.assertEqual(len(self.store.take_notices()), 1)
+
+
+class SizeTests(StoreCase):
+    """The table is bounded, and costs nothing where nothing changes."""
+
+    def rows(self) -> list[tuple[str, int]]:
+        """All paths and days."""
+        with sqlite3.connect(self.path) as connection:
+            found = connection.execute("SELECT path, day FROM seen ORDER BY path").fetchall()
+        connection.close()
+        return found
+
+    def test_refreshed(self) -> None:
+        """A row that is seen again is written again only after a month."""
+        self.store.record(NAS, [("a", ONE)])
+        for days, expected in ((1, 0), (29, 0), (2, 32)):
+            self.now += days * DAY
+            self.store.record(NAS, [("a", ONE)])
+            self.assertEqual(self.rows(), [("a", 20_000 + expected)])
+
+    def test_pruned(self) -> None:
+        """Of a database that is too large the oldest rows go; the control has room."""
+        for most, left in ((None, MANY), (1, MANY * 3 // 4)):
+            self.store.close()
+            self.store = self.open(**({} if most is None else {"most_bytes": most}))
+            for number in range(MANY // 500):
+                self.now += DAY
+                rows = [(f"{number}/{row:03}", ONE) for row in range(500)]
+                self.store.record(NAS, rows) if most is None else None
+            if most is not None:
+                self.store.record(NAS, [("0/000", ONE)])
+            self.assertEqual(len(self.rows()), left)
+        self.assertEqual({path[0] for path, _ in self.rows()}, {"0", "1", "2"})
+        self.assertEqual(sum(path.startswith("0/") for path, _ in self.rows()), 500 - MANY // 4)
+        before = os.path.getsize(self.path)
+        self.store.record(NAS, [("new", ONE)])
+        self.assertEqual(self.seen("new"), ONE)
+        self.assertLessEqual(before, os.path.getsize(self.path))
